@@ -1,0 +1,140 @@
+package pay
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrorCode is the stable name of an error, such as E_AMOUNT. Scripts may
+// branch on it; the text beside it may change.
+type ErrorCode string
+
+// Exit is the exit status that goes with an error.
+type Exit int
+
+// The exit statuses. An unknown one means failure.
+const (
+	ExitDone        Exit = 0
+	ExitFailed      Exit = 1
+	ExitPartly      Exit = 3
+	ExitNotAllowed  Exit = 4
+	ExitNotFound    Exit = 5
+	ExitNotPaid     Exit = 6
+	ExitUnknown     Exit = 7
+	ExitConflict    Exit = 8
+	ExitUnreachable Exit = 10
+	ExitRadio       Exit = 11
+	ExitInUse       Exit = 12
+	ExitUsage       Exit = 64
+	ExitConfig      Exit = 78
+	ExitWaitPassed  Exit = 124
+)
+
+// The error codes. ExitOf gives the exit status of each.
+const (
+	CodeFailed       ErrorCode = "E_FAILED"
+	CodeUsage        ErrorCode = "E_USAGE"
+	CodeAmount       ErrorCode = "E_AMOUNT"
+	CodeCurrency     ErrorCode = "E_CURRENCY"
+	CodeNotAvailable ErrorCode = "E_NOT_AVAILABLE"
+	CodeConfig       ErrorCode = "E_CONFIG"
+	CodeNewerData    ErrorCode = "E_NEWER_DATA"
+	CodeNoSpace      ErrorCode = "E_NO_SPACE"
+	CodeInUse        ErrorCode = "E_IN_USE"
+	CodeNotRunning   ErrorCode = "E_NOT_RUNNING"
+	CodeRunning      ErrorCode = "E_RUNNING"
+	CodeUnreachable  ErrorCode = "E_UNREACHABLE"
+	CodeNotEnrolled  ErrorCode = "E_NOT_ENROLLED"
+	CodeNotAllowed   ErrorCode = "E_NOT_ALLOWED"
+	CodeNotTrusted   ErrorCode = "E_NOT_TRUSTED"
+	CodeInvite       ErrorCode = "E_INVITE"
+	CodePIN          ErrorCode = "E_PIN"
+	CodeBound        ErrorCode = "E_BOUND"
+	CodeNotFound     ErrorCode = "E_NOT_FOUND"
+	CodeConflict     ErrorCode = "E_CONFLICT"
+	CodeKeyUsed      ErrorCode = "E_KEY_USED"
+	CodeDecided      ErrorCode = "E_ALREADY_DECIDED"
+	CodeNobodyNear   ErrorCode = "E_NOBODY_NEAR"
+	CodeAmbiguous    ErrorCode = "E_AMBIGUOUS"
+	CodeLeft         ErrorCode = "E_LEFT"
+	CodeNotPaid      ErrorCode = "E_NOT_PAID"
+	CodeUnknown      ErrorCode = "E_UNKNOWN"
+	CodeWaitPassed   ErrorCode = "E_WAIT_PASSED"
+	CodeRadio        ErrorCode = "E_RADIO"
+	CodeBadFact      ErrorCode = "E_BAD_FACT"
+	CodeTooMany      ErrorCode = "E_TOO_MANY"
+	CodeUpgrade      ErrorCode = "E_UPGRADE"
+)
+
+// ExitOf returns the exit status that belongs to a code.
+func ExitOf(c ErrorCode) Exit {
+	switch c {
+	case CodeUsage, CodeAmount, CodeCurrency, CodeNotAvailable:
+		return ExitUsage
+	case CodeConfig, CodeNewerData, CodeNoSpace:
+		return ExitConfig
+	case CodeInUse:
+		return ExitInUse
+	case CodeNotRunning, CodeUnreachable:
+		return ExitUnreachable
+	case CodeNotEnrolled, CodeNotAllowed, CodeNotTrusted, CodeInvite, CodePIN:
+		return ExitNotAllowed
+	case CodeNotFound:
+		return ExitNotFound
+	case CodeConflict, CodeKeyUsed, CodeDecided, CodeBound, CodeRunning:
+		return ExitConflict
+	case CodeNobodyNear, CodeAmbiguous, CodeLeft, CodeNotPaid:
+		return ExitNotPaid
+	case CodeUnknown:
+		return ExitUnknown
+	case CodeWaitPassed:
+		return ExitWaitPassed
+	case CodeRadio:
+		return ExitRadio
+	default:
+		return ExitFailed
+	}
+}
+
+// Error is an error that a person reads: what failed and why, and what to do
+// next. Callers inside the program branch on Code.
+type Error struct {
+	Code    ErrorCode
+	Message string // what failed, and why
+	Hint    string // what to do next
+	Err     error  // the cause, or nil; its text follows Message
+}
+
+// NewError returns an Error without a cause.
+func NewError(code ErrorCode, message, hint string) *Error {
+	return &Error{Code: code, Message: message, Hint: hint}
+}
+
+// Wrap returns an Error caused by err.
+func Wrap(err error, code ErrorCode, message, hint string) *Error {
+	return &Error{Code: code, Message: message, Hint: hint, Err: err}
+}
+
+// Error returns message and cause.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Message
+	}
+	return fmt.Sprintf("%s: %v", e.Message, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// CodeOf returns the code of the outermost Error in err, CodeFailed for any
+// other error and "" for nil.
+func CodeOf(err error) ErrorCode {
+	if err == nil {
+		return ""
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return CodeFailed
+}

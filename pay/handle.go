@@ -1,0 +1,71 @@
+package pay
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
+)
+
+// Handle is two words such as "amber-otter" by which the till and the payer
+// name the same device for a short while. It stands in the request and the
+// offer, names nobody, and changes when the device was away.
+type Handle string
+
+// HandleFor returns the handle that box gives to a device which it first heard
+// broadcasting code. A box that already shows that handle for another device
+// asks again with draw 1, 2 and so on.
+func HandleFor(box NodeID, code Code, draw int) Handle {
+	h := sha256.New()
+	h.Write(box[:])
+	h.Write(code[:])
+	h.Write([]byte{byte(draw)})
+	sum := h.Sum(nil)
+	first, second := strings.Fields(handleFirst), strings.Fields(handleSecond)
+	a := binary.BigEndian.Uint32(sum) % uint32(len(first))
+	b := binary.BigEndian.Uint32(sum[4:]) % uint32(len(second))
+	return Handle(first[a] + "-" + second[b])
+}
+
+// Check returns nil when h is two words of lower-case letters joined by a
+// hyphen, which is all that may be printed.
+func (h Handle) Check() error {
+	a, b, ok := strings.Cut(string(h), "-")
+	if !ok || len(h) > handleBytesMax || !isLowerWord(a) || !isLowerWord(b) {
+		return NewError(CodeUsage, "read handle", "a handle is two words joined by a hyphen, such as amber-otter")
+	}
+	return nil
+}
+
+func isLowerWord(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < 'a' || s[i] > 'z' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+const handleFirst = `amber ample azure basic birch blond brave brief bright brisk bronze calm candid cedar cheery
+chief civil clear clever cloudy cobalt copper coral cosy crimson crisp curly dapper daring dawn deep distant
+dotted double dusky eager early easy ebony elder elegant fabled fair famous fast fern fine fleet floral
+fluent fond frank free fresh frosty gentle giant gilded glad golden grand green handy happy hardy hazel hearty
+hidden honest humble icy indigo ivory jade jolly jovial keen kind large lasting late lemon level light lilac
+linen little lively local lone loyal lucid lucky lunar maple marble mellow merry mighty mild minty misty
+modest mossy neat nimble noble north oaken ochre olive opal open orange pale patient pearl pine plain polite
+prime proud pure quick quiet rapid ready regal robust rosy round royal ruby rustic sandy scarlet secret
+serene sharp shiny silent silver simple sleek slow smart smooth snowy solar solid south spare stable steady
+still sturdy sunny swift tawny teal tender tidy tiny topaz tranquil true upbeat velvet violet vivid warm
+western white wild willing windy winter wise witty wooden young zesty`
+
+const handleSecond = `adder albatross antelope badger barbel bear beaver bison bittern boar bream bunting
+buzzard camel canary caribou carp cat cheetah chough clam cobra cod condor coot corgi cormorant coyote crab crane
+cricket crow cuckoo curlew dace deer dingo dipper dolphin dormouse dove duck dunlin eagle eel egret eider elk
+ermine falcon ferret finch firefly fox frog gannet gazelle gecko gibbon giraffe goat godwit goose grebe grouse
+gull halibut hamster hare harrier hawk hedgehog heron herring hobby hoopoe horse hound ibex ibis iguana impala
+jackdaw jaguar jay kestrel kite kiwi koala lamb lapwing lark lemming lemur leopard linnet lion lizard llama
+lobster loon lynx macaw magpie mallard mantis marlin marmot marten meerkat merlin mink mole moose moth mouse
+mule mussel narwhal newt ocelot okapi oriole osprey otter owl oyster panda panther parrot partridge pelican
+penguin perch petrel pigeon pike pipit plover pony puffin puma quail rabbit raccoon raven redstart robin rook
+ruff salmon seal shrew shrike siskin skua skylark snipe sparrow squid stag starling stoat stork sturgeon swallow
+swan swift tapir teal tern thrush tiger toad trout tuna turtle viper vole wagtail walrus warbler weasel whale
+wigeon wolf wombat wren yak zebra`

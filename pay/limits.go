@@ -1,0 +1,82 @@
+package pay
+
+// Every limit of the product stands here, so that each can be found and each
+// is the same on every node. Lengths are in bytes unless the name says
+// otherwise.
+const (
+	// AmountMax is the largest single amount: ten thousand million minor units.
+	AmountMax Amount = 10_000_000_000
+	// BalanceMax is the largest sum an account may hold.
+	BalanceMax Amount = 1_000_000_000_000_000
+
+	// FactBytesMax bounds one signed fact, envelope included.
+	FactBytesMax = 8 << 10
+	// NameBytesMax bounds the name of a merchant, a site, a wallet, a vehicle
+	// or a payment means.
+	NameBytesMax = 64
+	// RefBytesMax bounds the order or bill number that travels with a charge.
+	RefBytesMax = 140
+	// KeyBytesMax bounds an idempotency key.
+	KeyBytesMax = 128
+	// RuleBytesMax bounds the name of the rule that answered an offer.
+	RuleBytesMax = 64
+
+	handleBytesMax = 32
+	scopeBytesMax  = 48
+
+	// RequestTTLMin and RequestTTLMax bound how long a request stays open.
+	RequestTTLMin Millis = 1_000
+	RequestTTLMax Millis = 15 * 60_000
+	// RequestTTLDefault is how long a charge stays open unless it says so.
+	RequestTTLDefault Millis = 60_000
+
+	// StepSlack is how long after its end a code is still accepted, before
+	// drift: the advert, the box's filter and the cashier take that long.
+	StepSlack Millis = 8_000
+	// DriftBase and DriftPerMillion make g, the drift allowed either side of a
+	// step: five seconds plus 150 ppm of the time since the device was last
+	// resolved, at most one step.
+	DriftBase       Millis = 5_000
+	DriftPerMillion        = 150
+	// OutOfStepReach is how far around now the registry looks for the step of a
+	// code that is outside its window, only to be able to say so.
+	OutOfStepReach Millis = 20 * 60_000
+	// OutOfStepCodesMax bounds the work spent on that: above it the answer is
+	// plainly unknown_code.
+	OutOfStepCodesMax = 4 << 20
+
+	// ExponentMax is the largest K of Eddystone-EID.
+	ExponentMax Exponent = 15
+
+	// RefusalsPerHour bounds the signed refusals that one node's rejected
+	// commands leave behind in an hour; beyond it one summary stands for all.
+	RefusalsPerHour = 100
+	// PromptsPerHour bounds the unanswered or declined prompts that one box may
+	// cause at one wallet in an hour.
+	PromptsPerHour = 20
+	// DevicesPerWalletMax bounds the devices bound to one wallet at one time.
+	DevicesPerWalletMax = 32
+
+	// FrameBytesMax bounds one frame between nodes.
+	FrameBytesMax = 256 << 10
+	// OutboxItemsMax bounds what a node queues while it cannot reach the
+	// registry.
+	OutboxItemsMax = 100_000
+	// ItemFactsMax bounds the facts that travel as one outbox item.
+	ItemFactsMax = 4
+
+	// InviteTTLDefault and InviteTTLMax bound the life of an invite.
+	InviteTTLDefault Millis = 10 * 60_000
+	InviteTTLMax     Millis = 24 * 3_600_000
+
+	// PairingTTL is the life of a pairing PIN, PairingTries the wrong guesses
+	// that end it early.
+	PairingTTL   Millis = 10 * 60_000
+	PairingTries        = 5
+
+	// CandidatesMax bounds the devices a box tracks at once; beyond it the
+	// weakest one that is not near is forgotten.
+	CandidatesMax = 4_096
+	// HandleMemory is how long after its last showing --to still takes a handle.
+	HandleMemory Millis = 120_000
+)

@@ -1,0 +1,75 @@
+package pay
+
+import (
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// ReceiptLabel is the first element of a receipt file and names its layout.
+const ReceiptLabel = "paybeacon-receipt/1"
+
+// ReceiptBytesMax bounds a receipt file.
+const ReceiptBytesMax = 2*FactBytesMax + 64
+
+// A receipt file is the deterministic CBOR array
+//
+//	[ "paybeacon-receipt/1", authority, decision ]
+//
+// whose second and third elements are the COSE_Sign1 objects themselves. It is
+// the same bytes at merchant and payer.
+type receiptFile struct {
+	_         struct{} `cbor:",toarray"`
+	Label     string
+	Authority cbor.RawMessage
+	Decision  cbor.RawMessage
+}
+
+// Receipt is a verified receipt.
+type Receipt struct {
+	Root      NodeID // the registry's root: trust it, or the receipt is nothing
+	Authority Authority
+	Decision  Decision
+	ID        FactID // of the decision
+}
+
+// EncodeReceipt returns the receipt file for a decision under an authority.
+func EncodeReceipt(authority, decision Fact) []byte {
+	return mustEncode(receiptFile{Label: ReceiptLabel, Authority: authority.Raw(), Decision: decision.Raw()})
+}
+
+// OpenReceipt reads a receipt file and verifies all that can be verified
+// without trusting anybody: one encoding, the authority signed by the root it
+// carries, the decision signed by the working key and dated while that key
+// spoke for the registry. Whether Root is to be trusted is for the caller.
+func OpenReceipt(raw []byte) (Receipt, error) {
+	if len(raw) > ReceiptBytesMax {
+		return Receipt{}, fmt.Errorf("open receipt: %d bytes, the limit is %d: %w", len(raw), ReceiptBytesMax, ErrNotCanonical)
+	}
+	var file receiptFile
+	if err := Decode(raw, &file); err != nil {
+		return Receipt{}, fmt.Errorf("open receipt: %w", err)
+	}
+	if file.Label != ReceiptLabel {
+		return Receipt{}, fmt.Errorf("open receipt: layout %q is not %q: %w", file.Label, ReceiptLabel, ErrNotCanonical)
+	}
+	authority, err := OpenAuthority(file.Authority, NodeID{})
+	if err != nil {
+		return Receipt{}, fmt.Errorf("open receipt: %w", err)
+	}
+	f, err := Parse(file.Decision)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("open receipt: %w", err)
+	}
+	d, err := As[Decision](f)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("open receipt: %w", err)
+	}
+	if err := f.Verify(authority.Working); err != nil {
+		return Receipt{}, fmt.Errorf("open receipt: %w", err)
+	}
+	if !authority.Covers(d.At) {
+		return Receipt{}, fmt.Errorf("open receipt: decided at %s, outside the authority of its key: %w", d.At, ErrSignature)
+	}
+	return Receipt{Root: authority.Root.ID(), Authority: authority, Decision: d, ID: f.ID()}, nil
+}
