@@ -18,6 +18,7 @@ require (
 	github.com/google/flatbuffers v25.2.10+incompatible // indirect
 	github.com/klauspost/compress v1.18.0 // indirect
 	github.com/muka/go-bluetooth v0.0.0-20240701044517-04c4f09c514e // indirect
+	github.com/oklog/ulid/v2 v2.1.2 // indirect
 	github.com/quic-go/quic-go v0.65.0 // indirect
 	github.com/rogpeppe/go-internal v1.16.0 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect

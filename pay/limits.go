@@ -59,6 +59,27 @@ const (
 
 	// FrameBytesMax bounds one frame between nodes.
 	FrameBytesMax = 256 << 10
+	// FirstFrameBytesMax bounds a frame before both sides know that they will
+	// talk: it holds one fact and a little more.
+	FirstFrameBytesMax = FactBytesMax + 2<<10
+	// BatchBytesMax is how large senders make one frame of facts. One item or
+	// entry always fits, whatever its size.
+	BatchBytesMax = 48 << 10
+	// BatchFactsMax bounds the entries or items in one frame.
+	BatchFactsMax = 256
+	// PushWindowBytes and PushWindowItems bound the outbox items in flight, that
+	// is pushed and not yet acknowledged.
+	PushWindowBytes = 96 << 10
+	PushWindowItems = 512
+	// FeedWindowBytes and FeedWindowEntries bound the feed entries in flight,
+	// that is sent and not yet reported as seen.
+	FeedWindowBytes   = 128 << 10
+	FeedWindowEntries = 1_024
+	// ReceiveWindowBytes is what a peer can make a node hold unread on one
+	// connection. It is above both windows, so that a healthy peer never blocks.
+	ReceiveWindowBytes = 192 << 10
+	// TextBytesMax bounds a message or hint that one node sends to another.
+	TextBytesMax = 400
 	// OutboxItemsMax bounds what a node queues while it cannot reach the
 	// registry.
 	OutboxItemsMax = 100_000

@@ -128,6 +128,7 @@ const (
 type Local struct {
 	TimeUp    bool // its time is up and the last word is missing
 	Withdrawn bool // cancelled before it was ever sent
+	Refused   bool // the registry refused the request itself: it never opened
 }
 
 // Outcome returns what the merchant may rely on. Only a decision says that
@@ -139,7 +140,7 @@ func (p Payment) Outcome(l Local) Outcome {
 		return OutcomePaid
 	case p.State.Ended():
 		return OutcomeNotPaid
-	case l.Withdrawn && p.Seq == 0:
+	case p.Seq == 0 && (l.Withdrawn || l.Refused):
 		return OutcomeNotPaid
 	case l.TimeUp:
 		return OutcomeUnknown
@@ -149,12 +150,16 @@ func (p Payment) Outcome(l Local) Outcome {
 }
 
 // Shown returns the state as a box shows it: a request that was withdrawn
-// before it was sent shows as cancelled.
+// before it was sent shows as cancelled, one that was refused as failed.
 func (p Payment) Shown(l Local) State {
-	if l.Withdrawn && p.Seq == 0 {
+	switch {
+	case p.Seq == 0 && l.Refused:
+		return StateFailed
+	case p.Seq == 0 && l.Withdrawn:
 		return StateCancelled
+	default:
+		return p.State
 	}
-	return p.State
 }
 
 // SafeToRetry says whether charging again under a new key cannot charge twice.

@@ -1,5 +1,10 @@
 package pay
 
+import "errors"
+
+// ErrGap says that pushed items do not follow the last one applied.
+var ErrGap = errors.New("pay: outbox items leave a gap")
+
 // Rows is the part of a store's transaction that a role works on: its own rows,
 // in a key space that no other part of the program writes, and the facts that
 // are already stored. Keys and values are copied by the store.
@@ -39,6 +44,9 @@ type Input struct {
 	// Scope is the feed the fact stands in, on a node; empty at the registry,
 	// where facts arrive from their authors.
 	Scope Scope
+	// Refused, on a node, says that the registry acknowledged the node's own
+	// Fact and refused it for this reason.
+	Refused Reason
 }
 
 // Posting is a fact that a role states. At the registry it is appended to the
@@ -95,4 +103,37 @@ func (d Digest) Add(id FactID) Digest {
 		d[i], carry = byte(sum), sum>>8
 	}
 	return d
+}
+
+// Position says where a node stands: how far its mirror of the feed goes and
+// what of its outbox the registry has acknowledged.
+type Position struct {
+	Head        Head
+	Incarnation Incarnation
+	Acked       uint64 // items up to here are durable at the registry
+	Last        uint64 // number of the newest item, 0 if there never was one
+}
+
+// Applied is what became of pushed items.
+type Applied struct {
+	N       uint64            // items up to here are durable at the registry
+	Refused map[uint64]Reason // those among the pushed ones that were refused
+}
+
+// EnrolClaim is a node's wish to be enrolled, as it came over the connection.
+type EnrolClaim struct {
+	Invite   InviteID
+	Proof    [32]byte
+	Exporter []byte    // TLS exporter of the connection the claim came over
+	Node     PublicKey // the key the node proved in TLS
+	Role     Role
+	Name     Name
+}
+
+// Membership is what a node learns when it is enrolled.
+type Membership struct {
+	Node      NodeStatus
+	Authority Fact
+	Currency  Currency
+	Resolver  BeaconKey
 }

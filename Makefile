@@ -1,0 +1,49 @@
+# paybeacon: what can be done here. "make" alone lists it.
+
+GO      ?= go
+BIN     := bin/paybeacon
+TESTTAG := crashpoints
+LINTER  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZ    ?= 20s
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test race fuzz bench lint check cross clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/paybeacon
+	$(GO) build -trimpath -o $(BIN) ./cmd/paybeacon
+
+demo: build ## watch two people pay at a counter, a thief fail and a server come back
+	@$(BIN) demo
+
+test: ## run every test, with separate processes and crash points
+	$(GO) test -tags $(TESTTAG) -timeout 20m ./...
+
+race: ## run the tests of the packages under the race detector
+	$(GO) test -race -short -timeout 20m ./...
+
+fuzz: ## fuzz each parser for FUZZ (20s)
+	@for pkg in $$($(GO) list ./...); do \
+	  dir=$$($(GO) list -f '{{.Dir}}' $$pkg); \
+	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9]+' $$dir/*_test.go 2>/dev/null | sed 's/func //'); do \
+	    echo "fuzz $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ) $$pkg || exit 1; \
+	  done; done
+
+bench: build ## print the figures of this machine
+	@$(BIN) bench
+
+lint: ## vet, formatting and the linter
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt on these"; exit 1; }
+	$(GO) vet -tags $(TESTTAG) ./...
+	$(GO) run $(LINTER) run
+
+cross: ## build for the other systems we promise
+	GOOS=linux GOARCH=arm64 $(GO) build -o /dev/null ./cmd/paybeacon
+	GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/paybeacon
+
+check: lint test race cross ## everything before a commit
+
+clean: ## remove what was built
+	rm -rf bin

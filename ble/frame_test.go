@@ -1,0 +1,228 @@
+package ble_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+type vector struct {
+	name    string
+	payload []byte
+	want    string
+}
+
+// vectors reads testdata/vectors/adverts.txt: name, payload in hexadecimal, and
+// the frames in it joined by "; ", or "-", or "refused: " and why.
+func vectors(t testing.TB) (out []vector) {
+	t.Helper()
+	text, err := os.ReadFile("../testdata/vectors/adverts.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "#") || strings.TrimSpace(line) == "" {
+			continue
+		}
+		f := strings.Fields(line)
+		if len(f) < 3 {
+			t.Fatalf("bad vector %q", line)
+		}
+		payload, err := hex.DecodeString(f[1])
+		if err != nil {
+			t.Fatalf("vector %s: %v", f[0], err)
+		}
+		out = append(out, vector{f[0], payload, strings.Join(f[2:], " ")})
+	}
+	return out
+}
+
+// read writes a payload as the vectors do.
+func read(payload []byte) string {
+	sections, err := ble.ParsePayload(nil, payload)
+	if err != nil {
+		return "refused: " + strings.TrimPrefix(err.Error(), "parse payload: ")
+	}
+	var frames []string
+	for _, s := range sections {
+		f, err := ble.ParseFrame(s)
+		switch err {
+		case nil:
+			frames = append(frames, f.String())
+		case ble.ErrFrameLength:
+			frames = append(frames, "wrong length")
+		}
+	}
+	if frames == nil {
+		return "-"
+	}
+	return strings.Join(frames, "; ")
+}
+
+func TestVectors(t *testing.T) {
+	t.Parallel()
+	for _, v := range vectors(t) {
+		if got := read(v.payload); got != v.want {
+			t.Errorf("%s:\nhave %s\nwant %s", v.name, got, v.want)
+		}
+	}
+}
+
+// TestEveryPrefix cuts each good vector everywhere: a payload that ends inside
+// a structure is refused whole, one that ends between two says what came
+// before, and a frame without its last byte is never a frame.
+func TestEveryPrefix(t *testing.T) {
+	t.Parallel()
+	for _, v := range vectors(t) {
+		whole, err := ble.ParsePayload(nil, v.payload)
+		if err != nil {
+			continue
+		}
+		for n := range v.payload {
+			sections, err := ble.ParsePayload(nil, v.payload[:n])
+			if boundary := isBoundary(v.payload, n); (err == nil) != boundary {
+				t.Errorf("%s, %d bytes: error %v, at a boundary %v", v.name, n, err, boundary)
+			}
+			if len(sections) > len(whole) {
+				t.Errorf("%s, %d bytes: more sections than the whole", v.name, n)
+			}
+		}
+		for _, s := range whole {
+			everySectionPrefix(t, v.name, s)
+		}
+	}
+}
+
+func everySectionPrefix(t *testing.T, name string, s ble.Section) {
+	t.Helper()
+	f, err := ble.ParseFrame(s)
+	if err != nil {
+		return
+	}
+	for n := range s.Data {
+		if f.Kind == ble.UID && n == 18 {
+			continue // the two reserved bytes may be left out
+		}
+		if got, err := ble.ParseFrame(ble.Section{Kind: s.Kind, ID: s.ID, Data: s.Data[:n]}); err == nil {
+			t.Errorf("%s, %d bytes of the section: read as %v", name, n, got)
+		}
+	}
+	if got, err := ble.ParseFrame(ble.Section{Kind: s.Kind, ID: s.ID, Data: append(bytes.Clone(s.Data), 0)}); err == nil {
+		t.Errorf("%s with a byte more: read as %v", name, got)
+	}
+}
+
+// isBoundary says that n bytes of payload are whole structures.
+func isBoundary(payload []byte, n int) bool {
+	at := 0
+	for at < n {
+		if payload[at] == 0 {
+			return true
+		}
+		at += 1 + int(payload[at])
+	}
+	return at == n
+}
+
+func TestAppendEID(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ power, want pay.RSSI }{
+		"usual":      {-59, -59},
+		"weakest":    {-75, -75},
+		"strongest":  {-45, -45},
+		"below":      {-100, -75},
+		"above":      {0, -45},
+		"far beyond": {127, -45},
+	} {
+		code := pay.CodeAt(pay.IdentityKey{1}, 6, 7)
+		payload := ble.AppendEID([]byte{}, code, c.power)
+		if len(payload) > ble.LegacyBytesMax {
+			t.Errorf("%s: %d bytes do not fit a legacy advertisement", name, len(payload))
+		}
+		sections, err := ble.ParsePayload(nil, payload)
+		if err != nil || len(sections) != 1 {
+			t.Fatalf("%s: sections %v, error %v", name, sections, err)
+		}
+		f, err := ble.ParseFrame(sections[0])
+		if err != nil || f.Kind != ble.EID || f.Code != code || f.Power != c.want || len(f.ID()) != 0 {
+			t.Errorf("%s: %v, error %v", name, f, err)
+		}
+	}
+}
+
+func TestAppendPayloadRefuses(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]ble.Section{
+		"too long":     {Kind: ble.ServiceData, Data: make([]byte, 252)},
+		"unknown kind": {Kind: 0x01},
+	} {
+		if b, err := ble.AppendPayload(nil, []ble.Section{s}); err == nil {
+			t.Errorf("%s: accepted as %x", name, b)
+		}
+	}
+}
+
+func TestTooManySections(t *testing.T) {
+	t.Parallel()
+	one := []byte{3, 0x16, 0xAA, 0xFE}
+	if got, err := ble.ParsePayload(nil, bytes.Repeat(one, ble.SectionsMax)); err != nil || len(got) != ble.SectionsMax {
+		t.Errorf("at the limit: %d sections, %v", len(got), err)
+	}
+	if _, err := ble.ParsePayload(nil, bytes.Repeat(one, ble.SectionsMax+1)); err == nil {
+		t.Error("above the limit: accepted")
+	}
+}
+
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	a, err := ble.ParseAddress("5a:01:c2:33:44:ff")
+	if err != nil || a.String() != "5A:01:C2:33:44:FF" {
+		t.Errorf("have %v, %v", a, err)
+	}
+	for _, bad := range []string{"", "5A", "5A:01:C2:33:44", "5A:01:C2:33:44:FF:00", "5A:01:C2:33:44:F", "5A:01:C2:33:44:GG", "5A-01-C2-33-44-FF"} {
+		if a, err := ble.ParseAddress(bad); err == nil {
+			t.Errorf("%q was read as %v", bad, a)
+		}
+	}
+}
+
+// FuzzPayload reads any bytes; what is read is written and read again as the
+// same.
+func FuzzPayload(f *testing.F) {
+	for _, v := range vectors(f) {
+		f.Add(v.payload)
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		sections, err := ble.ParsePayload(nil, payload)
+		if err != nil {
+			if sections != nil {
+				t.Fatalf("refused, yet %d sections", len(sections))
+			}
+			return
+		}
+		if len(sections) > ble.SectionsMax || len(payload) > ble.PayloadBytesMax {
+			t.Fatalf("beyond its limits: %d sections in %d bytes", len(sections), len(payload))
+		}
+		again, err := ble.AppendPayload(nil, sections)
+		if err != nil {
+			t.Fatalf("append what was parsed: %v", err)
+		}
+		second, err := ble.ParsePayload(nil, again)
+		if err != nil || len(second) != len(sections) {
+			t.Fatalf("parse what was appended: %d sections of %d, %v", len(second), len(sections), err)
+		}
+		for i, s := range sections {
+			if s.Kind != second[i].Kind || s.ID != second[i].ID || !bytes.Equal(s.Data, second[i].Data) {
+				t.Fatalf("section %d changed: %v, %v", i, s, second[i])
+			}
+			if f, err := ble.ParseFrame(s); err == nil && f.Kind.String() == "unknown" {
+				t.Fatalf("a frame of no kind: %v", f)
+			}
+		}
+	})
+}

@@ -1,0 +1,171 @@
+package ble
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// verify fails when the tracker's indexes disagree with its tracks.
+func (t *Tracker) verify(fail func(string, ...any)) {
+	used, pending, ranked, codes, handles := 0, 0, 0, 0, 0
+	for i := range t.tracks {
+		s := &t.tracks[i]
+		if !s.used {
+			continue
+		}
+		used++
+		codes++
+		if s.carried {
+			codes++
+			if t.byCode[s.former] != int32(i) {
+				fail("former code of track %d leads elsewhere", i)
+			}
+		}
+		if t.byCode[s.code] != int32(i) {
+			fail("code of track %d leads elsewhere", i)
+		}
+		if s.pending {
+			pending++
+		}
+		if (s.link.list >= 0) == s.near {
+			fail("track %d: near %v, list %d", i, s.near, s.link.list)
+		}
+		if !s.near {
+			ranked++
+			if s.link.list != int32(s.rssi)+128 {
+				fail("track %d of %d dBm stands in list %d", i, s.rssi, s.link.list)
+			}
+		}
+		if s.handle != "" {
+			handles++
+			if t.handles.present[s.handle] != int32(i) {
+				fail("handle of track %d leads elsewhere", i)
+			}
+		}
+	}
+	if used > t.max || used+len(t.free) != len(t.tracks) || codes != len(t.byCode) ||
+		pending != len(t.rotation.pending) || handles != len(t.handles.present) {
+		fail("used %d, max %d, free %d, tracks %d, codes %d/%d, pending %d/%d, handles %d/%d", used, t.max, len(t.free),
+			len(t.tracks), codes, len(t.byCode), pending, len(t.rotation.pending), handles, len(t.handles.present))
+	}
+	if len(t.handles.left) > pay.CandidatesMax || len(t.handles.ring) > pay.CandidatesMax {
+		fail("remembers %d handles", len(t.handles.left))
+	}
+	walked := 0
+	for list := range t.faint.head {
+		for i := t.faint.head[list]; i >= 0; i = t.tracks[i].link.next {
+			walked++
+		}
+	}
+	if walked != ranked {
+		fail("%d tracks in lists, %d are not near", walked, ranked)
+	}
+}
+
+func numbered(n int) (c pay.Code) {
+	binary.BigEndian.PutUint64(c[:], uint64(n))
+	return c
+}
+
+func TestTrackerStaysConsistent(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		tracker := NewTracker(TrackerOptions{})
+		tracker.max = rapid.IntRange(1, 12).Draw(r, "max")
+		at := time.Unix(1_700_000_000, 0)
+		pause := rapid.OneOf(rapid.IntRange(0, 60), rapid.IntRange(0, 600), rapid.IntRange(0, 10_000))
+		for range rapid.IntRange(1, 300).Draw(r, "adverts") {
+			at = at.Add(time.Duration(pause.Draw(r, "pause")) * time.Millisecond)
+			a := Advert{At: at}
+			a.SetRSSI(rapid.IntRange(-80, -40).Draw(r, "rssi"))
+			a.Sections, _ = ParsePayload(nil, AppendEID(nil, numbered(rapid.IntRange(0, 20).Draw(r, "code")), PowerReference))
+			tracker.Observe(a)
+			tracker.verify(r.Fatalf)
+			if rapid.IntRange(0, 5).Draw(r, "ask") == 0 {
+				checkNearby(r, tracker.Nearby(at))
+				tracker.verify(r.Fatalf)
+			}
+		}
+	})
+}
+
+// checkNearby asserts what a till relies on.
+func checkNearby(r *rapid.T, n pay.Nearby) {
+	handles := map[pay.Handle]bool{}
+	for i, c := range n.Candidates {
+		if handles[c.Handle] || c.Handle.Check() != nil {
+			r.Fatalf("handle %q is bad or stands twice", c.Handle)
+		}
+		handles[c.Handle] = true
+		if i > 0 && c.RSSI > n.Candidates[i-1].RSSI {
+			r.Fatalf("not strongest first: %+v", n.Candidates)
+		}
+	}
+	if n.Clear == "" {
+		return
+	}
+	first := n.Candidates[0]
+	if n.Clear != first.Handle || !first.Near || first.RSSI < FarDefault {
+		r.Fatalf("clear %q is not the first near one of %+v", n.Clear, n.Candidates)
+	}
+	if len(n.Candidates) > 1 && first.RSSI-n.Candidates[1].RSSI < MarginDefault {
+		r.Fatalf("clear without a lead: %+v", n.Candidates)
+	}
+}
+
+func TestFloodIsBoundedAndDoesNotHideAPerson(t *testing.T) {
+	t.Parallel()
+	tracker := NewTracker(TrackerOptions{})
+	at := time.Unix(1_700_000_000, 0)
+	person := numbered(1 << 40)
+	sections := make([]Section, 0, 1)
+	hear := func(c pay.Code, rssi int) {
+		a := Advert{At: at}
+		a.SetRSSI(rssi)
+		a.Sections, _ = ParsePayload(sections[:0], AppendEID(nil, c, PowerReference))
+		tracker.Observe(a)
+	}
+	for n := range 50_000 { // ten thousand a second
+		at = at.Add(100 * time.Microsecond)
+		hear(numbered(n), -60)
+		if n%1000 == 0 {
+			hear(person, -60) // no stronger than the flood
+		}
+	}
+	tracker.verify(t.Fatalf)
+	near := 0
+	for _, c := range tracker.Nearby(at).Candidates {
+		if c.Near {
+			near++
+			if c.Code != person {
+				t.Errorf("code %v of the flood is near", c.Code)
+			}
+		}
+	}
+	if near != 1 || len(tracker.tracks) != pay.CandidatesMax {
+		t.Errorf("%d near, %d tracked", near, len(tracker.tracks))
+	}
+}
+
+func TestWeakestIsForgottenFirst(t *testing.T) {
+	t.Parallel()
+	tracker := NewTracker(TrackerOptions{})
+	tracker.max = 3
+	at := time.Unix(1_700_000_000, 0)
+	for n, rssi := range []int{-80, -60, -70, -90, -65} {
+		a := Advert{At: at}
+		a.SetRSSI(rssi)
+		a.Sections, _ = ParsePayload(nil, AppendEID(nil, numbered(n), PowerReference))
+		tracker.Observe(a)
+	}
+	for n, want := range []bool{false, true, true, false, true} {
+		if _, ok := tracker.byCode[numbered(n)]; ok != want {
+			t.Errorf("code %d is kept: %v, want %v", n, ok, want)
+		}
+	}
+}

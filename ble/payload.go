@@ -1,0 +1,88 @@
+package ble
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// The AD structures that an encoder writes beside sections.
+const (
+	adFlags        = 0x01
+	adServices16   = 0x03 // complete list of 16-bit service UUIDs
+	adHeaderBytes  = 2    // length and type
+	sectionIDBytes = 2
+)
+
+// The reasons for which a payload is refused as a whole.
+var (
+	errPayloadLong     = errors.New("parse payload: longer than an advertising report")
+	errPayloadCut      = errors.New("parse payload: ends inside a structure")
+	errPayloadPadding  = errors.New("parse payload: data after its end")
+	errPayloadSection  = errors.New("parse payload: service or manufacturer data without an id")
+	errPayloadSections = errors.New("parse payload: too many sections")
+	errSectionLong     = errors.New("append payload: section does not fit an AD structure")
+	errSectionKind     = errors.New("append payload: unknown kind of section")
+)
+
+// ParsePayload appends to dst the service and manufacturer sections of an
+// advertising payload: a row of AD structures, each a length, a type and data,
+// that a length of zero ends early (Bluetooth Core 5.4, volume 3, part C, 11).
+// Other structures are stepped over. A payload with one bad structure is refused
+// whole. The sections share memory with payload.
+func ParsePayload(dst []Section, payload []byte) ([]Section, error) {
+	if len(payload) > PayloadBytesMax {
+		return dst, errPayloadLong
+	}
+	found := dst
+	for rest := payload; len(rest) > 0; {
+		n := int(rest[0])
+		if n == 0 {
+			if !allZero(rest) {
+				return dst, errPayloadPadding
+			}
+			break
+		}
+		if n >= len(rest) {
+			return dst, errPayloadCut
+		}
+		kind, data := SectionKind(rest[1]), rest[adHeaderBytes:n+1]
+		rest = rest[n+1:]
+		if kind != ServiceData && kind != ManufacturerData {
+			continue
+		}
+		if len(data) < sectionIDBytes {
+			return dst, errPayloadSection
+		}
+		if len(found)-len(dst) == SectionsMax {
+			return dst, errPayloadSections
+		}
+		found = append(found, Section{Kind: kind, ID: binary.LittleEndian.Uint16(data), Data: data[sectionIDBytes:]})
+	}
+	return found, nil
+}
+
+// AppendPayload appends sections to b as AD structures. ParsePayload reads the
+// same sections back. It fails on a section longer than a structure can be.
+func AppendPayload(b []byte, sections []Section) ([]byte, error) {
+	for _, s := range sections {
+		if s.Kind != ServiceData && s.Kind != ManufacturerData {
+			return b, errSectionKind
+		}
+		n := 1 + sectionIDBytes + len(s.Data)
+		if n >= PayloadBytesMax {
+			return b, errSectionLong
+		}
+		b = append(b, byte(n), byte(s.Kind), byte(s.ID), byte(s.ID>>8))
+		b = append(b, s.Data...)
+	}
+	return b, nil
+}
+
+func allZero(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,289 @@
+package ble_test
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+func TestCandidateTimes(t *testing.T) {
+	t.Parallel()
+	tracker := playTrace(t, ble.TrackerOptions{Lane: "till-1"}, `
+		0s..3s A -50`)
+	c := tracker.Nearby(traceStart.Add(3500 * time.Millisecond)).Candidates[0]
+	want := pay.Candidate{
+		Handle: pay.HandleFor(traceBox, codeNamed("A"), 0), Code: codeNamed("A"), RSSI: -50, Lane: "till-1", Near: true,
+		Heard: pay.TimeOf(traceStart.Add(3 * time.Second)), Since: pay.TimeOf(traceStart.Add(time.Second)),
+	}
+	if c != want {
+		t.Errorf("have %+v\nwant %+v", c, want)
+	}
+}
+
+func TestTimeNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	tracker := playTrace(t, ble.TrackerOptions{}, `
+		0s..3s A -50`)
+	tracker.Observe(eidAdvert(traceStart.Add(-time.Hour), codeNamed("A"), -50, ble.PowerReference))
+	if n := tracker.Nearby(traceStart.Add(-time.Hour)); len(n.Candidates) != 1 || n.Clear == "" {
+		t.Errorf("a clock that went back changed who is near: %+v", n)
+	}
+}
+
+func TestStatedPower(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ rssi, power, want pay.RSSI }{
+		"reference":               {-60, -59, -60},
+		"weak device":             {-70, -69, -60},
+		"strong device":           {-50, -49, -60},
+		"clamped below":           {-90, -120, -74},
+		"clamped above":           {-50, 20, -64},
+		"the weakest stays known": {-127, -45, -128},
+		"the strongest too":       {20, -75, 36},
+	} {
+		if got := ble.Normalise(c.rssi, c.power); got != c.want {
+			t.Errorf("%s: have %d, want %d", name, got, c.want)
+		}
+	}
+	tracker := ble.NewTracker(ble.TrackerOptions{})
+	tracker.Observe(eidAdvert(traceStart, codeNamed("A"), -70, -69))
+	if got := tracker.Nearby(traceStart).Candidates[0].RSSI; got != -60 {
+		t.Errorf("tracker shows %d, want the normalised -60", got)
+	}
+}
+
+func TestOnlyRotatingCodesWithStrengthCount(t *testing.T) {
+	t.Parallel()
+	tracker := ble.NewTracker(ble.TrackerOptions{})
+	unknown := eidAdvert(traceStart, codeNamed("A"), 127, ble.PowerReference)
+	if unknown.HasRSSI || unknown.RSSI != 0 {
+		t.Error("127 became a strength")
+	}
+	tracker.Observe(unknown)
+	static := ble.Advert{At: traceStart, Sections: []ble.Section{
+		{Kind: ble.ServiceData, ID: ble.ServiceUUID, Data: make([]byte, 18)},
+		{Kind: ble.ManufacturerData, ID: 0x4C, Data: append([]byte{2, 0x15}, make([]byte, 21)...)},
+	}}
+	static.SetRSSI(-40)
+	tracker.Observe(static)
+	if n := tracker.Nearby(traceStart); len(n.Candidates) != 0 {
+		t.Errorf("candidates out of nothing: %+v", n)
+	}
+}
+
+func TestDeaf(t *testing.T) {
+	t.Parallel()
+	tracker := playTrace(t, ble.TrackerOptions{}, `
+		0s..3s A -50`)
+	at := traceStart.Add(3 * time.Second)
+	tracker.SetDeaf(true)
+	if n := tracker.Nearby(at); !n.Deaf || n.Clear != "" || len(n.Candidates) != 1 {
+		t.Errorf("deaf: %+v", n)
+	}
+	tracker.SetDeaf(false)
+	if n := tracker.Nearby(at); n.Deaf || n.Clear == "" {
+		t.Errorf("hearing again: %+v", n)
+	}
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	const present, left, never = ble.Present, ble.Left, ble.NeverShown
+	for name, c := range map[string]struct {
+		trace string
+		at    time.Duration
+		want  ble.Presence
+	}{
+		"present":                      {"0s..3s A -50\n3s ? A* clear=A", 4 * time.Second, present},
+		"present though never shown":   {"0s..3s A -50\n3s..3.1s B -90\n3.1s ? A* B clear=A", 4 * time.Second, present},
+		"left":                         {"0s..3s A -50\n3s ? A* clear=A", 12 * time.Second, left},
+		"left, nearly forgotten":       {"0s..3s A -50\n3s ? A* clear=A", 122900 * time.Millisecond, left},
+		"forgotten":                    {"0s..3s A -50\n3s ? A* clear=A", 123 * time.Second, never},
+		"gone before anybody was told": {"0s..3s A -50", 12 * time.Second, never},
+		"never there":                  {"0s..3s B -50\n3s ? B* clear=B", 4 * time.Second, never},
+		"back with the same code":      {"0s..3s A -50\n3s ? A* clear=A\n20s A -50\n20s ? A clear=-", 20 * time.Second, present},
+		"under its next code": {"0s..3s A -50\n3s ? A* clear=A\n3.2s..6s A2 -50\n6s ? A=A2* clear=A",
+			6 * time.Second, present},
+		"the handle of a wrong tie is nobody's": {"0s..3s A -50\n3.2s..6s B -50\n5s ? A=B* clear=A\n5.6s A -50\n6s ? A B clear=-",
+			6 * time.Second, present},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tracker := playTrace(t, ble.TrackerOptions{}, c.trace)
+			h := pay.HandleFor(traceBox, codeNamed("A"), 0)
+			got, presence := tracker.Find(h, traceStart.Add(c.at))
+			if presence != c.want {
+				t.Errorf("presence %d, want %d", presence, c.want)
+			}
+			if (presence == present) != (got.Handle == h) {
+				t.Errorf("candidate %+v", got)
+			}
+		})
+	}
+}
+
+// sameHandle returns two codes whose first handles are equal.
+func sameHandle(t *testing.T) (a, b pay.Code) {
+	t.Helper()
+	seen := map[pay.Handle]pay.Code{}
+	for n := range uint64(10_000) {
+		binary.BigEndian.PutUint64(b[:], n)
+		h := pay.HandleFor(traceBox, b, 0)
+		if a, ok := seen[h]; ok {
+			return a, b
+		}
+		seen[h] = b
+	}
+	t.Fatal("no two codes with one handle")
+	return a, b
+}
+
+func TestHandleIsRedrawn(t *testing.T) {
+	t.Parallel()
+	a, b := sameHandle(t)
+	tracker := ble.NewTracker(ble.TrackerOptions{Box: traceBox})
+	hear := func(at time.Duration, c pay.Code) {
+		tracker.Observe(eidAdvert(traceStart.Add(at), c, -50, ble.PowerReference))
+	}
+	handles := func(at time.Duration) (out []pay.Handle) {
+		for _, c := range tracker.Nearby(traceStart.Add(at)).Candidates {
+			out = append(out, c.Handle)
+		}
+		return out
+	}
+	hear(0, a)
+	hear(200*time.Millisecond, b)
+	hear(250*time.Millisecond, a)
+	hear(450*time.Millisecond, b)
+	both := handles(500 * time.Millisecond)
+	if len(both) != 2 || both[0] != pay.HandleFor(traceBox, a, 0) || both[1] != pay.HandleFor(traceBox, b, 1) {
+		t.Fatalf("two present: %v", both)
+	}
+	// Both leave; while a cashier may remember the first one's handle, the
+	// second one does not get it.
+	hear(30*time.Second, b)
+	if h := handles(30 * time.Second); h[0] == pay.HandleFor(traceBox, a, 0) {
+		t.Errorf("the handle of one who left was given to another: %v", h)
+	}
+	hear(400*time.Second, b)
+	if h := handles(400 * time.Second); h[0] != pay.HandleFor(traceBox, b, 0) {
+		t.Errorf("a forgotten handle is not free: %v", h)
+	}
+}
+
+func TestObserveDoesNotAllocate(t *testing.T) {
+	const devices = 200
+	adverts := make([]ble.Advert, devices)
+	for i := range adverts {
+		var c pay.Code
+		binary.BigEndian.PutUint64(c[:], uint64(i))
+		adverts[i] = eidAdvert(traceStart, c, -90+i%50, ble.PowerReference)
+	}
+	tracker := ble.NewTracker(ble.TrackerOptions{})
+	at := traceStart
+	round := func() {
+		for _, a := range adverts {
+			at = at.Add(time.Millisecond)
+			a.At = at
+			tracker.Observe(a)
+		}
+	}
+	for range 20 { // until no new code waits for its past to be settled
+		round()
+	}
+	if n := testing.AllocsPerRun(50, round); n != 0 {
+		t.Errorf("%v allocations for %d adverts already known", n, devices)
+	}
+}
+
+// person is somebody in the simulated queue.
+type person struct {
+	distance float64 // metres
+	offset   float64 // dB by which phone, pocket and body differ
+	code     pay.Code
+	due      time.Duration
+	rotates  time.Duration
+}
+
+func (p *person) rssi(r *rand.Rand) int {
+	loss := 22 * math.Log10(p.distance)
+	return int(math.Round(float64(ble.PowerReference) - loss + p.offset + 4*r.NormFloat64()))
+}
+
+// crowd lets one person stand before the box and others behind, for 5 s, and
+// says whom the tracker would charge: the right one, a wrong one or nobody.
+func crowd(r *rand.Rand, others int, margin pay.RSSI) (right, wrong bool) {
+	people := make([]person, others+1)
+	for i := range people {
+		p := person{distance: 1 + 2*r.Float64(), offset: 4 * r.NormFloat64()}
+		if i == 0 {
+			p.distance = 0.4
+		}
+		binary.BigEndian.PutUint64(p.code[:], r.Uint64())
+		p.due = time.Duration(r.Int64N(int64(250 * time.Millisecond)))
+		p.rotates = time.Duration(r.Int64N(int64(64 * time.Second)))
+		people[i] = p
+	}
+	first := people[0].code
+	tracker := ble.NewTracker(ble.TrackerOptions{Margin: margin})
+	const step = 10 * time.Millisecond
+	for at := time.Duration(0); at < 5*time.Second; at += step {
+		for i := range people {
+			p := &people[i]
+			if at >= p.rotates {
+				binary.BigEndian.PutUint64(p.code[:], r.Uint64())
+				p.rotates += 64 * time.Second
+				p.due = at
+			}
+			if at < p.due {
+				continue
+			}
+			p.due += 250*time.Millisecond + time.Duration(r.Int64N(int64(step)))
+			if r.IntN(10) > 0 {
+				tracker.Observe(eidAdvert(traceStart.Add(at), p.code, p.rssi(r), ble.PowerReference))
+			}
+		}
+	}
+	n := tracker.Nearby(traceStart.Add(5 * time.Second))
+	if n.Clear == "" {
+		return false, false
+	}
+	// A charge carries the clear candidate's code; during a rotation that may
+	// still be the one before, and both are the same person's.
+	right = n.Candidates[0].Code == people[0].code || n.Candidates[0].Code == first
+	return right, !right
+}
+
+func TestCrowd(t *testing.T) {
+	t.Parallel()
+	const seed, rounds = 1, 1000
+	count := func(margin pay.RSSI) (right, wrong int) {
+		r := rand.New(rand.NewPCG(seed, uint64(margin)))
+		for i := range rounds {
+			a, b := crowd(r, 1+i%8, margin)
+			if a {
+				right++
+			}
+			if b {
+				wrong++
+			}
+		}
+		t.Logf("seed %d, margin %d dB, %d rounds: right %d, wrong %d, abstained %d", seed, margin, rounds, right, wrong, rounds-right-wrong)
+		return right, wrong
+	}
+	right, wrong := count(ble.MarginDefault)
+	if wrong > rounds/100 {
+		t.Errorf("%d wrong picks in %d rounds", wrong, rounds)
+	}
+	if right < rounds/2 {
+		t.Errorf("only %d of %d were told who is first", right, rounds)
+	}
+	if _, guessed := count(1); guessed < 4*wrong || guessed == 0 {
+		t.Errorf("the margin prevents little: %d wrong with it, %d without", wrong, guessed)
+	}
+}

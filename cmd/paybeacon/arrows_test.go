@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const modulePath = "github.com/paybeacon/paybeacon/"
+
+// plan is the house: each package, what it is for, and which of our packages
+// it may import in its shipped code. Change the plan here first, with the
+// reason, before adding a package or an arrow.
+var plan = map[string]struct {
+	why string
+	may []string
+}{
+	"pay":             {"the domain knows nothing of ours", nil},
+	"pay/book":        {"accounts are the domain's", []string{"pay"}},
+	"pay/registry":    {"a role knows the domain and the accounts", []string{"pay", "pay/book"}},
+	"pay/till":        {"a role knows the domain", []string{"pay"}},
+	"pay/wallet":      {"a role knows the domain", []string{"pay"}},
+	"pay/device":      {"a role knows the domain", []string{"pay"}},
+	"wire":            {"messages carry the domain's facts", []string{"pay"}},
+	"store":           {"the store keeps the domain's facts in an engine", []string{"pay", "store/kv"}},
+	"store/kv":        {"an engine knows only bytes", nil},
+	"store/kv/kvtest": {"the contract suite of engines", []string{"store/kv"}},
+	"store/badgerkv":  {"an adapter knows its parent's seam", []string{"store/kv"}},
+	"sync":            {"sessions speak messages about facts", []string{"wire", "pay"}},
+	"sync/quicnet":    {"an adapter knows its parent", []string{"sync", "pay"}},
+	"sync/link":       {"an adapter of the domain's pairing", []string{"pay"}},
+	"ble":             {"adverts become the domain's candidates", []string{"pay"}},
+	"ble/air":         {"an adapter knows its parent", []string{"ble", "pay"}},
+	"ble/replay":      {"an adapter knows its parent", []string{"ble", "pay"}},
+	"ble/bluez":       {"an adapter knows its parent", []string{"ble", "pay"}},
+	"cmd/paybeacon":   {"wiring: may import all; nobody imports it", nil},
+}
+
+// doors are the heavy dependencies, each with the one package that imports it.
+var doors = map[string]string{
+	"github.com/dgraph-io/badger":  "store/badgerkv",
+	"github.com/quic-go/quic-go":   "sync/quicnet",
+	"github.com/muka/go-bluetooth": "ble/bluez",
+	"github.com/godbus/dbus":       "ble/bluez",
+	"github.com/fxamacker/cbor":    "pay",
+	"github.com/urfave/cli":        "cmd/paybeacon",
+	"github.com/bojanz/currency":   "cmd/paybeacon",
+	"github.com/tidwall/btree":     "store/kv",
+}
+
+// TestArrowsBetweenPackages fails on a package that is not in the plan, on an
+// arrow that the plan does not draw, and on a dependency that came in by
+// another door.
+func TestArrowsBetweenPackages(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = "../.."
+	cmd.Env = append(os.Environ(), "GOOS=linux")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	seen := map[string]bool{}
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, modulePath)
+		seen[name] = true
+		room, ok := plan[name]
+		if !ok {
+			t.Errorf("package %s is not in the plan: add it there first, with the reason", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			if ours, ok := strings.CutPrefix(imported, modulePath); ok && name != "cmd/paybeacon" && !slices.Contains(room.may, ours) {
+				t.Errorf("%s imports %s, but %s", name, ours, room.why)
+			}
+			for door, keeper := range doors {
+				if strings.HasPrefix(imported, door) && name != keeper {
+					t.Errorf("%s imports %s; its one door is %q", name, imported, keeper)
+				}
+			}
+		}
+	}
+	for name := range plan {
+		if !seen[name] {
+			t.Errorf("the plan names %s, which does not exist", name)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// The control socket is how every other command with the same --data talks to
+// the running daemon: HTTP and JSON over a unix socket that only the owner can
+// open. A verb is a POST to /v1/VERB whose body is the verb's request. The
+// answer is the verb's object, or an error object with status 400.
+//
+// Verbs that only read also work without a daemon: the command then opens the
+// store itself and runs the same function (see ask).
+
+const (
+	controlBytesMax  = 1 << 20
+	socketPathMax    = 100
+	controlReadLimit = 10 * time.Second
+)
+
+// verb is one thing a node can be asked over its control socket.
+type verb struct {
+	// read says that the verb needs no daemon.
+	read bool
+	run  func(ctx context.Context, q query) (any, error)
+}
+
+// query is a verb's request as it came in.
+type query struct {
+	body []byte
+	key  pay.IdempotencyKey // the Idempotency-Key header
+}
+
+// verbs are all that one node can be asked.
+type verbs map[string]verb
+
+// on makes a verb from a function of a typed request.
+func on[Q any](read bool, f func(ctx context.Context, q Q) (any, error)) verb {
+	return verb{read: read, run: func(ctx context.Context, raw query) (any, error) {
+		var q Q
+		if len(raw.body) > 0 {
+			if err := json.Unmarshal(raw.body, &q); err != nil {
+				return nil, pay.Wrap(err, pay.CodeUsage, "read request", "send the JSON object that the verb takes")
+			}
+		}
+		if k, ok := any(&q).(interface{ setKey(pay.IdempotencyKey) }); ok && raw.key != "" {
+			k.setKey(raw.key)
+		}
+		return f(ctx, q)
+	}}
+}
+
+// listenControl opens the socket. A socket file left by a dead daemon is
+// replaced, which is safe because the caller holds the directory's lock.
+func listenControl(d dataDir) (net.Listener, error) {
+	path := d.path("control.sock")
+	if len(path) > socketPathMax {
+		return nil, pay.NewError(pay.CodeConfig, fmt.Sprintf("the path of the control socket has %d bytes, the limit is %d", len(path), socketPathMax),
+			"use a data directory with a shorter path")
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, pay.Wrap(err, pay.CodeConfig, "replace control socket", "check permissions of "+string(d))
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, pay.Wrap(err, pay.CodeConfig, "open control socket", "check permissions of "+string(d))
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = l.Close()
+		return nil, pay.Wrap(err, pay.CodeConfig, "protect control socket", "use a file system with permissions")
+	}
+	return l, nil
+}
+
+// serveControl answers until ctx ends.
+func serveControl(ctx context.Context, l net.Listener, vs verbs, log *slog.Logger) error {
+	return serveHTTP(ctx, l, controlHandler(vs), log)
+}
+
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: controlReadLimit,
+		MaxHeaderBytes:    16 << 10,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(l) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("serve http: %w", err)
+	case <-ctx.Done():
+		_ = srv.Close()
+		<-done
+		return nil
+	}
+}
+
+func controlHandler(vs verbs) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/{verb}", func(w http.ResponseWriter, r *http.Request) {
+		v, ok := vs[r.PathValue("verb")]
+		if !ok {
+			refuseHTTP(w, pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("this node cannot %q", printable(r.PathValue("verb"))),
+				"use the data directory of a node whose role can do it"))
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, controlBytesMax))
+		if err != nil {
+			refuseHTTP(w, pay.Wrap(err, pay.CodeUsage, "read request", "send a smaller one"))
+			return
+		}
+		answer, err := v.run(r.Context(), query{body: body, key: pay.IdempotencyKey(r.Header.Get("Idempotency-Key"))})
+		if err != nil {
+			refuseHTTP(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(answer)
+	})
+	return mux
+}
+
+// wireError is an error on its way through the control socket.
+type wireError struct {
+	errorJSON
+	Extra map[string]any `json:"extra,omitempty"`
+}
+
+func refuseHTTP(w http.ResponseWriter, err error) {
+	e := wireError{errorJSON: describe(err)}
+	var extra *extraError
+	if errors.As(err, &extra) {
+		e.Extra = extra.extra
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadRequest)
+	_ = json.NewEncoder(w).Encode(e)
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// stage runs the processes of a demo: this same program, once for each node.
+type stage struct {
+	ctx   context.Context
+	exe   string
+	dir   string
+	procs map[string]*proc
+	order []string
+}
+
+// proc is one node's process. Its output goes to a log file beside its data.
+type proc struct {
+	args []string
+	cmd  *exec.Cmd
+	log  *os.File
+	done chan struct{}
+}
+
+const (
+	stageReadyTimeout = "15s"
+	stageStopTimeout  = 5 * time.Second
+)
+
+func newStage(ctx context.Context, dir string) (*stage, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, pay.Wrap(err, pay.CodeConfig, "make demo directory", "name another one with --data")
+	}
+	return &stage{ctx: ctx, exe: exe, dir: dir, procs: map[string]*proc{}}, nil
+}
+
+func (s *stage) data(name string) string { return filepath.Join(s.dir, name) }
+
+// start runs a daemon and waits until it is ready. env is added to this
+// process's environment.
+func (s *stage) start(name string, env []string, args ...string) error {
+	log, err := os.OpenFile(s.data(name)+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("open log: %w", err)
+	}
+	p := &proc{args: args, log: log, done: make(chan struct{})}
+	p.cmd = exec.Command(s.exe, append(args, "--json")...)
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if err := p.cmd.Start(); err != nil {
+		_ = log.Close()
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	go func() {
+		_ = p.cmd.Wait()
+		_ = log.Close()
+		close(p.done)
+	}()
+	if _, known := s.procs[name]; !known {
+		s.order = append(s.order, name)
+	}
+	s.procs[name] = p
+	return nil
+}
+
+func (s *stage) ready(name string) (readyJSON, error) {
+	var r readyJSON
+	err := s.ask(&r, "wait", "--for", "ready", "--data", s.data(name), "--timeout", stageReadyTimeout)
+	if err != nil {
+		return r, fmt.Errorf("%s did not become ready (see %s.log): %w", name, s.data(name), err)
+	}
+	return r, nil
+}
+
+// again starts a daemon with the arguments it had.
+func (s *stage) again(name string, env []string) error {
+	p, ok := s.procs[name]
+	if !ok {
+		return fmt.Errorf("start %s again: it never ran", name)
+	}
+	return s.start(name, env, p.args...)
+}
+
+// kill ends a process as a power cut would.
+func (s *stage) kill(name string) {
+	p := s.procs[name]
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+// stop asks a process to end, and ends it if it does not.
+func (s *stage) stop(name string) {
+	p := s.procs[name]
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(stageStopTimeout):
+		s.kill(name)
+	}
+}
+
+// close ends every process, the last one started first.
+func (s *stage) close() {
+	for i := len(s.order) - 1; i >= 0; i-- {
+		p := s.procs[s.order[i]]
+		select {
+		case <-p.done:
+		default:
+			s.stop(s.order[i])
+		}
+	}
+}
+
+// exitError is what a command of the stage ended with.
+type exitError struct {
+	exit pay.Exit
+	errorJSON
+}
+
+func (e *exitError) Error() string { return fmt.Sprintf("%s (%s, exit %d)", e.Message, e.Code, e.exit) }
+
+// ask runs one command with --json and decodes the one object it prints. A
+// command that fails returns an *exitError; what it printed is decoded all the
+// same.
+func (s *stage) ask(out any, args ...string) error {
+	raw, err := s.output(args...)
+	if len(raw) > 0 && out != nil {
+		if jsonErr := json.Unmarshal(firstLine(raw), out); jsonErr != nil {
+			return fmt.Errorf("read what %v printed: %w", args[:2], jsonErr)
+		}
+	}
+	return err
+}
+
+func (s *stage) output(args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(s.ctx, s.exe, append(args[:len(args):len(args)], "--json")...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		e := &exitError{exit: pay.Exit(exit.ExitCode())}
+		lines := bytes.Split(bytes.TrimSpace(stderr.Bytes()), []byte("\n"))
+		_ = json.Unmarshal(lines[len(lines)-1], &e.errorJSON)
+		return stdout.Bytes(), e
+	}
+	if err != nil {
+		return nil, fmt.Errorf("run %v: %w", args, err)
+	}
+	return stdout.Bytes(), nil
+}
+
+func firstLine(raw []byte) []byte {
+	line, _, _ := bytes.Cut(raw, []byte("\n"))
+	return line
+}
+
+// lines decodes one object a line.
+func decodeLines[T any](raw []byte) ([]T, error) {
+	var out []T
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	for dec.More() {
+		var v T
+		if err := dec.Decode(&v); err != nil {
+			return nil, fmt.Errorf("read list: %w", err)
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// until repeats f until it says true. Each round asks another process, so
+// there is nothing to be woken by.
+func (s *stage) until(what string, f func() (bool, error)) error {
+	tick := time.NewTicker(lockPoll)
+	defer tick.Stop()
+	for {
+		ok, err := f()
+		if err != nil || ok {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-s.ctx.Done():
+			return fmt.Errorf("wait until %s: %w", what, s.ctx.Err())
+		}
+	}
+}

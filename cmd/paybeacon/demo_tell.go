@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// teller prints the story of a demo for a person to watch. With --json it says
+// one object a line instead.
+type teller struct {
+	out     io.Writer
+	json    bool
+	color   bool
+	started time.Time
+	act     int
+	checks  []checkItem
+}
+
+type checkItem struct {
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	Said string `json:"said"`
+}
+
+type checkJSON struct {
+	V      int         `json:"v"`
+	Type   string      `json:"type"`
+	OK     bool        `json:"ok"`
+	Checks []checkItem `json:"checks"`
+}
+
+type sceneJSON struct {
+	V    int    `json:"v"`
+	Type string `json:"type"`
+	Act  int    `json:"act"`
+	Who  string `json:"who"`
+	Said string `json:"said"`
+}
+
+func newTeller(c *call) *teller {
+	return &teller{out: c.out, json: c.json, color: c.color, started: time.Now()}
+}
+
+func (t *teller) paint(code, s string) string {
+	if !t.color {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func (t *teller) bold(s string) string  { return t.paint("1", s) }
+func (t *teller) dim(s string) string   { return t.paint("2", s) }
+func (t *teller) green(s string) string { return t.paint("32", s) }
+func (t *teller) red(s string) string   { return t.paint("31", s) }
+
+func (t *teller) title(name, what string) {
+	if t.json {
+		return
+	}
+	_, _ = fmt.Fprintf(t.out, "\n%s  %s\n%s\n", t.bold("paybeacon "+name), what, t.dim("TEST: play money, simulated air; everything else is real"))
+}
+
+// scene begins a new act.
+func (t *teller) scene(title string) {
+	t.act++
+	if t.json {
+		_ = printJSON(t.out, sceneJSON{V: 1, Type: "scene", Act: t.act, Said: title})
+		return
+	}
+	_, _ = fmt.Fprintf(t.out, "\n%s %s %s\n", t.bold(fmt.Sprintf("%d", t.act)), t.bold(title),
+		t.dim(fmt.Sprintf("%*.1f s", max(0, 66-len(title)), time.Since(t.started).Seconds())))
+}
+
+// say is one line of the story.
+func (t *teller) say(who, format string, args ...any) {
+	said := fmt.Sprintf(format, args...)
+	if t.json {
+		_ = printJSON(t.out, sceneJSON{V: 1, Type: "scene", Act: t.act, Who: who, Said: said})
+		return
+	}
+	_, _ = fmt.Fprintf(t.out, "  %s  %s\n", t.dim(fmt.Sprintf("%-9s", who)), said)
+}
+
+// check notes one thing that must hold in the end.
+func (t *teller) check(name string, ok bool, format string, args ...any) {
+	t.checks = append(t.checks, checkItem{Name: name, OK: ok, Said: fmt.Sprintf(format, args...)})
+}
+
+// verdict prints the check block and says whether all of it holds.
+func (t *teller) verdict() bool {
+	all := true
+	for _, c := range t.checks {
+		all = all && c.OK
+	}
+	if t.json {
+		_ = printJSON(t.out, checkJSON{V: 1, Type: "check", OK: all, Checks: t.checks})
+		return all
+	}
+	_, _ = fmt.Fprintf(t.out, "\n%s\n", t.bold("Checks"))
+	for _, c := range t.checks {
+		mark := t.green("ok  ")
+		if !c.OK {
+			mark = t.red("FAIL")
+		}
+		_, _ = fmt.Fprintf(t.out, "  %s  %-34s %s\n", mark, c.Name, t.dim(c.Said))
+	}
+	end := t.green("All is well")
+	if !all {
+		end = t.red("Something is wrong")
+	}
+	_, _ = fmt.Fprintf(t.out, "\n%s after %.1f s.\n", end, time.Since(t.started).Seconds())
+	return all
+}
+
+// invite tells what can be tried while everything keeps running.
+func (t *teller) invite(s *stage) {
+	if t.json {
+		return
+	}
+	lines := []string{
+		"paybeacon till nearby --data " + s.data("box"),
+		"paybeacon till charge --data " + s.data("box") + " --amount 2.40 --nearest --wait 30s",
+		"paybeacon wallet pending --data " + s.data("ada"),
+		"paybeacon wallet approve --data " + s.data("ada"),
+		"paybeacon wallet status --data " + s.data("ada"),
+		"paybeacon admin audit --data " + s.data("registry"),
+	}
+	_, _ = fmt.Fprintf(t.out, "\nEverything keeps running; Ctrl-C ends it. Try in another terminal:\n  %s\n", strings.Join(lines, "\n  "))
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// dataDir is one node's directory:
+//
+//	format            the layout's version, a number
+//	lock              held by the process that has the directory open
+//	control.sock      the running daemon's socket, mode 0600
+//	store/            the facts and all that is derived from them (not for a device)
+//	node.key          the node's key; at the registry its working key
+//	root.key, secrets.json, authority.cose              registry only
+//	member.json       what enrolment told                box and wallet
+//	device.state      identity, beacon key, counter       device
+//
+// Every file is written beside its place, flushed and renamed over it.
+type dataDir string
+
+const (
+	formatVersion = 1
+
+	lockWaitReading = 2 * time.Second
+	lockWaitDaemon  = 5 * time.Second
+	lockPoll        = 20 * time.Millisecond
+)
+
+func (d dataDir) path(name string) string { return filepath.Join(string(d), name) }
+
+// make creates the directory or checks that this program understands the one
+// that is there.
+func (d dataDir) make() error {
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return pay.Wrap(err, pay.CodeConfig, "make data directory", "name a directory that you may write to with --data")
+	}
+	_, err := os.Stat(d.path("format"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.write("format", []byte(strconv.Itoa(formatVersion)+"\n"))
+	}
+	return d.check()
+}
+
+// check refuses a directory of a newer program and one that is not a node's.
+func (d dataDir) check() error {
+	raw, err := os.ReadFile(d.path("format"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return pay.NewError(pay.CodeNotFound, fmt.Sprintf("%s is not a node's data directory", d),
+			"check --data; serve, enrol and beacon run make one")
+	}
+	if err != nil {
+		return pay.Wrap(err, pay.CodeConfig, "read data directory", "check that you may read "+string(d))
+	}
+	have, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+	if err != nil {
+		return pay.NewError(pay.CodeConfig, fmt.Sprintf("%s holds no version number", d.path("format")), "restore the directory from a backup")
+	}
+	if have > formatVersion {
+		return pay.NewError(pay.CodeNewerData, fmt.Sprintf("data directory %s has format %d, this program knows %d", d, have, formatVersion),
+			"use the newer paybeacon that wrote it; nothing was changed")
+	}
+	return nil
+}
+
+// write replaces a file durably: it is either the old one or the new one.
+func (d dataDir) write(name string, content []byte) error {
+	if err := writeDurably(d.path(name), content); err != nil {
+		return pay.Wrap(err, pay.CodeConfig, "write "+name, "check permissions and free space of "+string(d))
+	}
+	return nil
+}
+
+func writeDurably(path string, content []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	return err
+}
+
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// lock takes the directory for this process, waiting up to wait for another
+// one to leave. The returned function gives it back; the kernel does so too
+// when the process dies.
+func (d dataDir) lock(ctx context.Context, wait time.Duration) (unlock func(), err error) {
+	f, err := os.OpenFile(d.path("lock"), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, pay.Wrap(err, pay.CodeConfig, "open lock", "check that you may write to "+string(d))
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	tick := time.NewTicker(lockPoll)
+	defer tick.Stop()
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			_ = f.Close()
+			return nil, pay.Wrap(err, pay.CodeConfig, "lock data directory", "use a local file system that supports flock")
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			_ = f.Close()
+			return nil, pay.NewError(pay.CodeInUse, fmt.Sprintf("data directory %s is in use by another process", d),
+				"stop that process, or give this one a --data of its own")
+		}
+	}
+}

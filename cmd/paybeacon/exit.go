@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// exitTable is what `paybeacon help exit-codes` prints.
+const exitTable = `Exit codes. An unknown one means failure.
+
+    0  done
+    1  failed
+    3  part of it failed
+    4  not enrolled, not allowed, not trusted
+    5  not found
+    6  payment not made
+    7  outcome unknown: do not charge again, ask later
+    8  conflict: wrong state, or the key was used with another request
+   10  server or daemon not reachable
+   11  radio not usable
+   12  data directory in use
+   64  usage
+   78  configuration
+  124  --timeout or --wait passed; nothing is said about money
+`
+
+// quietError carries an exit status for a command that has already said all
+// there is to say.
+type quietError struct{ exit pay.Exit }
+
+func (e quietError) Error() string { return fmt.Sprintf("exit %d", e.exit) }
+
+// extraError is an error with more fields for its JSON object, such as the
+// candidates of an ambiguous charge.
+type extraError struct {
+	err   error
+	extra map[string]any
+}
+
+func (e *extraError) Error() string { return e.err.Error() }
+func (e *extraError) Unwrap() error { return e.err }
+
+func withExtra(err error, key string, value any) error {
+	var e *extraError
+	if errors.As(err, &e) {
+		e.extra[key] = value
+		return err
+	}
+	return &extraError{err: err, extra: map[string]any{key: value}}
+}
+
+// errorJSON is the error object of the contract.
+type errorJSON struct {
+	V       int           `json:"v"`
+	Type    string        `json:"type"`
+	Code    pay.ErrorCode `json:"code"`
+	Exit    pay.Exit      `json:"exit"`
+	Message string        `json:"message"`
+	Hint    string        `json:"hint"`
+}
+
+func describe(err error) errorJSON {
+	e := errorJSON{V: 1, Type: "error", Code: pay.CodeOf(err), Message: err.Error()}
+	var p *pay.Error
+	switch {
+	case errors.As(err, &p):
+		e.Hint = p.Hint
+	case errors.Is(err, context.Canceled):
+		e.Message = "interrupted"
+	}
+	e.Exit = pay.ExitOf(e.Code)
+	return e
+}
+
+// report is the one place where an error becomes words and an exit status.
+func report(w io.Writer, err error, asJSON bool) pay.Exit {
+	if err == nil {
+		return pay.ExitDone
+	}
+	var quiet quietError
+	if errors.As(err, &quiet) {
+		return quiet.exit
+	}
+	e := describe(err)
+	var extra *extraError
+	hasExtra := errors.As(err, &extra)
+	if asJSON {
+		fields := map[string]any{"v": e.V, "type": e.Type, "code": e.Code, "exit": e.Exit, "message": e.Message, "hint": e.Hint}
+		if hasExtra {
+			for k, v := range extra.extra {
+				fields[k] = v
+			}
+		}
+		line, err := json.Marshal(fields)
+		if err != nil {
+			panic("paybeacon: internal error: encode error object: " + err.Error())
+		}
+		_, _ = fmt.Fprintf(w, "%s\n", line)
+		return e.Exit
+	}
+	_, _ = fmt.Fprintf(w, "paybeacon: %s (%s)\n", e.Message, e.Code)
+	if e.Hint != "" {
+		_, _ = fmt.Fprintf(w, "  %s\n", e.Hint)
+	}
+	if hasExtra {
+		if key, ok := extra.extra["key"]; ok {
+			_, _ = fmt.Fprintf(w, "  key: %v\n", key)
+		}
+	}
+	return e.Exit
+}

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// The objects that people's scripts read. Their names and fields are fixed by
+// the contract; new fields may be added.
+
+type paymentJSON struct {
+	V              int                `json:"v"`
+	Type           string             `json:"type"`
+	ID             string             `json:"id"`
+	Key            pay.IdempotencyKey `json:"key,omitempty"`
+	State          pay.State          `json:"state"`
+	Outcome        pay.Outcome        `json:"outcome"`
+	SafeToRetry    bool               `json:"safe_to_retry"`
+	Queued         bool               `json:"queued"`
+	Answering      bool               `json:"answering,omitempty"`
+	Amount         pay.Amount         `json:"amount"`
+	AmountHeld     pay.Amount         `json:"amount_held"`
+	AmountCaptured pay.Amount         `json:"amount_captured"`
+	AmountRefunded pay.Amount         `json:"amount_refunded"`
+	Currency       pay.Currency       `json:"currency"`
+	Merchant       pay.Name           `json:"merchant"`
+	Site           pay.Name           `json:"site"`
+	Payer          pay.Handle         `json:"payer"`
+	Ref            string             `json:"ref"`
+	Mode           string             `json:"mode"`
+	Method         string             `json:"method"`
+	By             pay.Rule           `json:"by"`
+	Reason         pay.Reason         `json:"reason"`
+	Created        string             `json:"created"`
+	Expires        string             `json:"expires,omitempty"`
+	Seq            uint32             `json:"seq"`
+	Test           bool               `json:"test"`
+	// Refusal says why the registry refused a claim on this payment, such as
+	// late_answer; it changed nothing.
+	Refusal pay.Reason `json:"refusal,omitempty"`
+}
+
+type candidateJSON struct {
+	Handle pay.Handle `json:"handle"`
+	RSSI   pay.RSSI   `json:"rssi"`
+	Since  string     `json:"since"`
+	Lane   pay.Lane   `json:"lane"`
+	Near   bool       `json:"near"`
+}
+
+type nearbyJSON struct {
+	V          int             `json:"v"`
+	Type       string          `json:"type"`
+	Candidates []candidateJSON `json:"candidates"`
+	Clear      *pay.Handle     `json:"clear"`
+	Radio      string          `json:"radio"`
+}
+
+type inviteJSON struct {
+	V        int      `json:"v"`
+	Type     string   `json:"type"`
+	Invite   string   `json:"invite"`
+	Role     pay.Role `json:"role"`
+	Name     pay.Name `json:"name"`
+	Merchant pay.Name `json:"merchant,omitempty"`
+	Site     pay.Name `json:"site,omitempty"`
+	Expires  string   `json:"expires"`
+}
+
+type deviceJSON struct {
+	V       int             `json:"v"`
+	Type    string          `json:"type"`
+	ID      string          `json:"id"`
+	Kind    pay.DeviceType  `json:"kind"`
+	State   pay.DeviceState `json:"state"`
+	Vehicle pay.Name        `json:"vehicle"`
+	Means   pay.Name        `json:"means"`
+	Link    string          `json:"link,omitempty"`
+	Reason  pay.Reason      `json:"reason,omitempty"`
+}
+
+type auditJSON struct {
+	V          int        `json:"v"`
+	Type       string     `json:"type"`
+	OK         bool       `json:"ok"`
+	Payments   int        `json:"payments"`
+	Imbalance  pay.Amount `json:"imbalance"`
+	Duplicates int        `json:"duplicates"`
+	Findings   []string   `json:"findings"`
+}
+
+type readyJSON struct {
+	V        int      `json:"v"`
+	Type     string   `json:"type"`
+	Role     pay.Role `json:"role"`
+	Node     string   `json:"node"`
+	QUIC     string   `json:"quic,omitempty"`
+	HTTP     string   `json:"http,omitempty"`
+	Link     string   `json:"link,omitempty"`
+	Paired   *bool    `json:"paired,omitempty"`
+	Registry string   `json:"registry,omitempty"`
+}
+
+type pairingJSON struct {
+	V       int    `json:"v"`
+	Type    string `json:"type"`
+	Link    string `json:"link"`
+	PIN     string `json:"pin"`
+	Expires string `json:"expires"`
+}
+
+type accountJSON struct {
+	V         int          `json:"v"`
+	Type      string       `json:"type"`
+	Account   string       `json:"account"`
+	Kind      string       `json:"kind"`
+	Name      pay.Name     `json:"name"`
+	Currency  pay.Currency `json:"currency"`
+	Balance   pay.Amount   `json:"balance"`
+	Held      pay.Amount   `json:"held"`
+	Available pay.Amount   `json:"available"`
+}
+
+type nodeJSON struct {
+	V         int       `json:"v"`
+	Type      string    `json:"type"`
+	ID        string    `json:"id"`
+	Role      pay.Role  `json:"role"`
+	Scope     pay.Scope `json:"scope"`
+	Name      pay.Name  `json:"name"`
+	Merchant  pay.Name  `json:"merchant,omitempty"`
+	Site      pay.Name  `json:"site,omitempty"`
+	Revoked   bool      `json:"revoked"`
+	Connected bool      `json:"connected"`
+}
+
+type walletStatusJSON struct {
+	V        int          `json:"v"`
+	Type     string       `json:"type"`
+	Node     string       `json:"node"`
+	Name     pay.Name     `json:"name"`
+	Scope    pay.Scope    `json:"scope"`
+	Balance  pay.Amount   `json:"balance"`
+	Currency pay.Currency `json:"currency"`
+	Approve  string       `json:"approve,omitempty"`
+	Pending  int          `json:"pending"`
+	Devices  int          `json:"devices"`
+	Registry string       `json:"registry"`
+}
+
+type topupJSON struct {
+	V        int          `json:"v"`
+	Type     string       `json:"type"`
+	Wallet   pay.Scope    `json:"wallet"`
+	Amount   pay.Amount   `json:"amount"`
+	Currency pay.Currency `json:"currency"`
+	Key      string       `json:"key"`
+}
+
+type receiptJSON struct {
+	V          int          `json:"v"`
+	Type       string       `json:"type"`
+	File       string       `json:"file"`
+	OK         bool         `json:"ok"`
+	Trusted    bool         `json:"trusted"`
+	Root       string       `json:"root"`
+	ID         string       `json:"id"`
+	State      pay.State    `json:"state"`
+	Reason     pay.Reason   `json:"reason"`
+	Amount     pay.Amount   `json:"amount"`
+	Currency   pay.Currency `json:"currency"`
+	Merchant   pay.Name     `json:"merchant"`
+	Site       pay.Name     `json:"site"`
+	By         pay.Rule     `json:"by"`
+	Ref        string       `json:"ref"`
+	At         string       `json:"at"`
+	Test       bool         `json:"test"`
+	Problem    string       `json:"problem,omitempty"`
+	AuthorityU string       `json:"authority_until,omitempty"`
+}
+
+// Requests of the control socket's verbs.
+
+type chargeQuery struct {
+	Amount   string             `json:"amount"`
+	Currency string             `json:"currency,omitempty"`
+	To       pay.Handle         `json:"to,omitempty"` // empty: the nearest
+	Ref      string             `json:"ref,omitempty"`
+	Key      pay.IdempotencyKey `json:"key,omitempty"`
+	TTL      pay.Millis         `json:"ttl_ms"`
+}
+
+func (q *chargeQuery) setKey(k pay.IdempotencyKey) {
+	if q.Key == "" {
+		q.Key = k
+	}
+}
+
+type idQuery struct {
+	ID  string             `json:"id,omitempty"` // the id or an unambiguous beginning
+	Key pay.IdempotencyKey `json:"key,omitempty"`
+}
+
+type waitQuery struct {
+	ID   string             `json:"id,omitempty"`
+	Key  pay.IdempotencyKey `json:"key,omitempty"`
+	Wait pay.Millis         `json:"wait_ms"`
+}
+
+type listQuery struct {
+	Limit int `json:"limit,omitempty"`
+}
+
+type inviteQuery struct {
+	Role     pay.Role   `json:"role"`
+	Name     pay.Name   `json:"name"`
+	Merchant pay.Name   `json:"merchant,omitempty"`
+	Site     pay.Name   `json:"site,omitempty"`
+	Address  string     `json:"address,omitempty"`
+	TTL      pay.Millis `json:"ttl_ms"`
+}
+
+type topupQuery struct {
+	Wallet string             `json:"wallet"`
+	Amount string             `json:"amount"`
+	Key    pay.IdempotencyKey `json:"key,omitempty"`
+}
+
+func (q *topupQuery) setKey(k pay.IdempotencyKey) {
+	if q.Key == "" {
+		q.Key = k
+	}
+}
+
+type nodeQuery struct {
+	Node string `json:"node"`
+}
+
+type answerQuery struct {
+	ID      string      `json:"id,omitempty"`
+	Verdict pay.Verdict `json:"verdict"`
+}
+
+type pairQuery struct {
+	Link    string         `json:"link"`
+	PIN     string         `json:"pin"`
+	Type    pay.DeviceType `json:"type"`
+	Vehicle pay.Name       `json:"vehicle,omitempty"`
+	Means   pay.Name       `json:"means,omitempty"`
+}
+
+type deviceQuery struct {
+	ID string `json:"id"`
+}
+
+type noQuery struct{}
+
+// listAnswer is the answer of verbs that list: printed one object a line.
+type listAnswer[T any] struct {
+	Items []T `json:"items"`
+}
+
+// receiptAnswer carries a receipt file's bytes.
+type receiptAnswer struct {
+	ID      string `json:"id"`
+	Receipt []byte `json:"receipt"`
+}

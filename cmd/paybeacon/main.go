@@ -1,0 +1,32 @@
+// Command paybeacon is hands-free payment for closed loops: the registry
+// (serve), the merchant's box (scan, till), the payer's wallet (wallet), the
+// device (beacon) and the tools around them, in one program.
+//
+// Nothing here decides about money. A command turns flags into an options
+// struct and calls one function; a daemon assembles a node from the packages
+// that do decide (node.go) and answers commands over its control socket
+// (control.go). stdout is the answer, stderr is talk, and the exit status is
+// chosen in one place (exit.go).
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// stdio is where a command reads and writes. Tests give buffers.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	// quic-go would print a warning about socket buffers over a terminal.
+	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}))
+}

@@ -1,0 +1,321 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/urfave/cli/v2"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+func dataFlag() cli.Flag {
+	return &cli.StringFlag{Name: "data", Usage: "the node's `DIR`", EnvVars: []string{"PAYBEACON_DATA"}}
+}
+
+func idFlag(usage string) cli.Flag { return &cli.StringFlag{Name: "id", Usage: usage} }
+
+func (c *call) data() dataDir { return dataDir(c.flags.String("data")) }
+
+func tillCommand(ctx context.Context, io stdio) *cli.Command {
+	paymentID := idFlag("payment `ID`, or an unambiguous beginning of it")
+	key := &cli.StringFlag{Name: "key", Usage: "name the payment by the `KEY` of its charge"}
+	return group("till", "charge who is near, and see what became of it",
+		newLeaf(ctx, io, leaf{name: "nearby", usage: "who is near", flags: []cli.Flag{dataFlag()}, run: tillNearby}),
+		tillChargeCommand(ctx, io),
+		newLeaf(ctx, io, leaf{name: "show", usage: "one payment", flags: []cli.Flag{dataFlag(), paymentID, key}, run: tillShow}),
+		newLeaf(ctx, io, leaf{
+			name: "list", usage: "payments, newest first",
+			flags: []cli.Flag{dataFlag(), &cli.IntFlag{Name: "limit", Value: 50, Usage: "at most `N` of them"}}, run: tillList,
+		}),
+		newLeaf(ctx, io, leaf{
+			name: "wait", usage: "wait for the last word on a payment",
+			flags: []cli.Flag{dataFlag(), paymentID, key, &cli.DurationFlag{Name: "wait", Value: 10 * time.Second, Usage: "watch for `DUR` at most"}},
+			run:   tillWait,
+		}),
+		newLeaf(ctx, io, leaf{name: "cancel", usage: "withdraw a payment that nobody has approved", flags: []cli.Flag{dataFlag(), paymentID, key}, run: tillCancel}),
+		newLeaf(ctx, io, leaf{
+			name: "receipt", usage: "write a payment's receipt to a file",
+			flags: []cli.Flag{dataFlag(), paymentID, key, &cli.StringFlag{Name: "to", Usage: "`FILE`, or - for standard output"}}, run: writeReceipt,
+		}),
+	)
+}
+
+func tillNearby(c *call) error {
+	var n nearbyJSON
+	raw, err := ask(c.ctx, c.data(), "nearby", noQuery{}, &n)
+	if err != nil {
+		return err
+	}
+	return c.answer(raw, func(w io.Writer) { printNearby(w, n) })
+}
+
+func printNearby(w io.Writer, n nearbyJSON) {
+	if n.Radio == "deaf" {
+		_, _ = fmt.Fprintln(w, "The radio hears nothing at all.")
+	}
+	if len(n.Candidates) == 0 {
+		_, _ = fmt.Fprintln(w, "Nobody is near.")
+		return
+	}
+	for _, cand := range n.Candidates {
+		mark := " "
+		if n.Clear != nil && *n.Clear == cand.Handle {
+			mark = "*"
+		}
+		_, _ = fmt.Fprintf(w, "%s %-24s %4d dBm  %s\n", mark, cand.Handle, cand.RSSI, cand.Lane)
+	}
+	if n.Clear == nil {
+		_, _ = fmt.Fprintln(w, "Too close to call: charge with --to HANDLE.")
+	}
+}
+
+func tillChargeCommand(ctx context.Context, io stdio) *cli.Command {
+	return newLeaf(ctx, io, leaf{
+		name: "charge", usage: "ask whoever is near for an amount",
+		long: "Without --wait it returns once the request is stored. With the same --key it never charges twice.",
+		flags: []cli.Flag{
+			dataFlag(),
+			&cli.StringFlag{Name: "amount", Usage: "decimal `AMOUNT`, such as 12.50"},
+			&cli.StringFlag{Name: "currency", Usage: "ISO 4217 `CODE` (default: the registry's)"},
+			&cli.BoolFlag{Name: "nearest", Usage: "charge the one who is clearly nearest (the default)"},
+			&cli.StringFlag{Name: "to", Usage: "charge the one shown as `HANDLE`"},
+			&cli.StringFlag{Name: "ref", Usage: "order or bill number: `TEXT` for the receipt"},
+			&cli.StringFlag{Name: "key", Usage: "your own `KEY` for this charge; repeat it to retry safely"},
+			&cli.StringFlag{Name: "capture", Value: "auto", Usage: "`auto|manual`"},
+			&cli.BoolFlag{Name: "two-channel", Usage: "ask the device to authenticate as well"},
+			&cli.DurationFlag{Name: "ttl", Value: pay.RequestTTLDefault.Std(), Usage: "how long the payer may take: `DUR`"},
+			&cli.DurationFlag{Name: "wait", Usage: "watch for the outcome for `DUR`"},
+		},
+		run: tillCharge,
+	})
+}
+
+func tillCharge(c *call) error {
+	f := c.flags
+	switch {
+	case f.String("capture") == "manual" || f.Bool("two-channel"):
+		return pay.NewError(pay.CodeNotAvailable, "--capture manual and --two-channel are not available in this version", "leave them out")
+	case f.String("capture") != "auto":
+		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--capture %q is neither auto nor manual", printable(f.String("capture"))), "leave it out, or write --capture auto")
+	case f.Bool("nearest") && f.String("to") != "":
+		return pay.NewError(pay.CodeUsage, "--nearest and --to exclude one another", "give one of them")
+	case f.IsSet("to") && f.String("to") == "":
+		return pay.NewError(pay.CodeUsage, "--to names nobody", "give a handle that `paybeacon till nearby` shows")
+	case !f.IsSet("amount"):
+		return pay.NewError(pay.CodeUsage, "--amount is missing", "write it like --amount 12.50")
+	case f.IsSet("wait") && f.Duration("wait") <= 0:
+		return pay.NewError(pay.CodeUsage, "--wait is not above zero", "write it like --wait 30s")
+	case f.IsSet("key") && f.String("key") == "":
+		return pay.NewError(pay.CodeUsage, "--key is empty", "give the charge a name of its own, or leave --key out")
+	}
+	q := chargeQuery{
+		Amount: f.String("amount"), Currency: f.String("currency"), To: pay.Handle(f.String("to")),
+		Ref: f.String("ref"), Key: pay.IdempotencyKey(f.String("key")), TTL: pay.MillisOf(f.Duration("ttl")),
+	}
+	if q.Key == "" {
+		q.Key = pay.IdempotencyKey(ulid.MustNew(ulid.Now(), rand.Reader).String())
+	}
+	var p paymentJSON
+	raw, err := ask(c.ctx, c.data(), "charge", q, &p)
+	if err != nil {
+		if errors.Is(err, errDaemonLost) || errors.Is(err, context.Canceled) {
+			err = pay.Wrap(err, pay.CodeUnknown, "charge was handed over but not answered",
+				"do not charge anew: start the box again and repeat with the same --key")
+		}
+		return withExtra(err, "key", q.Key)
+	}
+	if !f.IsSet("wait") {
+		if err := c.answer(raw, func(w io.Writer) { printPayment(w, p) }); err != nil {
+			return err
+		}
+		return chargeExit(p, q.Key, false)
+	}
+	return c.watchPayment(waitQuery{ID: p.ID, Wait: pay.MillisOf(f.Duration("wait"))}, raw, q.Key)
+}
+
+// watchPayment waits for the last word, prints the payment as it then is and
+// exits accordingly. known is what to print if the daemon goes away.
+func (c *call) watchPayment(q waitQuery, known json.RawMessage, key pay.IdempotencyKey) error {
+	var p paymentJSON
+	raw, err := ask(c.ctx, c.data(), "wait", q, &p)
+	if err != nil {
+		if known == nil {
+			return err
+		}
+		// A payment was recorded and what became of it is not known here.
+		if jsonErr := json.Unmarshal(known, &p); jsonErr != nil {
+			return err
+		}
+		p.Outcome, p.SafeToRetry = pay.OutcomeUnknown, false
+		lost := pay.Wrap(err, pay.CodeUnknown, "outcome of payment "+p.ID[:10]+" is unknown",
+			"do not charge anew: ask `paybeacon till wait --id "+p.ID[:10]+"` once the box runs again")
+		if err := c.answer(p, func(w io.Writer) { printPayment(w, p) }); err != nil {
+			return err
+		}
+		return withExtra(lost, "key", key)
+	}
+	if err := c.answer(raw, func(w io.Writer) { printPayment(w, p) }); err != nil {
+		return err
+	}
+	return chargeExit(p, p.Key, true)
+}
+
+// chargeExit turns a payment into the error, or none, that the contract's table
+// asks for. waited says that --wait was given and has passed.
+func chargeExit(p paymentJSON, key pay.IdempotencyKey, waited bool) error {
+	var err error
+	switch p.Outcome {
+	case pay.OutcomePaid:
+		return nil
+	case pay.OutcomePending:
+		if !waited {
+			return nil
+		}
+		err = pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("payment %s is still %s", p.ID[:10], p.State),
+			"the charge goes on: watch it with `paybeacon till wait --id "+p.ID[:10]+"`")
+	case pay.OutcomeNotPaid:
+		err = pay.NewError(pay.CodeNotPaid, fmt.Sprintf("payment %s was not made: %s", p.ID[:10], because(p)), "nothing was charged; you may charge again under a new key")
+	default:
+		err = pay.NewError(pay.CodeUnknown, fmt.Sprintf("outcome of payment %s is unknown", p.ID[:10]),
+			"do not charge anew: ask `paybeacon till wait --id "+p.ID[:10]+"` when the registry is reachable again")
+	}
+	return withExtra(withExtra(err, "key", key), "id", p.ID)
+}
+
+// because says state and reason in words.
+func because(p paymentJSON) string {
+	if p.Reason == "" {
+		return string(p.State)
+	}
+	return fmt.Sprintf("%s (%s)", p.State, p.Reason)
+}
+
+func printPayment(w io.Writer, p paymentJSON) {
+	test := ""
+	if p.Test {
+		test = "  TEST (play money)"
+	}
+	_, _ = fmt.Fprintf(w, "%s  %s  %s at %s, %s%s\n", p.ID[:10], formatMoney(p.Amount, p.Currency), p.Merchant, p.Site, because(p), test)
+	if p.Payer != "" {
+		_, _ = fmt.Fprintf(w, "  payer    %s\n", p.Payer)
+	}
+	if p.Ref != "" {
+		_, _ = fmt.Fprintf(w, "  ref      %s\n", printable(p.Ref))
+	}
+	if p.By != "" {
+		_, _ = fmt.Fprintf(w, "  answered %s\n", by(p.By))
+	}
+	note := map[pay.Outcome]string{
+		pay.OutcomePaid:    "paid",
+		pay.OutcomeNotPaid: "not paid; you may charge again",
+		pay.OutcomePending: "pending; do not charge again",
+		pay.OutcomeUnknown: "UNKNOWN; do not charge again, ask later",
+	}[p.Outcome]
+	if p.Queued {
+		note += "; queued, the registry has not acknowledged it"
+	}
+	_, _ = fmt.Fprintf(w, "  outcome  %s\n", note)
+	if p.Key != "" {
+		_, _ = fmt.Fprintf(w, "  key      %s\n", printable(string(p.Key)))
+	}
+}
+
+func by(r pay.Rule) string {
+	if r == pay.ByHand {
+		return "by hand"
+	}
+	return "by the rule " + string(r)
+}
+
+func (c *call) paymentQuery() (idQuery, error) {
+	q := idQuery{ID: c.flags.String("id"), Key: pay.IdempotencyKey(c.flags.String("key"))}
+	if (q.ID == "") == (q.Key == "") {
+		return q, pay.NewError(pay.CodeUsage, "name the payment by one of --id and --key", "`paybeacon till list` shows both")
+	}
+	return q, nil
+}
+
+func tillShow(c *call) error {
+	q, err := c.paymentQuery()
+	if err != nil {
+		return err
+	}
+	var p paymentJSON
+	raw, err := ask(c.ctx, c.data(), "show", q, &p)
+	if err != nil {
+		return err
+	}
+	return c.answer(raw, func(w io.Writer) { printPayment(w, p) })
+}
+
+func tillList(c *call) error {
+	return listPayments(c, "list", listQuery{Limit: c.flags.Int("limit")}, "No payments.")
+}
+
+func listPayments(c *call, verb string, q any, none string) error {
+	var list listAnswer[paymentJSON]
+	if _, err := ask(c.ctx, c.data(), verb, q, &list); err != nil {
+		return err
+	}
+	return answerList(c, list.Items, func(w io.Writer) {
+		if len(list.Items) == 0 {
+			_, _ = fmt.Fprintln(w, none)
+		}
+		for _, p := range list.Items {
+			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], p.Created, formatMoney(p.Amount, p.Currency), p.Payer, because(p))
+		}
+	})
+}
+
+// answerList prints one object a line, or calls plain.
+func answerList[T any](c *call, items []T, plain func(w io.Writer)) error {
+	if !c.json {
+		plain(c.out)
+		return nil
+	}
+	for _, item := range items {
+		if err := printJSON(c.out, item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tillWait(c *call) error {
+	q, err := c.paymentQuery()
+	if err != nil {
+		return err
+	}
+	return c.watchPayment(waitQuery{ID: q.ID, Key: q.Key, Wait: pay.MillisOf(c.flags.Duration("wait"))}, nil, "")
+}
+
+func tillCancel(c *call) error {
+	q, err := c.paymentQuery()
+	if err != nil {
+		return err
+	}
+	const wait = 10 * time.Second
+	var p paymentJSON
+	raw, err := ask(c.ctx, c.data(), "cancel", waitQuery{ID: q.ID, Key: q.Key, Wait: pay.MillisOf(wait)}, &p)
+	if err != nil {
+		return err
+	}
+	if err := c.answer(raw, func(w io.Writer) { printPayment(w, p) }); err != nil {
+		return err
+	}
+	switch {
+	case p.State == pay.StateCancelled:
+		return nil
+	case p.State.Ended():
+		return pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s was already %s when the cancel arrived", p.ID[:10], p.State), "nothing was changed")
+	default:
+		return pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("no decision on the cancel of %s yet", p.ID[:10]), "it stays asked for: `paybeacon till wait --id "+p.ID[:10]+"`")
+	}
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+func walletCommand(ctx context.Context, io stdio) *cli.Command {
+	id := idFlag("payment `ID`, or an unambiguous beginning of it")
+	return group("wallet", "the payer's side",
+		enrolCommand(ctx, io, pay.RoleWallet),
+		walletRunCommand(ctx, io),
+		newLeaf(ctx, io, leaf{name: "status", usage: "balance, devices, connection", flags: []cli.Flag{dataFlag()}, run: walletStatus}),
+		newLeaf(ctx, io, leaf{name: "pending", usage: "offers that wait for an answer", flags: []cli.Flag{dataFlag()}, run: func(c *call) error {
+			return listPayments(c, "pending", noQuery{}, "Nothing waits for an answer.")
+		}}),
+		newLeaf(ctx, io, leaf{name: "approve", usage: "pay an offer", flags: []cli.Flag{dataFlag(), id}, run: func(c *call) error {
+			return walletAnswer(c, pay.Approve)
+		}}),
+		newLeaf(ctx, io, leaf{name: "decline", usage: "refuse an offer", flags: []cli.Flag{dataFlag(), id}, run: func(c *call) error {
+			return walletAnswer(c, pay.Decline)
+		}}),
+		newLeaf(ctx, io, leaf{
+			name: "receipts", usage: "payments that have ended, or one receipt as a file",
+			flags: []cli.Flag{
+				dataFlag(), id, &cli.StringFlag{Name: "to", Usage: "write the receipt of --id to `FILE`, or - for standard output"},
+				&cli.IntFlag{Name: "limit", Value: 50, Usage: "list at most `N`"},
+			}, run: walletReceipts,
+		}),
+		newLeaf(ctx, io, leaf{name: "devices", usage: "devices that pay from this wallet", flags: []cli.Flag{dataFlag()}, run: walletDevices}),
+		newLeaf(ctx, io, leaf{
+			name: "pair", usage: "bind a device to this wallet",
+			long: "The device shows its address and a PIN (paybeacon beacon run).",
+			flags: []cli.Flag{
+				dataFlag(),
+				&cli.StringFlag{Name: "link", Usage: "the device's address, `HOST:PORT`"},
+				&cli.StringFlag{Name: "pin", Usage: "the `PIN` that the device shows"},
+				&cli.StringFlag{Name: "pin-file", Usage: "read the PIN from `FILE`, or - for standard input"},
+				&cli.StringFlag{Name: "type", Value: string(pay.TypeTag), Usage: "`tag|phone|jack|voice`"},
+				&cli.StringFlag{Name: "vehicle", Usage: "the vehicle it rides in, such as `plate=…,fuel=…,tank=…`"},
+				&cli.StringFlag{Name: "means", Usage: "`NAME` of the payment means it stands for"},
+				&cli.StringFlag{Name: "qr", Usage: "what the device's QR code holds: `TEXT`"},
+			}, run: walletPair,
+		}),
+		newLeaf(ctx, io, leaf{
+			name: "revoke", usage: "end a device's binding at once",
+			flags: []cli.Flag{dataFlag(), &cli.StringFlag{Name: "device", Usage: "`ID` of the device, or an unambiguous beginning of it"}}, run: walletRevoke,
+		}),
+	)
+}
+
+func walletStatus(c *call) error {
+	var s walletStatusJSON
+	raw, err := ask(c.ctx, c.data(), "status", noQuery{}, &s)
+	if err != nil {
+		return err
+	}
+	return c.answer(raw, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "%s  balance %s  TEST (play money)\n", printable(string(s.Name)), formatMoney(s.Balance, s.Currency))
+		_, _ = fmt.Fprintf(w, "  registry %s, %d devices, %d offers waiting\n", s.Registry, s.Devices, s.Pending)
+		if s.Approve != "" {
+			_, _ = fmt.Fprintf(w, "  approves %s\n", printable(s.Approve))
+		}
+	})
+}
+
+func walletAnswer(c *call, v pay.Verdict) error {
+	var p paymentJSON
+	raw, err := ask(c.ctx, c.data(), "answer", answerQuery{ID: c.flags.String("id"), Verdict: v}, &p)
+	if err != nil {
+		return err
+	}
+	return c.answer(raw, func(w io.Writer) { printPayment(w, p) })
+}
+
+func walletReceipts(c *call) error {
+	if c.flags.String("to") != "" {
+		return writeReceipt(c)
+	}
+	if id := c.flags.String("id"); id != "" {
+		var p paymentJSON
+		raw, err := ask(c.ctx, c.data(), "show", idQuery{ID: id}, &p)
+		if err != nil {
+			return err
+		}
+		return c.answer(raw, func(w io.Writer) { printPayment(w, p) })
+	}
+	return listPayments(c, "receipts", listQuery{Limit: c.flags.Int("limit")}, "No receipts.")
+}
+
+func walletDevices(c *call) error {
+	var list listAnswer[deviceJSON]
+	if _, err := ask(c.ctx, c.data(), "devices", noQuery{}, &list); err != nil {
+		return err
+	}
+	return answerList(c, list.Items, func(w io.Writer) {
+		if len(list.Items) == 0 {
+			_, _ = fmt.Fprintln(w, "No devices. Pair one with: paybeacon wallet pair")
+		}
+		for _, d := range list.Items {
+			printDevice(w, d)
+		}
+	})
+}
+
+func printDevice(w io.Writer, d deviceJSON) {
+	extra := ""
+	if d.Vehicle != "" {
+		extra += "  " + printable(string(d.Vehicle))
+	}
+	if d.Means != "" {
+		extra += "  means " + printable(string(d.Means))
+	}
+	if d.Reason != "" {
+		extra += "  (" + string(d.Reason) + ")"
+	}
+	_, _ = fmt.Fprintf(w, "%s  %-6s %-8s%s\n", d.ID[:10], d.Kind, d.State, extra)
+}
+
+func walletPair(c *call) error {
+	f := c.flags
+	if f.String("qr") != "" {
+		return pay.NewError(pay.CodeNotAvailable, "--qr is not available in this version", "give --link and --pin as the device shows them")
+	}
+	pin, err := secretFlag(c, "pin")
+	if err != nil {
+		return err
+	}
+	if f.String("link") == "" || pin == "" {
+		return pay.NewError(pay.CodeUsage, "--link or --pin is missing", "the device shows both: paybeacon beacon run")
+	}
+	kind := pay.DeviceType(f.String("type"))
+	if err := kind.Check(); err != nil {
+		return pay.Wrap(err, pay.CodeUsage, "read --type", "write --type tag, phone, jack or voice")
+	}
+	q := pairQuery{Link: f.String("link"), PIN: pin, Type: kind, Vehicle: pay.Name(f.String("vehicle")), Means: pay.Name(f.String("means"))}
+	var d deviceJSON
+	raw, err := ask(c.ctx, c.data(), "pair", q, &d)
+	if err != nil {
+		return err
+	}
+	if err := c.answer(raw, func(w io.Writer) { printDevice(w, d) }); err != nil {
+		return err
+	}
+	switch d.State {
+	case pay.DeviceActive:
+		return nil
+	case pay.DevicePending:
+		return pay.NewError(pay.CodeWaitPassed, "the registry has not answered yet", "the mapping stays asked for: look again with `paybeacon wallet devices`")
+	default:
+		return pay.NewError(pay.CodeConflict, fmt.Sprintf("the registry refused the device: %s", d.Reason), "revoke it in the wallet that owns it first")
+	}
+}
+
+// secretFlag reads a one-time secret from --NAME or from the file of
+// --NAME-file.
+func secretFlag(c *call, name string) (string, error) {
+	value, file := c.flags.String(name), c.flags.String(name+"-file")
+	switch {
+	case value != "" && file != "":
+		return "", pay.NewError(pay.CodeUsage, fmt.Sprintf("--%s and --%s-file exclude one another", name, name), "give one of them")
+	case file == "":
+		return value, nil
+	}
+	const secretBytesMax = 4 << 10
+	r := c.in
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return "", pay.Wrap(err, pay.CodeUsage, "read --"+name+"-file", "name a file that you may read")
+		}
+		defer func() { _ = f.Close() }()
+		r = f
+	}
+	raw, err := io.ReadAll(io.LimitReader(r, secretBytesMax))
+	if err != nil {
+		return "", pay.Wrap(err, pay.CodeUsage, "read --"+name+"-file", "name a file that you may read")
+	}
+	return strings.TrimSpace(string(raw)), nil
+}
+
+func walletRevoke(c *call) error {
+	q := deviceQuery{ID: c.flags.String("device")}
+	if q.ID == "" {
+		return pay.NewError(pay.CodeUsage, "--device is missing", "`paybeacon wallet devices` lists them")
+	}
+	var d deviceJSON
+	raw, err := ask(c.ctx, c.data(), "revoke", q, &d)
+	if err != nil {
+		return err
+	}
+	if err := c.answer(raw, func(w io.Writer) { printDevice(w, d) }); err != nil {
+		return err
+	}
+	if d.State != pay.DeviceRevoked {
+		return pay.NewError(pay.CodeWaitPassed, "the registry has not confirmed the revocation yet", "it is queued and takes effect when the registry is reached: `paybeacon wallet devices`")
+	}
+	return nil
+}

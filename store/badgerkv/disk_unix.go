@@ -1,0 +1,63 @@
+//go:build linux || darwin || freebsd
+
+package badgerkv
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// freeBytes asks the operating system. It costs about a microsecond.
+func freeBytes(dir string) (uint64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		return 0, os.NewSyscallError("statfs", err)
+	}
+	// The types differ between systems, and a file system that is over its
+	// quota may report fewer than no blocks.
+	blocks := int64(st.Bavail)
+	if blocks < 0 {
+		return 0, nil
+	}
+	return uint64(blocks) * uint64(st.Bsize), nil
+}
+
+// lock takes the lock on dir that Badger takes too, or returns ErrInUse.
+func lock(dir string) (unlock func() error, err error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(d.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = ErrInUse
+	}
+	if err != nil {
+		_ = d.Close()
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	return d.Close, nil
+}
+
+// mapped returns the content of a file without reading all of it.
+func mapped(path string) (data []byte, unmap func() error, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if info.Size() == 0 {
+		return nil, func() error { return nil }, nil
+	}
+	data, err = syscall.Mmap(int(f.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("mmap", err)
+	}
+	return data, func() error { return syscall.Munmap(data) }, nil
+}

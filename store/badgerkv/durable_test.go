@@ -1,0 +1,151 @@
+package badgerkv_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/paybeacon/paybeacon/store/badgerkv"
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+// record n is two keys that are written together. Its length is drawn from n,
+// so that logs and memtables fill and change over at odd places.
+func record(n uint64) (keys [2][]byte, value []byte) {
+	for i := range keys {
+		keys[i] = binary.BigEndian.AppendUint64([]byte{byte('a' + i)}, n)
+	}
+	var seed [32]byte
+	binary.BigEndian.PutUint64(seed[:], n)
+	source := rand.NewChaCha8(seed)
+	value = make([]byte, source.Uint64()%40_000)
+	_, _ = source.Read(value)
+	return keys, value
+}
+
+func putRecord(e kv.Engine, n uint64) error {
+	return e.Update(context.Background(), func(tx kv.Tx) error {
+		keys, value := record(n)
+		return errors.Join(tx.Put(keys[0], value), tx.Put(keys[1], value))
+	})
+}
+
+// countRecords checks that the engine holds the records 1 to n without a gap,
+// each of them whole, and nothing else, and returns n.
+func countRecords(e kv.Engine) (n uint64, err error) {
+	var counts [2]uint64
+	err = e.View(context.Background(), func(r kv.Reader) error {
+		for i := range counts {
+			var bad error
+			from, to := []byte{byte('a' + i)}, []byte{byte('b' + i)}
+			err := r.Scan(from, to, 0, func(key, got []byte) bool {
+				counts[i]++
+				keys, want := record(counts[i])
+				if string(key) != string(keys[i]) || string(got) != string(want) {
+					bad = fmt.Errorf("record %d is %x with %d bytes", counts[i], key, len(got))
+				}
+				return bad == nil
+			})
+			if err := errors.Join(err, bad); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && counts[0] != counts[1] {
+		err = fmt.Errorf("%d first halves and %d second halves of records", counts[0], counts[1])
+	}
+	return counts[0], err
+}
+
+// commitUntilKilled is the child's part: it checks what is there, says how much
+// it is, and adds records, saying each number after its Update returned.
+func commitUntilKilled(dir string) error {
+	e, err := badgerkv.Open(dir, badgerkv.Options{})
+	if err != nil {
+		return err
+	}
+	n, err := countRecords(e)
+	if err != nil {
+		return err
+	}
+	for {
+		fmt.Println(n)
+		n++
+		if err := putRecord(e, n); err != nil {
+			return err
+		}
+	}
+}
+
+// runUntilKilled runs the child, kills it after some of its lines or some time,
+// and returns the last number it said.
+func runUntilKilled(t *testing.T, dir string, lines int, after time.Duration) (last uint64, said bool) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], dir)
+	cmd.Env = append(os.Environ(), childEnv+"=commit")
+	cmd.Stderr = t.Output()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+	defer deadline.Stop()
+	scanner := bufio.NewScanner(out)
+	for n := 0; scanner.Scan(); n++ {
+		if last, err = strconv.ParseUint(scanner.Text(), 10, 64); err != nil {
+			t.Fatal(err)
+		}
+		said = true
+		if n == lines {
+			_ = cmd.Process.Kill()
+		}
+	}
+	_ = cmd.Wait()
+	if cmd.ProcessState.Exited() {
+		t.Fatalf("the child ended by itself: %v", cmd.ProcessState)
+	}
+	return last, said
+}
+
+func TestNothingCommittedIsLostToSIGKILL(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("BADGERKV_TEST_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("BADGERKV_TEST_SEED=%d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	dir := t.TempDir()
+	committed := uint64(0)
+	for range 24 {
+		after := time.Minute
+		if rng.IntN(4) == 0 {
+			after = time.Duration(rng.Int64N(int64(200 * time.Millisecond)))
+		}
+		last, said := runUntilKilled(t, dir, rng.IntN(60), after)
+		if said && last < committed {
+			t.Fatalf("the child found %d records at most, but %d were committed", last, committed)
+		}
+		committed = max(committed, last)
+	}
+	n, err := countRecords(open(t, dir, badgerkv.Options{}))
+	if err != nil || n < committed {
+		t.Errorf("found %d records, %d were committed (%v)", n, committed, err)
+	}
+	t.Logf("%d records survived", n)
+}

@@ -1,0 +1,159 @@
+package badgerkv
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"github.com/dgraph-io/badger/v4/table"
+)
+
+// errDamaged heads everything that a restored backup would cure.
+var errDamaged = errors.New("the directory is damaged, restore it from a backup")
+
+// manifestVersion is the number that Badger writes into the last two of the
+// first eight bytes of MANIFEST; a newer Badger may write a larger one.
+const manifestVersion = 8
+
+// inspect looks at a directory before Badger does, under Badger's own lock, and
+// returns the shape of what it holds. It refuses
+//
+//   - a directory whose MANIFEST is missing, which Badger would take for a new
+//     one and empty;
+//   - a MANIFEST of another version or with a wrong checksum;
+//   - a table that is missing or whose index is broken, which Badger would
+//     leave out or die of.
+//
+// It removes log files without a single byte: a process killed between creating
+// and sizing one leaves it so, and Badger would not open the directory again.
+func inspect(dir string, bo badger.Options) (shape, error) {
+	unlock, err := lock(dir)
+	if err != nil {
+		return shape{}, err
+	}
+	defer func() { _ = unlock() }()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return shape{}, err
+	}
+	manifest, err := readManifest(dir, bo)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = orphans(entries)
+	}
+	if err != nil {
+		return shape{}, err
+	}
+	var s shape
+	if s.logs, err = sweepLogs(dir, entries); err != nil {
+		return shape{}, err
+	}
+	base := 0
+	sizes := map[uint8]uint64{}
+	for id, tm := range manifest.Tables {
+		size, err := checkTable(table.NewFilename(id, dir), tm.Compression)
+		if err != nil {
+			return shape{}, fmt.Errorf("%w: %w", errDamaged, err)
+		}
+		sizes[tm.Level] += size
+	}
+	for level := 1; base == 0 && level < bo.MaxLevels; level++ {
+		if sizes[uint8(level)] > 0 {
+			base = level
+		}
+	}
+	s.young = sizes[0]
+	if base > 0 {
+		s.young += sizes[uint8(base)]
+	}
+	return s, nil
+}
+
+// readManifest returns the list of tables.
+func readManifest(dir string, bo badger.Options) (badger.Manifest, error) {
+	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
+	if err != nil {
+		return badger.Manifest{}, err
+	}
+	defer f.Close()
+	var head [8]byte
+	if _, err := f.ReadAt(head[:], 0); err == nil {
+		if v := binary.BigEndian.Uint16(head[6:]); string(head[:4]) == "Bdgr" && v != manifestVersion {
+			return badger.Manifest{}, fmt.Errorf(
+				"the directory has format %d and this program reads format %d: use the version that wrote it",
+				v, manifestVersion)
+		}
+	}
+	m, _, err := badger.ReplayManifestFile(f, bo.ExternalMagicVersion, bo)
+	if err != nil {
+		return badger.Manifest{}, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	return m, nil
+}
+
+// orphans refuses a directory that holds data but no list of it.
+func orphans(entries []fs.DirEntry) error {
+	for _, entry := range entries {
+		if ext := filepath.Ext(entry.Name()); ext == ".sst" || ext == ".mem" {
+			return fmt.Errorf("%w: %s is missing beside %s",
+				errDamaged, badger.ManifestFilename, entry.Name())
+		}
+	}
+	return nil
+}
+
+// sweepLogs removes empty log files and returns how many of those that a
+// memtable is restored from are left.
+func sweepLogs(dir string, entries []fs.DirEntry) (logs uint64, err error) {
+	for _, entry := range entries {
+		ext := filepath.Ext(entry.Name())
+		if ext != ".mem" && ext != ".vlog" {
+			continue
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return 0, err
+		}
+		if info.Mode().IsRegular() && info.Size() == 0 {
+			if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		if ext == ".mem" {
+			logs++
+		}
+	}
+	return logs, nil
+}
+
+// checkTable opens a table the way Badger will and returns its size. It reads
+// the index and two blocks. What Badger panics with may hold data, so it is not
+// repeated.
+func checkTable(path string, c options.CompressionType) (size uint64, err error) {
+	name := filepath.Base(path)
+	data, unmap, err := mapped(path)
+	if err != nil {
+		return 0, fmt.Errorf("read the table %s: %w", name, err)
+	}
+	defer func() {
+		if recover() != nil {
+			err = fmt.Errorf("the table %s cannot be read", name)
+		}
+		if e := unmap(); err == nil && e != nil {
+			err = fmt.Errorf("release the table %s: %w", name, e)
+		}
+	}()
+	_, err = table.OpenInMemoryTable(data, 0, &table.Options{
+		Compression: c,
+		ChkMode:     options.NoVerification,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read the table %s: %w", name, err)
+	}
+	return uint64(len(data)), nil
+}

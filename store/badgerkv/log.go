@@ -1,0 +1,30 @@
+package badgerkv
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+)
+
+// logger passes Badger's warnings and errors on and drops the rest. Without it
+// Badger writes to stderr, into the middle of what the program says there.
+type logger struct{ log *slog.Logger }
+
+func newLogger(log *slog.Logger) logger {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return logger{log.With("engine", "badger")}
+}
+
+func (l logger) Errorf(format string, args ...any) { l.log.Error(line(format, args)) }
+
+func (l logger) Warningf(format string, args ...any) { l.log.Warn(line(format, args)) }
+
+func (l logger) Infof(string, ...any) {}
+
+func (l logger) Debugf(string, ...any) {}
+
+func line(format string, args []any) string {
+	return strings.TrimSpace(fmt.Sprintf(format, args...))
+}

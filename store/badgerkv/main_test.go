@@ -1,0 +1,34 @@
+package badgerkv_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// childEnv names the part that this test binary plays when a test runs it as a
+// process of its own.
+const childEnv = "BADGERKV_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	switch part := os.Getenv(childEnv); part {
+	case "":
+		goleak.VerifyTestMain(m)
+	case "commit":
+		exit(commitUntilKilled(os.Args[1]))
+	case "fill":
+		exit(fillDisk(os.Args[1]))
+	default:
+		exit(fmt.Errorf("no part %q", part))
+	}
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}

@@ -1,0 +1,116 @@
+package badgerkv
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+// Open opens the directory dir and creates it when it does not exist. It
+// returns ErrInUse when somebody else has it open and kv.ErrNoSpace when there
+// is too little room to work in; neither changes anything. A directory that is
+// damaged or was written by a newer version is refused with what is wrong and
+// what to do.
+func Open(dir string, o Options) (*Engine, error) {
+	o = o.withDefaults()
+	e, err := open(dir, o)
+	if err != nil {
+		return nil, fmt.Errorf("open the store in %s: %w", dir, err)
+	}
+	return e, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.FreeBytes == nil {
+		o.FreeBytes = freeBytes
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+func open(dir string, o Options) (*Engine, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	bo := badgerOptions(dir, o)
+	room := newReserve(bo)
+	s, err := inspect(dir, bo)
+	if err != nil {
+		return nil, err
+	}
+	if err := enough(dir, o.FreeBytes, room.toOpen(s)); err != nil {
+		return nil, err
+	}
+	db, err := openBadger(bo)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		db:     db,
+		gate:   kv.NewGate(),
+		limit:  newLimit(db),
+		commit: (*badger.Txn).Commit,
+		space: &guard{
+			dir:   dir,
+			free:  o.FreeBytes,
+			need:  func() uint64 { return room.toWrite(shapeOf(db.Levels())) },
+			now:   o.Now,
+			batch: int(bo.MemTableSize / 4),
+		},
+	}
+	return e, nil
+}
+
+// badgerOptions names every option that matters. Badger panics in Open when
+// data is compressed or encrypted and the block cache is empty: neither is.
+func badgerOptions(dir string, o Options) badger.Options {
+	bo := badger.DefaultOptions(dir).
+		WithLogger(newLogger(o.Log)).
+		WithMetricsEnabled(false).
+		// Update returns when it is durable, and one Update runs at a time.
+		WithSyncWrites(true).
+		WithDetectConflicts(false).
+		WithNumVersionsToKeep(1).
+		// Signed bytes do not compress, and uncompressed blocks are read in
+		// place, so a cache of them would only hold copies.
+		WithCompression(options.None).
+		WithBlockCacheSize(0).
+		WithIndexCacheSize(0).
+		// Every value is smaller than the threshold: the value log stays empty.
+		WithValueThreshold(valueBytesMax + 1).
+		WithValueLogFileSize(16 * mib).
+		WithNumLevelZeroTables(5).
+		WithNumLevelZeroTablesStall(15)
+	if o.Busy {
+		return bo.WithMemTableSize(64 * mib).WithNumMemtables(5).WithNumCompactors(4)
+	}
+	return bo.WithMemTableSize(16 * mib).WithNumMemtables(2).WithNumCompactors(2)
+}
+
+// openBadger turns a panic into an error and Badger's words into ours. Badger
+// leaves some goroutines behind when it fails to open.
+func openBadger(bo badger.Options) (db *badger.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.Join(errDamaged, fmt.Errorf("panic in Badger: %v", r))
+		}
+	}()
+	db, err = badger.Open(bo)
+	switch {
+	case err == nil:
+		return db, nil
+	case strings.Contains(err.Error(), "Another process is using this Badger database"):
+		// Badger's errors keep their causes as text only.
+		return nil, fmt.Errorf("%w: %w", ErrInUse, err)
+	}
+	return nil, fmt.Errorf("%w: %w", errDamaged, err)
+}

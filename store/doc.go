@@ -1,0 +1,51 @@
+// Package store is the one meeting place of a node: facts, the feeds they stand
+// in, the outbox, deadlines and the rows of the node's role, over a key-value
+// engine. Roles append to it and follow it, sync appends to it and follows it,
+// and the two never meet anywhere else.
+//
+// # The idea
+//
+// One goroutine, the executor in Run, writes. It takes whatever commands wait,
+// runs the deadlines that have come, then each command in an overlay of its
+// own, and commits the lot in one engine transaction, so that many commands
+// share one flush. A command that fails leaves its overlay behind and undoes
+// nobody else. What a command posts, the fact that caused it, the feed entries,
+// heads, digests and the role's rows change together or not at all.
+//
+// # Layout
+//
+// The first byte of a key names its space. Numbers are big-endian; times have
+// their sign bit flipped, so that bytes order like numbers.
+//
+//	a NODE                  -> incarnation 8, n 8      last outbox item applied from a node
+//	d TIME 8 PAYMENT TIE 4  ->                         a deadline; TIE keeps equal ones apart
+//	e SCOPE 0x00 SEQ 8      -> fact id 32, chain 32    feed entry, numbered from 1
+//	f FACT                  -> raw fact                the bytes that were signed
+//	h SCOPE                 -> seq 8, chain 32, digest 16   state of a feed
+//	i FACT SCOPE            -> seq 8                   where in a feed a fact stands
+//	m NAME                  -> see meta.go             format, identity, epoch, clock, outbox position
+//	o N 8                   -> ticks 8, fact ids       outbox item
+//	q FACT                  -> n 8                     which outbox item holds a fact
+//	r KEY                   -> value                   a row of the role
+//
+// Every value is followed by the CRC-32C of key and value (4 bytes), which is
+// checked whenever a row is read. It finds decay; that nobody rewrote history
+// is what the chain, the ids and the signatures are for, and Verify checks all
+// of them.
+//
+// # Time
+//
+// Now never goes back: it is the later of the clock and the last time stored.
+// Deadlines up to Now have fired before any command sees that Now, after a
+// restart too, so a late command always meets the deadline that it missed. The
+// age of an outbox item is counted by a second, monotonic clock, which goes on
+// by wall time while the program is not running and never falls back behind
+// what was stored.
+//
+// # Guarantees
+//
+// What Do acknowledged is durable. A fact stands at most once in a feed. An
+// outbox item is applied exactly once for each incarnation. Functions given to
+// Do, and the Reactor, may run more than once and must not call the store they
+// run in other than through their Tx.
+package store

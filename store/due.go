@@ -1,0 +1,92 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+// The values of an earliest deadline that are not one.
+const (
+	dueUnknown pay.Time = math.MinInt64 // look before the next command
+	dueNever   pay.Time = math.MaxInt64
+)
+
+// wakesMax bounds the deadlines of one payment at one moment.
+const wakesMax = 1 << 16
+
+// Wake asks for an Input with this payment in Due once at has come, after a
+// restart too. Each call stands for itself and fires once. A deadline that has
+// come already fires before the next command.
+func (tx *Tx) Wake(at pay.Time, payment pay.PaymentID) error {
+	for tie := range uint32(wakesMax) {
+		tx.key = dueKey(tx.key[:0], at, payment, tie)
+		_, taken, err := tx.get(tx.key)
+		if err != nil {
+			return err
+		}
+		if !taken {
+			tx.next = min(tx.next, at)
+			return tx.put(tx.key, nil)
+		}
+	}
+	return fmt.Errorf("wake payment %s: %d deadlines stand at one moment", payment.Short(), wakesMax)
+}
+
+// fireDue runs all deadlines up to the batch's now, as far as the batch has
+// room, and learns when the next one is. Deadlines that are added meanwhile and
+// have come are among them, so no command sees a deadline that it missed.
+func (b *batch) fireDue(w kv.Tx) error {
+	for b.next <= b.moment.now && !b.full() {
+		keys, err := b.dueKeys(w)
+		if err != nil {
+			return fmt.Errorf("read deadlines: %w", err)
+		}
+		for _, key := range keys {
+			if err := b.fire(w, key); err != nil {
+				return fmt.Errorf("run deadline: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// dueKeys returns the keys of deadlines that have come, as many as the batch
+// may still fire. It sets next to the first one that has not come.
+func (b *batch) dueKeys(w kv.Tx) (keys [][]byte, err error) {
+	v := View{s: b.store, r: w}
+	b.next = dueNever
+	err = v.scan([]byte{spaceDue}, []byte{spaceDue + 1}, b.store.limits.BatchDue-b.fired+1, func(key, _ []byte) (bool, error) {
+		at, _, ok := splitDueKey(key)
+		if !ok {
+			return false, damaged(key, "deadline")
+		}
+		if at > b.moment.now || len(keys) == b.store.limits.BatchDue-b.fired {
+			b.next = at
+			return false, nil
+		}
+		keys = append(keys, bytes.Clone(key))
+		return true, nil
+	})
+	return keys, err
+}
+
+// fire removes one deadline and lets the role react to it. A failure fails the
+// batch: to go on without it would let a late command win.
+func (b *batch) fire(w kv.Tx, key []byte) error {
+	_, payment, _ := splitDueKey(key)
+	tx := newTx(b.store, b, w)
+	if err := tx.delete(key); err != nil {
+		return err
+	}
+	if _, err := tx.React(pay.Input{Due: payment}); err != nil {
+		return err
+	}
+	tx.ended = true
+	b.fired++
+	b.take(tx)
+	return nil
+}

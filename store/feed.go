@@ -1,0 +1,273 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// feedEntriesMax bounds what Feed returns at once.
+const feedEntriesMax = 4096
+
+// feedState is a pay.Head without its epoch, which is the same for all feeds of
+// a store and stands in the meta space.
+type feedState struct {
+	seq    uint64
+	chain  pay.Chain
+	digest pay.Digest
+}
+
+// add returns the state with one more entry.
+func (s feedState) add(id pay.FactID) feedState {
+	return feedState{seq: s.seq + 1, chain: s.chain.Next(id), digest: s.digest.Add(id)}
+}
+
+func (s feedState) head(e pay.Epoch) pay.Head {
+	return pay.Head{Cursor: pay.Cursor{Epoch: e, Seq: s.seq, Chain: s.chain}, Digest: s.digest}
+}
+
+func (s feedState) encode(buf []byte) []byte {
+	buf = binary.BigEndian.AppendUint64(buf, s.seq)
+	return append(append(buf, s.chain[:]...), s.digest[:]...)
+}
+
+func decodeFeedState(raw []byte) (s feedState, ok bool) {
+	if len(raw) != headBytes {
+		return s, false
+	}
+	s.seq = binary.BigEndian.Uint64(raw)
+	s.chain = pay.Chain(raw[seqBytes:])
+	s.digest = pay.Digest(raw[seqBytes+idBytes:])
+	return s, s.seq > 0
+}
+
+// Head returns the state of a feed. A feed without entries has number 0.
+func (v *View) Head(scope pay.Scope) (pay.Head, error) {
+	state, err := v.feedState(scope)
+	if err != nil {
+		return pay.Head{}, err
+	}
+	epoch, err := v.epoch()
+	return state.head(epoch), err
+}
+
+func (v *View) feedState(scope pay.Scope) (feedState, error) {
+	v.key = headKey(v.key[:0], scope)
+	raw, ok, err := v.get(v.key)
+	if err != nil || !ok {
+		return feedState{}, err
+	}
+	s, ok := decodeFeedState(raw)
+	if !ok {
+		return s, damaged(headKey(nil, scope), "feed state")
+	}
+	return s, nil
+}
+
+// entry returns the fact of an entry and the chain up to it.
+func (v *View) entry(scope pay.Scope, seq uint64) (id pay.FactID, chain pay.Chain, ok bool, err error) {
+	v.key = entryKey(v.key[:0], scope, seq)
+	raw, ok, err := v.get(v.key)
+	if err != nil || !ok {
+		return id, chain, false, err
+	}
+	if len(raw) != entryBytes {
+		return id, chain, false, damaged(entryKey(nil, scope, seq), "feed entry")
+	}
+	return pay.FactID(raw), pay.Chain(raw[idBytes:]), true, nil
+}
+
+// ChainAt returns the chain after entry seq; ok is false beyond the end. Before
+// the first entry the chain is zero.
+func (v *View) ChainAt(scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, err error) {
+	if seq == 0 {
+		return chain, true, nil
+	}
+	_, chain, ok, err = v.entry(scope, seq)
+	return chain, ok, err
+}
+
+// Entries calls fn for the facts of a feed with numbers above after, in order
+// and at most limit times (limit <= 0: no limit), until fn returns an error,
+// which it returns.
+func (v *View) Entries(scope pay.Scope, after uint64, limit int, fn func(seq uint64, f pay.Fact) error) error {
+	return v.eachEntry(scope, after, limit, func(seq uint64, id pay.FactID) error {
+		f, err := v.mustFact(id)
+		if err != nil {
+			return err
+		}
+		return fn(seq, f)
+	})
+}
+
+// Feed returns up to limit raw entries with numbers above after, in order. A
+// limit of 0 or above 4096 means 4096.
+func (v *View) Feed(scope pay.Scope, after uint64, limit int) ([][]byte, error) {
+	if limit <= 0 || limit > feedEntriesMax {
+		limit = feedEntriesMax
+	}
+	var ids []pay.FactID
+	err := v.eachEntry(scope, after, limit, func(_ uint64, id pay.FactID) error {
+		ids = append(ids, id)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	raws := make([][]byte, 0, len(ids))
+	for _, id := range ids {
+		v.key = idKey(v.key[:0], spaceFact, id)
+		raw, ok, err := v.get(v.key)
+		if err == nil && !ok {
+			err = fmt.Errorf("fact %s stands in the feed and is missing: %w", id, ErrDamaged)
+		}
+		if err != nil {
+			return nil, err
+		}
+		raws = append(raws, raw)
+	}
+	return raws, nil
+}
+
+func (v *View) eachEntry(scope pay.Scope, after uint64, limit int, fn func(seq uint64, id pay.FactID) error) error {
+	end := feedPrefix(nil, scope)
+	end[len(end)-1]++
+	next := after + 1
+	if next == 0 {
+		return nil
+	}
+	return v.scan(entryKey(nil, scope, next), end, limit, func(key, value []byte) (bool, error) {
+		got, seq, ok := splitEntryKey(key)
+		if !ok || got != scope || seq != next || len(value) != entryBytes {
+			return false, damaged(key, "feed entry")
+		}
+		next++
+		err := fn(seq, pay.FactID(value))
+		return err == nil, err
+	})
+}
+
+// Scopes calls fn for each feed that has entries, in byte order, until fn
+// returns an error, which it returns.
+func (v *View) Scopes(fn func(scope pay.Scope, head pay.Head) error) error {
+	epoch, err := v.epoch()
+	if err != nil {
+		return err
+	}
+	return v.scan([]byte{spaceHead}, []byte{spaceHead + 1}, 0, func(key, value []byte) (bool, error) {
+		state, ok := decodeFeedState(value)
+		if !ok {
+			return false, damaged(key, "feed state")
+		}
+		err := fn(pay.Scope(key[1:]), state.head(epoch))
+		return err == nil, err
+	})
+}
+
+// placeOf returns the number of the entry that holds the fact in a feed.
+func (v *View) placeOf(id pay.FactID, scope pay.Scope) (seq uint64, ok bool, err error) {
+	v.key = indexKey(v.key[:0], id, scope)
+	raw, ok, err := v.get(v.key)
+	if err != nil || !ok {
+		return 0, false, err
+	}
+	if len(raw) != seqBytes {
+		return 0, false, damaged(indexKey(nil, id, scope), "place in a feed")
+	}
+	return binary.BigEndian.Uint64(raw), true, nil
+}
+
+// publish appends a stored fact to one of the registry's feeds, unless it
+// stands there. known says whether the fact was stored before: one that was not
+// cannot stand anywhere, which spares the look.
+func (tx *Tx) publish(scope pay.Scope, f pay.Fact, known bool) error {
+	if err := checkScope(scope); err != nil {
+		return err
+	}
+	if known {
+		if _, ok, err := tx.placeOf(f.ID(), scope); ok || err != nil {
+			return err
+		}
+	}
+	state, err := tx.feedState(scope)
+	if err != nil {
+		return err
+	}
+	if a := tx.s.authority; state.seq == 0 && !a.IsZero() && a.ID() != f.ID() {
+		if _, err := tx.storeFact(a); err != nil {
+			return err
+		}
+		if state, err = tx.appendEntry(scope, state, a.ID()); err != nil {
+			return err
+		}
+	}
+	state, err = tx.appendEntry(scope, state, f.ID())
+	if err != nil {
+		return err
+	}
+	return tx.putFeedState(scope, state)
+}
+
+// appendEntry writes the next entry of a feed and returns the state after it,
+// which the caller writes once it is through.
+func (tx *Tx) appendEntry(scope pay.Scope, state feedState, id pay.FactID) (feedState, error) {
+	state = state.add(id)
+	var entry [entryBytes]byte
+	copy(entry[:], id[:])
+	copy(entry[idBytes:], state.chain[:])
+	tx.key = entryKey(tx.key[:0], scope, state.seq)
+	if err := tx.put(tx.key, entry[:]); err != nil {
+		return state, err
+	}
+	var place [seqBytes]byte
+	binary.BigEndian.PutUint64(place[:], state.seq)
+	tx.key = indexKey(tx.key[:0], id, scope)
+	return state, tx.put(tx.key, place[:])
+}
+
+func (tx *Tx) putFeedState(scope pay.Scope, state feedState) error {
+	if !slices.Contains(tx.scopes, scope) {
+		tx.scopes = append(tx.scopes, scope)
+	}
+	tx.key = headKey(tx.key[:0], scope)
+	return tx.put(tx.key, state.encode(make([]byte, 0, headBytes)))
+}
+
+// Head returns the state of a feed.
+func (s *Store) Head(ctx context.Context, scope pay.Scope) (head pay.Head, err error) {
+	err = s.View(ctx, func(v *View) error {
+		head, err = v.Head(scope)
+		return err
+	})
+	return head, wrap("read head", err)
+}
+
+// ChainAt returns the chain after entry seq; ok is false beyond the end. Before
+// the first entry the chain is zero.
+func (s *Store) ChainAt(ctx context.Context, scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, err error) {
+	err = s.View(ctx, func(v *View) error {
+		chain, ok, err = v.ChainAt(scope, seq)
+		return err
+	})
+	return chain, ok, wrap("read chain", err)
+}
+
+// Feed returns up to limit raw entries with numbers above after, in order. A
+// limit of 0 or above 4096 means 4096.
+func (s *Store) Feed(ctx context.Context, scope pay.Scope, after uint64, limit int) (raws [][]byte, err error) {
+	err = s.View(ctx, func(v *View) error {
+		raws, err = v.Feed(scope, after, limit)
+		return err
+	})
+	return raws, wrap("read feed", err)
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

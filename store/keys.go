@@ -1,0 +1,101 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// The key spaces; the table in the package comment shows what is in them.
+const (
+	spaceApplied = 'a'
+	spaceDue     = 'd'
+	spaceEntry   = 'e'
+	spaceFact    = 'f'
+	spaceHead    = 'h'
+	spaceIndex   = 'i'
+	spaceMeta    = 'm'
+	spaceOutbox  = 'o'
+	spaceQueued  = 'q'
+	spaceRole    = 'r'
+)
+
+const (
+	idBytes    = 32
+	seqBytes   = 8
+	tieBytes   = 4
+	dueBytes   = 1 + 8 + idBytes + tieBytes
+	entryBytes = 2 * idBytes
+	headBytes  = seqBytes + idBytes + 16
+
+	// scopeKeyBytesMax bounds a scope as part of a key. Scopes are minted
+	// shorter; this only keeps a mistake from becoming a key.
+	scopeKeyBytesMax = 255
+)
+
+// checkScope returns nil when a scope can be part of a key.
+func checkScope(s pay.Scope) error {
+	if s == "" || len(s) > scopeKeyBytesMax || bytes.IndexByte([]byte(s), 0) >= 0 {
+		return fmt.Errorf("scope %q cannot name a feed", string(s))
+	}
+	return nil
+}
+
+func idKey(buf []byte, space byte, id [idBytes]byte) []byte {
+	return append(append(buf, space), id[:]...)
+}
+
+func headKey(buf []byte, s pay.Scope) []byte {
+	return append(append(buf, spaceHead), s...)
+}
+
+// feedPrefix is what the keys of all entries of a feed begin with. The zero
+// byte keeps "m/a" and "m/ab" apart.
+func feedPrefix(buf []byte, s pay.Scope) []byte {
+	return append(append(append(buf, spaceEntry), s...), 0)
+}
+
+func entryKey(buf []byte, s pay.Scope, seq uint64) []byte {
+	return binary.BigEndian.AppendUint64(feedPrefix(buf, s), seq)
+}
+
+func indexKey(buf []byte, id pay.FactID, s pay.Scope) []byte {
+	return append(idKey(buf, spaceIndex, id), s...)
+}
+
+func outboxKey(buf []byte, n uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(buf, spaceOutbox), n)
+}
+
+func dueKey(buf []byte, at pay.Time, p pay.PaymentID, tie uint32) []byte {
+	buf = binary.BigEndian.AppendUint64(append(buf, spaceDue), timeBits(at))
+	return binary.BigEndian.AppendUint32(append(buf, p[:]...), tie)
+}
+
+func roleKey(buf, key []byte) []byte {
+	return append(append(buf, spaceRole), key...)
+}
+
+// timeBits orders times as unsigned numbers.
+func timeBits(t pay.Time) uint64 { return uint64(t) ^ 1<<63 }
+
+func timeOfBits(b uint64) pay.Time { return pay.Time(b ^ 1<<63) }
+
+// splitEntryKey reads the key of a feed entry.
+func splitEntryKey(key []byte) (s pay.Scope, seq uint64, ok bool) {
+	n := len(key) - seqBytes - 1
+	if n < 2 || key[0] != spaceEntry || key[n] != 0 || bytes.IndexByte(key[1:n], 0) >= 0 {
+		return "", 0, false
+	}
+	return pay.Scope(key[1:n]), binary.BigEndian.Uint64(key[n+1:]), true
+}
+
+// splitDueKey reads the key of a deadline.
+func splitDueKey(key []byte) (at pay.Time, p pay.PaymentID, ok bool) {
+	if len(key) != dueBytes || key[0] != spaceDue {
+		return 0, p, false
+	}
+	return timeOfBits(binary.BigEndian.Uint64(key[1:])), pay.PaymentID(key[9 : 9+idBytes]), true
+}

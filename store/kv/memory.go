@@ -1,0 +1,122 @@
+package kv
+
+import (
+	"bytes"
+	"context"
+	"sync/atomic"
+
+	"github.com/tidwall/btree"
+)
+
+// Memory is an Engine that keeps everything in memory and nothing afterwards:
+// for tests, simulations and nodes that may forget. "Durable" means for as long
+// as the Memory exists.
+//
+// A transaction works on a copy-on-write copy of the tree and publishes it when
+// its function succeeds, so a View costs one atomic load, never waits and never
+// makes anybody wait. An empty key is a key. Keys, values and transactions have
+// no limit but memory.
+type Memory struct {
+	gate *Gate
+	base *tree // belongs to whoever holds the writer's turn
+
+	// published is the state that new Views read. Nobody changes it: it is a
+	// copy of base, not base itself.
+	published atomic.Pointer[btree.BTreeG[item]]
+}
+
+// NewMemory returns an empty engine.
+func NewMemory() *Memory {
+	m := &Memory{gate: NewGate(), base: newTree()}
+	m.published.Store(m.base.items.Copy())
+	return m
+}
+
+// View runs fn on the state of the last Update that ended before.
+func (m *Memory) View(ctx context.Context, fn func(Reader) error) error {
+	leave, err := m.gate.Read(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	r := &memoryReader{tree: &tree{items: m.published.Load()}}
+	defer r.end()
+	return fn(r)
+}
+
+// Update runs fn exactly once, alone among Updates.
+func (m *Memory) Update(ctx context.Context, fn func(Tx) error) error {
+	leave, err := m.gate.Write(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	work := m.base.fork()
+	tx := &memoryTx{memoryReader{tree: work}}
+	defer tx.end()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	m.base = work
+	m.published.Store(work.items.Copy())
+	return nil
+}
+
+// Close waits for running transactions and lets the data go.
+func (m *Memory) Close() error {
+	m.gate.Close()
+	return nil
+}
+
+type memoryReader struct {
+	tree  *tree
+	ended bool
+}
+
+func (r *memoryReader) end() { r.ended = true }
+
+func (r *memoryReader) Get(key []byte) ([]byte, bool, error) {
+	if r.ended {
+		return nil, false, ErrEnded
+	}
+	it, ok := r.tree.get(key)
+	if !ok {
+		return nil, false, nil
+	}
+	return bytes.Clone(it.value), true, nil
+}
+
+func (r *memoryReader) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
+	if r.ended {
+		return ErrEnded
+	}
+	items, release := r.tree.pin()
+	defer release()
+	n := 0
+	items.Ascend(item{key: from}, func(it item) bool {
+		if !before(it.key, to) {
+			return false
+		}
+		n++
+		return fn(it.key, it.value) && n != limit
+	})
+	return nil
+}
+
+type memoryTx struct{ memoryReader }
+
+func (tx *memoryTx) Put(key, value []byte) error {
+	if tx.ended {
+		return ErrEnded
+	}
+	tx.tree.set(newItem(key, value))
+	return nil
+}
+
+func (tx *memoryTx) Delete(key []byte) error {
+	if tx.ended {
+		return ErrEnded
+	}
+	tx.tree.remove(key)
+	return nil
+}

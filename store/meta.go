@@ -1,0 +1,213 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+// formatVersion is the layout of this program. A store with a higher one was
+// written by a newer program and is left alone.
+const formatVersion = 1
+
+// The rows of the meta space, by the byte after the space.
+const (
+	metaFormat = 'f' // version 4
+	metaOwn    = 's' // the scope that Options.Own named when the store was made
+	metaEpoch  = 'e' // epoch 8: the registry's own, or that of a node's mirror
+	metaClock  = 'c' // moment
+	metaOutbox = 'o' // outboxState
+)
+
+func metaKey(buf []byte, name byte) []byte { return append(buf, spaceMeta, name) }
+
+// keptMeta is what Open needs of the meta rows.
+type keptMeta struct {
+	found  bool
+	own    pay.Scope
+	epoch  pay.Epoch
+	moment moment
+	outbox outboxState
+}
+
+// newMeta returns the meta rows of a store that is being made. A node has no
+// epoch until it mirrors the registry's.
+func newMeta(own pay.Scope, random io.Reader) (keptMeta, error) {
+	var draw [16]byte
+	if _, err := io.ReadFull(random, draw[:]); err != nil {
+		return keptMeta{}, fmt.Errorf("draw epoch and incarnation: %w", err)
+	}
+	m := keptMeta{own: own, outbox: outboxState{inc: pay.Incarnation(draw[:8])}}
+	if own == pay.ScopeRegistry {
+		m.epoch = pay.Epoch(draw[8:])
+	}
+	return m, nil
+}
+
+// readMeta reads the meta rows. The format comes first: of a newer one nothing
+// else is understood.
+func (v *View) readMeta(own pay.Scope) (m keptMeta, err error) {
+	version, err := v.format()
+	if err != nil || version == 0 {
+		return m, err
+	}
+	if version > formatVersion {
+		return m, pay.NewError(pay.CodeNewerData,
+			fmt.Sprintf("the data is in format %d, and this program knows formats up to %d", version, formatVersion),
+			"run the newer program that wrote it, or restore a backup made before the upgrade; nothing was changed")
+	}
+	m.found = true
+	raw, err := v.meta(metaOwn)
+	if err != nil {
+		return m, err
+	}
+	if m.own = pay.Scope(raw); m.own != own {
+		return m, pay.NewError(pay.CodeConfig, fmt.Sprintf("the data belongs to scope %q, not to %q", string(m.own), string(own)),
+			"name the data directory of this node")
+	}
+	if m.epoch, err = v.epoch(); err != nil {
+		return m, err
+	}
+	if m.moment, err = v.moment(); err != nil {
+		return m, err
+	}
+	m.outbox, err = v.outboxState()
+	return m, err
+}
+
+// format returns the format of the store, 0 for an empty engine.
+func (v *View) format() (uint32, error) {
+	key := metaKey(nil, metaFormat)
+	raw, ok, err := v.get(key)
+	switch {
+	case err != nil:
+		return 0, err
+	case ok && len(raw) != 4:
+		return 0, damaged(key, "format version")
+	case ok && binary.BigEndian.Uint32(raw) == 0:
+		return 0, damaged(key, "format version")
+	case ok:
+		return binary.BigEndian.Uint32(raw), nil
+	}
+	empty := true
+	err = v.r.Scan(nil, nil, 1, func([]byte, []byte) bool {
+		empty = false
+		return false
+	})
+	if err == nil && !empty {
+		return 0, fmt.Errorf("rows without a format version: %w", ErrDamaged)
+	}
+	return 0, err
+}
+
+// writeMeta writes the rows of a new store, and the clock of any: an age that
+// was told by this process must not shrink in the next.
+func (s *Store) writeMeta(ctx context.Context, m keptMeta) error {
+	now := s.clock.moment()
+	return s.engine.Update(ctx, func(w kv.Tx) error {
+		tx := newTx(s, &batch{moment: now}, w)
+		if m.found {
+			return tx.putMeta(metaClock, now.encode())
+		}
+		for _, row := range []struct {
+			name  byte
+			value []byte
+		}{
+			{metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion)},
+			{metaOwn, []byte(m.own)},
+			{metaEpoch, m.epoch[:]},
+			{metaClock, now.encode()},
+			{metaOutbox, m.outbox.encode()},
+		} {
+			if err := tx.putMeta(row.name, row.value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (v *View) meta(name byte) ([]byte, error) {
+	v.key = metaKey(v.key[:0], name)
+	raw, ok, err := v.get(v.key)
+	if err == nil && !ok {
+		err = damaged(metaKey(nil, name), "absence")
+	}
+	return raw, err
+}
+
+func (tx *Tx) putMeta(name byte, value []byte) error {
+	tx.key = metaKey(tx.key[:0], name)
+	return tx.put(tx.key, value)
+}
+
+// epoch returns the epoch of the history that this store holds, zero on a node
+// that has mirrored nothing yet.
+func (v *View) epoch() (e pay.Epoch, err error) {
+	raw, err := v.meta(metaEpoch)
+	if err != nil {
+		return e, err
+	}
+	if len(raw) != len(e) {
+		return e, damaged(metaKey(nil, metaEpoch), "epoch")
+	}
+	return pay.Epoch(raw), nil
+}
+
+func (v *View) moment() (moment, error) {
+	raw, err := v.meta(metaClock)
+	if err != nil {
+		return moment{}, err
+	}
+	m, ok := decodeMoment(raw)
+	if !ok {
+		return m, damaged(metaKey(nil, metaClock), "clock")
+	}
+	return m, nil
+}
+
+// outboxState is where a node's outbox stands. acked <= sent <= last.
+type outboxState struct {
+	inc   pay.Incarnation
+	last  uint64 // number of the newest item
+	acked uint64 // items up to here are durable at the registry
+	sent  uint64 // items up to here may have left the node
+}
+
+const outboxStateBytes = 32
+
+func (o outboxState) queued() bool { return o.last > o.acked }
+
+func (o outboxState) encode() []byte {
+	buf := append(make([]byte, 0, outboxStateBytes), o.inc[:]...)
+	buf = binary.BigEndian.AppendUint64(buf, o.last)
+	buf = binary.BigEndian.AppendUint64(buf, o.acked)
+	return binary.BigEndian.AppendUint64(buf, o.sent)
+}
+
+func decodeOutboxState(raw []byte) (o outboxState, ok bool) {
+	if len(raw) != outboxStateBytes {
+		return o, false
+	}
+	o.inc = pay.Incarnation(raw[:8])
+	o.last = binary.BigEndian.Uint64(raw[8:])
+	o.acked = binary.BigEndian.Uint64(raw[16:])
+	o.sent = binary.BigEndian.Uint64(raw[24:])
+	return o, o.acked <= o.sent && o.sent <= o.last
+}
+
+func (v *View) outboxState() (outboxState, error) {
+	raw, err := v.meta(metaOutbox)
+	if err != nil {
+		return outboxState{}, err
+	}
+	o, ok := decodeOutboxState(raw)
+	if !ok {
+		return o, damaged(metaKey(nil, metaOutbox), "outbox position")
+	}
+	return o, nil
+}

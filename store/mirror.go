@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// ErrFeed says that entries do not continue the node's mirror of its feed:
+// another epoch, a gap, or a history that differs from the one stored.
+var ErrFeed = errors.New("store: entries do not continue the feed")
+
+// Mirror appends verified entries of the node's feed behind the entry that from
+// names and returns the new head. Entries that the node has are skipped; what
+// contradicts them, or leaves a gap, is refused as a whole with an error that
+// wraps ErrFeed. The role reacts to each new entry in the same transaction.
+func (s *Store) Mirror(ctx context.Context, from pay.Cursor, facts []pay.Fact) (head pay.Head, err error) {
+	err = s.Do(ctx, func(tx *Tx) error {
+		head, err = tx.mirror(from, facts)
+		return err
+	})
+	return head, wrap("mirror feed", err)
+}
+
+func (tx *Tx) mirror(from pay.Cursor, facts []pay.Fact) (pay.Head, error) {
+	scope := tx.s.own
+	if tx.s.registry() {
+		return pay.Head{}, errors.New("the registry mirrors nobody")
+	}
+	epoch, err := tx.joinHistory(from, len(facts) > 0)
+	if err != nil {
+		return pay.Head{}, err
+	}
+	state, err := tx.feedState(scope)
+	if err != nil {
+		return pay.Head{}, err
+	}
+	for i, f := range facts {
+		if seq := from.Seq + 1 + uint64(i); seq <= state.seq {
+			err = tx.sameEntry(seq, f.ID())
+		} else {
+			state, err = tx.mirrorEntry(state, f)
+		}
+		if err != nil {
+			return pay.Head{}, err
+		}
+	}
+	return state.head(epoch), nil
+}
+
+// joinHistory returns the epoch of the mirror, once from names an entry of it.
+// An empty mirror takes the epoch of the first entries.
+func (tx *Tx) joinHistory(from pay.Cursor, entries bool) (pay.Epoch, error) {
+	head, err := tx.Head(tx.s.own)
+	if err != nil {
+		return pay.Epoch{}, err
+	}
+	chain, ok, err := tx.ChainAt(tx.s.own, from.Seq)
+	if err != nil {
+		return pay.Epoch{}, err
+	}
+	have := head.Cursor
+	switch {
+	case !ok:
+		return have.Epoch, fmt.Errorf("entries begin behind %d and the mirror ends at %d: %w", from.Seq, have.Seq, ErrFeed)
+	case chain != from.Chain:
+		return have.Epoch, fmt.Errorf("the chain at entry %d differs: %w", from.Seq, ErrFeed)
+	case have.Seq > 0 && have.Epoch != from.Epoch:
+		return have.Epoch, fmt.Errorf("epoch is %x, the mirror's is %x: %w", from.Epoch, have.Epoch, ErrFeed)
+	case have.Seq > 0 || !entries:
+		return have.Epoch, nil
+	case from.Epoch == pay.Epoch{}:
+		return have.Epoch, fmt.Errorf("entries without an epoch: %w", ErrFeed)
+	}
+	return from.Epoch, tx.putMeta(metaEpoch, from.Epoch[:])
+}
+
+// sameEntry returns nil when the mirror's entry is the fact that came again.
+func (tx *Tx) sameEntry(seq uint64, id pay.FactID) error {
+	have, _, ok, err := tx.entry(tx.s.own, seq)
+	if err != nil {
+		return err
+	}
+	if !ok || have != id {
+		return fmt.Errorf("entry %d is fact %s, the mirror holds %s: %w", seq, id, have, ErrFeed)
+	}
+	return nil
+}
+
+// mirrorEntry appends one entry and lets the role react to it.
+func (tx *Tx) mirrorEntry(state feedState, f pay.Fact) (feedState, error) {
+	known, err := tx.storeFact(f)
+	if err != nil {
+		return state, err
+	}
+	if known {
+		seq, ok, err := tx.placeOf(f.ID(), tx.s.own)
+		if err != nil {
+			return state, err
+		}
+		if ok {
+			return state, fmt.Errorf("entry %d repeats entry %d: %w", state.seq+1, seq, ErrFeed)
+		}
+	}
+	state, err = tx.appendEntry(tx.s.own, state, f.ID())
+	if err != nil {
+		return state, err
+	}
+	if err := tx.putFeedState(tx.s.own, state); err != nil {
+		return state, err
+	}
+	_, err = tx.React(pay.Input{Fact: f, Scope: tx.s.own})
+	return state, err
+}

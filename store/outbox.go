@@ -1,0 +1,303 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+const (
+	// outboxItemsAtOnce bounds what Outbox returns.
+	outboxItemsAtOnce = 1024
+	// ackedAtOnce bounds the items that one transaction removes.
+	ackedAtOnce = 256
+)
+
+// item is a row of the outbox: when it was stored and what it holds.
+type item struct {
+	ticks pay.Millis
+	facts []pay.FactID
+}
+
+func (it item) encode() []byte {
+	buf := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(it.facts)*idBytes), uint64(it.ticks))
+	for _, id := range it.facts {
+		buf = append(buf, id[:]...)
+	}
+	return buf
+}
+
+func decodeItem(raw []byte) (it item, ok bool) {
+	n := (len(raw) - 8) / idBytes
+	if n < 1 || n > pay.ItemFactsMax || len(raw) != 8+n*idBytes {
+		return it, false
+	}
+	it.ticks = pay.Millis(binary.BigEndian.Uint64(raw))
+	for raw = raw[8:]; len(raw) > 0; raw = raw[idBytes:] {
+		it.facts = append(it.facts, pay.FactID(raw))
+	}
+	return it, it.ticks >= 0
+}
+
+func (v *View) item(n uint64) (item, error) {
+	v.key = outboxKey(v.key[:0], n)
+	raw, ok, err := v.get(v.key)
+	if err != nil {
+		return item{}, err
+	}
+	it, good := decodeItem(raw)
+	if !ok || !good {
+		return it, damaged(outboxKey(nil, n), "outbox item")
+	}
+	return it, nil
+}
+
+// Queued says whether a fact waits in the outbox for the registry.
+func (v *View) Queued(id pay.FactID) (bool, error) {
+	n, err := v.itemOf(id)
+	return n > 0, err
+}
+
+// itemOf returns the number of the outbox item that holds a fact, 0 if none.
+func (v *View) itemOf(id pay.FactID) (uint64, error) {
+	v.key = idKey(v.key[:0], spaceQueued, id)
+	raw, ok, err := v.get(v.key)
+	if err != nil || !ok {
+		return 0, err
+	}
+	if len(raw) != seqBytes {
+		return 0, damaged(idKey(nil, spaceQueued, id), "outbox number")
+	}
+	return binary.BigEndian.Uint64(raw), nil
+}
+
+// Position says where the node stands.
+func (v *View) Position() (pay.Position, error) {
+	o, err := v.outboxState()
+	if err != nil {
+		return pay.Position{}, err
+	}
+	head, err := v.Head(v.s.own)
+	return pay.Position{Head: head, Incarnation: o.inc, Acked: o.acked, Last: o.last}, err
+}
+
+// Outbox returns up to limit items with numbers above after, in order. A limit
+// of 0 or above 1024 means 1024.
+func (v *View) Outbox(after uint64, limit int) ([]pay.Item, error) {
+	if limit <= 0 || limit > outboxItemsAtOnce {
+		limit = outboxItemsAtOnce
+	}
+	o, err := v.outboxState()
+	if err != nil {
+		return nil, err
+	}
+	ticks := v.s.clock.moment().ticks
+	var items []pay.Item
+	for n := max(after, o.acked); n < o.last && len(items) < limit; {
+		n++
+		it, err := v.item(n)
+		if err != nil {
+			return nil, err
+		}
+		out := pay.Item{N: n, Age: max(0, ticks-it.ticks)}
+		for _, id := range it.facts {
+			f, err := v.mustFact(id)
+			if err != nil {
+				return nil, err
+			}
+			out.Facts = append(out.Facts, f)
+		}
+		items = append(items, out)
+	}
+	return items, nil
+}
+
+// enqueue makes one outbox item of a stored fact. known says whether the fact
+// was stored before.
+func (tx *Tx) enqueue(f pay.Fact, known bool) error {
+	if known {
+		n, err := tx.itemOf(f.ID())
+		if n > 0 || err != nil {
+			return err
+		}
+		if _, ok, err := tx.placeOf(f.ID(), tx.s.own); ok || err != nil {
+			return err
+		}
+	}
+	o, err := tx.outboxState()
+	if err != nil {
+		return err
+	}
+	if o.last-o.acked >= pay.OutboxItemsMax {
+		return pay.NewError(pay.CodeTooMany, fmt.Sprintf("%d claims wait for the registry already", o.last-o.acked),
+			"connect to the registry and let them go out first")
+	}
+	o.last++
+	if tx.SessionOpen() {
+		o.sent = o.last
+	}
+	tx.outbox = true
+	if err := tx.putItem(o.last, item{ticks: tx.batch.moment.ticks, facts: []pay.FactID{f.ID()}}); err != nil {
+		return err
+	}
+	if err := tx.putOutboxState(o); err != nil {
+		return err
+	}
+	return tx.putQueued(f.ID(), o.last)
+}
+
+// Attach adds f to the outbox item that holds to, so that both are applied
+// together, and returns true. It returns false and does nothing when there is
+// no such item or it may have left the node: a session is open, or was since
+// the item was stored.
+func (tx *Tx) Attach(to pay.FactID, f pay.Fact) (ok bool, err error) {
+	n, err := tx.itemOf(to)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	o, err := tx.outboxState()
+	if err != nil || n <= o.sent {
+		return false, err
+	}
+	held, err := tx.itemOf(f.ID())
+	if err != nil || held > 0 {
+		return held == n, err
+	}
+	it, err := tx.item(n)
+	if err != nil {
+		return false, err
+	}
+	if len(it.facts) >= pay.ItemFactsMax {
+		return false, pay.NewError(pay.CodeTooMany, fmt.Sprintf("the outbox item holds %d claims already", len(it.facts)),
+			"wait until it has reached the registry")
+	}
+	it.facts = append(it.facts, f.ID())
+	if _, err := tx.storeFact(f); err != nil {
+		return false, err
+	}
+	if err := tx.putItem(n, it); err != nil {
+		return false, err
+	}
+	tx.outbox = true
+	return true, tx.putQueued(f.ID(), n)
+}
+
+func (tx *Tx) putItem(n uint64, it item) error {
+	tx.key = outboxKey(tx.key[:0], n)
+	return tx.put(tx.key, it.encode())
+}
+
+func (tx *Tx) putQueued(id pay.FactID, n uint64) error {
+	tx.key = idKey(tx.key[:0], spaceQueued, id)
+	return tx.put(tx.key, binary.BigEndian.AppendUint64(nil, n))
+}
+
+func (tx *Tx) putOutboxState(o outboxState) error { return tx.putMeta(metaOutbox, o.encode()) }
+
+// Position says where the node stands.
+func (s *Store) Position(ctx context.Context) (p pay.Position, err error) {
+	err = s.View(ctx, func(v *View) error {
+		p, err = v.Position()
+		return err
+	})
+	return p, wrap("read position", err)
+}
+
+// Outbox returns up to limit items with numbers above after, in order. A limit
+// of 0 or above 1024 means 1024. Ages are counted from when the node stored the
+// items, and go on while the program is not running.
+func (s *Store) Outbox(ctx context.Context, after uint64, limit int) (items []pay.Item, err error) {
+	err = s.View(ctx, func(v *View) error {
+		items, err = v.Outbox(after, limit)
+		return err
+	})
+	return items, wrap("read outbox", err)
+}
+
+// SessionOpened notes, durably before it returns, that whatever is queued may
+// from now on have left the node. New items leave at once until SessionClosed.
+// With an empty outbox there is nothing to write.
+func (s *Store) SessionOpened(ctx context.Context) error {
+	return wrap("open session", s.Do(ctx, func(tx *Tx) error {
+		tx.opened = true
+		o, err := tx.outboxState()
+		if err != nil || !o.queued() {
+			return err
+		}
+		o.sent = o.last
+		return tx.putOutboxState(o)
+	}))
+}
+
+// SessionClosed notes that new items no longer leave at once.
+func (s *Store) SessionClosed() { s.session.Store(false) }
+
+// Acked notes that the items up to n of that incarnation are durable at the
+// registry. The role hears of each item that was refused, by the item's first
+// fact: that is the one the reason is about. An acknowledgement for another
+// incarnation is ignored; one of items that were never made is an error.
+func (s *Store) Acked(ctx context.Context, inc pay.Incarnation, n uint64, refused map[uint64]pay.Reason) error {
+	for more := true; more; {
+		err := s.Do(ctx, func(tx *Tx) (err error) {
+			more, err = tx.acked(inc, n, refused)
+			return err
+		})
+		if err != nil {
+			return wrap("note acknowledgement", err)
+		}
+	}
+	return nil
+}
+
+// acked removes up to ackedAtOnce items and says whether some are left.
+func (tx *Tx) acked(inc pay.Incarnation, n uint64, refused map[uint64]pay.Reason) (more bool, err error) {
+	o, err := tx.outboxState()
+	if err != nil || inc != o.inc || n <= o.acked {
+		return false, err
+	}
+	if n > o.last {
+		return false, fmt.Errorf("item %d was acknowledged and the newest is %d", n, o.last)
+	}
+	upTo := min(n, o.acked+ackedAtOnce)
+	for o.acked < upTo {
+		o.acked++
+		if err := tx.removeItem(o.acked, refused[o.acked]); err != nil {
+			return false, err
+		}
+	}
+	// A reaction may have queued more.
+	now, err := tx.outboxState()
+	if err != nil {
+		return false, err
+	}
+	now.acked, now.sent = o.acked, max(now.sent, o.acked)
+	return o.acked < n, tx.putOutboxState(now)
+}
+
+func (tx *Tx) removeItem(n uint64, refused pay.Reason) error {
+	it, err := tx.item(n)
+	if err != nil {
+		return err
+	}
+	tx.key = outboxKey(tx.key[:0], n)
+	if err := tx.delete(tx.key); err != nil {
+		return err
+	}
+	for _, id := range it.facts {
+		tx.key = idKey(tx.key[:0], spaceQueued, id)
+		if err := tx.delete(tx.key); err != nil {
+			return err
+		}
+	}
+	if refused == "" {
+		return nil
+	}
+	f, err := tx.mustFact(it.facts[0])
+	if err != nil {
+		return err
+	}
+	_, err = tx.React(pay.Input{Fact: f, Refused: refused})
+	return err
+}

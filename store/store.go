@@ -1,0 +1,165 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+// Reactor is the role of a node as the store sees it: what it does about one
+// input, inside the transaction that stores the input. React must be
+// deterministic, because it may run again, and write only through rows. An
+// error means that the store or the program is broken; refusing a command is a
+// Reaction.
+type Reactor interface {
+	React(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error)
+}
+
+// Options say what a Store is made of.
+type Options struct {
+	// Engine keeps the rows. The caller closes it after Run has returned.
+	Engine kv.Engine
+	// Own is the feed that a node mirrors, or pay.ScopeRegistry for the
+	// registry, which is the author of all feeds. It never changes in the life
+	// of a store.
+	Own pay.Scope
+	// Reactor is the node's role; nil reacts to nothing.
+	Reactor Reactor
+	// Now reads the clock; nil means time.Now.
+	Now func() time.Time
+	// Random makes epochs and incarnations: crypto/rand.Reader outside tests.
+	Random io.Reader
+	// Authority, at the registry, becomes the first entry of every feed when
+	// the feed gets its first entry. A zero fact leaves feeds without one.
+	Authority pay.Fact
+	// At is called at the points that CrashPoints lists; nil means nobody.
+	At func(point string)
+	// Log gets what nobody else can be told; nil means nobody.
+	Log *slog.Logger
+	// Limits bound the store's work; zero fields mean the defaults.
+	Limits Limits
+}
+
+// Limits bound what the store does at once. A zero field means the default that
+// stands beside it.
+type Limits struct {
+	Waiting       int // commands that wait before Do blocks without a place: 1024
+	BatchCommands int // commands in one engine transaction: 512
+	BatchBytes    int // bytes after which a batch takes no further command: 1 MiB
+	BatchDue      int // deadlines that fire in one engine transaction: 64
+	CachedFacts   int // facts kept in memory, twice: 1024
+}
+
+func (l Limits) withDefaults() Limits {
+	def := func(n *int, value int) {
+		if *n <= 0 {
+			*n = value
+		}
+	}
+	def(&l.Waiting, 1024)
+	def(&l.BatchCommands, 512)
+	def(&l.BatchBytes, 1<<20)
+	def(&l.BatchDue, 64)
+	def(&l.CachedFacts, 1024)
+	return l
+}
+
+// Store is an open store. All methods may be called from any goroutine. Those
+// that write wait until Run runs.
+type Store struct {
+	engine    kv.Engine
+	own       pay.Scope
+	reactor   Reactor
+	authority pay.Fact
+	at        func(string)
+	log       *slog.Logger
+	limits    Limits
+
+	clock   *clock
+	facts   *factCache
+	epoch   pay.Epoch // the registry's; unused on a node
+	session atomic.Bool
+	watch   watchers
+	changed chan struct{}
+
+	queue   chan *command
+	started atomic.Bool
+	ended   chan struct{} // closed when Run has returned
+	nextDue pay.Time      // the executor's; earliest deadline, or dueUnknown
+}
+
+// Open reads a store, or makes a new one when the engine is empty. The engine
+// is left as it is when it holds the store of a newer program (a pay.Error with
+// pay.CodeNewerData), that of another node (pay.CodeConfig) or something else.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if err := checkScope(o.Own); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s := newStore(o)
+	var kept keptMeta
+	err := s.View(ctx, func(v *View) (err error) {
+		kept, err = v.readMeta(o.Own)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if !kept.found {
+		if kept, err = newMeta(o.Own, o.Random); err != nil {
+			return nil, fmt.Errorf("make store: %w", err)
+		}
+	}
+	s.epoch = kept.epoch
+	s.clock = newClock(clockOf(o), kept.moment)
+	if !kept.found || kept.outbox.queued() {
+		if err := s.writeMeta(ctx, kept); err != nil {
+			return nil, fmt.Errorf("open store: %w", explain(err))
+		}
+	}
+	return s, nil
+}
+
+func newStore(o Options) *Store {
+	s := &Store{
+		engine: o.Engine, own: o.Own, reactor: o.Reactor, authority: o.Authority,
+		at: o.At, log: o.Log, limits: o.Limits.withDefaults(),
+		changed: make(chan struct{}, 1), ended: make(chan struct{}), nextDue: dueUnknown,
+	}
+	if s.at == nil {
+		s.at = func(string) {}
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.facts = newFactCache(s.limits.CachedFacts)
+	s.queue = make(chan *command, s.limits.Waiting)
+	s.watch.byScope = make(map[pay.Scope][]chan struct{})
+	return s
+}
+
+func clockOf(o Options) func() time.Time {
+	if o.Now == nil {
+		return time.Now
+	}
+	return o.Now
+}
+
+// registry says whether this store is the author of feeds.
+func (s *Store) registry() bool { return s.own == pay.ScopeRegistry }
+
+// Now returns the store's time: the clock's, unless that went back behind a
+// time that the store has already acted on.
+func (s *Store) Now() pay.Time { return s.clock.moment().now }
+
+// View runs fn on one consistent snapshot. The View is valid until fn returns.
+func (s *Store) View(ctx context.Context, fn func(v *View) error) error {
+	return s.engine.View(ctx, func(r kv.Reader) error {
+		return fn(&View{s: s, r: r})
+	})
+}

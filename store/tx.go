@@ -1,0 +1,133 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+// Tx is a command's part of a batch: a View that sees the writes of the
+// commands before it and its own. Its writes count only when the command
+// succeeds. It is valid until the function it was handed to returns.
+type Tx struct {
+	View
+	w     kv.Tx
+	batch *batch
+	value []byte // room for the next sealed value
+	ended bool
+
+	// What the batch takes over when the command succeeds.
+	wrote  int         // bytes
+	next   pay.Time    // earliest deadline added
+	scopes []pay.Scope // feeds that got entries
+	outbox bool        // the outbox got items
+	opened bool        // a session was opened
+}
+
+var _ pay.WritableRows = (*Tx)(nil)
+
+func newTx(s *Store, b *batch, w kv.Tx) *Tx {
+	return &Tx{View: View{s: s, r: w}, w: w, batch: b, next: dueNever}
+}
+
+// Now returns the time of the batch. All its commands see the same.
+func (tx *Tx) Now() pay.Time { return tx.batch.moment.now }
+
+// SessionOpen says whether new outbox items leave the node at once.
+func (tx *Tx) SessionOpen() bool { return tx.batch.session || tx.opened }
+
+// Put stores a row of the role.
+func (tx *Tx) Put(key, value []byte) error {
+	tx.key = roleKey(tx.key[:0], key)
+	return tx.put(tx.key, value)
+}
+
+// Delete removes a row of the role. Nothing may depend on a row being gone.
+func (tx *Tx) Delete(key []byte) error {
+	tx.key = roleKey(tx.key[:0], key)
+	return tx.delete(tx.key)
+}
+
+// React stores the fact of in, if there is one, asks the role what it does
+// about the input, and posts that. It returns the reason when the role refused.
+func (tx *Tx) React(in pay.Input) (pay.Reason, error) {
+	if !in.Fact.IsZero() {
+		if _, err := tx.storeFact(in.Fact); err != nil {
+			return "", err
+		}
+	}
+	if tx.s.reactor == nil {
+		return "", nil
+	}
+	r, err := tx.s.reactor.React(tx, tx.Now(), in)
+	if err != nil {
+		return "", fmt.Errorf("react: %w", err)
+	}
+	return r.Refused, tx.Post(r)
+}
+
+// Post states the facts of r. At the registry each is appended to the feeds of
+// its Scopes, except to those that have it; without Scopes it is only stored.
+// On a node each becomes an outbox item of its own, unless it is queued already
+// or stands in the node's feed; a full outbox is a pay.Error with
+// pay.CodeTooMany.
+func (tx *Tx) Post(r pay.Reaction) error {
+	for _, p := range r.Postings {
+		if err := tx.post(p); err != nil {
+			return fmt.Errorf("post %s: %w", p.Fact.Kind(), err)
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) post(p pay.Posting) error {
+	if p.Fact.IsZero() {
+		return errors.New("the posting has no fact")
+	}
+	known, err := tx.storeFact(p.Fact)
+	if err != nil {
+		return err
+	}
+	if !tx.s.registry() {
+		return tx.enqueue(p.Fact, known)
+	}
+	for i, scope := range p.Scopes {
+		if slices.Contains(p.Scopes[:i], scope) {
+			continue
+		}
+		if err := tx.publish(scope, p.Fact, known); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// storeFact keeps the bytes of f and says whether they were kept before.
+func (tx *Tx) storeFact(f pay.Fact) (known bool, err error) {
+	tx.key = idKey(tx.key[:0], spaceFact, f.ID())
+	if _, known, err = tx.get(tx.key); known || err != nil {
+		return known, err
+	}
+	tx.s.facts.add(f)
+	return false, tx.put(tx.key, f.Raw())
+}
+
+func (tx *Tx) put(key, value []byte) error {
+	if tx.ended {
+		return kv.ErrEnded
+	}
+	tx.value = seal(tx.value[:0], key, value)
+	tx.wrote += len(key) + len(tx.value)
+	return tx.w.Put(key, tx.value)
+}
+
+func (tx *Tx) delete(key []byte) error {
+	if tx.ended {
+		return kv.ErrEnded
+	}
+	tx.wrote += len(key)
+	return tx.w.Delete(key)
+}

@@ -1,0 +1,315 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// findingsMax bounds what Verify returns; the last finding then counts the rest.
+const findingsMax = 100
+
+// Verify walks all rows of the store and returns what is wrong with them, in
+// words for a person: checksums and forms of all rows; ids and signatures of
+// facts; numbers, chains, digests and heads of feeds; places, outbox items and
+// applied numbers. keyOf returns the key that a fact's signature is held
+// against; ok is false where the caller knows none, and the signature is then
+// left unchecked. What the role's rows should hold, only the role can say.
+//
+// Verify reads row by row from one snapshot and keeps nothing but findings, at
+// most 101. It returns an error only when it could not read on.
+func (v *View) Verify(ctx context.Context, keyOf func(f pay.Fact) (key pay.PublicKey, ok bool)) (findings []string, err error) {
+	a := &audit{v: v, keyOf: keyOf}
+	if a.outbox, err = v.outboxState(); err != nil {
+		if err = a.blame(err); err != nil {
+			return nil, err
+		}
+	}
+	var stopped error
+	err = v.r.Scan(nil, nil, 0, func(key, sealed []byte) bool {
+		if stopped = ctx.Err(); stopped == nil {
+			stopped = a.blame(a.row(key, sealed))
+		}
+		return stopped == nil
+	})
+	if err = errors.Join(stopped, err); err != nil {
+		return nil, fmt.Errorf("verify store: %w", err)
+	}
+	if err := a.blame(a.end()); err != nil {
+		return nil, fmt.Errorf("verify store: %w", err)
+	}
+	if a.unsaid > 0 {
+		a.found = append(a.found, fmt.Sprintf("and %d more", a.unsaid))
+	}
+	return a.found, nil
+}
+
+// Verify is View.Verify on a snapshot of its own.
+func (s *Store) Verify(ctx context.Context, keyOf func(f pay.Fact) (key pay.PublicKey, ok bool)) (findings []string, err error) {
+	err = s.View(ctx, func(v *View) error {
+		findings, err = v.Verify(ctx, keyOf)
+		return err
+	})
+	return findings, err
+}
+
+// audit is one walk over a store, in the order of its keys.
+type audit struct {
+	v      *View
+	keyOf  func(pay.Fact) (pay.PublicKey, bool)
+	found  []string
+	unsaid int
+
+	outbox outboxState
+	items  uint64
+
+	scope pay.Scope // the feed that the walk is in, or ""
+	feed  feedState // as its entries so far make it
+	meta  int
+}
+
+// finding is an error about the store's content, as opposed to one of reading
+// it.
+func finding(format string, args ...any) error {
+	return fmt.Errorf(format+": %w", append(args, ErrDamaged)...)
+}
+
+// blame turns an error about content into a finding, and returns any other.
+func (a *audit) blame(err error) error {
+	if err == nil || !errors.Is(err, ErrDamaged) {
+		return err
+	}
+	if len(a.found) < findingsMax {
+		a.found = append(a.found, err.Error())
+	} else {
+		a.unsaid++
+	}
+	return nil
+}
+
+func (a *audit) row(key, sealed []byte) error {
+	value, err := unseal(key, sealed)
+	if err != nil {
+		return err
+	}
+	switch key[0] {
+	case spaceApplied:
+		if _, ok := decodeApplied(value); !ok || len(key) != 1+idBytes {
+			return damaged(key, "applied number")
+		}
+	case spaceDue:
+		if _, _, ok := splitDueKey(key); !ok || len(value) != 0 {
+			return damaged(key, "deadline")
+		}
+	case spaceEntry:
+		return a.entry(key, value)
+	case spaceFact:
+		return a.fact(key, value)
+	case spaceHead:
+		return a.head(key, value)
+	case spaceIndex:
+		return a.place(key, value)
+	case spaceMeta:
+		return a.metaRow(key, value)
+	case spaceOutbox:
+		return a.item(key, value)
+	case spaceQueued:
+		return a.queued(key, value)
+	case spaceRole:
+	default:
+		return damaged(key, "key space")
+	}
+	return nil
+}
+
+func (a *audit) end() error {
+	if err := a.blame(a.endFeed()); err != nil {
+		return err
+	}
+	const metaRows = 5
+	if a.meta != metaRows {
+		return finding("%d of %d meta rows are there", a.meta, metaRows)
+	}
+	if want := a.outbox.last - a.outbox.acked; a.items != want {
+		return finding("%d outbox items are there and %d should be", a.items, want)
+	}
+	return nil
+}
+
+func (a *audit) fact(key, raw []byte) error {
+	if len(key) != 1+idBytes {
+		return damaged(key, "key")
+	}
+	id := pay.FactID(key[1:])
+	f, err := pay.Parse(raw)
+	if err != nil {
+		return finding("fact %s: %v", id, err)
+	}
+	if f.ID() != id {
+		return finding("fact %s: the bytes are fact %s", id, f.ID())
+	}
+	if a.keyOf == nil {
+		return nil
+	}
+	if key, ok := a.keyOf(f); ok {
+		if err := f.Verify(key); err != nil {
+			return finding("fact %s: %v", id, err)
+		}
+	}
+	return nil
+}
+
+func (a *audit) entry(key, value []byte) error {
+	scope, seq, ok := splitEntryKey(key)
+	if !ok || len(value) != entryBytes {
+		return damaged(key, "feed entry")
+	}
+	if scope != a.scope {
+		if err := a.blame(a.endFeed()); err != nil {
+			return err
+		}
+		a.scope, a.feed = scope, feedState{}
+	}
+	id, chain := pay.FactID(value), pay.Chain(value[idBytes:])
+	want := a.feed.add(id)
+	if seq != want.seq {
+		a.feed = feedState{seq: seq, chain: chain} // the next entry is judged by itself
+		return finding("feed %s: entry %d came where entry %d should be", scope, seq, want.seq)
+	}
+	a.feed = want
+	if chain != want.chain {
+		a.feed.chain = chain
+		return finding("feed %s: the chain at entry %d does not follow", scope, seq)
+	}
+	return a.entryFact(scope, seq, id)
+}
+
+// entryFact checks that an entry's fact is stored and indexed.
+func (a *audit) entryFact(scope pay.Scope, seq uint64, id pay.FactID) error {
+	if _, ok, err := a.v.get(idKey(nil, spaceFact, id)); err != nil {
+		return err
+	} else if !ok {
+		return finding("feed %s: the fact of entry %d is missing", scope, seq)
+	}
+	if place, _, err := a.v.placeOf(id, scope); err != nil {
+		return err
+	} else if place != seq {
+		return finding("feed %s: entry %d is indexed as %d", scope, seq, place)
+	}
+	return nil
+}
+
+// endFeed compares what the entries of a feed make with its head.
+func (a *audit) endFeed() error {
+	if a.scope == "" {
+		return nil
+	}
+	head, err := a.v.feedState(a.scope)
+	if err != nil {
+		return err
+	}
+	if head != a.feed {
+		return finding("feed %s: the head says %d entries, with chain %x and digest %x; the entries make %d, %x and %x",
+			a.scope, head.seq, head.chain[:4], head.digest, a.feed.seq, a.feed.chain[:4], a.feed.digest)
+	}
+	return nil
+}
+
+// head finds heads without entries; endFeed does the rest.
+func (a *audit) head(key, value []byte) error {
+	scope := pay.Scope(key[1:])
+	state, ok := decodeFeedState(value)
+	if !ok || checkScope(scope) != nil {
+		return damaged(key, "feed state")
+	}
+	if _, _, ok, err := a.v.entry(scope, state.seq); err != nil {
+		return err
+	} else if !ok {
+		return finding("feed %s: the head names entry %d, which is missing", scope, state.seq)
+	}
+	return nil
+}
+
+func (a *audit) place(key, value []byte) error {
+	if len(key) <= 1+idBytes || len(value) != seqBytes {
+		return damaged(key, "place in a feed")
+	}
+	id, scope, seq := pay.FactID(key[1:]), pay.Scope(key[1+idBytes:]), binary.BigEndian.Uint64(value)
+	have, _, ok, err := a.v.entry(scope, seq)
+	if err != nil {
+		return err
+	}
+	if !ok || have != id {
+		return finding("feed %s: the index puts fact %s at entry %d, where it is not", scope, id, seq)
+	}
+	return nil
+}
+
+func (a *audit) metaRow(key, value []byte) error {
+	a.meta++
+	if len(key) != 2 {
+		return damaged(key, "meta row")
+	}
+	ok := true
+	switch key[1] {
+	case metaFormat:
+		ok = len(value) == 4 && binary.BigEndian.Uint32(value) == formatVersion
+	case metaOwn:
+		ok = pay.Scope(value) == a.v.s.own
+	case metaEpoch:
+		ok = len(value) == len(pay.Epoch{}) && (!a.v.s.registry() || pay.Epoch(value) == a.v.s.epoch)
+	case metaClock:
+		_, ok = decodeMoment(value)
+	case metaOutbox: // read at the beginning of the walk
+	default:
+		ok = false
+	}
+	if !ok {
+		return damaged(key, "meta row")
+	}
+	return nil
+}
+
+func (a *audit) item(key, value []byte) error {
+	it, ok := decodeItem(value)
+	if !ok || len(key) != 1+seqBytes {
+		return damaged(key, "outbox item")
+	}
+	a.items++
+	n := binary.BigEndian.Uint64(key[1:])
+	if n <= a.outbox.acked || n > a.outbox.last {
+		return finding("outbox item %d is outside %d..%d", n, a.outbox.acked+1, a.outbox.last)
+	}
+	for _, id := range it.facts {
+		if _, ok, err := a.v.get(idKey(nil, spaceFact, id)); err != nil {
+			return err
+		} else if !ok {
+			return finding("outbox item %d: fact %s is missing", n, id)
+		}
+		if held, err := a.v.itemOf(id); err != nil {
+			return err
+		} else if held != n {
+			return finding("outbox item %d: fact %s is indexed under %d", n, id, held)
+		}
+	}
+	return nil
+}
+
+func (a *audit) queued(key, value []byte) error {
+	if len(key) != 1+idBytes || len(value) != seqBytes {
+		return damaged(key, "outbox number")
+	}
+	n := binary.BigEndian.Uint64(value)
+	it, err := a.v.item(n)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(it.facts, pay.FactID(key[1:])) {
+		return finding("fact %x is indexed under outbox item %d, which does not hold it", key[1:], n)
+	}
+	return nil
+}

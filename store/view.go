@@ -1,0 +1,106 @@
+package store
+
+import (
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+// View is one consistent snapshot of a store, for one goroutine and until the
+// function it was handed to returns. It is pay.Rows for the node's role.
+// Errors that wrap ErrDamaged say that a row is not what was written.
+type View struct {
+	s   *Store
+	r   kv.Reader
+	key []byte // room for the key of the next Get or Put
+}
+
+var _ pay.Rows = (*View)(nil)
+
+// Get returns a copy of the role's row at key, and whether there is one.
+func (v *View) Get(key []byte) (value []byte, ok bool, err error) {
+	v.key = roleKey(v.key[:0], key)
+	return v.get(v.key)
+}
+
+// Scan calls fn for each row of the role in [from, to) in byte order, at most
+// limit times (limit <= 0: no limit), until fn returns false. A nil to means
+// the end of the role's rows. fn must not keep key or value.
+func (v *View) Scan(from, to []byte, limit int, fn func(key, value []byte) (more bool)) error {
+	end := []byte{spaceRole + 1}
+	if to != nil {
+		end = roleKey(nil, to)
+	}
+	return v.scan(roleKey(nil, from), end, limit, func(key, value []byte) (bool, error) {
+		return fn(key[1:], value), nil
+	})
+}
+
+// Fact returns a stored fact.
+func (v *View) Fact(id pay.FactID) (pay.Fact, bool, error) {
+	v.key = idKey(v.key[:0], spaceFact, id)
+	raw, ok, err := v.get(v.key)
+	if err != nil || !ok {
+		return pay.Fact{}, false, err
+	}
+	f, err := v.s.facts.open(id, raw)
+	return f, err == nil, err
+}
+
+// Facts calls fn for each stored fact, in the order of their ids, until fn
+// returns an error, which it returns. Whoever wants one kind asks each fact for
+// its kind.
+func (v *View) Facts(fn func(f pay.Fact) error) error {
+	return v.scan([]byte{spaceFact}, []byte{spaceFact + 1}, 0, func(key, raw []byte) (bool, error) {
+		if len(key) != 1+idBytes {
+			return false, damaged(key, "key")
+		}
+		f, err := pay.Parse(raw)
+		if err != nil {
+			return false, fmt.Errorf("open fact %x: %w: %w", key[1:], err, ErrDamaged)
+		}
+		if f.ID() != pay.FactID(key[1:]) {
+			return false, damaged(key, "fact id")
+		}
+		err = fn(f)
+		return err == nil, err
+	})
+}
+
+// mustFact returns a fact that another row names.
+func (v *View) mustFact(id pay.FactID) (pay.Fact, error) {
+	f, ok, err := v.Fact(id)
+	if err == nil && !ok {
+		err = fmt.Errorf("fact %s is named and missing: %w", id, ErrDamaged)
+	}
+	return f, err
+}
+
+// get reads one row of any space.
+func (v *View) get(key []byte) ([]byte, bool, error) {
+	sealed, ok, err := v.r.Get(key)
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	value, err := unseal(key, sealed)
+	return value, err == nil, err
+}
+
+// scan walks rows of any space. The bounds must not be v.key, which fn may use.
+func (v *View) scan(from, to []byte, limit int, fn func(key, value []byte) (more bool, err error)) error {
+	var stopped error
+	err := v.r.Scan(from, to, limit, func(key, sealed []byte) bool {
+		value, err := unseal(key, sealed)
+		more := false
+		if err == nil {
+			more, err = fn(key, value)
+		}
+		stopped = err
+		return more && err == nil
+	})
+	if stopped != nil {
+		return stopped
+	}
+	return err
+}

@@ -1,0 +1,47 @@
+package paysync
+
+import (
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// keyring holds the working keys that the pinned root has given authority to.
+// It grows with the authorities that stand in the feed, so that a feed can be
+// read across a change of the working key.
+type keyring struct {
+	root pay.NodeID
+	keys map[pay.NodeID]pay.PublicKey
+}
+
+func newKeyring(root pay.NodeID) keyring {
+	return keyring{root: root, keys: map[pay.NodeID]pay.PublicKey{}}
+}
+
+// add trusts the working key of an authority that root signed.
+func (k keyring) add(raw []byte) (pay.Authority, error) {
+	a, err := pay.OpenAuthority(raw, k.root)
+	if err != nil {
+		return pay.Authority{}, err
+	}
+	k.keys[a.Working.ID()] = a.Working
+	return a, nil
+}
+
+// open parses one feed entry and verifies it: an authority against the root,
+// everything else against a working key.
+func (k keyring) open(raw []byte) (pay.Fact, error) {
+	f, err := pay.Parse(raw)
+	if err != nil {
+		return pay.Fact{}, err
+	}
+	if f.Kind() == pay.KindAuthority {
+		_, err := k.add(raw)
+		return f, err
+	}
+	key, ok := k.keys[f.Signer()]
+	if !ok {
+		return pay.Fact{}, fmt.Errorf("verify %s: key %s does not speak for the registry: %w", f.Kind(), f.Signer().Short(), pay.ErrSignature)
+	}
+	return f, f.Verify(key)
+}

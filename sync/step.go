@@ -1,0 +1,151 @@
+package paysync
+
+import (
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/wire"
+)
+
+// Event is something that happened to a session.
+type Event interface{ event() }
+
+// Effect is something that a session wants done. Effects of one Step are to be
+// carried out in the order given.
+type Effect interface{ effect() }
+
+// Events of both sessions.
+type (
+	// Received: the peer sent a message. Pushes come to a ServerSession as
+	// Pushed instead, after their signatures were verified.
+	Received struct{ Message wire.Message }
+	// Tick: the time that Wake named has come.
+	Tick struct{}
+)
+
+// Effects of both sessions.
+type (
+	// Send sends a message to the peer.
+	Send struct{ Message wire.Message }
+	// End ends the session. Final says that trying again cannot help.
+	End struct {
+		Err   *pay.Error
+		Final bool
+	}
+)
+
+// Events of a ClientSession.
+type (
+	// Connected: the transport is up and the store stands at Position.
+	Connected struct{ Position pay.Position }
+	// Opened: OpenOutbox is done and durable.
+	Opened struct{}
+	// Changed: the outbox has grown.
+	Changed struct{}
+	// Queued answers ReadOutbox.
+	Queued struct{ Items []pay.Item }
+	// Mirrored answers MirrorEntries: they are durable.
+	Mirrored struct{ Head pay.Head }
+)
+
+// Effects of a ClientSession.
+type (
+	// WentUp: the registry welcomed the node; its clock shows Now.
+	WentUp struct{ Now pay.Time }
+	// OpenOutbox notes in the store that items may leave from now on.
+	OpenOutbox struct{}
+	// ReadOutbox reads up to Limit items after number After.
+	ReadOutbox struct {
+		After uint64
+		Limit int
+	}
+	// NoteAck notes in the store what the registry acknowledged.
+	NoteAck struct {
+		Incarnation pay.Incarnation
+		N           uint64
+		Refused     map[uint64]pay.Reason
+	}
+	// MirrorEntries stores verified feed entries behind From.
+	MirrorEntries struct {
+		From  pay.Cursor
+		Facts []pay.Fact
+	}
+)
+
+// Events of a ServerSession.
+type (
+	// Stood answers Look.
+	Stood struct{ Standing Standing }
+	// Pushed: the node sent items, and OpenPush found them in order.
+	Pushed struct {
+		Incarnation pay.Incarnation
+		Items       []pay.Item
+	}
+	// Applied answers ApplyItems: they are durable.
+	Applied struct{ Applied pay.Applied }
+	// Grown: the feed has grown.
+	Grown struct{}
+	// Fed answers ReadFeed. Chain is after the last of Facts; More says that
+	// the feed goes on behind them.
+	Fed struct {
+		Facts [][]byte
+		Chain pay.Chain
+		More  bool
+	}
+)
+
+// Effects of a ServerSession.
+type (
+	// Look finds out the Standing of the node that said Hello.
+	Look struct{ Hello wire.Hello }
+	// ApplyItems applies verified items.
+	ApplyItems struct {
+		Incarnation pay.Incarnation
+		Items       []pay.Item
+	}
+	// ReadFeed reads up to Limit entries after number After, at most
+	// pay.BatchBytesMax of them but at least one.
+	ReadFeed struct {
+		After uint64
+		Limit int
+	}
+)
+
+func (Received) event()  {}
+func (Tick) event()      {}
+func (Connected) event() {}
+func (Opened) event()    {}
+func (Changed) event()   {}
+func (Queued) event()    {}
+func (Mirrored) event()  {}
+func (Stood) event()     {}
+func (Pushed) event()    {}
+func (Applied) event()   {}
+func (Grown) event()     {}
+func (Fed) event()       {}
+
+func (Send) effect()          {}
+func (End) effect()           {}
+func (WentUp) effect()        {}
+func (OpenOutbox) effect()    {}
+func (ReadOutbox) effect()    {}
+func (NoteAck) effect()       {}
+func (MirrorEntries) effect() {}
+func (Look) effect()          {}
+func (ApplyItems) effect()    {}
+func (ReadFeed) effect()      {}
+
+const (
+	// greetingTimeout bounds the time from connection to Welcome, and how long
+	// the registry waits for a stranger's first message.
+	greetingTimeout = 10 * time.Second
+	// writeTimeout is how long a peer may refuse to take what is sent to it.
+	writeTimeout = 5 * time.Second
+	// pingMisses is the number of ping intervals without a Pong that end a
+	// session.
+	pingMisses = 2
+)
+
+func protocolError(what string) End {
+	return End{Err: pay.NewError(pay.CodeBadFact, "the other side broke the protocol: "+what, "update both programs to the same version; if it stays, report it")}
+}

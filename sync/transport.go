@@ -1,0 +1,62 @@
+package paysync
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Conn is one connection to a peer that has proven its key, with one long
+// stream in each direction. Read and Write may be used at the same time, by one
+// goroutine each; the other methods by any.
+type Conn interface {
+	// Open opens the stream at a node and awaits it at the registry. It comes
+	// before Read and Write.
+	Open(ctx context.Context) error
+	io.ReadWriter
+	// CloseWrite tells the peer that nothing more will be written.
+	CloseWrite() error
+	// SetReadDeadline and SetWriteDeadline work as in net.Conn.
+	SetReadDeadline(t time.Time) error
+	SetWriteDeadline(t time.Time) error
+	// Peer returns the key that the peer has proven.
+	Peer() pay.PublicKey
+	// Authority returns the raw authority fact that the registry presented and
+	// that was checked against the pinned root; nil at the registry.
+	Authority() []byte
+	// Exporter returns wire.ExporterBytes bytes of keying material that only
+	// the two ends of this connection know.
+	Exporter() ([]byte, error)
+	// Close ends the connection, unblocks Read and Write, and returns when the
+	// connection holds no resources any more. It may be called repeatedly.
+	Close(code CloseCode)
+}
+
+// CloseCode says to the peer's transport why a connection was closed.
+type CloseCode uint8
+
+// The close codes.
+const (
+	CloseDone     CloseCode = 0 // as agreed, or on the way out
+	CloseProtocol CloseCode = 1 // the peer broke the protocol
+	CloseSilent   CloseCode = 2 // the peer does not answer
+	CloseBusy     CloseCode = 3 // too many connections
+)
+
+// Dialer connects a node to its registry.
+type Dialer interface {
+	// Dial returns a connection to the registry at address (host:port) once it
+	// has proven a working key under an authority of root. Its errors are
+	// *pay.Error: CodeNotTrusted when somebody else answers, CodeUnreachable
+	// when nobody does.
+	Dial(ctx context.Context, address string, root pay.NodeID, key pay.Key) (Conn, error)
+}
+
+// Listener waits for nodes.
+type Listener interface {
+	// Accept returns the next connection; several goroutines may call it. It
+	// returns an error when ctx is done or the listener was closed.
+	Accept(ctx context.Context) (Conn, error)
+}

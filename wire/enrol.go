@@ -1,0 +1,60 @@
+package wire
+
+import (
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// ExporterLabel and ExporterBytes say which keying material of the TLS session
+// (RFC 8446 section 7.5, empty context) an invite's proof is bound to.
+const (
+	ExporterLabel = "EXPORTER-paybeacon-enrol"
+	ExporterBytes = 32
+)
+
+// Enrol asks to become a node. Proof is pay.InviteProof over the secret of the
+// invite and this connection's TLS exporter.
+type Enrol struct {
+	Version uint16       `cbor:"1,keyasint"`
+	Invite  pay.InviteID `cbor:"2,keyasint"`
+	Proof   [32]byte     `cbor:"3,keyasint"`
+	Role    pay.Role     `cbor:"4,keyasint"` // what the node means to be; the invite decides
+	Name    pay.Name     `cbor:"5,keyasint,omitempty"`
+}
+
+// Type returns TypeEnrol.
+func (Enrol) Type() Type { return TypeEnrol }
+
+// Check bounds every field.
+func (e Enrol) Check() error {
+	if e.Role != pay.RoleBox && e.Role != pay.RoleWallet {
+		return fmt.Errorf("only a box or a wallet can enrol")
+	}
+	if e.Name == "" {
+		return nil
+	}
+	return e.Name.Check()
+}
+
+// Enrolled answers Enrol.
+type Enrolled struct {
+	Node      pay.NodeStatus `cbor:"1,keyasint"`
+	Authority []byte         `cbor:"2,keyasint"`
+	Currency  pay.Currency   `cbor:"3,keyasint"`
+	Resolver  pay.BeaconKey  `cbor:"4,keyasint"` // to be handed to devices at pairing
+}
+
+// Type returns TypeEnrolled.
+func (Enrolled) Type() Type { return TypeEnrolled }
+
+// Check bounds every field.
+func (e Enrolled) Check() error {
+	if err := e.Node.Check(); err != nil {
+		return err
+	}
+	if err := e.Currency.Check(); err != nil {
+		return err
+	}
+	return checkFact(e.Authority)
+}

@@ -1,0 +1,117 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+const (
+	headerBytes = 5
+	// pieceBytes is how much a Reader allocates ahead of what has arrived.
+	pieceBytes = 4 << 10
+	// keepBytes is the largest buffer that a Reader keeps between frames.
+	keepBytes = 16 << 10
+	// skippedMax bounds unknown frames in a row.
+	skippedMax = 64
+)
+
+// Append appends the frame that carries m to dst. It panics when m does not
+// pass its own Check or does not fit pay.FrameBytesMax, which is a mistake in
+// the program: senders bound what they send.
+func Append(dst []byte, m Message) []byte {
+	if err := m.Check(); err != nil {
+		panic(fmt.Sprintf("wire: internal error: send %T: %v", m, err))
+	}
+	var body []byte
+	switch m := m.(type) {
+	case Ping:
+		body = padded(m.Nonce)
+	case Pong:
+		body = padded(m.Nonce)
+	default:
+		body = pay.Encode(m)
+	}
+	if len(body)+1 > pay.FrameBytesMax {
+		panic(fmt.Sprintf("wire: internal error: %T of %d bytes exceeds a frame", m, len(body)))
+	}
+	dst = slices.Grow(dst, headerBytes+len(body))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(body)+1))
+	dst = append(dst, byte(m.Type()))
+	return append(dst, body...)
+}
+
+// Reader reads messages from a stream. It is not safe for concurrent use.
+type Reader struct {
+	r     io.Reader
+	limit int
+	frame []byte
+}
+
+// NewReader returns a Reader that refuses frames whose type and body together
+// have more than limit bytes.
+func NewReader(r io.Reader, limit int) *Reader { return &Reader{r: r, limit: limit} }
+
+// SetLimit changes the limit for the frames to come.
+func (r *Reader) SetLimit(limit int) { r.limit = limit }
+
+// Frame returns the bytes of the frame that Next returned last, header
+// included. They are valid until the next call of Next.
+func (r *Reader) Frame() []byte { return r.frame }
+
+// Next returns the next message, skipping frames of unknown types below 128. At
+// the end of the stream its error wraps io.EOF between two frames and
+// io.ErrUnexpectedEOF inside one. Errors about content wrap ErrMalformed; the
+// stream cannot be read on after them.
+func (r *Reader) Next() (Message, error) {
+	for range skippedMax {
+		if err := r.read(); err != nil {
+			return nil, err
+		}
+		m, ok, err := parse(Type(r.frame[headerBytes-1]), r.frame[headerBytes:])
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			return m, nil
+		}
+	}
+	return nil, fmt.Errorf("read frame: more than %d unknown frames in a row: %w", skippedMax, ErrMalformed)
+}
+
+// read fills r.frame with one whole frame. The announced length is believed
+// only up to the limit, and memory follows what arrives.
+func (r *Reader) read() error {
+	if cap(r.frame) > keepBytes {
+		r.frame = nil
+	}
+	r.frame = slices.Grow(r.frame[:0], headerBytes)[:headerBytes]
+	if _, err := io.ReadFull(r.r, r.frame); err != nil {
+		return fmt.Errorf("read frame: %w", err)
+	}
+	length := int64(binary.BigEndian.Uint32(r.frame))
+	if length < 1 || length > int64(r.limit) {
+		return fmt.Errorf("read frame: length %d is outside 1..%d: %w", length, r.limit, ErrMalformed)
+	}
+	for missing := int(length) - 1; missing > 0; {
+		have := len(r.frame)
+		piece := min(missing, pieceBytes)
+		r.frame = slices.Grow(r.frame, piece)[:have+piece]
+		n, err := io.ReadFull(r.r, r.frame[have:])
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return fmt.Errorf("read frame: after %d of %d bytes: %w", have+n-headerBytes+1, length, err)
+		}
+		missing -= piece
+	}
+	return nil
+}
+
+// ReadMessage reads one message from r as a Reader with the given limit does.
+func ReadMessage(r io.Reader, limit int) (Message, error) { return NewReader(r, limit).Next() }

@@ -1,0 +1,93 @@
+package wire
+
+import (
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Hello opens a session. The node says where it stands; the registry answers
+// with a Welcome and the first entries in one flight.
+type Hello struct {
+	Version     uint16          `cbor:"1,keyasint"`
+	Scope       pay.Scope       `cbor:"2,keyasint"`
+	Cursor      pay.Cursor      `cbor:"3,keyasint"` // zero epoch: never synced
+	Digest      pay.Digest      `cbor:"4,keyasint"` // of the entries 1..Cursor.Seq
+	Incarnation pay.Incarnation `cbor:"5,keyasint"`
+	Last        uint64          `cbor:"6,keyasint"` // number of the newest outbox item, 0 if none
+}
+
+// Type returns TypeHello.
+func (Hello) Type() Type { return TypeHello }
+
+// Check bounds every field.
+func (h Hello) Check() error {
+	if len(h.Scope) > scopeBytesMax {
+		return fmt.Errorf("scope has %d bytes, the limit is %d", len(h.Scope), scopeBytesMax)
+	}
+	if h.Cursor.Epoch == (pay.Epoch{}) && h.Cursor.Seq != 0 {
+		return fmt.Errorf("cursor %d is of no epoch", h.Cursor.Seq)
+	}
+	return nil
+}
+
+// scopeBytesMax bounds a scope before it is known to be the node's own.
+const scopeBytesMax = 64
+
+// Resume says how a session goes on after Hello.
+type Resume uint8
+
+// The ways to resume.
+const (
+	// ResumeOn: the cursor is good; entries follow from Cursor.Seq+1.
+	ResumeOn Resume = 1
+	// ResumeAhead: the node has entries that the registry does not know in this
+	// epoch. Nothing follows; the node keeps what it has.
+	ResumeAhead Resume = 2
+	// ResumeEpoch: the registry's history is of another epoch. Nothing follows;
+	// the node keeps what it has.
+	ResumeEpoch Resume = 3
+	// ResumeFork: same epoch and number, another chain. Nothing follows; the
+	// node keeps what it has.
+	ResumeFork Resume = 4
+)
+
+// Welcome answers Hello.
+type Welcome struct {
+	Version     uint16          `cbor:"1,keyasint"`
+	Resume      Resume          `cbor:"2,keyasint"`
+	Head        pay.Head        `cbor:"3,keyasint"` // of the node's scope at the registry
+	Incarnation pay.Incarnation `cbor:"4,keyasint"` // the one Applied speaks of
+	Applied     uint64          `cbor:"5,keyasint"` // last outbox item applied
+	Now         pay.Time        `cbor:"6,keyasint"` // the registry's clock
+	PingEvery   pay.Millis      `cbor:"7,keyasint"`
+	Authority   []byte          `cbor:"8,keyasint"` // raw authority fact of the working key
+}
+
+// Type returns TypeWelcome.
+func (Welcome) Type() Type { return TypeWelcome }
+
+// Check bounds every field.
+func (w Welcome) Check() error {
+	switch {
+	case w.Resume < ResumeOn || w.Resume > ResumeFork:
+		return fmt.Errorf("resume %d is not known", w.Resume)
+	case w.PingEvery < pingEveryMin || w.PingEvery > pingEveryMax:
+		return fmt.Errorf("ping interval of %v is outside %v..%v", w.PingEvery.Std(), pingEveryMin.Std(), pingEveryMax.Std())
+	case w.Head.Cursor.Epoch == (pay.Epoch{}):
+		return fmt.Errorf("registry names no epoch")
+	}
+	return checkFact(w.Authority)
+}
+
+const (
+	pingEveryMin pay.Millis = 100
+	pingEveryMax pay.Millis = 120_000
+)
+
+func checkFact(raw []byte) error {
+	if len(raw) == 0 || len(raw) > pay.FactBytesMax {
+		return fmt.Errorf("fact of %d bytes is outside 1..%d", len(raw), pay.FactBytesMax)
+	}
+	return nil
+}

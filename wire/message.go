@@ -1,0 +1,97 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Version is the version of the protocol in PROTOCOL.md. Both sides name
+// theirs; a registry that cannot serve a version answers with a Bye that says
+// so.
+const Version = 1
+
+// ErrMalformed says that bytes are not a message in its one accepted form.
+var ErrMalformed = errors.New("wire: malformed message")
+
+// Type is the first byte of a frame's content.
+type Type uint8
+
+// The frame types. Unknown types below 128 are skipped; the others close the
+// connection.
+const (
+	TypeHello    Type = 1
+	TypeWelcome  Type = 2
+	TypeEntries  Type = 3
+	TypePush     Type = 4
+	TypeAck      Type = 5
+	TypeSeen     Type = 6
+	TypePoke     Type = 7
+	TypePing     Type = 8
+	TypePong     Type = 9
+	TypeBye      Type = 10
+	TypeEnrol    Type = 11
+	TypeEnrolled Type = 12
+
+	// typeMustKnow is the first of the types that may not be skipped.
+	typeMustKnow Type = 128
+)
+
+// Message is one of the message types of this package, as a value. Check bounds
+// every field; it runs before encoding and again after decoding.
+type Message interface {
+	Type() Type
+	Check() error
+}
+
+// parse reads a body as a message of type t. ok is false for a type that is
+// unknown and may be skipped.
+func parse(t Type, body []byte) (m Message, ok bool, err error) {
+	switch t {
+	case TypeHello:
+		m, err = parseAs[Hello](body)
+	case TypeWelcome:
+		m, err = parseAs[Welcome](body)
+	case TypeEntries:
+		m, err = parseAs[Entries](body)
+	case TypePush:
+		m, err = parseAs[Push](body)
+	case TypeAck:
+		m, err = parseAs[Ack](body)
+	case TypeSeen:
+		m, err = parseAs[Seen](body)
+	case TypePoke:
+		m, err = parseAs[Poke](body)
+	case TypePing:
+		m, err = parsePing(body)
+	case TypePong:
+		m, err = parsePong(body)
+	case TypeBye:
+		m, err = parseAs[Bye](body)
+	case TypeEnrol:
+		m, err = parseAs[Enrol](body)
+	case TypeEnrolled:
+		m, err = parseAs[Enrolled](body)
+	default:
+		if t < typeMustKnow {
+			return nil, false, nil
+		}
+		return nil, false, fmt.Errorf("read frame: type %d is not known and may not be skipped: %w", t, ErrMalformed)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return m, true, nil
+}
+
+func parseAs[M Message](body []byte) (Message, error) {
+	var m M
+	if err := pay.Decode(body, &m); err != nil {
+		return nil, fmt.Errorf("read %T (%w): %w", m, err, ErrMalformed)
+	}
+	if err := m.Check(); err != nil {
+		return nil, fmt.Errorf("read %T (%w): %w", m, err, ErrMalformed)
+	}
+	return m, nil
+}

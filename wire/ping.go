@@ -1,0 +1,68 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// PingFrameBytes is the size of a Ping or Pong on the wire, header included. A
+// QUIC packet that carries one is long enough to draw a stateless reset from a
+// registry that was restarted (RFC 9000 section 10.3).
+const PingFrameBytes = 64
+
+// Ping is answered by a Pong with the same Nonce.
+type Ping struct{ Nonce uint64 }
+
+// Pong answers Ping.
+type Pong struct{ Nonce uint64 }
+
+// Type returns TypePing.
+func (Ping) Type() Type { return TypePing }
+
+// Type returns TypePong.
+func (Pong) Type() Type { return TypePong }
+
+// Check returns nil: every value is allowed.
+func (Ping) Check() error { return nil }
+
+// Check returns nil: every value is allowed.
+func (Pong) Check() error { return nil }
+
+// pingBody is the body of both. Pad is zero bytes that fill the frame.
+type pingBody struct {
+	Nonce uint64 `cbor:"1,keyasint"`
+	Pad   []byte `cbor:"2,keyasint"`
+}
+
+const pingBodyBytes = PingFrameBytes - headerBytes
+
+func padded(nonce uint64) []byte {
+	var zeros [pingBodyBytes]byte
+	bare := len(pay.Encode(pingBody{Nonce: nonce, Pad: []byte{}}))
+	// The length of a pad of 24 to 255 bytes takes one byte more than that of
+	// an empty one; whatever the nonce, the pad is within that range.
+	return pay.Encode(pingBody{Nonce: nonce, Pad: zeros[:pingBodyBytes-bare-1]})
+}
+
+func parsePing(body []byte) (Message, error) {
+	nonce, err := unpad(body)
+	return Ping{Nonce: nonce}, err
+}
+
+func parsePong(body []byte) (Message, error) {
+	nonce, err := unpad(body)
+	return Pong{Nonce: nonce}, err
+}
+
+func unpad(body []byte) (uint64, error) {
+	var b pingBody
+	if err := pay.Decode(body, &b); err != nil {
+		return 0, fmt.Errorf("read ping (%w): %w", err, ErrMalformed)
+	}
+	if !bytes.Equal(body, padded(b.Nonce)) {
+		return 0, fmt.Errorf("read ping: not padded to %d bytes: %w", PingFrameBytes, ErrMalformed)
+	}
+	return b.Nonce, nil
+}

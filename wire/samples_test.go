@@ -1,0 +1,59 @@
+package wire_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/wire"
+)
+
+type sample struct {
+	name string
+	msg  wire.Message
+}
+
+func testKey(t testing.TB, seed byte) pay.Key {
+	t.Helper()
+	k, err := pay.KeyFromSeed(bytes.Repeat([]byte{seed}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// samples returns one message of each kind, and more where a kind has shapes
+// of its own. They depend on nothing but this function.
+func samples(t testing.TB) []sample {
+	t.Helper()
+	root, working, box := testKey(t, 1), testKey(t, 2), testKey(t, 3)
+	authority, err := pay.Sign(root, pay.Authority{Root: root.Public(), Working: working.Public(), From: 1, Until: 4_000_000_000_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel, err := pay.Sign(box, pay.Cancel{Payment: pay.PaymentID{9}, Created: 1_700_000_000_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cursor := pay.Cursor{Epoch: pay.Epoch{1, 2, 3}, Seq: 7, Chain: pay.Chain{4, 5}}
+	return []sample{
+		{"hello", wire.Hello{Version: 1, Scope: "m/cafe", Cursor: cursor, Digest: pay.Digest{6}, Incarnation: pay.Incarnation{7}, Last: 300}},
+		{"hello of a new node", wire.Hello{Version: 1, Scope: "w/anna", Incarnation: pay.Incarnation{7}}},
+		{"welcome", wire.Welcome{Version: 1, Resume: wire.ResumeOn, Head: pay.Head{Cursor: cursor, Digest: pay.Digest{6}}, Incarnation: pay.Incarnation{7},
+			Applied: 299, Now: 1_700_000_000_000, PingEvery: 2_000, Authority: authority.Raw()}},
+		{"entries", wire.Entries{Scope: "m/cafe", First: 8, Facts: [][]byte{authority.Raw(), cancel.Raw()}, Chain: pay.Chain{8}}},
+		{"push", wire.Push{Incarnation: pay.Incarnation{7}, First: 300, Items: []wire.PushItem{{Age: 12, Facts: [][]byte{cancel.Raw()}}, {Facts: [][]byte{cancel.Raw(), cancel.Raw()}}}}},
+		{"ack", wire.Ack{Incarnation: pay.Incarnation{7}, Applied: 301}},
+		{"ack with refusals", wire.Ack{Incarnation: pay.Incarnation{7}, Applied: 301, Refused: []wire.RefusedItem{{N: 300, Reason: pay.ReasonLateCancel}, {N: 301, Reason: pay.ReasonKeyUsed}}}},
+		{"seen", wire.Seen{Seq: 9}},
+		{"poke", wire.Poke{}},
+		{"ping", wire.Ping{Nonce: 0}},
+		{"ping with a large nonce", wire.Ping{Nonce: 1<<64 - 1}},
+		{"pong", wire.Pong{Nonce: 70_000}},
+		{"bye", wire.Bye{Code: pay.CodeNotAllowed, Message: "this node was revoked", Hint: "ask for a new invite"}},
+		{"enrol", wire.Enrol{Version: 1, Invite: pay.InviteID{1}, Proof: [32]byte{2}, Role: pay.RoleBox, Name: "Till 1"}},
+		{"enrol without a name", wire.Enrol{Version: 1, Invite: pay.InviteID{1}, Proof: [32]byte{2}, Role: pay.RoleWallet}},
+		{"enrolled", wire.Enrolled{Node: pay.NodeStatus{Node: box.Public(), Role: pay.RoleBox, Scope: "m/cafe", Name: "Till 1", Shop: "Café", Site: "Hall", At: 5},
+			Authority: authority.Raw(), Currency: "EUR", Resolver: pay.BeaconKey{3}}},
+	}
+}
