@@ -2,6 +2,7 @@ package pay
 
 import (
 	"crypto/aes"
+	"crypto/cipher"
 	"encoding/binary"
 	"encoding/hex"
 )
@@ -39,22 +40,34 @@ func (k Exponent) Start(s Step) Counter { return Counter(s) << k }
 // step s, as the Eddystone-EID specification computes it: a temporary key for
 // the current 65,536 s from ik, and from that the identifier.
 func CodeAt(ik IdentityKey, k Exponent, s Step) Code {
-	t := uint32(k.Start(s))
-	var block [aes.BlockSize]byte
-	block[11] = 0xFF
-	block[14], block[15] = byte(t>>24), byte(t>>16)
-	encryptBlock(ik[:], &block)
-	temporary := block
-	block = [aes.BlockSize]byte{11: byte(k)}
-	binary.BigEndian.PutUint32(block[12:], t)
-	encryptBlock(temporary[:], &block)
-	return Code(block[:8])
+	var out [1]Code
+	CodesAt(ik, k, s, out[:])
+	return out[0]
 }
 
-func encryptBlock(key []byte, block *[aes.BlockSize]byte) {
+// CodesAt fills out with the codes of step s and those that follow it. It is
+// CodeAt for many steps at the price of few keys.
+func CodesAt(ik IdentityKey, k Exponent, s Step, out []Code) {
+	var temporary cipher.Block
+	var block [aes.BlockSize]byte
+	for i := range out {
+		t := uint32(k.Start(s + Step(i)))
+		if temporary == nil || uint16(t) < uint16(k.Seconds()) {
+			block = [aes.BlockSize]byte{11: 0xFF, 14: byte(t >> 24), 15: byte(t >> 16)}
+			newCipher(ik[:]).Encrypt(block[:], block[:])
+			temporary = newCipher(block[:])
+		}
+		block = [aes.BlockSize]byte{11: byte(k)}
+		binary.BigEndian.PutUint32(block[12:], t)
+		temporary.Encrypt(block[:], block[:])
+		copy(out[i][:], block[:])
+	}
+}
+
+func newCipher(key []byte) cipher.Block {
 	c, err := aes.NewCipher(key)
 	if err != nil {
 		panic("pay: internal error: AES-128 key of wrong size")
 	}
-	c.Encrypt(block[:], block[:])
+	return c
 }

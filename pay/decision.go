@@ -33,6 +33,7 @@ const (
 	ReasonCodeElsewhere     Reason = "code_elsewhere"
 	ReasonTooManyPrompts    Reason = "too_many_prompts"
 	ReasonInsufficientFunds Reason = "insufficient_funds"
+	ReasonAccountFull       Reason = "account_full"
 	ReasonNoAnswer          Reason = "no_answer"
 	ReasonOverAge           Reason = "over_age"
 	ReasonByPayer           Reason = "by_payer"

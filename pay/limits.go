@@ -77,7 +77,7 @@ const (
 	FeedWindowEntries = 1_024
 	// ReceiveWindowBytes is what a peer can make a node hold unread on one
 	// connection. It is above both windows, so that a healthy peer never blocks.
-	ReceiveWindowBytes = 192 << 10
+	ReceiveWindowBytes = 256 << 10
 	// TextBytesMax bounds a message or hint that one node sends to another.
 	TextBytesMax = 400
 	// OutboxItemsMax bounds what a node queues while it cannot reach the
@@ -98,6 +98,11 @@ const (
 	// CandidatesMax bounds the devices a box tracks at once; beyond it the
 	// weakest one that is not near is forgotten.
 	CandidatesMax = 4_096
+	// FinalWordGrace is how long after its time is up a payment may still lack
+	// its last word before its outcome counts as unknown: the word is on its way.
+	FinalWordGrace Millis = 3_000
+	// ListMax bounds the payments or devices that one answer lists.
+	ListMax = 1_000
 	// HandleMemory is how long after its last showing --to still takes a handle.
 	HandleMemory Millis = 120_000
 )

@@ -96,6 +96,9 @@ func (a *audit) row(key, sealed []byte) error {
 	if err != nil {
 		return err
 	}
+	if len(key) == 0 {
+		return damaged(key, "key")
+	}
 	switch key[0] {
 	case spaceApplied:
 		if _, ok := decodeApplied(value); !ok || len(key) != 1+idBytes {

@@ -28,12 +28,13 @@ func (p *pinger) tick(now time.Time) (nonce uint64, due, dead bool) {
 	return p.nonce, true, false
 }
 
-// pong takes the answer to the newest Ping; answers to older ones come late and
-// prove nothing about the present.
-func (p *pinger) pong(now time.Time, nonce uint64) {
-	if nonce == p.nonce && nonce != 0 {
-		p.heard = now
+// pong takes the answer to a Ping and says whether that Ping was ever sent.
+func (p *pinger) pong(now time.Time, nonce uint64) bool {
+	if nonce == 0 || nonce > p.nonce {
+		return false
 	}
+	p.heard = now
+	return true
 }
 
 // wake returns when tick is due next.

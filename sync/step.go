@@ -141,6 +141,9 @@ const (
 	greetingTimeout = 10 * time.Second
 	// writeTimeout is how long a peer may refuse to take what is sent to it.
 	writeTimeout = 5 * time.Second
+	// ackTimeout is how long nothing of what was pushed may be acknowledged
+	// before the session is given up and everything is pushed again.
+	ackTimeout = 30 * time.Second
 	// pingMisses is the number of ping intervals without a Pong that end a
 	// session.
 	pingMisses = 2

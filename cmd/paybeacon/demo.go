@@ -45,7 +45,11 @@ func demo(c *call) error {
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, demoTimeout)
 	defer cancel()
-	s, err := newStage(ctx, dir)
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	s, err := newStage(ctx, exe, dir)
 	if err != nil {
 		return err
 	}

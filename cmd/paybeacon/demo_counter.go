@@ -138,26 +138,6 @@ func (d *counterDemo) pair(who, rssi string) error {
 	return nil
 }
 
-// pairing reads the PIN that a device shows.
-func (d *counterDemo) pairing(name string) (pairingJSON, error) {
-	var found pairingJSON
-	err := d.until(name+" shows a PIN", func() (bool, error) {
-		raw, err := os.ReadFile(d.data(name) + ".log")
-		if err != nil {
-			return false, fmt.Errorf("read log: %w", err)
-		}
-		whole := raw[:bytes.LastIndexByte(raw, '\n')+1]
-		lines, err := decodeLines[pairingJSON](whole)
-		for _, l := range lines {
-			if l.Type == "pairing" {
-				found = l
-			}
-		}
-		return found.PIN != "", err
-	})
-	return found, err
-}
-
 // near waits until the box is sure who is nearest and returns all it hears.
 func (d *counterDemo) near(count int) (nearbyJSON, error) {
 	var n nearbyJSON

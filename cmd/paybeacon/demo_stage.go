@@ -37,11 +37,8 @@ const (
 	stageStopTimeout  = 5 * time.Second
 )
 
-func newStage(ctx context.Context, dir string) (*stage, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
-	}
+// newStage returns a stage in dir for the program exe.
+func newStage(ctx context.Context, exe, dir string) (*stage, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, pay.Wrap(err, pay.CodeConfig, "make demo directory", "name another one with --data")
 	}
@@ -181,6 +178,25 @@ func decodeLines[T any](raw []byte) ([]T, error) {
 		out = append(out, v)
 	}
 	return out, nil
+}
+
+// pairing reads the PIN that a device shows in its output.
+func (s *stage) pairing(name string) (pairingJSON, error) {
+	var found pairingJSON
+	err := s.until(name+" shows a PIN", func() (bool, error) {
+		raw, err := os.ReadFile(s.data(name) + ".log")
+		if err != nil {
+			return false, fmt.Errorf("read log: %w", err)
+		}
+		for line := range bytes.Lines(raw) {
+			var p pairingJSON
+			if json.Unmarshal(line, &p) == nil && p.Type == "pairing" {
+				found = p
+			}
+		}
+		return found.PIN != "", nil
+	})
+	return found, err
 }
 
 // until repeats f until it says true. Each round asks another process, so

@@ -15,7 +15,7 @@ const mib = 1 << 20
 type shape struct {
 	young uint64 // bytes in level 0 and in the level it is merged into
 	old   uint64 // bytes in all levels below
-	table uint64 // bytes of the largest table in those levels
+	table uint64 // bytes of a table in the level of the largest tables
 	logs  uint64 // log files left by a process that did not close the store
 }
 
@@ -37,7 +37,7 @@ func shapeOf(levels []badger.LevelInfo) shape {
 			s.young += size
 			baseSeen = true
 		}
-		s.table = max(s.table, uint64(l.TargetFileSize))
+		s.table = max(s.table, size/uint64(max(1, l.NumTables)))
 	}
 	return s
 }
@@ -72,13 +72,16 @@ func (r reserve) toOpen(s shape) uint64 {
 }
 
 // toWrite returns the bytes that must be free for an Update. Half a memtable is
-// for what is written until the next look. The rest is never less than toOpen
-// finds necessary when all memtables have been written out, so that a store
-// which stopped writing on its own can be opened again.
+// for what is written until the next look. One compactor merges level 0 or deep
+// tables, whichever takes more; each of the others merges deep tables. The sum
+// is never less than what toOpen will ask for when all memtables have been
+// written out, so that a store which stopped writing on its own can be opened
+// again.
 func (r reserve) toWrite(s shape) uint64 {
 	const tablesPerMerge = 12
-	return 64*mib + r.memtable*3/2 + r.memtables*r.memtable + s.young +
-		min(s.old, r.compactors*tablesPerMerge*s.table)
+	deep := tablesPerMerge * s.table
+	return 64*mib + r.memtable*3/2 + r.memtables*r.memtable +
+		max(s.young, min(s.old, deep)) + min(s.old, (r.compactors-1)*deep)
 }
 
 // guard refuses writing when the disk is nearly full. It asks for the free

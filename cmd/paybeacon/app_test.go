@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// runMain runs the program in this process and returns what it said.
+func runMain(t *testing.T, args ...string) (exit int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	exit = run(t.Context(), append([]string{"paybeacon"}, args...), stdio{strings.NewReader(""), &out, &errs})
+	return exit, out.String(), errs.String()
+}
+
+// leaves walks the command tree and calls fn for each command that does
+// something.
+func leaves(path []string, cmds []*cli.Command, fn func(path []string, c *cli.Command)) {
+	for _, c := range cmds {
+		at := append(path[:len(path):len(path)], c.Name)
+		if c.Flags != nil {
+			fn(at, c)
+		}
+		leaves(at, c.Subcommands, fn)
+	}
+}
+
+// TestEveryLeafKeepsTheContract fails on a command without --json or without
+// the guard against swallowed flags and arguments.
+func TestEveryLeafKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	count := 0
+	leaves(nil, commands(context.Background(), stdio{}), func(path []string, c *cli.Command) {
+		count++
+		name := strings.Join(path, " ")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := slices.Contains([]string{"completion", "man", "help"}, name)
+			if hasFlag(c, "json") == text {
+				t.Errorf("--json: have %v, want %v", hasFlag(c, "json"), !text)
+			}
+			for _, f := range c.Flags {
+				if r, ok := f.(cli.RequiredFlag); ok && r.IsRequired() {
+					t.Errorf("%v is a required flag: the library prints help to stdout for it", f.Names())
+				}
+			}
+			// A flag behind an argument, and a flag nobody knows.
+			for _, tail := range [][]string{{"word", "--data", "x"}, {"--no-such-flag"}} {
+				if c.SkipFlagParsing {
+					t.Error("flag parsing is skipped")
+				}
+				exit, stdout, stderr := runMain(t, append(path[:len(path):len(path)], tail...)...)
+				if exit != int(pay.ExitUsage) || stdout != "" || stderr == "" {
+					t.Errorf("%v: exit %d, stdout %q, stderr %q; want exit 64 and only talk", tail, exit, stdout, stderr)
+				}
+			}
+			if !takesMany(c) {
+				words := strings.Fields(strings.Repeat("word ", len(strings.Fields(c.ArgsUsage))+1))
+				exit, stdout, _ := runMain(t, append(path[:len(path):len(path)], words...)...)
+				if exit != int(pay.ExitUsage) || stdout != "" {
+					t.Errorf("one argument too many: exit %d, stdout %q; want exit 64", exit, stdout)
+				}
+			}
+		})
+	})
+	if count < 30 {
+		t.Errorf("the walk found %d leaves only", count)
+	}
+}
+
+func hasFlag(c *cli.Command, name string) bool {
+	return slices.ContainsFunc(c.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+}
+
+func takesMany(c *cli.Command) bool { return strings.HasSuffix(c.ArgsUsage, "...") }
+
+// TestUsageErrorsInJSON shows that an error in the flags themselves is an
+// error object too.
+func TestUsageErrorsInJSON(t *testing.T) {
+	t.Parallel()
+	exit, stdout, stderr := runMain(t, "till", "charge", "--json", "--amout", "3")
+	var e errorJSON
+	if err := json.Unmarshal([]byte(stderr), &e); err != nil {
+		t.Fatalf("stderr %q: %v", stderr, err)
+	}
+	if exit != 64 || stdout != "" || e.Code != pay.CodeUsage || e.Exit != 64 || e.Hint == "" {
+		t.Errorf("exit %d, stdout %q, error %+v", exit, stdout, e)
+	}
+}
+
+func TestHelpNamesEveryExitCode(t *testing.T) {
+	t.Parallel()
+	exit, stdout, _ := runMain(t, "help", "exit-codes")
+	if exit != 0 {
+		t.Fatalf("exit %d", exit)
+	}
+	for _, code := range []string{"0", "1", "3", "4", "5", "6", "7", "8", "10", "11", "12", "64", "78", "124"} {
+		if !strings.Contains(stdout, " "+code+"  ") {
+			t.Errorf("exit code %s is missing from %q", code, stdout)
+		}
+	}
+}
+
+func TestAmountsAreReadExactly(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		in   string
+		cur  pay.Currency
+		want pay.Amount
+		code pay.ErrorCode
+	}{
+		{"12.50", "EUR", 1250, ""},
+		{"12.5", "EUR", 1250, ""},
+		{"0.01", "EUR", 1, ""},
+		{"50000", "KRW", 50000, ""},
+		{"1.234", "KWD", 1234, ""},
+		{"100000000.00", "EUR", 10_000_000_000, ""},
+		{"0", "EUR", 0, pay.CodeAmount},
+		{"0.00", "EUR", 0, pay.CodeAmount},
+		{"-1.00", "EUR", 0, pay.CodeAmount},
+		{"+1.00", "EUR", 0, pay.CodeAmount},
+		{"1.001", "EUR", 0, pay.CodeAmount},
+		{"1.0", "KRW", 0, pay.CodeAmount},
+		{"1e3", "EUR", 0, pay.CodeAmount},
+		{"1,00", "EUR", 0, pay.CodeAmount},
+		{" 1.00", "EUR", 0, pay.CodeAmount},
+		{"1.", "EUR", 0, pay.CodeAmount},
+		{".5", "EUR", 0, pay.CodeAmount},
+		{"", "EUR", 0, pay.CodeAmount},
+		{"NaN", "EUR", 0, pay.CodeAmount},
+		{"100000000.01", "EUR", 0, pay.CodeAmount},
+		{"92233720368547758.08", "EUR", 0, pay.CodeAmount},
+		{"99999999999999999999999999", "EUR", 0, pay.CodeAmount},
+		{"١٢", "EUR", 0, pay.CodeAmount},
+		{"1.00", "XXQ", 0, pay.CodeCurrency},
+	} {
+		t.Run(tc.in+" "+string(tc.cur), func(t *testing.T) {
+			t.Parallel()
+			got, err := parseAmount(tc.in, tc.cur)
+			if got != tc.want || pay.CodeOf(err) != tc.code {
+				t.Errorf("parseAmount(%q, %s) = %d, %v; want %d, code %q", tc.in, tc.cur, got, err, tc.want, tc.code)
+			}
+		})
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// benchmark is one figure of the product, measured beside a yardstick in the
+// same run: on a noisy machine only their ratio means something.
+type benchmark struct {
+	name string
+	what string
+	run  func(ctx context.Context, dir string) ([]figure, error)
+}
+
+// figure is one line of what a benchmark found.
+type figure struct {
+	V         int     `json:"v"`
+	Type      string  `json:"type"`
+	Name      string  `json:"name"`
+	What      string  `json:"what"`
+	Value     float64 `json:"value"`
+	Unit      string  `json:"unit"`
+	Yardstick float64 `json:"yardstick,omitempty"`
+	Against   string  `json:"against,omitempty"`
+	Ratio     float64 `json:"ratio,omitempty"`
+	Target    string  `json:"target,omitempty"`
+	Met       *bool   `json:"met,omitempty"`
+}
+
+type machineJSON struct {
+	V      int    `json:"v"`
+	Type   string `json:"type"`
+	CPU    string `json:"cpu"`
+	Cores  int    `json:"cores"`
+	System string `json:"system"`
+	Kernel string `json:"kernel"`
+	Go     string `json:"go"`
+}
+
+func benchmarks() []benchmark {
+	return []benchmark{
+		{"S4", "durable commits with 64 writers", benchGroupCommit},
+		{"S6", "code look-up among a million devices", benchCodeLookup},
+	}
+}
+
+func benchCommand(ctx context.Context, io stdio) *cli.Command {
+	var names []string
+	for _, b := range benchmarks() {
+		names = append(names, b.name)
+	}
+	return newLeaf(ctx, io, leaf{
+		name: "bench", usage: "measure this machine", args: []string{"NAME..."},
+		long:  "Each figure stands beside a yardstick measured in the same run; trust the ratio.\nNames: " + strings.Join(names, ", ") + ". Without a name all of them run.",
+		flags: []cli.Flag{&cli.StringFlag{Name: "dir", Usage: "measure the disk under `DIR` (default: the temporary directory)"}},
+		run:   bench,
+	})
+}
+
+func bench(c *call) error {
+	chosen := benchmarks()
+	if c.flags.NArg() > 0 {
+		chosen = nil
+		for _, name := range c.flags.Args().Slice() {
+			i := slices.IndexFunc(benchmarks(), func(b benchmark) bool { return strings.EqualFold(b.name, name) })
+			if i < 0 {
+				return pay.NewError(pay.CodeNotFound, fmt.Sprintf("there is no benchmark %q", printable(name)), "`paybeacon bench --help` names them")
+			}
+			chosen = append(chosen, benchmarks()[i])
+		}
+	}
+	dir, err := os.MkdirTemp(c.flags.String("dir"), "paybeacon-bench-")
+	if err != nil {
+		return pay.Wrap(err, pay.CodeConfig, "make a temporary directory", "name one that you may write to with --dir")
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	m := machine()
+	if err := c.answer(m, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "machine  %s, %d cores, %s, kernel %s, %s\n", m.CPU, m.Cores, m.System, m.Kernel, m.Go)
+	}); err != nil {
+		return err
+	}
+	for _, b := range chosen {
+		if !c.json {
+			_, _ = fmt.Fprintf(c.out, "\n%s  %s\n", b.name, b.what)
+		}
+		figures, err := b.run(c.ctx, dir)
+		if err != nil {
+			return fmt.Errorf("bench %s: %w", b.name, err)
+		}
+		for _, f := range figures {
+			f.V, f.Type, f.Name = 1, "figure", b.name
+			if err := c.answer(f, func(w io.Writer) { printFigure(w, f) }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func printFigure(w io.Writer, f figure) {
+	_, _ = fmt.Fprintf(w, "  %-34s %12.4g %-8s", f.What, f.Value, f.Unit)
+	if f.Against != "" {
+		_, _ = fmt.Fprintf(w, " %s: %.4g, ratio %.2f", f.Against, f.Yardstick, f.Ratio)
+	}
+	if f.Target != "" {
+		verdict := "met"
+		if f.Met == nil || !*f.Met {
+			verdict = "NOT met"
+		}
+		_, _ = fmt.Fprintf(w, "  [target %s: %s]", f.Target, verdict)
+	}
+	_, _ = fmt.Fprintln(w)
+}
+
+func machine() machineJSON {
+	m := machineJSON{V: 1, Type: "machine", CPU: "unknown", Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		m.Kernel = unix.ByteSliceToString(u.Release[:])
+	}
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return m
+	}
+	defer func() { _ = f.Close() }()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if name, ok := strings.CutPrefix(s.Text(), "model name"); ok {
+			m.CPU = strings.TrimLeft(name, "\t :")
+			break
+		}
+	}
+	return m
+}

@@ -1,0 +1,352 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/till"
+	"github.com/paybeacon/paybeacon/store"
+)
+
+// box is the node of `scan`: a radio, a tracker, the till and the connection
+// to the registry.
+type box struct {
+	base
+	peer
+	member member
+	till   *till.Till
+	radio  radio
+	http   net.Listener
+	air    *hearing
+}
+
+type boxOptions struct {
+	radio  string
+	server string
+	http   string
+	track  ble.TrackerOptions
+}
+
+func openBox(ctx context.Context, s setting, o boxOptions) (*box, error) {
+	m, key, err := s.dir.identity(pay.RoleBox)
+	if err != nil {
+		return nil, err
+	}
+	b := &box{member: m}
+	b.till = till.New(till.Options{Key: key, Merchant: m.Scope, Shop: m.Shop, Site: m.Site, Currency: m.Currency})
+	if b.base, err = openBase(ctx, s, key, storeOptions{own: m.Scope, reactor: b.till}); err != nil {
+		return nil, err
+	}
+	if b.peer, err = newPeer(b.base, m, o.server); err != nil {
+		b.close()
+		return nil, err
+	}
+	o.track.Box = key.ID()
+	b.air = &hearing{tracker: ble.NewTracker(o.track), now: s.clock.now, changed: make(chan struct{}, 1)}
+	if o.radio == "" {
+		return b, nil
+	}
+	if b.radio, err = openRadio(o.radio, radioSilent, s.clock.now); err != nil {
+		b.close()
+		return nil, err
+	}
+	if b.http, err = listenHTTP(o.http); err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// radioSilent is the strength at which a box would be heard if it sent.
+const radioSilent pay.RSSI = -100
+
+func (b *box) close() {
+	if b.radio.close != nil {
+		b.radio.close()
+	}
+	if b.http != nil {
+		_ = b.http.Close()
+	}
+	b.base.close()
+}
+
+func (b *box) start(ctx context.Context, parts *errgroup.Group) {
+	parts.Go(func() error { return b.store.Run(ctx) })
+	parts.Go(func() error { return b.peer.run(ctx, b.log) })
+	parts.Go(func() error { return b.radio.scanner.Scan(ctx, b.air.hear) })
+	if b.http != nil {
+		parts.Go(func() error { return serveHTTP(ctx, b.http, healthHandler(b.healthy), b.log) })
+	}
+}
+
+// healthy says whether the box can take a charge: its store can be read.
+func (b *box) healthy(ctx context.Context) error {
+	return b.store.View(ctx, func(v *store.View) error { _, err := v.Position(); return err })
+}
+
+func (b *box) ready() readyJSON {
+	r := readyJSON{V: 1, Type: "ready", Role: pay.RoleBox, Node: b.key.ID().String(), Registry: b.peer.word()}
+	if b.http != nil {
+		r.HTTP = b.http.Addr().String()
+	}
+	return r
+}
+
+// hearing is the tracker and its lock: the radio feeds it, commands ask it.
+type hearing struct {
+	mu      sync.Mutex
+	tracker *ble.Tracker
+	now     func() time.Time
+	changed chan struct{}
+}
+
+func (h *hearing) hear(a ble.Advert) {
+	h.mu.Lock()
+	h.tracker.Observe(a)
+	h.mu.Unlock()
+	select {
+	case h.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (h *hearing) nearby() pay.Nearby {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.tracker.Nearby(h.now())
+}
+
+// shown says whether a handle was shown lately.
+func (h *hearing) shown(handle pay.Handle) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, presence := h.tracker.Find(handle, h.now())
+	return presence != ble.NeverShown
+}
+
+// untilClear waits up to wait for somebody to be clearly nearest and returns
+// what is heard then. Strengths settle with time as well as with adverts, so it
+// looks again at a short interval.
+func (h *hearing) untilClear(ctx context.Context, wait time.Duration) pay.Nearby {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	tick := time.NewTicker(clearPoll)
+	defer tick.Stop()
+	for {
+		n := h.nearby()
+		if n.Clear != "" {
+			return n
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return h.nearby()
+		}
+	}
+}
+
+const (
+	clearPoll   = 50 * time.Millisecond
+	nearestWait = 2 * time.Second
+)
+
+func (b *box) verbs() verbs {
+	return verbs{
+		"ready":     on(true, func(context.Context, noQuery) (any, error) { return b.ready(), nil }),
+		"nearby":    on(false, func(context.Context, noQuery) (any, error) { return nearbyObject(b.air.nearby()), nil }),
+		"wait-near": on(false, b.waitNear),
+		"charge":    on(false, b.charge),
+		"show":      on(true, func(ctx context.Context, q idQuery) (any, error) { return b.show(ctx, q) }),
+		"list":      on(true, b.list),
+		"wait":      on(true, b.wait),
+		"cancel":    on(false, b.cancel),
+		"receipt":   on(true, b.receipt),
+	}
+}
+
+func (b *box) waitNear(ctx context.Context, q waitQuery) (any, error) {
+	return nearbyObject(b.air.untilClear(ctx, q.Wait.Std())), nil
+}
+
+// charge looks the key up first: a repeated charge needs nobody near.
+func (b *box) charge(ctx context.Context, q chargeQuery) (any, error) {
+	o, err := b.order(q)
+	if err != nil {
+		return nil, err
+	}
+	var e till.Entry
+	var known bool
+	if err := b.store.View(ctx, func(v *store.View) error {
+		e, known, err = b.till.Repeated(v, b.store.Now(), o)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	if known {
+		return paymentOfTill(e), nil
+	}
+	c, err := b.pick(ctx, o.To)
+	if err != nil {
+		return nil, err
+	}
+	err = b.store.Do(ctx, func(tx *store.Tx) error {
+		var r pay.Reaction
+		if e, r, err = b.till.Charge(tx, tx.Now(), o, c); err != nil {
+			return err
+		}
+		return tx.Post(r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return paymentOfTill(e), nil
+}
+
+func (b *box) order(q chargeQuery) (till.Order, error) {
+	cur := b.member.Currency
+	if q.Currency != "" {
+		var err error
+		if cur, err = parseCurrency(q.Currency); err != nil {
+			return till.Order{}, err
+		}
+	}
+	amount, err := parseAmount(q.Amount, cur)
+	if err != nil {
+		return till.Order{}, err
+	}
+	return till.Order{Key: q.Key, Amount: amount, Currency: cur, Ref: q.Ref, To: q.To, TTL: q.TTL}, nil
+}
+
+// pick chooses whom to charge. For the nearest it gives the air a moment to
+// become clear.
+func (b *box) pick(ctx context.Context, to pay.Handle) (pay.Candidate, error) {
+	n := pay.Nearby{}
+	if to == "" {
+		n = b.air.untilClear(ctx, nearestWait)
+	} else {
+		n = b.air.nearby()
+	}
+	c, err := till.Pick(n, to, b.air.shown)
+	var ambiguous *till.AmbiguousError
+	if errors.As(err, &ambiguous) {
+		return c, withExtra(err, "candidates", candidateObjects(ambiguous.Candidates))
+	}
+	return c, err
+}
+
+// entry reads one payment, named by id or key.
+func (b *box) entry(ctx context.Context, q idQuery) (e till.Entry, err error) {
+	err = b.store.View(ctx, func(v *store.View) error {
+		if q.Key != "" {
+			e, err = b.till.Find(v, b.store.Now(), q.Key)
+		} else {
+			e, err = b.till.Show(v, b.store.Now(), q.ID)
+		}
+		return err
+	})
+	return e, err
+}
+
+func (b *box) show(ctx context.Context, q idQuery) (paymentJSON, error) {
+	e, err := b.entry(ctx, q)
+	if err != nil {
+		return paymentJSON{}, err
+	}
+	return paymentOfTill(e), nil
+}
+
+func (b *box) list(ctx context.Context, q listQuery) (any, error) {
+	var out listAnswer[paymentJSON]
+	err := b.store.View(ctx, func(v *store.View) error {
+		list, err := b.till.List(v, b.store.Now(), q.Limit)
+		for _, e := range list {
+			out.Items = append(out.Items, paymentOfTill(e))
+		}
+		return err
+	})
+	return out, err
+}
+
+// wait answers when the payment has its last word, when its time is up without
+// one, or when the wait has passed.
+func (b *box) wait(ctx context.Context, q waitQuery) (any, error) {
+	return b.await(ctx, q, func(e till.Entry) bool { return e.Outcome() != pay.OutcomePending })
+}
+
+func (b *box) await(ctx context.Context, q waitQuery, enough func(till.Entry) bool) (any, error) {
+	e, err := b.entry(ctx, idQuery{ID: q.ID, Key: q.Key})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, q.Wait.Std())
+	defer cancel()
+	// Time running out changes the outcome as a commit does.
+	timeUp := make(chan struct{})
+	timer := time.AfterFunc(e.Deadline.Sub(b.store.Now()).Std(), func() { close(timeUp) })
+	defer timer.Stop()
+	changed, stop := b.store.WatchAll()
+	defer stop()
+	id := e.ID.String()
+	for {
+		if e, err = b.entry(context.WithoutCancel(ctx), idQuery{ID: id}); err != nil || enough(e) {
+			break
+		}
+		select {
+		case <-changed:
+			continue
+		case <-timeUp:
+			timeUp = nil
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	if err != nil {
+		return nil, err
+	}
+	return paymentOfTill(e), nil
+}
+
+func (b *box) cancel(ctx context.Context, q waitQuery) (any, error) {
+	e, err := b.entry(ctx, idQuery{ID: q.ID, Key: q.Key})
+	if err != nil {
+		return nil, err
+	}
+	err = b.store.Do(ctx, func(tx *store.Tx) error {
+		var r pay.Reaction
+		if e, r, err = b.till.Cancel(tx, tx.Now(), e.ID.String()); err != nil {
+			return err
+		}
+		return tx.Post(r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if e.State() == pay.StateCancelled {
+		return paymentOfTill(e), nil
+	}
+	return b.await(ctx, waitQuery{ID: e.ID.String(), Wait: q.Wait}, func(e till.Entry) bool {
+		return e.State().Ended() || e.Refusal != ""
+	})
+}
+
+func (b *box) receipt(ctx context.Context, q idQuery) (any, error) {
+	e, err := b.entry(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	var out receiptAnswer
+	err = b.store.View(ctx, func(v *store.View) error {
+		id, raw, err := b.till.Receipt(v, e.ID.String())
+		out = receiptAnswer{ID: id.String(), Receipt: raw}
+		return err
+	})
+	return out, err
+}

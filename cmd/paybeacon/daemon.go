@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store"
+	"github.com/paybeacon/paybeacon/store/badgerkv"
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+// node is an opened data directory: what it can be asked, without or with a
+// daemon around it.
+type node interface {
+	verbs() verbs
+	close()
+}
+
+// daemon is a node that also does something by itself. start puts its parts
+// into the group and returns; they end with ctx.
+type daemon interface {
+	node
+	start(ctx context.Context, parts *errgroup.Group)
+	ready() readyJSON
+}
+
+// setting is what every node needs to know of the process it runs in.
+type setting struct {
+	dir   dataDir
+	clock clock
+	seams seams
+	log   *slog.Logger
+}
+
+func newSetting(d dataDir, talk io.Writer) (setting, error) {
+	if d == "" {
+		return setting{}, pay.NewError(pay.CodeUsage, "--data is missing", "name the node's directory with --data or PAYBEACON_DATA")
+	}
+	clk, err := clockFromEnv()
+	if err != nil {
+		return setting{}, err
+	}
+	seams, err := seamsFromEnv()
+	if err != nil {
+		return setting{}, err
+	}
+	log := slog.New(slog.NewTextHandler(talk, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	if clk.shift != 0 {
+		log.Warn("this process's clock is shifted", "by", clk.shift, "because of", clockEnv)
+	}
+	return setting{dir: d, clock: clk, seams: seams, log: log}, nil
+}
+
+// runDaemon locks the directory, opens the node, serves its control socket and
+// runs its parts until the context of the call ends.
+func runDaemon(c *call, open func(ctx context.Context, s setting) (daemon, error)) error {
+	s, err := newSetting(c.data(), c.err)
+	if err != nil {
+		return err
+	}
+	if err := s.dir.make(); err != nil {
+		return err
+	}
+	unlock, err := s.dir.lock(c.ctx, lockWaitDaemon)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	n, err := open(c.ctx, s)
+	if err != nil {
+		return err
+	}
+	defer n.close()
+	control, err := listenControl(s.dir)
+	if err != nil {
+		return err
+	}
+	parts, ctx := errgroup.WithContext(c.ctx)
+	n.start(ctx, parts)
+	parts.Go(func() error { return serveControl(ctx, control, n.verbs(), s.log) })
+	r := n.ready()
+	if err := c.answer(r, func(w io.Writer) { printReady(w, r) }); err != nil {
+		s.log.Warn("cannot say that the node is ready", "error", err)
+	}
+	err = parts.Wait()
+	if c.ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		return nil
+	}
+	return err
+}
+
+// base is what registry, box and wallet have in common: a key and a store.
+type base struct {
+	setting
+	key    pay.Key
+	engine *badgerkv.Engine
+	store  *store.Store
+}
+
+type storeOptions struct {
+	own       pay.Scope
+	reactor   store.Reactor
+	authority pay.Fact
+	busy      bool
+}
+
+func openBase(ctx context.Context, s setting, key pay.Key, o storeOptions) (base, error) {
+	engine, err := badgerkv.Open(s.dir.path("store"), badgerkv.Options{Busy: o.busy, Log: s.log})
+	if err != nil {
+		return base{}, explainEngine(err)
+	}
+	st, err := store.Open(ctx, store.Options{
+		Engine: engine, Own: o.own, Reactor: o.reactor, Now: s.clock.now, Random: rand.Reader,
+		Authority: o.authority, At: s.seams.at, Log: s.log,
+	})
+	if err != nil {
+		_ = engine.Close()
+		return base{}, err
+	}
+	return base{setting: s, key: key, engine: engine, store: st}, nil
+}
+
+// explainEngine gives an engine's error the code and hint a person needs.
+func explainEngine(err error) error {
+	switch {
+	case errors.Is(err, kv.ErrNoSpace):
+		return pay.Wrap(err, pay.CodeNoSpace, "open the store", "free some space on that disk; nothing is lost")
+	case errors.Is(err, badgerkv.ErrInUse):
+		return pay.Wrap(err, pay.CodeInUse, "open the store", "stop the process that has it open")
+	default:
+		return pay.Wrap(err, pay.CodeConfig, "open the store", "if the directory is damaged, restore it from a backup")
+	}
+}
+
+func (b *base) close() {
+	if err := b.engine.Close(); err != nil {
+		b.log.Error("closing the store failed", "error", err)
+	}
+}
+
+// watch calls again once after each commit until ok, and whenever ctx ends
+// returns its error. It is how a verb waits for something to be decided.
+func (b *base) watch(ctx context.Context, again func() (ok bool, err error)) error {
+	changed, stop := b.store.WatchAll()
+	defer stop()
+	for {
+		ok, err := again()
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// openOffline opens a node's store without a daemon, for reading.
+func openOffline(ctx context.Context, d dataDir) (node, error) {
+	s, err := newSetting(d, io.Discard)
+	if err != nil {
+		return nil, err
+	}
+	switch role := d.role(); role {
+	case pay.RoleRegistry:
+		return openRegistry(ctx, s, registryOptions{})
+	case pay.RoleBox:
+		return openBox(ctx, s, boxOptions{})
+	case pay.RoleWallet:
+		return openWallet(ctx, s, walletOptions{})
+	case pay.RoleDevice:
+		return nil, pay.NewError(pay.CodeNotRunning, fmt.Sprintf("no daemon runs on %s", d), "start it: "+startHint(d))
+	default:
+		return nil, pay.NewError(pay.CodeNotEnrolled, fmt.Sprintf("%s is not enrolled with any registry", d), "run paybeacon scan enrol or paybeacon wallet enrol first")
+	}
+}
+
+// listenHTTP opens the address for --http; an empty one means none.
+func listenHTTP(addr string) (net.Listener, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, pay.Wrap(err, pay.CodeConfig, "listen for http", "name a free HOST:PORT with --http; port 0 takes any")
+	}
+	return l, nil
+}

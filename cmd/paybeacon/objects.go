@@ -1,0 +1,41 @@
+package main
+
+import (
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/till"
+)
+
+// Here the domain's values become the contract's objects.
+
+func paymentOfTill(e till.Entry) paymentJSON {
+	p := paymentJSON{
+		V: 1, Type: "payment", ID: e.ID.String(), Key: e.Key, State: e.State(), Outcome: e.Outcome(), Queued: e.Queued,
+		Amount: e.Amount, AmountCaptured: e.Payment.Captured, Currency: e.Currency, Merchant: e.Shop, Site: e.Site,
+		Payer: e.Handle, Ref: e.Ref, Mode: "online", Method: "one", By: e.By, Reason: e.Reason,
+		Created: e.Created.String(), Seq: e.Payment.Seq, Test: e.Test, Refusal: e.Refusal,
+	}
+	p.SafeToRetry = p.Outcome.SafeToRetry()
+	if e.Expires != 0 {
+		p.Expires = e.Expires.String()
+	}
+	return p
+}
+
+func nearbyObject(n pay.Nearby) nearbyJSON {
+	out := nearbyJSON{V: 1, Type: "nearby", Candidates: candidateObjects(n.Candidates), Radio: "ok"}
+	if n.Clear != "" {
+		out.Clear = &n.Clear
+	}
+	if n.Deaf {
+		out.Radio = "deaf"
+	}
+	return out
+}
+
+func candidateObjects(list []pay.Candidate) []candidateJSON {
+	out := make([]candidateJSON, 0, len(list))
+	for _, c := range list {
+		out = append(out, candidateJSON{Handle: c.Handle, RSSI: c.RSSI, Since: c.Since.String(), Lane: c.Lane, Near: c.Near})
+	}
+	return out
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/paybeacon/paybeacon/pay"
+	paysync "github.com/paybeacon/paybeacon/sync"
+	"github.com/paybeacon/paybeacon/sync/quicnet"
+)
+
+// peer is a node's connection to its registry.
+type peer struct{ client *paysync.Client }
+
+// newPeer returns a connection that does nothing until run. server, unless
+// empty, takes the place of the address that enrolment told.
+func newPeer(b base, m member, server string) (peer, error) {
+	root, err := m.rootID()
+	if err != nil {
+		return peer{}, err
+	}
+	if server == "" {
+		server = m.Server
+	}
+	return peer{paysync.NewClient(paysync.ClientOptions{
+		Dialer: quicnet.Dialer{}, Address: server, Key: b.key, Root: root, Scope: m.Scope,
+		Authorities: [][]byte{m.Authority}, Journal: b.store, Clock: b.clock.now, Log: b.log,
+		Seams: paysync.Seams{At: b.seams.at, Tap: b.seams.tap},
+	})}, nil
+}
+
+// run keeps the connection until ctx ends. When the registry says no for good,
+// the node goes on without it: what is stored can still be read.
+func (p peer) run(ctx context.Context, log *slog.Logger) error {
+	if err := p.client.Run(ctx); err != nil {
+		log.Error("the registry will not serve this node", "code", pay.CodeOf(err), "error", err)
+	}
+	return nil
+}
+
+// word is "up" or "down".
+func (p peer) word() string {
+	if p.client.State().Up {
+		return "up"
+	}
+	return "down"
+}
+
+// identity loads who a box or wallet is.
+func (d dataDir) identity(role pay.Role) (member, pay.Key, error) {
+	m, err := d.loadMember()
+	if err != nil {
+		return m, pay.Key{}, err
+	}
+	if m.Role != role {
+		return m, pay.Key{}, pay.NewError(pay.CodeConflict, string(d)+" is the directory of a "+string(m.Role), "use the command for that role, or another directory")
+	}
+	key, err := d.loadKey("node.key")
+	if err != nil {
+		return m, key, pay.Wrap(err, pay.CodeConfig, "load this node's key", "restore the directory from a backup")
+	}
+	return m, key, nil
+}
+
+// healthHandler answers /healthz (the process is there) and /readyz (it can do
+// its work) for a supervisor.
+func healthHandler(ready func(ctx context.Context) error) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := ready(r.Context()); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte(printable(err.Error()) + "\n"))
+			return
+		}
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	return mux
+}

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// scriptTimeout ends a script whose "until" never comes true.
+const scriptTimeout = 3 * time.Minute
+
+// TestMain lets the test binary be the program itself, so that scripts and
+// tests run it as separate processes.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"paybeacon": main})
+}
+
+// TestScripts runs the stories under testdata/script. Beside testscript's own
+// commands they have:
+//
+//	daemon NAME COMMAND   start a node whose data directory is NAME, wait until
+//	                      it is ready, set $NAME_quic, $NAME_link, $NAME_node;
+//	                      KEY=VALUE before NAME goes to its environment
+//	kill NAME             SIGKILL            stop NAME  SIGTERM
+//	again NAME            start it as it was
+//	pin NAME              set $PIN and $LINK from what an unpaired beacon shows
+//	until FIELD VALUE COMMAND   repeat a paybeacon command until it answers that
+//	get VAR FIELD         set $VAR from a field of the last answer's first object
+//	want FIELD VALUE      compare a field of the last answer's first object
+//	error CODE            the last line of stderr is this error object
+//	lines N               the last answer has N lines
+//	corrupt FILE FROM TO  replace bytes in a file
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "../../testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("TMPDIR", e.WorkDir)
+			exe, err := exec.LookPath("paybeacon")
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), scriptTimeout)
+			s, err := newStage(ctx, exe, e.WorkDir)
+			if err != nil {
+				cancel()
+				return err
+			}
+			e.Values[stageKey{}] = s
+			e.Defer(func() { s.close(); cancel() })
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"get": scriptGet, "want": scriptWant, "error": scriptError, "lines": scriptLines, "corrupt": scriptCorrupt,
+			"daemon": scriptDaemon, "kill": scriptEnd((*stage).kill), "stop": scriptEnd((*stage).stop), "again": scriptAgain,
+			"pin": scriptPIN, "until": scriptUntil,
+		},
+	})
+}
+
+// firstObject decodes the first line of the last answer.
+func firstObject(ts *testscript.TestScript) map[string]any {
+	line, _, _ := strings.Cut(ts.ReadFile("stdout"), "\n")
+	return decodeObject(ts, line)
+}
+
+func decodeObject(ts *testscript.TestScript, line string) map[string]any {
+	var object map[string]any
+	dec := json.NewDecoder(strings.NewReader(line))
+	dec.UseNumber()
+	if err := dec.Decode(&object); err != nil {
+		ts.Fatalf("%q is no JSON object: %v", line, err)
+	}
+	return object
+}
+
+func field(ts *testscript.TestScript, object map[string]any, path string) string {
+	var at any = object
+	for name := range strings.SplitSeq(path, ".") {
+		switch v := at.(type) {
+		case map[string]any:
+			found, ok := v[name]
+			if !ok {
+				ts.Fatalf("field %q is missing in %v", path, object)
+			}
+			at = found
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(name, &i); err != nil || i >= len(v) {
+				ts.Fatalf("no element %q of %q in %v", name, path, object)
+			}
+			at = v[i]
+		default:
+			ts.Fatalf("%q leads nowhere in %v", path, object)
+		}
+	}
+	if s, ok := at.([]any); ok {
+		return fmt.Sprint(len(s))
+	}
+	return fmt.Sprint(at)
+}
+
+func scriptGet(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: get VAR FIELD")
+	}
+	ts.Setenv(args[0], field(ts, firstObject(ts), args[1]))
+}
+
+func scriptWant(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: [!] want FIELD VALUE")
+	}
+	if got := field(ts, firstObject(ts), args[0]); (got == args[1]) == neg {
+		ts.Fatalf("%s is %q; want %v %q", args[0], got, map[bool]string{false: "exactly", true: "anything but"}[neg], args[1])
+	}
+}
+
+func scriptError(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: error CODE")
+	}
+	lines := strings.Split(strings.TrimSpace(ts.ReadFile("stderr")), "\n")
+	e := decodeObject(ts, lines[len(lines)-1])
+	if field(ts, e, "code") != args[0] || field(ts, e, "message") == "" || field(ts, e, "hint") == "" {
+		ts.Fatalf("error is %v; want code %s with message and hint", e, args[0])
+	}
+}
+
+func scriptLines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: lines N")
+	}
+	if got := fmt.Sprint(strings.Count(ts.ReadFile("stdout"), "\n")); got != args[0] {
+		ts.Fatalf("the answer has %s lines, want %s", got, args[0])
+	}
+}
+
+func scriptCorrupt(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: corrupt FILE FROM TO")
+	}
+	name := ts.MkAbs(args[0])
+	raw, err := os.ReadFile(name)
+	ts.Check(err)
+	changed := strings.Replace(string(raw), args[1], args[2], 1)
+	if changed == string(raw) {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(name, []byte(changed), 0o600))
+}
+
+// stageKey is where a script keeps its processes.
+type stageKey struct{}
+
+func stageOf(ts *testscript.TestScript) *stage { return ts.Value(stageKey{}).(*stage) }
+
+// scriptDaemon starts a node whose data directory is NAME and waits until it is
+// ready. KEY=VALUE before NAME goes to its environment. It sets $NAME_quic,
+// $NAME_http and $NAME_link to what it listens on.
+func scriptDaemon(ts *testscript.TestScript, neg bool, args []string) {
+	s := stageOf(ts)
+	var env []string
+	for len(args) > 0 && strings.Contains(args[0], "=") {
+		env, args = append(env, args[0]), args[1:]
+	}
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: daemon [KEY=VALUE...] NAME COMMAND...")
+	}
+	name := args[0]
+	command := append(args[1:len(args):len(args)], "--data", s.data(name))
+	ts.Check(s.start(name, env, command...))
+	r, err := s.ready(name)
+	if err != nil {
+		log, _ := os.ReadFile(s.data(name) + ".log")
+		ts.Fatalf("%v\n%s", err, log)
+	}
+	ts.Setenv(name+"_quic", r.QUIC)
+	ts.Setenv(name+"_http", r.HTTP)
+	ts.Setenv(name+"_link", r.Link)
+	ts.Setenv(name+"_node", r.Node)
+}
+
+func scriptEnd(end func(s *stage, name string)) func(ts *testscript.TestScript, neg bool, args []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) == 0 {
+			ts.Fatalf("usage: kill NAME...")
+		}
+		for _, name := range args {
+			if stageOf(ts).procs[name] == nil {
+				ts.Fatalf("%s never ran", name)
+			}
+			end(stageOf(ts), name)
+		}
+	}
+}
+
+// scriptAgain starts daemons once more as they were.
+func scriptAgain(ts *testscript.TestScript, neg bool, args []string) {
+	s := stageOf(ts)
+	var env []string
+	for len(args) > 0 && strings.Contains(args[0], "=") {
+		env, args = append(env, args[0]), args[1:]
+	}
+	for _, name := range args {
+		ts.Check(s.again(name, env))
+		_, err := s.ready(name)
+		ts.Check(err)
+	}
+}
+
+// scriptPIN sets $PIN and $LINK from what an unpaired beacon shows.
+func scriptPIN(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: pin NAME")
+	}
+	p, err := stageOf(ts).pairing(args[0])
+	ts.Check(err)
+	ts.Setenv("PIN", p.PIN)
+	ts.Setenv("LINK", p.Link)
+}
+
+// scriptUntil repeats a command until a field of its first object has a value.
+func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 3 {
+		ts.Fatalf("usage: until FIELD VALUE COMMAND...")
+	}
+	s := stageOf(ts)
+	var last string
+	err := s.until(fmt.Sprintf("%s is %s", args[0], args[1]), func() (bool, error) {
+		raw, _ := s.output(args[2:]...)
+		last = string(raw)
+		if len(raw) == 0 {
+			return false, nil
+		}
+		object := decodeObject(ts, string(firstLine(raw)))
+		return (field(ts, object, args[0]) == args[1]) != neg, nil
+	})
+	if err != nil {
+		ts.Fatalf("%v; last answer: %s", err, last)
+	}
+}

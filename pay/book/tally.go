@@ -1,0 +1,112 @@
+package book
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Tally recomputes the book from what the facts say, in any order, and holds it
+// against the rows. Its memory grows with the accounts, not with the payments.
+// The zero Tally is empty.
+type Tally struct {
+	sums  map[Account]Balance
+	holds int
+	err   error
+}
+
+// TopUp counts play money that was issued to a wallet.
+func (t *Tally) TopUp(wallet pay.Scope, amount pay.Amount, currency pay.Currency) {
+	t.move(Account{HousePlay, currency}, Account{wallet, currency}, amount)
+}
+
+// Pay counts a captured payment.
+func (t *Tally) Pay(p Payment) {
+	t.holds++
+	t.move(Account{p.From, p.Currency}, Account{p.To, p.Currency}, p.Amount)
+}
+
+func (t *Tally) move(from, to Account, amount pay.Amount) {
+	if t.sums == nil {
+		t.sums = make(map[Account]Balance)
+	}
+	debited, err := t.sums[from].plus(Balance{Debits: amount})
+	if err != nil && t.err == nil {
+		t.err = err
+	}
+	t.sums[from] = debited
+	credited, err := t.sums[to].plus(Balance{Credits: amount})
+	if err != nil && t.err == nil {
+		t.err = err
+	}
+	t.sums[to] = credited
+}
+
+// Compare reports each account, total and count of holds in the rows that
+// differs from the tally. It returns by how much debits and credits of the rows
+// differ, summed over currencies, in minor units.
+func (t *Tally) Compare(rows pay.Rows, report func(finding string)) (imbalance pay.Amount, err error) {
+	if t.err != nil {
+		report("book: the facts add up to more than fits an account")
+	}
+	totals := make(map[pay.Currency]Balance)
+	seen := 0
+	err = Each(rows, func(a Account, b Balance) bool {
+		want, ok := t.sums[a]
+		if ok {
+			seen++
+		}
+		if b != want {
+			report(fmt.Sprintf("book: account of %s in %s has %d, the facts say %d", a.Owner, a.Currency, b.Posted(), want.Posted()))
+		}
+		sum, err := totals[a.Currency].plus(b)
+		if err != nil {
+			report("book: the accounts in " + string(a.Currency) + " add up to more than fits")
+			return true
+		}
+		totals[a.Currency] = sum
+		return true
+	})
+	if err != nil {
+		return 0, err
+	}
+	if seen != len(t.sums) {
+		report(fmt.Sprintf("book: %d accounts that the facts speak of are missing", len(t.sums)-seen))
+	}
+	for _, currency := range slices.Sorted(maps.Keys(totals)) {
+		sum := totals[currency]
+		imbalance += distance(sum.Debits, sum.Credits) + distance(sum.HeldDebits, sum.HeldCredits)
+		kept, _, err := load[Balance](rows, totalKey(currency))
+		if err != nil {
+			return imbalance, fmt.Errorf("load totals: %w", err)
+		}
+		if kept != sum {
+			report("book: the running totals in " + string(currency) + " are not the sum of the accounts")
+		}
+	}
+	return imbalance, t.compareHolds(rows, report)
+}
+
+func (t *Tally) compareHolds(rows pay.Rows, report func(string)) error {
+	holds := 0
+	err := rows.Scan([]byte(holdPrefix), after(holdPrefix), 0, func(_, _ []byte) bool {
+		holds++
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("count holds: %w", err)
+	}
+	if holds != t.holds {
+		report(fmt.Sprintf("book: %d payments are posted, the facts say %d", holds, t.holds))
+	}
+	return nil
+}
+
+func distance(a, b pay.Amount) pay.Amount {
+	if a > b {
+		return a - b
+	}
+	return b - a
+}

@@ -1,0 +1,258 @@
+// Package history is what a box and a wallet believe of payments: the
+// registry's decisions, as they came down the node's feed, folded into rows of
+// the node's role.
+//
+// # The idea
+//
+// A row holds which decisions are in a payment's chain and when this node heard
+// of them. The state is not stored: each reading folds the facts anew through
+// pay.Payment.Next, so that what is shown is what was signed. A decision that
+// does not fit changes nothing and stays behind as a finding; if the one that
+// it follows comes later, it is taken up then. So the same decisions lead to
+// the same payments whatever their order and however often they come.
+//
+// # Layout
+//
+// The package owns the role's rows whose key begins with 'h'. Numbers are
+// big-endian.
+//
+//	h p PAYMENT                    -> row: created, heard, chain
+//	h t ^CREATED 8 PAYMENT         -> the payments, newest first
+//	h x PAYMENT SEQ 4 FACT         -> a finding: why the decision does not fit
+//	h a WORKING 32 FROM 8 FACT     -> an authority by the key that it speaks for
+//	h u KIND                       -> first fact of a critical kind not understood
+//
+// # Guarantees
+//
+// The same fact twice changes nothing. Foreign input never makes an error: an
+// error says that the store is broken.
+package history
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Record is one payment as its decisions left it.
+type Record struct {
+	Payment pay.Payment
+	Chain   []pay.FactID // the decisions, oldest first
+	Created pay.Time     // when it was asked for; for display, and the order of lists
+	Heard   pay.Time     // this node's clock when it last heard something new
+}
+
+// Step is a decision that a fold took in.
+type Step struct {
+	ID       pay.FactID
+	Decision pay.Decision
+}
+
+type row struct {
+	Created pay.Time     `cbor:"1,keyasint"`
+	Heard   pay.Time     `cbor:"2,keyasint"`
+	Chain   []pay.FactID `cbor:"3,keyasint,omitempty"`
+}
+
+const (
+	idBytes = 32
+	// straysAtOnce bounds the findings that one fold looks at: several
+	// decisions on one place in one chain are a registry gone wrong.
+	straysAtOnce = 8
+)
+
+func paymentKey(id pay.PaymentID) []byte { return append([]byte("hp"), id[:]...) }
+
+func newestKey(created pay.Time, id pay.PaymentID) []byte {
+	// Later times sort first: the sign bit is kept, all others are flipped.
+	return append(binary.BigEndian.AppendUint64([]byte("ht"), uint64(created)^(1<<63-1)), id[:]...)
+}
+
+// Begin notes a payment that a request opened and on which there may be no
+// decision yet. A payment that is known already stays as it is.
+func Begin(rows pay.WritableRows, now pay.Time, request pay.FactID, created pay.Time) (Record, error) {
+	rec, ok, err := Get(rows, pay.PaymentID(request))
+	if ok || err != nil {
+		return rec, err
+	}
+	rec = Record{Payment: pay.Open(request), Created: created, Heard: now}
+	return rec, put(rows, rec, true)
+}
+
+// Get returns a payment, and whether it is known.
+func Get(rows pay.Rows, id pay.PaymentID) (Record, bool, error) {
+	raw, ok, err := rows.Get(paymentKey(id))
+	if err != nil || !ok {
+		return Record{}, false, err
+	}
+	var r row
+	if err := pay.Decode(raw, &r); err != nil {
+		return Record{}, false, fmt.Errorf("read payment %s: %w", id.Short(), err)
+	}
+	rec := Record{Payment: pay.Open(pay.FactID(id)), Chain: r.Chain, Created: r.Created, Heard: r.Heard}
+	for _, link := range r.Chain {
+		d, err := decision(rows, link)
+		if err == nil {
+			rec.Payment, err = rec.Payment.Next(link, d)
+		}
+		if err != nil {
+			return Record{}, false, fmt.Errorf("read payment %s: %w", id.Short(), err)
+		}
+	}
+	return rec, true, nil
+}
+
+func decision(rows pay.Rows, id pay.FactID) (pay.Decision, error) {
+	f, ok, err := rows.Fact(id)
+	if err != nil {
+		return pay.Decision{}, err
+	}
+	if !ok {
+		return pay.Decision{}, fmt.Errorf("decision %s is named and missing", id)
+	}
+	return pay.As[pay.Decision](f)
+}
+
+func put(rows pay.WritableRows, rec Record, fresh bool) error {
+	if fresh {
+		if err := rows.Put(newestKey(rec.Created, rec.Payment.ID), nil); err != nil {
+			return err
+		}
+	}
+	return rows.Put(paymentKey(rec.Payment.ID), pay.Encode(row{Created: rec.Created, Heard: rec.Heard, Chain: rec.Chain}))
+}
+
+// Fold takes in the decision d, whose stored fact has the given id, and then
+// whatever was waiting for it. It returns the payment as it then is and what
+// was taken in: nothing when d was known or does not fit, which leaves the
+// payment as it was.
+func Fold(rows pay.WritableRows, now pay.Time, id pay.FactID, d pay.Decision) (Record, []Step, error) {
+	rec, known, err := Get(rows, d.Payment)
+	if err != nil || slices.Contains(rec.Chain, id) {
+		return rec, nil, err
+	}
+	if !known {
+		rec = Record{Payment: pay.Open(pay.FactID(d.Payment)), Created: d.At}
+	}
+	next, err := rec.Payment.Next(id, d)
+	if err != nil {
+		return rec, nil, AddFinding(rows, id, d, err.Error())
+	}
+	rec.take(id, next)
+	steps, err := takeWaiting(rows, &rec)
+	if err != nil {
+		return rec, nil, err
+	}
+	rec.Heard = now
+	return rec, append([]Step{{id, d}}, steps...), put(rows, rec, !known)
+}
+
+func (rec *Record) take(id pay.FactID, next pay.Payment) {
+	rec.Payment, rec.Chain = next, append(slices.Clip(rec.Chain), id)
+}
+
+// takeWaiting takes up findings that follow the last decision. It ends because
+// each one taken up lengthens the chain, and chains are short.
+func takeWaiting(rows pay.WritableRows, rec *Record) (steps []Step, err error) {
+	for {
+		key, id, d, ok, err := waiting(rows, rec.Payment)
+		if err != nil || !ok {
+			return steps, err
+		}
+		next, err := rec.Payment.Next(id, d)
+		if err != nil {
+			return steps, err
+		}
+		rec.take(id, next)
+		steps = append(steps, Step{id, d})
+		if err := rows.Delete(key); err != nil {
+			return steps, err
+		}
+	}
+}
+
+// waiting returns a finding that fits behind the last decision of p.
+func waiting(rows pay.Rows, p pay.Payment) (key []byte, id pay.FactID, d pay.Decision, ok bool, err error) {
+	from := binary.BigEndian.AppendUint32(findingKey(p.ID), p.Seq+1)
+	to := binary.BigEndian.AppendUint32(findingKey(p.ID), p.Seq+2)
+	keys, err := keysIn(rows, from, to, straysAtOnce)
+	if err != nil {
+		return nil, id, d, false, err
+	}
+	for _, key := range keys {
+		if len(key) != len(from)+idBytes {
+			return nil, id, d, false, fmt.Errorf("read finding: key has %d bytes", len(key))
+		}
+		id = pay.FactID(key[len(from):])
+		if d, err = decision(rows, id); err != nil {
+			return nil, id, d, false, err
+		}
+		if _, err := p.Next(id, d); err == nil {
+			return key, id, d, true, nil
+		}
+	}
+	return nil, id, d, false, nil
+}
+
+// Deadline returns when, by this node's clock, the last word is overdue. It is
+// counted from when the node heard, so that a clock that is wrong does not
+// matter; ttl is the life of the request, for a payment without a decision.
+func (rec Record) Deadline(ttl pay.Millis) pay.Time {
+	if rec.Payment.Seq > 0 {
+		ttl = rec.Payment.Terms.Expires.Sub(rec.Payment.Terms.At)
+	}
+	return rec.Heard.Add(min(max(ttl, 0), pay.RequestTTLMax) + pay.FinalWordGrace)
+}
+
+// Newest returns up to limit payments that keep accepts, newest first; limit is
+// held within 1..pay.ListMax, and a nil keep accepts all.
+func Newest(rows pay.Rows, limit int, keep func(Record) bool) (list []Record, err error) {
+	const page = 128
+	limit = min(max(limit, 1), pay.ListMax)
+	for from := []byte("ht"); ; {
+		keys, err := keysIn(rows, from, []byte("hu"), page)
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range keys {
+			rec, err := byKey(rows, key)
+			if err != nil {
+				return nil, err
+			}
+			if keep == nil || keep(rec) {
+				list = append(list, rec)
+			}
+			if len(list) == limit {
+				return list, nil
+			}
+		}
+		if len(keys) < page {
+			return list, nil
+		}
+		from = append(keys[page-1], 0)
+	}
+}
+
+func byKey(rows pay.Rows, key []byte) (Record, error) {
+	const head = len("ht") + 8
+	if len(key) != head+idBytes {
+		return Record{}, fmt.Errorf("read payment: key has %d bytes", len(key))
+	}
+	id := pay.PaymentID(key[head:])
+	rec, ok, err := Get(rows, id)
+	if err == nil && !ok {
+		err = fmt.Errorf("payment %s is listed and missing", id.Short())
+	}
+	return rec, err
+}
+
+// keysIn returns copies of up to limit keys in [from, to).
+func keysIn(rows pay.Rows, from, to []byte, limit int) (keys [][]byte, err error) {
+	err = rows.Scan(from, to, limit, func(key, _ []byte) bool {
+		keys = append(keys, slices.Clone(key))
+		return true
+	})
+	return keys, err
+}

@@ -1,0 +1,61 @@
+// Package registry is the role of `serve`: it resolves codes, offers payments
+// to wallets, moves money when a wallet approves, and says so in signed
+// decisions.
+//
+// # The idea
+//
+// React is a pure step: given the rows, a time and one input it returns what is
+// posted and to whom. It runs inside the transaction that stores the input, so
+// a request and its offer, or an approval, the money and the receipt, become
+// durable together. Everything else here (invites, top-ups, revocations, the
+// audit) works over the same rows in the same manner.
+//
+//	request -> offered     to merchant and wallet, deadline set
+//	           unmatched, ambiguous, expired, cancelled     to the merchant alone
+//	answer  -> captured, declined, failed                   to both
+//	cancel  -> cancelled                                    to both
+//	due     -> expired                                      to both
+//	mapping, revoke -> the device's standing                to the wallet
+//
+// Whatever has no arrow in pay/payment.go gets a signed refusal, at most
+// pay.RefusalsPerHour an hour for each node, and leaves every payment as it was.
+//
+// # Layout
+//
+// Rows, all of which Audit recomputes from facts unless it says otherwise. Ids
+// and numbers are raw bytes, numbers big-endian:
+//
+//	a/WALLET 00 BOX    prompts without approval in the last hour (not audited)
+//	b/...              accounts: pay/book
+//	c/NUMBER           code source: key, exponent and anchor of one mapping
+//	d/DEVICE           whose the device is
+//	f/CLAIM            a claim that was settled without a decision, and how (not audited)
+//	h/DEVICE STEP      where a code was heard first (not audited)
+//	i/INVITE           an invite (not audited)
+//	k/BEACON           the device that has this beacon key
+//	m/NODE             a node: role, scope, names
+//	n                  the number of the newest code source
+//	o/WALLET 00 DEVICE the wallet's devices
+//	p/PAYMENT          where a payment stands: the fold of its decisions
+//	q/BOX KEY          the payment that a box opened under a key
+//	r/NODE             refusals of this hour (not audited)
+//	s/MERCHANT         the scope of a merchant's name (not audited)
+//	t/KEY              a top-up
+//
+// # Codes
+//
+// A code source is immutable: whenever a mapping, or what is known of a
+// device's drift, changes, the device gets a new source with the next number.
+// Tables that find a code in constant time are built from sources in the
+// background; a table that covers the sources up to N stays right for ever, and
+// the few sources after N are tried one by one from the rows. What a table says
+// is then checked against the rows, which are the truth.
+//
+// # Guarantees
+//
+// A payment is captured at most once, only from offered, only by an approval
+// that the payer's wallet signed over the same terms. A code resolves only
+// within its window and only to the wallet whose mapping is current. React
+// depends on rows, time and input alone; a broken invariant of our own panics
+// before it can be committed.
+package registry

@@ -1,0 +1,73 @@
+package registry
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// prompted is one offer that a wallet did not approve, or not yet.
+type prompted struct {
+	At      pay.Time      `cbor:"1,keyasint"`
+	Payment pay.PaymentID `cbor:"2,keyasint"`
+}
+
+// prompt notes that a box is about to prompt a wallet. It returns false, and
+// notes nothing, when the box has used up its unanswered and declined prompts
+// of the last hour.
+func (t *turn) prompt(wallet pay.Scope, box pay.NodeID, payment pay.PaymentID) (bool, error) {
+	key := promptsKey(wallet, box)
+	list, _, err := get[[]prompted](t.rows, key)
+	if err != nil {
+		return false, err
+	}
+	list = slices.DeleteFunc(list, func(p prompted) bool { return t.now.Sub(p.At) >= hour })
+	if len(list) >= pay.PromptsPerHour {
+		return false, nil
+	}
+	return true, put(t.rows, key, append(list, prompted{At: t.now, Payment: payment}))
+}
+
+// forgetPrompt takes a prompt off the count: the payer approved it, or a rule
+// answered and nobody was disturbed.
+func (t *turn) forgetPrompt(wallet pay.Scope, box pay.NodeID, payment pay.PaymentID) error {
+	key := promptsKey(wallet, box)
+	list, ok, err := get[[]prompted](t.rows, key)
+	if err != nil || !ok {
+		return err
+	}
+	rest := slices.DeleteFunc(list, func(p prompted) bool { return p.Payment == payment })
+	return put(t.rows, key, rest)
+}
+
+// heardPrune bounds the forgotten places that one request clears away.
+const heardPrune = 8
+
+// heardElsewhere notes where a device's step was heard, and says whether it was
+// heard at another place before. Places are kept as long as a request for their
+// step can still arrive.
+func (t *turn) heardElsewhere(m match, here where) (bool, error) {
+	key := heardKey(m.device, m.step)
+	first, known, err := get[where](t.rows, key)
+	if err != nil || known {
+		return known && first != here, err
+	}
+	oldest, _, ok := m.source.steps(t.now.Add(-pay.RequestTTLMax), t.now)
+	if ok {
+		var gone [][]byte
+		err := t.rows.Scan(heardKey(m.device, 0), heardKey(m.device, oldest), heardPrune, func(key, _ []byte) bool {
+			gone = append(gone, bytes.Clone(key))
+			return true
+		})
+		if err != nil {
+			return false, err
+		}
+		for _, key := range gone {
+			if err := t.rows.Delete(key); err != nil {
+				return false, err
+			}
+		}
+	}
+	return false, put(t.rows, key, here)
+}

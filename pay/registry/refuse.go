@@ -1,0 +1,66 @@
+package registry
+
+import "github.com/paybeacon/paybeacon/pay"
+
+// hour is the span of the limits that are counted by the hour.
+const hour pay.Millis = 3_600_000
+
+// budgetRow counts a node's stored refusals from Start on, for an hour. Summed
+// says that the summary, which stands for all further ones, was posted.
+type budgetRow struct {
+	Start pay.Time `cbor:"1,keyasint"`
+	Count uint32   `cbor:"2,keyasint"`
+	Sum   bool     `cbor:"3,keyasint"`
+}
+
+// refuse says no to the claim at hand: to its author and, where a payment of
+// both was at stake, to the other party. The author's budget bounds what that
+// leaves behind; beyond it the author is still told, but nothing is stored.
+func (t *turn) refuse(reason pay.Reason, payment pay.PaymentID, other ...pay.Scope) error {
+	t.out.Refused = reason
+	key := budgetKey(t.in.Fact.Signer())
+	b, _, err := get[budgetRow](t.rows, key)
+	if err != nil {
+		return err
+	}
+	if since := t.now.Sub(b.Start); since < 0 || since >= hour {
+		b = budgetRow{Start: t.now}
+	}
+	switch {
+	case b.Count < pay.RefusalsPerHour:
+		b.Count++
+		if err := t.refuseSigned(reason, payment, other); err != nil {
+			return err
+		}
+	case !b.Sum:
+		b.Sum = true
+		summary := pay.Refusal{Claim: t.in.Fact.ID(), Reason: pay.ReasonTooMany, At: t.now}
+		if _, err := t.post(summary, t.from.Scope); err != nil {
+			return err
+		}
+	default:
+		return nil
+	}
+	return put(t.rows, key, b)
+}
+
+// refuseSigned posts the refusal and remembers it, so that the same claim again
+// gets the same answer and leaves nothing new behind.
+func (t *turn) refuseSigned(reason pay.Reason, payment pay.PaymentID, other []pay.Scope) error {
+	scopes := []pay.Scope{t.from.Scope}
+	for _, s := range other {
+		if s != "" {
+			scopes = append(scopes, s)
+		}
+	}
+	no := pay.Refusal{Claim: t.in.Fact.ID(), Payment: payment, Reason: reason, At: t.now}
+	if _, err := t.post(no, scopes...); err != nil {
+		return err
+	}
+	return t.settle(reason)
+}
+
+// settle remembers that the claim at hand has had its effect.
+func (t *turn) settle(reason pay.Reason) error {
+	return put(t.rows, settledKey(t.in.Fact.ID()), settledRow{Reason: reason})
+}

@@ -1,0 +1,176 @@
+package registry
+
+import (
+	"crypto/ecdh"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Options say who the registry is.
+type Options struct {
+	// Key is the working key, which signs decisions.
+	Key pay.Key
+	// Authority is the root's word on Key.
+	Authority pay.Fact
+	// Root is the root key's name, which nodes pin and devices bind to.
+	Root pay.NodeID
+	// RefSecret makes payer references that differ for each merchant.
+	RefSecret [32]byte
+	// Resolver is the X25519 key with which devices' identity keys are derived.
+	Resolver *ecdh.PrivateKey
+	// Currency is the only one the registry deals in.
+	Currency pay.Currency
+	// Log gets what nobody else can be told; nil means nobody.
+	Log *slog.Logger
+}
+
+// Registry is the role. Its methods that take rows may be called from one
+// goroutine at a time for each set of rows; RunCodes may run beside them.
+type Registry struct {
+	key       pay.Key
+	authority pay.Authority
+	rawAuth   pay.Fact
+	root      pay.NodeID
+	secret    [32]byte
+	resolver  *ecdh.PrivateKey
+	beacon    pay.BeaconKey // the public half of resolver
+	currency  pay.Currency
+	log       *slog.Logger
+	codes     codes
+}
+
+// New returns the role. It fails when the authority is not the root's word on
+// the working key.
+func New(o Options) (*Registry, error) {
+	a, err := pay.OpenAuthority(o.Authority.Raw(), o.Root)
+	if err != nil {
+		return nil, fmt.Errorf("make registry: %w", err)
+	}
+	if a.Working != o.Key.Public() {
+		return nil, errors.New("make registry: the authority names another working key")
+	}
+	if o.Resolver == nil || o.Resolver.Curve() != ecdh.X25519() {
+		return nil, errors.New("make registry: the resolver's key is not an X25519 key")
+	}
+	if err := o.Currency.Check(); err != nil {
+		return nil, fmt.Errorf("make registry: %w", err)
+	}
+	r := &Registry{
+		key: o.Key, authority: a, rawAuth: o.Authority, root: a.Root.ID(), secret: o.RefSecret,
+		resolver: o.Resolver, beacon: pay.BeaconKey(o.Resolver.PublicKey().Bytes()), currency: o.Currency, log: o.Log,
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	return r, nil
+}
+
+// Currency returns the one currency that the registry deals in.
+func (r *Registry) Currency() pay.Currency { return r.currency }
+
+// React decides on one input and writes what follows from it. It returns an
+// error only when rows fail or the authority does not cover now; refusing a
+// claim is a Reaction.
+func (r *Registry) React(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
+	t := turn{Registry: r, rows: rows, now: now, in: in}
+	if in.Fact.IsZero() {
+		return t.done("react to deadline", t.due())
+	}
+	m, ok, err := get[memberRow](rows, memberKey(in.Fact.Signer()))
+	switch {
+	case err != nil:
+		return pay.Reaction{}, fmt.Errorf("react to %s: %w", in.Fact.Kind(), err)
+	case !ok:
+		return pay.Reaction{Refused: pay.ReasonWrongScope}, nil
+	case m.Status.Revoked:
+		return pay.Reaction{Refused: pay.ReasonNodeRevoked}, nil
+	}
+	t.from = m.Status
+	settled, ok, err := get[settledRow](rows, settledKey(in.Fact.ID()))
+	if err != nil {
+		return pay.Reaction{}, fmt.Errorf("react to %s: %w", in.Fact.Kind(), err)
+	}
+	if ok {
+		return pay.Reaction{Refused: settled.Reason}, nil
+	}
+	return t.done("react to "+string(in.Fact.Kind()), t.claim())
+}
+
+// turn is one call of React: the rows and the input, and what follows so far.
+type turn struct {
+	*Registry
+	rows pay.WritableRows
+	now  pay.Time
+	in   pay.Input
+	from pay.NodeStatus // who signed the fact
+	out  pay.Reaction
+}
+
+func (t *turn) done(what string, err error) (pay.Reaction, error) {
+	if err != nil {
+		return pay.Reaction{}, fmt.Errorf("%s: %w", what, err)
+	}
+	return t.out, nil
+}
+
+// claim hands the fact to the rule for its kind, when the author has the role
+// that such claims need.
+func (t *turn) claim() error {
+	role, rule := pay.Role(""), (func() error)(nil)
+	switch t.in.Fact.Kind() {
+	case pay.KindRequest:
+		role, rule = pay.RoleBox, t.request
+	case pay.KindCancel:
+		role, rule = pay.RoleBox, t.cancel
+	case pay.KindAnswer:
+		role, rule = pay.RoleWallet, t.answer
+	case pay.KindMapping:
+		role, rule = pay.RoleWallet, t.mapping
+	case pay.KindRevoke:
+		role, rule = pay.RoleWallet, t.revoke
+	case pay.KindAuthority, pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp:
+		role, rule = pay.RoleRegistry, nil
+	default:
+		return t.refuse(pay.ReasonUnknownKind, pay.PaymentID{})
+	}
+	if t.from.Role != role {
+		return t.refuse(pay.ReasonWrongRole, pay.PaymentID{})
+	}
+	return rule()
+}
+
+// post states body in the feeds of the scopes.
+func (t *turn) post(body pay.Body, scopes ...pay.Scope) (pay.FactID, error) {
+	posting, err := t.state(t.now, body, scopes...)
+	if err != nil {
+		return pay.FactID{}, err
+	}
+	t.out.Postings = append(t.out.Postings, posting)
+	return posting.Fact.ID(), nil
+}
+
+// state signs body as the registry's own word.
+func (r *Registry) state(now pay.Time, body pay.Body, scopes ...pay.Scope) (pay.Posting, error) {
+	if !r.authority.Covers(now) {
+		return pay.Posting{}, pay.NewError(pay.CodeConfig,
+			"the authority of the working key does not cover "+now.String(),
+			"check the clock, or sign a new authority with the root key")
+	}
+	f, err := pay.Sign(r.key, body)
+	return pay.Posting{Fact: f, Scopes: scopes}, err
+}
+
+// payerRef names a wallet towards one merchant.
+func (r *Registry) payerRef(wallet, merchant pay.Scope) pay.PayerRef {
+	h := hmac.New(sha256.New, r.secret[:])
+	for _, s := range []pay.Scope{wallet, merchant} {
+		h.Write([]byte{byte(len(s))})
+		h.Write([]byte(s))
+	}
+	return pay.PayerRef(h.Sum(nil)[:16])
+}

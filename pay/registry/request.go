@@ -1,0 +1,172 @@
+package registry
+
+import (
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// request opens a payment: it finds out who is asked, or says why nobody is.
+func (t *turn) request() error {
+	req, err := pay.As[pay.Request](t.in.Fact)
+	if err != nil {
+		return err
+	}
+	id := pay.PaymentID(t.in.Fact.ID())
+	if _, known, err := t.rows.Get(paymentKey(id)); known || err != nil {
+		return err
+	}
+	reason, err := t.mayAsk(req)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		return t.refuse(reason, id)
+	}
+	if err := t.rows.Put(chargeKey(t.in.Fact.Signer(), req.Key), id[:]); err != nil {
+		return err
+	}
+	age := min(max(t.in.Age, 0), pay.RequestTTLMax)
+	opened := t.now.Add(-age)
+	h := head{Box: t.in.Fact.Signer(), Heard: opened, Decision: pay.Decision{
+		Payment: id, Merchant: req.Merchant, Shop: t.from.Shop, Site: req.Site, Amount: req.Amount, Currency: req.Currency,
+		Handle: req.Handle, Ref: req.Ref, Expires: opened.Add(req.TTL), Test: true,
+	}}
+	return t.openPayment(&h, req.Code)
+}
+
+// mayAsk returns why this box may not make this request, or "".
+func (t *turn) mayAsk(req pay.Request) (pay.Reason, error) {
+	switch {
+	case req.Merchant != t.from.Scope || req.Site != t.from.Site:
+		return pay.ReasonWrongScope, nil
+	case req.Currency != t.currency:
+		return pay.ReasonWrongCurrency, nil
+	}
+	_, used, err := t.rows.Get(chargeKey(t.in.Fact.Signer(), req.Key))
+	if used {
+		return pay.ReasonKeyUsed, err
+	}
+	return "", err
+}
+
+// openPayment makes the first decision. A request that travels with its own
+// cancel was withdrawn before it left the box, which already shows it so: that
+// comes first, and no wallet hears of it.
+func (t *turn) openPayment(h *head, code pay.Code) error {
+	request := t.in.Fact.ID()
+	if cancel, ok := t.withdrawn(); ok {
+		return t.decide(h, verdict{state: pay.StateCancelled, reason: pay.ReasonByMerchant, claim: cancel})
+	}
+	if t.now >= h.Decision.Expires {
+		return t.decide(h, verdict{state: pay.StateExpired, reason: pay.ReasonOverAge, claim: request})
+	}
+	found, outOfStep, err := t.resolve(code, h.Heard)
+	switch {
+	case err != nil:
+		return err
+	case len(found) > 1:
+		return t.decide(h, verdict{state: pay.StateAmbiguous, claim: request})
+	case len(found) == 0 && outOfStep:
+		return t.decide(h, verdict{state: pay.StateUnmatched, reason: pay.ReasonOutOfStep, claim: request})
+	case len(found) == 0:
+		return t.decide(h, verdict{state: pay.StateUnmatched, reason: pay.ReasonUnknownCode, claim: request})
+	}
+	m := found[0]
+	reason, err := t.mayPrompt(m, h)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		return t.decide(h, verdict{state: pay.StateUnmatched, reason: reason, claim: request})
+	}
+	h.Wallet, h.Device, h.Step = m.row.Wallet, m.device, m.step
+	h.Decision.Payer = t.payerRef(m.row.Wallet, h.Decision.Merchant)
+	if err := t.decide(h, verdict{state: pay.StateOffered, claim: request}); err != nil {
+		return err
+	}
+	return t.rows.Wake(h.Decision.Expires, h.Decision.Payment)
+}
+
+// withdrawn returns the cancel of this very request that travels with it.
+func (t *turn) withdrawn() (pay.FactID, bool) {
+	for _, f := range t.in.With {
+		if f.Kind() != pay.KindCancel || f.Signer() != t.in.Fact.Signer() {
+			continue
+		}
+		if c, err := pay.As[pay.Cancel](f); err == nil && c.Payment == pay.PaymentID(t.in.Fact.ID()) {
+			return f.ID(), true
+		}
+	}
+	return pay.FactID{}, false
+}
+
+// mayPrompt returns why the owner of a device that was found is not asked, or
+// "". It notes the place where the code was heard and the prompt.
+func (t *turn) mayPrompt(m match, h *head) (pay.Reason, error) {
+	here := where{Merchant: h.Decision.Merchant, Site: h.Decision.Site}
+	elsewhere, err := t.heardElsewhere(m, here)
+	switch {
+	case err != nil:
+		return "", err
+	case elsewhere:
+		return pay.ReasonCodeElsewhere, nil
+	}
+	active, err := t.walletActive(m.row.Wallet)
+	switch {
+	case err != nil:
+		return "", err
+	case !active:
+		return pay.ReasonNodeRevoked, nil
+	}
+	ok, err := t.prompt(m.row.Wallet, h.Box, h.Decision.Payment)
+	if err != nil || ok {
+		return "", err
+	}
+	return pay.ReasonTooManyPrompts, nil
+}
+
+// verdict is what one decision adds to the terms.
+type verdict struct {
+	state  pay.State
+	reason pay.Reason
+	claim  pay.FactID // zero: the clock decided
+	by     pay.Rule
+}
+
+// decide signs the next decision of a payment, stores where the payment stands
+// now, and posts the decision to the merchant and, once somebody was asked, to
+// the wallet: the same bytes to both.
+func (t *turn) decide(h *head, v verdict) error {
+	before := h.payment()
+	d := h.Decision
+	d.Prev, d.Seq, d.At = before.Last, before.Seq+1, t.now
+	d.State, d.Reason, d.Claim, d.By = v.state, v.reason, v.claim, v.by
+	scopes := []pay.Scope{d.Merchant}
+	if h.Wallet != "" {
+		scopes = append(scopes, h.Wallet)
+	}
+	id, err := t.post(d, scopes...)
+	if err != nil {
+		return fmt.Errorf("decide on payment %s: %w", d.Payment.Short(), err)
+	}
+	after, err := before.Next(id, d)
+	if err != nil {
+		panic("registry: internal error: " + err.Error())
+	}
+	assertMoved(before, after, v)
+	h.Last, h.Decision = id, d
+	return put(t.rows, paymentKey(d.Payment), *h)
+}
+
+// assertMoved keeps I3, I6 and I8 for one decision.
+func assertMoved(before, after pay.Payment, v verdict) {
+	switch {
+	case after.Seq != before.Seq+1 || after.State != v.state:
+		panic("registry: internal error: a decision did not move its payment by one")
+	case after.State != pay.StateCaptured && after.Captured != 0:
+		panic("registry: internal error: money moved without a capture")
+	case after.State == pay.StateCaptured && (before.State != pay.StateOffered || after.Captured != before.Terms.Amount || after.Answer != v.claim):
+		panic("registry: internal error: a capture is not what was offered and approved")
+	}
+}

@@ -1,0 +1,174 @@
+package registry
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// CodeSource is all that the codes of one device follow from, as long as its
+// mapping and what is known of its drift stay the same. It is immutable; the
+// Number is never used again.
+//
+// The device's clock is known up to an offset: Early (never above 0 at first)
+// and Late bound by how much its steps begin before or after what the anchor
+// says. Both were true at Resolved, and grow apart by pay.DriftPerMillion since.
+type CodeSource struct {
+	Number   uint32
+	Key      pay.IdentityKey
+	Exponent pay.Exponent
+	Counter  pay.Counter // the device's counter at AnchorAt
+	AnchorAt pay.Time
+	Early    pay.Millis
+	Late     pay.Millis
+	Resolved pay.Time
+}
+
+// sourceRow is a source in its row: device 32, key 16, exponent 1, counter 4,
+// anchor 8, early 8, late 8, resolved 8, number of the source that it replaces
+// or 0 in 4 bytes.
+type sourceRow struct {
+	CodeSource
+	device   pay.DeviceID
+	replaces uint32
+}
+
+const sourceRowBytes = 32 + 16 + 1 + 4 + 8 + 8 + 8 + 8 + 4
+
+func (s sourceRow) encode() []byte {
+	raw := make([]byte, 0, sourceRowBytes)
+	raw = append(raw, s.device[:]...)
+	raw = append(raw, s.Key[:]...)
+	raw = append(raw, byte(s.Exponent))
+	raw = binary.BigEndian.AppendUint32(raw, uint32(s.Counter))
+	for _, v := range []int64{int64(s.AnchorAt), int64(s.Early), int64(s.Late), int64(s.Resolved)} {
+		raw = binary.BigEndian.AppendUint64(raw, uint64(v))
+	}
+	return binary.BigEndian.AppendUint32(raw, s.replaces)
+}
+
+func decodeSource(number uint32, raw []byte) (s sourceRow, err error) {
+	if len(raw) != sourceRowBytes || raw[48] > byte(pay.ExponentMax) {
+		return s, fmt.Errorf("read code source %d: the row is damaged", number)
+	}
+	u64 := func(at int) int64 { return int64(binary.BigEndian.Uint64(raw[at:])) }
+	s.Number, s.device, s.Key = number, pay.DeviceID(raw[:32]), pay.IdentityKey(raw[32:48])
+	s.Exponent, s.Counter = pay.Exponent(raw[48]), pay.Counter(binary.BigEndian.Uint32(raw[49:]))
+	s.AnchorAt, s.Early, s.Late, s.Resolved = pay.Time(u64(53)), pay.Millis(u64(61)), pay.Millis(u64(69)), pay.Time(u64(77))
+	s.replaces = binary.BigEndian.Uint32(raw[85:])
+	return s, nil
+}
+
+// numberOf returns the number in the key of a source row.
+func numberOf(key []byte) (uint32, error) {
+	if len(key) != len(prefixSource)+4 {
+		return 0, fmt.Errorf("read code source: row %q has no number", key)
+	}
+	return binary.BigEndian.Uint32(key[len(prefixSource):]), nil
+}
+
+// stepMillis returns how long one step lasts.
+func (s *CodeSource) stepMillis() pay.Millis { return pay.Millis(s.Exponent.Seconds()) * 1000 }
+
+// drift returns by how much the device's clock may have moved between Resolved
+// and t.
+func (s *CodeSource) drift(t pay.Time) pay.Millis {
+	since := t.Sub(s.Resolved)
+	if since < 0 {
+		since = -since
+	}
+	return since / 1_000_000 * pay.DriftPerMillion + since%1_000_000*pay.DriftPerMillion/1_000_000
+}
+
+// slack returns g: what is allowed on either side at t.
+func (s *CodeSource) slack(t pay.Time) pay.Millis {
+	return min(pay.DriftBase+s.drift(t), s.stepMillis())
+}
+
+// begin returns when step starts by the anchor, before any offset.
+func (s *CodeSource) begin(step pay.Step) pay.Time {
+	return s.AnchorAt.Add((pay.Millis(s.Exponent.Start(step)) - pay.Millis(s.Counter)) * 1000)
+}
+
+// steps returns the first and the last step that may be accepted at some moment
+// in [from, to); ok is false when there is none. For one moment it is exact:
+// step s is accepted from start - g to end + StepSlack + g, the end excluded.
+func (s *CodeSource) steps(from, to pay.Time) (first, last pay.Step, ok bool) {
+	if from >= to {
+		return 0, 0, false
+	}
+	length, g := int64(s.stepMillis()), max(s.slack(from), s.slack(to-1))
+	zero := int64(s.AnchorAt) - int64(s.Counter)*1000 // when the counter was 0
+	low := floorDiv(int64(from)-int64(pay.StepSlack+s.Late+g)-zero, length)
+	high := floorDiv(int64(to-1)-int64(s.Early-g)-zero, length)
+	most := int64(math.MaxUint32 >> s.Exponent)
+	if high < 0 || low > most {
+		return 0, 0, false
+	}
+	return pay.Step(max(low, 0)), pay.Step(min(high, most)), true
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// match returns the step whose code is accepted at t.
+func (s *CodeSource) match(code pay.Code, t pay.Time) (pay.Step, bool) {
+	return s.search(code, t, t+1)
+}
+
+// search returns a step with this code that may be accepted in [from, to).
+func (s *CodeSource) search(code pay.Code, from, to pay.Time) (found pay.Step, ok bool) {
+	s.each(from, to, func(step pay.Step, c pay.Code) bool {
+		if c == code {
+			found, ok = step, true
+		}
+		return !ok
+	})
+	return found, ok
+}
+
+// each calls fn for the codes that may be accepted in [from, to), in order,
+// until fn returns false.
+func (s *CodeSource) each(from, to pay.Time, fn func(pay.Step, pay.Code) bool) {
+	var some [16]pay.Code
+	step, last, ok := s.steps(from, to)
+	for ok {
+		n := min(len(some), int(last-step)+1)
+		pay.CodesAt(s.Key, s.Exponent, step, some[:n])
+		for i, c := range some[:n] {
+			if !fn(step+pay.Step(i), c) {
+				return
+			}
+		}
+		step += pay.Step(n)
+		ok = step <= last && n > 0
+	}
+}
+
+// learnEvery is how long the drift since Resolved stays below one second, which
+// is not worth a new source.
+const learnEvery = 1_000 * 1_000_000 / pay.DriftPerMillion
+
+// learned returns the source after its device was heard during step at t by
+// the approval of its owner, and whether anything is new. The true offset lies
+// between what drift allows and what the moment shows: the step had begun, and
+// had not ended longer than StepSlack ago. Where the two disagree, within
+// DriftBase, the drift's bound stands, so that late replays cannot drag the
+// window along.
+func (s CodeSource) learned(step pay.Step, t pay.Time) (CodeSource, bool) {
+	if t.Sub(s.Resolved) < learnEvery {
+		return s, false
+	}
+	d, began := s.drift(t), s.begin(step)
+	early, late := s.Early-d, s.Late+d
+	low, high := t.Sub(began)-s.stepMillis()-pay.StepSlack, t.Sub(began)
+	s.Early, s.Late, s.Resolved = min(max(early, low), late), max(min(late, high), early), t
+	return s, true
+}

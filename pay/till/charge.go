@@ -1,0 +1,191 @@
+package till
+
+import (
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
+)
+
+// Order is what a merchant asks for. All but TTL are the request that a key
+// stands for: the same key with another order is a conflict.
+type Order struct {
+	Key        pay.IdempotencyKey
+	Amount     pay.Amount
+	Currency   pay.Currency // "" is the registry's
+	Ref        string
+	To         pay.Handle // the literal --to; "" is --nearest
+	Manual     bool       // hold now and capture later: not available yet
+	TwoChannel bool       // let the device authenticate too: not available yet
+	TTL        pay.Millis // how long the payer may take; 0 is pay.RequestTTLDefault
+}
+
+// complete returns the order with its defaults filled in, or a *pay.Error when
+// it asks for what cannot be.
+func (t *Till) complete(o Order) (Order, error) {
+	if o.Currency == "" {
+		o.Currency = t.options.Currency
+	}
+	if o.TTL == 0 {
+		o.TTL = pay.RequestTTLDefault
+	}
+	if err := o.Key.Check(); err != nil {
+		return o, pay.Wrap(err, pay.CodeUsage, "read key", fmt.Sprintf("give 1 to %d printable bytes", pay.KeyBytesMax))
+	}
+	if err := o.Amount.CheckPayable(); err != nil {
+		return o, pay.Wrap(err, pay.CodeAmount, "read amount", "ask for an amount above zero and within the limit")
+	}
+	if err := o.Currency.Check(); err != nil {
+		return o, pay.Wrap(err, pay.CodeCurrency, "read currency", "this registry deals in "+string(t.options.Currency))
+	}
+	if o.Currency != t.options.Currency {
+		return o, pay.NewError(pay.CodeCurrency, fmt.Sprintf("this registry does not deal in %s", o.Currency), "charge in "+string(t.options.Currency))
+	}
+	if err := pay.CheckRef(o.Ref); err != nil {
+		return o, pay.Wrap(err, pay.CodeUsage, "read ref", fmt.Sprintf("give at most %d printable bytes", pay.RefBytesMax))
+	}
+	if o.To != "" {
+		if err := o.To.Check(); err != nil {
+			return o, err
+		}
+	}
+	if o.Manual || o.TwoChannel {
+		return o, pay.NewError(pay.CodeNotAvailable, "holding an amount and two-channel payment are not available in this version", "charge without them")
+	}
+	return o, nil
+}
+
+// Repeated looks the order's key up: this comes first, before anybody near is
+// looked for. It returns the payment that the key stands for, or false when the
+// key is unused. Its errors are *pay.Error: CodeKeyUsed when the key stands for
+// another order, CodeAmount, CodeCurrency, CodeUsage and CodeNotAvailable for
+// an order that cannot be.
+func (t *Till) Repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
+	o, err := t.complete(o)
+	if err != nil {
+		return Entry{}, false, err
+	}
+	return t.repeated(v, now, o)
+}
+
+func (t *Till) repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
+	id, ok, err := byKey(v, o.Key)
+	if err != nil || !ok {
+		return Entry{}, false, err
+	}
+	rec, r, req, err := load(v, id)
+	if err != nil {
+		return Entry{}, false, err
+	}
+	if !sameOrder(o, r, req) {
+		return Entry{}, false, pay.NewError(pay.CodeKeyUsed, fmt.Sprintf("this key stands for payment %s, which asked for something else", id.Short()),
+			"repeat the first request exactly, or choose a new key for a new charge")
+	}
+	e, err := t.queuedEntry(v, now, rec, r, req)
+	return e, err == nil, err
+}
+
+func byKey(rows pay.Rows, k pay.IdempotencyKey) (id pay.PaymentID, ok bool, err error) {
+	raw, ok, err := rows.Get(keyKey(k))
+	if err != nil || !ok {
+		return id, false, err
+	}
+	if len(raw) != len(id) {
+		return id, false, fmt.Errorf("read key: payment id has %d bytes", len(raw))
+	}
+	return pay.PaymentID(raw), true, nil
+}
+
+// sameOrder compares an order with what its key stands for. Whom a request
+// meant is not in it, so that one which came down the feed matches any target.
+func sameOrder(o Order, r row, req pay.Request) bool {
+	return o.Amount == req.Amount && o.Currency == req.Currency && o.Ref == req.Ref &&
+		o.Manual == r.Manual && o.TwoChannel == r.TwoChannel && (o.To == r.To || r.Recovered)
+}
+
+// Charge asks the candidate for what the order says: it stores the key with the
+// payment and returns the request, to be posted in the same transaction. If the
+// key is known by now it returns the first payment and posts nothing, or fails
+// as Repeated does. It fails with CodeUpgrade as history.Understands does.
+func (t *Till) Charge(tx Tx, now pay.Time, o Order, c pay.Candidate) (Entry, pay.Reaction, error) {
+	o, err := t.complete(o)
+	if err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	if e, ok, err := t.repeated(tx, now, o); ok || err != nil {
+		return e, pay.Reaction{}, err
+	}
+	if o.TTL < pay.RequestTTLMin || o.TTL > pay.RequestTTLMax {
+		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("time to pay of %v is out of bounds", o.TTL.Std()),
+			fmt.Sprintf("give %v to %v", pay.RequestTTLMin.Std(), pay.RequestTTLMax.Std()))
+	}
+	if err := history.Understands(tx); err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	req := pay.Request{
+		Key: o.Key, Merchant: t.options.Merchant, Site: t.options.Site, Code: c.Code, Handle: c.Handle,
+		Amount: o.Amount, Currency: o.Currency, Ref: o.Ref, TTL: o.TTL, Created: now,
+	}
+	f, err := pay.Sign(t.options.Key, req)
+	if err != nil {
+		return Entry{}, pay.Reaction{}, fmt.Errorf("charge: %w", err)
+	}
+	return t.open(tx, now, o, req, f)
+}
+
+func (t *Till) open(tx Tx, now pay.Time, o Order, req pay.Request, f pay.Fact) (Entry, pay.Reaction, error) {
+	rec, err := history.Begin(tx, now, f.ID(), req.Created)
+	if err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	r, id := row{Own: true, To: o.To, Manual: o.Manual, TwoChannel: o.TwoChannel}, rec.Payment.ID
+	if err := putRow(tx, id, r); err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	if err := tx.Put(keyKey(o.Key), id[:]); err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	e := t.entry(now, rec, r, req)
+	e.Queued = true
+	return e, pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, nil
+}
+
+// Cancel withdraws the payment whose id begins with the digits of id. While
+// its request has not left the box the cancel joins it there, and the payment
+// is cancelled; otherwise it returns the cancel, to be posted in the same
+// transaction, and what becomes of it is the registry's to say. Cancelling
+// again changes nothing. Errors: CodeConflict when the payment has ended
+// otherwise, CodeNotAllowed when another box asked for it, and those of Show.
+func (t *Till) Cancel(tx Tx, now pay.Time, id string) (Entry, pay.Reaction, error) {
+	e, r, err := t.find(tx, now, id)
+	if err != nil || e.State() == pay.StateCancelled {
+		return e, pay.Reaction{}, err
+	}
+	switch {
+	case e.State().Ended():
+		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s has ended already: it is %s", e.ID.Short(), e.State()), "nothing was changed")
+	case !r.Own:
+		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("payment %s was asked for by another box", e.ID.Short()), "cancel it at that box")
+	case r.cancelled():
+		return e, pay.Reaction{}, nil
+	}
+	f, err := pay.Sign(t.options.Key, pay.Cancel{Payment: e.ID, Created: now})
+	if err != nil {
+		return Entry{}, pay.Reaction{}, fmt.Errorf("cancel: %w", err)
+	}
+	attached, err := tx.Attach(pay.FactID(e.ID), f)
+	if err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	cancel := f.ID()
+	r.Cancel, r.CancelRefused, r.Withdrawn = cancel[:], "", attached
+	if err := putRow(tx, e.ID, r); err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	e.Local.Withdrawn, e.Cancelling = attached, !attached
+	e.Reason, e.Refusal = e.reason(r), ""
+	if attached {
+		return e, pay.Reaction{}, nil
+	}
+	return e, pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, nil
+}

@@ -1,0 +1,176 @@
+package till
+
+import (
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
+)
+
+// Entry is a payment as the merchant sees it: the registry's decisions, and
+// beside them what this box said and has not been answered yet.
+type Entry struct {
+	ID       pay.PaymentID
+	Key      pay.IdempotencyKey // "" when another box asked and its request is not here
+	Payment  pay.Payment
+	Local    pay.Local
+	Own      bool // this box asked for it
+	Amount   pay.Amount
+	Currency pay.Currency
+	Shop     pay.Name
+	Site     pay.Name
+	Handle   pay.Handle
+	Ref      string
+	By       pay.Rule   // who answered, once the registry has said so
+	Reason   pay.Reason // why it ended without money moving, or never opened
+	Refusal  pay.Reason // why the registry refused the cancel; that changed nothing
+	Queued   bool       // the registry has not acknowledged the request
+	// Cancelling says that a cancel was sent and the registry has not decided.
+	Cancelling bool
+	Created    pay.Time
+	Expires    pay.Time // when the offer ends by the registry's clock; 0 before there is one
+	// Deadline is when, by this box's clock, the outcome becomes unknown
+	// unless the last word has come; it moves when the box hears more.
+	Deadline pay.Time
+	Test     bool // play money, as far as the registry has said so
+}
+
+// State returns the state under which the payment is shown.
+func (e Entry) State() pay.State { return e.Payment.Shown(e.Local) }
+
+// Outcome returns what the merchant may rely on.
+func (e Entry) Outcome() pay.Outcome { return e.Payment.Outcome(e.Local) }
+
+// Show returns the payment whose id begins with the given hexadecimal digits.
+// Its errors are those of history.FindID.
+func (t *Till) Show(v View, now pay.Time, id string) (Entry, error) {
+	e, _, err := t.find(v, now, id)
+	return e, err
+}
+
+// Find returns the payment that a key stands for, or a *pay.Error with
+// CodeNotFound.
+func (t *Till) Find(v View, now pay.Time, k pay.IdempotencyKey) (Entry, error) {
+	id, ok, err := byKey(v, k)
+	if err == nil && !ok {
+		err = pay.NewError(pay.CodeNotFound, "no payment has that key", "`paybeacon till list` shows the keys")
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	rec, r, req, err := load(v, id)
+	if err != nil {
+		return Entry{}, err
+	}
+	return t.queuedEntry(v, now, rec, r, req)
+}
+
+// List returns up to limit payments of the merchant, newest first, whichever of
+// its boxes asked; limit is held within 1..pay.ListMax.
+func (t *Till) List(v View, now pay.Time, limit int) ([]Entry, error) {
+	recs, err := history.Newest(v, limit, nil)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Entry, 0, len(recs))
+	for _, rec := range recs {
+		r, req, err := beside(v, rec.Payment.ID)
+		if err != nil {
+			return nil, err
+		}
+		e, err := t.queuedEntry(v, now, rec, r, req)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, e)
+	}
+	return list, nil
+}
+
+// Receipt returns the receipt file of the payment whose id begins with the
+// given digits, and its full id. Its errors are those of Show and of
+// history.Receipt.
+func (t *Till) Receipt(rows pay.Rows, id string) (pay.PaymentID, []byte, error) {
+	rec, err := history.Find(rows, id)
+	if err != nil {
+		return pay.PaymentID{}, nil, err
+	}
+	raw, err := history.Receipt(rows, rec)
+	return rec.Payment.ID, raw, err
+}
+
+func (t *Till) find(v View, now pay.Time, id string) (Entry, row, error) {
+	rec, err := history.Find(v, id)
+	if err != nil {
+		return Entry{}, row{}, err
+	}
+	r, req, err := beside(v, rec.Payment.ID)
+	if err != nil {
+		return Entry{}, row{}, err
+	}
+	e, err := t.queuedEntry(v, now, rec, r, req)
+	return e, r, err
+}
+
+// load returns a payment that a key of this box stands for.
+func load(rows pay.Rows, id pay.PaymentID) (rec history.Record, r row, req pay.Request, err error) {
+	rec, ok, err := history.Get(rows, id)
+	if err == nil && !ok {
+		err = fmt.Errorf("payment %s has a key and is missing", id.Short())
+	}
+	if err != nil {
+		return rec, r, req, err
+	}
+	r, req, err = beside(rows, id)
+	return rec, r, req, err
+}
+
+// beside returns what stands beside the decisions of a payment; both are zero
+// for a payment of another box whose request is not here.
+func beside(rows pay.Rows, id pay.PaymentID) (r row, req pay.Request, err error) {
+	if r, _, err = getRow(rows, id); err != nil {
+		return r, req, err
+	}
+	req, _, err = request(rows, id)
+	return r, req, err
+}
+
+func (t *Till) queuedEntry(v View, now pay.Time, rec history.Record, r row, req pay.Request) (e Entry, err error) {
+	e = t.entry(now, rec, r, req)
+	e.Queued, err = v.Queued(pay.FactID(e.ID))
+	return e, err
+}
+
+func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) Entry {
+	p := rec.Payment
+	e := Entry{
+		ID: p.ID, Key: req.Key, Payment: p, Own: r.Own,
+		Amount: req.Amount, Currency: req.Currency, Shop: t.options.Shop, Site: req.Site, Handle: req.Handle, Ref: req.Ref,
+		Refusal: r.CancelRefused, Created: rec.Created, Deadline: rec.Deadline(req.TTL),
+	}
+	if d := p.Terms; p.Seq > 0 {
+		e.Amount, e.Currency, e.Shop, e.Site, e.Handle, e.Ref = d.Amount, d.Currency, d.Shop, d.Site, d.Handle, d.Ref
+		e.By, e.Expires, e.Test = d.By, d.Expires, d.Test
+	}
+	e.Local = pay.Local{
+		TimeUp:    !p.State.Ended() && now >= e.Deadline,
+		Withdrawn: r.Withdrawn,
+		Refused:   r.Refused != "",
+	}
+	e.Cancelling = r.cancelled() && !e.State().Ended()
+	e.Reason = e.reason(r)
+	return e
+}
+
+func (e Entry) reason(r row) pay.Reason {
+	switch {
+	case e.Payment.Seq > 0:
+		return e.Payment.Terms.Reason
+	case r.Refused != "":
+		return r.Refused
+	case r.Withdrawn:
+		return pay.ReasonByMerchant
+	default:
+		return ""
+	}
+}

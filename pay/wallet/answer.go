@@ -1,0 +1,130 @@
+package wallet
+
+import (
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
+)
+
+// answerRow is the answer that this wallet gave last. Fields may be added if
+// they can be left out.
+type answerRow struct {
+	Answer  pay.FactID  `cbor:"1,keyasint"`
+	Verdict pay.Verdict `cbor:"2,keyasint"`
+	By      pay.Rule    `cbor:"3,keyasint"`
+	Refused pay.Reason  `cbor:"4,keyasint,omitempty"` // the registry refused it
+}
+
+func answerKey(id pay.PaymentID) []byte { return append([]byte("n"), id[:]...) }
+
+func openKey(id pay.PaymentID) []byte { return append([]byte("q"), id[:]...) }
+
+func getAnswer(rows pay.Rows, id pay.PaymentID) (a answerRow, ok bool, err error) {
+	raw, ok, err := rows.Get(answerKey(id))
+	if err != nil || !ok {
+		return a, false, err
+	}
+	if err := pay.Decode(raw, &a); err != nil {
+		return a, false, fmt.Errorf("read answer to payment %s: %w", id.Short(), err)
+	}
+	return a, true, nil
+}
+
+func putAnswer(rows pay.WritableRows, id pay.PaymentID, a answerRow) error {
+	return rows.Put(answerKey(id), pay.Encode(a))
+}
+
+// sign makes the answer to an open offer, repeating its terms, and stores that
+// it was given.
+func (w *Wallet) sign(rows pay.WritableRows, now pay.Time, p pay.Payment, v pay.Verdict, by pay.Rule) (answerRow, pay.Fact, error) {
+	f, err := pay.Sign(w.options.Key, pay.Answer{
+		Payment: p.ID, Offer: p.Last, Merchant: p.Terms.Merchant, Amount: p.Terms.Amount, Currency: p.Terms.Currency,
+		Expires: p.Terms.Expires, Verdict: v, By: by, Created: now,
+	})
+	if err != nil {
+		return answerRow{}, pay.Fact{}, fmt.Errorf("answer: %w", err)
+	}
+	a := answerRow{Answer: f.ID(), Verdict: v, By: by}
+	return a, f, putAnswer(rows, p.ID, a)
+}
+
+// Answer approves or declines the offer whose payment id begins with the digits
+// of id, or the only one that is pending when id is "". It returns the answer,
+// to be posted in the same transaction. by is pay.ByHand for a person. Its
+// errors are *pay.Error: CodeDecided when the offer is answered or the payment
+// has ended, CodeNotFound when there is none, CodeUsage when several fit,
+// CodeUpgrade for an approval as history.Understands says.
+func (w *Wallet) Answer(tx Tx, now pay.Time, id string, v pay.Verdict, by pay.Rule) (Entry, pay.Reaction, error) {
+	if v != pay.Approve && v != pay.Decline {
+		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("verdict %.20q is neither approve nor decline", string(v)), "approve or decline")
+	}
+	if by == "" || len(by) > pay.RuleBytesMax {
+		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeUsage, "the answer does not name who gave it", fmt.Sprintf("name the rule in 1 to %d bytes", pay.RuleBytesMax))
+	}
+	rec, err := meant(tx, id)
+	if err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	p := rec.Payment
+	a, answered, err := getAnswer(tx, p.ID)
+	switch {
+	case err != nil:
+		return Entry{}, pay.Reaction{}, err
+	case p.State != pay.StateOffered:
+		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeDecided, fmt.Sprintf("payment %s is decided already: it is %s", p.ID.Short(), p.State), "nothing was changed")
+	case answered && a.Refused == "":
+		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeDecided, fmt.Sprintf("payment %s is answered already: %s, by %s", p.ID.Short(), a.Verdict, a.By), "nothing was changed")
+	}
+	if v == pay.Approve {
+		if err := history.Understands(tx); err != nil {
+			return Entry{}, pay.Reaction{}, err
+		}
+	}
+	a, f, err := w.sign(tx, now, p, v, by)
+	if err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	e := entry(now, rec, a)
+	e.Queued = true
+	return e, pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, nil
+}
+
+// meant returns the payment that an answer is about.
+func meant(rows pay.Rows, id string) (history.Record, error) {
+	if id != "" {
+		return history.Find(rows, id)
+	}
+	open, err := pending(rows)
+	switch {
+	case err != nil:
+		return history.Record{}, err
+	case len(open) == 0:
+		return history.Record{}, pay.NewError(pay.CodeNotFound, "no offer is pending", "offers show up in `paybeacon wallet pending`")
+	case len(open) > 1:
+		return history.Record{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("%d offers are pending", len(open)), "name one of them with --id; `paybeacon wallet pending` lists them")
+	}
+	return open[0].rec, nil
+}
+
+// recover takes in an answer of this wallet that came down the feed: it is
+// known already unless the wallet's store was lost since.
+func (w *Wallet) recover(rows pay.WritableRows, f pay.Fact) error {
+	a, err := pay.As[pay.Answer](f)
+	if err != nil || f.Signer() != w.options.Key.ID() {
+		return err
+	}
+	if _, ok, err := getAnswer(rows, a.Payment); ok || err != nil {
+		return err
+	}
+	return putAnswer(rows, a.Payment, answerRow{Answer: f.ID(), Verdict: a.Verdict, By: a.By})
+}
+
+func answerRefused(rows pay.WritableRows, id pay.PaymentID, answer pay.FactID, why pay.Reason) error {
+	a, ok, err := getAnswer(rows, id)
+	if err != nil || !ok || a.Answer != answer || a.Refused != "" {
+		return err
+	}
+	a.Refused = why
+	return putAnswer(rows, id, a)
+}

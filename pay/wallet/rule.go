@@ -1,0 +1,71 @@
+package wallet
+
+import (
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Kind says how a rule answers.
+type Kind string
+
+// The kinds of rules. A rule by a program of the owner's is Ask here: whoever
+// runs that program gives its word through Answer.
+const (
+	Ask   Kind = "ask"   // leave offers to a person
+	None  Kind = "none"  // decline all
+	All   Kind = "all"   // approve all
+	Under Kind = "under" // approve up to Limit in Currency, ask for the rest
+)
+
+// Rule is what the owner lets the wallet answer without being asked. The zero
+// Rule asks.
+type Rule struct {
+	Kind     Kind
+	Limit    pay.Amount   // for Under: the largest amount that is approved
+	Currency pay.Currency // for Under: the only one that is approved
+	Name     pay.Rule     // stands in the answer and on the receipt; the Kind if ""
+}
+
+func (r Rule) complete() (Rule, error) {
+	if r.Kind == "" {
+		r.Kind = Ask
+	}
+	if r.Name == "" {
+		r.Name = pay.Rule(r.Kind)
+	}
+	if len(r.Name) > pay.RuleBytesMax {
+		return r, pay.NewError(pay.CodeUsage, fmt.Sprintf("the rule's name has %d bytes", len(r.Name)), fmt.Sprintf("keep it within %d", pay.RuleBytesMax))
+	}
+	if r.Name == pay.ByHand {
+		return r, pay.NewError(pay.CodeUsage, "a rule cannot be named like an answer by hand", "give it another name")
+	}
+	switch r.Kind {
+	case Ask, None, All:
+		return r, nil
+	case Under:
+		if err := r.Limit.CheckPayable(); err != nil {
+			return r, pay.Wrap(err, pay.CodeAmount, "read rule", "give an amount above zero, such as under:20.00")
+		}
+		if err := r.Currency.Check(); err != nil {
+			return r, pay.Wrap(err, pay.CodeCurrency, "read rule", "name the currency of the limit")
+		}
+		return r, nil
+	default:
+		return r, pay.NewError(pay.CodeUsage, fmt.Sprintf("rule %.20q is none", string(r.Kind)), "use ask, none, all or under:AMOUNT")
+	}
+}
+
+// verdict returns what the rule says to an offer, and whether it covers it.
+func (r Rule) verdict(d pay.Decision) (v pay.Verdict, covers bool) {
+	switch r.Kind {
+	case None:
+		return pay.Decline, true
+	case All:
+		return pay.Approve, true
+	case Under:
+		return pay.Approve, d.Currency == r.Currency && d.Amount <= r.Limit
+	default:
+		return "", false
+	}
+}

@@ -1,0 +1,232 @@
+package store_test
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store"
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+// everything returns a store with rows in every space that its kind has.
+func everything(t testing.TB, o store.Options) *store.Store {
+	t.Helper()
+	s, stop := start(t, o)
+	defer stop()
+	do(t, s, func(tx *store.Tx) error {
+		return errors.Join(tx.Put([]byte("balance"), []byte("100")), tx.Wake(noon+1000, payment(1)))
+	})
+	if o.Own == pay.ScopeRegistry {
+		post(t, s, []pay.Scope{"m/a", "w/b"}, claim(t, 1), claim(t, 2))
+		if _, err := s.Apply(t.Context(), pay.NodeID{7}, pay.Incarnation{1}, []pay.Item{{N: 1, Facts: []pay.Fact{claim(t, 3)}}}); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if _, err := s.Mirror(t.Context(), pay.Cursor{Epoch: pay.Epoch{1}}, []pay.Fact{claim(t, 1), claim(t, 2)}); err != nil {
+		t.Fatal(err)
+	}
+	post(t, s, nil, claim(t, 3), claim(t, 4))
+	acked(t, s, 1, nil)
+	attach(t, s, claim(t, 4), claim(t, 5))
+	return s
+}
+
+func keyOf(t testing.TB) func(f pay.Fact) (pay.PublicKey, bool) {
+	keys := map[pay.NodeID]pay.PublicKey{}
+	for n := range byte(10) {
+		k := testKey(t, n).Public()
+		keys[k.ID()] = k
+	}
+	return func(f pay.Fact) (pay.PublicKey, bool) {
+		k, ok := keys[f.Signer()]
+		return k, ok
+	}
+}
+
+// changes calls fn for every row with a copy in which one byte of key or value
+// is not what was written.
+func changes(rows map[string]string, fn func(key, value, newKey, newValue string)) {
+	for _, key := range slices.Sorted(maps.Keys(rows)) {
+		value := rows[key]
+		for i := range len(key) {
+			b := []byte(key)
+			b[i] ^= 1 << (i % 8)
+			fn(key, value, string(b), value)
+		}
+		for i := range len(value) {
+			b := []byte(value)
+			b[i] ^= 1 << (i % 8)
+			fn(key, value, key, string(b))
+		}
+	}
+}
+
+func TestVerifyFindsAnyFlippedByte(t *testing.T) {
+	t.Parallel()
+	for _, o := range []store.Options{registryOptions(), nodeOptions()} {
+		t.Run(string(o.Own), func(t *testing.T) {
+			t.Parallel()
+			s := everything(t, o)
+			sound(t, s)
+			rows := rowsOf(t, o.Engine)
+			spaces := map[byte]bool{}
+			changes(rows, func(key, value, newKey, newValue string) {
+				spaces[key[0]] = true
+				findWith(t, s, o.Engine, key, value, newKey, []byte(newValue), nil)
+			})
+			want := 7
+			if o.Own == boxScope {
+				want = 8
+			}
+			if len(spaces) < want {
+				t.Errorf("only %d key spaces were tried", len(spaces))
+			}
+			sound(t, s)
+		})
+	}
+}
+
+// Whoever rewrites a row and its checksum is caught by the ids, the chain, the
+// digest, the places or the signature.
+func TestVerifyFindsRewrittenHistory(t *testing.T) {
+	t.Parallel()
+	for _, o := range []store.Options{registryOptions(), nodeOptions()} {
+		t.Run(string(o.Own), func(t *testing.T) {
+			t.Parallel()
+			s := everything(t, o)
+			rows := map[string]string{}
+			for key, value := range rowsOf(t, o.Engine) {
+				if strings.ContainsRune("efhioq", rune(key[0])) {
+					rows[key] = value[:len(value)-4]
+				}
+			}
+			changes(rows, func(key, value, newKey, newValue string) {
+				if strings.ContainsRune("adr", rune(newKey[0])) {
+					return // a row of a space whose content is anybody's guess
+				}
+				findWith(t, s, o.Engine, key, string(sealed(key, value)), newKey, sealed(newKey, newValue), keyOf(t))
+			})
+		})
+	}
+}
+
+// findWith puts a changed row in the place of another, expects a finding, and
+// puts things right.
+func findWith(t *testing.T, s *store.Store, e kv.Engine, key, value, newKey string, newValue []byte, keyOf func(pay.Fact) (pay.PublicKey, bool)) {
+	t.Helper()
+	write(t, e, func(tx kv.Tx) error {
+		return errors.Join(tx.Delete([]byte(key)), tx.Put([]byte(newKey), newValue))
+	})
+	findings, err := s.Verify(context.Background(), keyOf)
+	if err == nil && len(findings) == 0 {
+		t.Errorf("nothing found: row %q %s became %q %s", key, hex.EncodeToString([]byte(value)), newKey, hex.EncodeToString(newValue))
+	}
+	if err != nil {
+		t.Errorf("Verify could not go on: %v", err)
+	}
+	write(t, e, func(tx kv.Tx) error {
+		return errors.Join(tx.Delete([]byte(newKey)), tx.Put([]byte(key), []byte(value)))
+	})
+}
+
+func TestVerifyFindsMissingRows(t *testing.T) {
+	t.Parallel()
+	for _, o := range []store.Options{registryOptions(), nodeOptions()} {
+		s := everything(t, o)
+		for key, value := range rowsOf(t, o.Engine) {
+			if strings.ContainsRune("adr", rune(key[0])) {
+				continue
+			}
+			if key[0] == 'f' && o.Own == pay.ScopeRegistry && key[1:] == string(idBytes(claim(t, 3))) {
+				continue // stands in no feed
+			}
+			if key[0] == 'f' && o.Own == boxScope && key[1:] == string(idBytes(claim(t, 3))) {
+				continue // acknowledged, not mirrored yet
+			}
+			write(t, o.Engine, func(tx kv.Tx) error { return tx.Delete([]byte(key)) })
+			if findings, err := s.Verify(t.Context(), nil); err != nil || len(findings) == 0 {
+				t.Errorf("row %q is missing and Verify = %q, %v", key, findings, err)
+			}
+			write(t, o.Engine, func(tx kv.Tx) error { return tx.Put([]byte(key), []byte(value)) })
+		}
+	}
+}
+
+func idBytes(f pay.Fact) []byte {
+	id := f.ID()
+	return id[:]
+}
+
+func TestVerifyHoldsSignaturesAgainstKeys(t *testing.T) {
+	t.Parallel()
+	s := everything(t, registryOptions())
+	wrong := func(f pay.Fact) (pay.PublicKey, bool) { return testKey(t, 5).Public(), f.ID() == claim(t, 2).ID() }
+	findings, err := s.Verify(t.Context(), wrong)
+	if err != nil || len(findings) != 1 || !strings.Contains(findings[0], claim(t, 2).ID().String()) {
+		t.Errorf("Verify = %q, %v", findings, err)
+	}
+	if findings, err := s.Verify(t.Context(), keyOf(t)); err != nil || len(findings) != 0 {
+		t.Errorf("Verify = %q, %v", findings, err)
+	}
+}
+
+func TestVerifyIsBounded(t *testing.T) {
+	t.Parallel()
+	o := registryOptions()
+	s := everything(t, o)
+	write(t, o.Engine, func(tx kv.Tx) error {
+		for n := range 250 {
+			if err := tx.Put([]byte(fmt.Sprintf("x%03d", n)), nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	findings, err := s.Verify(t.Context(), nil)
+	if err != nil || len(findings) != 101 || findings[100] != "and 150 more" {
+		t.Errorf("%d findings, the last %q, %v", len(findings), findings[len(findings)-1], err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	view(t, s, func(v *store.View) error {
+		if _, err := v.Verify(ctx, nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("Verify with an ended context = %v", err)
+		}
+		return nil
+	})
+}
+
+// A damaged row is an error wherever it is read, not only in an audit.
+func TestDamagedRowsAreNotRead(t *testing.T) {
+	t.Parallel()
+	o := registryOptions()
+	s := everything(t, o)
+	run := map[string]func(v *store.View) error{
+		"f": func(v *store.View) error { _, _, err := v.Fact(claim(t, 1).ID()); return err },
+		"h": func(v *store.View) error { _, err := v.Head("m/a"); return err },
+		"e": func(v *store.View) error { _, err := v.Feed("m/a", 0, 0); return err },
+		"r": func(v *store.View) error { _, _, err := v.Get([]byte("balance")); return err },
+		"a": func(v *store.View) error { _, err := v.Applied(pay.NodeID{7}, pay.Incarnation{1}); return err },
+	}
+	for key, value := range rowsOf(t, o.Engine) {
+		write(t, o.Engine, func(tx kv.Tx) error {
+			b := []byte(value)
+			b[0] ^= 0x10
+			return tx.Put([]byte(key), b)
+		})
+	}
+	for space, read := range run {
+		err := s.View(t.Context(), read)
+		if !errors.Is(err, store.ErrDamaged) {
+			t.Errorf("reading space %s: %v", space, err)
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package store_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store"
+)
+
+func TestWatchersAreToldOnceForMany(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t, registryOptions())
+	a, stopA := s.Watch("m/a")
+	a2, stopA2 := s.Watch("m/a")
+	b, stopB := s.Watch("m/b")
+	all, stopAll := s.WatchAll()
+	defer stopA2()
+	defer stopB()
+
+	tell := func(fn func(tx *store.Tx) error, err error) {
+		t.Helper()
+		if got := s.Do(t.Context(), fn); !errors.Is(got, err) {
+			t.Fatal(got)
+		}
+	}
+	expect := func(what string, wantA, wantA2, wantB, wantAll bool) {
+		t.Helper()
+		for _, c := range []struct {
+			name string
+			ch   <-chan struct{}
+			want bool
+		}{{"a", a, wantA}, {"a again", a2, wantA2}, {"b", b, wantB}, {"all", all, wantAll}} {
+			if got := given(c.ch); got != c.want {
+				t.Errorf("%s: watcher of %s was told %v, want %v", what, c.name, got, c.want)
+			}
+			if given(c.ch) {
+				t.Errorf("%s: watcher of %s has a second token", what, c.name)
+			}
+		}
+	}
+	postA := func(n int) func(tx *store.Tx) error {
+		return func(tx *store.Tx) error { return tx.Post(postings([]pay.Scope{"m/a"}, claim(t, n))) }
+	}
+	errNo := errors.New("no")
+
+	tell(postA(1), nil)
+	expect("one entry", true, true, false, true)
+	tell(postA(2), nil)
+	tell(postA(3), nil)
+	expect("two entries", true, true, false, true)
+	tell(postA(3), nil)
+	expect("an entry that stands there", false, false, false, false)
+	tell(func(tx *store.Tx) error { return errors.Join(postA(4)(tx), errNo) }, errNo)
+	expect("a failed command", false, false, false, false)
+	tell(func(tx *store.Tx) error { return count(tx, "x") }, nil)
+	expect("a row", false, false, false, true)
+	tell(func(tx *store.Tx) error { return nil }, nil)
+	expect("nothing", false, false, false, false)
+	stopA()
+	stopA()
+	stopAll()
+	tell(postA(5), nil)
+	expect("after stop", false, true, false, false)
+}
+
+func TestChangedTellsOfTheOutbox(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t, nodeOptions())
+	own, stop := s.Watch(boxScope)
+	defer stop()
+	do(t, s, func(tx *store.Tx) error { return count(tx, "x") })
+	if given(s.Changed()) {
+		t.Error("told of a row")
+	}
+	post(t, s, nil, claim(t, 1))
+	post(t, s, nil, claim(t, 2))
+	if !given(s.Changed()) || given(s.Changed()) {
+		t.Error("not told once of two items")
+	}
+	attach(t, s, claim(t, 1), claim(t, 3))
+	if !given(s.Changed()) {
+		t.Error("not told of a fact that was attached")
+	}
+	acked(t, s, 2, nil)
+	if given(s.Changed()) {
+		t.Error("told of an acknowledgement")
+	}
+	if given(own) {
+		t.Error("told of entries that are not there")
+	}
+	c := pay.Cursor{Epoch: pay.Epoch{1}}
+	if _, err := s.Mirror(t.Context(), c, []pay.Fact{claim(t, 1)}); err != nil {
+		t.Fatal(err)
+	}
+	if !given(own) {
+		t.Error("not told of a mirrored entry")
+	}
+}

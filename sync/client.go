@@ -1,0 +1,180 @@
+package paysync
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// ClientOptions say who the node is and what it talks through.
+type ClientOptions struct {
+	Dialer  Dialer
+	Address string // of the registry, host:port
+	Key     pay.Key
+	Root    pay.NodeID // the pinned root
+	Scope   pay.Scope
+	// Authorities are raw authority facts that the node has kept, such as the
+	// one of its enrolment.
+	Authorities [][]byte
+	Journal     Journal
+	Clock       func() time.Time // the node's clock, to compare with the registry's; nil: time.Now
+	Random      io.Reader        // for jitter; nil: crypto/rand
+	Log         *slog.Logger     // nil: nothing is logged
+	Seams       Seams
+}
+
+// State is what a node knows of its connection to the registry.
+type State struct {
+	Up    bool
+	Since time.Time // when Up became what it is
+	// Offset is the registry's clock minus the node's when the session began;
+	// it is zero before the first session and keeps its last value afterwards.
+	Offset pay.Millis
+	// Err says why the last try or session ended; nil while Up.
+	Err error
+}
+
+// Client keeps one node in step with its registry.
+type Client struct {
+	opts ClientOptions
+	log  *slog.Logger
+
+	mu      sync.Mutex
+	state   State
+	changed chan struct{}
+}
+
+// NewClient returns a client that does nothing until Run.
+func NewClient(o ClientOptions) *Client {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	return &Client{opts: o, log: orDiscard(o.Log), changed: make(chan struct{})}
+}
+
+// State returns the state of the connection.
+func (c *Client) State() State {
+	s, _ := c.Watch()
+	return s
+}
+
+// Watch returns the state of the connection and a channel that is closed when
+// it next changes.
+func (c *Client) Watch() (State, <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state, c.changed
+}
+
+// WaitUp returns nil once the node is connected, and the cause of ctx's end
+// when that comes first.
+func (c *Client) WaitUp(ctx context.Context) error {
+	for {
+		state, changed := c.Watch()
+		if state.Up {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (c *Client) setState(change func(*State)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	up := c.state.Up
+	change(&c.state)
+	if c.state.Up != up || c.state.Since.IsZero() {
+		c.state.Since = c.opts.Clock()
+	}
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// finalError ends Run: trying again cannot help.
+type finalError struct{ err *pay.Error }
+
+func (e finalError) Error() string { return e.err.Error() }
+func (e finalError) Unwrap() error { return e.err }
+
+// Run dials the registry, keeps the session, and dials again whenever it is
+// lost, at once and then ever more slowly, up to every 30 s. It returns nil when
+// ctx is done, and a *pay.Error when the registry itself gave an answer that
+// trying again cannot change: the node was revoked or is not known
+// (CodeNotAllowed, CodeNotEnrolled), speaks another version (CodeUpgrade), or
+// the two disagree about history (CodeConflict). Everything that was stored
+// stays stored.
+func (c *Client) Run(ctx context.Context) error {
+	try, away := 0, time.Now()
+	for ctx.Err() == nil {
+		lived, err := c.session(ctx, try)
+		if lived >= sessionLong {
+			try, away = 0, time.Now()
+		}
+		if ctx.Err() != nil {
+			err = nil
+		}
+		c.setState(func(s *State) { s.Up, s.Err = false, err })
+		var final finalError
+		if errors.As(err, &final) {
+			c.log.Error("sync: stopped", "error", err)
+			return final.err
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		c.log.Info("sync: no session", "try", try, "error", err)
+		if err := c.pause(ctx, try, time.Since(away)); err != nil {
+			return err
+		}
+		try++
+	}
+	return nil
+}
+
+func (c *Client) pause(ctx context.Context, try int, away time.Duration) error {
+	jitter, err := jitterFrom(c.opts.Random)
+	if err != nil {
+		return err
+	}
+	timer := time.NewTimer(redialAfter(try, away, jitter))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// session dials once and keeps the session until it ends. lived is how long the
+// registry talked to the node.
+func (c *Client) session(ctx context.Context, try int) (lived time.Duration, err error) {
+	dialCtx, cancel := context.WithTimeout(ctx, dialWithin(try))
+	defer cancel()
+	conn, err := c.opts.Dialer.Dial(dialCtx, c.opts.Address, c.opts.Root, c.opts.Key)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close(CloseDone)
+	if err := conn.Open(dialCtx); err != nil {
+		return 0, fmt.Errorf("open stream: %w", err)
+	}
+	position, err := c.opts.Journal.Position(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("read position: %w", err)
+	}
+	return newClientConn(c, conn).run(ctx, position)
+}

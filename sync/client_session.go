@@ -1,0 +1,286 @@
+package paysync
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/wire"
+)
+
+// ClientSession is a node's side of one session, as a pure state machine:
+//
+//	            Connected            Welcome(ResumeOn)
+//	waiting ---------------> greeting ---------------> live
+//	                            |                        |
+//	                            '------> ended <---------'
+//
+// It is used once and by one goroutine at a time.
+type ClientSession struct {
+	phase   phase
+	scope   pay.Scope
+	working pay.PublicKey
+	keys    keyring
+
+	position pay.Position
+	greetBy  time.Time
+	ping     pinger
+
+	cursor  pay.Cursor // of the entries given to MirrorEntries
+	durable uint64     // number of the last entry that was mirrored
+
+	out     window
+	opened  bool      // the store knows that items leave from now on
+	ackBy   time.Time // when what is in flight must have moved on
+	reading bool      // ReadOutbox is under way
+	asked   int       // its limit
+	more    bool      // the outbox may hold items above out.sent
+	grown   bool      // it grew while it was read
+}
+
+type phase uint8
+
+const (
+	phaseWaiting phase = iota
+	phaseGreeting
+	phaseLive
+	phaseEnded
+)
+
+// ClientIdentity is what a ClientSession knows before it begins.
+type ClientIdentity struct {
+	Scope   pay.Scope
+	Root    pay.NodeID    // the pinned root
+	Working pay.PublicKey // what the registry proved to hold
+	// Authorities are raw authority facts that the node has kept, such as the
+	// one of its enrolment. Those that Root did not sign are ignored.
+	Authorities [][]byte
+}
+
+// NewClientSession returns a session that waits for Connected.
+func NewClientSession(id ClientIdentity) *ClientSession {
+	s := &ClientSession{scope: id.Scope, working: id.Working, keys: newKeyring(id.Root)}
+	for _, raw := range id.Authorities {
+		// One that does not verify adds no key, which is all it takes.
+		_, _ = s.keys.add(raw)
+	}
+	return s
+}
+
+// Step takes one event at the time now (monotonic, for timers only) and returns
+// what is to be done. After an End it returns nothing any more.
+func (s *ClientSession) Step(now time.Time, event Event) []Effect {
+	if s.phase == phaseEnded {
+		return nil
+	}
+	effects := s.step(now, event)
+	for _, e := range effects {
+		if _, ok := e.(End); ok {
+			s.phase = phaseEnded
+		}
+	}
+	return effects
+}
+
+// Wake returns when the session wants its next Tick; zero means never.
+func (s *ClientSession) Wake() time.Time {
+	switch s.phase {
+	case phaseGreeting:
+		return s.greetBy
+	case phaseLive:
+		wake := s.ping.wake()
+		if len(s.out.sizes) > 0 && s.ackBy.Before(wake) {
+			wake = s.ackBy
+		}
+		return wake
+	default:
+		return time.Time{}
+	}
+}
+
+func (s *ClientSession) step(now time.Time, event Event) []Effect {
+	switch e := event.(type) {
+	case Connected:
+		return s.connected(now, e.Position)
+	case Received:
+		return s.received(now, e.Message)
+	case Opened:
+		s.opened = true
+		return s.pump()
+	case Changed:
+		s.more, s.grown = true, true
+		return s.pump()
+	case Queued:
+		return s.queued(now, e.Items)
+	case Mirrored:
+		return s.mirrored(e.Head)
+	case Tick:
+		return s.tick(now)
+	default:
+		panic(fmt.Sprintf("paysync: internal error: %T is not for a node's session", event))
+	}
+}
+
+func (s *ClientSession) connected(now time.Time, p pay.Position) []Effect {
+	s.phase, s.greetBy = phaseGreeting, now.Add(greetingTimeout)
+	s.position, s.cursor, s.durable = p, p.Head.Cursor, p.Head.Cursor.Seq
+	return []Effect{Send{wire.Hello{
+		Version: wire.Version, Scope: s.scope, Cursor: p.Head.Cursor, Digest: p.Head.Digest,
+		Incarnation: p.Incarnation, Last: p.Last,
+	}}}
+}
+
+func (s *ClientSession) received(now time.Time, m wire.Message) []Effect {
+	if bye, ok := m.(wire.Bye); ok {
+		return []Effect{End{Err: bye.Err(), Final: isFinal(bye.Code)}}
+	}
+	if s.phase == phaseGreeting {
+		if w, ok := m.(wire.Welcome); ok {
+			return s.welcomed(now, w)
+		}
+		return []Effect{protocolError(fmt.Sprintf("%T before Welcome", m))}
+	}
+	switch m := m.(type) {
+	case wire.Entries:
+		return s.entries(m)
+	case wire.Ack:
+		return s.acked(now, m)
+	case wire.Pong:
+		if !s.ping.pong(now, m.Nonce) {
+			return []Effect{protocolError("a Pong that answers no Ping")}
+		}
+		return nil
+	case wire.Poke:
+		return []Effect{Send{wire.Seen{Seq: s.durable}}}
+	default:
+		return []Effect{protocolError(fmt.Sprintf("%T from a registry", m))}
+	}
+}
+
+// isFinal says whether a registry's no stands until somebody acts.
+func isFinal(code pay.ErrorCode) bool {
+	switch code {
+	case pay.CodeNotAllowed, pay.CodeNotEnrolled, pay.CodeUpgrade, pay.CodeConflict:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *ClientSession) welcomed(now time.Time, w wire.Welcome) []Effect {
+	if end := s.checkWelcome(w); end != nil {
+		return []Effect{*end}
+	}
+	s.phase = phaseLive
+	s.cursor.Epoch = w.Head.Cursor.Epoch
+	s.ping.start(now, w.PingEvery.Std())
+	s.out.start(w.Applied, pay.PushWindowItems, pay.PushWindowBytes)
+	s.more = s.more || s.position.Last > w.Applied
+	effects := []Effect{WentUp{Now: w.Now}, OpenOutbox{}}
+	if w.Applied > s.position.Acked {
+		effects = append(effects, NoteAck{Incarnation: w.Incarnation, N: w.Applied})
+	}
+	return effects
+}
+
+// checkWelcome compares what the registry says with what the node has. All
+// disagreements about history end the session for good and change nothing.
+func (s *ClientSession) checkWelcome(w wire.Welcome) *End {
+	conflict := func(message string) *End {
+		return &End{Final: true, Err: pay.NewError(pay.CodeConflict, message,
+			"nothing was changed on either side; keep this data directory and bring back the registry's (or this node's) newest copy")}
+	}
+	a, err := s.keys.add(w.Authority)
+	switch {
+	case w.Version != wire.Version:
+		return &End{Final: true, Err: upgradeError(w.Version)}
+	case err != nil || a.Working != s.working:
+		return &End{Err: pay.NewError(pay.CodeNotTrusted, "the registry's authority does not name the key it uses", "ask who runs the registry")}
+	case w.Now >= a.Until:
+		return &End{Err: pay.NewError(pay.CodeNotTrusted, "the authority of the registry's key ended at "+a.Until.String(), "ask who runs the registry to renew it")}
+	case w.Resume == wire.ResumeAhead:
+		return conflict(fmt.Sprintf("this node has %d entries, the registry only %d: the registry has lost some", s.cursor.Seq, w.Head.Cursor.Seq))
+	case w.Resume == wire.ResumeEpoch:
+		return conflict("the registry's history began anew since this node last saw it")
+	case w.Resume == wire.ResumeFork:
+		return conflict(fmt.Sprintf("this node and the registry have different histories up to entry %d", s.cursor.Seq))
+	case w.Incarnation != s.position.Incarnation:
+		end := protocolError("Welcome speaks of another outbox")
+		return &end
+	case w.Applied < s.position.Acked:
+		return conflict(fmt.Sprintf("the registry acknowledged %d items of this node and now knows %d: it has lost some", s.position.Acked, w.Applied))
+	case w.Applied > s.position.Last:
+		return conflict(fmt.Sprintf("the registry has %d items of this node, which itself has %d: this data directory is an old copy", w.Applied, s.position.Last))
+	}
+	return nil
+}
+
+func upgradeError(version uint16) *pay.Error {
+	return pay.NewError(pay.CodeUpgrade, fmt.Sprintf("the other side speaks version %d of the protocol, this one %d", version, wire.Version),
+		"install the same version of paybeacon on both")
+}
+
+// entries verifies what the registry sent and hands on what is new. Whatever is
+// wrong with one entry, none of the message is stored.
+func (s *ClientSession) entries(m wire.Entries) []Effect {
+	bad := func(why string) []Effect {
+		return []Effect{End{Err: pay.NewError(pay.CodeBadFact, "the registry sent entries that do not hold: "+why,
+			"nothing was stored; if it stays, ask who runs the registry to audit it")}}
+	}
+	switch {
+	case m.Scope != s.scope:
+		return bad("they are of another scope")
+	case m.First > s.cursor.Seq+1:
+		return bad(fmt.Sprintf("entry %d follows entry %d", m.First, s.cursor.Seq))
+	}
+	known := s.cursor.Seq + 1 - m.First
+	if known >= uint64(len(m.Facts)) {
+		return nil
+	}
+	next, facts := s.cursor, make([]pay.Fact, 0, len(m.Facts))
+	for _, raw := range m.Facts[known:] {
+		f, err := s.keys.open(raw)
+		if err != nil {
+			return bad(fmt.Sprintf("entry %d: %v", next.Seq+1, err))
+		}
+		next.Seq, next.Chain = next.Seq+1, next.Chain.Next(f.ID())
+		facts = append(facts, f)
+	}
+	if next.Chain != m.Chain {
+		return bad(fmt.Sprintf("the chain up to entry %d is another", next.Seq))
+	}
+	from := s.cursor
+	s.cursor = next
+	return []Effect{MirrorEntries{From: from, Facts: facts}}
+}
+
+func (s *ClientSession) mirrored(head pay.Head) []Effect {
+	if head.Cursor != s.cursor {
+		return []Effect{End{Err: pay.NewError(pay.CodeFailed, fmt.Sprintf("the store mirrored up to entry %d, the session up to %d", head.Cursor.Seq, s.cursor.Seq),
+			"another program may use this data directory")}}
+	}
+	s.durable = head.Cursor.Seq
+	return []Effect{Send{wire.Seen{Seq: s.durable}}}
+}
+
+func (s *ClientSession) tick(now time.Time) []Effect {
+	silent := End{Err: pay.NewError(pay.CodeUnreachable, "the registry does not answer", "it is tried again; check the network and that the registry runs")}
+	if s.phase == phaseGreeting && !now.Before(s.greetBy) {
+		return []Effect{silent}
+	}
+	if s.phase != phaseLive {
+		return nil
+	}
+	if len(s.out.sizes) > 0 && !now.Before(s.ackBy) {
+		return []Effect{silent}
+	}
+	nonce, due, dead := s.ping.tick(now)
+	switch {
+	case dead:
+		return []Effect{silent}
+	case due:
+		return []Effect{Send{wire.Ping{Nonce: nonce}}}
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,106 @@
+package paysync
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/paybeacon/paybeacon/wire"
+)
+
+// The points at which a test may kill the process.
+const (
+	atBeforePush   = "sync.before-push"
+	atAfterPush    = "sync.after-push"
+	atBeforeAck    = "sync.before-ack" // at the registry; the items are durable
+	atAfterAck     = "sync.after-ack"
+	atBeforeMirror = "sync.before-mirror"
+	atAfterMirror  = "sync.after-mirror" // the entries are durable, Seen is not sent
+)
+
+// CrashPoints returns the names that Options.At of Client and Server are called
+// with.
+func CrashPoints() []string {
+	return []string{atBeforePush, atAfterPush, atBeforeAck, atAfterAck, atBeforeMirror, atAfterMirror}
+}
+
+// Seams are hooks for tests. Their zero value does nothing.
+type Seams struct {
+	// At is called at each of CrashPoints.
+	At func(point string)
+	// Tap is called with each frame in clear; dir is "in" or "out". The frame
+	// is valid during the call only.
+	Tap func(dir string, frame []byte)
+}
+
+func (s Seams) at(point string) {
+	if s.At != nil {
+		s.At(point)
+	}
+}
+
+func (s Seams) tap(dir string, frame []byte) {
+	if s.Tap != nil {
+		s.Tap(dir, frame)
+	}
+}
+
+func orDiscard(l *slog.Logger) *slog.Logger {
+	if l == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return l
+}
+
+// sender writes whole frames to a Conn, one at a time, each within
+// writeTimeout. After an error the stream is of no use any more.
+type sender struct {
+	conn  Conn
+	seams Seams
+	mu    sync.Mutex
+	buf   []byte
+}
+
+func (s *sender) send(ctx context.Context, m wire.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buf = wire.Append(s.buf[:0], m)
+	s.seams.tap("out", s.buf)
+	timeout := writeTimeout
+	if ctx.Err() != nil {
+		timeout = partingTimeout
+	}
+	if err := s.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+		return fmt.Errorf("send %T: %w", m, err)
+	}
+	if _, err := s.conn.Write(s.buf); err != nil {
+		return fmt.Errorf("send %T: %w", m, err)
+	}
+	if cap(s.buf) > keepBytes {
+		s.buf = nil
+	}
+	return nil
+}
+
+const (
+	// keepBytes is the largest buffer kept for an idle connection.
+	keepBytes = 4 << 10
+	// partingTimeout bounds what is done for a peer after the session ended.
+	partingTimeout = time.Second
+)
+
+// receiver reads messages from a Conn.
+type receiver struct {
+	*wire.Reader
+	seams Seams
+}
+
+func (r receiver) next() (wire.Message, error) {
+	m, err := r.Next()
+	if err == nil {
+		r.seams.tap("in", r.Frame())
+	}
+	return m, err
+}

@@ -1,0 +1,151 @@
+package paysync
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// ServerOptions say what a registry serves.
+type ServerOptions struct {
+	Listener  Listener
+	Hub       Hub
+	Authority []byte // raw authority fact of the working key
+	// PingEvery is the interval that nodes are told; 0: by the number of nodes.
+	PingEvery pay.Millis
+	Log       *slog.Logger // nil: nothing is logged
+	Seams     Seams
+}
+
+// Server serves the nodes of a registry.
+type Server struct {
+	opts ServerOptions
+	log  *slog.Logger
+
+	mu    sync.Mutex
+	nodes map[pay.NodeID]*serverConn
+}
+
+const (
+	// acceptLoops keep the transport's short queue of finished handshakes empty.
+	acceptLoops = 16
+	// strangersMax bounds the connections that have not said Hello yet.
+	strangersMax = 1_024
+)
+
+// NewServer returns a server that does nothing until Run.
+func NewServer(o ServerOptions) *Server {
+	return &Server{opts: o, log: orDiscard(o.Log), nodes: map[pay.NodeID]*serverConn{}}
+}
+
+// Run serves until ctx is done, and returns nil then, or until the listener
+// fails. When it returns, all its connections are closed. The listener stays
+// open: it belongs to the caller.
+func (s *Server) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var conns, loops sync.WaitGroup
+	strangers := make(chan struct{}, strangersMax)
+	for range acceptLoops {
+		loops.Go(func() {
+			for {
+				conn, err := s.opts.Listener.Accept(ctx)
+				if err != nil {
+					stop(fmt.Errorf("accept: %w", err))
+					return
+				}
+				s.admit(ctx, conn, strangers, &conns)
+			}
+		})
+	}
+	loops.Wait()
+	conns.Wait()
+	if err := context.Cause(ctx); ctx.Err() != nil && err != context.Canceled {
+		return err
+	}
+	return nil
+}
+
+// admit starts serving a connection unless too many strangers are waiting.
+func (s *Server) admit(ctx context.Context, conn Conn, strangers chan struct{}, conns *sync.WaitGroup) {
+	select {
+	case strangers <- struct{}{}:
+	default:
+		conns.Go(func() { conn.Close(CloseBusy) })
+		return
+	}
+	conns.Go(func() {
+		defer conn.Close(CloseDone)
+		c := newServerConn(s, conn)
+		first, err := c.greet(ctx)
+		<-strangers
+		if err != nil {
+			s.log.Debug("sync: stranger left", "error", err)
+			return
+		}
+		c.serve(ctx, first)
+	})
+}
+
+// Disconnect ends the session of a node that was revoked, if it has one. The
+// node is told.
+func (s *Server) Disconnect(node pay.NodeID) {
+	s.mu.Lock()
+	c := s.nodes[node]
+	s.mu.Unlock()
+	if c != nil {
+		c.end(pay.NewError(pay.CodeNotAllowed, "the node was revoked", "ask who runs the registry for a new invite and enrol with a new data directory"))
+	}
+}
+
+// Nodes returns how many nodes are connected.
+func (s *Server) Nodes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.nodes)
+}
+
+// join enters a session for its node, replacing an older one.
+func (s *Server) join(c *serverConn) {
+	id := c.node.ID()
+	s.mu.Lock()
+	old := s.nodes[id]
+	s.nodes[id] = c
+	s.mu.Unlock()
+	if old != nil {
+		old.end(pay.NewError(pay.CodeInUse, "a newer connection of the same node took over", "if the node runs once only, this heals by itself; else stop the other one"))
+	}
+}
+
+func (s *Server) leave(c *serverConn) {
+	id := c.node.ID()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.nodes[id] == c {
+		delete(s.nodes, id)
+	}
+}
+
+func (s *Server) pingEvery() pay.Millis {
+	if s.opts.PingEvery > 0 {
+		return s.opts.PingEvery
+	}
+	return pingEveryFor(s.Nodes())
+}
+
+// pingEveryFor returns how often nodes ask for a sign of life: often while they
+// are few, and never so often that asking is the registry's main work.
+func pingEveryFor(nodes int) pay.Millis {
+	switch {
+	case nodes <= 500:
+		return pay.MillisOf(2 * time.Second)
+	case nodes <= 2_000:
+		return pay.MillisOf(5 * time.Second)
+	default:
+		return pay.MillisOf(25 * time.Second)
+	}
+}

@@ -1,0 +1,245 @@
+package paysync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/wire"
+)
+
+// applyAhead bounds the pushes of one node that wait while one is applied.
+const applyAhead = 4
+
+// serverConn carries out the effects of one ServerSession. An idle session has
+// two goroutines: serve reads, feed follows the scope. While pushes are
+// applied there is one more for each, so that a Ping is answered meanwhile.
+type serverConn struct {
+	server *Server
+	conn   Conn
+	node   pay.PublicKey
+	out    sender
+	in     receiver
+
+	ctx  context.Context
+	stop context.CancelCauseFunc
+
+	mu      sync.Mutex
+	session ServerSession
+	read    *ReadFeed
+
+	feedKick chan struct{}
+	slots    chan struct{}   // held by pushes that wait or are applied
+	turn     <-chan struct{} // closed when the push before is done; used by serve only
+	work     sync.WaitGroup
+}
+
+func newServerConn(s *Server, conn Conn) *serverConn {
+	return &serverConn{
+		server: s, conn: conn, node: conn.Peer(),
+		out:      sender{conn: conn, seams: s.opts.Seams},
+		in:       receiver{wire.NewReader(conn, pay.FirstFrameBytesMax), s.opts.Seams},
+		feedKick: make(chan struct{}, 1),
+		slots:    make(chan struct{}, applyAhead),
+	}
+}
+
+// greet returns a stranger's first message.
+func (c *serverConn) greet(ctx context.Context) (wire.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, greetingTimeout)
+	defer cancel()
+	if err := c.conn.Open(ctx); err != nil {
+		return nil, fmt.Errorf("await stream: %w", err)
+	}
+	defer context.AfterFunc(ctx, func() { c.interrupt() })()
+	m, err := c.in.next()
+	if err != nil {
+		if errors.Is(err, wire.ErrMalformed) {
+			c.conn.Close(CloseProtocol)
+		}
+		return nil, err
+	}
+	return m, nil
+}
+
+// interrupt makes a blocked read return, now or as soon as it begins.
+func (c *serverConn) interrupt() {
+	// A connection that refuses a deadline is closed, which unblocks as well.
+	_ = c.conn.SetReadDeadline(time.Now())
+}
+
+// serve answers the first message and, after a Hello, keeps the session until
+// it ends.
+func (c *serverConn) serve(ctx context.Context, first wire.Message) {
+	c.ctx, c.stop = context.WithCancelCause(ctx)
+	defer c.stop(nil)
+	// A server that shuts down waits for nobody.
+	defer context.AfterFunc(ctx, func() { c.conn.Close(CloseDone) })()
+	defer context.AfterFunc(c.ctx, c.interrupt)()
+	switch m := first.(type) {
+	case wire.Enrol:
+		c.enrol(m)
+	case wire.Hello:
+		c.server.join(c)
+		defer c.server.leave(c)
+		c.step(Received{Message: m})
+		c.readOn()
+	default:
+		c.end(protocolError(fmt.Sprintf("%T as the first message", first)).Err)
+	}
+	c.work.Wait()
+	c.part()
+}
+
+// end ends the session. The reason is told to the node by part.
+func (c *serverConn) end(err error) {
+	c.stop(err)
+}
+
+// part tells the node why the session ended, when it was this side that ended
+// it, and gives the words a moment to arrive.
+func (c *serverConn) part() {
+	cause := context.Cause(c.ctx)
+	var told *pay.Error
+	c.server.log.Debug("sync: session ended", "node", c.node.ID().Short(), "cause", cause)
+	if errors.As(cause, &told) && told.Hint != "" {
+		if c.out.send(c.ctx, wire.ByeFor(told)) != nil {
+			return
+		}
+	}
+	if c.conn.CloseWrite() != nil {
+		return
+	}
+	c.linger()
+	if pay.CodeOf(cause) == pay.CodeBadFact {
+		c.conn.Close(CloseProtocol)
+	}
+}
+
+// linger reads on without looking until the node hangs up, so that closing the
+// connection does not overtake what was sent last.
+func (c *serverConn) linger() {
+	if c.conn.SetReadDeadline(time.Now().Add(partingTimeout)) != nil {
+		return
+	}
+	var sink [1 << 10]byte
+	for {
+		if _, err := c.conn.Read(sink[:]); err != nil {
+			return
+		}
+	}
+}
+
+// readOn reads until the session ends.
+func (c *serverConn) readOn() {
+	for c.ctx.Err() == nil {
+		m, err := c.in.next()
+		if err != nil {
+			c.end(asBadInput(err))
+			return
+		}
+		push, ok := m.(wire.Push)
+		if !ok {
+			c.step(Received{Message: m})
+			continue
+		}
+		pushed, err := OpenPush(c.node, push)
+		if err != nil {
+			c.end(err)
+			return
+		}
+		c.step(pushed)
+	}
+}
+
+// asBadInput turns what the parser refused into words for the node.
+func asBadInput(err error) error {
+	if !errors.Is(err, wire.ErrMalformed) {
+		return fmt.Errorf("read from node: %w", err)
+	}
+	e := protocolError("a message that cannot be read").Err
+	e.Err = err
+	return e
+}
+
+func (c *serverConn) step(event Event) {
+	c.mu.Lock()
+	effects := c.session.Step(time.Now(), event)
+	c.mu.Unlock()
+	for _, effect := range effects {
+		if err := c.do(effect); err != nil {
+			c.end(err)
+			return
+		}
+	}
+}
+
+func (c *serverConn) do(effect Effect) error {
+	switch e := effect.(type) {
+	case Send:
+		if w, ok := e.Message.(wire.Welcome); ok {
+			return c.welcome(w)
+		}
+		return c.out.send(c.ctx, e.Message)
+	case Look:
+		standing, err := c.look(e.Hello)
+		if err != nil {
+			return err
+		}
+		c.step(Stood{Standing: standing})
+	case ReadFeed:
+		c.mu.Lock()
+		c.read = &e
+		c.mu.Unlock()
+		kick(c.feedKick)
+	case ApplyItems:
+		return c.applyInTurn(e)
+	case End:
+		return e.Err
+	default:
+		panic(fmt.Sprintf("paysync: internal error: %T is not for a registry", effect))
+	}
+	return nil
+}
+
+// look asks the hub about the node. The node is joined before, so that a
+// revocation either is seen here or finds the session to end.
+func (c *serverConn) look(h wire.Hello) (Standing, error) {
+	hub, id := c.server.opts.Hub, c.node.ID()
+	st := Standing{Now: hub.Now(), PingEvery: c.server.pingEvery(), Authority: c.server.opts.Authority}
+	var err error
+	if st.Member, st.Known, err = hub.Member(c.ctx, id); err != nil || !st.Known {
+		return st, wrap("look up node", err)
+	}
+	if st.Head, err = hub.Head(c.ctx, st.Member.Scope); err != nil {
+		return st, wrap("read head", err)
+	}
+	if seq := h.Cursor.Seq; seq > 0 && seq <= st.Head.Cursor.Seq {
+		if st.Chain, st.HasChain, err = hub.ChainAt(c.ctx, st.Member.Scope, seq); err != nil {
+			return st, wrap("read chain", err)
+		}
+	}
+	st.Applied, err = hub.Applied(c.ctx, id, h.Incarnation)
+	return st, wrap("read outbox position", err)
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// welcome sends the Welcome and, when the session goes on, starts the feed. The
+// entries go out behind it without waiting for anything from the node.
+func (c *serverConn) welcome(w wire.Welcome) error {
+	if err := c.out.send(c.ctx, w); err != nil || w.Resume != wire.ResumeOn {
+		return err
+	}
+	c.in.SetLimit(pay.FrameBytesMax)
+	c.work.Go(func() { c.feed(c.session.scope) })
+	return nil
+}

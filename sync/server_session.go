@@ -1,0 +1,267 @@
+package paysync
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/wire"
+)
+
+// Standing is what the registry knows of a node that said Hello.
+type Standing struct {
+	Known  bool // the node is enrolled, or was
+	Member pay.NodeStatus
+	Head   pay.Head // of the node's scope
+	// Chain is the chain after entry Hello.Cursor.Seq; HasChain is false when
+	// there is no such entry.
+	Chain     pay.Chain
+	HasChain  bool
+	Applied   uint64 // last item applied of the node's incarnation
+	Now       pay.Time
+	PingEvery pay.Millis
+	Authority []byte
+}
+
+// ServerSession is the registry's side of one session, as a pure state machine
+// that waits for Hello, looks up the node's Standing, and is live after a
+// Welcome with wire.ResumeOn. It is used once and by one goroutine at a time.
+type ServerSession struct {
+	phase phase
+	scope pay.Scope
+	hello wire.Hello
+
+	next    uint64 // number of the item that is to come next
+	applied uint64 // last item known to be durable
+
+	feed    window
+	reading bool // ReadFeed is under way
+	more    bool // the feed may go on behind feed.sent
+	grown   bool // it grew while it was read
+	poked   bool // the node was told that there is more than its window holds
+}
+
+// Step takes one event and returns what is to be done. After an End it returns
+// nothing any more.
+func (s *ServerSession) Step(_ time.Time, event Event) []Effect {
+	if s.phase == phaseEnded {
+		return nil
+	}
+	effects := s.step(event)
+	for _, e := range effects {
+		if _, ok := e.(End); ok {
+			s.phase = phaseEnded
+		}
+	}
+	return effects
+}
+
+func (s *ServerSession) step(event Event) []Effect {
+	switch e := event.(type) {
+	case Received:
+		return s.received(e.Message)
+	case Stood:
+		return s.stood(e.Standing)
+	case Pushed:
+		return s.pushed(e)
+	case Applied:
+		return s.appliedItems(e.Applied)
+	case Grown:
+		s.more, s.grown = true, true
+		return s.pump()
+	case Fed:
+		return s.fed(e)
+	default:
+		panic(fmt.Sprintf("paysync: internal error: %T is not for a registry's session", event))
+	}
+}
+
+func (s *ServerSession) received(m wire.Message) []Effect {
+	switch m := m.(type) {
+	case wire.Bye:
+		return []Effect{End{Err: m.Err()}}
+	case wire.Hello:
+		if s.phase != phaseWaiting {
+			return []Effect{protocolError("a second Hello")}
+		}
+		s.phase, s.hello = phaseGreeting, m
+		return []Effect{Look{Hello: m}}
+	}
+	if s.phase != phaseLive {
+		return []Effect{protocolError(fmt.Sprintf("%T out of turn", m))}
+	}
+	switch m := m.(type) {
+	case wire.Ping:
+		return []Effect{Send{wire.Pong(m)}}
+	case wire.Seen:
+		return s.seen(m.Seq)
+	default:
+		return []Effect{protocolError(fmt.Sprintf("%T from a node", m))}
+	}
+}
+
+func (s *ServerSession) stood(st Standing) []Effect {
+	if s.phase != phaseGreeting {
+		panic("paysync: internal error: a standing without a Hello")
+	}
+	if err := s.admit(st); err != nil {
+		return []Effect{End{Err: err}}
+	}
+	w := wire.Welcome{
+		Version: wire.Version, Resume: resume(s.hello, st), Head: st.Head, Incarnation: s.hello.Incarnation,
+		Applied: st.Applied, Now: st.Now, PingEvery: st.PingEvery, Authority: st.Authority,
+	}
+	if w.Resume != wire.ResumeOn {
+		return []Effect{Send{w}, End{Err: pay.NewError(pay.CodeConflict, "the node's history is not the registry's", "")}}
+	}
+	s.phase, s.scope = phaseLive, st.Member.Scope
+	s.next, s.applied = st.Applied+1, st.Applied
+	s.feed.start(s.hello.Cursor.Seq, pay.FeedWindowEntries, pay.FeedWindowBytes)
+	s.more = true
+	return append([]Effect{Send{w}}, s.pump()...)
+}
+
+// admit says why a node may not talk, or nil.
+func (s *ServerSession) admit(st Standing) *pay.Error {
+	switch {
+	case !st.Known:
+		return pay.NewError(pay.CodeNotEnrolled, "this registry does not know the node", "enrol it with an invite from: paybeacon admin invite")
+	case st.Member.Revoked:
+		return pay.NewError(pay.CodeNotAllowed, "the node was revoked", "ask who runs the registry for a new invite and enrol with a new data directory")
+	case st.Member.Role != pay.RoleBox && st.Member.Role != pay.RoleWallet:
+		return pay.NewError(pay.CodeNotAllowed, "only boxes and wallets open sessions", "enrol the node as what it is")
+	case st.Member.Scope != s.hello.Scope:
+		return pay.NewError(pay.CodeNotAllowed, "the node is enrolled for another scope", "use the data directory it was enrolled with")
+	case s.hello.Version != wire.Version:
+		return upgradeError(s.hello.Version)
+	default:
+		return nil
+	}
+}
+
+// resume compares the node's cursor with the registry's history.
+func resume(h wire.Hello, st Standing) wire.Resume {
+	switch {
+	case h.Cursor.Epoch == pay.Epoch{}:
+		return wire.ResumeOn
+	case h.Cursor.Epoch != st.Head.Cursor.Epoch:
+		return wire.ResumeEpoch
+	case h.Cursor.Seq > st.Head.Cursor.Seq:
+		return wire.ResumeAhead
+	case h.Cursor.Seq == 0:
+		return wire.ResumeOn
+	case !st.HasChain || st.Chain != h.Cursor.Chain:
+		return wire.ResumeFork
+	case h.Cursor.Seq == st.Head.Cursor.Seq && h.Digest != st.Head.Digest:
+		return wire.ResumeFork
+	default:
+		return wire.ResumeOn
+	}
+}
+
+// pushed hands on the items that were not seen in this session. Those that an
+// earlier session applied are for the Hub to skip.
+func (s *ServerSession) pushed(e Pushed) []Effect {
+	if s.phase != phaseLive {
+		return []Effect{protocolError("Push out of turn")}
+	}
+	if e.Incarnation != s.hello.Incarnation {
+		return []Effect{protocolError("Push of another outbox")}
+	}
+	first := e.Items[0].N
+	if first > s.next {
+		return []Effect{protocolError(fmt.Sprintf("item %d follows item %d", first, s.next-1))}
+	}
+	known := s.next - first
+	if known >= uint64(len(e.Items)) {
+		return []Effect{Send{wire.Ack{Incarnation: e.Incarnation, Applied: s.applied}}}
+	}
+	items := e.Items[known:]
+	s.next += uint64(len(items))
+	return []Effect{ApplyItems{Incarnation: e.Incarnation, Items: items}}
+}
+
+func (s *ServerSession) appliedItems(a pay.Applied) []Effect {
+	// An earlier session of the same node may have brought more than this one
+	// has sent; that is acknowledged when it comes again.
+	n := min(a.N, s.next-1)
+	if n < s.applied {
+		return []Effect{End{Err: pay.NewError(pay.CodeFailed, fmt.Sprintf("the registry's store went back from item %d to %d", s.applied, n), "see the registry's log")}}
+	}
+	before := s.applied
+	s.applied = n
+	m := wire.Ack{Incarnation: s.hello.Incarnation, Applied: n}
+	for _, r := range slices.Sorted(maps.Keys(a.Refused)) {
+		if r > before && r <= n {
+			m.Refused = append(m.Refused, wire.RefusedItem{N: r, Reason: a.Refused[r]})
+		}
+	}
+	return []Effect{Send{m}}
+}
+
+// pump reads on in the feed when there may be more and the node has room. When
+// it has none, one Poke says that there is more; its Seen makes room.
+func (s *ServerSession) pump() []Effect {
+	if s.phase != phaseLive || s.reading || !s.more {
+		return nil
+	}
+	if s.feed.room() <= 0 {
+		if s.poked {
+			return nil
+		}
+		s.poked = true
+		return []Effect{Send{wire.Poke{}}}
+	}
+	s.reading, s.grown = true, false
+	return []Effect{ReadFeed{After: s.feed.sent, Limit: min(s.feed.room(), pay.BatchFactsMax)}}
+}
+
+func (s *ServerSession) fed(e Fed) []Effect {
+	s.reading = false
+	s.more = s.grown || e.More
+	if len(e.Facts) == 0 {
+		return s.pump()
+	}
+	m := wire.Entries{Scope: s.scope, First: s.feed.sent + 1, Facts: e.Facts, Chain: e.Chain}
+	for _, raw := range e.Facts {
+		s.feed.send(len(raw))
+	}
+	return append([]Effect{Send{m}}, s.pump()...)
+}
+
+func (s *ServerSession) seen(n uint64) []Effect {
+	// A node repeats its Seen when it is poked, so an old number is no mistake.
+	if n > s.feed.sent {
+		return []Effect{protocolError(fmt.Sprintf("entry %d seen, sent were %d", n, s.feed.sent))}
+	}
+	if n > s.feed.acked {
+		s.feed.ack(n)
+		s.poked = false
+	}
+	return s.pump()
+}
+
+// OpenPush parses the facts of a Push and verifies that node signed each of
+// them. It needs no session, so that the dear part runs under no lock. Its
+// errors are *pay.Error with CodeBadFact.
+func OpenPush(node pay.PublicKey, m wire.Push) (Pushed, error) {
+	out := Pushed{Incarnation: m.Incarnation, Items: make([]pay.Item, len(m.Items))}
+	for i, item := range m.Items {
+		n := m.First + uint64(i)
+		facts := make([]pay.Fact, len(item.Facts))
+		for j, raw := range item.Facts {
+			f, err := pay.Parse(raw)
+			if err == nil {
+				err = f.Verify(node)
+			}
+			if err != nil {
+				return Pushed{}, pay.Wrap(err, pay.CodeBadFact, fmt.Sprintf("fact %d of item %d is not the node's signed word", j+1, n), "nothing was stored; update the node, and if it stays, report it")
+			}
+			facts[j] = f
+		}
+		out.Items[i] = pay.Item{N: n, Age: item.Age, Facts: facts}
+	}
+	return out, nil
+}
