@@ -33,6 +33,9 @@ const (
 	// StepSlack is how long after its end a code is still accepted, before
 	// drift: the advert, the box's filter and the cashier take that long.
 	StepSlack Millis = 8_000
+	// SwitchJitterMax bounds how late into a step a device switches to its code,
+	// so that the moment tells nothing. It is spent out of StepSlack.
+	SwitchJitterMax Millis = 2_000
 	// DriftBase and DriftPerMillion make g, the drift allowed either side of a
 	// step: five seconds plus 150 ppm of the time since the device was last
 	// resolved, at most one step.
@@ -94,6 +97,18 @@ const (
 	// that end it early.
 	PairingTTL   Millis = 10 * 60_000
 	PairingTries        = 5
+	// LinkFrameBytesMax bounds a frame between a wallet and a device.
+	LinkFrameBytesMax = 4 << 10
+	// LinkConnsMax bounds the wallets that a device talks to at once.
+	LinkConnsMax = 8
+	// LinkFirstWord is how long a peer on the link has to prove its key and say
+	// what it wants, LinkTimeout how long the whole conversation may last.
+	LinkFirstWord Millis = 3_000
+	LinkTimeout   Millis = 10_000
+	// LinkRoundMax is how long a device's bind may be on its way: its counter is
+	// taken for the moment at which it arrives, and DriftBase must not be spent
+	// on that.
+	LinkRoundMax Millis = 2_000
 
 	// CandidatesMax bounds the devices a box tracks at once; beyond it the
 	// weakest one that is not near is forgotten.

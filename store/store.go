@@ -91,7 +91,10 @@ type Store struct {
 	queue   chan *command
 	started atomic.Bool
 	ended   chan struct{} // closed when Run has returned
-	nextDue pay.Time      // the executor's; earliest deadline, or dueUnknown
+
+	// The executor's own: nobody else touches them while Run runs.
+	nextDue pay.Time // earliest deadline, or dueUnknown
+	sealed  []byte   // room for the value of the next Put
 }
 
 // Open reads a store, or makes a new one when the engine is empty. The engine

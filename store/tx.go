@@ -16,7 +16,6 @@ type Tx struct {
 	View
 	w     kv.Tx
 	batch *batch
-	value []byte // room for the next sealed value
 	ended bool
 
 	// What the batch takes over when the command succeeds.
@@ -119,9 +118,10 @@ func (tx *Tx) put(key, value []byte) error {
 	if tx.ended {
 		return kv.ErrEnded
 	}
-	tx.value = seal(tx.value[:0], key, value)
-	tx.wrote += len(key) + len(tx.value)
-	return tx.w.Put(key, tx.value)
+	sealed := seal(tx.s.sealed[:0], key, value)
+	tx.s.sealed = sealed
+	tx.wrote += len(key) + len(sealed)
+	return tx.w.Put(key, sealed)
 }
 
 func (tx *Tx) delete(key []byte) error {

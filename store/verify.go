@@ -24,10 +24,11 @@ const findingsMax = 100
 // most 101. It returns an error only when it could not read on.
 func (v *View) Verify(ctx context.Context, keyOf func(f pay.Fact) (key pay.PublicKey, ok bool)) (findings []string, err error) {
 	a := &audit{v: v, keyOf: keyOf}
-	if a.outbox, err = v.outboxState(); err != nil {
-		if err = a.blame(err); err != nil {
-			return nil, err
-		}
+	if a.outbox, err = v.outboxState(); err == nil {
+		a.clock, err = v.moment()
+	}
+	if err = a.blame(err); err != nil {
+		return nil, fmt.Errorf("verify store: %w", err)
 	}
 	var stopped error
 	err = v.r.Scan(nil, nil, 0, func(key, sealed []byte) bool {
@@ -65,6 +66,7 @@ type audit struct {
 	unsaid int
 
 	outbox outboxState
+	clock  moment
 	items  uint64
 
 	scope pay.Scope // the feed that the walk is in, or ""
@@ -265,9 +267,7 @@ func (a *audit) metaRow(key, value []byte) error {
 		ok = pay.Scope(value) == a.v.s.own
 	case metaEpoch:
 		ok = len(value) == len(pay.Epoch{}) && (!a.v.s.registry() || pay.Epoch(value) == a.v.s.epoch)
-	case metaClock:
-		_, ok = decodeMoment(value)
-	case metaOutbox: // read at the beginning of the walk
+	case metaClock, metaOutbox: // read at the beginning of the walk
 	default:
 		ok = false
 	}
@@ -286,6 +286,9 @@ func (a *audit) item(key, value []byte) error {
 	n := binary.BigEndian.Uint64(key[1:])
 	if n <= a.outbox.acked || n > a.outbox.last {
 		return finding("outbox item %d is outside %d..%d", n, a.outbox.acked+1, a.outbox.last)
+	}
+	if it.ticks > a.clock.ticks {
+		return finding("outbox item %d was stored after the last change to the store", n)
 	}
 	for _, id := range it.facts {
 		if _, ok, err := a.v.get(idKey(nil, spaceFact, id)); err != nil {

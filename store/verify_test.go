@@ -112,7 +112,10 @@ func TestVerifyFindsRewrittenHistory(t *testing.T) {
 				if strings.ContainsRune("adr", rune(newKey[0])) {
 					return // a row of a space whose content is anybody's guess
 				}
-				findWith(t, s, o.Engine, key, string(sealed(key, value)), newKey, sealed(newKey, newValue), keyOf(t))
+				only := func(f pay.Fact) (pay.PublicKey, bool) { // verifying all of them each time would take long
+					return testKey(t, 1).Public(), string(idBytes(f)) == key[1:]
+				}
+				findWith(t, s, o.Engine, key, string(sealed(key, value)), newKey, sealed(newKey, newValue), only)
 			})
 		})
 	}

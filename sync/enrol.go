@@ -32,6 +32,9 @@ func Enrol(ctx context.Context, d Dialer, key pay.Key, invite pay.Invite, role p
 	}
 	defer conn.Close(CloseDone)
 	m, err := askToEnrol(ctx, conn, key, invite.Secret, ask)
+	if errors.Is(err, wire.ErrMalformed) {
+		return pay.Membership{}, protocolError("an answer that cannot be read").Err
+	}
 	if err != nil {
 		return pay.Membership{}, pay.Wrap(err, pay.CodeUnreachable, "the registry at "+invite.Address+" does not answer", "check that it runs and can be reached, then enrol again with the same invite")
 	}

@@ -45,8 +45,8 @@ func NewServer(o ServerOptions) *Server {
 // Run serves until ctx is done, and returns nil then, or until the listener
 // fails. When it returns, all its connections are closed. The listener stays
 // open: it belongs to the caller.
-func (s *Server) Run(ctx context.Context) error {
-	ctx, stop := context.WithCancelCause(ctx)
+func (s *Server) Run(parent context.Context) error {
+	ctx, stop := context.WithCancelCause(parent)
 	defer stop(nil)
 	var conns, loops sync.WaitGroup
 	strangers := make(chan struct{}, strangersMax)
@@ -64,10 +64,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	loops.Wait()
 	conns.Wait()
-	if err := context.Cause(ctx); ctx.Err() != nil && err != context.Canceled {
-		return err
+	if parent.Err() != nil {
+		return nil
 	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // admit starts serving a connection unless too many strangers are waiting.
@@ -107,6 +107,13 @@ func (s *Server) Nodes() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.nodes)
+}
+
+// Connected says whether a node has a session.
+func (s *Server) Connected(node pay.NodeID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nodes[node] != nil
 }
 
 // join enters a session for its node, replacing an older one.

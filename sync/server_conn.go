@@ -31,19 +31,21 @@ type serverConn struct {
 	session ServerSession
 	read    *ReadFeed
 
-	feedKick chan struct{}
-	slots    chan struct{}   // held by pushes that wait or are applied
-	turn     <-chan struct{} // closed when the push before is done; used by serve only
-	work     sync.WaitGroup
+	interrupted chan struct{} // closed when the end of ctx has stopped the reader
+	feedKick    chan struct{}
+	slots       chan struct{}   // held by pushes that wait or are applied
+	turn        <-chan struct{} // closed when the push before is done; used by serve only
+	work        sync.WaitGroup
 }
 
 func newServerConn(s *Server, conn Conn) *serverConn {
 	return &serverConn{
 		server: s, conn: conn, node: conn.Peer(),
-		out:      sender{conn: conn, seams: s.opts.Seams},
-		in:       receiver{wire.NewReader(conn, pay.FirstFrameBytesMax), s.opts.Seams},
-		feedKick: make(chan struct{}, 1),
-		slots:    make(chan struct{}, applyAhead),
+		out:         sender{conn: conn, seams: s.opts.Seams},
+		in:          receiver{wire.NewReader(conn, pay.FirstFrameBytesMax), s.opts.Seams},
+		interrupted: make(chan struct{}),
+		feedKick:    make(chan struct{}, 1),
+		slots:       make(chan struct{}, applyAhead),
 	}
 }
 
@@ -78,7 +80,10 @@ func (c *serverConn) serve(ctx context.Context, first wire.Message) {
 	defer c.stop(nil)
 	// A server that shuts down waits for nobody.
 	defer context.AfterFunc(ctx, func() { c.conn.Close(CloseDone) })()
-	defer context.AfterFunc(c.ctx, c.interrupt)()
+	defer context.AfterFunc(c.ctx, func() {
+		c.interrupt()
+		close(c.interrupted)
+	})()
 	switch m := first.(type) {
 	case wire.Enrol:
 		c.enrol(m)
@@ -99,14 +104,22 @@ func (c *serverConn) end(err error) {
 	c.stop(err)
 }
 
+// peerGone is the end of a session that the peer or the network brought about:
+// there is nobody to tell.
+type peerGone struct{ err error }
+
+func (e peerGone) Error() string { return e.err.Error() }
+func (e peerGone) Unwrap() error { return e.err }
+
 // part tells the node why the session ended, when it was this side that ended
-// it, and gives the words a moment to arrive.
+// it, and gives the last words a moment to arrive.
 func (c *serverConn) part() {
 	cause := context.Cause(c.ctx)
-	var told *pay.Error
-	c.server.log.Debug("sync: session ended", "node", c.node.ID().Short(), "cause", cause)
-	if errors.As(cause, &told) && told.Hint != "" {
-		if c.out.send(c.ctx, wire.ByeFor(told)) != nil {
+	if cause != nil {
+		<-c.interrupted
+		c.server.log.Debug("sync: session ended", "node", c.node.ID().Short(), "cause", cause)
+		var gone peerGone
+		if errors.As(cause, &gone) || c.out.send(c.ctx, wire.ByeFor(cause)) != nil {
 			return
 		}
 	}
@@ -158,7 +171,7 @@ func (c *serverConn) readOn() {
 // asBadInput turns what the parser refused into words for the node.
 func asBadInput(err error) error {
 	if !errors.Is(err, wire.ErrMalformed) {
-		return fmt.Errorf("read from node: %w", err)
+		return peerGone{fmt.Errorf("read from node: %w", err)}
 	}
 	e := protocolError("a message that cannot be read").Err
 	e.Err = err

@@ -114,7 +114,7 @@ func (s *ServerSession) stood(st Standing) []Effect {
 		Applied: st.Applied, Now: st.Now, PingEvery: st.PingEvery, Authority: st.Authority,
 	}
 	if w.Resume != wire.ResumeOn {
-		return []Effect{Send{w}, End{Err: pay.NewError(pay.CodeConflict, "the node's history is not the registry's", "")}}
+		return []Effect{Send{w}, End{Err: pay.NewError(pay.CodeConflict, "the node's history is not the registry's", "nothing was changed on either side")}}
 	}
 	s.phase, s.scope = phaseLive, st.Member.Scope
 	s.next, s.applied = st.Applied+1, st.Applied

@@ -34,7 +34,7 @@ func (r *Radio) Advertise(ctx context.Context, payload []byte, interval time.Dur
 	}
 	conn, err := dbus.SystemBus()
 	if err != nil {
-		return radioError("connect to the system bus", err)
+		return busError(err)
 	}
 	path := dbus.ObjectPath(fmt.Sprintf("%s/advertisement%d", objectRoot, r.objects.Add(1)))
 	released := make(chan struct{}, 1)

@@ -24,6 +24,12 @@ func radioError(action string, err error) error {
 	return pay.Wrap(err, pay.CodeRadio, action, hintFor(err))
 }
 
+// busError says that there is no bus to speak over.
+func busError(err error) error {
+	return pay.Wrap(err, pay.CodeRadio, "connect to the system bus",
+		"start D-Bus, or use --radio air:DIR where there is none, as in most containers")
+}
+
 // hintFor finds the advice that belongs to an error of BlueZ or the bus.
 func hintFor(err error) string {
 	switch {

@@ -4,6 +4,7 @@ package bluez
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,9 @@ const (
 
 	// AdapterDefault is the adapter used where none is named.
 	AdapterDefault = "hci0"
+
+	// answerTime is how long bluetoothd may take to say that it has an adapter.
+	answerTime = 5 * time.Second
 
 	// objectRoot is where this process shows its own objects to BlueZ.
 	objectRoot = "/org/paybeacon"
@@ -49,8 +53,8 @@ type Radio struct {
 
 // Open checks that BlueZ runs and has the adapter. The library behind this
 // package logs through logrus's process-wide logger; Open raises that one's
-// level to errors.
-func Open(o Options) (*Radio, error) {
+// level to errors. ctx bounds the check only.
+func Open(ctx context.Context, o Options) (*Radio, error) {
 	logrus.SetLevel(logrus.ErrorLevel)
 	r := &Radio{adapter: cmp.Or(o.Adapter, AdapterDefault), now: o.Now, log: o.Log}
 	if r.now == nil {
@@ -65,11 +69,13 @@ func Open(o Options) (*Radio, error) {
 	}
 	conn, err := dbus.SystemBus()
 	if err != nil {
-		return nil, radioError("connect to the system bus", err)
+		return nil, busError(err)
 	}
 	// The stubs lose the name of an error here, so the first call does without.
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	var properties map[string]dbus.Variant
-	if err := conn.Object(service, r.path).Call(ifaceProps+".GetAll", 0, ifaceAdapter).Store(&properties); err != nil {
+	if err := conn.Object(service, r.path).CallWithContext(ctx, ifaceProps+".GetAll", 0, ifaceAdapter).Store(&properties); err != nil {
 		return nil, radioError("open adapter "+r.adapter, err)
 	}
 	return r, nil

@@ -33,7 +33,7 @@ func (r *Radio) Scan(ctx context.Context, each func(ble.Advert)) error {
 	// godbus's own handler starts a goroutine a signal once a channel is full.
 	conn, err := dbus.ConnectSystemBus(dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
 	if err != nil {
-		return radioError("connect to the system bus", err)
+		return busError(err)
 	}
 	defer func() { _ = conn.Close() }() // nothing is written through it
 	if err := r.match(conn); err != nil {

@@ -53,7 +53,7 @@ func openBox(ctx context.Context, s setting, o boxOptions) (*box, error) {
 	if o.radio == "" {
 		return b, nil
 	}
-	if b.radio, err = openRadio(o.radio, radioSilent, s.clock.now); err != nil {
+	if b.radio, err = openRadio(ctx, s, o.radio, radioSilent); err != nil {
 		b.close()
 		return nil, err
 	}

@@ -53,11 +53,11 @@ func (d *counterDemo) setUp() error {
 		return err
 	}
 	d.tell.say("registry", "listens on %s, root %s…", d.registry.QUIC, d.registry.Node[:10])
-	if err := d.enrol("box", "scan", "--role", "box", "--name", "counter", "--merchant", demoShop, "--site", "counter"); err != nil {
+	if err := d.enrol("registry", "box", "scan", "--role", "box", "--name", "counter", "--merchant", demoShop, "--site", "counter"); err != nil {
 		return err
 	}
 	for _, who := range []string{"ada", "ben"} {
-		if err := d.enrol(who, "wallet", "--role", "wallet", "--name", who); err != nil {
+		if err := d.enrol("registry", who, "wallet", "--role", "wallet", "--name", who); err != nil {
 			return err
 		}
 		if err := d.ask(nil, "admin", "topup", "--data", d.data("registry"), "--wallet", who, "--amount", demoFunds); err != nil {
@@ -71,20 +71,12 @@ func (d *counterDemo) setUp() error {
 		return err
 	}
 	for _, b := range []struct{ who, rssi string }{{"ada", "-48"}, {"ben", "-58"}} {
-		if err := d.pair(b.who, b.rssi); err != nil {
+		if err := d.pair(b.who, b.rssi, "--interval", "100ms"); err != nil {
 			return err
 		}
 	}
 	d.tell.say("box", "serves %s; ada and ben have %s EUR each and a paired tag", demoShop, demoFunds)
 	return nil
-}
-
-func (d *counterDemo) enrol(name, noun string, invite ...string) error {
-	var i inviteJSON
-	if err := d.ask(&i, append([]string{"admin", "invite", "--data", d.data("registry")}, invite...)...); err != nil {
-		return err
-	}
-	return d.ask(nil, noun, "enrol", "--data", d.data(name), "--invite", i.Invite)
 }
 
 // startNodes starts, or starts again, box and wallets.
@@ -114,26 +106,6 @@ func (d *counterDemo) startNodes(env []string) error {
 		}); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (d *counterDemo) pair(who, rssi string) error {
-	name := who + "-tag"
-	err := d.start(name, nil, "beacon", "run", "--data", d.data(name), "--radio", "air:"+d.data("air"), "--rssi", rssi, "--link", "127.0.0.1:0", "--interval", "100ms")
-	if err != nil {
-		return err
-	}
-	if _, err := d.ready(name); err != nil {
-		return err
-	}
-	p, err := d.pairing(name)
-	if err != nil {
-		return err
-	}
-	var dev deviceJSON
-	if err := d.ask(&dev, "wallet", "pair", "--data", d.data(who), "--link", p.Link, "--pin", p.PIN); err != nil {
-		return err
 	}
 	return nil
 }
@@ -391,7 +363,7 @@ func (d *counterDemo) thiefReplays() error {
 	if err != nil {
 		return err
 	}
-	stop := d.thief.replay(d.ctx)
+	stop := d.thief.replay(d.ctx, 0)
 	defer stop()
 	if _, err := d.near(1); err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -55,7 +57,7 @@ func (s *stage) start(name string, env []string, args ...string) error {
 		return fmt.Errorf("open log: %w", err)
 	}
 	p := &proc{args: args, log: log, done: make(chan struct{})}
-	p.cmd = exec.Command(s.exe, append(args, "--json")...)
+	p.cmd = exec.Command(s.exe, withJSON(args)...)
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {
@@ -144,7 +146,7 @@ func (s *stage) ask(out any, args ...string) error {
 }
 
 func (s *stage) output(args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(s.ctx, s.exe, append(args[:len(args):len(args)], "--json")...)
+	cmd := exec.CommandContext(s.ctx, s.exe, withJSON(args)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -159,6 +161,15 @@ func (s *stage) output(args ...string) ([]byte, error) {
 		return nil, fmt.Errorf("run %v: %w", args, err)
 	}
 	return stdout.Bytes(), nil
+}
+
+// withJSON puts --json before the first flag: flags come before arguments.
+func withJSON(args []string) []string {
+	i := slices.IndexFunc(args, func(a string) bool { return strings.HasPrefix(a, "-") })
+	if i < 0 {
+		i = len(args)
+	}
+	return slices.Insert(slices.Clone(args), i, "--json")
 }
 
 func firstLine(raw []byte) []byte {
@@ -197,6 +208,34 @@ func (s *stage) pairing(name string) (pairingJSON, error) {
 		return found.PIN != "", nil
 	})
 	return found, err
+}
+
+// enrol lets one node in: noun is scan or wallet, invite the flags of the
+// invite.
+func (s *stage) enrol(registry, name, noun string, invite ...string) error {
+	var i inviteJSON
+	if err := s.ask(&i, append([]string{"admin", "invite", "--data", s.data(registry)}, invite...)...); err != nil {
+		return err
+	}
+	return s.ask(nil, noun, "enrol", "--data", s.data(name), "--invite", i.Invite)
+}
+
+// pair starts a tag in the air of this stage, heard at rssi, and binds it to a
+// wallet.
+func (s *stage) pair(who, rssi string, flags ...string) error {
+	name := who + "-tag"
+	args := []string{"beacon", "run", "--data", s.data(name), "--radio", "air:" + s.data("air"), "--rssi", rssi, "--link", "127.0.0.1:0"}
+	if err := s.start(name, nil, append(args, flags...)...); err != nil {
+		return err
+	}
+	if _, err := s.ready(name); err != nil {
+		return err
+	}
+	p, err := s.pairing(name)
+	if err != nil {
+		return err
+	}
+	return s.ask(nil, "wallet", "pair", "--data", s.data(who), "--link", p.Link, "--pin", p.PIN)
 }
 
 // until repeats f until it says true. Each round asks another process, so

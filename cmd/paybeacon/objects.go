@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/till"
+	"github.com/paybeacon/paybeacon/pay/wallet"
 )
 
 // Here the domain's values become the contract's objects.
@@ -38,4 +39,24 @@ func candidateObjects(list []pay.Candidate) []candidateJSON {
 		out = append(out, candidateJSON{Handle: c.Handle, RSSI: c.RSSI, Since: c.Since.String(), Lane: c.Lane, Near: c.Near})
 	}
 	return out
+}
+
+func paymentOfWallet(e wallet.Entry) paymentJSON {
+	p := paymentJSON{
+		V: 1, Type: "payment", ID: e.ID.String(), State: e.State(), Outcome: e.Outcome(), Queued: e.Queued, Answering: e.Answering,
+		Amount: e.Amount, AmountCaptured: e.Payment.Captured, Currency: e.Currency, Merchant: e.Shop, Site: e.Site,
+		Payer: e.Handle, Ref: e.Ref, Mode: "online", Method: "one", By: e.By, Reason: e.Reason,
+		Created: e.Created.String(), Seq: e.Payment.Seq, Test: e.Test, Refusal: e.Refusal,
+	}
+	p.SafeToRetry = p.Outcome.SafeToRetry()
+	if e.Expires != 0 {
+		p.Expires = e.Expires.String()
+	}
+	return p
+}
+
+func deviceObject(d wallet.Device) deviceJSON {
+	return deviceJSON{
+		V: 1, Type: "device", ID: d.ID.String(), Kind: d.Type, State: d.State, Vehicle: d.Vehicle, Means: d.Means, Link: d.Link, Reason: d.Reason,
+	}
 }

@@ -32,13 +32,14 @@ type radio struct {
 
 // openRadio opens what --radio names: bluez[:hci0], air:DIR or replay:FILE.
 // rssi is the strength at which others in a simulated air hear this process.
-func openRadio(spec string, rssi pay.RSSI, now func() time.Time) (radio, error) {
+func openRadio(ctx context.Context, s setting, spec string, rssi pay.RSSI) (radio, error) {
+	now := s.clock.now
 	kind, rest, _ := strings.Cut(spec, ":")
 	switch {
 	case spec == "":
 		return radio{}, pay.NewError(pay.CodeUsage, "--radio is missing", "write --radio bluez:hci0, air:DIR or replay:FILE")
 	case kind == "bluez":
-		return openBlueZ(rest)
+		return openBlueZ(ctx, s, rest)
 	case kind == "air" && rest != "":
 		a, err := air.Open(air.Options{Dir: rest, RSSI: rssi, Now: now})
 		if err != nil {
@@ -46,7 +47,7 @@ func openRadio(spec string, rssi pay.RSSI, now func() time.Time) (radio, error) 
 		}
 		return radio{scanner: a, advertiser: a, close: func() { _ = a.Close() }}, nil
 	case kind == "replay" && rest != "":
-		p, err := replay.Open(rest, now)
+		p, err := replay.Open(replay.Options{File: rest, Now: now})
 		if err != nil {
 			return radio{}, err
 		}

@@ -1,18 +1,15 @@
 package main
 
 import (
+	"context"
+
 	"github.com/paybeacon/paybeacon/ble/bluez"
 )
 
-const adapterDefault = "hci0"
-
-func openBlueZ(adapter string) (radio, error) {
-	if adapter == "" {
-		adapter = adapterDefault
-	}
-	b, err := bluez.Open(adapter)
+func openBlueZ(ctx context.Context, s setting, adapter string) (radio, error) {
+	b, err := bluez.Open(ctx, bluez.Options{Adapter: adapter, Now: s.clock.now, Log: s.log})
 	if err != nil {
 		return radio{}, err
 	}
-	return radio{scanner: b, advertiser: b, close: b.Close}, nil
+	return radio{scanner: b, advertiser: b, close: func() {}}, nil
 }

@@ -2,8 +2,12 @@
 
 package main
 
-import "github.com/paybeacon/paybeacon/pay"
+import (
+	"context"
 
-func openBlueZ(string) (radio, error) {
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+func openBlueZ(context.Context, setting, string) (radio, error) {
 	return radio{}, pay.NewError(pay.CodeRadio, "BlueZ is only on Linux", "use --radio air:DIR or replay:FILE here")
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,13 +28,20 @@ func TestMain(m *testing.M) {
 // TestScripts runs the stories under testdata/script. Beside testscript's own
 // commands they have:
 //
+//	world                 a registry (reg), a box (box) and the wallets ada and
+//	                      ben, with 50.00 each, all running and connected
+//	tag WHO RSSI [FLAGS]  start WHO-tag, heard at RSSI, and pair it with WHO
+//	thief NAME            someone who records all codes from now on
+//	codes NAME N          wait until the thief has heard N different codes
+//	replay NAME I         the thief sends the I-th code until the script ends
 //	daemon NAME COMMAND   start a node whose data directory is NAME, wait until
 //	                      it is ready, set $NAME_quic, $NAME_link, $NAME_node;
 //	                      KEY=VALUE before NAME goes to its environment
 //	kill NAME             SIGKILL            stop NAME  SIGTERM
 //	again NAME            start it as it was
 //	pin NAME              set $PIN and $LINK from what an unpaired beacon shows
-//	until FIELD VALUE COMMAND   repeat a paybeacon command until it answers that
+//	until FIELD VALUE COMMAND   repeat a paybeacon command until it answers that;
+//	                      the field "lines" is how many objects it prints
 //	get VAR FIELD         set $VAR from a field of the last answer's first object
 //	want FIELD VALUE      compare a field of the last answer's first object
 //	error CODE            the last line of stderr is this error object
@@ -46,6 +56,11 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("TMPDIR", e.WorkDir)
+			captures, err := filepath.Abs("../../testdata/capture")
+			if err != nil {
+				return err
+			}
+			e.Setenv("CAPTURES", captures)
 			exe, err := exec.LookPath("paybeacon")
 			if err != nil {
 				return err
@@ -56,13 +71,14 @@ func TestScripts(t *testing.T) {
 				cancel()
 				return err
 			}
-			e.Values[stageKey{}] = s
+			e.Values[stageKey{}] = scriptStage{s, map[string]*thief{}}
 			e.Defer(func() { s.close(); cancel() })
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"get": scriptGet, "want": scriptWant, "error": scriptError, "lines": scriptLines, "corrupt": scriptCorrupt,
 			"daemon": scriptDaemon, "kill": scriptEnd((*stage).kill), "stop": scriptEnd((*stage).stop), "again": scriptAgain,
+			"world": scriptWorld, "tag": scriptTag, "thief": scriptThief, "codes": scriptCodes, "replay": scriptReplay,
 			"pin": scriptPIN, "until": scriptUntil,
 		},
 	})
@@ -163,7 +179,75 @@ func scriptCorrupt(ts *testscript.TestScript, neg bool, args []string) {
 // stageKey is where a script keeps its processes.
 type stageKey struct{}
 
-func stageOf(ts *testscript.TestScript) *stage { return ts.Value(stageKey{}).(*stage) }
+// scriptStage is a stage and who else is in its air.
+type scriptStage struct {
+	*stage
+	thieves map[string]*thief
+}
+
+func stageOf(ts *testscript.TestScript) scriptStage { return ts.Value(stageKey{}).(scriptStage) }
+
+// scriptWorld is what most stories begin with.
+func scriptWorld(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: world")
+	}
+	s := stageOf(ts)
+	scriptDaemon(ts, false, []string{"reg", "serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"})
+	ts.Check(s.enrol("reg", "box", "scan", "--role", "box", "--name", "counter", "--merchant", "Corner Cafe", "--site", "counter"))
+	scriptDaemon(ts, false, []string{"box", "scan", "--radio", "air:" + s.data("air"), "--lane", "till-1"})
+	for _, who := range []string{"ada", "ben"} {
+		ts.Check(s.enrol("reg", who, "wallet", "--role", "wallet", "--name", who))
+		ts.Check(s.ask(nil, "admin", "topup", "--data", s.data("reg"), "--wallet", who, "--amount", "50.00"))
+		scriptDaemon(ts, false, []string{who, "wallet", "run"})
+	}
+	for _, name := range []string{"box", "ada", "ben"} {
+		ts.Check(s.until(name+" is connected", func() (bool, error) {
+			r, err := s.ready(name)
+			return r.Registry == "up", err
+		}))
+	}
+}
+
+func scriptTag(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: tag WHO RSSI [FLAGS]")
+	}
+	ts.Check(stageOf(ts).pair(args[0], args[1], append([]string{"--interval", "50ms"}, args[2:]...)...))
+}
+
+func scriptThief(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: thief NAME")
+	}
+	s := stageOf(ts)
+	t, err := newThief(s.ctx, s.data("air"))
+	ts.Check(err)
+	ts.Defer(t.close)
+	s.thieves[args[0]] = t
+}
+
+func thiefOf(ts *testscript.TestScript, neg bool, args []string) (*thief, int) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: codes|replay NAME N")
+	}
+	t := stageOf(ts).thieves[args[0]]
+	n, err := strconv.Atoi(args[1])
+	if t == nil || err != nil {
+		ts.Fatalf("no thief %q, or %q is no number", args[0], args[1])
+	}
+	return t, n
+}
+
+func scriptCodes(ts *testscript.TestScript, neg bool, args []string) {
+	t, n := thiefOf(ts, neg, args)
+	ts.Check(stageOf(ts).until("the thief has heard enough", func() (bool, error) { return t.codes() >= n, nil }))
+}
+
+func scriptReplay(ts *testscript.TestScript, neg bool, args []string) {
+	t, i := thiefOf(ts, neg, args)
+	ts.Defer(t.replay(stageOf(ts).ctx, i))
+}
 
 // scriptDaemon starts a node whose data directory is NAME and waits until it is
 // ready. KEY=VALUE before NAME goes to its environment. It sets $NAME_quic,
@@ -200,7 +284,7 @@ func scriptEnd(end func(s *stage, name string)) func(ts *testscript.TestScript, 
 			if stageOf(ts).procs[name] == nil {
 				ts.Fatalf("%s never ran", name)
 			}
-			end(stageOf(ts), name)
+			end(stageOf(ts).stage, name)
 		}
 	}
 }
@@ -240,6 +324,9 @@ func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
 	err := s.until(fmt.Sprintf("%s is %s", args[0], args[1]), func() (bool, error) {
 		raw, _ := s.output(args[2:]...)
 		last = string(raw)
+		if args[0] == "lines" {
+			return (strconv.Itoa(bytes.Count(raw, []byte("\n"))) == args[1]) != neg, nil
+		}
 		if len(raw) == 0 {
 			return false, nil
 		}

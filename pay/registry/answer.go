@@ -72,7 +72,10 @@ func (t *turn) capture(h head, v verdict) (verdict, error) {
 		return v, err
 	}
 	v.state, v.reason = pay.StateCaptured, ""
-	return v, t.learnDrift(h)
+	if h.Learn {
+		err = t.learnDrift(h)
+	}
+	return v, err
 }
 
 // cancel withdraws a payment that nobody approved yet. Only the box that made

@@ -41,6 +41,7 @@
 //	r/NODE             refusals of this hour (not audited)
 //	s/MERCHANT         the scope of a merchant's name (not audited)
 //	t/KEY              a top-up
+//	w/WALLET           the node that speaks for a wallet's scope
 //
 // # Codes
 //

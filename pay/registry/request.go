@@ -81,6 +81,7 @@ func (t *turn) openPayment(h *head, code pay.Code) error {
 		return t.decide(h, verdict{state: pay.StateUnmatched, reason: reason, claim: request})
 	}
 	h.Wallet, h.Device, h.Step = m.row.Wallet, m.device, m.step
+	_, h.Learn = m.source.learned(m.step, h.Heard)
 	h.Decision.Payer = t.payerRef(m.row.Wallet, h.Decision.Merchant)
 	if err := t.decide(h, verdict{state: pay.StateOffered, claim: request}); err != nil {
 		return err

@@ -25,6 +25,7 @@ const (
 	prefixBudget   = "r/"
 	prefixMerchant = "s/"
 	prefixTopUp    = "t/"
+	prefixWallet   = "w/"
 )
 
 // head is where a payment stands, and what the registry needs to go on with it.
@@ -36,6 +37,7 @@ type head struct {
 	Device   pay.DeviceID `cbor:"5,keyasint"` // with Step and Heard: by what the payer was found
 	Step     pay.Step     `cbor:"6,keyasint"`
 	Heard    pay.Time     `cbor:"7,keyasint"`
+	Learn    bool         `cbor:"8,keyasint"` // an approval tells something new about the device's clock
 }
 
 // payment returns the fold that the head stands for.
@@ -96,6 +98,8 @@ func budgetKey(n pay.NodeID) []byte        { return idKey(prefixBudget, n) }
 func inviteKey(id pay.InviteID) []byte     { return append([]byte(prefixInvite), id[:]...) }
 func merchantKey(name pay.Name) []byte     { return append([]byte(prefixMerchant), name...) }
 func topUpKey(k pay.IdempotencyKey) []byte { return append([]byte(prefixTopUp), k...) }
+
+func walletKey(s pay.Scope) []byte { return append([]byte(prefixWallet), s...) }
 
 func sourceKey(number uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte(prefixSource), number)

@@ -79,7 +79,7 @@ func (s *CodeSource) drift(t pay.Time) pay.Millis {
 	if since < 0 {
 		since = -since
 	}
-	return since / 1_000_000 * pay.DriftPerMillion + since%1_000_000*pay.DriftPerMillion/1_000_000
+	return since/1_000_000*pay.DriftPerMillion + since%1_000_000*pay.DriftPerMillion/1_000_000
 }
 
 // slack returns g: what is allowed on either side at t.
@@ -137,18 +137,20 @@ func (s *CodeSource) search(code pay.Code, from, to pay.Time) (found pay.Step, o
 // each calls fn for the codes that may be accepted in [from, to), in order,
 // until fn returns false.
 func (s *CodeSource) each(from, to pay.Time, fn func(pay.Step, pay.Code) bool) {
+	first, last, ok := s.steps(from, to)
+	if !ok {
+		return
+	}
 	var some [16]pay.Code
-	step, last, ok := s.steps(from, to)
-	for ok {
-		n := min(len(some), int(last-step)+1)
-		pay.CodesAt(s.Key, s.Exponent, step, some[:n])
+	for at, left := first, int64(last)-int64(first)+1; left > 0; {
+		n := min(int64(len(some)), left)
+		pay.CodesAt(s.Key, s.Exponent, at, some[:n])
 		for i, c := range some[:n] {
-			if !fn(step+pay.Step(i), c) {
+			if !fn(at+pay.Step(i), c) {
 				return
 			}
 		}
-		step += pay.Step(n)
-		ok = step <= last && n > 0
+		at, left = at+pay.Step(n), left-n
 	}
 }
 
@@ -166,7 +168,7 @@ func (s CodeSource) learned(step pay.Step, t pay.Time) (CodeSource, bool) {
 	if t.Sub(s.Resolved) < learnEvery {
 		return s, false
 	}
-	d, began := s.drift(t), s.begin(step)
+	d, began := min(s.drift(t), s.stepMillis()), s.begin(step)
 	early, late := s.Early-d, s.Late+d
 	low, high := t.Sub(began)-s.stepMillis()-pay.StepSlack, t.Sub(began)
 	s.Early, s.Late, s.Resolved = min(max(early, low), late), max(min(late, high), early), t

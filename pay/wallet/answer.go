@@ -55,19 +55,19 @@ func (w *Wallet) sign(rows pay.WritableRows, now pay.Time, p pay.Payment, v pay.
 // errors are *pay.Error: CodeDecided when the offer is answered or the payment
 // has ended, CodeNotFound when there is none, CodeUsage when several fit,
 // CodeUpgrade for an approval as history.Understands says.
-func (w *Wallet) Answer(tx Tx, now pay.Time, id string, v pay.Verdict, by pay.Rule) (Entry, pay.Reaction, error) {
+func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Verdict, by pay.Rule) (Entry, pay.Reaction, error) {
 	if v != pay.Approve && v != pay.Decline {
 		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("verdict %.20q is neither approve nor decline", string(v)), "approve or decline")
 	}
-	if by == "" || len(by) > pay.RuleBytesMax {
-		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeUsage, "the answer does not name who gave it", fmt.Sprintf("name the rule in 1 to %d bytes", pay.RuleBytesMax))
+	if err := checkBy(by); err != nil {
+		return Entry{}, pay.Reaction{}, err
 	}
-	rec, err := meant(tx, id)
+	rec, err := meant(rows, id)
 	if err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
 	p := rec.Payment
-	a, answered, err := getAnswer(tx, p.ID)
+	a, answered, err := getAnswer(rows, p.ID)
 	switch {
 	case err != nil:
 		return Entry{}, pay.Reaction{}, err
@@ -77,11 +77,11 @@ func (w *Wallet) Answer(tx Tx, now pay.Time, id string, v pay.Verdict, by pay.Ru
 		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeDecided, fmt.Sprintf("payment %s is answered already: %s, by %s", p.ID.Short(), a.Verdict, a.By), "nothing was changed")
 	}
 	if v == pay.Approve {
-		if err := history.Understands(tx); err != nil {
+		if err := history.Understands(rows); err != nil {
 			return Entry{}, pay.Reaction{}, err
 		}
 	}
-	a, f, err := w.sign(tx, now, p, v, by)
+	a, f, err := w.sign(rows, now, p, v, by)
 	if err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}

@@ -44,7 +44,7 @@ type Pairing struct {
 	Bind    []byte // the raw fact, signed by the device
 	Vehicle pay.Name
 	Means   pay.Name
-	Link    string // host:port of the device's link, at most pay.NameBytesMax*4 bytes
+	Link    string // host:port of the device's link
 }
 
 func deviceKey(id pay.DeviceID) []byte { return append([]byte("d"), id[:]...) }
@@ -97,9 +97,6 @@ func (w *Wallet) Map(rows pay.WritableRows, now pay.Time, p Pairing) (Device, pa
 	if err != nil {
 		return Device{}, pay.Reaction{}, err
 	}
-	if same && r.Link == p.Link {
-		return device(m.Device, r), pay.Reaction{}, nil
-	}
 	r.Link = p.Link
 	if same {
 		return device(m.Device, r), pay.Reaction{}, putDevice(rows, m.Device, r)
@@ -142,7 +139,7 @@ const linkBytesMax = 4 * pay.NameBytesMax
 // sameMapping says whether the device's last mapping, pending or in force, says
 // the same as m.
 func sameMapping(rows pay.Rows, r deviceRow, m pay.Mapping) (bool, error) {
-	if r.Mapping.IsZero() || r.Revoking || (r.Mapped && r.Known != pay.DeviceActive) {
+	if r.Mapping.IsZero() || r.Revoking || r.Refused != "" || (r.Mapped && r.Known != pay.DeviceActive) {
 		return false, nil
 	}
 	f, ok, err := rows.Fact(r.Mapping)
@@ -217,10 +214,10 @@ func noteDevice(rows pay.WritableRows, s pay.DeviceStatus) error {
 	if err != nil {
 		return err
 	}
-	if !r.Mapping.IsZero() && s.Claim == r.Mapping {
+	if r.pending() && s.Claim == r.Mapping {
 		r.Mapped, r.Refused = true, ""
 	}
-	if !r.Revoke.IsZero() && s.Claim == r.Revoke {
+	if r.Revoking && s.Claim == r.Revoke {
 		r.Revoking = false
 	}
 	if r.Known == "" || s.At > r.At || (s.At == r.At && s.State == pay.DeviceRevoked) {

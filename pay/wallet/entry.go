@@ -51,8 +51,8 @@ type open struct {
 // Pending returns the offers that wait for an answer, oldest first, at most
 // pay.ListMax. An offer stays until it is answered or the registry ends it,
 // whatever this wallet's clock says.
-func (w *Wallet) Pending(v View, now pay.Time) ([]Entry, error) {
-	list, err := pending(v)
+func (w *Wallet) Pending(rows pay.Rows, now pay.Time) ([]Entry, error) {
+	list, err := pending(rows)
 	if err != nil {
 		return nil, err
 	}

@@ -34,8 +34,8 @@ func (r Rule) complete() (Rule, error) {
 	if r.Name == "" {
 		r.Name = pay.Rule(r.Kind)
 	}
-	if len(r.Name) > pay.RuleBytesMax {
-		return r, pay.NewError(pay.CodeUsage, fmt.Sprintf("the rule's name has %d bytes", len(r.Name)), fmt.Sprintf("keep it within %d", pay.RuleBytesMax))
+	if err := checkBy(r.Name); err != nil {
+		return r, err
 	}
 	if r.Name == pay.ByHand {
 		return r, pay.NewError(pay.CodeUsage, "a rule cannot be named like an answer by hand", "give it another name")
@@ -54,6 +54,18 @@ func (r Rule) complete() (Rule, error) {
 	default:
 		return r, pay.NewError(pay.CodeUsage, fmt.Sprintf("rule %.20q is none", string(r.Kind)), "use ask, none, all or under:AMOUNT")
 	}
+}
+
+// checkBy returns nil when a name may stand in an answer as who gave it.
+func checkBy(by pay.Rule) error {
+	const hint = "name who answers in 1 to %d printable bytes"
+	if len(by) > pay.RuleBytesMax {
+		return pay.NewError(pay.CodeUsage, fmt.Sprintf("the rule's name has %d bytes", len(by)), fmt.Sprintf(hint, pay.RuleBytesMax))
+	}
+	if err := pay.Name(by).Check(); err != nil {
+		return pay.Wrap(err, pay.CodeUsage, "read the rule's name", fmt.Sprintf(hint, pay.RuleBytesMax))
+	}
+	return nil
 }
 
 // verdict returns what the rule says to an offer, and whether it covers it.

@@ -68,12 +68,6 @@ type View interface {
 	Queued(id pay.FactID) (bool, error)
 }
 
-// Tx is View inside a transaction.
-type Tx interface {
-	View
-	pay.WritableRows
-}
-
 // React takes in one fact of the wallet's feed, or the registry's refusal of a
 // claim of this wallet. When an offer arrived that the rule covers, the
 // reaction holds the answer.

@@ -19,7 +19,9 @@
 // # What is durable
 //
 // Update returns after the write-ahead log was flushed to the device. A process
-// killed at any moment loses nothing that Update returned for. When the flush
+// killed at any moment loses nothing that Update returned for, and neither does
+// a machine that loses power, on file systems that make a new file's name
+// durable together with its content, as ext4, XFS and Btrfs do. When the flush
 // itself fails, nobody knows what the device holds: Update returns
 // kv.ErrUnknown and the engine refuses everything until it is opened again.
 //
@@ -83,10 +85,11 @@ type Options struct {
 
 // Engine is a kv.Engine in one directory. It is safe for concurrent use.
 type Engine struct {
-	db    *badger.DB
-	gate  *kv.Gate
-	space *guard // belongs to whoever holds the writer's turn
-	limit limit
+	db     *badger.DB
+	unlock func() error // gives the directory up
+	gate   *kv.Gate
+	space  *guard // belongs to whoever holds the writer's turn
+	limit  limit
 
 	// commit is (*badger.Txn).Commit, except in a test of its failure.
 	commit func(*badger.Txn) error
@@ -182,7 +185,7 @@ func (e *Engine) usable() error {
 func (e *Engine) Close() error {
 	e.closing.Do(func() {
 		e.gate.Close()
-		if err := e.db.Close(); err != nil {
+		if err := errors.Join(e.db.Close(), e.unlock()); err != nil {
 			e.closed = fmt.Errorf("close the store: %w", err)
 		}
 	})

@@ -24,7 +24,11 @@ func freeBytes(dir string) (uint64, error) {
 	return uint64(blocks) * uint64(st.Bsize), nil
 }
 
-// lock takes the lock on dir that Badger takes too, or returns ErrInUse.
+// locks says that lock keeps other processes out.
+const locks = true
+
+// lock takes the lock that Badger itself would take on dir, so that Badger's
+// own tools are kept out as well, or returns ErrInUse.
 func lock(dir string) (unlock func() error, err error) {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -35,10 +39,13 @@ func lock(dir string) (unlock func() error, err error) {
 		err = ErrInUse
 	}
 	if err != nil {
-		_ = d.Close()
-		return nil, fmt.Errorf("lock: %w", err)
+		return nil, errors.Join(fmt.Errorf("lock: %w", err), d.Close())
 	}
-	return d.Close, nil
+	// Closing alone would leave the lock to a child process that is between
+	// its fork and its exec and still has the file open.
+	return func() error {
+		return errors.Join(syscall.Flock(int(d.Fd()), syscall.LOCK_UN), d.Close())
+	}, nil
 }
 
 // mapped returns the content of a file without reading all of it.

@@ -20,23 +20,19 @@ var errDamaged = errors.New("the directory is damaged, restore it from a backup"
 // first eight bytes of MANIFEST; a newer Badger may write a larger one.
 const manifestVersion = 8
 
-// inspect looks at a directory before Badger does, under Badger's own lock, and
-// returns the shape of what it holds. It refuses
+// inspect looks at a directory before Badger does, under the lock, and returns
+// the shape of what it holds. It refuses
 //
 //   - a directory whose MANIFEST is missing, which Badger would take for a new
 //     one and empty;
 //   - a MANIFEST of another version or with a wrong checksum;
+//   - a KEYREGISTRY that is cut off or foreign;
 //   - a table that is missing or whose index is broken, which Badger would
 //     leave out or die of.
 //
 // It removes log files without a single byte: a process killed between creating
 // and sizing one leaves it so, and Badger would not open the directory again.
 func inspect(dir string, bo badger.Options) (shape, error) {
-	unlock, err := lock(dir)
-	if err != nil {
-		return shape{}, err
-	}
-	defer func() { _ = unlock() }()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return shape{}, err
@@ -48,29 +44,36 @@ func inspect(dir string, bo badger.Options) (shape, error) {
 	if err != nil {
 		return shape{}, err
 	}
+	registry := badger.KeyRegistryOptions{Dir: dir, ReadOnly: true}
+	if _, err := badger.OpenKeyRegistry(registry); err != nil {
+		return shape{}, fmt.Errorf("%w: %s: %w", errDamaged, badger.KeyRegistryFileName, err)
+	}
 	var s shape
 	if s.logs, err = sweepLogs(dir, entries); err != nil {
 		return shape{}, err
 	}
-	base := 0
-	sizes := map[uint8]uint64{}
-	for id, tm := range manifest.Tables {
-		size, err := checkTable(table.NewFilename(id, dir), tm.Compression)
+	s.young, err = young(dir, manifest)
+	return s, err
+}
+
+// young checks every table and returns the bytes of those in level 0 and in the
+// first level below that has any.
+func young(dir string, manifest badger.Manifest) (bytes uint64, err error) {
+	sizes := make([]uint64, len(manifest.Levels))
+	for id, t := range manifest.Tables {
+		size, err := checkTable(table.NewFilename(id, dir), t.Compression)
 		if err != nil {
-			return shape{}, fmt.Errorf("%w: %w", errDamaged, err)
+			return 0, fmt.Errorf("%w: %w", errDamaged, err)
 		}
-		sizes[tm.Level] += size
+		sizes[t.Level] += size
 	}
-	for level := 1; base == 0 && level < bo.MaxLevels; level++ {
-		if sizes[uint8(level)] > 0 {
-			base = level
+	for level, size := range sizes {
+		bytes += size
+		if level > 0 && size > 0 {
+			break
 		}
 	}
-	s.young = sizes[0]
-	if base > 0 {
-		s.young += sizes[uint8(base)]
-	}
-	return s, nil
+	return bytes, nil
 }
 
 // readManifest returns the list of tables.

@@ -1,10 +1,8 @@
 package badgerkv
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -37,10 +35,19 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func open(dir string, o Options) (*Engine, error) {
+func open(dir string, o Options) (e *Engine, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	unlock, err := lock(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if e == nil {
+			_ = unlock()
+		}
+	}()
 	bo := badgerOptions(dir, o)
 	room := newReserve(bo)
 	s, err := inspect(dir, bo)
@@ -54,8 +61,9 @@ func open(dir string, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{
+	return &Engine{
 		db:     db,
+		unlock: unlock,
 		gate:   kv.NewGate(),
 		limit:  newLimit(db),
 		commit: (*badger.Txn).Commit,
@@ -66,8 +74,7 @@ func open(dir string, o Options) (*Engine, error) {
 			now:   o.Now,
 			batch: int(bo.MemTableSize / 4),
 		},
-	}
-	return e, nil
+	}, nil
 }
 
 // badgerOptions names every option that matters. Badger panics in Open when
@@ -76,6 +83,8 @@ func badgerOptions(dir string, o Options) badger.Options {
 	bo := badger.DefaultOptions(dir).
 		WithLogger(newLogger(o.Log)).
 		WithMetricsEnabled(false).
+		// We hold the same lock, and from before we look at the directory.
+		WithBypassLockGuard(locks).
 		// Update returns when it is durable, and one Update runs at a time.
 		WithSyncWrites(true).
 		WithDetectConflicts(false).
@@ -96,21 +105,17 @@ func badgerOptions(dir string, o Options) badger.Options {
 	return bo.WithMemTableSize(16 * mib).WithNumMemtables(2).WithNumCompactors(2)
 }
 
-// openBadger turns a panic into an error and Badger's words into ours. Badger
-// leaves some goroutines behind when it fails to open.
+// openBadger turns a panic into an error and adds what to do. Badger leaves a
+// goroutine behind when it fails to open.
 func openBadger(bo badger.Options) (db *badger.DB, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = errors.Join(errDamaged, fmt.Errorf("panic in Badger: %v", r))
+			err = fmt.Errorf("%w: panic in Badger: %v", errDamaged, r)
 		}
 	}()
 	db, err = badger.Open(bo)
-	switch {
-	case err == nil:
-		return db, nil
-	case strings.Contains(err.Error(), "Another process is using this Badger database"):
-		// Badger's errors keep their causes as text only.
-		return nil, fmt.Errorf("%w: %w", ErrInUse, err)
+	if err != nil {
+		return nil, fmt.Errorf("when the disk works and allows writing, restore the directory from a backup: %w", err)
 	}
-	return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	return db, nil
 }

@@ -97,7 +97,6 @@ type guard struct {
 
 	probed  time.Time
 	written int
-	fine    bool
 }
 
 // probeEvery bounds what others can write unnoticed. At a gigabyte a second it
@@ -108,14 +107,13 @@ const probeEvery = 100 * time.Millisecond
 func (g *guard) admit() error {
 	now := g.now()
 	since := now.Sub(g.probed)
-	if g.fine && g.written < g.batch && since >= 0 && since < probeEvery {
+	if g.written < g.batch && since >= 0 && since < probeEvery {
 		return nil
 	}
-	g.fine = false
 	if err := enough(g.dir, g.free, g.need()); err != nil {
 		return err
 	}
-	g.fine, g.written, g.probed = true, 0, now
+	g.written, g.probed = 0, now
 	return nil
 }
 

@@ -152,6 +152,9 @@ func TestProbeIsAskedSparingly(t *testing.T) {
 	if n := ask(40, 1*mib-1); n != 9 {
 		t.Errorf("40 MiB at one moment asked %d times, want every fourth update but the first", n)
 	}
+	if n := ask(2, 10); n != 1 {
+		t.Errorf("updates after them asked %d times, want 1", n)
+	}
 	d.pass(-time.Hour)
 	if n := ask(10, 10); n != 1 {
 		t.Errorf("updates after the clock went back asked %d times, want 1", n)

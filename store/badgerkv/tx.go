@@ -66,9 +66,6 @@ func (r *reader) Scan(from, to []byte, limit int, fn func(key, value []byte) boo
 	if r.txn == nil {
 		return kv.ErrEnded
 	}
-	if to != nil && bytes.Compare(from, to) >= 0 {
-		return nil
-	}
 	start := marked(from)
 	end := []byte{mark + 1}
 	if to != nil {

@@ -61,13 +61,9 @@ func (t *tree) remove(key []byte) {
 // pin returns the items as they are now, protected from changes until release
 // is called. Pins nest.
 func (t *tree) pin() (items *btree.BTreeG[item], release func()) {
-	items, before := t.items, t.pinned
+	before := t.pinned
 	t.pinned = true
-	return items, func() {
-		if t.items == items {
-			t.pinned = before
-		}
-	}
+	return t.items, func() { t.pinned = before }
 }
 
 func (t *tree) unpin() {

@@ -2,6 +2,7 @@ package kvtest
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"testing"
 
@@ -198,6 +199,7 @@ func testReadsAreCopies(t *testing.T, s suite) {
 	}
 	view(t, e, spoil)
 	update(t, e, func(tx kv.Tx) error { return spoil(tx) })
+	update(t, e, func(tx kv.Tx) error { return errors.Join(apply(tx, "a=one"), spoil(tx)) })
 
 	var kept [][]byte
 	view(t, e, func(r kv.Reader) error {

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/device"
+	"github.com/paybeacon/paybeacon/sync/link"
+)
+
+const (
+	beaconInterval = 250 * time.Millisecond
+	beaconRSSI     = -58
+	beaconPower    = -59
+	beaconExponent = 6
+
+	intervalMin = 20 * time.Millisecond
+	intervalMax = 10240 * time.Millisecond
+)
+
+func beaconCommand(ctx context.Context, io stdio) *cli.Command {
+	return group("beacon", "the device that a payer carries", newLeaf(ctx, io, leaf{
+		name: "run", usage: "be a device: broadcast the changing code, and answer its wallet on the link",
+		long: "Unpaired it broadcasts nothing and shows a PIN for `paybeacon wallet pair`.",
+		flags: []cli.Flag{
+			dataFlag(),
+			&cli.StringFlag{Name: "radio", Usage: "`RADIO`: bluez[:hci0] or air:DIR"},
+			&cli.StringFlag{Name: "link", Value: "127.0.0.1:0", Usage: "where its wallet reaches it: `HOST:PORT` (TCP)"},
+			&cli.IntFlag{Name: "rssi", Value: beaconRSSI, Usage: "strength at which others in air:DIR receive it, `dBm`"},
+			&cli.IntFlag{Name: "power", Value: beaconPower, Usage: "strength at 1 m that it states, `dBm`"},
+			&cli.DurationFlag{Name: "interval", Value: beaconInterval, Usage: "broadcast every `DUR`"},
+			&cli.IntFlag{Name: "k", Value: beaconExponent, Usage: "a code lives 2^`K` seconds; fixed at the first start"},
+		},
+		run: beaconRun,
+	}))
+}
+
+type beaconOptions struct {
+	radio    string
+	link     string
+	rssi     pay.RSSI
+	power    pay.RSSI
+	interval time.Duration
+	exponent pay.Exponent
+	// tell says on standard output what the owner of the device wants to see.
+	tell func(pairingJSON)
+}
+
+func beaconRun(c *call) error {
+	f := c.flags
+	rssi, err := rssiFlag(c, "rssi")
+	if err != nil {
+		return err
+	}
+	power, err := rssiFlag(c, "power")
+	if err != nil {
+		return err
+	}
+	o := beaconOptions{radio: f.String("radio"), link: f.String("link"), rssi: rssi, power: power, interval: f.Duration("interval"), tell: c.tellPairing}
+	k := f.Int("k")
+	switch {
+	case k < 0 || k > int(pay.ExponentMax):
+		return pay.NewError(pay.CodeUsage, "--k is outside 0..15", "leave it out: a code then lives 64 s")
+	case o.interval < intervalMin || o.interval > intervalMax:
+		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--interval is outside %v..%v", intervalMin, intervalMax), "leave it out")
+	case o.radio == "":
+		return pay.NewError(pay.CodeUsage, "--radio is missing", "write --radio bluez:hci0 or air:DIR")
+	}
+	o.exponent = pay.Exponent(k)
+	return runDaemon(c, func(ctx context.Context, s setting) (daemon, error) { return openBeacon(ctx, s, o) })
+}
+
+func (c *call) tellPairing(p pairingJSON) {
+	_ = c.answer(p, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "To pair: paybeacon wallet pair --data DIR --link %s --pin %s   (good until %s)\n", p.Link, p.PIN, p.Expires)
+	})
+}
+
+// beacon is the node of `beacon run`: the device's role, its link and a radio.
+type beacon struct {
+	setting
+	options beaconOptions
+	device  *device.Device
+	radio   radio
+	link    net.Listener
+}
+
+func openBeacon(ctx context.Context, s setting, o beaconOptions) (*beacon, error) {
+	if role := s.dir.role(); role != "" && role != pay.RoleDevice {
+		return nil, pay.NewError(pay.CodeConflict, string(s.dir)+" is the directory of a "+string(role), "give the device a directory of its own")
+	}
+	state, err := s.dir.loadOrMakeDevice(o.exponent, s.clock.millis())
+	if err != nil {
+		return nil, err
+	}
+	b := &beacon{setting: s, options: o}
+	if b.radio, err = openRadio(ctx, s, o.radio, o.rssi); err != nil {
+		return nil, err
+	}
+	if b.radio.advertiser == nil {
+		b.close()
+		return nil, pay.NewError(pay.CodeUsage, "a capture cannot broadcast", "write --radio bluez:hci0 or air:DIR")
+	}
+	if b.link, err = net.Listen("tcp", o.link); err != nil {
+		b.close()
+		return nil, pay.Wrap(err, pay.CodeConfig, "listen for the wallet", "name a free HOST:PORT with --link; port 0 takes any")
+	}
+	b.device, err = device.Open(device.Options{
+		State: state, Now: s.clock.now, Random: rand.Reader,
+		Keep: func(st device.State) error { return s.dir.write(deviceFile, st.Encode()) },
+		Tell: b.tell,
+	})
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// loadOrMakeDevice returns the device kept in the directory, making it first
+// when there is none.
+func (d dataDir) loadOrMakeDevice(k pay.Exponent, now pay.Time) (device.State, error) {
+	raw, err := os.ReadFile(d.path(deviceFile))
+	switch {
+	case err == nil:
+		return device.Decode(raw)
+	case !errors.Is(err, fs.ErrNotExist):
+		return device.State{}, pay.Wrap(err, pay.CodeConfig, "read "+d.path(deviceFile), "check its permissions")
+	}
+	state, err := device.New(rand.Reader, k, now)
+	if err != nil {
+		return state, err
+	}
+	return state, d.write(deviceFile, state.Encode())
+}
+
+func (b *beacon) close() {
+	if b.link != nil {
+		_ = b.link.Close()
+	}
+	b.radio.close()
+}
+
+func (b *beacon) tell(e device.Event) {
+	switch e.Kind {
+	case device.EventPairing:
+		b.options.tell(pairingJSON{V: 1, Type: "pairing", Link: b.link.Addr().String(), PIN: e.PIN.String(), Expires: e.Expires.String()})
+	case device.EventPaired:
+		b.log.Info("paired", "wallet", e.Wallet.Short())
+	case device.EventReleased:
+		b.log.Info("released by its wallet", "wallet", e.Wallet.Short())
+	}
+}
+
+func (b *beacon) start(ctx context.Context, parts *errgroup.Group) {
+	parts.Go(func() error { return b.device.Run(ctx, b) })
+	parts.Go(func() error {
+		return link.Serve(ctx, link.Options{
+			Listener: b.link, Key: b.device.Key(), Log: b.log, Release: b.device.Release,
+			Meet: func(wallet pay.PublicKey, exporter []byte) link.Session { return b.device.Meet(wallet, exporter) },
+		})
+	})
+}
+
+// Broadcast puts one code on the air until ctx ends, from a fresh address.
+func (b *beacon) Broadcast(ctx context.Context, code pay.Code) error {
+	return b.radio.advertiser.Advertise(ctx, ble.AppendEID(nil, code, b.options.power), b.options.interval)
+}
+
+func (b *beacon) ready() readyJSON {
+	_, paired := b.device.Binding()
+	return readyJSON{V: 1, Type: "ready", Role: pay.RoleDevice, Node: b.device.Key().ID().String(), Link: b.link.Addr().String(), Paired: &paired}
+}
+
+func (b *beacon) verbs() verbs {
+	return verbs{"ready": on(true, func(context.Context, noQuery) (any, error) { return b.ready(), nil })}
+}

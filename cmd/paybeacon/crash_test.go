@@ -1,0 +1,136 @@
+//go:build crashpoints
+
+package main
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store"
+	paysync "github.com/paybeacon/paybeacon/sync"
+)
+
+// crashRounds is how many passages of each point are tried: a payment passes
+// the busiest point of a node this often.
+const crashRounds = 4
+
+// TestKilledAtEveryCrashPoint kills registry, box and wallet at every point of
+// a payment that they pass, brings them back and repeats the charge under its
+// key: each key is paid exactly once, and box, wallet and books agree.
+func TestKilledAtEveryCrashPoint(t *testing.T) {
+	t.Parallel()
+	points := append(store.CrashPoints(), paysync.CrashPoints()...)
+	for _, victim := range []string{"reg", "box", "ada"} {
+		t.Run(victim, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			died := map[string]int{}
+			paid := 0
+			for _, point := range points {
+				for n := 1; n <= crashRounds; n++ {
+					key := fmt.Sprintf("%s-%s-%d", victim, point, n)
+					if w.payAcross(victim, fmt.Sprintf("%s:%d", point, n), key) {
+						died[point]++
+					}
+					paid++
+				}
+			}
+			if a := w.audit(); a.Payments != paid {
+				t.Errorf("audit counts %d payments, want %d", a.Payments, paid)
+			}
+			t.Logf("died at %v", died)
+			for _, point := range passedBy(victim, points) {
+				if died[point] == 0 {
+					t.Errorf("%s never died at %s: the point is not passed", victim, point)
+				}
+			}
+		})
+	}
+}
+
+// passedBy lists the points that a victim must pass in a payment.
+func passedBy(victim string, points []string) []string {
+	serverOnly := []string{"sync.before-ack", "sync.after-ack"}
+	return slices.DeleteFunc(slices.Clone(points), func(p string) bool {
+		if p == "store.before-commit" || p == "store.after-commit" {
+			return false
+		}
+		return slices.Contains(serverOnly, p) != (victim == "reg")
+	})
+}
+
+// payAcross pays once with a victim that kills itself at a point, and says
+// whether it did.
+func (w *world) payAcross(victim, crash, key string) (died bool) {
+	w.t.Helper()
+	w.stop(victim)
+	w.restart(victim, []string{"PAYBEACON_CRASH=" + crash})
+	if !w.ended(victim) {
+		w.waitNear()
+	}
+	charge := []string{"till", "charge", "--data", w.data("box"), "--amount", "1.00", "--key", key, "--wait", "2s"}
+	var p paymentJSON
+	_ = w.ask(&p, charge...)
+	died = w.ended(victim)
+	w.stop(victim)
+	w.restart(victim, nil)
+	w.waitNear()
+	for _, name := range []string{"box", "ada"} {
+		w.connected(name)
+	}
+	// The same key again, until it is final.
+	w.must(w.until("payment "+key+" is final", func() (bool, error) {
+		p = paymentJSON{}
+		err := w.ask(&p, charge...)
+		if exit := exitOf(err); exit != pay.ExitDone && exit != pay.ExitWaitPassed && exit != pay.ExitUnknown {
+			return false, err
+		}
+		return p.Outcome == pay.OutcomePaid, nil
+	}))
+	if p.Amount != 100 || p.AmountCaptured != 100 || p.Key != pay.IdempotencyKey(key) {
+		w.t.Fatalf("%s: %+v", crash, p)
+	}
+	var seen paymentJSON
+	w.must(w.until("the wallet knows of "+key, func() (bool, error) {
+		err := w.ask(&seen, "wallet", "receipts", "--data", w.data("ada"), "--id", p.ID)
+		if exitOf(err) == pay.ExitNotFound {
+			return false, nil
+		}
+		return seen.Outcome == pay.OutcomePaid, err
+	}))
+	if seen.ID != p.ID || seen.AmountCaptured != p.AmountCaptured || seen.State != p.State {
+		w.t.Fatalf("%s: till says %+v, wallet says %+v", crash, p, seen)
+	}
+	w.audit()
+	return died
+}
+
+// restart starts a node again, which may die at once when env says so.
+func (w *world) restart(name string, env []string) {
+	w.t.Helper()
+	args := w.procs[name].args
+	if name == "reg" {
+		args = []string{"serve", "--data", w.data("reg"), "--listen", w.registry.QUIC, "--http", "127.0.0.1:0"}
+	}
+	w.must(w.start(name, env, args...))
+	w.must(w.until(name+" is ready or dead", func() (bool, error) {
+		if w.ended(name) {
+			return true, nil
+		}
+		err := w.ask(nil, "wait", "--for", "ready", "--data", w.data(name), "--timeout", "50ms")
+		return err == nil, nil
+	}))
+}
+
+// waitNear waits until the box is sure whom it hears.
+func (w *world) waitNear() {
+	w.t.Helper()
+	w.must(w.until("somebody is near", func() (bool, error) {
+		if w.ended("box") {
+			return true, nil
+		}
+		return w.ask(nil, "wait", "--for", "near", "--data", w.data("box")) == nil, nil
+	}))
+}

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"context"
+
+	"github.com/urfave/cli/v2"
+)
+
+func walletRunCommand(ctx context.Context, io stdio) *cli.Command {
+	return newLeaf(ctx, io, leaf{
+		name: "run", usage: "run the wallet: take offers and answer them",
+		long: "--approve says who answers: ask leaves offers to you (wallet pending, approve, decline), none declines all,\n" +
+			"all approves all, under:AMOUNT approves up to AMOUNT and asks above, exec:COMMAND runs a shell command\n" +
+			"with the offer as JSON on its standard input: 0 approves, 1 declines, anything else asks.",
+		flags: []cli.Flag{
+			dataFlag(),
+			&cli.StringFlag{Name: "server", Usage: "the registry at `HOST:PORT` (default: where it was at enrolment)"},
+			&cli.StringFlag{Name: "approve", Value: "ask", Usage: "`ask|none|all|under:AMOUNT|exec:COMMAND`"},
+		},
+		run: func(c *call) error {
+			o := walletOptions{server: c.flags.String("server"), approve: c.flags.String("approve")}
+			return runDaemon(c, func(ctx context.Context, s setting) (daemon, error) { return openWallet(ctx, s, o) })
+		},
+	})
+}

@@ -1,0 +1,313 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/wallet"
+	"github.com/paybeacon/paybeacon/store"
+	"github.com/paybeacon/paybeacon/sync/link"
+)
+
+// walletNode is the node of `wallet run`: the payer's offers, rule and devices,
+// and the connection to the registry.
+type walletNode struct {
+	base
+	peer
+	member  member
+	wallet  *wallet.Wallet
+	approve string
+	command string // of exec:
+}
+
+type walletOptions struct {
+	server  string
+	approve string
+}
+
+func openWallet(ctx context.Context, s setting, o walletOptions) (*walletNode, error) {
+	m, key, err := s.dir.identity(pay.RoleWallet)
+	if err != nil {
+		return nil, err
+	}
+	n := &walletNode{member: m, approve: o.approve}
+	rule, command, err := parseApprove(o.approve, m.Currency)
+	if err != nil {
+		return nil, err
+	}
+	n.command = command
+	if n.wallet, err = wallet.New(wallet.Options{Key: key, Scope: m.Scope, Rule: rule}); err != nil {
+		return nil, err
+	}
+	if n.base, err = openBase(ctx, s, key, storeOptions{own: m.Scope, reactor: n.wallet}); err != nil {
+		return nil, err
+	}
+	if n.peer, err = newPeer(n.base, m, o.server); err != nil {
+		n.close()
+		return nil, err
+	}
+	return n, nil
+}
+
+// parseApprove reads what --approve says. exec:COMMAND is asked of a shell by
+// the daemon (see executor), so for the wallet it means to ask.
+func parseApprove(s string, cur pay.Currency) (rule wallet.Rule, command string, err error) {
+	kind, rest, _ := strings.Cut(s, ":")
+	switch {
+	case s == "" || s == "ask":
+		return wallet.Rule{Kind: wallet.Ask}, "", nil
+	case s == "none":
+		return wallet.Rule{Kind: wallet.None}, "", nil
+	case s == "all":
+		return wallet.Rule{Kind: wallet.All}, "", nil
+	case kind == "under":
+		limit, err := parseAmount(rest, cur)
+		if err != nil {
+			return rule, "", err
+		}
+		return wallet.Rule{Kind: wallet.Under, Limit: limit, Currency: cur, Name: pay.Rule("under:" + formatAmount(limit, cur))}, "", nil
+	case kind == "exec" && rest != "":
+		return wallet.Rule{Kind: wallet.Ask}, rest, nil
+	default:
+		return rule, "", pay.NewError(pay.CodeUsage, "--approve is none of ask, none, all, under:AMOUNT and exec:COMMAND", "write it like --approve under:20.00")
+	}
+}
+
+func (n *walletNode) start(ctx context.Context, parts *errgroup.Group) {
+	parts.Go(func() error { return n.store.Run(ctx) })
+	parts.Go(func() error { return n.peer.run(ctx, n.log) })
+	if n.command != "" {
+		parts.Go(func() error { return newExecutor(n).run(ctx) })
+	}
+}
+
+func (n *walletNode) ready() readyJSON {
+	return readyJSON{V: 1, Type: "ready", Role: pay.RoleWallet, Node: n.key.ID().String(), Registry: n.peer.word()}
+}
+
+func (n *walletNode) verbs() verbs {
+	return verbs{
+		"ready":    on(true, func(context.Context, noQuery) (any, error) { return n.ready(), nil }),
+		"status":   on(true, n.status),
+		"pending":  on(true, n.pending),
+		"answer":   on(false, n.answer),
+		"receipts": on(true, n.receipts),
+		"receipt":  on(true, n.receipt),
+		"show":     on(true, func(ctx context.Context, q idQuery) (any, error) { return n.show(ctx, q.ID) }),
+		"wait":     on(true, n.wait),
+		"devices":  on(true, n.devices),
+		"pair":     on(false, n.pair),
+		"revoke":   on(false, n.revoke),
+	}
+}
+
+func (n *walletNode) status(ctx context.Context, _ noQuery) (any, error) {
+	s := walletStatusJSON{
+		V: 1, Type: "status", Node: n.key.ID().String(), Name: n.member.Name, Scope: n.member.Scope,
+		Currency: n.member.Currency, Approve: n.approve, Registry: n.peer.word(),
+	}
+	err := n.store.View(ctx, func(v *store.View) error {
+		pending, err := n.wallet.Pending(v, n.store.Now())
+		if err != nil {
+			return err
+		}
+		devices, err := n.wallet.Devices(v)
+		if err != nil {
+			return err
+		}
+		s.Pending = len(pending)
+		for _, d := range devices {
+			if d.State == pay.DeviceActive {
+				s.Devices++
+			}
+		}
+		s.Balance, err = n.wallet.Balance(v, n.member.Currency)
+		return err
+	})
+	return s, err
+}
+
+func (n *walletNode) pending(ctx context.Context, _ noQuery) (any, error) {
+	return n.list(ctx, func(v *store.View) ([]wallet.Entry, error) { return n.wallet.Pending(v, n.store.Now()) })
+}
+
+func (n *walletNode) receipts(ctx context.Context, q listQuery) (any, error) {
+	return n.list(ctx, func(v *store.View) ([]wallet.Entry, error) { return n.wallet.Receipts(v, n.store.Now(), q.Limit) })
+}
+
+func (n *walletNode) list(ctx context.Context, read func(v *store.View) ([]wallet.Entry, error)) (any, error) {
+	var out listAnswer[paymentJSON]
+	err := n.store.View(ctx, func(v *store.View) error {
+		list, err := read(v)
+		for _, e := range list {
+			out.Items = append(out.Items, paymentOfWallet(e))
+		}
+		return err
+	})
+	return out, err
+}
+
+func (n *walletNode) answer(ctx context.Context, q answerQuery) (any, error) {
+	return n.say(ctx, q.ID, q.Verdict, pay.ByHand)
+}
+
+// say answers an offer; it returns once the answer is durable.
+func (n *walletNode) say(ctx context.Context, id string, v pay.Verdict, by pay.Rule) (any, error) {
+	var e wallet.Entry
+	err := n.store.Do(ctx, func(tx *store.Tx) (err error) {
+		var r pay.Reaction
+		if e, r, err = n.wallet.Answer(tx, tx.Now(), id, v, by); err != nil {
+			return err
+		}
+		return tx.Post(r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return paymentOfWallet(e), nil
+}
+
+func (n *walletNode) entry(ctx context.Context, id string) (e wallet.Entry, err error) {
+	err = n.store.View(ctx, func(v *store.View) error {
+		e, err = n.wallet.Show(v, n.store.Now(), id)
+		return err
+	})
+	return e, err
+}
+
+func (n *walletNode) show(ctx context.Context, id string) (any, error) {
+	e, err := n.entry(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return paymentOfWallet(e), nil
+}
+
+func (n *walletNode) wait(ctx context.Context, q waitQuery) (any, error) {
+	waiting, cancel := context.WithTimeout(ctx, q.Wait.Std())
+	defer cancel()
+	var e wallet.Entry
+	err := n.watch(waiting, func() (ok bool, err error) {
+		e, err = n.entry(ctx, q.ID)
+		return e.Outcome() != pay.OutcomePending, err
+	})
+	if err != nil && (waiting.Err() == nil || ctx.Err() != nil) {
+		return nil, err
+	}
+	return paymentOfWallet(e), nil
+}
+
+func (n *walletNode) receipt(ctx context.Context, q idQuery) (any, error) {
+	var out receiptAnswer
+	err := n.store.View(ctx, func(v *store.View) error {
+		id, raw, err := n.wallet.Receipt(v, q.ID)
+		out = receiptAnswer{ID: id.String(), Receipt: raw}
+		return err
+	})
+	return out, err
+}
+
+func (n *walletNode) devices(ctx context.Context, _ noQuery) (any, error) {
+	var out listAnswer[deviceJSON]
+	err := n.store.View(ctx, func(v *store.View) error {
+		list, err := n.wallet.Devices(v)
+		for _, d := range list {
+			out.Items = append(out.Items, deviceObject(d))
+		}
+		return err
+	})
+	return out, err
+}
+
+const (
+	pairConnectWait = 5 * time.Second
+	pairAnswerWait  = 15 * time.Second
+	revokeWait      = 10 * time.Second
+)
+
+// pair binds a device. The registry must be connected first, so that nothing
+// is bound that cannot be registered.
+func (n *walletNode) pair(ctx context.Context, q pairQuery) (any, error) {
+	pin, err := pay.ParsePIN(q.PIN)
+	if err != nil {
+		return nil, err
+	}
+	connecting, cancel := context.WithTimeout(ctx, pairConnectWait)
+	defer cancel()
+	if err := n.client.WaitUp(connecting); err != nil {
+		return nil, pay.NewError(pay.CodeUnreachable, "the registry is not reachable, so nothing was bound", "pair again when `paybeacon wallet status` says registry up")
+	}
+	root, err := n.member.rootID()
+	if err != nil {
+		return nil, err
+	}
+	var d wallet.Device
+	_, err = link.Pair(ctx, link.PairOptions{
+		Peer: link.Peer{Address: q.Link, Key: n.key}, PIN: pin, Known: n.knows(ctx),
+		Registry: root, Resolver: n.member.Resolver, Type: q.Type,
+		Keep: func(p link.Paired) error {
+			return n.store.Do(ctx, func(tx *store.Tx) (err error) {
+				var r pay.Reaction
+				if d, r, err = n.wallet.Map(tx, tx.Now(), wallet.Pairing{Bind: p.Bind, Vehicle: q.Vehicle, Means: q.Means, Link: q.Link}); err != nil {
+					return err
+				}
+				return tx.Post(r)
+			})
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return n.awaitDevice(ctx, d, pairAnswerWait, func(d wallet.Device) bool { return d.State != pay.DevicePending })
+}
+
+// knows says which devices are bound to this wallet already.
+func (n *walletNode) knows(ctx context.Context) func(pay.DeviceID) bool {
+	return func(id pay.DeviceID) bool {
+		known := false
+		err := n.store.View(ctx, func(v *store.View) error {
+			d, err := n.wallet.Device(v, id.String())
+			known = d.State == pay.DeviceActive || d.State == pay.DevicePending
+			return err
+		})
+		return err == nil && known
+	}
+}
+
+func (n *walletNode) revoke(ctx context.Context, q deviceQuery) (any, error) {
+	var d wallet.Device
+	err := n.store.Do(ctx, func(tx *store.Tx) (err error) {
+		var r pay.Reaction
+		if d, r, err = n.wallet.RevokeDevice(tx, tx.Now(), q.ID); err != nil {
+			return err
+		}
+		return tx.Post(r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return n.awaitDevice(ctx, d, revokeWait, func(d wallet.Device) bool { return !d.Revoking })
+}
+
+// awaitDevice answers when the registry has spoken about a device, or with the
+// device as it is when the wait has passed.
+func (n *walletNode) awaitDevice(ctx context.Context, d wallet.Device, wait time.Duration, enough func(wallet.Device) bool) (any, error) {
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	err := n.watch(waiting, func() (bool, error) {
+		err := n.store.View(ctx, func(v *store.View) (err error) {
+			d, err = n.wallet.Device(v, d.ID.String())
+			return err
+		})
+		return enough(d), err
+	})
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return nil, err
+	}
+	return deviceObject(d), nil
+}

@@ -1,0 +1,72 @@
+package device
+
+import (
+	"crypto/hmac"
+	"io"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Pairing is the PIN that an unpaired device shows, with what is left of it.
+// It is a value: each method returns the next one. The zero Pairing holds no
+// PIN and accepts no proof.
+type Pairing struct {
+	pin     pay.PIN
+	began   pay.Time
+	expires pay.Time
+	wrong   int
+}
+
+// NewPairing returns a Pairing whose PIN comes from random and is good from now
+// for pay.PairingTTL.
+func NewPairing(random io.Reader, now pay.Time) (Pairing, error) {
+	pin, err := pay.NewPIN(random)
+	if err != nil {
+		return Pairing{}, err
+	}
+	return Pairing{pin: pin, began: now, expires: now.Add(pay.PairingTTL)}, nil
+}
+
+// PIN returns the PIN and when it ends.
+func (p Pairing) PIN() (pay.PIN, pay.Time) { return p.pin, p.expires }
+
+// Open says whether a proof can still succeed at now. A clock that went back
+// to before the PIN was made ends it too: it must not live longer than shown.
+func (p Pairing) Open(now pay.Time) bool {
+	return p.pin != pay.PIN{} && now >= p.began && now < p.expires && p.wrong < pay.PairingTries
+}
+
+// Why returns the reason for which a new PIN is shown after p.
+func (p Pairing) Why() Why {
+	switch {
+	case p.pin == pay.PIN{}:
+		return WhyStarted
+	case p.wrong >= pay.PairingTries:
+		return WhyTries
+	default:
+		return WhyExpired
+	}
+}
+
+// Prove checks a wallet's proof of the PIN on the connection with the given
+// exporter. When it is right, ok is true and own is the device's proof to send
+// back. When it is wrong, a try is gone; there is nothing to send.
+func (p Pairing) Prove(now pay.Time, exporter []byte, device, wallet pay.PublicKey, proof [32]byte) (next Pairing, own [32]byte, ok bool) {
+	if !p.Open(now) {
+		return p, own, false
+	}
+	if own, ok = checkProof(p.pin, exporter, device, wallet, proof); !ok {
+		p.wrong++
+	}
+	return p, own, ok
+}
+
+// checkProof compares a wallet's proof and, only when it is right, makes the
+// device's.
+func checkProof(pin pay.PIN, exporter []byte, device, wallet pay.PublicKey, proof [32]byte) (own [32]byte, ok bool) {
+	want := pay.PairingProof(pin, exporter, pay.RoleWallet, wallet, device)
+	if !hmac.Equal(want[:], proof[:]) {
+		return own, false
+	}
+	return pay.PairingProof(pin, exporter, pay.RoleDevice, device, wallet), true
+}

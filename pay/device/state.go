@@ -1,0 +1,165 @@
+package device
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// State is all that a device keeps. It holds secrets: keep it in a file that
+// only its owner reads. Encode lays it out as the line "paybeacon-device/1"
+// followed by this struct in deterministic CBOR.
+type State struct {
+	Seed     [32]byte     `cbor:"1,keyasint"` // of the Ed25519 identity key (RFC 8032)
+	Beacon   [32]byte     `cbor:"2,keyasint"` // X25519 private key (RFC 7748)
+	Exponent pay.Exponent `cbor:"3,keyasint"`
+	Counter  Reading      `cbor:"4,keyasint"` // as it stood at At
+	At       pay.Time     `cbor:"5,keyasint"` // by the device's wall clock
+	Binding  *Binding     `cbor:"6,keyasint,omitempty"`
+	// Spent is the PIN that made the binding, until its wallet confirmed that
+	// it has the bind; else zero.
+	Spent pay.PIN `cbor:"7,keyasint"`
+}
+
+// Binding says whose device this is. A value is never changed, only replaced.
+type Binding struct {
+	Registry pay.NodeID     `cbor:"1,keyasint"` // the registry's root
+	Resolver pay.BeaconKey  `cbor:"2,keyasint"`
+	Wallet   pay.PublicKey  `cbor:"3,keyasint"`
+	Type     pay.DeviceType `cbor:"4,keyasint"`
+}
+
+const (
+	stateLabel   = "paybeacon-device/"
+	stateVersion = 1
+	// stateBytesMax bounds a state file; a real one has some 300 bytes.
+	stateBytesMax = 4 << 10
+	// wallMax is far beyond any real date and keeps the arithmetic of times
+	// from overflowing.
+	wallMax pay.Time = 1 << 50
+)
+
+// New returns the state of a new, unpaired device with keys and first counter
+// from random. now is its wall clock.
+func New(random io.Reader, k pay.Exponent, now pay.Time) (State, error) {
+	s := State{Exponent: k, At: now}
+	var first [4]byte
+	for _, part := range [][]byte{s.Seed[:], s.Beacon[:], first[:]} {
+		if _, err := io.ReadFull(random, part); err != nil {
+			return State{}, fmt.Errorf("make device: %w", err)
+		}
+	}
+	s.Counter = Reading(binary.BigEndian.Uint32(first[:])) * 1000 % readingFirstMax
+	if err := s.Check(); err != nil {
+		return State{}, fmt.Errorf("make device: %w", err)
+	}
+	return s, nil
+}
+
+// Check bounds every field.
+func (s State) Check() error {
+	switch {
+	case s.Exponent > pay.ExponentMax:
+		return fmt.Errorf("exponent %d is above %d", s.Exponent, pay.ExponentMax)
+	case s.Counter < 0 || s.Counter > ReadingMax:
+		return fmt.Errorf("the counter is outside its 32 bits")
+	case s.At < -wallMax || s.At > wallMax:
+		return fmt.Errorf("the stored wall time is not a date")
+	case s.Binding == nil:
+		return nil
+	}
+	if err := s.Binding.Type.Check(); err != nil {
+		return err
+	}
+	_, err := s.IdentityKey(s.Binding.Resolver)
+	return err
+}
+
+// Encode returns the bytes to keep.
+func (s State) Encode() []byte {
+	return append([]byte(stateLabel+strconv.Itoa(stateVersion)+"\n"), pay.Encode(s)...)
+}
+
+// Decode reads what Encode wrote. Its errors are *pay.Error: CodeNewerData when
+// a newer program wrote it, CodeConfig when it is damaged.
+func Decode(raw []byte) (State, error) {
+	damaged := func(err error) (State, error) {
+		return State{}, pay.Wrap(err, pay.CodeConfig, "read the device's state", "restore it from a backup, or begin a new device in another directory")
+	}
+	if len(raw) > stateBytesMax {
+		return damaged(fmt.Errorf("it has %d bytes, the limit is %d", len(raw), stateBytesMax))
+	}
+	line, body, ok := bytes.Cut(raw, []byte("\n"))
+	digits, labelled := bytes.CutPrefix(line, []byte(stateLabel))
+	if !ok || !labelled {
+		return damaged(fmt.Errorf("it does not begin with %q", stateLabel))
+	}
+	version, err := strconv.ParseUint(string(digits), 10, 32)
+	if err != nil || version == 0 {
+		return damaged(fmt.Errorf("it names no version"))
+	}
+	if version > stateVersion {
+		return State{}, pay.NewError(pay.CodeNewerData, fmt.Sprintf("the device's state has version %d, this program knows %d", version, stateVersion),
+			"use the newer paybeacon that wrote it; nothing was changed")
+	}
+	var s State
+	if err := pay.Decode(body, &s); err != nil {
+		return damaged(err)
+	}
+	if err := s.Check(); err != nil {
+		return damaged(err)
+	}
+	return s, nil
+}
+
+// Key returns the identity key.
+func (s State) Key() pay.Key {
+	key, err := pay.KeyFromSeed(s.Seed[:])
+	if err != nil {
+		panic("device: internal error: " + err.Error())
+	}
+	return key
+}
+
+// BeaconKey returns the public half of the beacon key.
+func (s State) BeaconKey() pay.BeaconKey {
+	return pay.BeaconKey(s.beacon().PublicKey().Bytes())
+}
+
+// IdentityKey returns the key that the codes are made with when resolver is the
+// registry's. It fails on a public key with which no secret can be shared.
+func (s State) IdentityKey(resolver pay.BeaconKey) (pay.IdentityKey, error) {
+	public, err := ecdh.X25519().NewPublicKey(resolver[:])
+	if err != nil {
+		return pay.IdentityKey{}, fmt.Errorf("read resolver key: %w", err)
+	}
+	shared, err := s.beacon().ECDH(public)
+	if err != nil {
+		return pay.IdentityKey{}, fmt.Errorf("read resolver key: %w", err)
+	}
+	return pay.DeriveIdentityKey(shared, resolver, s.BeaconKey())
+}
+
+// String names the device and none of its secrets.
+func (s State) String() string { return "device " + s.Key().ID().Short() }
+
+// GoString is String, so that no verb of fmt prints the secrets.
+func (s State) GoString() string { return s.String() }
+
+// boundTo says whether wallet is the one this device belongs to.
+func (s State) boundTo(wallet pay.PublicKey) bool {
+	return s.Binding != nil && s.Binding.Wallet == wallet
+}
+
+func (s State) beacon() *ecdh.PrivateKey {
+	key, err := ecdh.X25519().NewPrivateKey(s.Beacon[:])
+	if err != nil {
+		panic("device: internal error: " + err.Error())
+	}
+	return key
+}

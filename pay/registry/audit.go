@@ -1,0 +1,272 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/book"
+)
+
+// AuditRows is what an audit reads: one snapshot of the role's rows and of all
+// facts, as a store's View is.
+type AuditRows interface {
+	pay.Rows
+	// Facts calls fn for each stored fact, in any order, until fn returns an
+	// error, which it returns.
+	Facts(fn func(pay.Fact) error) error
+}
+
+// AuditResult is what an audit found.
+type AuditResult struct {
+	OK         bool       // nothing was found
+	Payments   int        // payments with a decision
+	Imbalance  pay.Amount // by how much debits and credits differ, in minor units
+	Duplicates int        // payments with two outcomes, and keys with two payments
+	Findings   []string   // in words, at most findingsMax and one that counts the rest
+}
+
+// findingsMax bounds the findings that are told one by one.
+const findingsMax = 100
+
+// Audit recomputes from facts what the rows say: the life of each payment and
+// who approved it, the book, members, devices and keys. Payments that are not
+// finished are no finding. It holds ids in memory, never all facts. An error
+// means that the audit could not be made.
+func (r *Registry) Audit(ctx context.Context, rows AuditRows) (AuditResult, error) {
+	a := &auditor{
+		Registry: r, rows: rows,
+		authorities: map[pay.NodeID][]pay.Authority{r.key.ID(): {r.authority}},
+		nodes:       make(map[pay.NodeID]pay.NodeStatus),
+		payments:    make(map[pay.PaymentID][]pay.FactID),
+		devices:     make(map[pay.DeviceID]pay.Time),
+	}
+	for _, pass := range []func() error{
+		func() error { return a.facts(ctx, a.readAuthority) },
+		func() error { return a.facts(ctx, a.readNode) },
+		func() error { return a.facts(ctx, a.readRest) },
+		func() error { return a.eachRow(ctx, prefixMember, a.checkMember) },
+		func() error { return a.eachRow(ctx, prefixDevice, a.checkDevice) },
+		func() error { return a.eachRow(ctx, prefixPayment, a.checkPayment) },
+		a.checkKeys,
+		a.checkTopUps,
+		a.checkMissing,
+		a.checkBook,
+	} {
+		if err := pass(); err != nil {
+			return AuditResult{}, fmt.Errorf("audit: %w", err)
+		}
+	}
+	if a.more > 0 {
+		a.out.Findings = append(a.out.Findings, fmt.Sprintf("and %d more", a.more))
+	}
+	a.out.OK = len(a.out.Findings) == 0 && a.out.Imbalance == 0 && a.out.Duplicates == 0
+	return a.out, nil
+}
+
+// auditor is one audit under way.
+type auditor struct {
+	*Registry
+	rows        AuditRows
+	out         AuditResult
+	more        int
+	authorities map[pay.NodeID][]pay.Authority // by working key
+	nodes       map[pay.NodeID]pay.NodeStatus  // the last word on each
+	payments    map[pay.PaymentID][]pay.FactID // decisions, until the head was seen
+	devices     map[pay.DeviceID]pay.Time      // the time of the last word on each, until the row was seen
+	tally       book.Tally
+	keys        int // keys that payments stand under
+	topUps      int
+}
+
+func (a *auditor) find(format string, args ...any) {
+	if len(a.out.Findings) == findingsMax {
+		a.more++
+		return
+	}
+	a.out.Findings = append(a.out.Findings, fmt.Sprintf(format, args...))
+}
+
+func (a *auditor) facts(ctx context.Context, read func(pay.Fact) error) error {
+	return a.rows.Facts(func(f pay.Fact) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return read(f)
+	})
+}
+
+func (a *auditor) eachRow(ctx context.Context, prefix string, check func(id [32]byte, value []byte) error) error {
+	return each(a.rows, []byte(prefix), func(key, value []byte) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if len(key) != len(prefix)+32 {
+			a.find("row %q has no id", key)
+			return nil
+		}
+		return check([32]byte(key[len(prefix):]), value)
+	})
+}
+
+func (a *auditor) readAuthority(f pay.Fact) error {
+	if f.Kind() != pay.KindAuthority {
+		return nil
+	}
+	authority, err := pay.OpenAuthority(f.Raw(), a.root)
+	if err != nil {
+		a.find("authority %s: %v", f.ID(), err)
+		return nil
+	}
+	id := authority.Working.ID()
+	a.authorities[id] = append(a.authorities[id], authority)
+	return nil
+}
+
+// spoken says whether f is the registry's word of the moment at.
+func (a *auditor) spoken(f pay.Fact, at pay.Time) bool {
+	known := a.authorities[f.Signer()]
+	i := slices.IndexFunc(known, func(w pay.Authority) bool { return w.Covers(at) })
+	if i < 0 || f.Verify(known[i].Working) != nil {
+		a.find("%s %s is not signed by a key that spoke for the registry at %s", f.Kind(), f.ID(), at)
+		return false
+	}
+	return true
+}
+
+func (a *auditor) readNode(f pay.Fact) error {
+	if f.Kind() != pay.KindNode {
+		return nil
+	}
+	s, err := pay.As[pay.NodeStatus](f)
+	if err != nil || !a.spoken(f, s.At) {
+		return err
+	}
+	id := s.Node.ID()
+	if old, ok := a.nodes[id]; !ok || s.At > old.At || (s.At == old.At && s.Revoked) {
+		a.nodes[id] = s
+	}
+	return nil
+}
+
+// readRest verifies each fact of a known author and indexes what the rows are
+// compared with. Answers are verified where a decision names them.
+func (a *auditor) readRest(f pay.Fact) error {
+	switch f.Kind() {
+	case pay.KindAuthority, pay.KindNode, pay.KindAnswer:
+		return nil
+	case pay.KindDecision:
+		d, err := pay.As[pay.Decision](f)
+		if err == nil && a.spoken(f, d.At) {
+			a.payments[d.Payment] = append(a.payments[d.Payment], f.ID())
+		}
+		return err
+	case pay.KindDevice:
+		d, err := pay.As[pay.DeviceStatus](f)
+		if err == nil && a.spoken(f, d.At) {
+			a.devices[d.Device] = max(a.devices[d.Device], d.At)
+		}
+		return err
+	case pay.KindTopUp:
+		return a.readTopUp(f)
+	case pay.KindRefusal:
+		no, err := pay.As[pay.Refusal](f)
+		if err == nil {
+			a.spoken(f, no.At)
+		}
+		return err
+	default:
+		if s, ok := a.nodes[f.Signer()]; ok && f.Verify(s.Node) != nil {
+			a.find("%s %s is not signed by %s, whose name it bears", f.Kind(), f.ID(), s.Name)
+		}
+		return nil
+	}
+}
+
+func (a *auditor) readTopUp(f pay.Fact) error {
+	t, err := pay.As[pay.TopUp](f)
+	if err != nil || !a.spoken(f, t.At) {
+		return err
+	}
+	a.topUps++
+	a.tally.TopUp(t.Wallet, t.Amount, t.Currency)
+	row, ok, err := get[topUpRow](a.rows, topUpKey(t.Key))
+	if err != nil {
+		return err
+	}
+	if !ok || row != (topUpRow{Fact: f.ID(), Wallet: t.Wallet, Amount: t.Amount, Currency: t.Currency, At: t.At}) {
+		a.find("top-up %s is not what its key stands for", f.ID())
+	}
+	return nil
+}
+
+func (a *auditor) checkMember(id [32]byte, value []byte) error {
+	var row memberRow
+	if err := pay.Decode(value, &row); err != nil {
+		a.find("node %s: its row cannot be read", pay.NodeID(id).Short())
+		return nil
+	}
+	if said, ok := a.nodes[id]; !ok || said != row.Status {
+		a.find("node %s: its row is not what the registry last said of it", pay.NodeID(id).Short())
+	}
+	return nil
+}
+
+func (a *auditor) checkTopUps() error {
+	n := 0
+	err := each(a.rows, []byte(prefixTopUp), func(_, _ []byte) error {
+		n++
+		return nil
+	})
+	if n != a.topUps {
+		a.find("%d keys of top-ups are kept, the facts say %d", n, a.topUps)
+	}
+	return err
+}
+
+// checkMissing reports what facts speak of and no row stands for.
+func (a *auditor) checkMissing() error {
+	for _, id := range slices.SortedFunc(maps.Keys(a.payments), comparePayments) {
+		a.out.Payments++
+		a.find("payment %s: it was decided on and has no row", id.Short())
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(a.devices), compareIDs) {
+		a.find("device %s: it was mapped and has no row", id.Short())
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(a.nodes), compareIDs) {
+		_, ok, err := a.rows.Get(memberKey(id))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			a.find("node %s: it was enrolled and has no row", id.Short())
+		}
+		if err := a.checkWallet(a.nodes[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *auditor) checkWallet(s pay.NodeStatus) error {
+	if s.Role != pay.RoleWallet {
+		return nil
+	}
+	node, ok, err := getID(a.rows, walletKey(s.Scope))
+	if err == nil && (!ok || pay.NodeID(node) != s.Node.ID()) {
+		a.find("node %s: its scope %s is kept for another", s.Node.ID().Short(), s.Scope)
+	}
+	return err
+}
+
+func (a *auditor) checkBook() (err error) {
+	a.out.Imbalance, err = a.tally.Compare(a.rows, func(finding string) { a.find("%s", finding) })
+	return err
+}
+
+func comparePayments(x, y pay.PaymentID) int { return bytes.Compare(x[:], y[:]) }
+
+func compareIDs(x, y pay.NodeID) int { return bytes.Compare(x[:], y[:]) }

@@ -1,0 +1,82 @@
+package registry
+
+import "github.com/paybeacon/paybeacon/pay"
+
+// checkDevice compares a device's row with the registry's last word on it, and
+// with the mapping and the bind that it follows from.
+func (a *auditor) checkDevice(raw [32]byte, value []byte) error {
+	id := pay.DeviceID(raw)
+	last, said := a.devices[id]
+	delete(a.devices, id)
+	var row deviceRow
+	if err := pay.Decode(value, &row); err != nil {
+		a.find("device %s: its row cannot be read", id.Short())
+		return nil
+	}
+	status, ok, err := fact[pay.DeviceStatus](a.rows, row.Status)
+	if err != nil {
+		return err
+	}
+	if !said || !ok || status.Device != id || status.State != row.State || status.At != last {
+		a.find("device %s: its row is not what the registry last said of it", id.Short())
+		return nil
+	}
+	claim, ok, err := a.rows.Fact(status.Claim)
+	if err != nil {
+		return err
+	}
+	if author := a.nodes[claim.Signer()]; !ok || author.Scope != row.Wallet || author.Role != pay.RoleWallet {
+		a.find("device %s: its standing is not what its wallet asked for", id.Short())
+		return nil
+	}
+	if row.State != pay.DeviceActive {
+		return nil
+	}
+	return a.checkMapping(id, row, claim)
+}
+
+func (a *auditor) checkMapping(id pay.DeviceID, row deviceRow, claim pay.Fact) error {
+	m, err := pay.As[pay.Mapping](claim)
+	if err != nil {
+		a.find("device %s: it is active without a mapping", id.Short())
+		return nil
+	}
+	bind, err := m.OpenBind()
+	if err != nil || m.Device != id || bind.Wallet != claim.Signer() || bind.Registry != a.root ||
+		bind.Beacon != row.Beacon || bind.Counter != row.Counter || bind.Type != row.Type {
+		a.find("device %s: its row is not what the device signed", id.Short())
+		return nil
+	}
+	holder, ok, err := getID(a.rows, beaconKey(row.Beacon))
+	if err != nil {
+		return err
+	}
+	if !ok || pay.DeviceID(holder) != id {
+		a.find("device %s: its beacon key is kept for another", id.Short())
+	}
+	if _, ok, err = a.rows.Get(ownedKey(row.Wallet, id)); err != nil {
+		return err
+	} else if !ok {
+		a.find("device %s: it is not among its wallet's", id.Short())
+	}
+	return a.checkSource(id, row, bind)
+}
+
+// checkSource derives the device's key anew.
+func (a *auditor) checkSource(id pay.DeviceID, row deviceRow, bind pay.Bind) error {
+	raw, ok, err := a.rows.Get(sourceKey(row.Number))
+	if err != nil {
+		return err
+	}
+	newest, err := newestNumber(a.rows)
+	if err != nil {
+		return err
+	}
+	s, bad := decodeSource(row.Number, raw)
+	key, err := a.identityKey(bind.Beacon)
+	if !ok || bad != nil || err != nil || row.Number > newest || s.device != id || s.Key != key ||
+		s.Exponent != bind.Exponent || s.Counter != row.Counter || s.AnchorAt != row.AnchorAt {
+		a.find("device %s: its codes would not be found", id.Short())
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package registry
+
+import (
+	"crypto/ecdh"
+	"encoding/binary"
+	"math"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// mapping gives a device to the wallet that signed, when the device signed too.
+func (t *turn) mapping() error {
+	m, err := pay.As[pay.Mapping](t.in.Fact)
+	if err != nil {
+		return err
+	}
+	bind, err := m.OpenBind()
+	if err != nil {
+		return t.refuse(pay.ReasonWrongTerms, pay.PaymentID{})
+	}
+	old, known, err := get[deviceRow](t.rows, deviceKey(m.Device))
+	if err != nil {
+		return err
+	}
+	bindID, err := bindFact(m)
+	if err != nil {
+		return err
+	}
+	reason, err := t.mayMap(m.Device, bind, bindID, old, known)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		return t.refuse(reason, pay.PaymentID{})
+	}
+	key, err := t.identityKey(bind.Beacon)
+	if err != nil {
+		return t.refuse(pay.ReasonWrongTerms, pay.PaymentID{})
+	}
+	row := deviceRow{
+		Wallet: t.from.Scope, State: pay.DeviceActive, Number: old.Number, Beacon: bind.Beacon, Bind: bindID,
+		Counter: bind.Counter, AnchorAt: t.anchorAt(), Type: bind.Type, Vehicle: m.Vehicle, Means: m.Means,
+	}
+	again := known && old.Bind == bindID
+	if again {
+		row.AnchorAt = old.AnchorAt // it was said then; only its repetition is new
+	}
+	if !again || old.State != pay.DeviceActive {
+		row.Number, err = t.addSource(sourceRow{device: m.Device, replaces: old.Number, CodeSource: CodeSource{
+			Key: key, Exponent: bind.Exponent, Counter: bind.Counter, AnchorAt: row.AnchorAt, Resolved: row.AnchorAt,
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	if err := t.rows.Put(beaconKey(bind.Beacon), m.Device[:]); err != nil {
+		return err
+	}
+	if err := t.rows.Put(ownedKey(t.from.Scope, m.Device), nil); err != nil {
+		return err
+	}
+	return t.setDevice(m.Device, row)
+}
+
+// mayMap returns why the device may not be mapped as asked, or "".
+func (t *turn) mayMap(device pay.DeviceID, bind pay.Bind, bindID pay.FactID, old deviceRow, known bool) (pay.Reason, error) {
+	active := known && old.State == pay.DeviceActive
+	switch {
+	case bind.Registry != t.root || bind.Resolver != t.beacon:
+		return pay.ReasonWrongRegistry, nil
+	case bind.Wallet != t.in.Fact.Signer():
+		return pay.ReasonWrongScope, nil
+	case active && old.Wallet != t.from.Scope:
+		return pay.ReasonDeviceTaken, nil
+	case known && bindID != old.Bind && bind.Counter < old.Counter:
+		return pay.ReasonOutOfStep, nil // the device has said something newer since
+	}
+	holder, taken, err := getID(t.rows, beaconKey(bind.Beacon))
+	if err != nil {
+		return "", err
+	}
+	if taken && holder != device {
+		return pay.ReasonDeviceTaken, nil
+	}
+	if active {
+		return "", nil
+	}
+	n, err := t.countDevices(t.from.Scope)
+	if n >= pay.DevicesPerWalletMax {
+		return pay.ReasonTooManyDevices, err
+	}
+	return "", err
+}
+
+// countDevices returns how many devices are mapped to a wallet now.
+func (t *turn) countDevices(wallet pay.Scope) (n int, err error) {
+	prefix := ownedPrefix(wallet)
+	err = each(t.rows, prefix, func(key, _ []byte) error {
+		row, ok, err := get[deviceRow](t.rows, deviceKey(pay.DeviceID(key[len(prefix):])))
+		if ok && row.State == pay.DeviceActive && row.Wallet == wallet {
+			n++
+		}
+		return err
+	})
+	return n, err
+}
+
+// revoke ends a mapping at the wish of the wallet that owns it.
+func (t *turn) revoke() error {
+	c, err := pay.As[pay.Revoke](t.in.Fact)
+	if err != nil {
+		return err
+	}
+	row, ok, err := get[deviceRow](t.rows, deviceKey(c.Device))
+	if err != nil {
+		return err
+	}
+	if !ok || row.State != pay.DeviceActive || row.Wallet != t.from.Scope {
+		return t.refuse(pay.ReasonUnknownDevice, pay.PaymentID{})
+	}
+	row.State = pay.DeviceRevoked
+	if err := t.rows.Delete(sourceKey(row.Number)); err != nil {
+		return err
+	}
+	if err := t.rows.Delete(ownedKey(row.Wallet, c.Device)); err != nil {
+		return err
+	}
+	return t.setDevice(c.Device, row)
+}
+
+// setDevice stores a device's standing, says so to its wallet and remembers
+// that the claim at hand has had its effect.
+func (t *turn) setDevice(device pay.DeviceID, row deviceRow) error {
+	id, err := t.post(pay.DeviceStatus{
+		Device: device, Claim: t.in.Fact.ID(), State: row.State, Type: row.Type, Vehicle: row.Vehicle, Means: row.Means, At: t.now,
+	}, row.Wallet)
+	if err != nil {
+		return err
+	}
+	row.Status = id
+	if err := put(t.rows, deviceKey(device), row); err != nil {
+		return err
+	}
+	return t.settle("")
+}
+
+// addSource stores a source under the next number in place of the one that it
+// replaces.
+func (t *turn) addSource(s sourceRow) (uint32, error) {
+	n, err := newestNumber(t.rows)
+	if err != nil {
+		return 0, err
+	}
+	if n == math.MaxUint32 {
+		panic("registry: internal error: numbers of code sources are used up")
+	}
+	n++
+	if err := t.rows.Put([]byte(keyNumber), binary.BigEndian.AppendUint32(nil, n)); err != nil {
+		return 0, err
+	}
+	if s.replaces != 0 {
+		if err := t.rows.Delete(sourceKey(s.replaces)); err != nil {
+			return 0, err
+		}
+	}
+	return n, t.rows.Put(sourceKey(n), s.encode())
+}
+
+// learnDrift narrows what is known of a device's clock by a code that its owner
+// has just paid with.
+func (t *turn) learnDrift(h head) error {
+	row, ok, err := get[deviceRow](t.rows, deviceKey(h.Device))
+	if err != nil || !ok || row.State != pay.DeviceActive {
+		return err
+	}
+	raw, ok, err := t.rows.Get(sourceKey(row.Number))
+	if err != nil || !ok {
+		return err
+	}
+	s, err := decodeSource(row.Number, raw)
+	if err != nil {
+		return err
+	}
+	if first, last, ok := s.steps(h.Heard, h.Heard+1); !ok || h.Step < first || h.Step > last {
+		return nil // mapped anew since
+	}
+	learned, news := s.learned(h.Step, h.Heard)
+	if !news {
+		return nil
+	}
+	row.Number, err = t.addSource(sourceRow{CodeSource: learned, device: h.Device, replaces: row.Number})
+	if err != nil {
+		return err
+	}
+	return put(t.rows, deviceKey(h.Device), row)
+}
+
+// anchorAt returns when the claim at hand was made by the registry's clock.
+func (t *turn) anchorAt() pay.Time { return t.now.Add(-min(max(t.in.Age, 0), anchorAgeMax)) }
+
+// anchorAgeMax bounds how old a mapping may say that it is. By then drift
+// exceeds the longest step.
+const anchorAgeMax = 366 * 24 * hour
+
+// identityKey derives the key that a device and the registry share. It fails
+// for beacon keys that RFC 7748 warns of.
+func (r *Registry) identityKey(beacon pay.BeaconKey) (pay.IdentityKey, error) {
+	pub, err := ecdh.X25519().NewPublicKey(beacon[:])
+	if err != nil {
+		return pay.IdentityKey{}, err
+	}
+	shared, err := r.resolver.ECDH(pub)
+	if err != nil {
+		return pay.IdentityKey{}, err
+	}
+	return pay.DeriveIdentityKey(shared, r.beacon, beacon)
+}
+
+// bindFact returns the id of the bind that a mapping encloses.
+func bindFact(m pay.Mapping) (pay.FactID, error) {
+	f, err := pay.Parse(m.Bind)
+	return f.ID(), err
+}

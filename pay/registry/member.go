@@ -1,0 +1,297 @@
+package registry
+
+import (
+	"crypto/hmac"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// InviteSpec says who is invited. Role, merchant, site and scope come from the
+// invite, never from the node.
+type InviteSpec struct {
+	Role     pay.Role
+	Name     pay.Name
+	Merchant pay.Name   // for a box; the name when empty
+	Site     pay.Name   // for a box; the name when empty
+	Address  string     // HOST:PORT of the registry, as the node reaches it
+	TTL      pay.Millis // pay.InviteTTLDefault when 0
+}
+
+// Invited is an invite and what stands in it.
+type Invited struct {
+	pay.Invite
+	Role    pay.Role
+	Scope   pay.Scope
+	Expires pay.Time
+}
+
+// inviteRow is an invite at the registry. The secret dies at first use.
+type inviteRow struct {
+	Secret  pay.InviteSecret `cbor:"1,keyasint"`
+	Role    pay.Role         `cbor:"2,keyasint"`
+	Scope   pay.Scope        `cbor:"3,keyasint"`
+	Name    pay.Name         `cbor:"4,keyasint,omitempty"`
+	Shop    pay.Name         `cbor:"5,keyasint,omitempty"`
+	Site    pay.Name         `cbor:"6,keyasint,omitempty"`
+	Expires pay.Time         `cbor:"7,keyasint"`
+	Used    bool             `cbor:"8,keyasint"`
+}
+
+const inviteHint = "ask whoever runs the registry for a new one: paybeacon admin invite"
+
+// Invite makes an invite with a fresh secret from random. Invites for one
+// merchant's name share a scope; each wallet's has its own. Its errors are
+// *pay.Error with pay.CodeUsage.
+func (r *Registry) Invite(rows pay.WritableRows, now pay.Time, random io.Reader, spec InviteSpec) (Invited, error) {
+	row, err := checkSpec(now, spec)
+	if err != nil {
+		return Invited{}, err
+	}
+	if row.Scope, err = scopeFor(rows, random, row); err != nil {
+		return Invited{}, fmt.Errorf("make invite: %w", err)
+	}
+	invite, err := pay.NewInvite(random, spec.Address, r.root)
+	if err != nil {
+		return Invited{}, err
+	}
+	row.Secret = invite.Secret
+	if err := put(rows, inviteKey(invite.ID), row); err != nil {
+		return Invited{}, fmt.Errorf("make invite: %w", err)
+	}
+	return Invited{Invite: invite, Role: row.Role, Scope: row.Scope, Expires: row.Expires}, nil
+}
+
+func checkSpec(now pay.Time, spec InviteSpec) (inviteRow, error) {
+	refuse := func(why string) (inviteRow, error) {
+		return inviteRow{}, pay.NewError(pay.CodeUsage, "make invite: "+why, "see paybeacon admin invite --help")
+	}
+	row := inviteRow{Role: spec.Role, Name: spec.Name}
+	ttl := spec.TTL
+	if ttl == 0 {
+		ttl = pay.InviteTTLDefault
+	}
+	if ttl < 0 || ttl > pay.InviteTTLMax {
+		return refuse(fmt.Sprintf("a life of %v is outside 0s..%v", ttl.Std(), pay.InviteTTLMax.Std()))
+	}
+	row.Expires = now.Add(ttl)
+	switch spec.Role {
+	case pay.RoleWallet:
+		if spec.Merchant != "" || spec.Site != "" {
+			return refuse("a wallet has no merchant and no site")
+		}
+	case pay.RoleBox:
+		row.Name = firstName(spec.Name, spec.Merchant)
+		row.Shop, row.Site = firstName(spec.Merchant, spec.Name), firstName(spec.Site, row.Name)
+		if row.Shop == "" {
+			return refuse("a box needs a name or a merchant")
+		}
+	default:
+		return refuse(fmt.Sprintf("role %q is neither box nor wallet", string(spec.Role)))
+	}
+	for _, name := range []pay.Name{row.Name, row.Shop, row.Site} {
+		if name == "" {
+			continue
+		}
+		if err := name.Check(); err != nil {
+			return refuse(err.Error())
+		}
+	}
+	return row, nil
+}
+
+func firstName(names ...pay.Name) pay.Name {
+	for _, n := range names {
+		if n != "" {
+			return n
+		}
+	}
+	return ""
+}
+
+// scopeFor returns the scope of a known merchant, or mints one.
+func scopeFor(rows pay.WritableRows, random io.Reader, row inviteRow) (pay.Scope, error) {
+	if row.Role == pay.RoleBox {
+		raw, known, err := rows.Get(merchantKey(row.Shop))
+		if known || err != nil {
+			return pay.Scope(raw), err
+		}
+	}
+	var id [10]byte
+	if _, err := io.ReadFull(random, id[:]); err != nil {
+		return "", err
+	}
+	scope, _ := row.Role.Scope(hex.EncodeToString(id[:]))
+	if row.Role == pay.RoleBox {
+		return scope, rows.Put(merchantKey(row.Shop), []byte(scope))
+	}
+	return scope, nil
+}
+
+// Enrol makes a node a member when it proves to know an invite's secret on the
+// connection that proved its key. The same key with the same invite gets the
+// same answer again. Its refusals are *pay.Error: pay.CodeInvite for an invite
+// that is unknown, for another role, used or over; pay.CodeConflict for a key
+// that is enrolled already; pay.CodeNotAllowed for one that was revoked.
+func (r *Registry) Enrol(rows pay.WritableRows, now pay.Time, c pay.EnrolClaim) (pay.Membership, pay.Reaction, error) {
+	node := c.Node.ID()
+	m, known, err := get[memberRow](rows, memberKey(node))
+	if err != nil {
+		return pay.Membership{}, pay.Reaction{}, fmt.Errorf("enrol: %w", err)
+	}
+	switch {
+	case known && m.Status.Revoked:
+		return pay.Membership{}, pay.Reaction{}, pay.NewError(pay.CodeNotAllowed, "enrol: this key was revoked", "start with a new data directory and a new invite")
+	case known && m.Invite != c.Invite:
+		return pay.Membership{}, pay.Reaction{}, pay.NewError(pay.CodeConflict, "enrol: this key is enrolled already by another invite",
+			"use the node as it is, or a new data directory for a new invite")
+	case known:
+		return r.membership(m.Status), pay.Reaction{}, nil
+	}
+	i, err := openInvite(rows, now, c)
+	if err != nil {
+		return pay.Membership{}, pay.Reaction{}, err
+	}
+	status := pay.NodeStatus{
+		Node: c.Node, Role: i.Role, Scope: i.Scope, Shop: i.Shop, Site: i.Site, At: now,
+		Name: firstName(i.Name, c.Name, pay.Name(string(i.Role)+"-"+node.Short())),
+	}
+	if err := status.Name.Check(); err != nil {
+		return pay.Membership{}, pay.Reaction{}, pay.Wrap(err, pay.CodeUsage, "enrol", "choose a shorter or plainer --name")
+	}
+	i.Used, i.Secret = true, pay.InviteSecret{}
+	if err := put(rows, inviteKey(c.Invite), i); err != nil {
+		return pay.Membership{}, pay.Reaction{}, fmt.Errorf("enrol: %w", err)
+	}
+	out, err := r.setMember(rows, now, memberRow{Status: status, Invite: c.Invite})
+	return r.membership(status), out, err
+}
+
+// openInvite returns the invite that a claim proves to know and may use.
+func openInvite(rows pay.Rows, now pay.Time, c pay.EnrolClaim) (inviteRow, error) {
+	refuse := func(why string) (inviteRow, error) {
+		return inviteRow{}, pay.NewError(pay.CodeInvite, "enrol: "+why, inviteHint)
+	}
+	i, ok, err := get[inviteRow](rows, inviteKey(c.Invite))
+	if err != nil {
+		return i, fmt.Errorf("enrol: %w", err)
+	}
+	if ok && i.Used {
+		return refuse("this invite was used by another key")
+	}
+	want := pay.InviteProof(i.Secret, c.Exporter, c.Node)
+	switch {
+	case !ok || !hmac.Equal(want[:], c.Proof[:]):
+		return refuse("the registry knows no such invite")
+	case now >= i.Expires:
+		return refuse("this invite was good until " + i.Expires.String())
+	case c.Role != i.Role:
+		return refuse(fmt.Sprintf("this invite is for a %s, not for a %s", i.Role, c.Role))
+	}
+	return i, nil
+}
+
+func (r *Registry) membership(s pay.NodeStatus) pay.Membership {
+	return pay.Membership{Node: s, Authority: r.rawAuth, Currency: r.currency, Resolver: r.beacon}
+}
+
+// setMember stores a node's standing and notes it in the registry's own feed.
+func (r *Registry) setMember(rows pay.WritableRows, now pay.Time, m memberRow) (pay.Reaction, error) {
+	node := m.Status.Node.ID()
+	posting, err := r.state(now, m.Status, pay.ScopeRegistry)
+	if err != nil {
+		return pay.Reaction{}, err
+	}
+	if m.Status.Role == pay.RoleWallet {
+		if err := rows.Put(walletKey(m.Status.Scope), node[:]); err != nil {
+			return pay.Reaction{}, err
+		}
+	}
+	if err := put(rows, memberKey(node), m); err != nil {
+		return pay.Reaction{}, err
+	}
+	return pay.Reaction{Postings: []pay.Posting{posting}}, nil
+}
+
+// RevokeNode ends a node's membership: its claims are refused from now on and
+// its devices resolve to nobody. Revoking twice changes nothing. An unknown
+// node is a *pay.Error with pay.CodeNotFound.
+func (r *Registry) RevokeNode(rows pay.WritableRows, now pay.Time, node pay.NodeID) (pay.NodeStatus, pay.Reaction, error) {
+	m, ok, err := get[memberRow](rows, memberKey(node))
+	switch {
+	case err != nil:
+		return pay.NodeStatus{}, pay.Reaction{}, fmt.Errorf("revoke node: %w", err)
+	case !ok:
+		return pay.NodeStatus{}, pay.Reaction{}, pay.NewError(pay.CodeNotFound, "revoke node: no node "+node.Short()+" is enrolled", "paybeacon admin nodes lists them")
+	case m.Status.Revoked:
+		return m.Status, pay.Reaction{}, nil
+	}
+	m.Status.Revoked, m.Status.At = true, now
+	out, err := r.setMember(rows, now, m)
+	return m.Status, out, err
+}
+
+// Member returns the standing of a node; ok is false for a stranger.
+func (r *Registry) Member(rows pay.Rows, node pay.NodeID) (status pay.NodeStatus, ok bool, err error) {
+	m, ok, err := get[memberRow](rows, memberKey(node))
+	return m.Status, ok, err
+}
+
+// Members calls fn for every node that was ever enrolled, by node id, until fn
+// returns an error, which it returns.
+func (r *Registry) Members(rows pay.Rows, fn func(pay.NodeStatus) error) error {
+	return each(rows, []byte(prefixMember), func(_, value []byte) error {
+		var m memberRow
+		if err := pay.Decode(value, &m); err != nil {
+			return fmt.Errorf("list members: %w", err)
+		}
+		return fn(m.Status)
+	})
+}
+
+// namedMax bounds how many nodes an error lists.
+const namedMax = 8
+
+// FindNode returns the one node that is not revoked and has this name, scope or
+// node id, of which ten digits are enough. Role "" finds any. None is a
+// *pay.Error with pay.CodeNotFound, several one with pay.CodeConflict that
+// lists them.
+func (r *Registry) FindNode(rows pay.Rows, role pay.Role, selector string) (pay.NodeStatus, error) {
+	var found []pay.NodeStatus
+	err := r.Members(rows, func(s pay.NodeStatus) error {
+		fits := (role == "" || s.Role == role) && !s.Revoked && len(found) <= namedMax
+		if fits && (string(s.Name) == selector || string(s.Scope) == selector || startsID(s.Node.ID(), selector)) {
+			found = append(found, s)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return pay.NodeStatus{}, fmt.Errorf("find node: %w", err)
+	case len(found) == 0:
+		return pay.NodeStatus{}, pay.NewError(pay.CodeNotFound, fmt.Sprintf("find node: nobody is called %q", selector), "paybeacon admin nodes lists names, scopes and ids")
+	case len(found) > 1:
+		list := make([]string, 0, len(found))
+		for _, s := range found {
+			list = append(list, fmt.Sprintf("%s (%s, node %s)", s.Name, s.Scope, s.Node.ID().Short()))
+		}
+		return pay.NodeStatus{}, pay.NewError(pay.CodeConflict, fmt.Sprintf("find node: %q means several: %s", selector, strings.Join(list, "; ")), "name the scope or the node id")
+	}
+	return found[0], nil
+}
+
+// FindWallet returns the scope of the one wallet that FindNode finds.
+func (r *Registry) FindWallet(rows pay.Rows, selector string) (pay.Scope, error) {
+	s, err := r.FindNode(rows, pay.RoleWallet, selector)
+	return s.Scope, err
+}
+
+// idDigitsMin is how much of an id a person must type.
+const idDigitsMin = 10
+
+func startsID(id pay.NodeID, start string) bool {
+	return len(start) >= idDigitsMin && strings.HasPrefix(id.String(), strings.ToLower(start))
+}

@@ -1,0 +1,95 @@
+package registry
+
+import (
+	"slices"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// match is a device that broadcast a code at the moment it was heard.
+type match struct {
+	device pay.DeviceID
+	row    deviceRow
+	source CodeSource
+	step   pay.Step
+}
+
+// resolve returns the devices that may have broadcast the code at the moment.
+// When there is none, outOfStep says that the code belongs to a device at
+// another moment near now.
+func (t *turn) resolve(code pay.Code, at pay.Time) (found []match, outOfStep bool, err error) {
+	var room [4]uint32
+	numbers, upTo := t.codes.find(room[:0], code, at)
+	found, err = t.candidates(numbers, upTo, 0, code, at, at+1)
+	if err != nil || len(found) > 0 {
+		return found, false, err
+	}
+	numbers, upTo, ok := t.codes.findWide(room[:0], code, t.now)
+	if !ok {
+		return nil, false, nil
+	}
+	found, err = t.candidates(numbers, upTo, wideTailMax, code, t.now.Add(-pay.OutOfStepReach), t.now.Add(pay.OutOfStepReach))
+	return nil, len(found) > 0, err
+}
+
+// sameDevice says whether a device was found already.
+func sameDevice(found []match, device pay.DeviceID) bool {
+	return slices.ContainsFunc(found, func(m match) bool { return m.device == device })
+}
+
+// candidates checks the sources that a table named, and those that it cannot
+// know because they came after upTo, against the rows: only a current mapping
+// with this code in [from, to) counts, and each device once.
+func (t *turn) candidates(numbers []uint32, upTo uint32, tail int, code pay.Code, from, to pay.Time) ([]match, error) {
+	type hit struct {
+		source sourceRow
+		step   pay.Step
+	}
+	var hits []hit
+	try := func(s sourceRow) bool {
+		if step, ok := s.search(code, from, to); ok {
+			hits = append(hits, hit{s, step})
+		}
+		return true
+	}
+	for _, n := range numbers {
+		raw, ok, err := t.rows.Get(sourceKey(n))
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue // replaced since the table was built
+		}
+		s, err := decodeSource(n, raw)
+		if err != nil {
+			return nil, err
+		}
+		try(s)
+	}
+	if err := eachSource(t.rows, upTo, tail, try); err != nil {
+		return nil, err
+	}
+	var found []match
+	for _, h := range hits {
+		device := h.source.device
+		row, ok, err := get[deviceRow](t.rows, deviceKey(device))
+		if err != nil {
+			return nil, err
+		}
+		if ok && row.State == pay.DeviceActive && row.Number == h.source.Number && !sameDevice(found, device) {
+			found = append(found, match{device: device, row: row, source: h.source.CodeSource, step: h.step})
+		}
+	}
+	return found, nil
+}
+
+// walletActive says whether a node of the wallet's scope is enrolled and not
+// revoked.
+func (t *turn) walletActive(wallet pay.Scope) (bool, error) {
+	node, ok, err := getID(t.rows, walletKey(wallet))
+	if err != nil || !ok {
+		return false, err
+	}
+	m, ok, err := get[memberRow](t.rows, memberKey(node))
+	return ok && !m.Status.Revoked, err
+}

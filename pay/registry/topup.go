@@ -1,0 +1,61 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/book"
+)
+
+// topUpRow is what a key of a top-up stands for.
+type topUpRow struct {
+	Fact     pay.FactID   `cbor:"1,keyasint"`
+	Wallet   pay.Scope    `cbor:"2,keyasint"`
+	Amount   pay.Amount   `cbor:"3,keyasint"`
+	Currency pay.Currency `cbor:"4,keyasint"`
+	At       pay.Time     `cbor:"5,keyasint"`
+}
+
+// TopUp issues play money into a wallet's account and says so to the wallet and
+// in the registry's own feed. At is set here. The same key with the same wallet,
+// amount and currency is the first top-up again. Its refusals are *pay.Error:
+// pay.CodeKeyUsed, pay.CodeAmount, pay.CodeCurrency, pay.CodeUsage.
+func (r *Registry) TopUp(rows pay.WritableRows, now pay.Time, ask pay.TopUp) (pay.TopUp, pay.Reaction, error) {
+	ask.At = now
+	if ask.Currency != r.currency {
+		return ask, pay.Reaction{}, pay.NewError(pay.CodeCurrency, fmt.Sprintf("top up: this registry deals in %s, not in %s", r.currency, ask.Currency), "name an amount in "+string(r.currency))
+	}
+	if err := ask.Amount.CheckPayable(); err != nil {
+		return ask, pay.Reaction{}, pay.Wrap(err, pay.CodeAmount, "top up", "choose an amount above zero and below the limit")
+	}
+	if err := ask.Check(); err != nil {
+		return ask, pay.Reaction{}, pay.Wrap(err, pay.CodeUsage, "top up", "see paybeacon admin topup --help")
+	}
+	old, used, err := get[topUpRow](rows, topUpKey(ask.Key))
+	switch {
+	case err != nil:
+		return ask, pay.Reaction{}, fmt.Errorf("top up: %w", err)
+	case used && (old.Wallet != ask.Wallet || old.Amount != ask.Amount || old.Currency != ask.Currency):
+		return ask, pay.Reaction{}, pay.NewError(pay.CodeKeyUsed, fmt.Sprintf("top up: key %q stands for another top-up", string(ask.Key)), "choose a new --key")
+	case used:
+		ask.At = old.At
+		return ask, pay.Reaction{}, nil
+	}
+	posting, err := r.state(now, ask, pay.ScopeRegistry, ask.Wallet)
+	if err != nil {
+		return ask, pay.Reaction{}, err
+	}
+	err = book.TopUp(rows, ask.Wallet, ask.Amount, ask.Currency)
+	switch {
+	case errors.Is(err, book.ErrFull), errors.Is(err, pay.ErrOverflow):
+		return ask, pay.Reaction{}, pay.Wrap(err, pay.CodeAmount, "top up", "choose a smaller amount")
+	case err != nil:
+		return ask, pay.Reaction{}, err
+	}
+	row := topUpRow{Fact: posting.Fact.ID(), Wallet: ask.Wallet, Amount: ask.Amount, Currency: ask.Currency, At: now}
+	if err := put(rows, topUpKey(ask.Key), row); err != nil {
+		return ask, pay.Reaction{}, fmt.Errorf("top up: %w", err)
+	}
+	return ask, pay.Reaction{Postings: []pay.Posting{posting}}, nil
+}

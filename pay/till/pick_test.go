@@ -1,0 +1,93 @@
+package till_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/till"
+)
+
+func asError(err error) *pay.Error {
+	var e *pay.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}
+
+// In the air column a star marks who is clear, brackets who is not near.
+const pickTable = `
+who is meant              | air                          | to          | result
+--------------------------|------------------------------|-------------|------------------------------------
+nobody at all             |                              |             | E_NOBODY_NEAR
+only somebody far         | (icy-fox)                    |             | E_NOBODY_NEAR
+one, clear                | *amber-otter                 |             | amber-otter
+the clear one of two      | *amber-otter icy-fox         |             | amber-otter
+clear, though not first   | icy-fox *amber-otter         |             | amber-otter
+too close to call         | amber-otter icy-fox          |             | E_AMBIGUOUS amber-otter icy-fox
+one, fallen silent        | amber-otter                  |             | E_AMBIGUOUS amber-otter
+a far one is no candidate | amber-otter icy-fox (shy-elk)|             | E_AMBIGUOUS amber-otter icy-fox
+clear, but not listed     | *red-owl! amber-otter        |             | E_AMBIGUOUS amber-otter
+deaf                      | deaf                         |             | E_NOBODY_NEAR
+by handle                 | amber-otter icy-fox          | icy-fox     | icy-fox
+by handle, another clear  | *amber-otter icy-fox         | icy-fox     | icy-fox
+by handle, far            | (icy-fox)                    | icy-fox     | icy-fox
+by handle, gone           | *amber-otter                 | gone-hare   | E_LEFT
+by handle, nobody left    |                              | gone-hare   | E_LEFT
+by handle, never shown    | *amber-otter                 | icy-fox     | E_NOT_FOUND
+by handle, deaf and gone  | deaf                         | gone-hare   | E_LEFT
+no handle at all          | *amber-otter                 | Amber_Otter | E_USAGE
+`
+
+func TestPick(t *testing.T) {
+	t.Parallel()
+	for _, line := range strings.Split(strings.TrimSpace(pickTable), "\n")[2:] {
+		cell := strings.Split(line, "|")
+		for i := range cell {
+			cell[i] = strings.TrimSpace(cell[i])
+		}
+		t.Run(cell[0], func(t *testing.T) {
+			t.Parallel()
+			c, err := till.Pick(parseAir(cell[1]), pay.Handle(cell[2]), func(h pay.Handle) bool { return h == "gone-hare" })
+			if got := picked(t, c, err); got != cell[3] {
+				t.Errorf("picked %s, want %s", got, cell[3])
+			}
+		})
+	}
+}
+
+func parseAir(s string) (n pay.Nearby) {
+	for _, word := range strings.Fields(s) {
+		if word == "deaf" {
+			n.Deaf = true
+			continue
+		}
+		h := pay.Handle(strings.Trim(word, "*()!"))
+		if strings.HasPrefix(word, "*") {
+			n.Clear = h
+		}
+		if !strings.HasSuffix(word, "!") {
+			n.Candidates = append(n.Candidates, pay.Candidate{Handle: h, Near: !strings.HasPrefix(word, "(")})
+		}
+	}
+	return n
+}
+
+func picked(t *testing.T, c pay.Candidate, err error) string {
+	if err == nil {
+		return string(c.Handle)
+	}
+	if e := asError(err); e == nil || e.Hint == "" || c.Handle != "" {
+		t.Errorf("error %v has no hint, or names %q all the same", err, c.Handle)
+	}
+	got := string(pay.CodeOf(err))
+	var ambiguous *till.AmbiguousError
+	if errors.As(err, &ambiguous) {
+		for _, c := range ambiguous.Candidates {
+			got += " " + string(c.Handle)
+		}
+	}
+	return got
+}

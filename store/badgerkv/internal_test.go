@@ -1,0 +1,159 @@
+package badgerkv
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+func TestFailedFlushIsUnknownAndStopsTheEngine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	e, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken disk")
+	commit := e.commit
+	e.commit = func(txn *badger.Txn) error { return errors.Join(commit(txn), broken) }
+	write := func(tx kv.Tx) error { return tx.Put([]byte("a"), nil) }
+	err = e.Update(context.Background(), write)
+	if !errors.Is(err, kv.ErrUnknown) || !errors.Is(err, broken) {
+		t.Errorf("got %v, want kv.ErrUnknown and the cause", err)
+	}
+
+	// What was not begun is not unknown, and what may not be durable is not
+	// shown.
+	err = e.Update(context.Background(), write)
+	if err == nil || errors.Is(err, kv.ErrUnknown) || !strings.Contains(err.Error(), "broken disk") {
+		t.Errorf("the next update: got %v, want a refusal with the cause", err)
+	}
+	err = e.View(context.Background(), func(kv.Reader) error { t.Error("a view ran"); return nil })
+	if err == nil {
+		t.Error("the next view was not refused")
+	}
+	if err := e.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if e, err = Open(dir, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if err := e.Update(context.Background(), write); err != nil {
+		t.Errorf("after opening again: %v", err)
+	}
+}
+
+func TestCommitThatBadgerFindsTooBigIsNotUnknown(t *testing.T) {
+	t.Parallel()
+	e, err := Open(t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	e.commit = func(*badger.Txn) error { return badger.ErrTxnTooBig }
+	write := func(tx kv.Tx) error { return tx.Put([]byte("a"), nil) }
+	for range 2 {
+		err := e.Update(context.Background(), write)
+		if !errors.Is(err, kv.ErrTooBig) || errors.Is(err, kv.ErrUnknown) {
+			t.Errorf("got %v, want kv.ErrTooBig", err)
+		}
+	}
+}
+
+func TestPanicInBadgersOpenIsAnError(t *testing.T) {
+	t.Parallel()
+	bo := badgerOptions(t.TempDir(), Options{}).WithCompression(options.Snappy)
+	if _, err := openBadger(bo); err == nil || !strings.Contains(err.Error(), "panic in Badger") {
+		t.Errorf("got %v, want the panic as an error", err)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		busy                  bool
+		memtable              int64
+		memtables, compactors int
+	}{
+		{false, 16 << 20, 2, 2},
+		{true, 64 << 20, 5, 4},
+	} {
+		bo := badgerOptions("dir", Options{Busy: c.busy})
+		if bo.MemTableSize != c.memtable || bo.NumMemtables != c.memtables || bo.NumCompactors != c.compactors {
+			t.Errorf("busy %t: %d memtables of %d bytes, %d compactors",
+				c.busy, bo.NumMemtables, bo.MemTableSize, bo.NumCompactors)
+		}
+		if !bo.SyncWrites || bo.DetectConflicts || bo.MetricsEnabled || bo.NumVersionsToKeep != 1 {
+			t.Errorf("busy %t: transactions are not as the package promises: %+v", c.busy, bo)
+		}
+		if bo.ValueThreshold != 1<<20 || bo.ValueLogFileSize != 16<<20 ||
+			bo.Compression != options.None || bo.BlockCacheSize != 0 || bo.IndexCacheSize != 0 {
+			t.Errorf("busy %t: files are not as the package promises: %+v", c.busy, bo)
+		}
+	}
+}
+
+func TestLoggerPassesOnWarningsAndErrors(t *testing.T) {
+	t.Parallel()
+	var buf bytes.Buffer
+	l := newLogger(slog.New(slog.NewTextHandler(&buf, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	l.Debugf("one %d\n", 1)
+	l.Infof("two %d\n", 2)
+	l.Warningf("three %d\n", 3)
+	l.Errorf("four %d\n", 4)
+	got := buf.String()
+	for text, want := range map[string]bool{
+		"one": false, "two": false,
+		`level=WARN msg="three 3" engine=badger`: true,
+		`level=ERROR msg="four 4" engine=badger`: true,
+	} {
+		if strings.Contains(got, text) != want {
+			t.Errorf("log %q: %q in it is %t, want %t", got, text, !want, want)
+		}
+	}
+	newLogger(nil).Errorf("nobody listens")
+}
+
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	small := newReserve(badgerOptions("dir", Options{}))
+	busy := newReserve(badgerOptions("dir", Options{Busy: true}))
+	for _, c := range []struct {
+		name        string
+		room        reserve
+		shape       shape
+		open, write uint64 // MiB
+	}{
+		{"small, empty", small, shape{}, 128, 152},
+		{"small, level 0 filling", small, shape{young: 80 * mib}, 160, 232},
+		{"small, killed with two logs", small, shape{young: 20 * mib, logs: 2}, 132, 172},
+		{"small, deep levels small", small, shape{young: 20 * mib, old: 30 * mib, table: 4 * mib}, 128, 212},
+		{"small, deep levels large", small, shape{young: 20 * mib, old: 900 * mib, table: 8 * mib}, 128, 344},
+		{"busy, empty", busy, shape{}, 320, 608},
+		{"busy, deep levels large", busy, shape{young: 900 * mib, old: 90_000 * mib, table: 30 * mib}, 1028, 2588},
+	} {
+		if got := c.room.toOpen(c.shape); got != c.open*mib {
+			t.Errorf("%s: to open %d MiB, want %d", c.name, got/mib, c.open)
+		}
+		if got := c.room.toWrite(c.shape); got != c.write*mib {
+			t.Errorf("%s: to write %d MiB, want %d", c.name, got/mib, c.write)
+		}
+		// Whatever is in memory when the last Update passes may be in level 0,
+		// or in logs, at the next opening, and half a memtable more is taken.
+		c.shape.logs = 0
+		later := c.shape
+		later.young += c.room.memtables * c.room.memtable
+		if open, write := c.room.toOpen(later), c.room.toWrite(c.shape); open > write-c.room.memtable/2 {
+			t.Errorf("%s: writing stops with %d MiB free, opening needs %d", c.name, write/mib, open/mib)
+		}
+	}
+}

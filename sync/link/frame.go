@@ -1,0 +1,138 @@
+package link
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// The types of frame.
+const (
+	typeProve   = 1
+	typeAsk     = 2
+	typeKept    = 3
+	typeRelease = 4
+	typeProof   = 16
+	typeBind    = 17
+	typeDone    = 18
+	typeRefuse  = 19
+)
+
+const lengthBytes = 4
+
+// errMalformed says that bytes are not a frame in the one accepted form.
+var errMalformed = errors.New("link: malformed frame")
+
+// message is what one frame carries. The implementations are values.
+type message interface{ frameType() byte }
+
+type (
+	prove struct {
+		Proof [32]byte `cbor:"1,keyasint"`
+	}
+	ask struct {
+		Registry pay.NodeID     `cbor:"1,keyasint"`
+		Resolver pay.BeaconKey  `cbor:"2,keyasint"`
+		Type     pay.DeviceType `cbor:"3,keyasint"`
+	}
+	kept    struct{}
+	release struct{}
+	proof   struct {
+		Proof [32]byte `cbor:"1,keyasint"`
+	}
+	bind struct {
+		Raw []byte `cbor:"1,keyasint"`
+	}
+	done   struct{}
+	refuse struct {
+		Reason reason `cbor:"1,keyasint"`
+	}
+)
+
+// reason says why a device does not do what a wallet asked.
+type reason string
+
+const (
+	reasonBound     reason = "bound"     // to another wallet
+	reasonPaired    reason = "paired"    // with this wallet already, and confirmed
+	reasonPIN       reason = "pin"       // not bound to this wallet, and no good PIN proven
+	reasonMalformed reason = "malformed" // the device cannot make sense of it
+	reasonFailed    reason = "failed"    // the device could not keep its state
+)
+
+func (prove) frameType() byte   { return typeProve }
+func (ask) frameType() byte     { return typeAsk }
+func (kept) frameType() byte    { return typeKept }
+func (release) frameType() byte { return typeRelease }
+func (proof) frameType() byte   { return typeProof }
+func (bind) frameType() byte    { return typeBind }
+func (done) frameType() byte    { return typeDone }
+func (refuse) frameType() byte  { return typeRefuse }
+
+// appendFrame appends the frame that carries m. It panics when m does not fit,
+// which is a mistake in the program.
+func appendFrame(b []byte, m message) []byte {
+	body := pay.Encode(m)
+	if len(body)+1 > pay.LinkFrameBytesMax {
+		panic(fmt.Sprintf("link: internal error: %T of %d bytes exceeds a frame", m, len(body)))
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(len(body)+1))
+	b = append(b, m.frameType())
+	return append(b, body...)
+}
+
+// readFrame reads one message. At the end of the stream its error is io.EOF
+// between two frames and io.ErrUnexpectedEOF inside one; about content it wraps
+// errMalformed.
+func readFrame(r io.Reader) (message, error) {
+	var head [lengthBytes]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	if n == 0 || n > pay.LinkFrameBytesMax {
+		return nil, fmt.Errorf("frame of %d bytes, the limit is %d: %w", n, pay.LinkFrameBytesMax, errMalformed)
+	}
+	frame := make([]byte, n)
+	if _, err := io.ReadFull(r, frame); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	return parseBody(frame[0], frame[1:])
+}
+
+func parseBody(kind byte, body []byte) (message, error) {
+	switch kind {
+	case typeProve:
+		return parseAs[prove](body)
+	case typeAsk:
+		return parseAs[ask](body)
+	case typeKept:
+		return parseAs[kept](body)
+	case typeRelease:
+		return parseAs[release](body)
+	case typeProof:
+		return parseAs[proof](body)
+	case typeBind:
+		return parseAs[bind](body)
+	case typeDone:
+		return parseAs[done](body)
+	case typeRefuse:
+		return parseAs[refuse](body)
+	default:
+		return nil, fmt.Errorf("frame of unknown type %d: %w", kind, errMalformed)
+	}
+}
+
+func parseAs[M message](body []byte) (message, error) {
+	var m M
+	if err := pay.Decode(body, &m); err != nil {
+		return nil, fmt.Errorf("frame of type %d (%w): %w", m.frameType(), err, errMalformed)
+	}
+	return m, nil
+}

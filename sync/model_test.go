@@ -1,0 +1,279 @@
+package paysync_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+	paysync "github.com/paybeacon/paybeacon/sync"
+	"github.com/paybeacon/paybeacon/wire"
+	"pgregory.net/rapid"
+)
+
+// model is a node and a registry with a line between them that may break at any
+// moment. Sessions, messages under way and effects that were not carried out
+// are lost then; the stores are not.
+type model struct {
+	reg *registry
+	box *node
+	now time.Time
+
+	up        bool
+	client    *paysync.ClientSession
+	server    *paysync.ServerSession
+	toServer  [][]byte
+	toClient  [][]byte
+	clientDue []paysync.Effect
+	serverDue []paysync.Effect
+}
+
+func newModel() *model {
+	m := &model{reg: newRegistry(), box: newNode(3), now: start}
+	m.reg.enlist(m.box.key)
+	return m
+}
+
+func (m *model) cut() {
+	m.up = false
+	m.toServer, m.toClient, m.clientDue, m.serverDue = nil, nil, nil, nil
+	m.box.SessionClosed()
+}
+
+func (m *model) connect() {
+	if m.up {
+		return
+	}
+	m.up = true
+	m.client = paysync.NewClientSession(paysync.ClientIdentity{Scope: testScope, Root: m.reg.root.ID(), Working: m.reg.working.Public()})
+	m.server = &paysync.ServerSession{}
+	m.clientDue = m.client.Step(m.now, paysync.Connected{Position: m.box.position()})
+}
+
+// tell gives the client what happened at its side.
+func (m *model) tell(e paysync.Event) { m.clientDue = append(m.clientDue, m.client.Step(m.now, e)...) }
+
+func (m *model) tellServer(e paysync.Event) {
+	m.serverDue = append(m.serverDue, m.server.Step(m.now, e)...)
+}
+
+// clientWork carries out one effect at the node. With crash, the line breaks
+// after the store has done its part and before anybody hears of it.
+func (m *model) clientWork(t fataler, crash bool) {
+	if len(m.clientDue) == 0 {
+		return
+	}
+	effect := m.clientDue[0]
+	m.clientDue = m.clientDue[1:]
+	var after paysync.Event
+	ctx := context.Background()
+	var err error
+	switch e := effect.(type) {
+	case paysync.Send:
+		if _, ok := e.Message.(wire.Push); ok && !m.box.isOpen {
+			t.Fatalf("pushed before the store knew of the session")
+		}
+		m.toServer = append(m.toServer, wire.Append(nil, e.Message))
+	case paysync.OpenOutbox:
+		err = m.box.SessionOpened(ctx)
+		after = paysync.Opened{}
+	case paysync.ReadOutbox:
+		var items []pay.Item
+		items, err = m.box.Outbox(ctx, e.After, e.Limit)
+		after = paysync.Queued{Items: items}
+	case paysync.NoteAck:
+		err = m.box.Acked(ctx, e.Incarnation, e.N, e.Refused)
+	case paysync.MirrorEntries:
+		var head pay.Head
+		head, err = m.box.Mirror(ctx, e.From, e.Facts)
+		after = paysync.Mirrored{Head: head}
+	case paysync.End:
+		t.Fatalf("the node ended a sound session: %v", e.Err)
+	}
+	if err != nil {
+		t.Fatalf("node: %v", err)
+	}
+	switch {
+	case crash:
+		m.cut()
+	case after != nil:
+		m.tell(after)
+	}
+}
+
+func (m *model) serverWork(t fataler, crash bool) {
+	if len(m.serverDue) == 0 {
+		return
+	}
+	effect := m.serverDue[0]
+	m.serverDue = m.serverDue[1:]
+	var after paysync.Event
+	ctx := context.Background()
+	switch e := effect.(type) {
+	case paysync.Send:
+		m.toClient = append(m.toClient, wire.Append(nil, e.Message))
+	case paysync.Look:
+		after = paysync.Stood{Standing: m.look(e.Hello)}
+	case paysync.ApplyItems:
+		applied, err := m.reg.Apply(ctx, m.box.key.ID(), e.Incarnation, e.Items)
+		if err != nil {
+			t.Fatalf("registry: %v", err)
+		}
+		after = paysync.Applied{Applied: applied}
+	case paysync.ReadFeed:
+		facts, _ := m.reg.Feed(ctx, testScope, e.After, e.Limit)
+		chain, _, _ := m.reg.ChainAt(ctx, testScope, e.After+uint64(len(facts)))
+		after = paysync.Fed{Facts: facts, Chain: chain, More: len(facts) == e.Limit}
+	case paysync.End:
+		t.Fatalf("the registry ended a sound session: %v", e.Err)
+	}
+	switch {
+	case crash:
+		m.cut()
+	case after != nil:
+		m.tellServer(after)
+	}
+}
+
+func (m *model) look(h wire.Hello) paysync.Standing {
+	ctx := context.Background()
+	st := paysync.Standing{Now: 1, PingEvery: 2_000, Authority: m.reg.authority.Raw()}
+	st.Member, st.Known, _ = m.reg.Member(ctx, m.box.key.ID())
+	st.Head, _ = m.reg.Head(ctx, testScope)
+	st.Chain, st.HasChain, _ = m.reg.ChainAt(ctx, testScope, h.Cursor.Seq)
+	st.Applied, _ = m.reg.Applied(ctx, m.box.key.ID(), h.Incarnation)
+	return st
+}
+
+func (m *model) deliverToServer(t fataler) {
+	if len(m.toServer) == 0 {
+		return
+	}
+	msg := decode(t, m.toServer[0])
+	m.toServer = m.toServer[1:]
+	if push, ok := msg.(wire.Push); ok {
+		pushed, err := paysync.OpenPush(m.box.key.Public(), push)
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		m.tellServer(pushed)
+		return
+	}
+	m.tellServer(paysync.Received{Message: msg})
+}
+
+// deliverToClient hands over one message, unless entries wait to be mirrored:
+// the node's reader does nothing else meanwhile.
+func (m *model) deliverToClient(t fataler) {
+	waiting := slices.ContainsFunc(m.clientDue, func(e paysync.Effect) bool { _, ok := e.(paysync.MirrorEntries); return ok })
+	if len(m.toClient) == 0 || waiting {
+		return
+	}
+	msg := decode(t, m.toClient[0])
+	m.toClient = m.toClient[1:]
+	m.tell(paysync.Received{Message: msg})
+}
+
+type fataler interface{ Fatalf(string, ...any) }
+
+func decode(t fataler, frame []byte) wire.Message {
+	msg, err := wire.ReadMessage(bytes.NewReader(frame), pay.FrameBytesMax)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return msg
+}
+
+// settle runs everything that is due until nothing is.
+func (m *model) settle(t fataler) {
+	for rounds := 0; ; rounds++ {
+		if rounds > 100_000 {
+			t.Fatalf("the sessions never come to rest")
+		}
+		busy := len(m.clientDue)+len(m.serverDue)+len(m.toClient)+len(m.toServer) > 0
+		if !busy {
+			return
+		}
+		m.clientWork(t, false)
+		m.serverWork(t, false)
+		m.deliverToServer(t)
+		m.deliverToClient(t)
+	}
+}
+
+// check returns what must never happen, at any moment.
+func (m *model) check() error {
+	var stated []pay.FactID
+	for _, item := range m.box.items {
+		stated = append(stated, item.Facts[0].ID())
+	}
+	applied := m.reg.facts[m.box.key.ID()]
+	if len(applied) > len(stated) || !slices.Equal(applied, stated[:len(applied)]) {
+		return fmt.Errorf("registry applied %d facts that are not the first the node stated", len(applied))
+	}
+	if m.box.acked > uint64(len(applied)) {
+		return fmt.Errorf("item %d is acknowledged, %d are applied", m.box.acked, len(applied))
+	}
+	feed := m.reg.feeds[testScope]
+	for i, e := range m.box.entries {
+		if i >= len(feed) || e.ID() != feed[i].ID() {
+			return fmt.Errorf("entry %d at the node is not the registry's", i+1)
+		}
+	}
+	for n := range m.box.refused {
+		if n%7 != 0 {
+			return fmt.Errorf("item %d counts as refused", n)
+		}
+	}
+	return nil
+}
+
+func TestWhateverBreaksNodeAndRegistryAgreeInTheEnd(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel()
+		some := rapid.IntRange(1, 20)
+		t.Repeat(map[string]func(*rapid.T){
+			"state": func(t *rapid.T) {
+				m.box.state(some.Draw(t, "items"))
+				if m.up {
+					m.tell(paysync.Changed{})
+				}
+			},
+			"post": func(t *rapid.T) {
+				m.reg.post(some.Draw(t, "entries"))
+				if m.up {
+					m.tellServer(paysync.Grown{})
+				}
+			},
+			"connect":          func(*rapid.T) { m.connect() },
+			"cut":              func(*rapid.T) { m.cut() },
+			"node works":       func(t *rapid.T) { m.clientWork(t, false) },
+			"registry works":   func(t *rapid.T) { m.serverWork(t, false) },
+			"node crashes":     func(t *rapid.T) { m.clientWork(t, true) },
+			"registry crashes": func(t *rapid.T) { m.serverWork(t, true) },
+			"up goes a frame":  func(t *rapid.T) { m.deliverToServer(t) },
+			"down goes one":    func(t *rapid.T) { m.deliverToClient(t) },
+			"all is quiet":     func(t *rapid.T) { m.settle(t) },
+			"": func(t *rapid.T) {
+				if err := m.check(); err != nil {
+					t.Fatal(err)
+				}
+			},
+		})
+		m.cut()
+		m.connect()
+		m.settle(t)
+		m.tellServer(paysync.Grown{})
+		m.settle(t)
+		if err := m.check(); err != nil {
+			t.Fatal(err)
+		}
+		if err := inStep(m.box, m.reg); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

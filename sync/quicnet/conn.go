@@ -1,0 +1,153 @@
+package quicnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+	paysync "github.com/paybeacon/paybeacon/sync"
+	"github.com/paybeacon/paybeacon/wire"
+	"github.com/quic-go/quic-go"
+)
+
+const (
+	// handshakeIdle bounds the silence during a handshake; quic-go gives up
+	// after twice that in any case.
+	handshakeIdle = 10 * time.Second
+	// idleTimeout is above two of the longest ping intervals, so that pings
+	// notice a silent peer first where there are any.
+	idleTimeout = 60 * time.Second
+)
+
+// config returns what both sides have in common. Keep-alive is left to the
+// pings in the stream: QUIC's own are so small that they never draw a stateless
+// reset from a registry that was restarted.
+func config(streams int64) *quic.Config {
+	return &quic.Config{
+		HandshakeIdleTimeout:           handshakeIdle,
+		MaxIdleTimeout:                 idleTimeout,
+		InitialStreamReceiveWindow:     pay.ReceiveWindowBytes,
+		MaxStreamReceiveWindow:         pay.ReceiveWindowBytes,
+		InitialConnectionReceiveWindow: pay.ReceiveWindowBytes,
+		MaxConnectionReceiveWindow:     pay.ReceiveWindowBytes,
+		MaxIncomingStreams:             streams,
+		MaxIncomingUniStreams:          -1,
+		// A completed stream is not followed by another one.
+		RequireStreamCreditRelease: true,
+	}
+}
+
+// conn is a paysync.Conn over QUIC.
+type conn struct {
+	quic      *quic.Conn
+	peer      pay.PublicKey
+	authority []byte
+	open      func(context.Context) (*quic.Stream, error)
+	release   func() // frees what belongs to this connection alone
+
+	mu     sync.Mutex
+	stream *quic.Stream
+	once   sync.Once
+}
+
+var _ paysync.Conn = (*conn)(nil)
+
+var errNotOpen = errors.New("quicnet: the stream is not open")
+
+// Open opens or awaits the stream.
+func (c *conn) Open(ctx context.Context) error {
+	stream, err := c.open(ctx)
+	if err != nil {
+		return fmt.Errorf("open stream: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stream = stream
+	return nil
+}
+
+func (c *conn) opened() (*quic.Stream, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stream == nil {
+		return nil, errNotOpen
+	}
+	return c.stream, nil
+}
+
+// Read reads from the stream.
+func (c *conn) Read(p []byte) (int, error) {
+	s, err := c.opened()
+	if err != nil {
+		return 0, err
+	}
+	return s.Read(p)
+}
+
+// Write takes p at once when the peer's window has room for it, and otherwise
+// waits until the write deadline.
+func (c *conn) Write(p []byte) (int, error) {
+	s, err := c.opened()
+	if err != nil {
+		return 0, err
+	}
+	err = s.TryWriteAll(p)
+	if errors.Is(err, quic.ErrWouldBlock) {
+		return s.Write(p)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// CloseWrite ends the stream in this direction.
+func (c *conn) CloseWrite() error {
+	s, err := c.opened()
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+// SetReadDeadline works as in net.Conn.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	s, err := c.opened()
+	if err != nil {
+		return err
+	}
+	return s.SetReadDeadline(t)
+}
+
+// SetWriteDeadline works as in net.Conn.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	s, err := c.opened()
+	if err != nil {
+		return err
+	}
+	return s.SetWriteDeadline(t)
+}
+
+// Peer returns the key that the peer has proven.
+func (c *conn) Peer() pay.PublicKey { return c.peer }
+
+// Authority returns the registry's raw authority, nil at the registry.
+func (c *conn) Authority() []byte { return c.authority }
+
+// Exporter returns keying material of the TLS session.
+func (c *conn) Exporter() ([]byte, error) {
+	cs := c.quic.ConnectionState().TLS
+	return cs.ExportKeyingMaterial(wire.ExporterLabel, nil, wire.ExporterBytes)
+}
+
+// Close ends the connection.
+func (c *conn) Close(code paysync.CloseCode) {
+	c.once.Do(func() {
+		// The error says that the connection is closed, which is the aim.
+		_ = c.quic.CloseWithError(quic.ApplicationErrorCode(code), "")
+		c.release()
+	})
+}

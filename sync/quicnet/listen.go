@@ -1,0 +1,113 @@
+package quicnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+
+	"github.com/paybeacon/paybeacon/pay"
+	paysync "github.com/paybeacon/paybeacon/sync"
+	"github.com/quic-go/quic-go"
+	"golang.org/x/time/rate"
+)
+
+// ListenOptions say where and as whom a registry listens.
+type ListenOptions struct {
+	Socket    net.PacketConn // closed by Listener.Close
+	Key       pay.Key        // the working key
+	Authority []byte         // raw authority fact that names Key
+	// ResetKey and TokenKey are random secrets that outlive a restart: with
+	// them, nodes notice a restarted registry at their next ping. Nil means
+	// none, and a new one for each start.
+	ResetKey, TokenKey *[32]byte
+	// ConnectionsMax bounds connections, handshakes included; 0: 20,000.
+	ConnectionsMax int
+	// HandshakesPerSecond is how fast handshakes may come before peers have to
+	// validate their address first; 0: 500.
+	HandshakesPerSecond int
+}
+
+const (
+	connectionsDefault = 20_000
+	handshakesDefault  = 500
+)
+
+// Listener accepts nodes. Any number of goroutines may call Accept.
+type Listener struct {
+	socket    net.PacketConn
+	transport *quic.Transport
+	listener  *quic.Listener
+}
+
+var _ paysync.Listener = (*Listener)(nil)
+
+var errFull = errors.New("quicnet: too many connections")
+
+// Listen starts to listen. The caller closes the Listener.
+func Listen(o ListenOptions) (*Listener, error) {
+	tlsConfig, err := serverTLS(o.Key, o.Authority)
+	if err != nil {
+		return nil, err
+	}
+	most, perSecond := orDefault(o.ConnectionsMax, connectionsDefault), orDefault(o.HandshakesPerSecond, handshakesDefault)
+	handshakes := rate.NewLimiter(rate.Limit(perSecond), perSecond)
+	transport := &quic.Transport{
+		Conn:                o.Socket,
+		StatelessResetKey:   (*quic.StatelessResetKey)(o.ResetKey),
+		TokenGeneratorKey:   (*quic.TokenGeneratorKey)(o.TokenKey),
+		VerifySourceAddress: func(net.Addr) bool { return !handshakes.Allow() },
+		ConnContext:         admission(int64(most)),
+	}
+	listener, err := transport.Listen(tlsConfig, config(1))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listen: %w", err), transport.Close())
+	}
+	return &Listener{socket: o.Socket, transport: transport, listener: listener}, nil
+}
+
+// admission returns a hook that lets at most that many connections exist.
+func admission(most int64) func(context.Context, *quic.ClientInfo) (context.Context, error) {
+	var present atomic.Int64
+	return func(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
+		if present.Add(1) > most {
+			present.Add(-1)
+			return nil, errFull
+		}
+		// quic-go ends the context with the connection or its failed handshake.
+		context.AfterFunc(ctx, func() { present.Add(-1) })
+		return ctx, nil
+	}
+}
+
+func orDefault(n, fallback int) int {
+	if n == 0 {
+		return fallback
+	}
+	return n
+}
+
+// Addr returns the address that is listened on.
+func (l *Listener) Addr() net.Addr { return l.socket.LocalAddr() }
+
+// Accept returns the next connection whose handshake is complete.
+func (l *Listener) Accept(ctx context.Context) (paysync.Conn, error) {
+	for {
+		q, err := l.listener.Accept(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("accept: %w", err)
+		}
+		peer, _, err := peerKey(q.ConnectionState().TLS)
+		if err != nil {
+			_ = q.CloseWithError(quic.ApplicationErrorCode(paysync.CloseProtocol), "")
+			continue
+		}
+		return &conn{quic: q, peer: peer, open: q.AcceptStream, release: func() {}}, nil
+	}
+}
+
+// Close ends the listener and all its connections and closes the socket.
+func (l *Listener) Close() error {
+	return errors.Join(l.listener.Close(), l.transport.Close(), l.socket.Close())
+}

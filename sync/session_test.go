@@ -1,0 +1,454 @@
+package paysync_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+	paysync "github.com/paybeacon/paybeacon/sync"
+	"github.com/paybeacon/paybeacon/wire"
+)
+
+// show writes effects as one line, so that tables read like transcripts.
+func show(effects []paysync.Effect) string {
+	var out []string
+	for _, e := range effects {
+		switch e := e.(type) {
+		case paysync.Send:
+			out = append(out, showMessage(e.Message))
+		case paysync.End:
+			word := "end"
+			if e.Final {
+				word = "stop"
+			}
+			out = append(out, fmt.Sprintf("%s %s", word, e.Err.Code))
+		case paysync.ReadOutbox:
+			out = append(out, fmt.Sprintf("outbox>%d", e.After))
+		case paysync.NoteAck:
+			out = append(out, fmt.Sprintf("acked %d refused %d", e.N, len(e.Refused)))
+		case paysync.MirrorEntries:
+			out = append(out, fmt.Sprintf("mirror %d+%d", e.From.Seq, len(e.Facts)))
+		case paysync.ApplyItems:
+			out = append(out, fmt.Sprintf("apply %d+%d", e.Items[0].N, len(e.Items)))
+		case paysync.ReadFeed:
+			out = append(out, fmt.Sprintf("feed>%d", e.After))
+		default:
+			out = append(out, strings.ToLower(reflect.TypeOf(e).Name()))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func showMessage(m wire.Message) string {
+	switch m := m.(type) {
+	case wire.Push:
+		return fmt.Sprintf("Push %d+%d", m.First, len(m.Items))
+	case wire.Ack:
+		return fmt.Sprintf("Ack %d refused %d", m.Applied, len(m.Refused))
+	case wire.Entries:
+		return fmt.Sprintf("Entries %d+%d", m.First, len(m.Facts))
+	case wire.Seen:
+		return fmt.Sprintf("Seen %d", m.Seq)
+	case wire.Welcome:
+		return fmt.Sprintf("Welcome %d", m.Resume)
+	default:
+		return reflect.TypeOf(m).Name()
+	}
+}
+
+type step struct {
+	at    time.Duration
+	event paysync.Event
+	want  string
+}
+
+var start = time.Unix(1_000_000, 0)
+
+type stepper interface {
+	Step(time.Time, paysync.Event) []paysync.Effect
+}
+
+func run(t *testing.T, s stepper, steps []step) {
+	t.Helper()
+	for i, st := range steps {
+		if got := show(s.Step(start.Add(st.at), st.event)); got != st.want {
+			t.Fatalf("step %d (%T at %v): got %q, want %q", i, st.event, st.at, got, st.want)
+		}
+	}
+}
+
+// feedOf returns n entries: the authority and refusals.
+func feedOf(r *registry, n int) []pay.Fact {
+	r.enlist(testKey(3))
+	r.post(n - 1)
+	return r.feeds[testScope]
+}
+
+func entries(facts []pay.Fact, from, to int) wire.Entries {
+	m := wire.Entries{Scope: testScope, First: uint64(from), Chain: headOf(pay.Epoch{}, facts[:to]).Cursor.Chain}
+	for _, f := range facts[from-1 : to] {
+		m.Facts = append(m.Facts, f.Raw())
+	}
+	return m
+}
+
+func TestClientSession(t *testing.T) {
+	t.Parallel()
+	reg := newRegistry()
+	feed := feedOf(reg, 9)
+	box := newNode(3)
+	box.state(9)
+	inc := box.inc
+	epoch := reg.epoch
+	at := func(seq int) pay.Head { return headOf(epoch, feed[:seq]) }
+	welcome := wire.Welcome{Version: 1, Resume: wire.ResumeOn, Head: at(9), Incarnation: inc, Now: 1, PingEvery: 2_000, Authority: reg.authority.Raw()}
+	with := func(change func(*wire.Welcome)) paysync.Event {
+		w := welcome
+		change(&w)
+		return paysync.Received{Message: w}
+	}
+	connected := paysync.Connected{Position: pay.Position{Incarnation: inc}}
+	stands := paysync.Connected{Position: pay.Position{Head: at(4), Incarnation: inc, Acked: 2, Last: 5}}
+	up := []step{{0, connected, "Hello"}, {0, with(func(*wire.Welcome) {}), "wentup, openoutbox"}, {0, paysync.Opened{}, ""}}
+	got := func(m wire.Message) paysync.Event { return paysync.Received{Message: m} }
+	stranger := sign(testKey(9), pay.Refusal{Reason: "x"})
+	forged := append([]byte{}, feed[2].Raw()...)
+	forged[len(forged)-1] ^= 1
+	otherRoot := sign(testKey(8), pay.Authority{Root: testKey(8).Public(), Working: testKey(9).Public(), Until: 1 << 50})
+	short := sign(reg.root, pay.Authority{Root: reg.root.Public(), Working: reg.working.Public(), Until: 5})
+	replaced := func(i int, raw []byte) wire.Entries {
+		m := entries(feed, 1, 4)
+		m.Facts[i] = raw
+		return m
+	}
+
+	cases := []struct {
+		name  string
+		steps []step
+	}{
+		{"a new node gets its feed", append(up[:3:3],
+			step{0, got(entries(feed, 1, 3)), "mirror 0+3"},
+			step{0, paysync.Mirrored{Head: at(3)}, "Seen 3"},
+			step{0, got(entries(feed, 4, 9)), "mirror 3+6"},
+			step{0, paysync.Mirrored{Head: at(9)}, "Seen 9"})},
+		{"it resumes behind its cursor and its outbox", []step{
+			{0, stands, "Hello"},
+			{0, with(func(w *wire.Welcome) { w.Applied = 3 }), "wentup, openoutbox, acked 3 refused 0"},
+			{0, paysync.Opened{}, "outbox>3"},
+			{0, paysync.Queued{Items: box.items[3:5]}, "Push 4+2"},
+			{0, got(entries(feed, 5, 6)), "mirror 4+2"},
+			{0, got(wire.Ack{Incarnation: inc, Applied: 5, Refused: []wire.RefusedItem{{N: 5, Reason: "no"}}}), "acked 5 refused 1"}}},
+		{"nothing is pushed before the store knows of the session", []step{
+			{0, stands, "Hello"},
+			{0, paysync.Changed{}, ""},
+			{0, with(func(w *wire.Welcome) { w.Applied = 2 }), "wentup, openoutbox"},
+			{0, paysync.Changed{}, ""},
+			{0, paysync.Opened{}, "outbox>2"}}},
+		{"what is stated while the outbox is read is read next", append(up[:3:3],
+			step{0, paysync.Changed{}, "outbox>0"},
+			step{0, paysync.Changed{}, ""},
+			step{0, paysync.Queued{Items: box.items[:1]}, "Push 1+1, outbox>1"},
+			step{0, paysync.Queued{}, ""},
+			step{0, paysync.Changed{}, "outbox>1"})},
+		{"entries it has already are skipped", append(up[:3:3],
+			step{0, got(entries(feed, 1, 3)), "mirror 0+3"},
+			step{0, got(entries(feed, 1, 3)), ""},
+			step{0, got(entries(feed, 2, 5)), "mirror 3+2"})},
+		{"a poke is answered with what is durable", append(up[:3:3],
+			step{0, got(entries(feed, 1, 3)), "mirror 0+3"},
+			step{0, got(wire.Poke{}), "Seen 0"},
+			step{0, paysync.Mirrored{Head: at(3)}, "Seen 3"},
+			step{0, got(wire.Poke{}), "Seen 3"})},
+		{"a gap in the entries", append(up[:3:3], step{0, got(entries(feed, 2, 3)), "end E_BAD_FACT"})},
+		{"entries of another scope", append(up[:3:3], step{0, got(func() wire.Entries { e := entries(feed, 1, 3); e.Scope = "m/other"; return e }()), "end E_BAD_FACT"})},
+		{"another chain", append(up[:3:3], step{0, got(func() wire.Entries { e := entries(feed, 1, 3); e.Chain[0] ^= 1; return e }()), "end E_BAD_FACT"})},
+		{"entries in another order", append(up[:3:3], step{0, got(func() wire.Entries {
+			e := entries(feed, 1, 3)
+			e.Facts[1], e.Facts[2] = e.Facts[2], e.Facts[1]
+			return e
+		}()), "end E_BAD_FACT"})},
+		{"one forged signature spoils all", append(up[:3:3], step{0, got(replaced(2, forged)), "end E_BAD_FACT"}, step{0, got(entries(feed, 1, 3)), ""})},
+		{"a key without authority", append(up[:3:3], step{0, got(replaced(2, stranger.Raw())), "end E_BAD_FACT"})},
+		{"an authority of another root", append(up[:3:3], step{0, got(replaced(2, otherRoot.Raw())), "end E_BAD_FACT"})},
+		{"bytes that are no fact", append(up[:3:3], step{0, got(replaced(2, []byte("no fact"))), "end E_BAD_FACT"})},
+		{"a store that mirrored something else", append(up[:3:3],
+			step{0, got(entries(feed, 1, 3)), "mirror 0+3"},
+			step{0, paysync.Mirrored{Head: at(2)}, "end E_FAILED"})},
+
+		{"the node is ahead", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Resume = wire.ResumeAhead }), "stop E_CONFLICT"}}},
+		{"the registry's history began anew", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Resume = wire.ResumeEpoch }), "stop E_CONFLICT"}}},
+		{"the histories fork", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Resume = wire.ResumeFork }), "stop E_CONFLICT"}}},
+		{"the registry lost acknowledged items", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Applied = 1 }), "stop E_CONFLICT"}}},
+		{"the node lost items", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Applied = 6 }), "stop E_CONFLICT"}}},
+		{"another version", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Version = 2 }), "stop E_UPGRADE"}}},
+		{"another outbox", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Incarnation[0] ^= 1 }), "end E_BAD_FACT"}}},
+		{"an authority of another key", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Authority = otherRoot.Raw() }), "end E_NOT_TRUSTED"}}},
+		{"an authority that ended", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Authority, w.Now = short.Raw(), 5 }), "end E_NOT_TRUSTED"}}},
+
+		{"revoked", []step{{0, stands, "Hello"}, {0, got(wire.Bye{Code: pay.CodeNotAllowed}), "stop E_NOT_ALLOWED"}, {0, got(welcome), ""}}},
+		{"not enrolled", []step{{0, stands, "Hello"}, {0, got(wire.Bye{Code: pay.CodeNotEnrolled}), "stop E_NOT_ENROLLED"}}},
+		{"replaced by a newer connection", append(up[:3:3], step{0, got(wire.Bye{Code: pay.CodeInUse}), "end E_IN_USE"})},
+		{"the registry's disk is full", append(up[:3:3], step{0, got(wire.Bye{Code: pay.CodeNoSpace}), "end E_NO_SPACE"})},
+		{"entries before Welcome", []step{{0, stands, "Hello"}, {0, got(entries(feed, 5, 6)), "end E_BAD_FACT"}}},
+		{"a second Welcome", append(up[:3:3], step{0, got(welcome), "end E_BAD_FACT"})},
+		{"a Push from the registry", append(up[:3:3], step{0, got(wire.Push{First: 1}), "end E_BAD_FACT"})},
+		{"an Ack of what was never sent", append(up[:3:3], step{0, got(wire.Ack{Incarnation: inc, Applied: 1}), "end E_BAD_FACT"})},
+		{"an Ack of another outbox", append(up[:3:3], step{0, got(wire.Ack{Applied: 0}), "end E_BAD_FACT"})},
+		{"an Ack twice", append(up[:3:3],
+			step{0, paysync.Changed{}, "outbox>0"},
+			step{0, paysync.Queued{Items: box.items[:2]}, "Push 1+2"},
+			step{0, got(wire.Ack{Incarnation: inc, Applied: 1}), "acked 1 refused 0"},
+			step{0, got(wire.Ack{Incarnation: inc, Applied: 1}), ""},
+			step{0, got(wire.Ack{Incarnation: inc, Applied: 0}), "end E_BAD_FACT"})},
+		{"an outbox with a gap", append(up[:3:3],
+			step{0, paysync.Changed{}, "outbox>0"},
+			step{0, paysync.Queued{Items: box.items[1:3]}, "end E_FAILED"})},
+
+		{"no Welcome", []step{{0, stands, "Hello"}, {9 * time.Second, paysync.Tick{}, ""}, {10 * time.Second, paysync.Tick{}, "end E_UNREACHABLE"}}},
+		{"pings that are answered", append(up[:3:3],
+			step{1 * time.Second, paysync.Tick{}, ""},
+			step{2 * time.Second, paysync.Tick{}, "Ping"},
+			step{3 * time.Second, got(wire.Pong{Nonce: 1}), ""},
+			step{4 * time.Second, paysync.Tick{}, "Ping"},
+			step{4500 * time.Millisecond, got(wire.Pong{Nonce: 2}), ""},
+			step{6 * time.Second, paysync.Tick{}, "Ping"})},
+		{"no Pong for two intervals", append(up[:3:3],
+			step{2 * time.Second, paysync.Tick{}, "Ping"},
+			step{2500 * time.Millisecond, got(wire.Pong{Nonce: 1}), ""},
+			step{4 * time.Second, paysync.Tick{}, "Ping"},
+			step{6 * time.Second, paysync.Tick{}, "Ping"},
+			step{6500 * time.Millisecond, paysync.Tick{}, "end E_UNREACHABLE"},
+			step{7 * time.Second, paysync.Tick{}, ""})},
+		{"other messages are no Pong", append(up[:3:3],
+			step{2 * time.Second, paysync.Tick{}, "Ping"},
+			step{3 * time.Second, got(entries(feed, 1, 3)), "mirror 0+3"},
+			step{4 * time.Second, paysync.Tick{}, "end E_UNREACHABLE"})},
+		{"a Pong that answers nothing", append(up[:3:3], step{0, got(wire.Pong{Nonce: 1}), "end E_BAD_FACT"})},
+		{"a registry that pings back and acknowledges nothing", append(up[:3:3],
+			step{0, paysync.Changed{}, "outbox>0"},
+			step{0, paysync.Queued{Items: box.items[:1]}, "Push 1+1"},
+			step{3 * time.Second, paysync.Tick{}, "Ping"},
+			step{29 * time.Second, got(wire.Pong{Nonce: 1}), ""},
+			step{30 * time.Second, paysync.Tick{}, "end E_UNREACHABLE"})},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := paysync.NewClientSession(paysync.ClientIdentity{Scope: testScope, Root: reg.root.ID(), Working: reg.working.Public()})
+			run(t, s, c.steps)
+		})
+	}
+}
+
+func TestServerSession(t *testing.T) {
+	t.Parallel()
+	reg := newRegistry()
+	feed := feedOf(reg, 9)
+	box := newNode(3)
+	box.state(9)
+	status := reg.members[box.key.ID()]
+	head := headOf(reg.epoch, feed)
+	cursor := func(seq int) wire.Hello {
+		h := headOf(reg.epoch, feed[:seq])
+		return wire.Hello{Version: 1, Scope: testScope, Cursor: h.Cursor, Digest: h.Digest, Incarnation: box.inc, Last: 9}
+	}
+	standing := paysync.Standing{Known: true, Member: status, Head: head, Now: 1, PingEvery: 2_000, Authority: reg.authority.Raw()}
+	stood := func(seq int, change func(*paysync.Standing)) paysync.Event {
+		st := standing
+		if seq > 0 && seq <= len(feed) {
+			st.Chain, st.HasChain = headOf(reg.epoch, feed[:seq]).Cursor.Chain, true
+		}
+		if change != nil {
+			change(&st)
+		}
+		return paysync.Stood{Standing: st}
+	}
+	got := func(m wire.Message) paysync.Event { return paysync.Received{Message: m} }
+	pushed := func(first, last int) paysync.Pushed {
+		return paysync.Pushed{Incarnation: box.inc, Items: box.items[first-1 : last]}
+	}
+	fed := func(from, to int, more bool) paysync.Fed {
+		f := paysync.Fed{More: more}
+		for _, e := range feed[from-1 : to] {
+			f.Facts = append(f.Facts, e.Raw())
+		}
+		return f
+	}
+	up := []step{{0, got(cursor(0)), "look"}, {0, stood(0, nil), "Welcome 1, feed>0"}, {0, fed(1, 9, false), "Entries 1+9"}}
+	hello := func(seq int, change func(*wire.Hello)) paysync.Event {
+		h := cursor(seq)
+		change(&h)
+		return got(h)
+	}
+
+	cases := []struct {
+		name  string
+		steps []step
+	}{
+		{"resume on", []step{{0, got(cursor(4)), "look"}, {0, stood(4, nil), "Welcome 1, feed>4"}, {0, fed(5, 9, false), "Entries 5+5"}}},
+		{"resume at the end", []step{{0, got(cursor(9)), "look"}, {0, stood(9, nil), "Welcome 1, feed>9"}, {0, paysync.Fed{}, ""}, {0, paysync.Grown{}, "feed>9"}}},
+		{"a node that never synced", []step{{0, hello(0, func(h *wire.Hello) { h.Cursor = pay.Cursor{} }), "look"}, {0, stood(0, nil), "Welcome 1, feed>0"}}},
+		{"the node is ahead", []step{{0, hello(4, func(h *wire.Hello) { h.Cursor.Seq = 10 }), "look"}, {0, stood(10, nil), "Welcome 2, end E_CONFLICT"}}},
+		{"another epoch", []step{{0, hello(4, func(h *wire.Hello) { h.Cursor.Epoch[0] ^= 1 }), "look"}, {0, stood(4, nil), "Welcome 3, end E_CONFLICT"}}},
+		{"a fork", []step{{0, hello(4, func(h *wire.Hello) { h.Cursor.Chain[0] ^= 1 }), "look"}, {0, stood(4, nil), "Welcome 4, end E_CONFLICT"}}},
+		{"equal chains over different sets", []step{{0, hello(9, func(h *wire.Hello) { h.Digest[0] ^= 1 }), "look"}, {0, stood(9, nil), "Welcome 4, end E_CONFLICT"}}},
+		{"a stranger", []step{{0, got(cursor(0)), "look"}, {0, paysync.Stood{}, "end E_NOT_ENROLLED"}}},
+		{"a revoked node", []step{{0, got(cursor(0)), "look"}, {0, stood(0, func(s *paysync.Standing) { s.Member.Revoked = true }), "end E_NOT_ALLOWED"}}},
+		{"another scope", []step{{0, hello(0, func(h *wire.Hello) { h.Scope = "m/other" }), "look"}, {0, stood(0, nil), "end E_NOT_ALLOWED"}}},
+		{"the registry's own scope", []step{{0, hello(0, func(h *wire.Hello) { h.Scope = "s" }), "look"}, {0, stood(0, nil), "end E_NOT_ALLOWED"}}},
+		{"a device", []step{{0, got(cursor(0)), "look"}, {0, stood(0, func(s *paysync.Standing) { s.Member.Role = pay.RoleDevice }), "end E_NOT_ALLOWED"}}},
+		{"another version", []step{{0, hello(0, func(h *wire.Hello) { h.Version = 2 }), "look"}, {0, stood(0, nil), "end E_UPGRADE"}}},
+
+		{"items are applied and acknowledged", append(up[:3:3],
+			step{0, pushed(1, 3), "apply 1+3"},
+			step{0, pushed(4, 7), "apply 4+4"},
+			step{0, paysync.Applied{Applied: pay.Applied{N: 3}}, "Ack 3 refused 0"},
+			step{0, paysync.Applied{Applied: pay.Applied{N: 7, Refused: map[uint64]pay.Reason{7: "no", 5: "no", 2: "old"}}}, "Ack 7 refused 2"})},
+		{"items come twice", append(up[:3:3],
+			step{0, pushed(1, 3), "apply 1+3"},
+			step{0, pushed(2, 5), "apply 4+2"},
+			step{0, pushed(1, 5), "Ack 0 refused 0"},
+			step{0, paysync.Applied{Applied: pay.Applied{N: 3}}, "Ack 3 refused 0"},
+			step{0, pushed(1, 5), "Ack 3 refused 0"})},
+		{"an earlier session brought more", append(up[:3:3],
+			step{0, pushed(1, 3), "apply 1+3"},
+			step{0, paysync.Applied{Applied: pay.Applied{N: 9}}, "Ack 3 refused 0"},
+			step{0, pushed(4, 9), "apply 4+6"},
+			step{0, paysync.Applied{Applied: pay.Applied{N: 9}}, "Ack 9 refused 0"})},
+		{"items leave a gap", append(up[:3:3], step{0, pushed(2, 3), "end E_BAD_FACT"})},
+		{"items of another outbox", append(up[:3:3], step{0, paysync.Pushed{Incarnation: pay.Incarnation{9}, Items: box.items[:1]}, "end E_BAD_FACT"})},
+		{"items before Welcome", []step{{0, pushed(1, 3), "end E_BAD_FACT"}}},
+		{"a Ping before Hello", []step{{0, got(wire.Ping{Nonce: 1}), "end E_BAD_FACT"}}},
+		{"a second Hello", append(up[:3:3], step{0, got(cursor(0)), "end E_BAD_FACT"})},
+		{"entries from a node", append(up[:3:3], step{0, got(entries(feed, 1, 1)), "end E_BAD_FACT"})},
+		{"Enrol in a session", append(up[:3:3], step{0, got(wire.Enrol{}), "end E_BAD_FACT"})},
+		{"a Ping", append(up[:3:3], step{0, got(wire.Ping{Nonce: 7}), "Pong"})},
+		{"a node that says Bye", append(up[:3:3], step{0, got(wire.Bye{Code: "E_X"}), "end E_X"}, step{0, pushed(1, 3), ""})},
+		{"entries seen that were never sent", append(up[:3:3], step{0, got(wire.Seen{Seq: 10}), "end E_BAD_FACT"})},
+		{"entries seen twice", append(up[:3:3], step{0, got(wire.Seen{Seq: 9}), ""}, step{0, got(wire.Seen{Seq: 4}), ""})},
+		{"growth while the feed is read", append(up[:2:2],
+			step{0, paysync.Grown{}, ""},
+			step{0, fed(1, 4, false), "Entries 1+4, feed>4"},
+			step{0, fed(5, 9, true), "Entries 5+5, feed>9"},
+			step{0, paysync.Fed{}, ""})},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			run(t, &paysync.ServerSession{}, c.steps)
+		})
+	}
+}
+
+func TestSlowNodeIsPokedOnceAndGoesOnWhenItHasSeen(t *testing.T) {
+	t.Parallel()
+	reg := newRegistry()
+	feed := feedOf(reg, 2)
+	raw := make([][]byte, pay.BatchFactsMax)
+	for i := range raw {
+		raw[i] = feed[1].Raw()[:60]
+	}
+	var s paysync.ServerSession
+	st := paysync.Standing{Known: true, Member: reg.members[testKey(3).ID()], Head: headOf(reg.epoch, feed), PingEvery: 2_000, Authority: reg.authority.Raw()}
+	full := paysync.Fed{Facts: raw, More: true}
+	run(t, &s, []step{
+		{0, paysync.Received{Message: wire.Hello{Version: 1, Scope: testScope}}, "look"},
+		{0, paysync.Stood{Standing: st}, "Welcome 1, feed>0"},
+		{0, full, "Entries 1+256, feed>256"},
+		{0, full, "Entries 257+256, feed>512"},
+		{0, full, "Entries 513+256, feed>768"},
+		{0, full, "Entries 769+256, Poke"},
+		{0, paysync.Grown{}, ""},
+		{0, paysync.Received{Message: wire.Seen{Seq: 0}}, ""},
+		{0, paysync.Received{Message: wire.Seen{Seq: 100}}, "feed>1024"},
+		{0, full, "Entries 1025+256, Poke"},
+		{0, paysync.Received{Message: wire.Ping{Nonce: 1}}, "Pong"},
+	})
+}
+
+func TestPushesStayWithinTheWindow(t *testing.T) {
+	t.Parallel()
+	reg := newRegistry()
+	box := newNode(3)
+	box.state(2_000)
+	size := len(box.items[0].Facts[0].Raw())
+	s := paysync.NewClientSession(paysync.ClientIdentity{Scope: testScope, Root: reg.root.ID(), Working: reg.working.Public()})
+	flight, sent, acked := 0, uint64(0), uint64(0)
+	var handle func(effects []paysync.Effect)
+	handle = func(effects []paysync.Effect) {
+		for _, e := range effects {
+			switch e := e.(type) {
+			case paysync.ReadOutbox:
+				items := box.items[e.After:min(int(e.After)+e.Limit, len(box.items))]
+				handle(s.Step(start, paysync.Queued{Items: items}))
+			case paysync.Send:
+				push, ok := e.Message.(wire.Push)
+				if !ok {
+					continue
+				}
+				frame := wire.Append(nil, push)
+				if len(frame) > pay.BatchBytesMax+4096 {
+					t.Fatalf("a frame of %d bytes", len(frame))
+				}
+				flight += len(frame)
+				sent += uint64(len(push.Items))
+				if sent-acked > pay.PushWindowItems || flight > pay.PushWindowBytes+4096 {
+					t.Fatalf("%d items and %d bytes in flight", sent-acked, flight)
+				}
+			case paysync.End:
+				t.Fatalf("ended: %v", e.Err)
+			}
+		}
+	}
+	handle(s.Step(start, paysync.Connected{Position: box.position()}))
+	handle(s.Step(start, paysync.Received{Message: wire.Welcome{Version: 1, Resume: 1, Head: headOf(reg.epoch, nil), Incarnation: box.inc, PingEvery: 2_000, Authority: reg.authority.Raw()}}))
+	handle(s.Step(start, paysync.Opened{}))
+	for rounds := 0; acked < 2_000; rounds++ {
+		if sent == acked || rounds > 2_000 {
+			t.Fatalf("stuck at item %d of 2000 (facts of %d bytes)", acked, size)
+		}
+		acked, flight = sent, 0
+		handle(s.Step(start, paysync.Received{Message: wire.Ack{Incarnation: box.inc, Applied: acked}}))
+	}
+}
+
+func TestOpenPushVerifiesEachFact(t *testing.T) {
+	t.Parallel()
+	box, other := testKey(3), testKey(4)
+	own := sign(box, pay.Cancel{Payment: pay.PaymentID{1}}).Raw()
+	foreign := sign(other, pay.Cancel{Payment: pay.PaymentID{1}}).Raw()
+	forged := append([]byte{}, own...)
+	forged[len(forged)-1] ^= 1
+	cases := []struct {
+		name string
+		fact []byte
+		ok   bool
+	}{
+		{"its own", own, true},
+		{"another node's", foreign, false},
+		{"forged", forged, false},
+		{"no fact", []byte("no fact"), false},
+		{"not canonical", append(own[:len(own):len(own)], 0), false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			m := wire.Push{Incarnation: pay.Incarnation{1}, First: 5, Items: []wire.PushItem{{Age: 7, Facts: [][]byte{own}}, {Facts: [][]byte{own, c.fact}}}}
+			got, err := paysync.OpenPush(box.Public(), m)
+			if c.ok != (err == nil) {
+				t.Fatalf("got %v", err)
+			}
+			if !c.ok {
+				if pay.CodeOf(err) != pay.CodeBadFact {
+					t.Errorf("code %s", pay.CodeOf(err))
+				}
+				return
+			}
+			if len(got.Items) != 2 || got.Items[0].N != 5 || got.Items[0].Age != 7 || got.Items[1].N != 6 || len(got.Items[1].Facts) != 2 {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}

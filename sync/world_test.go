@@ -1,0 +1,416 @@
+package paysync_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+	paysync "github.com/paybeacon/paybeacon/sync"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func testKey(seed byte) pay.Key {
+	k, err := pay.KeyFromSeed(bytes.Repeat([]byte{seed}, 32))
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+func sign(key pay.Key, body pay.Body) pay.Fact {
+	f, err := pay.Sign(key, body)
+	if err != nil {
+		panic(err)
+	}
+	return f
+}
+
+const (
+	testScope = pay.Scope("m/cafe")
+	testEpoch = "epoch--1"
+)
+
+// registry is a Hub that works, in memory. For every fact it applies it states
+// a refusal in the node's feed, so that each item leaves one entry; items whose
+// number is a multiple of seven are refused in the acknowledgement too.
+type registry struct {
+	root, working pay.Key
+	authority     pay.Fact
+	epoch         pay.Epoch
+
+	mu       sync.Mutex
+	members  map[pay.NodeID]pay.NodeStatus
+	feeds    map[pay.Scope][]pay.Fact
+	heads    map[pay.Scope][]pay.Head // after each entry; the first is after none
+	applied  map[outboxID]uint64
+	facts    map[pay.NodeID][]pay.FactID
+	watchers map[chan struct{}]pay.Scope
+	applies  int
+	invites  map[pay.InviteID]*invite
+	failWith error
+}
+
+type outboxID struct {
+	node pay.NodeID
+	inc  pay.Incarnation
+}
+
+type invite struct {
+	secret  pay.InviteSecret
+	status  pay.NodeStatus
+	expired bool
+	usedBy  pay.PublicKey
+}
+
+func newRegistry() *registry {
+	r := &registry{
+		root: testKey(1), working: testKey(2), epoch: pay.Epoch([]byte(testEpoch)),
+		members: map[pay.NodeID]pay.NodeStatus{}, feeds: map[pay.Scope][]pay.Fact{}, heads: map[pay.Scope][]pay.Head{}, applied: map[outboxID]uint64{},
+		facts: map[pay.NodeID][]pay.FactID{}, watchers: map[chan struct{}]pay.Scope{}, invites: map[pay.InviteID]*invite{},
+	}
+	r.authority = sign(r.root, pay.Authority{Root: r.root.Public(), Working: r.working.Public(), From: 0, Until: 1 << 50})
+	return r
+}
+
+// enlist makes key a box of testScope.
+func (r *registry) enlist(key pay.Key) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.members[key.ID()] = pay.NodeStatus{Node: key.Public(), Role: pay.RoleBox, Scope: testScope, Name: "Till", Shop: "Café", Site: "Hall"}
+	r.begin(testScope)
+}
+
+// begin makes the authority the first entry of a feed.
+func (r *registry) begin(scope pay.Scope) {
+	if len(r.feeds[scope]) == 0 {
+		r.heads[scope] = []pay.Head{headOf(r.epoch, nil)}
+		r.enter(scope, r.authority)
+	}
+}
+
+func (r *registry) enter(scope pay.Scope, f pay.Fact) {
+	r.feeds[scope] = append(r.feeds[scope], f)
+	heads := r.heads[scope]
+	r.heads[scope] = append(heads, nextHead(heads[len(heads)-1], f))
+}
+
+func (r *registry) revoke(key pay.Key) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.members[key.ID()]
+	m.Revoked = true
+	r.members[key.ID()] = m
+}
+
+// post appends n entries to the feed of testScope.
+func (r *registry) post(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for range n {
+		r.append(testScope, pay.FactID{byte(len(r.feeds[testScope]))})
+	}
+}
+
+func (r *registry) append(scope pay.Scope, claim pay.FactID) {
+	at := pay.Time(len(r.feeds[scope]))
+	r.enter(scope, sign(r.working, pay.Refusal{Claim: claim, Reason: pay.ReasonNoAnswer, At: at}))
+	for w, s := range r.watchers {
+		if s == scope {
+			select {
+			case w <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+func (r *registry) Member(_ context.Context, node pay.NodeID) (pay.NodeStatus, bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, ok := r.members[node]
+	return m, ok, nil
+}
+
+func (r *registry) Enrol(_ context.Context, c pay.EnrolClaim) (pay.Membership, error) {
+	r.mu.Lock()
+	in := r.invites[c.Invite]
+	r.mu.Unlock()
+	if in == nil || in.expired || c.Proof != pay.InviteProof(in.secret, c.Exporter, c.Node) ||
+		(in.usedBy != pay.PublicKey{} && in.usedBy != c.Node) {
+		return pay.Membership{}, pay.NewError(pay.CodeInvite, "the invite does not hold", "ask for a new one")
+	}
+	if in.status.Role != c.Role {
+		return pay.Membership{}, pay.NewError(pay.CodeNotAllowed, "the invite is for another role", "ask for a new one")
+	}
+	in.usedBy = c.Node
+	status := in.status
+	status.Node = c.Node
+	r.mu.Lock()
+	r.members[c.Node.ID()] = status
+	r.begin(status.Scope)
+	r.mu.Unlock()
+	return pay.Membership{Node: status, Authority: r.authority, Currency: "EUR", Resolver: pay.BeaconKey{1}}, nil
+}
+
+func (r *registry) Head(_ context.Context, scope pay.Scope) (pay.Head, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.head(scope), nil
+}
+
+func (r *registry) head(scope pay.Scope) pay.Head {
+	heads := r.heads[scope]
+	if len(heads) == 0 {
+		return headOf(r.epoch, nil)
+	}
+	return heads[len(heads)-1]
+}
+
+func nextHead(h pay.Head, f pay.Fact) pay.Head {
+	h.Cursor.Seq, h.Cursor.Chain, h.Digest = h.Cursor.Seq+1, h.Cursor.Chain.Next(f.ID()), h.Digest.Add(f.ID())
+	return h
+}
+
+func headOf(epoch pay.Epoch, facts []pay.Fact) pay.Head {
+	h := pay.Head{Cursor: pay.Cursor{Epoch: epoch}}
+	for _, f := range facts {
+		h = nextHead(h, f)
+	}
+	return h
+}
+
+func (r *registry) ChainAt(_ context.Context, scope pay.Scope, seq uint64) (pay.Chain, bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if seq >= uint64(len(r.heads[scope])) {
+		return pay.Chain{}, false, nil
+	}
+	return r.heads[scope][seq].Cursor.Chain, true, nil
+}
+
+func (r *registry) Feed(_ context.Context, scope pay.Scope, after uint64, limit int) ([][]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out [][]byte
+	for _, f := range r.feeds[scope][min(after, uint64(len(r.feeds[scope]))):] {
+		if len(out) == limit {
+			break
+		}
+		out = append(out, f.Raw())
+	}
+	return out, nil
+}
+
+func (r *registry) Applied(_ context.Context, node pay.NodeID, inc pay.Incarnation) (uint64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.applied[outboxID{node, inc}], nil
+}
+
+func (r *registry) Apply(_ context.Context, node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay.Applied, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failWith != nil {
+		return pay.Applied{}, r.failWith
+	}
+	r.applies++
+	id := outboxID{node, inc}
+	refused := map[uint64]pay.Reason{}
+	for _, item := range items {
+		switch applied := r.applied[id]; {
+		case item.N <= applied:
+			continue
+		case item.N > applied+1:
+			return pay.Applied{}, fmt.Errorf("item %d after %d: %w", item.N, applied, pay.ErrGap)
+		}
+		r.applied[id] = item.N
+		for _, f := range item.Facts {
+			r.facts[node] = append(r.facts[node], f.ID())
+		}
+		r.append(r.members[node].Scope, item.Facts[0].ID())
+		if item.N%7 == 0 {
+			refused[item.N] = pay.ReasonTooMany
+		}
+	}
+	return pay.Applied{N: r.applied[id], Refused: refused}, nil
+}
+
+func (r *registry) Watch(scope pay.Scope) (<-chan struct{}, func()) {
+	w := make(chan struct{}, 1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.watchers[w] = scope
+	return w, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.watchers, w)
+	}
+}
+
+func (r *registry) Now() pay.Time { return pay.TimeOf(time.Now()) }
+
+// node is a Journal that works, in memory.
+type node struct {
+	key pay.Key
+
+	mu       sync.Mutex
+	entries  []pay.Fact
+	head     pay.Head
+	items    []pay.Item
+	inc      pay.Incarnation
+	acked    uint64
+	refused  map[uint64]pay.Reason
+	changed  chan struct{}
+	opened   int
+	isOpen   bool
+	failWith error
+	noted    chan struct{} // closed and renewed whenever anything changes
+}
+
+func newNode(seed byte) *node {
+	return &node{key: testKey(seed), inc: pay.Incarnation{seed}, refused: map[uint64]pay.Reason{}, changed: make(chan struct{}, 1), noted: make(chan struct{})}
+}
+
+// state appends n items to the outbox.
+func (n *node) state(count int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for range count {
+		number := uint64(len(n.items) + 1)
+		var payment pay.PaymentID
+		payment[0], payment[1], payment[2] = byte(number), byte(number>>8), n.inc[0]
+		n.items = append(n.items, pay.Item{N: number, Facts: []pay.Fact{sign(n.key, pay.Cancel{Payment: payment, Created: pay.Time(number)})}})
+	}
+	select {
+	case n.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (n *node) note() {
+	close(n.noted)
+	n.noted = make(chan struct{})
+}
+
+// await waits until ok, which runs under the lock.
+func (n *node) await(ctx context.Context, ok func() bool) error {
+	for {
+		n.mu.Lock()
+		done, noted := ok(), n.noted
+		n.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-noted:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (n *node) Position(context.Context) (pay.Position, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.position(), nil
+}
+
+func (n *node) position() pay.Position {
+	return pay.Position{Head: n.head, Incarnation: n.inc, Acked: n.acked, Last: uint64(len(n.items))}
+}
+
+func (n *node) Outbox(_ context.Context, after uint64, limit int) ([]pay.Item, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	rest := n.items[min(after, uint64(len(n.items))):]
+	return slices.Clone(rest[:min(limit, len(rest))]), nil
+}
+
+func (n *node) Mirror(_ context.Context, from pay.Cursor, facts []pay.Fact) (pay.Head, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.failWith != nil {
+		return pay.Head{}, n.failWith
+	}
+	if from.Seq > n.head.Cursor.Seq {
+		return pay.Head{}, errors.New("mirror: a gap")
+	}
+	for i, f := range facts {
+		if from.Seq+uint64(i) < n.head.Cursor.Seq {
+			continue
+		}
+		n.entries = append(n.entries, f)
+		n.head.Cursor.Epoch = from.Epoch
+		n.head = nextHead(n.head, f)
+	}
+	n.note()
+	return n.head, nil
+}
+
+func (n *node) Acked(_ context.Context, inc pay.Incarnation, upTo uint64, refused map[uint64]pay.Reason) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if inc != n.inc || upTo > uint64(len(n.items)) || upTo < n.acked {
+		return fmt.Errorf("acknowledged %d of %v, have %d to %d of %v", upTo, inc, n.acked, len(n.items), n.inc)
+	}
+	n.acked = upTo
+	for k, v := range refused {
+		n.refused[k] = v
+	}
+	n.note()
+	return nil
+}
+
+func (n *node) SessionOpened(context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.opened++
+	n.isOpen = true
+	return nil
+}
+
+func (n *node) SessionClosed() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.isOpen = false
+}
+
+func (n *node) Changed() <-chan struct{} { return n.changed }
+
+var (
+	_ paysync.Hub     = (*registry)(nil)
+	_ paysync.Journal = (*node)(nil)
+)
+
+// inStep says what is wrong with node and registry agreeing on everything, or
+// nil.
+func inStep(n *node, r *registry) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var want []pay.FactID
+	for _, item := range n.items {
+		for _, f := range item.Facts {
+			want = append(want, f.ID())
+		}
+	}
+	if got := r.facts[n.key.ID()]; !slices.Equal(got, want) {
+		return fmt.Errorf("registry applied %d facts, the node stated %d, or in another order", len(got), len(want))
+	}
+	if n.acked != uint64(len(n.items)) {
+		return fmt.Errorf("%d of %d items acknowledged", n.acked, len(n.items))
+	}
+	if want := r.head(testScope); n.head != want {
+		return fmt.Errorf("node stands at entry %d, the registry at %d", n.head.Cursor.Seq, want.Cursor.Seq)
+	}
+	return nil
+}
