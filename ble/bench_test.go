@@ -33,3 +33,16 @@ func BenchmarkObserve(b *testing.B) {
 		hear(i)
 	}
 }
+
+// BenchmarkObserveFlood hears a new code with every advert.
+func BenchmarkObserveFlood(b *testing.B) {
+	tracker := ble.NewTracker(ble.TrackerOptions{})
+	a := eidAdvert(traceStart, pay.Code{}, -60, ble.PowerReference)
+	code := a.Sections[0].Data[2:] // shared with the advert
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		binary.BigEndian.PutUint64(code, uint64(i))
+		a.At = a.At.Add(10 * time.Microsecond) // 100,000 a second
+		tracker.Observe(a)
+	}
+}

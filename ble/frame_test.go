@@ -3,6 +3,7 @@ package ble_test
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -51,10 +52,10 @@ func read(payload []byte) string {
 	var frames []string
 	for _, s := range sections {
 		f, err := ble.ParseFrame(s)
-		switch err {
-		case nil:
+		switch {
+		case err == nil:
 			frames = append(frames, f.String())
-		case ble.ErrFrameLength:
+		case errors.Is(err, ble.ErrFrameLength):
 			frames = append(frames, "wrong length")
 		}
 	}

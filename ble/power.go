@@ -6,9 +6,10 @@ const (
 	// PowerReference is the strength at 1 m to which all strengths are
 	// normalised, in dBm.
 	PowerReference pay.RSSI = -59
-	// PowerMin and PowerMax clamp the strength at 1 m that a device states:
-	// what real devices can have, so that a lie gains at most 16 dB.
+	// PowerMin is the weakest strength at 1 m that a device may state, so that a
+	// lie gains at most 16 dB.
 	PowerMin pay.RSSI = -75
+	// PowerMax is the strongest one.
 	PowerMax pay.RSSI = -45
 
 	// lossFirstMetre is by how much a signal weakens from 0 m to 1 m, in dB

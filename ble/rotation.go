@@ -152,9 +152,6 @@ func (t *Tracker) carry(old, next int32, now time.Duration) {
 	o.code, o.last = s.code, s.last
 	t.byCode[o.code] = old
 	o.filter.addAll(&s.filter)
-	if !o.near && s.near {
-		o.near, o.since = true, s.since
-	}
 	if o.strongSince == never {
 		o.strongSince = s.strongSince
 	}

@@ -169,6 +169,7 @@ func TestTracker(t *testing.T) {
 			0s..3s A -55
 			2.1s   A -95
 			2.6s   A -95
+			2.65s  ? A* clear=A
 			3s     ? A* clear=A`,
 		"a break restarts the dwell": `
 			0s     A -50
@@ -247,6 +248,14 @@ func TestTracker(t *testing.T) {
 			3.2s..8s A2 -50
 			3.3s..8s B2 -64
 			8s     ? A=A2* B=B2* clear=A`,
+		"a dwell that began with the old code goes on": `
+			0s..0.5s A -50
+			0.7s..2s A2 -50
+			2.1s   ? A=A2* clear=A`,
+		"a dwell that began with the new code counts": `
+			0s..3s A -68
+			3.2s..5s A2 -62
+			4.6s   ? A=A2* clear=A`,
 		"too different in strength": `
 			0s..3s A -50
 			3.2s..8s B -59
@@ -266,6 +275,12 @@ func TestTracker(t *testing.T) {
 			5.6s   A -50
 			5.7s   ? A B clear=-
 			9s     ? A B* clear=-`,
+		"an old code continues nothing": `
+			0s..3s A -50
+			3.2s..5.5s B -50
+			5s     ? A=B* clear=A
+			5.6s..9s A -50
+			9s     ? A* B clear=-`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

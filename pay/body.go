@@ -1,7 +1,6 @@
 package pay
 
 import (
-	"bytes"
 	"fmt"
 	"unicode"
 	"unicode/utf8"
@@ -63,7 +62,7 @@ func checkBody(kind Kind, payload []byte) error {
 		return checkAs[TopUp](payload)
 	}
 	var any any
-	if err := decode(payload, &any); err != nil || !bytes.Equal(payload, mustEncode(any)) {
+	if err := decode(payload, &any); err != nil || !isEncodingOf(payload, any) {
 		return fmt.Errorf("parse %s: body is not deterministic CBOR: %w", kind, ErrNotCanonical)
 	}
 	return nil
@@ -74,7 +73,7 @@ func checkAs[B Body](payload []byte) error {
 	if err := decode(payload, &b); err != nil {
 		return fmt.Errorf("parse %s (%w): %w", b.Kind(), err, ErrNotCanonical)
 	}
-	if !bytes.Equal(payload, mustEncode(b)) {
+	if !isEncodingOf(payload, b) {
 		return fmt.Errorf("parse %s: body is not deterministic CBOR: %w", b.Kind(), ErrNotCanonical)
 	}
 	if err := b.Check(); err != nil {

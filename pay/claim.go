@@ -39,7 +39,7 @@ func (r Request) Check() error {
 		return fmt.Errorf("ttl of %v is outside %v..%v", r.TTL.Std(), RequestTTLMin.Std(), RequestTTLMax.Std())
 	}
 	return firstError(r.Key.Check(), r.Merchant.check("m/"), r.Site.Check(), r.Handle.Check(),
-		r.Amount.CheckPayable(), r.Currency.Check(), CheckRef(r.Ref))
+		r.Amount.CheckPayable(), r.Currency.Check(), CheckRef(r.Ref), r.Created.check())
 }
 
 // Verdict is what a wallet says to an offer.
@@ -84,7 +84,7 @@ func (a Answer) Check() error {
 		return fmt.Errorf("an answer names who gave it")
 	}
 	return firstError(a.Merchant.check("m/"), a.Amount.CheckPayable(), a.Currency.Check(),
-		checkText("rule", string(a.By), RuleBytesMax))
+		checkText("rule", string(a.By), RuleBytesMax), a.Expires.check(), a.Created.check())
 }
 
 // Cancel withdraws a request. The box that made the request signs it.
@@ -96,8 +96,8 @@ type Cancel struct {
 // Kind returns KindCancel.
 func (Cancel) Kind() Kind { return KindCancel }
 
-// Check returns nil: every value of the fields is allowed.
-func (Cancel) Check() error { return nil }
+// Check bounds every field.
+func (c Cancel) Check() error { return c.Created.check() }
 
 // DeviceType says what a device is.
 type DeviceType string
@@ -166,7 +166,7 @@ func (m Mapping) Check() error {
 	if len(m.Bind) == 0 || len(m.Bind) > FactBytesMax/2 {
 		return fmt.Errorf("the enclosed bind has %d bytes", len(m.Bind))
 	}
-	return firstError(checkText("vehicle", string(m.Vehicle), NameBytesMax), checkText("means", string(m.Means), NameBytesMax))
+	return firstError(m.Created.check(), checkText("vehicle", string(m.Vehicle), NameBytesMax), checkText("means", string(m.Means), NameBytesMax))
 }
 
 // OpenBind parses the enclosed Bind and verifies the device's signature and
@@ -198,8 +198,8 @@ type Revoke struct {
 // Kind returns KindRevoke.
 func (Revoke) Kind() Kind { return KindRevoke }
 
-// Check returns nil: every value of the fields is allowed.
-func (Revoke) Check() error { return nil }
+// Check bounds every field.
+func (r Revoke) Check() error { return r.Created.check() }
 
 func (s Scope) check(prefix string) error {
 	if len(s) <= len(prefix) || len(s) > scopeBytesMax || string(s[:len(prefix)]) != prefix {

@@ -30,6 +30,7 @@ var modes = sync.OnceValue(func() codec {
 		MaxMapPairs:       64,
 		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
 		UTF8:              cbor.UTF8RejectInvalid,
+		NaN:               cbor.NaNDecodeForbidden,
 	}.DecMode()
 	if err != nil {
 		panic("pay: internal error: CBOR decoder options: " + err.Error())
@@ -47,6 +48,15 @@ func mustEncode(v any) []byte {
 
 func decode(raw []byte, v any) error { return modes().dec.Unmarshal(raw, v) }
 
+// isEncodingOf says whether raw, from which v was decoded, is the deterministic
+// encoding of v. Some foreign input decodes to what cannot be encoded again,
+// such as a raw item with an ill-formed tag inside: that is not canonical, and
+// no reason to panic.
+func isEncodingOf(raw []byte, v any) bool {
+	again, err := modes().enc.Marshal(v)
+	return err == nil && bytes.Equal(raw, again)
+}
+
 // Encode returns v in deterministic CBOR. It panics when v is of a type that
 // CBOR cannot express, which is a mistake in the program.
 func Encode(v any) []byte { return mustEncode(v) }
@@ -58,7 +68,7 @@ func Decode(raw []byte, v any) error {
 	if err := decode(raw, v); err != nil {
 		return fmt.Errorf("decode (%w): %w", err, ErrNotCanonical)
 	}
-	if !bytes.Equal(raw, mustEncode(v)) {
+	if !isEncodingOf(raw, v) {
 		return fmt.Errorf("decode: not the shortest encoding: %w", ErrNotCanonical)
 	}
 	return nil

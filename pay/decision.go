@@ -64,7 +64,8 @@ type PayerRef [16]byte
 // Decision is the registry's word on one payment. Decisions form a chain: Prev
 // is the decision before this one, or the request for the first; Claim is the
 // claim that this one decides, or zero when the clock decided. The terms
-// (merchant, site, amount, currency, handle, ref) are the same in all of them.
+// (merchant, shop, site, amount, currency, handle, ref, payer, expiry, test) are
+// the same in all of them.
 // It is written for both parties: the same bytes go to merchant and payer.
 type Decision struct {
 	Payment  PaymentID `cbor:"1,keyasint"`
@@ -100,7 +101,7 @@ func (d Decision) Check() error {
 	}
 	return firstError(d.Merchant.check("m/"), d.Shop.Check(), d.Site.Check(), d.Amount.CheckPayable(),
 		d.Currency.Check(), d.Handle.Check(), CheckRef(d.Ref), checkText("rule", string(d.By), RuleBytesMax),
-		checkText("state", string(d.State), 24), checkText("reason", string(d.Reason), 32))
+		d.Expires.check(), d.At.check(), checkText("state", string(d.State), 24), checkText("reason", string(d.Reason), 32))
 }
 
 // Refusal is the registry's signed no to a claim. It changes no payment.
@@ -115,7 +116,9 @@ type Refusal struct {
 func (Refusal) Kind() Kind { return KindRefusal }
 
 // Check bounds every field.
-func (r Refusal) Check() error { return checkText("reason", string(r.Reason), 32) }
+func (r Refusal) Check() error {
+	return firstError(r.At.check(), checkText("reason", string(r.Reason), 32))
+}
 
 // DeviceState is where a device's mapping stands.
 type DeviceState string
@@ -146,7 +149,7 @@ func (d DeviceStatus) Check() error {
 	if d.State != DeviceActive && d.State != DeviceRevoked {
 		return fmt.Errorf("device state %q is neither active nor revoked", string(d.State))
 	}
-	return firstError(d.Type.Check(), checkText("vehicle", string(d.Vehicle), NameBytesMax), checkText("means", string(d.Means), NameBytesMax))
+	return firstError(d.Type.Check(), d.At.check(), checkText("vehicle", string(d.Vehicle), NameBytesMax), checkText("means", string(d.Means), NameBytesMax))
 }
 
 // NodeStatus is the registry's note that a node was enrolled or revoked. It
@@ -173,7 +176,7 @@ func (n NodeStatus) Check() error {
 	} else if n.Role != RoleBox {
 		return fmt.Errorf("role %q is neither box nor wallet", string(n.Role))
 	}
-	return firstError(n.Scope.check(prefix), n.Name.Check(), checkText("shop", string(n.Shop), NameBytesMax), checkText("site", string(n.Site), NameBytesMax))
+	return firstError(n.Scope.check(prefix), n.Name.Check(), n.At.check(), checkText("shop", string(n.Shop), NameBytesMax), checkText("site", string(n.Site), NameBytesMax))
 }
 
 // TopUp is play money put into a wallet's account.
@@ -190,7 +193,7 @@ func (TopUp) Kind() Kind { return KindTopUp }
 
 // Check bounds every field.
 func (t TopUp) Check() error {
-	return firstError(t.Wallet.check("w/"), t.Amount.CheckPayable(), t.Currency.Check(), t.Key.Check())
+	return firstError(t.Wallet.check("w/"), t.Amount.CheckPayable(), t.Currency.Check(), t.Key.Check(), t.At.check())
 }
 
 // Authority is the root key's word that a working key speaks for the registry

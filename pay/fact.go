@@ -121,10 +121,9 @@ func Parse(raw []byte) (Fact, error) {
 	}
 	kind, ok := kindOf(head.ContentType)
 	switch {
-	case head.Alg != coseAlgEdDSA, !ok, len(env.Unprotected) != 0, len(env.Signature) != ed25519.SignatureSize:
+	case head.Alg != coseAlgEdDSA, !ok, env.Unprotected == nil, len(env.Unprotected) != 0, len(env.Signature) != ed25519.SignatureSize:
 		return Fact{}, fmt.Errorf("parse fact: envelope differs from the one form: %w", ErrNotCanonical)
-	case !bytes.Equal(raw, mustEncode(cbor.Tag{Number: coseTagSign1, Content: env})),
-		!bytes.Equal(env.Protected, mustEncode(head)):
+	case !isEncodingOf(raw, cbor.Tag{Number: coseTagSign1, Content: env}), !isEncodingOf(env.Protected, head):
 		return Fact{}, fmt.Errorf("parse fact: envelope is not deterministic CBOR: %w", ErrNotCanonical)
 	}
 	if err := checkBody(kind, env.Payload); err != nil {

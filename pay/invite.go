@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strconv"
 )
 
 // InviteID names an invite at the registry that made it.
@@ -32,8 +33,12 @@ type Invite struct {
 // inviteScheme is the scheme of an invite's URL.
 const inviteScheme = "paybeacon"
 
-// NewInvite returns an invite with id and secret from random.
+// NewInvite returns an invite with id and secret from random. An address that
+// ParseInvite would not take is an *Error with CodeUsage.
 func NewInvite(random io.Reader, address string, root NodeID) (Invite, error) {
+	if err := checkAddress(address); err != nil {
+		return Invite{}, Wrap(err, CodeUsage, "make invite", "give --address as HOST:PORT, the way nodes reach the registry")
+	}
 	i := Invite{Address: address, Root: root}
 	if _, err := io.ReadFull(random, i.ID[:]); err != nil {
 		return Invite{}, fmt.Errorf("make invite: %w", err)
@@ -55,8 +60,9 @@ func (i Invite) String() string {
 	return u.String()
 }
 
-// ParseInvite reads the URL written by String. Its errors are *Error with
-// CodeInvite and never repeat the secret.
+// ParseInvite reads the URL written by String, in that one form. An invite that
+// pins no root is refused, because it would trust anybody. Its errors are *Error
+// with CodeInvite and never repeat the secret.
 func ParseInvite(s string) (Invite, error) {
 	refuse := func(why string) (Invite, error) {
 		return Invite{}, NewError(CodeInvite, "read invite: "+why, "copy the whole URL that paybeacon admin invite printed, in quotes")
@@ -65,7 +71,7 @@ func ParseInvite(s string) (Invite, error) {
 	if err != nil || u.Scheme != inviteScheme || u.Path != "/enrol" || u.User != nil || u.Fragment != "" {
 		return refuse("not a URL of the form paybeacon://HOST:PORT/enrol?…")
 	}
-	if _, _, err := net.SplitHostPort(u.Host); err != nil {
+	if checkAddress(u.Host) != nil {
 		return refuse("it names no HOST:PORT")
 	}
 	q, err := url.ParseQuery(u.RawQuery)
@@ -73,7 +79,7 @@ func ParseInvite(s string) (Invite, error) {
 		return refuse("it holds other fields than root, invite and secret")
 	}
 	i := Invite{Address: u.Host}
-	if i.Root, err = ParseNodeID(q.Get("root")); err != nil {
+	if i.Root, err = ParseNodeID(q.Get("root")); err != nil || i.Root.IsZero() {
 		return refuse("the root fingerprint is not 64 hexadecimal digits")
 	}
 	id, err := hex.DecodeString(q.Get("invite"))
@@ -86,7 +92,25 @@ func ParseInvite(s string) (Invite, error) {
 	}
 	copy(i.ID[:], id)
 	copy(i.Secret[:], secret)
+	if i.String() != s {
+		return refuse("it is not written as it was printed")
+	}
 	return i, nil
+}
+
+// checkAddress returns nil for a HOST:PORT that can be dialled.
+func checkAddress(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return fmt.Errorf("port %q is not 1..65535", port)
+	}
+	if host == "" {
+		return fmt.Errorf("address %q names no host", address)
+	}
+	return nil
 }
 
 // InviteProof proves knowledge of an invite's secret on one TLS connection, for

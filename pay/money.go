@@ -26,10 +26,10 @@ func (a Amount) Add(b Amount) (Amount, error) {
 
 // Sub returns a-b, or ErrOverflow.
 func (a Amount) Sub(b Amount) (Amount, error) {
-	if b == math.MinInt64 {
+	if (b < 0 && a > math.MaxInt64+b) || (b > 0 && a < math.MinInt64+b) {
 		return 0, fmt.Errorf("subtract %d from %d: %w", b, a, ErrOverflow)
 	}
-	return a.Add(-b)
+	return a - b, nil
 }
 
 // CheckPayable returns nil when a is an amount one may ask for: above zero and

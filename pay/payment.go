@@ -23,9 +23,10 @@ import (
 //	    |--> expired      the request was too old when it arrived
 //	    '--> cancelled    the box withdrew it before it was offered
 //
-// Only "captured" moves money, only from "offered", and only by an approval
-// that the payer's wallet signed over the very same terms. The state is never
-// stored by itself: it is this fold over the decisions, on every node.
+// Only "captured" moves money, only from "offered", before the offer ends, and
+// only by an approval that the payer's wallet signed over the very same terms.
+// The state is never stored by itself: it is this fold over the decisions, on
+// every node.
 
 // ErrArrow says that a decision does not follow from the state it meets.
 var ErrArrow = errors.New("pay: no such arrow in the life of a payment")
@@ -52,10 +53,12 @@ func Open(request FactID) Payment {
 // not link to the last, changes the terms or has no arrow is refused with an
 // error that wraps ErrArrow, together with the payment as it was.
 func (p Payment) Next(id FactID, d Decision) (Payment, error) {
-	if id == p.Last && p.Seq > 0 {
+	if id == p.Last && p.Seq > 0 && d == p.Terms {
 		return p, nil
 	}
 	switch {
+	case id == p.Last:
+		return p, fmt.Errorf("decision %d has the name of another fact: %w", d.Seq, ErrArrow)
 	case d.Payment != p.ID:
 		return p, fmt.Errorf("decision is on payment %s, not %s: %w", d.Payment.Short(), p.ID.Short(), ErrArrow)
 	case d.Prev != p.Last || d.Seq != p.Seq+1:
@@ -66,6 +69,10 @@ func (p Payment) Next(id FactID, d Decision) (Payment, error) {
 		return p, fmt.Errorf("decision %d changes the terms: %w", d.Seq, ErrArrow)
 	case !claimFits(p, d):
 		return p, fmt.Errorf("decision %d (%s) names the wrong claim: %w", d.Seq, d.State, ErrArrow)
+	case !timeFits(p, d):
+		return p, fmt.Errorf("decision %d (%s) is dated %s, out of its time: %w", d.Seq, d.State, d.At, ErrArrow)
+	case !wordsFit(d):
+		return p, fmt.Errorf("decision %d (%s) says more than its state allows: %w", d.Seq, d.State, ErrArrow)
 	}
 	p.State, p.Seq, p.Last, p.Terms = d.State, d.Seq, id, d
 	if d.State == StateCaptured {
@@ -92,7 +99,8 @@ func arrow(from, to State) bool {
 
 // claimFits says whether a decision names the sort of claim its arrow needs:
 // the request itself for what is decided on sight, none for what the clock
-// decided, and another fact for what an answer or a cancel decided.
+// decided, and another fact for what an answer or a cancel decided. That other
+// fact is never the offer: an offer is not its own approval.
 func claimFits(p Payment, d Decision) bool {
 	request := FactID(p.ID)
 	switch d.State {
@@ -101,17 +109,50 @@ func claimFits(p Payment, d Decision) bool {
 	case StateExpired:
 		return d.Claim.IsZero() || (p.Seq == 0 && d.Claim == request)
 	default:
-		return !d.Claim.IsZero() && d.Claim != request
+		return !d.Claim.IsZero() && d.Claim != request && d.Claim != p.Last
+	}
+}
+
+// timeFits says whether a decision is dated when it could be made: never before
+// the one it follows, and an offer or a capture before the offer ends, because
+// the approval that the payer signed ends there too.
+func timeFits(p Payment, d Decision) bool {
+	if p.Seq > 0 && d.At < p.Terms.At {
+		return false
+	}
+	return (d.State != StateOffered && d.State != StateCaptured) || d.At < d.Expires
+}
+
+// wordsFit says whether a decision speaks only of what its state knows. A
+// reason tells why no money moved, so neither an offer nor a capture has one; a
+// rule tells who answered; and a merchant learns no payer whom nobody asked.
+func wordsFit(d Decision) bool {
+	answered := d.State == StateCaptured || d.State == StateDeclined || d.State == StateFailed
+	switch {
+	case d.Reason != "" && (d.State == StateOffered || d.State == StateCaptured):
+		return false
+	case d.By != "" && !answered:
+		return false
+	default:
+		return d.Payer == PayerRef{} || answered || d.State == StateOffered || d.Seq > 1
 	}
 }
 
 func sameTerms(a, b Decision) bool {
 	return a.Merchant == b.Merchant && a.Shop == b.Shop && a.Site == b.Site && a.Amount == b.Amount &&
-		a.Currency == b.Currency && a.Handle == b.Handle && a.Ref == b.Ref && a.Payer == b.Payer && a.Expires == b.Expires
+		a.Currency == b.Currency && a.Handle == b.Handle && a.Ref == b.Ref && a.Payer == b.Payer && a.Expires == b.Expires && a.Test == b.Test
 }
 
-// Ended says whether no further decision can follow.
-func (s State) Ended() bool { return s != StateRequested && s != StateOffered }
+// Ended says whether no further decision can follow. A state that this program
+// does not know has not ended: it is no reason to charge again.
+func (s State) Ended() bool {
+	switch s {
+	case StateCaptured, StateUnmatched, StateAmbiguous, StateDeclined, StateExpired, StateCancelled, StateFailed:
+		return true
+	default:
+		return false
+	}
+}
 
 // Outcome is the answer to "was it paid, and may I charge again?".
 type Outcome string

@@ -1,10 +1,27 @@
 package pay
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Time is a moment in milliseconds since 1970-01-01 UTC. On a decision it is
 // the registry's clock; on a claim it is the claimant's and for display only.
 type Time int64
+
+// The years 0000 to 9999, which are what RFC 3339 can write.
+const (
+	timeMin Time = -62_167_219_200_000
+	timeMax Time = 253_402_300_799_999
+)
+
+// check returns nil when t can be written as RFC 3339.
+func (t Time) check() error {
+	if t < timeMin || t > timeMax {
+		return fmt.Errorf("time %d is outside the years 0000..9999", int64(t))
+	}
+	return nil
+}
 
 // Millis is a span in milliseconds.
 type Millis int64

@@ -122,7 +122,9 @@ func (tx *Tx) enqueue(f pay.Fact, known bool) error {
 		if n > 0 || err != nil {
 			return err
 		}
-
+		if _, ok, err := tx.placeOf(f.ID(), tx.s.own); ok || err != nil {
+			return err
+		}
 	}
 	o, err := tx.outboxState()
 	if err != nil {

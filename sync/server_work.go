@@ -50,8 +50,8 @@ func (c *serverConn) apply(e ApplyItems) error {
 func (c *serverConn) feed(scope pay.Scope) {
 	changed, stop := c.server.opts.Hub.Watch(scope)
 	defer stop()
-	// What came before Watch gives no token.
-	c.step(Grown{})
+	// The first ReadFeed is waiting already. It is served after Watch, so that
+	// nothing falls between the two.
 	for {
 		select {
 		case <-changed:

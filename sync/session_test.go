@@ -117,7 +117,7 @@ func TestClientSession(t *testing.T) {
 	stranger := sign(testKey(9), pay.Refusal{Reason: "x"})
 	forged := append([]byte{}, feed[2].Raw()...)
 	forged[len(forged)-1] ^= 1
-	otherRoot := sign(testKey(8), pay.Authority{Root: testKey(8).Public(), Working: testKey(9).Public(), Until: 1 << 50})
+	otherRoot := sign(testKey(8), pay.Authority{Root: testKey(8).Public(), Working: testKey(9).Public(), Until: 1 << 47})
 	short := sign(reg.root, pay.Authority{Root: reg.root.Public(), Working: reg.working.Public(), Until: 5})
 	replaced := func(i int, raw []byte) wire.Entries {
 		m := entries(feed, 1, 4)

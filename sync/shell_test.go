@@ -53,19 +53,20 @@ type world struct {
 	t       *testing.T
 	weather *weather
 	reg     *registry
+	hub     paysync.Hub // reg, or something around it
 	reset   *[32]byte
 	sockets int
 	seams   paysync.Seams
 
 	server *paysync.Server
 	stop   func()
-	nodes  sync.WaitGroup
 }
 
 func newWorld(t *testing.T) *world {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	return &world{t: t, weather: &weather{random: rand.New(rand.NewPCG(seed, 1))}, reg: newRegistry(), reset: &[32]byte{1}}
+	reg := newRegistry()
+	return &world{t: t, weather: &weather{random: rand.New(rand.NewPCG(seed, 1))}, reg: reg, hub: reg, reset: &[32]byte{1}}
 }
 
 // serve starts the registry.
@@ -76,7 +77,7 @@ func (w *world) serve() {
 		w.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	w.server = paysync.NewServer(paysync.ServerOptions{Listener: listener, Hub: w.reg, Authority: w.reg.authority.Raw(), Seams: w.seams})
+	w.server = paysync.NewServer(paysync.ServerOptions{Listener: listener, Hub: w.hub, Authority: w.reg.authority.Raw(), Seams: w.seams})
 	done := make(chan error, 1)
 	go func() { done <- w.server.Run(ctx) }()
 	w.stop = sync.OnceFunc(func() {
@@ -88,6 +89,13 @@ func (w *world) serve() {
 			w.t.Errorf("close listener: %v", err)
 		}
 	})
+}
+
+// restart serves with another hub.
+func (w *world) restart(hub paysync.Hub) {
+	w.stop()
+	w.hub = hub
+	w.serve()
 }
 
 // kill ends the registry without letting it say a word.

@@ -76,7 +76,7 @@ func newRegistry() *registry {
 		members: map[pay.NodeID]pay.NodeStatus{}, feeds: map[pay.Scope][]pay.Fact{}, heads: map[pay.Scope][]pay.Head{}, applied: map[outboxID]uint64{},
 		facts: map[pay.NodeID][]pay.FactID{}, watchers: map[chan struct{}]pay.Scope{}, invites: map[pay.InviteID]*invite{},
 	}
-	r.authority = sign(r.root, pay.Authority{Root: r.root.Public(), Working: r.working.Public(), From: 0, Until: 1 << 50})
+	r.authority = sign(r.root, pay.Authority{Root: r.root.Public(), Working: r.working.Public(), From: 0, Until: 1 << 47})
 	return r
 }
 

@@ -2,6 +2,7 @@ package air
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/ble"
@@ -11,8 +12,10 @@ import (
 // TryDatagram parses d and, if it is an advert, writes it again and compares.
 func TryDatagram(d []byte) error {
 	var a ble.Advert
-	if parseDatagram(&a, d) != nil {
+	if err := parseDatagram(&a, d); errors.Is(err, errDatagram) {
 		return nil
+	} else if err != nil {
+		return err
 	}
 	rssi := pay.RSSI(int8(d[headerBytes-1]))
 	if a.HasRSSI && a.RSSI != rssi {

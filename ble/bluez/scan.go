@@ -77,6 +77,7 @@ func (r *Radio) follow(ctx context.Context, signals <-chan *dbus.Signal, m *moni
 			case radioLost:
 				r.log.Info("radio interrupted, scanning anew", "adapter", r.adapter, "signal", s.Name)
 				again.Reset(settleTime)
+			case nothing:
 			}
 		}
 	}

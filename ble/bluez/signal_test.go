@@ -41,6 +41,7 @@ func describe(e event, a ble.Advert) string {
 		return "nothing"
 	case radioLost:
 		return "lost"
+	case advertHeard:
 	}
 	var words []string
 	for _, s := range a.Sections {

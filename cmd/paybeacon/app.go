@@ -59,9 +59,11 @@ func newApp(ctx context.Context, io stdio) *cli.App {
 		Description:          "Try `paybeacon demo`. Exit codes: `paybeacon help exit-codes`.",
 		HideVersion:          true,
 		EnableBashCompletion: true,
-		HideHelpCommand:      true,
-		Writer:               io.out,
-		ErrWriter:            io.err,
+		// The library adds --help only where the help command is its own.
+		Flags:           []cli.Flag{cli.HelpFlag},
+		HideHelpCommand: true,
+		Writer:          io.out,
+		ErrWriter:       io.err,
 		// One switch in report decides the exit status; the library would call
 		// os.Exit from within Run.
 		ExitErrHandler: func(*cli.Context, error) {},

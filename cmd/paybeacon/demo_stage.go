@@ -23,6 +23,7 @@ type stage struct {
 	exe   string
 	dir   string
 	procs map[string]*proc
+	bound map[string]readyJSON // what each listened on when it was last ready
 	order []string
 }
 
@@ -41,10 +42,14 @@ const (
 
 // newStage returns a stage in dir for the program exe.
 func newStage(ctx context.Context, exe, dir string) (*stage, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("find demo directory: %w", err)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, pay.Wrap(err, pay.CodeConfig, "make demo directory", "name another one with --data")
 	}
-	return &stage{ctx: ctx, exe: exe, dir: dir, procs: map[string]*proc{}}, nil
+	return &stage{ctx: ctx, exe: exe, dir: dir, procs: map[string]*proc{}, bound: map[string]readyJSON{}}, nil
 }
 
 func (s *stage) data(name string) string { return filepath.Join(s.dir, name) }
@@ -58,6 +63,7 @@ func (s *stage) start(name string, env []string, args ...string) error {
 	}
 	p := &proc{args: args, log: log, done: make(chan struct{})}
 	p.cmd = exec.Command(s.exe, withJSON(args)...)
+	p.cmd.Dir = s.dir
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {
@@ -82,16 +88,24 @@ func (s *stage) ready(name string) (readyJSON, error) {
 	if err != nil {
 		return r, fmt.Errorf("%s did not become ready (see %s.log): %w", name, s.data(name), err)
 	}
+	s.bound[name] = r
 	return r, nil
 }
 
-// again starts a daemon with the arguments it had.
+// again starts a daemon with the arguments it had, on the addresses that it
+// had: whoever knew it finds it again.
 func (s *stage) again(name string, env []string) error {
 	p, ok := s.procs[name]
 	if !ok {
 		return fmt.Errorf("start %s again: it never ran", name)
 	}
-	return s.start(name, env, p.args...)
+	args := slices.Clone(p.args)
+	for flag, addr := range map[string]string{"--listen": s.bound[name].QUIC, "--http": s.bound[name].HTTP, "--link": s.bound[name].Link} {
+		if i := slices.Index(args, flag); i >= 0 && addr != "" {
+			args[i+1] = addr
+		}
+	}
+	return s.start(name, env, args...)
 }
 
 // kill ends a process as a power cut would.
@@ -147,6 +161,7 @@ func (s *stage) ask(out any, args ...string) error {
 
 func (s *stage) output(args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(s.ctx, s.exe, withJSON(args)...)
+	cmd.Dir = s.dir
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

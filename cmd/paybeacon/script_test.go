@@ -17,7 +17,7 @@ import (
 )
 
 // scriptTimeout ends a script whose "until" never comes true.
-const scriptTimeout = 3 * time.Minute
+const scriptTimeout = 60 * time.Second
 
 // TestMain lets the test binary be the program itself, so that scripts and
 // tests run it as separate processes.
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 //	daemon NAME COMMAND   start a node whose data directory is NAME, wait until
 //	                      it is ready, set $NAME_quic, $NAME_link, $NAME_node;
 //	                      KEY=VALUE before NAME goes to its environment
-//	kill NAME             SIGKILL            stop NAME  SIGTERM
+//	crash NAME            SIGKILL            halt NAME  SIGTERM
 //	again NAME            start it as it was
 //	pin NAME              set $PIN and $LINK from what an unpaired beacon shows
 //	until FIELD VALUE COMMAND   repeat a paybeacon command until it answers that;
@@ -77,7 +77,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"get": scriptGet, "want": scriptWant, "error": scriptError, "lines": scriptLines, "corrupt": scriptCorrupt,
-			"daemon": scriptDaemon, "kill": scriptEnd((*stage).kill), "stop": scriptEnd((*stage).stop), "again": scriptAgain,
+			"daemon": scriptDaemon, "crash": scriptEnd((*stage).kill), "halt": scriptEnd((*stage).stop), "again": scriptAgain,
 			"world": scriptWorld, "tag": scriptTag, "thief": scriptThief, "codes": scriptCodes, "replay": scriptReplay,
 			"pin": scriptPIN, "until": scriptUntil,
 		},
@@ -278,7 +278,7 @@ func scriptDaemon(ts *testscript.TestScript, neg bool, args []string) {
 func scriptEnd(end func(s *stage, name string)) func(ts *testscript.TestScript, neg bool, args []string) {
 	return func(ts *testscript.TestScript, neg bool, args []string) {
 		if neg || len(args) == 0 {
-			ts.Fatalf("usage: kill NAME...")
+			ts.Fatalf("usage: crash|halt NAME...")
 		}
 		for _, name := range args {
 			if stageOf(ts).procs[name] == nil {

@@ -30,7 +30,7 @@ func TestMapping(t *testing.T) {
 		"another wallet":     {func(c *counter, b *pay.Bind, _ *pay.Mapping) { b.Wallet = c.other.key.ID() }, pay.ReasonWrongScope},
 		"beacon key taken":   {func(c *counter, b *pay.Bind, _ *pay.Mapping) { b.Beacon = c.beacon.beaconKey() }, pay.ReasonDeviceTaken},
 		"beacon key of zero": {func(c *counter, b *pay.Bind, _ *pay.Mapping) { b.Beacon = pay.BeaconKey{} }, pay.ReasonWrongTerms},
-		"another device": {func(c *counter, _ *pay.Bind, m *pay.Mapping) { m.Device = c.shop.key.ID() }, pay.ReasonWrongTerms},
+		"another device":     {func(c *counter, _ *pay.Bind, m *pay.Mapping) { m.Device = c.shop.key.ID() }, pay.ReasonWrongTerms},
 		"a bind bent": {func(c *counter, b *pay.Bind, m *pay.Mapping) {
 			m.Bind = c.sign(keyOf("device new"), *b).Raw()
 			m.Bind[len(m.Bind)-1] ^= 1
@@ -97,7 +97,7 @@ func TestOneCurrentMapping(t *testing.T) {
 	if d, _ := c.last(c.other.status.Scope, c.charge(c.shop, c.beacon, 100)); d.State != pay.StateOffered {
 		t.Errorf("the new wallet is not asked: %+v", d)
 	}
-	c.push(0, c.sign(c.other.key, pay.Revoke{Device: c.beacon.key.ID()}))
+	c.push(0, c.sign(c.other.key, pay.Revoke{Device: c.beacon.key.ID(), Created: 10}))
 	if refused := c.push(0, c.mapping(c.beacon, c.payer, oldBind)); refused != pay.ReasonOutOfStep {
 		t.Errorf("an old bind again: %q", refused)
 	}

@@ -51,12 +51,12 @@ func (r *Registry) Invite(rows pay.WritableRows, now pay.Time, random io.Reader,
 	if err != nil {
 		return Invited{}, err
 	}
-	if row.Scope, err = scopeFor(rows, random, row); err != nil {
-		return Invited{}, fmt.Errorf("make invite: %w", err)
-	}
 	invite, err := pay.NewInvite(random, spec.Address, r.root)
 	if err != nil {
 		return Invited{}, err
+	}
+	if row.Scope, err = scopeFor(rows, random, row); err != nil {
+		return Invited{}, fmt.Errorf("make invite: %w", err)
 	}
 	row.Secret = invite.Secret
 	if err := put(rows, inviteKey(invite.ID), row); err != nil {

@@ -349,3 +349,17 @@ func TestDeadlineAndForeignFactsAreNothing(t *testing.T) {
 		t.Error("something changed")
 	}
 }
+
+func TestDecisionForAnotherMerchantIsNotShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	req := sign(t, key(t, 9), pay.Request{
+		Key: "bar-1", Merchant: "m/bar", Site: "Bar", Handle: "icy-fox", Amount: 300, Currency: "EUR", TTL: 60 * second, Created: start,
+	})
+	w.deliver(w.chain(req, pay.StateOffered)[0])
+	_, err := w.till.Show(w.rows, w.now, req.ID().String())
+	wantCode(t, err, pay.CodeNotFound)
+	if found, err := history.Findings(w.rows); err != nil || len(found) != 1 {
+		t.Errorf("findings are %+v, %v", found, err)
+	}
+}

@@ -219,3 +219,19 @@ func TestCancelTravelsWithTheRequest(t *testing.T) {
 	_, _, err = w.till.Cancel(w.rows, w.now, "feed")
 	wantCode(t, err, pay.CodeNotFound)
 }
+
+func TestOldRefusalSparesTheNewCancel(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.mustCharge(w.order()).ID
+	for _, event := range strings.Fields("online acked offered cancel no-cancel:too_many_refusals") {
+		w.happen(id, event)
+	}
+	first := w.cancelOf(id)
+	w.now++
+	w.happen(id, "cancel")
+	w.refuse(first, pay.ReasonTooMany)
+	if e := w.show(id); !e.Cancelling || e.Refusal != "" {
+		t.Errorf("the refusal of the first cancel hit the second: %+v", e)
+	}
+}

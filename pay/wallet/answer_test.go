@@ -271,6 +271,25 @@ func TestOwnAnswerComesBack(t *testing.T) {
 	}
 }
 
+// A rule is for the offers that arrive while it is set; those that were left to
+// a person stay with that person.
+func TestRuleLeavesOldOffersAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wallet.Rule{})
+	offer := w.offer(1, 5, "EUR")
+	w.deliver(offer)
+	var err error
+	if w.wallet, err = wallet.New(wallet.Options{Key: w.own, Scope: scope, Rule: wallet.Rule{Kind: wallet.All}}); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.deliver(offer)) != 0 || len(w.pending()) != 1 {
+		t.Error("the same offer again was answered by a rule that came later")
+	}
+	if len(w.deliver(w.offer(2, 5, "EUR"))) != 1 {
+		t.Error("a new offer was not")
+	}
+}
+
 func TestReceiptsAreNewestFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, wallet.Rule{Kind: wallet.None})

@@ -164,6 +164,19 @@ func TestRefusedMapping(t *testing.T) {
 	}
 }
 
+func TestOldRefusalSparesTheNewMapping(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wallet.Rule{})
+	id, first := w.mustPair(20)
+	if _, facts, err := w.pair(wallet.Pairing{Bind: w.bind(20, 9).Raw()}); err != nil || len(facts) != 1 {
+		t.Fatalf("%d facts, %v", len(facts), err)
+	}
+	w.refuse(first, pay.ReasonTooMany)
+	if d := w.device(id); d.State != pay.DevicePending || d.Reason != "" {
+		t.Errorf("the refusal of the first mapping hit the second: %+v", d)
+	}
+}
+
 func TestRefusedRevoke(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, wallet.Rule{})

@@ -175,7 +175,7 @@ func (e *Engine) usable() error {
 	if err := e.broken.Load(); err != nil {
 		// The text, not the chain: this transaction was not begun, so its
 		// outcome is known.
-		return fmt.Errorf("refuse until the store is opened again, after: %v", *err)
+		return fmt.Errorf("refuse until the store is opened again, after: %s", (*err).Error())
 	}
 	return nil
 }

@@ -139,7 +139,6 @@ func TestTheLargestTransactionFits(t *testing.T) {
 		{"values", func(tx kv.Tx, i int) error { return tx.Put([]byte{0, byte(i)}, value) }},
 		{"keys", func(tx kv.Tx, i int) error { return tx.Put(append([]byte{1, byte(i)}, key[2:]...), nil) }},
 		{"small keys", func(tx kv.Tx, i int) error { return tx.Put([]byte{2, byte(i >> 8), byte(i)}, nil) }},
-		{"bytes", func(tx kv.Tx, i int) error { return tx.Put([]byte{3, byte(i >> 8), byte(i)}, value[:97]) }},
 	} {
 		most := 0
 		err := e.Update(t.Context(), func(tx kv.Tx) error {

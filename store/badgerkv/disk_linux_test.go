@@ -99,7 +99,7 @@ func fillDisk(dir string) error {
 		return err
 	}
 	other := &filler{path: filepath.Join(dir, "other")}
-	committed, err := writeUntilRefused(e, 0, other, 60<<20)
+	committed, err := writeUntilRefused(e, 0, other, 80<<20)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func writeUntilRefused(e kv.Engine, n uint64, other *filler, otherMax int) (uint
 			return n, err
 		}
 		if other != nil && other.size < otherMax {
-			if err := other.grow(64 << 10); err != nil {
+			if err := other.grow(256 << 10); err != nil {
 				return n, err
 			}
 		}

@@ -132,12 +132,12 @@ func TestNothingCommittedIsLostToSIGKILL(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	dir := t.TempDir()
 	committed := uint64(0)
-	for range 24 {
+	for range 16 {
 		after := time.Minute
 		if rng.IntN(4) == 0 {
 			after = time.Duration(rng.Int64N(int64(200 * time.Millisecond)))
 		}
-		last, said := runUntilKilled(t, dir, rng.IntN(60), after)
+		last, said := runUntilKilled(t, dir, rng.IntN(80), after)
 		if said && last < committed {
 			t.Fatalf("the child found %d records at most, but %d were committed", last, committed)
 		}

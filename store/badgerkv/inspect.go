@@ -82,7 +82,7 @@ func readManifest(dir string, bo badger.Options) (badger.Manifest, error) {
 	if err != nil {
 		return badger.Manifest{}, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var head [8]byte
 	if _, err := f.ReadAt(head[:], 0); err == nil {
 		if v := binary.BigEndian.Uint16(head[6:]); string(head[:4]) == "Bdgr" && v != manifestVersion {

@@ -17,12 +17,16 @@ func newLogger(log *slog.Logger) logger {
 	return logger{log.With("engine", "badger")}
 }
 
+// Errorf passes on what Badger could not do.
 func (l logger) Errorf(format string, args ...any) { l.log.Error(line(format, args)) }
 
+// Warningf passes on what Badger finds odd.
 func (l logger) Warningf(format string, args ...any) { l.log.Warn(line(format, args)) }
 
+// Infof drops the message.
 func (l logger) Infof(string, ...any) {}
 
+// Debugf drops the message.
 func (l logger) Debugf(string, ...any) {}
 
 func line(format string, args []any) string {

@@ -68,11 +68,12 @@ func open(dir string, o Options) (e *Engine, err error) {
 		limit:  newLimit(db),
 		commit: (*badger.Txn).Commit,
 		space: &guard{
-			dir:   dir,
-			free:  o.FreeBytes,
-			need:  func() uint64 { return room.toWrite(shapeOf(db.Levels())) },
-			now:   o.Now,
-			batch: int(bo.MemTableSize / 4),
+			dir:     dir,
+			free:    o.FreeBytes,
+			need:    func() uint64 { return room.toWrite(shapeOf(db.Levels())) },
+			now:     o.Now,
+			batch:   int(bo.MemTableSize / 4),
+			written: int(bo.MemTableSize), // the first Update asks
 		},
 	}, nil
 }

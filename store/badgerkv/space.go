@@ -95,8 +95,8 @@ type guard struct {
 	now   func() time.Time
 	batch int // bytes written between two probes
 
-	probed  time.Time
-	written int
+	probed  time.Time // of the last answer that was enough
+	written int       // bytes since then
 }
 
 // probeEvery bounds what others can write unnoticed. At a gigabyte a second it

@@ -39,6 +39,7 @@ func (r *reader) end() {
 	r.txn = nil
 }
 
+// Get returns a copy of the value, which is never nil when there is one.
 func (r *reader) Get(key []byte) ([]byte, bool, error) {
 	if r.txn == nil {
 		return nil, false, kv.ErrEnded
@@ -53,9 +54,6 @@ func (r *reader) Get(key []byte) ([]byte, bool, error) {
 	value, err := it.ValueCopy(nil)
 	if err != nil {
 		return nil, false, fmt.Errorf("get: %w", err)
-	}
-	if value == nil {
-		value = []byte{}
 	}
 	return value, true, nil
 }
@@ -130,6 +128,7 @@ func newTx(r *reader, l limit) *tx {
 	return &tx{reader: r, overlay: kv.NewOverlay(r), limit: l}
 }
 
+// Get reads the waiting writes first, but not after the end.
 func (tx *tx) Get(key []byte) ([]byte, bool, error) {
 	if tx.txn == nil {
 		return nil, false, kv.ErrEnded
@@ -137,10 +136,12 @@ func (tx *tx) Get(key []byte) ([]byte, bool, error) {
 	return tx.overlay.Get(key)
 }
 
+// Scan merges the waiting writes into the snapshot.
 func (tx *tx) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
 	return tx.overlay.Scan(from, to, limit, fn)
 }
 
+// Put lets a copy of key and value wait for the commit.
 func (tx *tx) Put(key, value []byte) error {
 	if len(value) > valueBytesMax {
 		return tx.refuse("value of %d bytes, at most %d", int64(len(value)), valueBytesMax)
@@ -148,6 +149,7 @@ func (tx *tx) Put(key, value []byte) error {
 	return tx.write(key, func() error { return tx.overlay.Put(key, value) })
 }
 
+// Delete lets the removal of key wait for the commit.
 func (tx *tx) Delete(key []byte) error {
 	return tx.write(key, func() error { return tx.overlay.Delete(key) })
 }
@@ -184,6 +186,8 @@ func (tx *tx) refuse(format string, size, limit int64) error {
 // Badger transaction, which keeps them without a copy.
 type batch struct{ txn *badger.Txn }
 
+// Put adds a write to the batch.
 func (b batch) Put(key, value []byte) error { return b.txn.Set(marked(key), value) }
 
+// Delete adds a removal to the batch.
 func (b batch) Delete(key []byte) error { return b.txn.Delete(marked(key)) }

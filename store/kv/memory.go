@@ -75,6 +75,7 @@ type memoryReader struct {
 
 func (r *memoryReader) end() { r.ended = true }
 
+// Get returns a copy, because the tree is shared with other snapshots.
 func (r *memoryReader) Get(key []byte) ([]byte, bool, error) {
 	if r.ended {
 		return nil, false, ErrEnded
@@ -86,6 +87,7 @@ func (r *memoryReader) Get(key []byte) ([]byte, bool, error) {
 	return bytes.Clone(it.value), true, nil
 }
 
+// Scan walks over the tree as it is now, whatever fn does to it.
 func (r *memoryReader) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
 	if r.ended {
 		return ErrEnded
@@ -105,6 +107,7 @@ func (r *memoryReader) Scan(from, to []byte, limit int, fn func(key, value []byt
 
 type memoryTx struct{ memoryReader }
 
+// Put changes the transaction's own copy of the tree.
 func (tx *memoryTx) Put(key, value []byte) error {
 	if tx.ended {
 		return ErrEnded
@@ -113,6 +116,7 @@ func (tx *memoryTx) Put(key, value []byte) error {
 	return nil
 }
 
+// Delete changes the transaction's own copy of the tree.
 func (tx *memoryTx) Delete(key []byte) error {
 	if tx.ended {
 		return ErrEnded

@@ -126,7 +126,7 @@ func TestOverlayApplyStopsAtTheFirstError(t *testing.T) {
 		_ = o.Put([]byte(key), nil)
 	}
 	var p picky
-	if err := o.Apply(&p); err != errPicky || p.seen != "ab" {
+	if err := o.Apply(&p); !errors.Is(err, errPicky) || p.seen != "ab" {
 		t.Errorf("apply returned %v after %q, want the writer's error after \"ab\"", err, p.seen)
 	}
 }

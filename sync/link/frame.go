@@ -132,7 +132,8 @@ func parseBody(kind byte, body []byte) (message, error) {
 func parseAs[M message](body []byte) (message, error) {
 	var m M
 	if err := pay.Decode(body, &m); err != nil {
-		return nil, fmt.Errorf("frame of type %d (%w): %w", m.frameType(), err, errMalformed)
+		// The decoder's io.EOF must not be taken for the end of the stream.
+		return nil, fmt.Errorf("frame of type %d (%s): %w", m.frameType(), err.Error(), errMalformed)
 	}
 	return m, nil
 }

@@ -35,7 +35,7 @@ func key(t *testing.T, seed byte) pay.Key {
 // authority returns root's word on working.
 func authority(t *testing.T, root, working pay.Key) []byte {
 	t.Helper()
-	f, err := pay.Sign(root, pay.Authority{Root: root.Public(), Working: working.Public(), Until: 1 << 50})
+	f, err := pay.Sign(root, pay.Authority{Root: root.Public(), Working: working.Public(), Until: 1 << 47})
 	if err != nil {
 		t.Fatal(err)
 	}

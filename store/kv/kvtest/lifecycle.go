@@ -71,14 +71,14 @@ func testClosed(t *testing.T, s suite) {
 			t.Fatalf("close: %v", err)
 		}
 	}
-	wantClosed(t, e, context.Background())
+	wantClosed(context.Background(), t, e)
 
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	wantClosed(t, e, ended)
+	wantClosed(ended, t, e)
 }
 
-func wantClosed(t *testing.T, e kv.Engine, ctx context.Context) {
+func wantClosed(ctx context.Context, t *testing.T, e kv.Engine) {
 	t.Helper()
 	err := e.View(ctx, func(kv.Reader) error { t.Error("view of a closed engine ran"); return nil })
 	if !errors.Is(err, kv.ErrClosed) {

@@ -145,7 +145,7 @@ func (w *world) update(steps []step, commit bool) error {
 		}
 		return nil
 	})
-	if !commit && err == undo {
+	if !commit && errors.Is(err, undo) {
 		return nil
 	}
 	w.model = after

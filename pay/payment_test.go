@@ -1,0 +1,386 @@
+package pay_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"pgregory.net/rapid"
+)
+
+// The life of an immediate payment, as SAFETY and the diagram in payment.go
+// have it: a row is the state a payment is in, a column what the registry
+// decides; x is an arrow, a dot is none. "approved", "held" and "gone" stand for
+// words that this program does not act on.
+const arrows = `
+           requested offered captured unmatched ambiguous declined expired cancelled failed approved held gone
+requested  .         x       .        x         x         .        x       x         .      .        .    .
+offered    .         .       x        .         .         x        x       x         x      .        .    .
+captured   .         .       .        .         .         .        .       .         .      .        .    .
+unmatched  .         .       .        .         .         .        .       .         .      .        .    .
+ambiguous  .         .       .        .         .         .        .       .         .      .        .    .
+declined   .         .       .        .         .         .        .       .         .      .        .    .
+expired    .         .       .        .         .         .        .       .         .      .        .    .
+cancelled  .         .       .        .         .         .        .       .         .      .        .    .
+failed     .         .       .        .         .         .        .       .         .      .        .    .
+`
+
+var (
+	requestID = pay.FactID{0xaa}
+	answerID  = pay.FactID{0xbb}
+)
+
+// factID names the n-th decision of a test.
+func factID(n uint32) pay.FactID { return pay.FactID{0xdd, byte(n >> 8), byte(n)} }
+
+// follow returns the decision to s that p is ready for, as far as any is.
+func follow(p pay.Payment, s pay.State) pay.Decision {
+	d := offerBody(requestID)
+	d.Prev, d.Seq, d.State = p.Last, p.Seq+1, s
+	switch s {
+	case pay.StateOffered:
+	case pay.StateUnmatched:
+		d.Reason = pay.ReasonUnknownCode
+	case pay.StateAmbiguous:
+	case pay.StateExpired:
+		d.Claim, d.Reason, d.At = pay.FactID{}, pay.ReasonNoAnswer, d.Expires
+	case pay.StateCancelled:
+		d.Claim, d.Reason = answerID, pay.ReasonByMerchant
+	default:
+		d.Claim, d.By = answerID, pay.ByHand
+	}
+	if p.Seq == 0 && s != pay.StateOffered {
+		d.Payer = pay.PayerRef{}
+	}
+	return d
+}
+
+// at returns a payment in state s, or false when no way leads there.
+func at(t testing.TB, s pay.State) pay.Payment {
+	t.Helper()
+	p := pay.Open(requestID)
+	if s == pay.StateRequested {
+		return p
+	}
+	for _, way := range [][]pay.State{{s}, {pay.StateOffered, s}} {
+		q, err := p, error(nil)
+		for _, to := range way {
+			if q, err = q.Next(factID(q.Seq+1), follow(q, to)); err != nil {
+				break
+			}
+		}
+		if err == nil {
+			return q
+		}
+	}
+	t.Fatalf("no way leads to %s", s)
+	return p
+}
+
+func TestArrows(t *testing.T) {
+	t.Parallel()
+	rows := strings.Split(strings.TrimSpace(arrows), "\n")
+	columns := strings.Fields(rows[0])
+	seen := 0
+	for _, line := range rows[1:] {
+		cells := strings.Fields(line)
+		from := at(t, pay.State(cells[0]))
+		if from.State != pay.State(cells[0]) {
+			t.Fatalf("have %s, want %s", from.State, cells[0])
+		}
+		for i, cell := range cells[1:] {
+			seen++
+			to := pay.State(columns[i])
+			d := follow(from, to)
+			if from.Seq > 0 {
+				d.Payer, d.Expires = from.Terms.Payer, from.Terms.Expires
+			}
+			id := factID(from.Seq + 1)
+			next, err := from.Next(id, d)
+			if cell == "." {
+				if !errors.Is(err, pay.ErrArrow) || next != from {
+					t.Errorf("%s -> %s: %v", from.State, to, err)
+				}
+				continue
+			}
+			want := pay.Payment{ID: from.ID, State: to, Seq: from.Seq + 1, Last: id, Terms: d}
+			if to == pay.StateCaptured {
+				want.Captured, want.Answer = d.Amount, answerID
+			}
+			if err != nil || next != want {
+				t.Errorf("%s -> %s: %v, have %+v", from.State, to, err, next)
+			}
+			if again, err := next.Next(id, d); err != nil || again != next {
+				t.Errorf("%s -> %s: the same decision again: %v", from.State, to, err)
+			}
+		}
+	}
+	if seen != 9*12 {
+		t.Errorf("the table has %d cells, want %d", seen, 9*12)
+	}
+}
+
+// A decision that is wrong in one thing is refused, whatever else is right
+// about it, and the payment stays as it was.
+func TestNextRefuses(t *testing.T) {
+	t.Parallel()
+	const requested, offered = pay.StateRequested, pay.StateOffered
+	for _, c := range []struct {
+		name   string
+		from   pay.State
+		to     pay.State
+		change func(*pay.Decision)
+	}{
+		{"another payment", offered, pay.StateCaptured, func(d *pay.Decision) { d.Payment = pay.PaymentID{9} }},
+		{"another payment, first decision", requested, offered, func(d *pay.Decision) { d.Payment = pay.PaymentID{9} }},
+		{"not linked to the offer", offered, pay.StateCaptured, func(d *pay.Decision) { d.Prev = requestID }},
+		{"not linked to anything", offered, pay.StateCaptured, func(d *pay.Decision) { d.Prev = pay.FactID{} }},
+		{"not linked to the request", requested, offered, func(d *pay.Decision) { d.Prev = factID(7) }},
+		{"same number again", offered, pay.StateCaptured, func(d *pay.Decision) { d.Seq = 1 }},
+		{"number left out", offered, pay.StateCaptured, func(d *pay.Decision) { d.Seq = 3 }},
+		{"number zero", requested, offered, func(d *pay.Decision) { d.Seq = 0 }},
+		{"first decision is number two", requested, offered, func(d *pay.Decision) { d.Seq = 2 }},
+
+		{"another merchant", offered, pay.StateCaptured, func(d *pay.Decision) { d.Merchant = "m/thief" }},
+		{"another shop", offered, pay.StateCaptured, func(d *pay.Decision) { d.Shop = "Thief" }},
+		{"another site", offered, pay.StateCaptured, func(d *pay.Decision) { d.Site = "Back door" }},
+		{"one cent more", offered, pay.StateCaptured, func(d *pay.Decision) { d.Amount++ }},
+		{"one cent less", offered, pay.StateCaptured, func(d *pay.Decision) { d.Amount-- }},
+		{"another currency", offered, pay.StateCaptured, func(d *pay.Decision) { d.Currency = "KWD" }},
+		{"another handle", offered, pay.StateCaptured, func(d *pay.Decision) { d.Handle = "icy-fox" }},
+		{"another ref", offered, pay.StateCaptured, func(d *pay.Decision) { d.Ref = "table 5" }},
+		{"another payer", offered, pay.StateCaptured, func(d *pay.Decision) { d.Payer[0] ^= 1 }},
+		{"no payer any more", offered, pay.StateCaptured, func(d *pay.Decision) { d.Payer = pay.PayerRef{} }},
+		{"a later end", offered, pay.StateCaptured, func(d *pay.Decision) { d.Expires++ }},
+		{"play money offered, real money taken", offered, pay.StateCaptured, func(d *pay.Decision) { d.Test = false }},
+		{"terms changed by a cancel", offered, pay.StateCancelled, func(d *pay.Decision) { d.Amount++ }},
+
+		{"offer names no claim", requested, offered, func(d *pay.Decision) { d.Claim = pay.FactID{} }},
+		{"offer names an answer", requested, offered, func(d *pay.Decision) { d.Claim = answerID }},
+		{"unmatched names an answer", requested, pay.StateUnmatched, func(d *pay.Decision) { d.Claim = answerID }},
+		{"ambiguous names nothing", requested, pay.StateAmbiguous, func(d *pay.Decision) { d.Claim = pay.FactID{} }},
+		{"cancelled by the request itself", requested, pay.StateCancelled, func(d *pay.Decision) { d.Claim = requestID }},
+		{"cancelled by nobody", requested, pay.StateCancelled, func(d *pay.Decision) { d.Claim = pay.FactID{} }},
+		{"expired by an answer", offered, pay.StateExpired, func(d *pay.Decision) { d.Claim = answerID }},
+		{"offer expired by the request", offered, pay.StateExpired, func(d *pay.Decision) { d.Claim = requestID }},
+		{"captured without an answer", offered, pay.StateCaptured, func(d *pay.Decision) { d.Claim = pay.FactID{} }},
+		{"captured on the word of the request", offered, pay.StateCaptured, func(d *pay.Decision) { d.Claim = requestID }},
+		{"captured on the word of the offer", offered, pay.StateCaptured, func(d *pay.Decision) { d.Claim = factID(1) }},
+		{"declined without an answer", offered, pay.StateDeclined, func(d *pay.Decision) { d.Claim = pay.FactID{} }},
+		{"failed without an answer", offered, pay.StateFailed, func(d *pay.Decision) { d.Claim = pay.FactID{} }},
+
+		{"captured when the offer has ended", offered, pay.StateCaptured, func(d *pay.Decision) { d.At = d.Expires }},
+		{"offered when the offer has ended", requested, offered, func(d *pay.Decision) { d.At = d.Expires }},
+		{"captured before it was offered", offered, pay.StateCaptured, func(d *pay.Decision) { d.At -= 1_000 }},
+		{"declined before it was offered", offered, pay.StateDeclined, func(d *pay.Decision) { d.At -= 1_000 }},
+
+		{"a capture with a reason not to pay", offered, pay.StateCaptured, func(d *pay.Decision) { d.Reason = pay.ReasonByPayer }},
+		{"an offer with a reason", requested, offered, func(d *pay.Decision) { d.Reason = pay.ReasonByPayer }},
+		{"an offer that says who answered", requested, offered, func(d *pay.Decision) { d.By = pay.ByHand }},
+		{"an expiry that says who answered", offered, pay.StateExpired, func(d *pay.Decision) { d.By = pay.ByHand }},
+		{"a payer nobody asked: unmatched", requested, pay.StateUnmatched, func(d *pay.Decision) { d.Payer = pay.PayerRef{1} }},
+		{"a payer nobody asked: ambiguous", requested, pay.StateAmbiguous, func(d *pay.Decision) { d.Payer = pay.PayerRef{1} }},
+		{"a payer nobody asked: expired", requested, pay.StateExpired, func(d *pay.Decision) { d.Payer = pay.PayerRef{1} }},
+		{"a payer nobody asked: cancelled", requested, pay.StateCancelled, func(d *pay.Decision) { d.Payer = pay.PayerRef{1} }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := at(t, c.from)
+			d := follow(p, c.to)
+			if _, err := p.Next(factID(9), d); err != nil {
+				t.Fatalf("the decision is refused before it is changed: %v", err)
+			}
+			c.change(&d)
+			if next, err := p.Next(factID(9), d); !errors.Is(err, pay.ErrArrow) || next != p {
+				t.Errorf("%v; have %+v", err, next)
+			}
+		})
+	}
+}
+
+func TestNextTakesTheEdges(t *testing.T) {
+	t.Parallel()
+	offer := at(t, pay.StateOffered)
+	last := follow(offer, pay.StateCaptured)
+	last.At = last.Expires - 1
+	if _, err := offer.Next(factID(2), last); err != nil {
+		t.Errorf("captured in the last millisecond: %v", err)
+	}
+	last.At = offer.Terms.At
+	if _, err := offer.Next(factID(2), last); err != nil {
+		t.Errorf("captured in the millisecond of the offer: %v", err)
+	}
+	p := pay.Open(requestID)
+	old := follow(p, pay.StateExpired)
+	old.Claim, old.Reason = requestID, pay.ReasonOverAge
+	if _, err := p.Next(factID(1), old); err != nil {
+		t.Errorf("expired on sight, naming the request: %v", err)
+	}
+	late := follow(p, pay.StateCancelled)
+	late.At = late.Expires + 5
+	if _, err := p.Next(factID(1), late); err != nil {
+		t.Errorf("withdrawn unsent and pushed long after: %v", err)
+	}
+}
+
+// A name stands for one fact: neither the name of the request nor that of the
+// last decision can come again with other words.
+func TestNextKnowsANameAgain(t *testing.T) {
+	t.Parallel()
+	p := pay.Open(requestID)
+	if q, err := p.Next(requestID, follow(p, pay.StateOffered)); !errors.Is(err, pay.ErrArrow) || q != p {
+		t.Errorf("a decision with the name of the request: %v", err)
+	}
+	offer := at(t, pay.StateOffered)
+	if q, err := offer.Next(offer.Last, offer.Terms); err != nil || q != offer {
+		t.Errorf("the offer again: %v", err)
+	}
+	if q, err := offer.Next(offer.Last, follow(offer, pay.StateCaptured)); !errors.Is(err, pay.ErrArrow) || q != offer {
+		t.Errorf("a capture with the name of the offer: %v", err)
+	}
+	end := at(t, pay.StateCaptured)
+	if q, err := end.Next(factID(1), offer.Terms); !errors.Is(err, pay.ErrArrow) || q != end {
+		t.Errorf("the offer after the capture: %v", err)
+	}
+}
+
+// Whatever decisions come in whatever order, right and wrong ones, money moves
+// at most once, only by the way that the diagram shows, and an end stays.
+func TestAnyDecisions(t *testing.T) {
+	t.Parallel()
+	states := strings.Fields(strings.Split(strings.TrimSpace(arrows), "\n")[0])
+	rapid.Check(t, func(r *rapid.T) {
+		p := pay.Open(requestID)
+		path := []pay.State{p.State}
+		for n := range rapid.IntRange(1, 12).Draw(r, "decisions") {
+			d := anyDecision(r, p, pay.State(rapid.SampledFrom(states).Draw(r, "to")))
+			id := factID(uint32(rapid.IntRange(1, 4).Draw(r, "id")))
+			before := p
+			next, err := p.Next(id, d)
+			if err != nil {
+				if !errors.Is(err, pay.ErrArrow) || next != before {
+					r.Fatalf("%d: refused with %v and %+v", n, err, next)
+				}
+				continue
+			}
+			if next == before {
+				if id != before.Last || d != before.Terms {
+					r.Fatalf("%d: another decision changed nothing", n)
+				}
+				continue
+			}
+			p, path = next, append(path, next.State)
+			if before.State.Ended() || next.Seq != before.Seq+1 || next.Last != id || next.Terms != d || next.ID != before.ID {
+				r.Fatalf("%d: %+v became %+v", n, before, next)
+			}
+		}
+		checkPath(r, p, path)
+	})
+}
+
+// anyDecision is the one that p waits for, with some of it changed.
+func anyDecision(r *rapid.T, p pay.Payment, to pay.State) pay.Decision {
+	d := follow(p, to)
+	for range rapid.IntRange(0, 2).Draw(r, "changes") {
+		switch rapid.IntRange(0, 8).Draw(r, "change") {
+		case 0:
+			d.Payment = pay.PaymentID{byte(rapid.IntRange(0, 1).Draw(r, "payment"))}
+		case 1:
+			d.Prev = factID(uint32(rapid.IntRange(0, 4).Draw(r, "prev")))
+		case 2:
+			d.Seq = rapid.Uint32Range(0, 4).Draw(r, "seq")
+		case 3:
+			d.Amount = pay.Amount(rapid.Int64().Draw(r, "amount"))
+		case 4:
+			d.Claim = rapid.SampledFrom([]pay.FactID{{}, requestID, answerID, p.Last}).Draw(r, "claim")
+		case 5:
+			d.At = pay.Time(rapid.Int64().Draw(r, "at"))
+		case 6:
+			d.Test = rapid.Bool().Draw(r, "test")
+		case 7:
+			d.Payer = rapid.SampledFrom([]pay.PayerRef{{}, {1, 2, 3}, {9}}).Draw(r, "payer")
+		case 8:
+			d = p.Terms
+		}
+	}
+	return d
+}
+
+func checkPath(r *rapid.T, p pay.Payment, path []pay.State) {
+	if len(path) > 3 {
+		r.Fatalf("a payment of %d steps: %v", len(path)-1, path)
+	}
+	paid := slices.Contains(path, pay.StateCaptured)
+	switch {
+	case paid != (p.Captured != 0) || paid != !p.Answer.IsZero() || paid != (p.State == pay.StateCaptured):
+		r.Fatalf("path %v left %+v", path, p)
+	case paid && (!slices.Equal(path, []pay.State{pay.StateRequested, pay.StateOffered, pay.StateCaptured}) || p.Captured != p.Terms.Amount):
+		r.Fatalf("money moved on the path %v: %d of %d", path, p.Captured, p.Terms.Amount)
+	case paid && (p.Answer == requestID || p.Terms.At >= p.Terms.Expires):
+		r.Fatalf("money moved by %s at %s, the offer ended at %s", p.Answer, p.Terms.At, p.Terms.Expires)
+	}
+}
+
+// What a merchant may rely on, from the table of CONTRACT: the state and what
+// the box knows beside it (t time up, w withdrawn, r refused), then what is
+// shown, the outcome, whether a new charge is safe, and the exit status.
+const outcomes = `
+requested  -    requested  pending   no   124
+requested  t    requested  unknown   no   7
+requested  w    cancelled  not_paid  yes  6
+requested  tw   cancelled  not_paid  yes  6
+requested  r    failed     not_paid  yes  6
+requested  tr   failed     not_paid  yes  6
+requested  wr   failed     not_paid  yes  6
+requested  twr  failed     not_paid  yes  6
+offered    -    offered    pending   no   124
+offered    t    offered    unknown   no   7
+offered    w    offered    pending   no   124
+offered    tw   offered    unknown   no   7
+offered    r    offered    pending   no   124
+offered    twr  offered    unknown   no   7
+captured   -    captured   paid      no   0
+captured   twr  captured   paid      no   0
+unmatched  -    unmatched  not_paid  yes  6
+unmatched  twr  unmatched  not_paid  yes  6
+ambiguous  t    ambiguous  not_paid  yes  6
+declined   t    declined   not_paid  yes  6
+expired    t    expired    not_paid  yes  6
+cancelled  t    cancelled  not_paid  yes  6
+failed     t    failed     not_paid  yes  6
+`
+
+func TestOutcome(t *testing.T) {
+	t.Parallel()
+	for line := range strings.Lines(strings.TrimSpace(outcomes)) {
+		f := strings.Fields(line)
+		p := at(t, pay.State(f[0]))
+		l := pay.Local{TimeUp: strings.Contains(f[1], "t"), Withdrawn: strings.Contains(f[1], "w"), Refused: strings.Contains(f[1], "r")}
+		o := p.Outcome(l)
+		safe := map[bool]string{true: "yes", false: "no"}[o.SafeToRetry()]
+		got := []string{f[0], f[1], string(p.Shown(l)), string(o), safe, fmt.Sprint(int(o.Exit()))}
+		if !slices.Equal(got, f) {
+			t.Errorf("have %v, want %v", got, f)
+		}
+	}
+}
+
+// A state that this program does not know, from a store of a newer one, is
+// never a reason to charge again.
+func TestAnUnknownStateIsNotAnEnd(t *testing.T) {
+	t.Parallel()
+	for _, s := range []pay.State{"held", "accepted_offline", ""} {
+		p := pay.Payment{ID: pay.PaymentID(requestID), State: s, Seq: 2}
+		if s.Ended() || p.Outcome(pay.Local{}) != pay.OutcomePending || p.Outcome(pay.Local{TimeUp: true}) != pay.OutcomeUnknown {
+			t.Errorf("%q: ended %v, outcome %s", s, s.Ended(), p.Outcome(pay.Local{TimeUp: true}))
+		}
+	}
+	for _, s := range []pay.State{pay.StateRequested, pay.StateOffered} {
+		if s.Ended() {
+			t.Errorf("%s has ended", s)
+		}
+	}
+}

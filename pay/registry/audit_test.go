@@ -1,0 +1,179 @@
+package registry_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/book"
+)
+
+// rowOf returns the key of the one row that starts with prefix.
+func (c *counter) rowOf(prefix string) string {
+	c.Helper()
+	rows := c.mem.dump(prefix)
+	if len(rows) != 1 {
+		c.Fatalf("%d rows start with %q", len(rows), prefix)
+	}
+	for key := range rows {
+		return key
+	}
+	return ""
+}
+
+// replace stores a row anew with the first old in it replaced.
+func (c *counter) replace(key, old, with string) {
+	c.Helper()
+	v, ok := c.mem.rows.Get(key)
+	if !ok || !strings.Contains(string(v), old) {
+		c.Fatalf("row %q does not hold %q", key, old)
+	}
+	c.must(c.mem.Put([]byte(key), []byte(strings.Replace(string(v), old, with, 1))))
+}
+
+// TestAuditFinds bends rows and facts, each in one place, and names what the
+// audit must say.
+func TestAuditFinds(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		bend func(c *counter, request, answer pay.Fact)
+		want string
+	}{
+		"nothing":               {func(*counter, pay.Fact, pay.Fact) {}, ""},
+		"payment row gone":      {func(c *counter, _, _ pay.Fact) { c.mem.rows.Delete(c.rowOf("p/")) }, "has no row"},
+		"payment row bent":      {func(c *counter, _, _ pay.Fact) { c.replace(c.rowOf("p/"), "captured", "declined") }, "its row says declined"},
+		"payment row of nobody": {func(c *counter, _, _ pay.Fact) { c.mem.rows.Set("p/"+strings.Repeat("x", 32), []byte{0xa0}) }, "never decided"},
+		"another payer": {func(c *counter, _, _ pay.Fact) {
+			c.replace(c.rowOf("p/"), string(c.payer.status.Scope), string(c.other.status.Scope))
+		}, "another payer"},
+		"request gone":    {func(c *counter, f, _ pay.Fact) { delete(c.mem.facts, f.ID()) }, "request is missing"},
+		"answer gone":     {func(c *counter, _, a pay.Fact) { delete(c.mem.facts, a.ID()) }, "without an answer"},
+		"key gone":        {func(c *counter, _, _ pay.Fact) { c.mem.rows.Delete(c.rowOf("q/")) }, "key is not kept"},
+		"key of another":  {func(c *counter, _, _ pay.Fact) { c.mem.rows.Set(c.rowOf("q/"), []byte(strings.Repeat("x", 32))) }, "its key stands for payment"},
+		"hold gone":       {func(c *counter, _, _ pay.Fact) { c.mem.rows.Delete(c.rowOf("b/h/")) }, "the book has another sum"},
+		"money from air":  {func(c *counter, _, _ pay.Fact) { c.credit(c.payer.status.Scope, 77) }, "account of"},
+		"top-up row gone": {func(c *counter, _, _ pay.Fact) { c.mem.rows.Delete(c.rowOf("t/")) }, "what its key stands for"},
+		"member row bent": {func(c *counter, _, _ pay.Fact) { c.replace("m/"+idOf(c.payer), "ann", "eve") }, "last said of it"},
+		"member row gone": {func(c *counter, _, _ pay.Fact) { c.mem.rows.Delete("m/" + idOf(c.other)) }, "has no row"},
+		"wallet of another": {func(c *counter, _, _ pay.Fact) {
+			id := c.other.key.ID()
+			c.mem.rows.Set("w/"+string(c.payer.status.Scope), id[:])
+		}, "is kept for another"},
+		"device row gone": {func(c *counter, _, _ pay.Fact) { c.mem.rows.Delete(c.rowOf("d/")) }, "has no row"},
+		"device stolen": {func(c *counter, _, _ pay.Fact) {
+			c.replace(c.rowOf("d/"), string(c.payer.status.Scope), string(c.other.status.Scope))
+		}, "its wallet asked for"},
+		"device revoked":    {func(c *counter, _, _ pay.Fact) { c.replace(c.rowOf("d/"), "active", "revoke") }, "last said of it"},
+		"beacon of another": {func(c *counter, _, _ pay.Fact) { c.mem.rows.Set(c.rowOf("k/"), []byte(strings.Repeat("x", 32))) }, "beacon key is kept"},
+		"device not owned":  {func(c *counter, _, _ pay.Fact) { c.mem.rows.Delete(c.rowOf("o/")) }, "not among its wallet's"},
+		"code source bent": {func(c *counter, _, _ pay.Fact) {
+			key := c.rowOf("c/")
+			v, _ := c.mem.rows.Get(key)
+			v[40]++
+		}, "codes would not be found"},
+		"second capture": {func(c *counter, f, a pay.Fact) {
+			d, id := c.last(c.shop.status.Scope, f)
+			d.Prev, d.Seq = id, d.Seq+1
+			c.state(d)
+		}, "two outcomes"},
+		"decision by a stranger": {func(c *counter, f, _ pay.Fact) {
+			d, id := c.last(c.shop.status.Scope, f)
+			d.Prev, d.Seq = id, d.Seq+1
+			fact := c.sign(keyOf("stranger"), d)
+			c.mem.facts[fact.ID()] = fact
+		}, "spoke for the registry"},
+		"capture without an approval": {func(c *counter, _, _ pay.Fact) { c.forge(func(a *pay.Answer) { a.Verdict = pay.Decline }, c.payer.key) }, "other terms"},
+		"capture of another sum":      {func(c *counter, _, _ pay.Fact) { c.forge(func(a *pay.Answer) { a.Amount-- }, c.payer.key) }, "other terms"},
+		"capture by another wallet":   {func(c *counter, _, _ pay.Fact) { c.forge(func(*pay.Answer) {}, c.other.key) }, "did not sign"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCounter(t)
+			f := c.charge(c.shop, c.beacon, 1_250)
+			a := c.sign(c.payer.key, c.reply(c.payer, f, pay.Approve, pay.ByHand))
+			c.push(0, a)
+			c.auditOK()
+			tc.bend(c, f, a)
+			res := c.audit()
+			told := strings.Join(res.Findings, "\n")
+			if res.OK != (tc.want == "") || !strings.Contains(told, tc.want) {
+				t.Errorf("audit says ok=%v:\n%s\nwant %q", res.OK, told, tc.want)
+			}
+			if name == "money from air" && res.Imbalance != 77 {
+				t.Errorf("imbalance %d", res.Imbalance)
+			}
+			if dup := name == "second capture" || name == "key of another"; (res.Duplicates == 1) != dup {
+				t.Errorf("%d duplicates", res.Duplicates)
+			}
+		})
+	}
+}
+
+func idOf(n node) string {
+	id := n.key.ID()
+	return string(id[:])
+}
+
+// credit gives an account money that nobody paid.
+func (c *counter) credit(owner pay.Scope, amount pay.Amount) {
+	c.Helper()
+	b, err := book.Load(c.mem, book.Account{Owner: owner, Currency: "EUR"})
+	c.must(err)
+	b.Credits += amount
+	c.must(c.mem.Put([]byte("b/a/EUR/"+string(owner)), pay.Encode(b)))
+}
+
+// state makes the registry's key say something.
+func (c *counter) state(b pay.Body) pay.Fact {
+	c.Helper()
+	f := c.sign(keyOf("working"), b)
+	c.mem.facts[f.ID()] = f
+	return f
+}
+
+// forge makes a lying registry capture a payment by an answer that does not
+// cover it: all rows and decisions are as for an honest one.
+func (c *counter) forge(lie func(*pay.Answer), signer pay.Key) {
+	c.Helper()
+	f := c.charge(c.shop, c.beacon, 2_000)
+	honest := c.sign(c.payer.key, c.reply(c.payer, f, pay.Approve, pay.ByHand))
+	c.push(0, honest)
+	a, err := pay.As[pay.Answer](honest)
+	c.must(err)
+	lie(&a)
+	forged := c.sign(signer, a)
+	delete(c.mem.facts, honest.ID())
+	c.mem.facts[forged.ID()] = forged
+	d, id := c.last(c.shop.status.Scope, f)
+	delete(c.mem.facts, id)
+	d.Claim = forged.ID()
+	again := c.state(d)
+	pid := f.ID()
+	key := "p/" + string(pid[:])
+	old, now, claim, forgedID := id, again.ID(), honest.ID(), forged.ID()
+	c.replace(key, string(old[:]), string(now[:]))
+	c.replace(key, string(claim[:]), string(forgedID[:]))
+}
+
+// TestAuditCountsFindings keeps the list short.
+func TestAuditCountsFindings(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	for range 130 {
+		c.now = c.now.Add(1)
+		c.charge(c.shop, c.beacon, 1)
+	}
+	for key := range c.mem.dump("q/") {
+		c.mem.rows.Delete(key)
+	}
+	res := c.audit()
+	if res.OK || res.Payments != 130 || len(res.Findings) != 101 || !strings.HasPrefix(res.Findings[100], "and 3") {
+		t.Errorf("%d payments, %d findings, the last %q", res.Payments, len(res.Findings), res.Findings[len(res.Findings)-1])
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.reg.Audit(ctx, c.mem); err == nil {
+		t.Error("an audit that was stopped has a result")
+	}
+}

@@ -1,0 +1,173 @@
+package registry_test
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/book"
+)
+
+// trade is a world with two merchants and two payers under random messages.
+type trade struct {
+	*world
+	boxes, payers []node
+	devices       []*device
+	requests      []pay.Fact
+	sent          []pay.Fact // every claim ever sent
+	issued        pay.Amount
+}
+
+// TestRandomTrade sends requests, answers, cancels and deadlines in any order,
+// each up to five times, as they were and altered. No payment is captured
+// twice, none without its approval, the book is what the captures say, and the
+// audit is ok after every step.
+func TestRandomTrade(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWorld(rt)
+		m := &trade{world: w,
+			boxes:   []node{w.box("Cafe", "one"), w.box("Cafe", "two"), w.box("Bar", "one")},
+			payers:  []node{w.wallet("ann"), w.wallet("bob")},
+			devices: []*device{newDevice("ann", 6), newDevice("bob", 1)},
+		}
+		for i, p := range m.payers {
+			w.pair(m.devices[i], p)
+		}
+		acts := map[string]func(*rapid.T){
+			"request": m.request, "answer": m.answers, "cancel": m.cancels, "repeat": m.repeat,
+			"top up": m.moreMoney, "time": m.time, "tables": func(*rapid.T) { w.refresh() }, "": m.check,
+		}
+		rt.Repeat(acts)
+	})
+}
+
+func (m *trade) send(t *rapid.T, age pay.Millis, f pay.Fact) {
+	m.sent = append(m.sent, f)
+	for range rapid.IntRange(1, 5).Draw(t, "times") {
+		m.push(age, f)
+	}
+}
+
+func (m *trade) request(t *rapid.T) {
+	i := rapid.IntRange(0, 1).Draw(t, "device")
+	box := rapid.SampledFrom(m.boxes).Draw(t, "box")
+	age := pay.Millis(rapid.SampledFrom([]int{0, 0, 0, 4_000, 70_000}).Draw(t, "age"))
+	heard := max(start, m.now.Add(-age))
+	r := m.requestFrom(box, m.devices[i].code(heard), pay.Amount(rapid.SampledFrom([]int{1, 250, 900, 40_000}).Draw(t, "amount")))
+	if len(m.requests) > 0 && rapid.IntRange(0, 4).Draw(t, "old key") == 0 {
+		old, err := pay.As[pay.Request](rapid.SampledFrom(m.requests).Draw(t, "of"))
+		m.must(err)
+		r.Key = old.Key
+	}
+	f := m.sign(box.key, r)
+	m.requests = append(m.requests, f)
+	if rapid.IntRange(0, 9).Draw(t, "withdrawn") == 0 {
+		m.push(age, f, m.sign(box.key, pay.Cancel{Payment: pay.PaymentID(f.ID())}))
+	}
+	m.send(t, age, f)
+}
+
+func (m *trade) answers(t *rapid.T) {
+	if len(m.requests) == 0 {
+		t.Skip("nothing to answer")
+	}
+	who := rapid.SampledFrom(m.payers).Draw(t, "wallet")
+	a := m.reply(who, rapid.SampledFrom(m.requests).Draw(t, "request"), rapid.SampledFrom([]pay.Verdict{pay.Approve, pay.Approve, pay.Decline}).Draw(t, "verdict"), pay.ByHand)
+	if a.Offer.IsZero() {
+		a.Merchant, a.Amount, a.Currency = m.boxes[0].status.Scope, 1, "EUR"
+	}
+	switch rapid.IntRange(0, 9).Draw(t, "altered") {
+	case 0:
+		a.Amount++
+	case 1:
+		a.Expires += 1_000
+	case 2:
+		a.Offer[0]++
+	case 3:
+		who = rapid.SampledFrom(m.payers).Draw(t, "other wallet")
+	}
+	m.send(t, 0, m.sign(who.key, a))
+}
+
+func (m *trade) cancels(t *rapid.T) {
+	if len(m.requests) == 0 {
+		t.Skip("nothing to cancel")
+	}
+	f := rapid.SampledFrom(m.requests).Draw(t, "request")
+	m.serial++
+	m.send(t, 0, m.sign(rapid.SampledFrom(m.boxes).Draw(t, "box").key, pay.Cancel{Payment: pay.PaymentID(f.ID()), Created: pay.Time(m.serial)}))
+}
+
+func (m *trade) repeat(t *rapid.T) {
+	if len(m.sent) == 0 {
+		t.Skip("nothing to repeat")
+	}
+	m.send(t, 0, rapid.SampledFrom(m.sent).Draw(t, "claim"))
+}
+
+func (m *trade) moreMoney(t *rapid.T) {
+	amount := pay.Amount(rapid.IntRange(1, 2_000).Draw(t, "amount"))
+	m.topUp(rapid.SampledFrom(m.payers).Draw(t, "wallet"), amount)
+	m.issued += amount
+}
+
+func (m *trade) time(t *rapid.T) {
+	m.now = m.now.Add(pay.Millis(rapid.SampledFrom([]int{1, 900, 20_000, 61_000, 1_000_000}).Draw(t, "ms")))
+	if rapid.Bool().Draw(t, "deadlines run") {
+		m.fireDue()
+	}
+}
+
+// check is the invariant, from the feeds alone.
+func (m *trade) check(t *rapid.T) {
+	has := make(map[pay.Scope]pay.Amount)
+	lives := make(map[pay.PaymentID]pay.Payment)
+	for _, box := range []node{m.boxes[0], m.boxes[2]} { // the feeds of both merchants
+		for _, f := range m.feeds[box.status.Scope] {
+			d, err := pay.As[pay.Decision](f)
+			if err != nil {
+				continue
+			}
+			p, ok := lives[d.Payment]
+			if !ok {
+				p = pay.Open(pay.FactID(d.Payment))
+			}
+			if p, err = p.Next(f.ID(), d); err != nil {
+				t.Fatalf("feed of %s: %v", box.status.Name, err)
+			}
+			lives[d.Payment] = p
+			if d.State == pay.StateCaptured {
+				has[d.Merchant] += d.Amount
+				m.approved(t, d)
+			}
+		}
+	}
+	total := pay.Amount(0)
+	m.must(book.Each(m.mem, func(a book.Account, b book.Balance) bool {
+		if a.Owner != book.HousePlay {
+			total += b.Posted()
+		}
+		if want, merchant := has[a.Owner]; merchant && b.Posted() != want {
+			t.Fatalf("%s has %d, captured were %d", a.Owner, b.Posted(), want)
+		}
+		return true
+	}))
+	if total != m.issued {
+		t.Fatalf("accounts hold %d, issued were %d", total, m.issued)
+	}
+	res := m.audit()
+	if !res.OK || res.Payments != len(lives) {
+		t.Fatalf("audit of %d payments: %+v", len(lives), res)
+	}
+}
+
+// approved fails when no wallet signed what was captured.
+func (m *trade) approved(t *rapid.T, d pay.Decision) {
+	a, err := pay.As[pay.Answer](m.mem.facts[d.Claim])
+	if err != nil || a.Verdict != pay.Approve || fmt.Sprint(a.Payment, a.Amount, a.Merchant, a.Expires) != fmt.Sprint(d.Payment, d.Amount, d.Merchant, d.Expires) {
+		t.Fatalf("captured without an approval of the same terms: %+v, %v", a, err)
+	}
+}

@@ -1,0 +1,177 @@
+package pay_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+const noon pay.Time = 1_750_000_000_000
+
+// keyOf returns the key whose seed is 32 times n.
+func keyOf(t testing.TB, n byte) pay.Key {
+	t.Helper()
+	k, err := pay.KeyFromSeed(bytes.Repeat([]byte{n}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func sign(t testing.TB, k pay.Key, b pay.Body) pay.Fact {
+	t.Helper()
+	f, err := pay.Sign(k, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// The keys of the vectors, by their seeds.
+const (
+	rootSeed, workingSeed, boxSeed, walletSeed, deviceSeed byte = 1, 2, 3, 4, 5
+)
+
+func requestBody() pay.Request {
+	return pay.Request{
+		Key: "order-17", Merchant: "m/cafe", Site: "Main hall", Code: pay.Code{0xa9, 0xb7, 0x6a, 0x71, 0xc5, 0xf8, 0x92, 0x90},
+		Handle: "amber-otter", Amount: 1250, Currency: "EUR", Ref: "table 4", TTL: 60_000, Created: noon,
+	}
+}
+
+// offerBody is the first decision on the payment that request opens.
+func offerBody(request pay.FactID) pay.Decision {
+	return pay.Decision{
+		Payment: pay.PaymentID(request), Prev: request, Claim: request, Seq: 1, State: pay.StateOffered, Merchant: "m/cafe",
+		Shop: "Café", Site: "Main hall", Amount: 1250, Currency: "EUR", Handle: "amber-otter", Ref: "table 4",
+		Payer: pay.PayerRef{1, 2, 3}, Expires: noon + 60_000, At: noon + 10, Test: true,
+	}
+}
+
+func answerBody(offer pay.Fact, d pay.Decision) pay.Answer {
+	return pay.Answer{
+		Payment: d.Payment, Offer: offer.ID(), Merchant: d.Merchant, Amount: d.Amount, Currency: d.Currency,
+		Expires: d.Expires, Verdict: pay.Approve, By: pay.ByHand, Created: noon + 500,
+	}
+}
+
+// captureBody is the decision on an offer that an answer approved.
+func captureBody(offer pay.FactID, d pay.Decision, answer pay.FactID) pay.Decision {
+	d.Prev, d.Seq, d.State, d.Claim, d.By, d.At = offer, 2, pay.StateCaptured, answer, pay.ByHand, noon+600
+	return d
+}
+
+func authorityBody(t testing.TB) pay.Authority {
+	return pay.Authority{Root: keyOf(t, rootSeed).Public(), Working: keyOf(t, workingSeed).Public(), From: noon - 1000, Until: noon + 1_000_000}
+}
+
+func bindBody(t testing.TB) pay.Bind {
+	return pay.Bind{
+		Registry: keyOf(t, rootSeed).ID(), Resolver: pay.BeaconKey{0x10}, Wallet: keyOf(t, walletSeed).ID(),
+		Device: keyOf(t, deviceSeed).Public(), Beacon: pay.BeaconKey{0x20}, Exponent: 6, Counter: 65_280, Type: pay.TypeTag,
+	}
+}
+
+// sample is a fact as some node would sign it.
+type sample struct {
+	name string
+	key  pay.Key
+	fact pay.Fact
+}
+
+// samples are facts of every kind: one payment from request to capture, one
+// device from pairing to its end, and the least and the most that fields hold.
+func samples(t testing.TB) (list []sample) {
+	t.Helper()
+	add := func(name string, seed byte, b pay.Body) pay.Fact {
+		k := keyOf(t, seed)
+		f := sign(t, k, b)
+		list = append(list, sample{name, k, f})
+		return f
+	}
+	req := add("request", boxSeed, requestBody())
+	offered := offerBody(req.ID())
+	offer := add("decision: offered", workingSeed, offered)
+	answer := add("answer: approve", walletSeed, answerBody(offer, offered))
+	add("decision: captured", workingSeed, captureBody(offer.ID(), offered, answer.ID()))
+
+	declined := answerBody(offer, offered)
+	declined.Verdict, declined.By = pay.Decline, "none"
+	add("answer: decline", walletSeed, declined)
+	add("cancel", boxSeed, pay.Cancel{Payment: pay.PaymentID(req.ID()), Created: noon + 700})
+	expired := offerBody(req.ID())
+	expired.Prev, expired.Claim, expired.Seq, expired.State, expired.Reason, expired.At = offer.ID(), pay.FactID{}, 2, pay.StateExpired, pay.ReasonNoAnswer, noon+60_000
+	add("decision: expired, claim of zeros", workingSeed, expired)
+	add("refusal", workingSeed, pay.Refusal{Claim: answer.ID(), Payment: pay.PaymentID(req.ID()), Reason: pay.ReasonLateAnswer, At: noon + 60_001})
+	add("refusal about no payment", workingSeed, pay.Refusal{Claim: req.ID(), Reason: pay.ReasonWrongScope, At: 0})
+	add("authority", rootSeed, authorityBody(t))
+
+	bind := add("bind", deviceSeed, bindBody(t))
+	mapping := add("mapping", walletSeed, pay.Mapping{Device: keyOf(t, deviceSeed).ID(), Bind: bind.Raw(), Vehicle: "plate=AB 123", Means: "visa", Created: noon})
+	add("mapping without words", walletSeed, pay.Mapping{Device: keyOf(t, deviceSeed).ID(), Bind: bind.Raw(), Created: noon})
+	add("device: active", workingSeed, pay.DeviceStatus{Device: keyOf(t, deviceSeed).ID(), Claim: mapping.ID(), State: pay.DeviceActive, Type: pay.TypeTag, Vehicle: "plate=AB 123", Means: "visa", At: noon + 5})
+	revoke := add("revoke", walletSeed, pay.Revoke{Device: keyOf(t, deviceSeed).ID(), Created: noon + 9})
+	add("device: revoked", workingSeed, pay.DeviceStatus{Device: keyOf(t, deviceSeed).ID(), Claim: revoke.ID(), State: pay.DeviceRevoked, Type: pay.TypeTag, At: noon + 10})
+	add("node: box", workingSeed, pay.NodeStatus{Node: keyOf(t, boxSeed).Public(), Role: pay.RoleBox, Scope: "m/cafe", Name: "till-1", Shop: "Café", Site: "Main hall", At: noon})
+	add("node: wallet revoked", workingSeed, pay.NodeStatus{Node: keyOf(t, walletSeed).Public(), Role: pay.RoleWallet, Scope: "w/anna", Name: "Anna", Revoked: true, At: noon})
+	add("topup", workingSeed, pay.TopUp{Wallet: "w/anna", Amount: 5000, Currency: "EUR", Key: "gift", At: noon})
+
+	most := pay.Request{
+		Key: pay.IdempotencyKey(strings.Repeat("k", pay.KeyBytesMax)), Merchant: pay.Scope("m/" + strings.Repeat("m", 46)),
+		Site: pay.Name(strings.Repeat("s", pay.NameBytesMax)), Code: pay.Code{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+		Handle: pay.Handle(strings.Repeat("a", 15) + "-" + strings.Repeat("b", 16)), Amount: pay.AmountMax, Currency: "KRW",
+		Ref: strings.Repeat("é", pay.RefBytesMax/2), TTL: pay.RequestTTLMax, Created: 253_402_300_799_999,
+	}
+	add("request: the most", boxSeed, most)
+	add("request: the least", boxSeed, pay.Request{Key: "k", Merchant: "m/m", Site: "s", Handle: "a-b", Amount: 1, Currency: "EUR", TTL: pay.RequestTTLMin})
+	return list
+}
+
+// parts is the envelope of a fact taken to pieces, to be put together wrongly.
+type parts struct {
+	alg, keyID, contentType, header, unprotected, payload, signature, tag, array []byte
+}
+
+func (p parts) join() []byte {
+	header := p.header
+	if header == nil {
+		header = slices.Concat([]byte{0xa3, 0x01}, p.alg, []byte{0x03}, p.contentType, []byte{0x04}, p.keyID)
+	}
+	return slices.Concat(p.tag, p.array, pay.Encode(header), p.unprotected, p.payload, p.signature)
+}
+
+// split takes the sample cancel to pieces. It is short, so that the vectors stay
+// readable.
+func split(t testing.TB) parts {
+	t.Helper()
+	f := sign(t, keyOf(t, boxSeed), pay.Cancel{Payment: pay.PaymentID{1}, Created: noon})
+	var tag cbor.RawTag
+	if err := cbor.Unmarshal(f.Raw(), &tag); err != nil {
+		t.Fatal(err)
+	}
+	var env []cbor.RawMessage
+	if err := cbor.Unmarshal(tag.Content, &env); err != nil || len(env) != 4 {
+		t.Fatalf("%d parts, %v", len(env), err)
+	}
+	id := f.Signer()
+	return parts{
+		alg: []byte{0x27}, keyID: pay.Encode(id[:]), contentType: pay.Encode("application/vnd.paybeacon.cancel+cbor"),
+		unprotected: env[1], payload: env[2], signature: env[3], tag: []byte{0xd2}, array: []byte{0x84},
+	}
+}
+
+func TestPartsJoinToTheFact(t *testing.T) {
+	t.Parallel()
+	if f, err := pay.Parse(split(t).join()); err != nil || f.Verify(keyOf(t, boxSeed).Public()) != nil {
+		t.Errorf("joined parts: %v", err)
+	}
+	p := split(t)
+	p.payload = pay.Encode(slices.Concat([]byte{0xa2, 0x01}, pay.Encode(make([]byte, 32)), []byte{0x02}, pay.Encode(int64(noon))))
+	if _, err := pay.Parse(p.join()); err != nil {
+		t.Errorf("joined parts with a body made by hand: %v", err)
+	}
+}

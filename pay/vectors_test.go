@@ -1,0 +1,120 @@
+package pay_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+const factVectors = "../testdata/vectors/facts.json"
+
+// vector is one entry of testdata/vectors/facts.json. A reader of any language
+// accepts those with "ok" true, finds them signed by the key with the RFC 8032
+// seed given, and refuses all others for their form alone, whoever signed.
+type vector struct {
+	Name string   `json:"name"`
+	OK   bool     `json:"ok"`
+	Kind pay.Kind `json:"kind,omitempty"`
+	Seed string   `json:"seed,omitempty"`
+	ID   string   `json:"id,omitempty"`
+	Hex  string   `json:"hex"`
+}
+
+var update = flag.Bool("update", false, "write the fact vectors anew")
+
+// newVectors returns what this program would write into the vector file.
+func newVectors(t testing.TB) (list []vector) {
+	for _, s := range samples(t) {
+		list = append(list, vector{s.name, true, s.fact.Kind(), hex.EncodeToString(s.key.Seed()), s.fact.ID().String(), hex.EncodeToString(s.fact.Raw())})
+	}
+	for _, b := range badFacts(t) {
+		list = append(list, vector{Name: b.name, Hex: hex.EncodeToString(b.raw)})
+	}
+	return list
+}
+
+func TestFactVectors(t *testing.T) {
+	t.Parallel()
+	want := newVectors(t)
+	if *update {
+		raw, err := json.MarshalIndent(want, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(factVectors, append(raw, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, err := os.ReadFile(factVectors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var have []vector
+	if err := json.Unmarshal(raw, &have); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(have, want) {
+		t.Errorf("%s holds %d vectors that differ from the %d this program makes; a changed encoding breaks every stored fact", factVectors, len(have), len(want))
+	}
+	for _, v := range have {
+		checkVector(t, v)
+	}
+}
+
+// checkVector reads one vector the way a stranger would.
+func checkVector(t *testing.T, v vector) {
+	t.Helper()
+	raw := unhex(t, v.Hex)
+	f, err := pay.Parse(raw)
+	if !v.OK {
+		if err == nil {
+			t.Errorf("%s: parses", v.Name)
+		}
+		return
+	}
+	if err != nil {
+		t.Errorf("%s: %v", v.Name, err)
+		return
+	}
+	k, err := pay.KeyFromSeed(unhex(t, v.Seed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Verify(k.Public()) != nil || f.Signer() != k.ID() || f.Kind() != v.Kind || f.ID().String() != v.ID || !bytes.Equal(f.Raw(), raw) {
+		t.Errorf("%s: is %s %s by %s, verify: %v", v.Name, f.Kind(), f.ID(), f.Signer().Short(), f.Verify(k.Public()))
+	}
+}
+
+// vectorLines returns the fields of each line of a text vector file.
+func vectorLines(t testing.TB, path string) (lines [][]string) {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		if f := strings.Fields(line); len(f) > 0 && f[0] != "#" {
+			lines = append(lines, f)
+		}
+	}
+	if len(lines) == 0 {
+		t.Fatalf("%s is empty", path)
+	}
+	return lines
+}
+
+func unhex(t testing.TB, s string) []byte {
+	t.Helper()
+	raw, err := hex.DecodeString(s)
+	if err != nil {
+		t.Fatalf("%q is not hexadecimal: %v", s, err)
+	}
+	return raw
+}

@@ -1,0 +1,37 @@
+package link
+
+import (
+	"crypto/tls"
+	"io"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// What a hostile peer in a test speaks with.
+
+// TLSConfig is tlsConfig without a pin.
+func TLSConfig(key pay.Key) (*tls.Config, error) { return tlsConfig(key, pay.NodeID{}) }
+
+// Proven is proven.
+func Proven(conn *tls.Conn) (pay.PublicKey, []byte, error) { return proven(conn) }
+
+// ReadAny reads one frame and returns its type and the frame written again.
+func ReadAny(r io.Reader) (byte, []byte, error) {
+	m, err := readFrame(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	return m.frameType(), appendFrame(nil, m), nil
+}
+
+// The frames by name.
+func ProveFrame(p [32]byte) []byte { return appendFrame(nil, prove{p}) }
+func ProofFrame(p [32]byte) []byte { return appendFrame(nil, proof{p}) }
+func BindFrame(raw []byte) []byte  { return appendFrame(nil, bind{raw}) }
+func DoneFrame() []byte            { return appendFrame(nil, done{}) }
+func KeptFrame() []byte            { return appendFrame(nil, kept{}) }
+func ReleaseFrame() []byte         { return appendFrame(nil, release{}) }
+func RefuseFrame(r string) []byte  { return appendFrame(nil, refuse{reason(r)}) }
+func AskFrame(registry pay.NodeID, resolver pay.BeaconKey, kind pay.DeviceType) []byte {
+	return appendFrame(nil, ask{registry, resolver, kind})
+}
