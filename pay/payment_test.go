@@ -293,7 +293,7 @@ func anyDecision(r *rapid.T, p pay.Payment, to pay.State) pay.Decision {
 		case 2:
 			d.Seq = rapid.Uint32Range(0, 4).Draw(r, "seq")
 		case 3:
-			d.Amount = pay.Amount(rapid.Int64().Draw(r, "amount"))
+			d.Amount = pay.Amount(rapid.Int64Range(1, 3).Draw(r, "amount"))
 		case 4:
 			d.Claim = rapid.SampledFrom([]pay.FactID{{}, requestID, answerID, p.Last}).Draw(r, "claim")
 		case 5:

@@ -316,3 +316,33 @@ func TestDeadlineSurvivesAFailedBatch(t *testing.T) {
 		t.Errorf("the command met %d fired deadlines, want 1", got)
 	}
 }
+
+// A commit of unknown outcome may have set deadlines. They fire all the same.
+func TestDeadlineOfAnUnknownCommitFires(t *testing.T) {
+	t.Parallel()
+	clock := newHand(noon)
+	var broken atomic.Bool
+	o := registryOptions()
+	inner := o.Engine
+	o.Now, o.Reactor = clock.now, fires
+	o.Engine = &engine{inner, func(ctx context.Context, fn func(kv.Tx) error) error {
+		err := inner.Update(ctx, fn)
+		if broken.Load() {
+			return errors.Join(err, kv.ErrUnknown)
+		}
+		return err
+	}}
+	s, _ := start(t, o)
+	do(t, s, wake(noon+1000, payment(2)))
+	broken.Store(true)
+	if err := s.Do(t.Context(), wake(noon+5, payment(1))); !errors.Is(err, kv.ErrUnknown) {
+		t.Fatal(err)
+	}
+	broken.Store(false)
+	clock.move(10)
+	got := -1
+	do(t, s, meets(payment(1), &got))
+	if got != 1 {
+		t.Errorf("the command met %d fired deadlines, want 1", got)
+	}
+}

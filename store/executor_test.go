@@ -325,7 +325,12 @@ func TestDoWaitsForRun(t *testing.T) {
 
 func TestCommandThatBeganIsFinished(t *testing.T) {
 	t.Parallel()
-	s := open(t, registryOptions())
+	o := registryOptions()
+	inner := o.Engine
+	o.Engine = &engine{inner, func(ctx context.Context, fn func(kv.Tx) error) error {
+		return inner.Update(ctx, func(tx kv.Tx) error { return errors.Join(fn(tx), ctx.Err()) })
+	}}
+	s := open(t, o)
 	runCtx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(runCtx) }()

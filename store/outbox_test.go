@@ -114,7 +114,7 @@ func TestAcknowledgement(t *testing.T) {
 				inc[0]++
 			}
 			for range 2 { // the second time changes nothing
-				if err := s.Acked(t.Context(), inc, tc.n, tc.refused); (err != nil) != tc.fails {
+				if err := s.Acked(t.Context(), inc, tc.n, tc.refused); (err != nil) != tc.fails || errors.Is(err, store.ErrDamaged) {
 					t.Errorf("Acked = %v", err)
 				}
 			}

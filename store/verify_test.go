@@ -163,6 +163,39 @@ func TestVerifyFindsMissingRows(t *testing.T) {
 	}
 }
 
+func TestVerifyFindsRowsThatShouldNotBe(t *testing.T) {
+	t.Parallel()
+	three := string(idBytes(claim(t, 3)))
+	two := "\x00\x00\x00\x00\x00\x00\x00\x02"
+	nine := "\x00\x00\x00\x00\x00\x00\x00\x09"
+	for name, row := range map[string]struct{ key, value string }{
+		"place of a fact that is not there":     {"i" + three + string(boxScope), two},
+		"place in a feed that does not exist":   {"i" + three + "m/none", two},
+		"number of an item without the fact":    {"q" + three, two},
+		"number of an item that is not there":   {"q" + three, nine},
+		"item that is not in the outbox":        {"o" + nine, strings.Repeat("\x00", 8) + three},
+		"entry behind the end":                  {"e" + string(boxScope) + "\x00" + nine, three + three},
+		"entry of another feed":                 {"em/none\x00" + two, three + three},
+		"head of a feed that does not exist":    {"hm/none", two + strings.Repeat("\x00", 48)},
+		"fact under another id":                 {"f" + strings.Repeat("x", 32), string(claim(t, 3).Raw())},
+		"number applied of no item":             {"a" + three, "12345678" + strings.Repeat("\x00", 8)},
+		"deadline with a value":                 {"d" + strings.Repeat("x", 44), "x"},
+		"meta row that nobody knows":            {"mz", ""},
+		"key space that nobody knows":           {"z", ""},
+		"outbox item from before its beginning": {"o\x00\x00\x00\x00\x00\x00\x00\x01", strings.Repeat("\x00", 8) + three},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := nodeOptions()
+			s := everything(t, o)
+			write(t, o.Engine, func(tx kv.Tx) error { return tx.Put([]byte(row.key), sealed(row.key, row.value)) })
+			if findings, err := s.Verify(t.Context(), nil); err != nil || len(findings) == 0 {
+				t.Errorf("Verify = %q, %v", findings, err)
+			}
+		})
+	}
+}
+
 func idBytes(f pay.Fact) []byte {
 	id := f.ID()
 	return id[:]

@@ -119,32 +119,32 @@ func (e finalError) Unwrap() error { return e.err }
 // stays stored.
 func (c *Client) Run(ctx context.Context) error {
 	try, away := 0, time.Now()
-	for ctx.Err() == nil {
+	for {
 		lived, err := c.session(ctx, try)
-		if lived >= sessionLong {
-			try, away = 0, time.Now()
-		}
 		if ctx.Err() != nil {
 			err = nil
 		}
 		c.setState(func(s *State) { s.Up, s.Err = false, err })
+		if err == nil {
+			return nil
+		}
 		var final finalError
 		if errors.As(err, &final) {
 			c.log.Error("sync: stopped", "error", err)
 			return final.err
 		}
-		if ctx.Err() != nil {
-			break
-		}
 		c.log.Info("sync: no session", "try", try, "error", err)
+		if lived >= sessionLong {
+			try, away = 0, time.Now()
+		}
 		if err := c.pause(ctx, try, time.Since(away)); err != nil {
 			return err
 		}
 		try++
 	}
-	return nil
 }
 
+// pause waits before the next try, or until ctx is done.
 func (c *Client) pause(ctx context.Context, try int, away time.Duration) error {
 	jitter, err := jitterFrom(c.opts.Random)
 	if err != nil {

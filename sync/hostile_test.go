@@ -181,8 +181,6 @@ func TestSeamsAreCalledInOrder(t *testing.T) {
 	var points []string
 	frames := map[string]int{}
 	inBubble(t, func(t *testing.T, w *world) {
-		w.stop()
-		w.weather = &weather{random: w.weather.random}
 		w.seams = paysync.Seams{
 			At: func(point string) {
 				mu.Lock()
@@ -198,7 +196,7 @@ func TestSeamsAreCalledInOrder(t *testing.T) {
 				frames[dir]++
 			},
 		}
-		w.serve()
+		w.restart(w.reg)
 		box := newNode(3)
 		w.reg.enlist(box.key)
 		box.state(1)

@@ -91,8 +91,10 @@ func TestWindow(t *testing.T) {
 	if w.ack(13) || w.ack(9) || !w.ack(11) || w.bytes != 40 || w.room() != 2 {
 		t.Errorf("after one ack: %+v", w)
 	}
-	if !w.ack(12) || !w.ack(12) || w.bytes != 0 || w.sent != 12 {
-		t.Errorf("after all acks: %+v", w)
+	for range 2 {
+		if !w.ack(12) || w.bytes != 0 || w.sent != 12 {
+			t.Errorf("after all acks: %+v", w)
+		}
 	}
 }
 

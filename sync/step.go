@@ -16,10 +16,10 @@ type Effect interface{ effect() }
 
 // Events of both sessions.
 type (
-	// Received: the peer sent a message. Pushes come to a ServerSession as
+	// Received says that the peer sent a message. Pushes come to a ServerSession as
 	// Pushed instead, after their signatures were verified.
 	Received struct{ Message wire.Message }
-	// Tick: the time that Wake named has come.
+	// Tick says that the time which Wake named has come.
 	Tick struct{}
 )
 
@@ -36,21 +36,21 @@ type (
 
 // Events of a ClientSession.
 type (
-	// Connected: the transport is up and the store stands at Position.
+	// Connected says that the transport is up and where the store stands.
 	Connected struct{ Position pay.Position }
-	// Opened: OpenOutbox is done and durable.
+	// Opened says that OpenOutbox is done and durable.
 	Opened struct{}
-	// Changed: the outbox has grown.
+	// Changed says that the outbox has grown.
 	Changed struct{}
 	// Queued answers ReadOutbox.
 	Queued struct{ Items []pay.Item }
-	// Mirrored answers MirrorEntries: they are durable.
+	// Mirrored answers MirrorEntries once they are durable.
 	Mirrored struct{ Head pay.Head }
 )
 
 // Effects of a ClientSession.
 type (
-	// WentUp: the registry welcomed the node; its clock shows Now.
+	// WentUp says that the registry welcomed the node; its clock shows Now.
 	WentUp struct{ Now pay.Time }
 	// OpenOutbox notes in the store that items may leave from now on.
 	OpenOutbox struct{}
@@ -76,14 +76,14 @@ type (
 type (
 	// Stood answers Look.
 	Stood struct{ Standing Standing }
-	// Pushed: the node sent items, and OpenPush found them in order.
+	// Pushed says that the node sent items which OpenPush found sound.
 	Pushed struct {
 		Incarnation pay.Incarnation
 		Items       []pay.Item
 	}
-	// Applied answers ApplyItems: they are durable.
+	// Applied answers ApplyItems once they are durable.
 	Applied struct{ Applied pay.Applied }
-	// Grown: the feed has grown.
+	// Grown says that the feed has grown.
 	Grown struct{}
 	// Fed answers ReadFeed. Chain is after the last of Facts; More says that
 	// the feed goes on behind them.

@@ -3,15 +3,12 @@ package paysync_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
-	paysync "github.com/paybeacon/paybeacon/sync"
 	"go.uber.org/goleak"
 )
 
@@ -148,7 +145,7 @@ func (r *registry) Enrol(_ context.Context, c pay.EnrolClaim) (pay.Membership, e
 		return pay.Membership{}, pay.NewError(pay.CodeInvite, "the invite does not hold", "ask for a new one")
 	}
 	if in.status.Role != c.Role {
-		return pay.Membership{}, pay.NewError(pay.CodeNotAllowed, "the invite is for another role", "ask for a new one")
+		return pay.Membership{}, pay.NewError(pay.CodeInvite, "the invite is for another role", "ask for a new one")
 	}
 	in.usedBy = c.Node
 	status := in.status
@@ -256,161 +253,3 @@ func (r *registry) Watch(scope pay.Scope) (<-chan struct{}, func()) {
 }
 
 func (r *registry) Now() pay.Time { return pay.TimeOf(time.Now()) }
-
-// node is a Journal that works, in memory.
-type node struct {
-	key pay.Key
-
-	mu       sync.Mutex
-	entries  []pay.Fact
-	head     pay.Head
-	items    []pay.Item
-	inc      pay.Incarnation
-	acked    uint64
-	refused  map[uint64]pay.Reason
-	changed  chan struct{}
-	opened   int
-	isOpen   bool
-	failWith error
-	noted    chan struct{} // closed and renewed whenever anything changes
-}
-
-func newNode(seed byte) *node {
-	return &node{key: testKey(seed), inc: pay.Incarnation{seed}, refused: map[uint64]pay.Reason{}, changed: make(chan struct{}, 1), noted: make(chan struct{})}
-}
-
-// state appends n items to the outbox.
-func (n *node) state(count int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for range count {
-		number := uint64(len(n.items) + 1)
-		var payment pay.PaymentID
-		payment[0], payment[1], payment[2] = byte(number), byte(number>>8), n.inc[0]
-		n.items = append(n.items, pay.Item{N: number, Facts: []pay.Fact{sign(n.key, pay.Cancel{Payment: payment, Created: pay.Time(number)})}})
-	}
-	select {
-	case n.changed <- struct{}{}:
-	default:
-	}
-}
-
-func (n *node) note() {
-	close(n.noted)
-	n.noted = make(chan struct{})
-}
-
-// await waits until ok, which runs under the lock.
-func (n *node) await(ctx context.Context, ok func() bool) error {
-	for {
-		n.mu.Lock()
-		done, noted := ok(), n.noted
-		n.mu.Unlock()
-		if done {
-			return nil
-		}
-		select {
-		case <-noted:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-func (n *node) Position(context.Context) (pay.Position, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.position(), nil
-}
-
-func (n *node) position() pay.Position {
-	return pay.Position{Head: n.head, Incarnation: n.inc, Acked: n.acked, Last: uint64(len(n.items))}
-}
-
-func (n *node) Outbox(_ context.Context, after uint64, limit int) ([]pay.Item, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	rest := n.items[min(after, uint64(len(n.items))):]
-	return slices.Clone(rest[:min(limit, len(rest))]), nil
-}
-
-func (n *node) Mirror(_ context.Context, from pay.Cursor, facts []pay.Fact) (pay.Head, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.failWith != nil {
-		return pay.Head{}, n.failWith
-	}
-	if from.Seq > n.head.Cursor.Seq {
-		return pay.Head{}, errors.New("mirror: a gap")
-	}
-	for i, f := range facts {
-		if from.Seq+uint64(i) < n.head.Cursor.Seq {
-			continue
-		}
-		n.entries = append(n.entries, f)
-		n.head.Cursor.Epoch = from.Epoch
-		n.head = nextHead(n.head, f)
-	}
-	n.note()
-	return n.head, nil
-}
-
-func (n *node) Acked(_ context.Context, inc pay.Incarnation, upTo uint64, refused map[uint64]pay.Reason) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if inc != n.inc || upTo > uint64(len(n.items)) || upTo < n.acked {
-		return fmt.Errorf("acknowledged %d of %v, have %d to %d of %v", upTo, inc, n.acked, len(n.items), n.inc)
-	}
-	n.acked = upTo
-	for k, v := range refused {
-		n.refused[k] = v
-	}
-	n.note()
-	return nil
-}
-
-func (n *node) SessionOpened(context.Context) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.opened++
-	n.isOpen = true
-	return nil
-}
-
-func (n *node) SessionClosed() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.isOpen = false
-}
-
-func (n *node) Changed() <-chan struct{} { return n.changed }
-
-var (
-	_ paysync.Hub     = (*registry)(nil)
-	_ paysync.Journal = (*node)(nil)
-)
-
-// inStep says what is wrong with node and registry agreeing on everything, or
-// nil.
-func inStep(n *node, r *registry) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	var want []pay.FactID
-	for _, item := range n.items {
-		for _, f := range item.Facts {
-			want = append(want, f.ID())
-		}
-	}
-	if got := r.facts[n.key.ID()]; !slices.Equal(got, want) {
-		return fmt.Errorf("registry applied %d facts, the node stated %d, or in another order", len(got), len(want))
-	}
-	if n.acked != uint64(len(n.items)) {
-		return fmt.Errorf("%d of %d items acknowledged", n.acked, len(n.items))
-	}
-	if want := r.head(testScope); n.head != want {
-		return fmt.Errorf("node stands at entry %d, the registry at %d", n.head.Cursor.Seq, want.Cursor.Seq)
-	}
-	return nil
-}

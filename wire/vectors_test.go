@@ -68,7 +68,7 @@ func writeVectors(t *testing.T) {
 	for _, s := range samples(t) {
 		vectors = append(vectors, vector{s.name, true, s.msg.Type(), hex.EncodeToString(wire.Append(nil, s.msg))})
 	}
-	for _, bad := range []vector{
+	vectors = append(vectors, []vector{
 		{"length 0", false, 0, "00000000"},
 		{"length above the limit", false, wire.TypePing, "0004000108"},
 		{"type that may not be skipped", false, 200, "00000002c8a0"},
@@ -80,9 +80,7 @@ func writeVectors(t *testing.T) {
 		{"seen and a byte more", false, wire.TypeSeen, "0000000506a1010300"},
 		{"ping that is not padded", false, wire.TypePing, "0000000408a10103"},
 		{"bye that moves the cursor of a terminal", false, wire.TypeBye, "0000000f0aa30163455f5802641b5b324a0360"},
-	} {
-		vectors = append(vectors, bad)
-	}
+	}...)
 	raw, err := json.MarshalIndent(vectors, "", "  ")
 	if err != nil {
 		t.Fatal(err)

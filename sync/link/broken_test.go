@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
-	"github.com/paybeacon/paybeacon/pay/device"
 	"github.com/paybeacon/paybeacon/sync/link"
 )
 
@@ -203,69 +202,57 @@ func TestSilentDevice(t *testing.T) {
 	})
 }
 
-// A device with a slow disk answers too late the first time; the wallet asks
-// again rather than take an old counter for the present one.
-func TestSlowKeepDoesNotAgeTheBind(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b, p := bubble(t)
-		w := b.walletOn(p, b.pin(), 1)
-		b.onKeep(func(s device.State) error {
-			time.Sleep((pay.LinkRoundMax + 1_000).Std())
-			b.put(s)
-			return nil
-		})
-		began := time.Now()
-		p0 := b.state().Counter
-		if err := w.pair(t); err != nil {
-			t.Fatal(err)
-		}
-		bind, err := pay.Mapping{Device: b.device.Key().ID(), Bind: w.kept[0].Bind}.OpenBind()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if since := pay.MillisOf(time.Since(began)); w.kept[0].Age > pay.LinkRoundMax || bind.Counter < p0.Add(pay.LinkRoundMax).Counter() {
-			t.Errorf("after %d ms the bind is %d ms old, its counter %d s on", since, w.kept[0].Age, bind.Counter-p0.Counter())
-		}
-		b.stop()
-	})
+// sleepy is a device that takes its time over the first few binds.
+type sleepy struct {
+	link.Session
+	slow *int
 }
-
-// sleepy is a device that takes its time over each bind.
-type sleepy struct{ link.Session }
 
 func (s sleepy) Bind(r pay.NodeID, k pay.BeaconKey, d pay.DeviceType) ([]byte, error) {
 	raw, err := s.Session.Bind(r, k, d)
-	time.Sleep((pay.LinkRoundMax + 500).Std())
+	if *s.slow--; *s.slow >= 0 {
+		time.Sleep((pay.LinkRoundMax + 500).Std())
+	}
 	return raw, err
 }
 
-func TestDeviceThatIsAlwaysSlow(t *testing.T) {
+// A wallet asks again rather than take an old counter for the present one.
+func TestSlowBindIsAskedForAgain(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		d, err := device.Open(device.Options{State: b.kept, Now: b.now, Random: b.random, Keep: b.save, Tell: b.tell})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		p, ended := newPipes(), make(chan error, 2)
-		b.addr = p.Addr().String()
-		go func() { ended <- d.Run(ctx, mute{}) }()
-		go func() {
-			ended <- link.Serve(ctx, link.Options{Listener: p, Key: d.Key(), Release: d.Release,
-				Meet: func(w pay.PublicKey, e []byte) link.Session { return sleepy{d.Meet(w, e)} }})
-		}()
-		w := b.walletOn(p, b.pin(), 1)
-		wantCode(t, "pair", w.pair(t), pay.CodeUnreachable)
-		if len(w.kept) != 0 {
-			t.Error("a bind with an old counter was kept")
-		}
-		cancel()
-		for range 2 {
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-		}
-	})
+	for _, c := range []struct {
+		name string
+		slow int
+		want pay.ErrorCode
+	}{
+		{"never slow", 0, ""},
+		{"slow disk", 1, ""},
+		{"slow twice", 2, ""},
+		{"always slow", 99, pay.CodeUnreachable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b, p, slow := newBench(t), newPipes(), c.slow
+				b.wrap = func(s link.Session) link.Session { return sleepy{s, &slow} }
+				b.start(p)
+				w := b.walletOn(p, b.pin(), 1)
+				before := b.state().Counter
+				wantCode(t, "pair", w.pair(t), c.want)
+				if c.want != "" && len(w.kept) != 0 {
+					t.Error("a bind with an old counter was kept")
+				}
+				for _, kept := range w.kept {
+					bind, err := pay.Mapping{Device: b.device.Key().ID(), Bind: kept.Bind}.OpenBind()
+					if err != nil {
+						t.Fatal(err)
+					}
+					passed := pay.Millis(c.slow) * (pay.LinkRoundMax + 500)
+					if want := before.Add(passed).Counter(); kept.Age > pay.LinkRoundMax || bind.Counter != want {
+						t.Errorf("the bind is %d ms old and says %d, the counter stands at %d", kept.Age, bind.Counter, want)
+					}
+				}
+				b.stop()
+			})
+		})
+	}
 }

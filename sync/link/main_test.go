@@ -49,6 +49,8 @@ type bench struct {
 	addr   string
 	stop   func()
 
+	wrap func(link.Session) link.Session // what a test puts around sessions, or nil
+
 	ahead atomic.Int64 // how far the device's clock is set forward
 
 	mu     sync.Mutex
@@ -89,7 +91,12 @@ func (b *bench) start(l net.Listener) *bench {
 	go func() {
 		ended <- link.Serve(ctx, link.Options{
 			Listener: l, Key: d.Key(), Release: d.Release,
-			Meet: func(wallet pay.PublicKey, exporter []byte) link.Session { return d.Meet(wallet, exporter) },
+			Meet: func(wallet pay.PublicKey, exporter []byte) link.Session {
+				if b.wrap != nil {
+					return b.wrap(d.Meet(wallet, exporter))
+				}
+				return d.Meet(wallet, exporter)
+			},
 		})
 	}()
 	b.stop = sync.OnceFunc(func() {

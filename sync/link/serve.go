@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -116,8 +117,11 @@ func (s server) talk(ctx context.Context, raw net.Conn) {
 	defer stop()
 	conn := tls.Server(raw, s.tls)
 	err := s.converse(ctx, conn)
-	// The end must be told in order, because silence has a meaning here; what
-	// is told no longer matters once it cannot be.
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = raw.Close() // a slow peer would only be slow to hear of its end
+	}
+	// The end must be told in order, because silence has a meaning here; one
+	// that cannot be told any more has none.
 	_ = conn.Close()
 	if err != nil && ctx.Err() == nil {
 		// Anybody in reach can cause this, so it must not fill a log.

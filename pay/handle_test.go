@@ -1,0 +1,56 @@
+package pay_test
+
+import (
+	"encoding/binary"
+	"strings"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+func TestHandleFor(t *testing.T) {
+	t.Parallel()
+	box, code := keyOf(t, boxSeed).ID(), pay.Code{1}
+	first := pay.HandleFor(box, code, 0)
+	if first != pay.HandleFor(box, code, 0) {
+		t.Error("the same device gets another handle")
+	}
+	for name, other := range map[string]pay.Handle{
+		"drawn again": pay.HandleFor(box, code, 1), "another code": pay.HandleFor(box, pay.Code{2}, 0), "another box": pay.HandleFor(keyOf(t, walletSeed).ID(), code, 0),
+	} {
+		if other == first {
+			t.Errorf("%s: %s again", name, first)
+		}
+	}
+	seen := map[pay.Handle]int{}
+	for n := range 5_000 {
+		var c pay.Code
+		binary.BigEndian.PutUint32(c[:], uint32(n))
+		h := pay.HandleFor(box, c, 0)
+		if err := h.Check(); err != nil {
+			t.Fatalf("%s: %v", h, err)
+		}
+		seen[h]++
+	}
+	// Some 30,000 handles for 5,000 codes leave about 4,600 different ones.
+	if len(seen) < 4_300 {
+		t.Errorf("5,000 codes share %d handles", len(seen))
+	}
+}
+
+func TestHandleCheck(t *testing.T) {
+	t.Parallel()
+	for _, h := range []pay.Handle{"amber-otter", "a-b", pay.Handle(strings.Repeat("a", 30) + "-b")} {
+		if err := h.Check(); err != nil {
+			t.Errorf("%s: %v", h, err)
+		}
+	}
+	for _, h := range []pay.Handle{
+		"", "-", "amber", "amber-", "-otter", "amber otter", "Amber-otter", "amber-otter-two", "amber--otter", "amber-otter ", "ämber-otter", "amber-0tter",
+		"amber-otter\n", "amber-\x1b", pay.Handle(strings.Repeat("a", 31) + "-b"),
+	} {
+		if err := h.Check(); pay.CodeOf(err) != pay.CodeUsage {
+			t.Errorf("%q: %v", string(h), err)
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package paysync_test
+
+import (
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+	paysync "github.com/paybeacon/paybeacon/sync"
+	"github.com/paybeacon/paybeacon/wire"
+)
+
+func TestServerSession(t *testing.T) {
+	t.Parallel()
+	reg := newRegistry()
+	feed := feedOf(reg, 9)
+	box := newNode(3)
+	box.state(9)
+	status := reg.members[box.key.ID()]
+	head := headOf(reg.epoch, feed)
+	cursor := func(seq int) wire.Hello {
+		h := headOf(reg.epoch, feed[:seq])
+		return wire.Hello{Version: 1, Scope: testScope, Cursor: h.Cursor, Digest: h.Digest, Incarnation: box.inc, Last: 9}
+	}
+	standing := paysync.Standing{Known: true, Member: status, Head: head, Now: 1, PingEvery: 2_000, Authority: reg.authority.Raw()}
+	stood := func(seq int, change func(*paysync.Standing)) paysync.Event {
+		st := standing
+		if seq > 0 && seq <= len(feed) {
+			st.Chain, st.HasChain = headOf(reg.epoch, feed[:seq]).Cursor.Chain, true
+		}
+		if change != nil {
+			change(&st)
+		}
+		return paysync.Stood{Standing: st}
+	}
+	got := func(m wire.Message) paysync.Event { return paysync.Received{Message: m} }
+	pushed := func(first, last int) paysync.Pushed {
+		return paysync.Pushed{Incarnation: box.inc, Items: box.items[first-1 : last]}
+	}
+	fed := func(from, to int, more bool) paysync.Fed {
+		f := paysync.Fed{More: more}
+		for _, e := range feed[from-1 : to] {
+			f.Facts = append(f.Facts, e.Raw())
+		}
+		return f
+	}
+	up := []step{{0, got(cursor(0)), "look"}, {0, stood(0, nil), "Welcome 1, feed>0"}, {0, fed(1, 9, false), "Entries 1+9"}}
+	hello := func(seq int, change func(*wire.Hello)) paysync.Event {
+		h := cursor(seq)
+		change(&h)
+		return got(h)
+	}
+
+	cases := []struct {
+		name  string
+		steps []step
+	}{
+		{"resume on", []step{{0, got(cursor(4)), "look"}, {0, stood(4, nil), "Welcome 1, feed>4"}, {0, fed(5, 9, false), "Entries 5+5"}}},
+		{"resume at the end", []step{{0, got(cursor(9)), "look"}, {0, stood(9, nil), "Welcome 1, feed>9"}, {0, paysync.Fed{}, ""}, {0, paysync.Grown{}, "feed>9"}}},
+		{"a node that never synced", []step{{0, hello(0, func(h *wire.Hello) { h.Cursor = pay.Cursor{} }), "look"}, {0, stood(0, nil), "Welcome 1, feed>0"}}},
+		{"the node is ahead", []step{{0, hello(4, func(h *wire.Hello) { h.Cursor.Seq = 10 }), "look"}, {0, stood(10, nil), "Welcome 2, end E_CONFLICT"}}},
+		{"another epoch", []step{{0, hello(4, func(h *wire.Hello) { h.Cursor.Epoch[0] ^= 1 }), "look"}, {0, stood(4, nil), "Welcome 3, end E_CONFLICT"}}},
+		{"a fork", []step{{0, hello(4, func(h *wire.Hello) { h.Cursor.Chain[0] ^= 1 }), "look"}, {0, stood(4, nil), "Welcome 4, end E_CONFLICT"}}},
+		{"equal chains over different sets", []step{{0, hello(9, func(h *wire.Hello) { h.Digest[0] ^= 1 }), "look"}, {0, stood(9, nil), "Welcome 4, end E_CONFLICT"}}},
+		{"a stranger", []step{{0, got(cursor(0)), "look"}, {0, paysync.Stood{}, "end E_NOT_ENROLLED"}}},
+		{"a revoked node", []step{{0, got(cursor(0)), "look"}, {0, stood(0, func(s *paysync.Standing) { s.Member.Revoked = true }), "end E_NOT_ALLOWED"}}},
+		{"another scope", []step{{0, hello(0, func(h *wire.Hello) { h.Scope = "m/other" }), "look"}, {0, stood(0, nil), "end E_NOT_ALLOWED"}}},
+		{"the registry's own scope", []step{{0, hello(0, func(h *wire.Hello) { h.Scope = "s" }), "look"}, {0, stood(0, nil), "end E_NOT_ALLOWED"}}},
+		{"a device", []step{{0, got(cursor(0)), "look"}, {0, stood(0, func(s *paysync.Standing) { s.Member.Role = pay.RoleDevice }), "end E_NOT_ALLOWED"}}},
+		{"another version", []step{{0, hello(0, func(h *wire.Hello) { h.Version = 2 }), "look"}, {0, stood(0, nil), "end E_UPGRADE"}}},
+
+		{"items are applied and acknowledged", append(up[:3:3],
+			step{0, pushed(1, 3), "apply 1+3"},
+			step{0, pushed(4, 7), "apply 4+4"},
+			step{0, paysync.Applied{Applied: pay.Applied{N: 3}}, "Ack 3 refused 0"},
+			step{0, paysync.Applied{Applied: pay.Applied{N: 7, Refused: map[uint64]pay.Reason{7: "no", 5: "no", 2: "old"}}}, "Ack 7 refused 2"})},
+		{"items come twice", append(up[:3:3],
+			step{0, pushed(1, 3), "apply 1+3"},
+			step{0, pushed(2, 5), "apply 4+2"},
+			step{0, pushed(1, 5), "Ack 0 refused 0"},
+			step{0, paysync.Applied{Applied: pay.Applied{N: 3}}, "Ack 3 refused 0"},
+			step{0, pushed(1, 5), "Ack 3 refused 0"})},
+		{"an earlier session brought more", append(up[:3:3],
+			step{0, pushed(1, 3), "apply 1+3"},
+			step{0, paysync.Applied{Applied: pay.Applied{N: 9}}, "Ack 3 refused 0"},
+			step{0, pushed(4, 9), "apply 4+6"},
+			step{0, paysync.Applied{Applied: pay.Applied{N: 9}}, "Ack 9 refused 0"})},
+		{"items leave a gap", append(up[:3:3], step{0, pushed(2, 3), "end E_BAD_FACT"})},
+		{"items of another outbox", append(up[:3:3], step{0, paysync.Pushed{Incarnation: pay.Incarnation{9}, Items: box.items[:1]}, "end E_BAD_FACT"})},
+		{"items before Welcome", []step{{0, pushed(1, 3), "end E_BAD_FACT"}}},
+		{"a Ping before Hello", []step{{0, got(wire.Ping{Nonce: 1}), "end E_BAD_FACT"}}},
+		{"a second Hello", append(up[:3:3], step{0, got(cursor(0)), "end E_BAD_FACT"})},
+		{"entries from a node", append(up[:3:3], step{0, got(entries(feed, 1, 1)), "end E_BAD_FACT"})},
+		{"Enrol in a session", append(up[:3:3], step{0, got(wire.Enrol{}), "end E_BAD_FACT"})},
+		{"a Ping", append(up[:3:3], step{0, got(wire.Ping{Nonce: 7}), "Pong"})},
+		{"a node that says Bye", append(up[:3:3], step{0, got(wire.Bye{Code: "E_X"}), "end E_X"}, step{0, pushed(1, 3), ""})},
+		{"entries seen that were never sent", append(up[:3:3], step{0, got(wire.Seen{Seq: 10}), "end E_BAD_FACT"})},
+		{"entries seen twice", append(up[:3:3], step{0, got(wire.Seen{Seq: 9}), ""}, step{0, got(wire.Seen{Seq: 4}), ""})},
+		{"growth while the feed is read", append(up[:2:2],
+			step{0, paysync.Grown{}, ""},
+			step{0, fed(1, 4, false), "Entries 1+4, feed>4"},
+			step{0, fed(5, 9, true), "Entries 5+5, feed>9"},
+			step{0, paysync.Fed{}, ""})},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			run(t, &paysync.ServerSession{}, c.steps)
+		})
+	}
+}
+
+func TestSlowNodeIsPokedOnceAndGoesOnWhenItHasSeen(t *testing.T) {
+	t.Parallel()
+	reg := newRegistry()
+	feed := feedOf(reg, 2)
+	raw := make([][]byte, pay.BatchFactsMax)
+	for i := range raw {
+		raw[i] = feed[1].Raw()[:60]
+	}
+	var s paysync.ServerSession
+	st := paysync.Standing{Known: true, Member: reg.members[testKey(3).ID()], Head: headOf(reg.epoch, feed), PingEvery: 2_000, Authority: reg.authority.Raw()}
+	full := paysync.Fed{Facts: raw, More: true}
+	run(t, &s, []step{
+		{0, paysync.Received{Message: wire.Hello{Version: 1, Scope: testScope}}, "look"},
+		{0, paysync.Stood{Standing: st}, "Welcome 1, feed>0"},
+		{0, full, "Entries 1+256, feed>256"},
+		{0, full, "Entries 257+256, feed>512"},
+		{0, full, "Entries 513+256, feed>768"},
+		{0, full, "Entries 769+256, Poke"},
+		{0, paysync.Grown{}, ""},
+		{0, paysync.Received{Message: wire.Seen{Seq: 0}}, ""},
+		{0, paysync.Received{Message: wire.Seen{Seq: 100}}, "feed>1024"},
+		{0, full, "Entries 1025+256, Poke"},
+		{0, paysync.Received{Message: wire.Ping{Nonce: 1}}, "Pong"},
+	})
+}
+
+func TestOpenPushVerifiesEachFact(t *testing.T) {
+	t.Parallel()
+	box, other := testKey(3), testKey(4)
+	own := sign(box, pay.Cancel{Payment: pay.PaymentID{1}}).Raw()
+	foreign := sign(other, pay.Cancel{Payment: pay.PaymentID{1}}).Raw()
+	forged := append([]byte{}, own...)
+	forged[len(forged)-1] ^= 1
+	cases := []struct {
+		name string
+		fact []byte
+		ok   bool
+	}{
+		{"its own", own, true},
+		{"another node's", foreign, false},
+		{"forged", forged, false},
+		{"no fact", []byte("no fact"), false},
+		{"not canonical", append(own[:len(own):len(own)], 0), false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			m := wire.Push{Incarnation: pay.Incarnation{1}, First: 5, Items: []wire.PushItem{{Age: 7, Facts: [][]byte{own}}, {Facts: [][]byte{own, c.fact}}}}
+			got, err := paysync.OpenPush(box.Public(), m)
+			if c.ok != (err == nil) {
+				t.Fatalf("got %v", err)
+			}
+			if !c.ok {
+				if pay.CodeOf(err) != pay.CodeBadFact {
+					t.Errorf("code %s", pay.CodeOf(err))
+				}
+				return
+			}
+			if len(got.Items) != 2 || got.Items[0].N != 5 || got.Items[0].Age != 7 || got.Items[1].N != 6 || len(got.Items[1].Facts) != 2 {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
