@@ -61,8 +61,8 @@ func checkBody(kind Kind, payload []byte) error {
 	case KindTopUp:
 		return checkAs[TopUp](payload)
 	}
-	var any any
-	if err := decode(payload, &any); err != nil || !isEncodingOf(payload, any) {
+	var body any
+	if err := decode(payload, &body); err != nil || !isEncodingOf(payload, body) {
 		return fmt.Errorf("parse %s: body is not deterministic CBOR: %w", kind, ErrNotCanonical)
 	}
 	return nil

@@ -97,14 +97,20 @@ func TestEveryTruncatedFactIsRefused(t *testing.T) {
 
 // Whatever bit is flipped, the fact is refused for its form or its signature
 // fails; and if it still parses under the same id, only the signature changed.
+// One fact of each kind stands for all; -short flips one bit of each byte.
 func TestEveryFlippedBitIsFound(t *testing.T) {
 	t.Parallel()
+	seen := map[pay.Kind]bool{}
 	for _, s := range samples(t) {
-		if s.name == "request: the most" {
-			continue // as the other requests, only longer
+		if seen[s.fact.Kind()] {
+			continue
 		}
+		seen[s.fact.Kind()] = true
 		raw := bytes.Clone(s.fact.Raw())
 		for bit := range 8 * len(raw) {
+			if testing.Short() && bit%8 != bit/8%8 {
+				continue
+			}
 			raw[bit/8] ^= 1 << (bit % 8)
 			f, err := pay.Parse(raw)
 			switch {

@@ -40,7 +40,7 @@ const (
 	// step: five seconds plus 150 ppm of the time since the device was last
 	// resolved, at most one step.
 	DriftBase       Millis = 5_000
-	DriftPerMillion        = 150
+	DriftPerMillion Millis = 150
 	// OutOfStepReach is how far around now the registry looks for the step of a
 	// code that is outside its window, only to be able to say so.
 	OutOfStepReach Millis = 20 * 60_000

@@ -49,8 +49,12 @@ func TestEveryFlippedByteOfAReceiptIsFound(t *testing.T) {
 	t.Parallel()
 	w := newReceipt(t)
 	raw := pay.EncodeReceipt(w.authority, w.decision)
+	masks := []byte{0x01, 0x20, 0x80, 0xff}
+	if testing.Short() {
+		masks = masks[:1]
+	}
 	for i := range raw {
-		for _, mask := range []byte{0x01, 0x20, 0x80, 0xff} {
+		for _, mask := range masks {
 			raw[i] ^= mask
 			if r, err := pay.OpenReceipt(raw); err == nil || r != (pay.Receipt{}) {
 				t.Errorf("byte %d ^ %#x: opens", i, mask)

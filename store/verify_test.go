@@ -266,3 +266,19 @@ func TestDamagedRowsAreNotRead(t *testing.T) {
 		}
 	}
 }
+
+// A fact that was read before is not shown in place of other bytes.
+func TestRememberedFactDoesNotHideADamagedOne(t *testing.T) {
+	t.Parallel()
+	o := registryOptions()
+	s := everything(t, o)
+	read := func(v *store.View) error { _, _, err := v.Fact(claim(t, 1).ID()); return err }
+	view(t, s, read)
+	key := "f" + string(idBytes(claim(t, 1)))
+	raw := []byte(rowsOf(t, o.Engine)[key])
+	raw[8] ^= 1
+	write(t, o.Engine, func(tx kv.Tx) error { return tx.Put([]byte(key), sealed(key, string(raw[:len(raw)-4]))) })
+	if err := s.View(t.Context(), read); !errors.Is(err, store.ErrDamaged) {
+		t.Errorf("Fact = %v", err)
+	}
+}

@@ -118,8 +118,11 @@ func (e finalError) Unwrap() error { return e.err }
 // the two disagree about history (CodeConflict). Everything that was stored
 // stays stored.
 func (c *Client) Run(ctx context.Context) error {
-	try, away := 0, time.Now()
-	for {
+	away := time.Now()
+	for try := 0; ; try++ {
+		if err := c.pause(ctx, try, time.Since(away)); err != nil {
+			return err
+		}
 		lived, err := c.session(ctx, try)
 		if ctx.Err() != nil {
 			err = nil
@@ -135,12 +138,8 @@ func (c *Client) Run(ctx context.Context) error {
 		}
 		c.log.Info("sync: no session", "try", try, "error", err)
 		if lived >= sessionLong {
-			try, away = 0, time.Now()
+			try, away = -1, time.Now()
 		}
-		if err := c.pause(ctx, try, time.Since(away)); err != nil {
-			return err
-		}
-		try++
 	}
 }
 

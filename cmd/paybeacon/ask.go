@@ -100,7 +100,7 @@ func askWithoutDaemon(ctx context.Context, d dataDir, name string, body []byte) 
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	unlock, err := d.lockOrDaemon(ctx, name)
+	unlock, err := d.lockOrDaemon(ctx)
 	if errors.Is(err, errDaemonAppeared) {
 		return askDaemon(ctx, d, name, body)
 	}
@@ -132,7 +132,7 @@ var errDaemonAppeared = errors.New("a daemon has started")
 
 // lockOrDaemon takes the directory, or finds that a starting daemon has its
 // socket open by now.
-func (d dataDir) lockOrDaemon(ctx context.Context, name string) (unlock func(), err error) {
+func (d dataDir) lockOrDaemon(ctx context.Context) (unlock func(), err error) {
 	deadline, cancel := context.WithTimeout(ctx, lockWaitReading)
 	defer cancel()
 	for {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -71,8 +72,7 @@ func benchStore(ctx context.Context, e kv.Engine) (rate float64, err error) {
 		return s.Do(ctx, func(tx *store.Tx) error { return tx.Put(key, make([]byte, benchRowBytes)) })
 	})
 	stop()
-	<-done
-	return rate, err
+	return rate, errors.Join(err, <-done)
 }
 
 // benchRate lets benchWriters write each times and returns writes a second.

@@ -227,11 +227,9 @@ func (b *box) order(q chargeQuery) (till.Order, error) {
 // pick chooses whom to charge. For the nearest it gives the air a moment to
 // become clear.
 func (b *box) pick(ctx context.Context, to pay.Handle) (pay.Candidate, error) {
-	n := pay.Nearby{}
+	n := b.air.nearby()
 	if to == "" {
 		n = b.air.untilClear(ctx, nearestWait)
-	} else {
-		n = b.air.nearby()
 	}
 	c, err := till.Pick(n, to, b.air.shown)
 	var ambiguous *till.AmbiguousError

@@ -424,10 +424,10 @@ func (d *counterDemo) check() error {
 	var earned, sum pay.Amount
 	for _, acc := range book {
 		sum += acc.Balance
-		switch {
-		case acc.Kind == "merchant":
+		switch acc.Kind {
+		case "merchant":
 			earned = acc.Balance
-		case acc.Kind == "wallet":
+		case "wallet":
 			want := funds - d.spent[string(acc.Name)]
 			t.check(fmt.Sprintf("%s has what is left", acc.Name), acc.Balance == want, "%s", formatMoney(acc.Balance, acc.Currency))
 		}

@@ -27,6 +27,7 @@ func main() {
 	// quic-go would print a warning about socket buffers over a terminal.
 	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args, stdio{os.Stdin, os.Stdout, os.Stderr}))
+	exit := run(ctx, os.Args, stdio{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(exit)
 }
