@@ -408,3 +408,36 @@ func TestRoundTripOfTwoStores(t *testing.T) {
 	sound(t, node)
 	sound(t, registry)
 }
+
+// TestAClaimRefusedWithoutAWordIsNotKept shows what bounds a hostile node: the
+// item is acknowledged and counted, and its fact leaves nothing behind. One that
+// is refused in a feed stays, because the refusal names it.
+func TestAClaimRefusedWithoutAWordIsNotKept(t *testing.T) {
+	t.Parallel()
+	silent, told := claim(t, 1), claim(t, 2)
+	o := registryOptions()
+	o.Reactor = reactor(func(_ pay.WritableRows, _ pay.Time, in pay.Input) (pay.Reaction, error) {
+		r := pay.Reaction{Refused: pay.ReasonTooMany}
+		if in.Fact.ID() == told.ID() {
+			no := sign(t, 1, pay.Refusal{Claim: told.ID(), Reason: pay.ReasonTooMany, At: 1})
+			r.Postings = []pay.Posting{{Fact: no, Scopes: []pay.Scope{"m/1"}}}
+		}
+		return r, nil
+	})
+	s, stop := start(t, o)
+	defer stop()
+	items := []pay.Item{{N: 1, Facts: []pay.Fact{silent}}, {N: 2, Facts: []pay.Fact{told}}}
+	done, err := s.Apply(t.Context(), silent.Signer(), pay.Incarnation{1}, items)
+	if err != nil || done.N != 2 || len(done.Refused) != 2 {
+		t.Fatalf("Apply = %+v, %v", done, err)
+	}
+	view(t, s, func(v *store.View) error {
+		for f, want := range map[pay.FactID]bool{silent.ID(): false, told.ID(): true} {
+			if _, ok, err := v.Fact(f); ok != want || err != nil {
+				t.Errorf("fact %s: kept %v, %v; want %v", f, ok, err, want)
+			}
+		}
+		return nil
+	})
+	sound(t, s)
+}

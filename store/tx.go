@@ -52,9 +52,13 @@ func (tx *Tx) Delete(key []byte) error {
 
 // React stores the fact of in, if there is one, asks the role what it does
 // about the input, and posts that. It returns the reason when the role refused.
+// A claim that the registry refuses without a word in any feed is not kept:
+// that is how it bounds what a hostile node can make it store.
 func (tx *Tx) React(in pay.Input) (pay.Reason, error) {
+	known := true
 	if !in.Fact.IsZero() {
-		if _, err := tx.storeFact(in.Fact); err != nil {
+		var err error
+		if known, err = tx.storeFact(in.Fact); err != nil {
 			return "", err
 		}
 	}
@@ -64,6 +68,10 @@ func (tx *Tx) React(in pay.Input) (pay.Reason, error) {
 	r, err := tx.s.reactor.React(tx, tx.Now(), in)
 	if err != nil {
 		return "", fmt.Errorf("react: %w", err)
+	}
+	if r.Refused != "" && len(r.Postings) == 0 && !known && tx.s.registry() {
+		tx.key = idKey(tx.key[:0], spaceFact, in.Fact.ID())
+		return r.Refused, tx.delete(tx.key)
 	}
 	return r.Refused, tx.Post(r)
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -95,6 +96,10 @@ type beacon struct {
 	device  *device.Device
 	radio   radio
 	link    net.Listener
+
+	mu      sync.Mutex
+	started bool
+	untold  []pairingJSON // shown before the node said that it is ready
 }
 
 func openBeacon(ctx context.Context, s setting, o beaconOptions) (*beacon, error) {
@@ -156,7 +161,7 @@ func (b *beacon) close() {
 func (b *beacon) tell(e device.Event) {
 	switch e.Kind {
 	case device.EventPairing:
-		b.options.tell(pairingJSON{V: 1, Type: "pairing", Link: b.link.Addr().String(), PIN: e.PIN.String(), Expires: e.Expires.String()})
+		b.show(pairingJSON{V: 1, Type: "pairing", Link: b.link.Addr().String(), PIN: e.PIN.String(), Expires: e.Expires.String()})
 	case device.EventPaired:
 		b.log.Info("paired", "wallet", e.Wallet.Short())
 	case device.EventReleased:
@@ -164,7 +169,24 @@ func (b *beacon) tell(e device.Event) {
 	}
 }
 
+// show tells a PIN, but not before the node has said that it is ready.
+func (b *beacon) show(p pairingJSON) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.started {
+		b.untold = append(b.untold, p)
+		return
+	}
+	b.options.tell(p)
+}
+
 func (b *beacon) start(ctx context.Context, parts *errgroup.Group) {
+	b.mu.Lock()
+	b.started = true
+	for _, p := range b.untold {
+		b.options.tell(p)
+	}
+	b.mu.Unlock()
 	parts.Go(func() error { return b.device.Run(ctx, b) })
 	parts.Go(func() error {
 		return link.Serve(ctx, link.Options{

@@ -293,7 +293,7 @@ func (b *box) await(ctx context.Context, q waitQuery, enough func(till.Entry) bo
 	defer stop()
 	id := e.ID.String()
 	for {
-		if e, err = b.entry(context.WithoutCancel(ctx), idQuery{ID: id}); err != nil || enough(e) {
+		if e, err = b.entry(context.WithoutCancel(ctx), idQuery{ID: id}); err != nil || enough(e) || b.offline {
 			break
 		}
 		select {

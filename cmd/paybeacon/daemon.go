@@ -38,6 +38,9 @@ type setting struct {
 	clock clock
 	seams seams
 	log   *slog.Logger
+	// offline says that no daemon runs: nothing can change while this process
+	// looks, so nothing is waited for.
+	offline bool
 }
 
 func newSetting(d dataDir, talk io.Writer) (setting, error) {
@@ -83,13 +86,15 @@ func runDaemon(c *call, open func(ctx context.Context, s setting) (daemon, error
 	if err != nil {
 		return err
 	}
-	parts, ctx := errgroup.WithContext(c.ctx)
-	n.start(ctx, parts)
-	parts.Go(func() error { return serveControl(ctx, control, n.verbs(), s.log) })
+	// Whoever reads this may connect: the sockets are open and the parts below
+	// answer in a moment.
 	r := n.ready()
 	if err := c.answer(r, func(w io.Writer) { printReady(w, r) }); err != nil {
 		s.log.Warn("cannot say that the node is ready", "error", err)
 	}
+	parts, ctx := errgroup.WithContext(c.ctx)
+	n.start(ctx, parts)
+	parts.Go(func() error { return serveControl(ctx, control, n.verbs(), s.log) })
 	err = parts.Wait()
 	if c.ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		return nil
@@ -153,7 +158,7 @@ func (b *base) watch(ctx context.Context, again func() (ok bool, err error)) err
 	defer stop()
 	for {
 		ok, err := again()
-		if ok || err != nil {
+		if ok || err != nil || b.offline {
 			return err
 		}
 		select {
@@ -170,6 +175,7 @@ func openOffline(ctx context.Context, d dataDir) (node, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.offline = true
 	switch role := d.role(); role {
 	case pay.RoleRegistry:
 		return openRegistry(ctx, s, registryOptions{})

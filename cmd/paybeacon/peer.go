@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
+	"strings"
 
 	"github.com/paybeacon/paybeacon/pay"
 	paysync "github.com/paybeacon/paybeacon/sync"
@@ -22,6 +24,12 @@ func newPeer(b base, m member, server string) (peer, error) {
 	}
 	if server == "" {
 		server = m.Server
+	}
+	if _, host, ok := strings.Cut(server, "://"); ok {
+		server = strings.TrimSuffix(host, "/")
+	}
+	if _, _, err := net.SplitHostPort(server); err != nil {
+		return peer{}, pay.Wrap(err, pay.CodeUsage, "read --server", "write it like --server pay.example:7443")
 	}
 	return peer{paysync.NewClient(paysync.ClientOptions{
 		Dialer: quicnet.Dialer{}, Address: server, Key: b.key, Root: root, Scope: m.Scope,

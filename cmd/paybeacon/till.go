@@ -147,6 +147,9 @@ func (c *call) watchPayment(q waitQuery, known json.RawMessage, key pay.Idempote
 	raw, err := ask(c.ctx, c.data(), "wait", q, &p)
 	if err != nil {
 		if known == nil {
+			if errors.Is(err, errDaemonLost) || errors.Is(err, context.Canceled) {
+				return pay.Wrap(err, pay.CodeUnknown, "the outcome is not known", "do not charge anew: ask again once the box runs")
+			}
 			return err
 		}
 		// A payment was recorded and what became of it is not known here.

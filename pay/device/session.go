@@ -29,7 +29,7 @@ func (s *Session) Prove(proof [32]byte) (own [32]byte, err error) {
 	d := s.device
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	ok := false
+	var ok bool
 	switch {
 	case d.state.Binding == nil:
 		ok, own, err = s.proveShown(proof)

@@ -199,6 +199,21 @@ func TestPINEndsBetweenProofAndBind(t *testing.T) {
 	wantCode(t, "bind", err, pay.CodePIN)
 }
 
+func TestTriesEndBetweenProofAndBind(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := r.device.Meet(r.key.Public(), exporter)
+	if _, err := s.Prove(r.proof(r.shown(t).PIN, r.key)); err != nil {
+		t.Fatal(err)
+	}
+	for range pay.PairingTries {
+		_, err := r.pair(t, pay.PIN{}, key(t, 2))
+		wantCode(t, "wrong PIN", err, pay.CodePIN)
+	}
+	_, err := r.bind(t, s)
+	wantCode(t, "bind", err, pay.CodePIN)
+}
+
 func TestBindNeedsAProof(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -331,6 +346,7 @@ func TestRelease(t *testing.T) {
 func TestReadingNeverGoesBackWithTheClock(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	r.clock.pass(60_000)
 	before, err := r.pair(t, r.shown(t).PIN, r.key)
 	if err != nil {
 		t.Fatal(err)

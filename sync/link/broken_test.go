@@ -36,7 +36,7 @@ func (c *cutConn) Read(b []byte) (int, error) {
 		b = b[:left]
 	}
 	if len(b) == 0 {
-		_ = c.Conn.Close()
+		_ = c.Close()
 		return 0, net.ErrClosed
 	}
 	n, err := c.Conn.Read(b)
@@ -53,7 +53,7 @@ func (c *cutConn) Write(b []byte) (int, error) {
 	}
 	n, _ := c.Conn.Write(b[:left])
 	c.c.wrote += n
-	_ = c.Conn.Close()
+	_ = c.Close()
 	return n, net.ErrClosed
 }
 

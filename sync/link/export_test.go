@@ -21,17 +21,17 @@ func ReadAny(r io.Reader) (byte, []byte, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return m.frameType(), appendFrame(nil, m), nil
+	return m.frameType(), encode(m), nil
 }
 
 // The frames by name.
-func ProveFrame(p [32]byte) []byte { return appendFrame(nil, prove{p}) }
-func ProofFrame(p [32]byte) []byte { return appendFrame(nil, proof{p}) }
-func BindFrame(raw []byte) []byte  { return appendFrame(nil, bind{raw}) }
-func DoneFrame() []byte            { return appendFrame(nil, done{}) }
-func KeptFrame() []byte            { return appendFrame(nil, kept{}) }
-func ReleaseFrame() []byte         { return appendFrame(nil, release{}) }
-func RefuseFrame(r string) []byte  { return appendFrame(nil, refuse{reason(r)}) }
+func ProveFrame(p [32]byte) []byte { return encode(prove{p}) }
+func ProofFrame(p [32]byte) []byte { return encode(proof{p}) }
+func BindFrame(raw []byte) []byte  { return encode(bind{raw}) }
+func DoneFrame() []byte            { return encode(done{}) }
+func KeptFrame() []byte            { return encode(kept{}) }
+func ReleaseFrame() []byte         { return encode(release{}) }
+func RefuseFrame(r string) []byte  { return encode(refuse{reason(r)}) }
 func AskFrame(registry pay.NodeID, resolver pay.BeaconKey, kind pay.DeviceType) []byte {
-	return appendFrame(nil, ask{registry, resolver, kind})
+	return encode(ask{registry, resolver, kind})
 }

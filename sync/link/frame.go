@@ -72,13 +72,14 @@ func (bind) frameType() byte    { return typeBind }
 func (done) frameType() byte    { return typeDone }
 func (refuse) frameType() byte  { return typeRefuse }
 
-// appendFrame appends the frame that carries m. It panics when m does not fit,
-// which is a mistake in the program.
-func appendFrame(b []byte, m message) []byte {
+// encode returns the frame that carries m. It panics when m does not fit, which
+// is a mistake in the program.
+func encode(m message) []byte {
 	body := pay.Encode(m)
 	if len(body)+1 > pay.LinkFrameBytesMax {
 		panic(fmt.Sprintf("link: internal error: %T of %d bytes exceeds a frame", m, len(body)))
 	}
+	b := make([]byte, 0, lengthBytes+1+len(body))
 	b = binary.BigEndian.AppendUint32(b, uint32(len(body)+1))
 	b = append(b, m.frameType())
 	return append(b, body...)

@@ -227,7 +227,7 @@ func proven(conn *tls.Conn) (peer pay.PublicKey, exporter []byte, err error) {
 }
 
 func send(w io.Writer, m message) error {
-	if _, err := w.Write(appendFrame(nil, m)); err != nil {
+	if _, err := w.Write(encode(m)); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
 	return nil
