@@ -1,0 +1,316 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store"
+)
+
+// insider is an enrolled node that runs inside the test in place of its own
+// daemon: it holds the node's real key and store, and says what the test wants.
+type insider struct {
+	w      *world
+	base   base
+	member member
+	wallet *walletNode // nil for a box
+}
+
+// insider opens a node whose daemon does not run and connects it.
+func (w *world) insider(name string) *insider {
+	w.t.Helper()
+	s, err := newSetting(dataDir(w.data(name)), io.Discard)
+	w.must(err)
+	i := &insider{w: w}
+	i.member, err = s.dir.loadMember()
+	w.must(err)
+	var line peer
+	if i.member.Role == pay.RoleWallet {
+		i.wallet, err = openWallet(w.ctx, s, walletOptions{})
+		w.must(err)
+		i.base, line = i.wallet.base, i.wallet.peer
+	} else {
+		b, err := openBox(w.ctx, s, boxOptions{})
+		w.must(err)
+		i.base, line = b.base, b.peer
+	}
+	ctx, stop := context.WithCancel(w.ctx)
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return i.base.store.Run(ctx) })
+	parts.Go(func() error { return line.run(ctx, i.base.log) })
+	w.t.Cleanup(func() {
+		stop()
+		if err := parts.Wait(); err != nil {
+			w.t.Errorf("insider %s: %v", name, err)
+		}
+		i.base.close()
+	})
+	w.must(line.client.WaitUp(w.ctx))
+	return i
+}
+
+// refused states a body under the insider's key and returns why the registry
+// refused it, once the signed refusal stands in the insider's own feed.
+func (i *insider) refused(body pay.Body) (why pay.Reason) {
+	i.w.t.Helper()
+	claim, err := pay.Sign(i.base.key, body)
+	i.w.must(err)
+	i.w.must(i.base.store.Do(i.w.ctx, func(tx *store.Tx) error {
+		return tx.Post(pay.Reaction{Postings: []pay.Posting{{Fact: claim}}})
+	}))
+	err = i.base.watch(i.w.ctx, func() (bool, error) {
+		err := i.base.store.View(i.w.ctx, func(v *store.View) error {
+			return v.Entries(i.member.Scope, 0, 0, func(_ uint64, f pay.Fact) error {
+				if no, err := pay.As[pay.Refusal](f); err == nil && no.Claim == claim.ID() {
+					why = no.Reason
+				}
+				return nil
+			})
+		})
+		return why != "", err
+	})
+	if err != nil {
+		i.w.t.Fatalf("no refusal of %s: %v", body.Kind(), err)
+	}
+	return why
+}
+
+// offer waits until a payment is offered to this wallet and returns the
+// decision that offers it.
+func (i *insider) offer(id string) (offer pay.FactID, d pay.Decision) {
+	i.w.t.Helper()
+	i.w.must(i.base.watch(i.w.ctx, func() (bool, error) {
+		err := i.base.store.View(i.w.ctx, func(v *store.View) error {
+			return v.Entries(i.member.Scope, 0, 0, func(_ uint64, f pay.Fact) error {
+				if have, err := pay.As[pay.Decision](f); err == nil && have.Payment.String() == id {
+					offer, d = f.ID(), have
+				}
+				return nil
+			})
+		})
+		return d.State == pay.StateOffered, err
+	}))
+	return offer, d
+}
+
+// query asks a running daemon over its control socket, without a process of its
+// own for the question.
+func (w *world) query(name, verb string, request, out any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	raw, err := askDaemon(w.ctx, dataDir(w.data(name)), verb, body)
+	if err != nil || out == nil {
+		return err
+	}
+	return json.Unmarshal(raw, out)
+}
+
+// charge asks whoever is clearly nearest to the box for 1.00 under a key.
+func (w *world) charge(key string) paymentJSON {
+	w.t.Helper()
+	var p paymentJSON
+	q := chargeQuery{Amount: "1.00", Key: pay.IdempotencyKey(key), TTL: 5 * 60_000}
+	w.must(w.until("there is somebody to charge", func() (bool, error) {
+		err := w.query("box", "charge", q, &p)
+		if code := pay.CodeOf(err); code == pay.CodeNobodyNear || code == pay.CodeAmbiguous {
+			return false, nil
+		}
+		return err == nil, err
+	}))
+	return p
+}
+
+// shown is a payment as the box sees it now.
+func (w *world) shown(id string) paymentJSON {
+	w.t.Helper()
+	var p paymentJSON
+	w.must(w.query("box", "show", idQuery{ID: id}, &p))
+	return p
+}
+
+// final waits for the last word on a payment.
+func (w *world) final(id string) paymentJSON {
+	w.t.Helper()
+	var p paymentJSON
+	w.must(w.until("payment "+id[:10]+" is final", func() (bool, error) {
+		err := w.query("box", "wait", waitQuery{ID: id, Wait: 1_000}, &p)
+		return p.State.Ended(), err
+	}))
+	return p
+}
+
+// money is what every account has, by the owner's name.
+func (w *world) money() map[string]pay.Amount {
+	w.t.Helper()
+	var list listAnswer[accountJSON]
+	w.must(w.query("reg", "book", noQuery{}, &list))
+	out := map[string]pay.Amount{}
+	for _, a := range list.Items {
+		out[string(a.Name)] += a.Balance
+	}
+	return out
+}
+
+// healthy requires that the registry lives, has said nothing like a panic, and
+// that its books are right.
+func (w *world) healthy() auditJSON {
+	w.t.Helper()
+	if w.ended("reg") {
+		w.t.Fatal("the registry died")
+	}
+	log, err := os.ReadFile(w.data("reg") + ".log")
+	w.must(err)
+	if strings.Contains(string(log), "panic") || strings.Contains(string(log), "goroutine ") {
+		w.t.Fatal("the registry's log holds a panic")
+	}
+	var a auditJSON
+	w.must(w.query("reg", "audit", noQuery{}, &a))
+	if !a.OK || a.Imbalance != 0 || a.Duplicates != 0 {
+		w.t.Fatalf("audit: %+v", a)
+	}
+	return a
+}
+
+// TestForgedClaimsChangeNothing lets nodes with real keys lie: a wallet about
+// what it was shown and about other people's payments, boxes about whose
+// requests they make, and both about being the registry. Each lie is refused by
+// a signed refusal and moves nothing; afterwards the honest answers still pay
+// (method 1.5).
+func TestForgedClaimsChangeNothing(t *testing.T) {
+	t.Parallel()
+	w := bareWorld(t)
+	w.startBox(nil)
+	w.must(w.enrol("reg", "rival", "scan", "--role", "box", "--name", "stall", "--merchant", "Rival Stall"))
+	w.must(w.enrol("reg", "second", "scan", "--role", "box", "--name", "second", "--merchant", "Corner Cafe"))
+	// Ben comes nearer than ada, so each charge has one clear payer.
+	payment := map[string]paymentJSON{}
+	wallet := map[string]*insider{}
+	for _, who := range []struct{ name, rssi string }{{"ada", "-60"}, {"ben", "-35"}} {
+		w.startWallet(who.name, nil)
+		w.must(w.pair(who.name, who.rssi, "--interval", "50ms"))
+		w.stop(who.name)
+		before := w.nearest()
+		w.must(w.until(who.name+" is clearly nearest", func() (bool, error) {
+			now := w.nearest()
+			return now != "" && (who.name == "ada" || now != before), nil
+		}))
+		wallet[who.name] = w.insider(who.name)
+		payment[who.name] = w.charge(who.name)
+	}
+	ada, ben := wallet["ada"], wallet["ben"]
+	rival, second := w.insider("rival"), w.insider("second")
+	offer, d := ada.offer(payment["ada"].ID)
+	bensOffer, bensD := ben.offer(payment["ben"].ID)
+	before := w.money()
+
+	honest := func(offer pay.FactID, d pay.Decision) pay.Answer {
+		return pay.Answer{Payment: d.Payment, Offer: offer, Merchant: d.Merchant, Amount: d.Amount, Currency: d.Currency,
+			Expires: d.Expires, Verdict: pay.Approve, By: pay.ByHand, Created: d.At}
+	}
+	changed := func(change func(*pay.Answer)) pay.Answer {
+		a := honest(offer, d)
+		change(&a)
+		return a
+	}
+	request := pay.Request{
+		Key: "forged", Merchant: d.Merchant, Site: d.Site, Code: pay.Code{1}, Handle: d.Handle, Amount: d.Amount, Currency: d.Currency,
+		TTL: pay.RequestTTLDefault, Created: d.At,
+	}
+	requested := func(merchant pay.Scope, site pay.Name) pay.Request {
+		r := request
+		r.Merchant, r.Site = merchant, site
+		return r
+	}
+	captured := d
+	captured.Prev, captured.Seq, captured.State, captured.Claim, captured.By = offer, 2, pay.StateCaptured, pay.FactID{1}, pay.ByHand
+
+	for _, c := range []struct {
+		name string
+		by   *insider
+		says pay.Body
+		want pay.Reason
+	}{
+		{"a smaller amount", ada, changed(func(a *pay.Answer) { a.Amount-- }), pay.ReasonWrongTerms},
+		{"a larger amount", ada, changed(func(a *pay.Answer) { a.Amount++ }), pay.ReasonWrongTerms},
+		{"another merchant", ada, changed(func(a *pay.Answer) { a.Merchant = rival.member.Scope }), pay.ReasonWrongTerms},
+		{"another currency", ada, changed(func(a *pay.Answer) { a.Currency = "KRW" }), pay.ReasonWrongTerms},
+		{"a later expiry", ada, changed(func(a *pay.Answer) { a.Expires++ }), pay.ReasonWrongTerms},
+		{"an earlier expiry", ada, changed(func(a *pay.Answer) { a.Expires-- }), pay.ReasonWrongTerms},
+		{"the offer of another payment", ada, changed(func(a *pay.Answer) { a.Offer = bensOffer }), pay.ReasonWrongTerms},
+		{"the request for an offer", ada, changed(func(a *pay.Answer) { a.Offer = pay.FactID(a.Payment) }), pay.ReasonWrongTerms},
+		{"a decline of other terms", ada, changed(func(a *pay.Answer) { a.Amount, a.Verdict = 1, pay.Decline }), pay.ReasonWrongTerms},
+		{"a payment that never was", ada, changed(func(a *pay.Answer) { a.Payment = pay.PaymentID{7} }), pay.ReasonUnknownPayment},
+		{"ada answers for ben", ada, honest(bensOffer, bensD), pay.ReasonWrongScope},
+		{"ben answers for ada", ben, honest(offer, d), pay.ReasonWrongScope},
+		{"ben declines for ada", ben, changed(func(a *pay.Answer) { a.Verdict = pay.Decline }), pay.ReasonWrongScope},
+		{"a wallet makes a request", ben, request, pay.ReasonWrongRole},
+		{"a wallet cancels", ada, pay.Cancel{Payment: d.Payment, Created: d.At}, pay.ReasonWrongRole},
+		{"a box answers", rival, honest(offer, d), pay.ReasonWrongRole},
+		{"another merchant's box cancels", rival, pay.Cancel{Payment: d.Payment, Created: d.At}, pay.ReasonWrongScope},
+		{"another box of the merchant cancels", second, pay.Cancel{Payment: d.Payment, Created: d.At}, pay.ReasonWrongScope},
+		{"a request in another merchant's name", rival, requested(d.Merchant, rival.member.Site), pay.ReasonWrongScope},
+		{"a request from another site", rival, requested(rival.member.Scope, d.Site), pay.ReasonWrongScope},
+		{"a request in another currency", rival, func() pay.Body {
+			r := requested(rival.member.Scope, rival.member.Site)
+			r.Currency = "KRW"
+			return r
+		}(), pay.ReasonWrongCurrency},
+		{"a wallet decides its own payment", ada, captured, pay.ReasonWrongRole},
+		{"a box decides that it was paid", rival, captured, pay.ReasonWrongRole},
+		{"a wallet tops itself up", ben, pay.TopUp{Wallet: ben.member.Scope, Amount: 1_000_000, Currency: d.Currency, Key: "gift", At: d.At}, pay.ReasonWrongRole},
+		{"a wallet refuses in the registry's name", ben, pay.Refusal{Claim: pay.FactID(d.Payment), Payment: d.Payment, Reason: pay.ReasonLateCancel, At: d.At}, pay.ReasonWrongRole},
+		{"a wallet gives itself authority", ben, pay.Authority{Root: ben.base.key.Public(), Working: ben.base.key.Public(), From: d.At, Until: d.At + 1_000_000}, pay.ReasonWrongRole},
+		{"a wallet makes itself a box", ben, pay.NodeStatus{Node: ben.base.key.Public(), Role: pay.RoleBox, Scope: d.Merchant, Name: "counter", Shop: d.Shop, Site: d.Site, At: d.At + 1_000_000}, pay.ReasonWrongRole},
+		{"a wallet says that a device is its own", ben, pay.DeviceStatus{Device: ada.base.key.ID(), State: pay.DeviceActive, Type: pay.TypeTag, At: d.At}, pay.ReasonWrongRole},
+	} {
+		if got := c.by.refused(c.says); got != c.want {
+			t.Errorf("%s: refused as %q, want %q", c.name, got, c.want)
+		}
+		for who, p := range payment {
+			if now := w.shown(p.ID); now.State != pay.StateOffered || now.Seq != 1 || now.Outcome != pay.OutcomePending {
+				t.Fatalf("%s: %s's payment is %s with %d decisions", c.name, who, now.State, now.Seq)
+			}
+		}
+	}
+	w.healthy()
+	if after := w.money(); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Fatalf("money moved from %v to %v", before, after)
+	}
+
+	// The honest answers.
+	for who, i := range wallet {
+		_, err := i.wallet.say(w.ctx, payment[who].ID, pay.Approve, pay.ByHand)
+		w.must(err)
+		if p := w.final(payment[who].ID); p.State != pay.StateCaptured || p.AmountCaptured != 100 || p.Seq != 2 {
+			t.Errorf("%s's honest answer ended %s with %d", who, p.State, p.AmountCaptured)
+		}
+	}
+	if a := w.audit(); a.Payments != 2 {
+		t.Errorf("audit counts %d payments, want 2", a.Payments)
+	}
+	after := w.money()
+	if after["ada"] != before["ada"]-100 || after["ben"] != before["ben"]-100 || after["Corner Cafe"] != 200 || after["Rival Stall"] != 0 {
+		t.Errorf("money moved from %v to %v", before, after)
+	}
+}
+
+// nearest is the handle of whoever is clearly nearest to the box, or "".
+func (w *world) nearest() pay.Handle {
+	w.t.Helper()
+	var n nearbyJSON
+	w.must(w.query("box", "nearby", noQuery{}, &n))
+	if n.Clear == nil {
+		return ""
+	}
+	return *n.Clear
+}
