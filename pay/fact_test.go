@@ -357,3 +357,26 @@ func knownKind(k pay.Kind) bool {
 		pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp,
 	}, k)
 }
+
+// FuzzUnknownBody puts any bytes into a fact of an unknown kind: it is kept or
+// refused, the same way each time.
+func FuzzUnknownBody(f *testing.F) {
+	for _, raw := range [][]byte{{0xa0}, {0xf6}, {0xf9, 0x3e, 0x00}, {0xc2, 0x49, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {0xd9, 0xd9, 0xf7, 0x01}, {0xa2, 0x01, 0x02, 0x61, 'a', 0x81, 0xf5}, {0xa1, 0xc2, 0xa0, 0x00}, {0xe0}} {
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		raw := unknownFact(t, "mandate", body)
+		first, err := pay.Parse(raw)
+		if err != nil && !errors.Is(err, pay.ErrNotCanonical) {
+			t.Fatal(err)
+		}
+		if err == nil && !bytes.Equal(first.Raw(), raw) {
+			t.Fatal("the bytes changed")
+		}
+		for range 3 {
+			if again, other := pay.Parse(raw); (err == nil) != (other == nil) || again.ID() != first.ID() {
+				t.Fatalf("parses one way and another: %v, %v", err, other)
+			}
+		}
+	})
+}

@@ -171,6 +171,8 @@ func TestOpenBind(t *testing.T) {
 	t.Parallel()
 	device, other := keyOf(t, deviceSeed), keyOf(t, 77)
 	bind := sign(t, device, bindBody(t))
+	forged := bytes.Clone(bind.Raw())
+	forged[len(forged)-40] ^= 1
 	stolen := bindBody(t)
 	stolen.Device = other.Public()
 	for _, c := range []struct {
@@ -181,6 +183,8 @@ func TestOpenBind(t *testing.T) {
 	}{
 		{"good", device.ID(), bind.Raw(), nil},
 		{"signed by another in the device's name", device.ID(), sign(t, other, bindBody(t)).Raw(), pay.ErrSignature},
+		{"another signs and is named, the device is in it", other.ID(), sign(t, other, bindBody(t)).Raw(), pay.ErrSignature},
+		{"forged signature", device.ID(), forged, pay.ErrSignature},
 		{"another device's bind", device.ID(), sign(t, other, stolen).Raw(), pay.ErrSignature},
 		{"the mapping names another device", other.ID(), bind.Raw(), pay.ErrSignature},
 		{"broken", device.ID(), bind.Raw()[1:], pay.ErrNotCanonical},

@@ -133,8 +133,8 @@ func walletPair(c *call) error {
 	if err != nil {
 		return err
 	}
-	if f.String("link") == "" || pin == "" {
-		return pay.NewError(pay.CodeUsage, "--link or --pin is missing", "the device shows both: paybeacon beacon run")
+	if f.String("link") == "" {
+		return pay.NewError(pay.CodeUsage, "--link is missing", "the device shows its address and a PIN: paybeacon beacon run")
 	}
 	kind := pay.DeviceType(f.String("type"))
 	if err := kind.Check(); err != nil {

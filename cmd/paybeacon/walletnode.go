@@ -228,12 +228,13 @@ const (
 	pairConnectWait = 5 * time.Second
 	pairAnswerWait  = 15 * time.Second
 	revokeWait      = 10 * time.Second
+	releaseWait     = 3 * time.Second
 )
 
 // pair binds a device. The registry must be connected first, so that nothing
 // is bound that cannot be registered.
 func (n *walletNode) pair(ctx context.Context, q pairQuery) (any, error) {
-	pin, err := pay.ParsePIN(q.PIN)
+	pin, known, err := n.pairingSecret(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +249,7 @@ func (n *walletNode) pair(ctx context.Context, q pairQuery) (any, error) {
 	}
 	var d wallet.Device
 	_, err = link.Pair(ctx, link.PairOptions{
-		Peer: link.Peer{Address: q.Link, Key: n.key}, PIN: pin, Known: n.knows(ctx),
+		Peer: link.Peer{Address: q.Link, Key: n.key, Device: known}, PIN: pin, Known: n.knows(ctx),
 		Registry: root, Resolver: n.member.Resolver, Type: q.Type,
 		Keep: func(p link.Paired) error {
 			return n.store.Do(ctx, func(tx *store.Tx) (err error) {
@@ -266,16 +267,37 @@ func (n *walletNode) pair(ctx context.Context, q pairQuery) (any, error) {
 	return n.awaitDevice(ctx, d, pairAnswerWait, func(d wallet.Device) bool { return d.State != pay.DevicePending })
 }
 
-// knows says which devices are bound to this wallet already.
+// pairingSecret returns what a device can be known by: the PIN that it shows or,
+// without one, its key, when it was paired with this wallet at that address
+// before.
+func (n *walletNode) pairingSecret(ctx context.Context, q pairQuery) (pin pay.PIN, known pay.DeviceID, err error) {
+	if q.PIN != "" {
+		pin, err = pay.ParsePIN(q.PIN)
+		return pin, known, err
+	}
+	err = n.store.View(ctx, func(v *store.View) error {
+		devices, err := n.wallet.Devices(v)
+		for _, d := range devices {
+			if d.Link == q.Link {
+				known = d.ID
+			}
+		}
+		return err
+	})
+	if err == nil && known.IsZero() {
+		err = pay.NewError(pay.CodeUsage, "--pin is missing", "give the PIN that the device shows; only a device paired at this address before needs none")
+	}
+	return pin, known, err
+}
+
+// knows says whether this wallet has ever held a device's bind: such a device
+// may be bound to its key still, whatever the registry says of it by now.
 func (n *walletNode) knows(ctx context.Context) func(pay.DeviceID) bool {
 	return func(id pay.DeviceID) bool {
-		known := false
-		err := n.store.View(ctx, func(v *store.View) error {
-			d, err := n.wallet.Device(v, id.String())
-			known = d.State == pay.DeviceActive || d.State == pay.DevicePending
+		return n.store.View(ctx, func(v *store.View) error {
+			_, err := n.wallet.Device(v, id.String())
 			return err
-		})
-		return err == nil && known
+		}) == nil
 	}
 }
 
@@ -291,7 +313,21 @@ func (n *walletNode) revoke(ctx context.Context, q deviceQuery) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.release(ctx, d)
 	return n.awaitDevice(ctx, d, revokeWait, func(d wallet.Device) bool { return !d.Revoking })
+}
+
+// release tells a device that it is free, if it can be reached: it then shows a
+// new PIN. The revocation does not depend on it.
+func (n *walletNode) release(ctx context.Context, d wallet.Device) {
+	if d.Link == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, releaseWait)
+	defer cancel()
+	if err := link.Release(ctx, link.Peer{Address: d.Link, Key: n.key, Device: d.ID}); err != nil {
+		n.log.Info("the device was not reached; it stays silent towards others until it is", "device", d.ID.Short(), "error", err)
+	}
 }
 
 // awaitDevice answers when the registry has spoken about a device, or with the

@@ -118,23 +118,37 @@ func (a *auditor) readAuthority(f pay.Fact) error {
 	}
 	authority, err := pay.OpenAuthority(f.Raw(), a.root)
 	if err != nil {
-		a.find("authority %s: %v", f.ID(), err)
-		return nil
+		refused, rowErr := a.refused(f)
+		if !refused && rowErr == nil {
+			a.find("authority %s: %v", f.ID(), err)
+		}
+		return rowErr
 	}
 	id := authority.Working.ID()
 	a.authorities[id] = append(a.authorities[id], authority)
 	return nil
 }
 
-// spoken says whether f is the registry's word of the moment at.
-func (a *auditor) spoken(f pay.Fact, at pay.Time) bool {
+// spoken says whether f is the registry's word of the moment at. What a node
+// said in the registry's name is kept with the refusal that it drew, counts for
+// nothing and is no finding.
+func (a *auditor) spoken(f pay.Fact, at pay.Time) (bool, error) {
 	known := a.authorities[f.Signer()]
 	i := slices.IndexFunc(known, func(w pay.Authority) bool { return w.Covers(at) })
-	if i < 0 || f.Verify(known[i].Working) != nil {
-		a.find("%s %s is not signed by a key that spoke for the registry at %s", f.Kind(), f.ID(), at)
-		return false
+	if i >= 0 && f.Verify(known[i].Working) == nil {
+		return true, nil
 	}
-	return true
+	refused, err := a.refused(f)
+	if !refused && err == nil {
+		a.find("%s %s is not signed by a key that spoke for the registry at %s", f.Kind(), f.ID(), at)
+	}
+	return false, err
+}
+
+// refused says whether f is a claim that the registry refused.
+func (a *auditor) refused(f pay.Fact) (bool, error) {
+	row, _, err := get[settledRow](a.rows, settledKey(f.ID()))
+	return row.Reason != "", err
 }
 
 func (a *auditor) readNode(f pay.Fact) error {
@@ -142,7 +156,10 @@ func (a *auditor) readNode(f pay.Fact) error {
 		return nil
 	}
 	s, err := pay.As[pay.NodeStatus](f)
-	if err != nil || !a.spoken(f, s.At) {
+	if err != nil {
+		return err
+	}
+	if spoken, err := a.spoken(f, s.At); !spoken || err != nil {
 		return err
 	}
 	id := s.Node.ID()
@@ -160,24 +177,15 @@ func (a *auditor) readRest(f pay.Fact) error {
 		return nil
 	case pay.KindDecision:
 		d, err := pay.As[pay.Decision](f)
-		if err == nil && a.spoken(f, d.At) {
-			a.payments[d.Payment] = append(a.payments[d.Payment], f.ID())
-		}
-		return err
+		return a.ifSpoken(f, d.At, err, func() { a.payments[d.Payment] = append(a.payments[d.Payment], f.ID()) })
 	case pay.KindDevice:
 		d, err := pay.As[pay.DeviceStatus](f)
-		if err == nil && a.spoken(f, d.At) {
-			a.devices[d.Device] = max(a.devices[d.Device], d.At)
-		}
-		return err
+		return a.ifSpoken(f, d.At, err, func() { a.devices[d.Device] = max(a.devices[d.Device], d.At) })
 	case pay.KindTopUp:
 		return a.readTopUp(f)
 	case pay.KindRefusal:
 		no, err := pay.As[pay.Refusal](f)
-		if err == nil {
-			a.spoken(f, no.At)
-		}
-		return err
+		return a.ifSpoken(f, no.At, err, func() {})
 	default:
 		if s, ok := a.nodes[f.Signer()]; ok && f.Verify(s.Node) != nil {
 			a.find("%s %s is not signed by %s, whose name it bears", f.Kind(), f.ID(), s.Name)
@@ -186,9 +194,24 @@ func (a *auditor) readRest(f pay.Fact) error {
 	}
 }
 
+// ifSpoken calls note when f could be read and is the registry's word.
+func (a *auditor) ifSpoken(f pay.Fact, at pay.Time, err error, note func()) error {
+	if err != nil {
+		return err
+	}
+	spoken, err := a.spoken(f, at)
+	if spoken && err == nil {
+		note()
+	}
+	return err
+}
+
 func (a *auditor) readTopUp(f pay.Fact) error {
 	t, err := pay.As[pay.TopUp](f)
-	if err != nil || !a.spoken(f, t.At) {
+	if err != nil {
+		return err
+	}
+	if spoken, err := a.spoken(f, t.At); !spoken || err != nil {
 		return err
 	}
 	a.topUps++

@@ -177,3 +177,35 @@ func TestAuditCountsFindings(t *testing.T) {
 		t.Error("an audit that was stopped has a result")
 	}
 }
+
+// TestForgedWordsOfTheRegistryAreNoFinding lets a wallet say what only the
+// registry may, up to the claim that its summary of refusals names. What was
+// refused is kept, and must not make the books look wrong.
+func TestForgedWordsOfTheRegistryAreNoFinding(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	f := c.charge(c.shop, c.beacon, 1_250)
+	d, id := c.last(c.shop.status.Scope, f)
+	d.Prev, d.Seq, d.State, d.Claim, d.By = id, 2, pay.StateCaptured, pay.FactID{1}, pay.ByHand
+	payer := c.payer.key
+	words := []pay.Body{
+		d,
+		pay.TopUp{Wallet: c.payer.status.Scope, Amount: 1, Currency: "EUR", Key: "gift", At: c.now},
+		pay.Refusal{Claim: f.ID(), Reason: pay.ReasonLateAnswer, At: c.now},
+		pay.Authority{Root: payer.Public(), Working: payer.Public(), From: c.now, Until: c.now + 1},
+		pay.NodeStatus{Node: payer.Public(), Role: pay.RoleBox, Scope: c.shop.status.Scope, Name: "eve", At: c.now + 1},
+		pay.DeviceStatus{Device: payer.ID(), State: pay.DeviceActive, Type: pay.TypeTag, At: c.now},
+	}
+	for n := len(words); n <= pay.RefusalsPerHour; n++ {
+		words = append(words, pay.TopUp{Wallet: c.payer.status.Scope, Amount: pay.Amount(n), Currency: "EUR", Key: "gift", At: c.now})
+	}
+	for _, body := range words {
+		if got := c.push(0, c.sign(payer, body)); got != pay.ReasonWrongRole {
+			t.Fatalf("%s was refused as %q", body.Kind(), got)
+		}
+		c.auditOK()
+	}
+	if n := c.refusals(c.payer.status.Scope, pay.ReasonTooMany); n != 1 {
+		t.Errorf("%d summaries", n)
+	}
+}

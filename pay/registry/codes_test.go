@@ -270,6 +270,57 @@ func TestTablesChangeNothing(t *testing.T) {
 	})
 }
 
+// TestNewDevicesResolveAtOnce has devices mapped before and after each build.
+func TestNewDevicesResolveAtOnce(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	c.refresh()
+	var devices []*device
+	for i := range 8 {
+		d := newDevice(fmt.Sprint(i), 6)
+		devices = append(devices, d)
+		c.pair(d, c.payer)
+		for _, d := range devices {
+			if got, why := c.resolves(d.code(c.now), 0); !got {
+				t.Fatalf("%d mapped, the last not in a table: %s", i+1, why)
+			}
+		}
+		c.now = c.now.Add(1_000)
+		if i%3 != 1 {
+			c.refresh()
+		}
+		for _, d := range devices {
+			if got, why := c.resolves(d.code(c.now), 0); !got {
+				t.Fatalf("%d mapped: %s", i+1, why)
+			}
+		}
+	}
+}
+
+// TestDeletedSourceComesBack: an engine may show a deleted row again. The codes
+// of a mapping that is over stay unknown.
+func TestDeletedSourceComesBack(t *testing.T) {
+	t.Parallel()
+	for _, tables := range []bool{false, true} {
+		c := newCounter(t)
+		old := *c.beacon
+		raw, _, _ := c.mem.Get(sourceRowKey(1))
+		c.now = c.now.Add(600_000)
+		c.beacon.counter += 100_000
+		c.pair(c.beacon, c.payer)
+		c.must(c.mem.Put(sourceRowKey(1), raw))
+		if tables {
+			c.refresh()
+		}
+		if got, _ := c.resolves(old.code(c.now), 0); got {
+			t.Errorf("tables %v: a code of the mapping before was found", tables)
+		}
+		if got, why := c.resolves(c.beacon.code(c.now), 0); !got {
+			t.Errorf("tables %v: a code of the mapping now: %s", tables, why)
+		}
+	}
+}
+
 // TestRunCodes keeps the tables ahead of time until it is told to end, and goes
 // on when a snapshot fails.
 func TestRunCodes(t *testing.T) {

@@ -123,8 +123,8 @@ func TestEnrol(t *testing.T) {
 	if code := try(claimOf(second, ann)); code != pay.CodeConflict {
 		t.Errorf("a second invite for the same key: %s", code)
 	}
-	if code := try(claimOf(i, bob)); code != pay.CodeInvite {
-		t.Errorf("a used invite for another key: %s", code)
+	if _, _, err := w.reg.Enrol(w.mem, w.now, claimOf(i, bob)); pay.CodeOf(err) != pay.CodeInvite || !strings.Contains(err.Error(), "was used") {
+		t.Errorf("a used invite for another key: %v", err)
 	}
 	w.now = w.now.Add(1_000)
 	if code := try(claimOf(i, ann)); code != "" || len(w.feeds[pay.ScopeRegistry]) != feed {

@@ -38,6 +38,10 @@ func (t *turn) refuse(reason pay.Reason, payment pay.PaymentID, other ...pay.Sco
 		if _, err := t.post(summary, t.from.Scope); err != nil {
 			return err
 		}
+		// The summary names this claim, so it is kept and is settled as well.
+		if err := t.settle(reason); err != nil {
+			return err
+		}
 	default:
 		return nil
 	}
