@@ -197,10 +197,15 @@ func (s *Store) attempt(ctx context.Context, cmds []*command) (b *batch, err err
 
 // explain makes of an engine's error one that a person can act on.
 func explain(err error) error {
-	if errors.Is(err, kv.ErrNoSpace) {
+	switch {
+	case errors.Is(err, kv.ErrNoSpace):
 		return pay.Wrap(err, pay.CodeNoSpace, "store the change", "free space on the disk that holds the data; nothing was lost")
+	case errors.Is(err, kv.ErrUnknown):
+		// A charge that may be stored is one that may still be paid.
+		return pay.Wrap(err, pay.CodeUnknown, "store the change", "it may have been stored: start the node again and repeat the same command, with the same --key")
+	default:
+		return fmt.Errorf("store the change: %w", err)
 	}
-	return fmt.Errorf("store the change: %w", err)
 }
 
 func refuse(cmds []*command, err error) {

@@ -154,7 +154,7 @@ func TestTransactionThatFailsFailsAllItsCommands(t *testing.T) {
 		err  error
 		code pay.ErrorCode
 	}{
-		"unknown outcome": {kv.ErrUnknown, pay.CodeFailed},
+		"unknown outcome": {kv.ErrUnknown, pay.CodeUnknown},
 		"no space":        {kv.ErrNoSpace, pay.CodeNoSpace},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/oklog/ulid/v2"
 	"github.com/urfave/cli/v2"
@@ -13,13 +14,13 @@ import (
 )
 
 func adminCommand(ctx context.Context, io stdio) *cli.Command {
-	return group("admin", "run the registry",
+	return group("admin", "look after the registry: invites, accounts, audit",
 		newLeaf(ctx, io, leaf{
 			name: "invite", usage: "let one box or wallet enrol",
-			long: "Prints a URL with the registry's address, the root key's fingerprint and a secret that dies at first use.",
+			long: "Prints a URL with the registry's address, the root key's fingerprint and a secret that dies at\nfirst use.",
 			flags: []cli.Flag{
 				dataFlag(),
-				&cli.StringFlag{Name: "role", Usage: "`box|wallet`"},
+				&cli.StringFlag{Name: "role", Usage: "who may enrol: `box|wallet`"},
 				&cli.StringFlag{Name: "name", Usage: "what people call it: `NAME`"},
 				&cli.StringFlag{Name: "merchant", Usage: "whose box it is: `NAME` (default: the name)"},
 				&cli.StringFlag{Name: "site", Usage: "where the box stands: `NAME` (default: the name)"},
@@ -31,8 +32,8 @@ func adminCommand(ctx context.Context, io stdio) *cli.Command {
 			name: "topup", usage: "put play money into a wallet's account",
 			flags: []cli.Flag{
 				dataFlag(),
-				&cli.StringFlag{Name: "wallet", Usage: "`ID`: name, scope or node id"},
-				&cli.StringFlag{Name: "amount", Usage: "decimal `AMOUNT`"},
+				&cli.StringFlag{Name: "wallet", Usage: "whose account: the wallet's name, scope or node `ID`"},
+				&cli.StringFlag{Name: "amount", Usage: "decimal `AMOUNT`, such as 50.00"},
 				&cli.StringFlag{Name: "key", Usage: "your own `KEY`; repeat it to retry safely"},
 			}, run: adminTopup,
 		}),
@@ -77,7 +78,7 @@ func adminInvite(c *call) error {
 	return c.answer(raw, func(w io.Writer) {
 		_, _ = fmt.Fprintln(w, i.Invite)
 		_, _ = fmt.Fprintf(c.err, "For one %s, until %s. Use it as: paybeacon %s enrol --data DIR --invite 'URL'\n",
-			role, i.Expires, map[pay.Role]string{pay.RoleBox: "scan", pay.RoleWallet: "wallet"}[role])
+			role, moment(i.Expires), map[pay.Role]string{pay.RoleBox: "scan", pay.RoleWallet: "wallet"}[role])
 	})
 }
 
@@ -96,7 +97,7 @@ func adminTopup(c *call) error {
 		return withExtra(err, "key", q.Key)
 	}
 	return c.answer(raw, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "%s of play money put into %s\n", formatMoney(t.Amount, t.Currency), t.Wallet)
+		_, _ = fmt.Fprintf(w, "%s of play money put into the account of %s\n", formatMoney(t.Amount, t.Currency), printable(q.Wallet))
 	})
 }
 
@@ -129,7 +130,7 @@ func adminAudit(c *call) error {
 		if !a.OK {
 			verdict = "THE BOOKS ARE NOT RIGHT"
 		}
-		_, _ = fmt.Fprintf(w, "%s: %d payments, imbalance %d, duplicates %d.\n", verdict, a.Payments, a.Imbalance, a.Duplicates)
+		_, _ = fmt.Fprintf(w, "%s: %s, imbalance %d, duplicates %d.\n", verdict, count(a.Payments, "payment"), a.Imbalance, a.Duplicates)
 		for _, f := range a.Findings {
 			_, _ = fmt.Fprintf(w, "  %s\n", printable(f))
 		}
@@ -137,7 +138,7 @@ func adminAudit(c *call) error {
 	if err != nil || a.OK {
 		return err
 	}
-	return pay.NewError(pay.CodeFailed, fmt.Sprintf("the audit has %d findings", len(a.Findings)), "stop taking payments and compare with the nodes' own copies; facts held by both sides cannot be changed by one")
+	return pay.NewError(pay.CodeFailed, fmt.Sprintf("the audit has %s", count(len(a.Findings), "finding")), "stop taking payments and compare with the nodes' own copies; facts held by both sides cannot be changed by one")
 }
 
 func adminNodes(c *call) error {
@@ -157,7 +158,8 @@ func adminNodes(c *call) error {
 			case n.Connected:
 				state = "connected"
 			}
-			_, _ = fmt.Fprintf(w, "%s  %-7s %-20s %-10s %s\n", n.ID[:10], n.Role, printable(string(n.Name)), state, printable(string(n.Merchant)))
+			line := fmt.Sprintf("%s  %-7s %-20s %-10s %s", n.ID[:10], n.Role, printable(string(n.Name)), state, printable(string(n.Merchant)))
+			_, _ = fmt.Fprintln(w, strings.TrimRight(line, " "))
 		}
 	})
 }

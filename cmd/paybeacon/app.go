@@ -73,20 +73,33 @@ func newApp(ctx context.Context, io stdio) *cli.App {
 	}
 }
 
-func usageError(_ *cli.Context, err error, _ bool) error {
-	return pay.NewError(pay.CodeUsage, err.Error(), "add --help to the command to see its flags")
+func usageError(c *cli.Context, err error, _ bool) error {
+	hint := "add --help to the command to see its flags"
+	if atRoot(c) {
+		hint = "flags stand behind the command, as in `paybeacon till list --json`"
+	}
+	return pay.NewError(pay.CodeUsage, err.Error(), hint)
+}
+
+// atRoot says that the words so far name no command at all.
+func atRoot(c *cli.Context) bool {
+	return c.Command == nil || c.Command.Name == "" || c.Command.Name == "paybeacon"
 }
 
 // noSuchCommand is the action of every command that only groups others.
 func noSuchCommand(c *cli.Context) error {
 	if !c.Args().Present() {
-		if c.Command.Name == "paybeacon" || c.Command.Name == "" {
+		if atRoot(c) {
 			return cli.ShowAppHelp(c)
 		}
 		return cli.ShowSubcommandHelp(c)
 	}
-	return pay.NewError(pay.CodeUsage, fmt.Sprintf("there is no command %q here", printable(c.Args().First())),
-		"run the command before it with --help to see what there is")
+	before := ""
+	if !atRoot(c) {
+		before = c.Command.Name + " "
+	}
+	return pay.NewError(pay.CodeUsage, fmt.Sprintf("there is no command %q", before+printable(c.Args().First())),
+		fmt.Sprintf("`paybeacon %s--help` lists them", before))
 }
 
 // group returns a command that only holds others.
@@ -103,6 +116,11 @@ func newLeaf(ctx context.Context, io stdio, l leaf) *cli.Command {
 		flags = append(flags, &cli.BoolFlag{Name: "json", Usage: "answer in JSON, one object a line"})
 	}
 	flags = append(flags, &cli.BoolFlag{Name: "no-color", Usage: "never colour the answer"})
+	for _, f := range flags {
+		if b, ok := f.(*cli.BoolFlag); ok {
+			b.DisableDefaultText = true // a switch is off by default; saying so on every line hides the rest
+		}
+	}
 	return &cli.Command{
 		Name: l.name, Usage: l.usage, ArgsUsage: strings.Join(l.args, " "),
 		Description:     strings.TrimSpace(l.long + "\n\nExit codes: `paybeacon help exit-codes`."),
@@ -133,7 +151,7 @@ func guard(c *cli.Context, l leaf) error {
 	args := c.Args().Slice()
 	for _, a := range args {
 		if strings.HasPrefix(a, "-") && a != "-" {
-			return pay.NewError(pay.CodeUsage, fmt.Sprintf("flag %q stands behind an argument", printable(a)), "put flags before arguments")
+			return pay.NewError(pay.CodeUsage, fmt.Sprintf("flag %q stands behind an argument", printable(a)), "put all flags before the first argument")
 		}
 	}
 	most := len(l.args)

@@ -33,11 +33,11 @@ const (
 
 func beaconCommand(ctx context.Context, io stdio) *cli.Command {
 	return group("beacon", "the device that a payer carries", newLeaf(ctx, io, leaf{
-		name: "run", usage: "be a device: broadcast the changing code, and answer its wallet on the link",
+		name: "run", usage: "be a device: broadcast the changing code, answer its wallet on the link",
 		long: "Unpaired it broadcasts nothing and shows a PIN for `paybeacon wallet pair`.",
 		flags: []cli.Flag{
 			dataFlag(),
-			&cli.StringFlag{Name: "radio", Usage: "`RADIO`: bluez[:hci0] or air:DIR"},
+			&cli.StringFlag{Name: "radio", Usage: "broadcast with `RADIO`: bluez[:hci0] or air:DIR"},
 			&cli.StringFlag{Name: "link", Value: "127.0.0.1:0", Usage: "where its wallet reaches it: `HOST:PORT` (TCP)"},
 			&cli.IntFlag{Name: "rssi", Value: beaconRSSI, Usage: "strength at which others in air:DIR receive it, `dBm`"},
 			&cli.IntFlag{Name: "power", Value: beaconPower, Usage: "strength at 1 m that it states, `dBm`"},
@@ -85,7 +85,7 @@ func beaconRun(c *call) error {
 
 func (c *call) tellPairing(p pairingJSON) {
 	_ = c.answer(p, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "To pair: paybeacon wallet pair --data DIR --link %s --pin %s   (good until %s)\n", p.Link, p.PIN, p.Expires)
+		_, _ = fmt.Fprintf(w, "To pair, until %s, with the wallet's DIR:\n  paybeacon wallet pair --data DIR --link %s --pin %s\n", moment(p.Expires), p.Link, p.PIN)
 	})
 }
 

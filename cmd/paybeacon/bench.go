@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -59,11 +60,11 @@ func benchmarks() []benchmark {
 func benchCommand(ctx context.Context, io stdio) *cli.Command {
 	var names []string
 	for _, b := range benchmarks() {
-		names = append(names, b.name)
+		names = append(names, fmt.Sprintf("%s (%s)", b.name, b.what))
 	}
 	return newLeaf(ctx, io, leaf{
 		name: "bench", usage: "measure this machine", args: []string{"NAME..."},
-		long:  "Each figure stands beside a yardstick measured in the same run; trust the ratio.\nNames: " + strings.Join(names, ", ") + ". Without a name all of them run.",
+		long:  "Each figure stands beside a yardstick measured in the same run; trust the ratio.\nNames: " + strings.Join(names, ", ") + ".\nWithout a name all of them run.",
 		flags: []cli.Flag{&cli.StringFlag{Name: "dir", Usage: "measure the disk under `DIR` (default: the temporary directory)"}},
 		run:   bench,
 	})
@@ -111,18 +112,26 @@ func bench(c *call) error {
 }
 
 func printFigure(w io.Writer, f figure) {
-	_, _ = fmt.Fprintf(w, "  %-34s %12.4g %-8s", f.What, f.Value, f.Unit)
+	line := fmt.Sprintf("  %-34s %10s %-4s", f.What, fewDigits(f.Value), f.Unit)
 	if f.Against != "" {
-		_, _ = fmt.Fprintf(w, " %s: %.4g, ratio %.2f", f.Against, f.Yardstick, f.Ratio)
+		line += fmt.Sprintf("  %s: %s, ratio %.2f", f.Against, fewDigits(f.Yardstick), f.Ratio)
 	}
+	_, _ = fmt.Fprintln(w, strings.TrimRight(line, " "))
 	if f.Target != "" {
 		verdict := "met"
 		if f.Met == nil || !*f.Met {
 			verdict = "NOT met"
 		}
-		_, _ = fmt.Fprintf(w, "  [target %s: %s]", f.Target, verdict)
+		_, _ = fmt.Fprintf(w, "    target %s: %s\n", f.Target, verdict)
 	}
-	_, _ = fmt.Fprintln(w)
+}
+
+// fewDigits writes four digits, or all that stand before the point.
+func fewDigits(v float64) string {
+	if math.Abs(v) >= 1000 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.4g", v)
 }
 
 func machine() machineJSON {

@@ -285,31 +285,22 @@ func (b *box) await(ctx context.Context, q waitQuery, enough func(till.Entry) bo
 	}
 	ctx, cancel := context.WithTimeout(ctx, q.Wait.Std())
 	defer cancel()
-	// Time running out changes the outcome as a commit does.
-	timeUp := make(chan struct{})
-	timer := time.AfterFunc(e.Deadline.Sub(b.store.Now()).Std(), func() { close(timeUp) })
-	defer timer.Stop()
 	changed, stop := b.store.WatchAll()
 	defer stop()
 	id := e.ID.String()
 	for {
-		if e, err = b.entry(context.WithoutCancel(ctx), idQuery{ID: id}); err != nil || enough(e) || b.offline {
-			break
+		if e, err = b.entry(context.WithoutCancel(ctx), idQuery{ID: id}); err != nil {
+			return nil, err
+		}
+		if enough(e) || b.offline || ctx.Err() != nil {
+			return paymentOfTill(e), nil
 		}
 		select {
 		case <-changed:
-			continue
-		case <-timeUp:
-			timeUp = nil
-			continue
+		case <-b.timeUp(e.Deadline):
 		case <-ctx.Done():
 		}
-		break
 	}
-	if err != nil {
-		return nil, err
-	}
-	return paymentOfTill(e), nil
 }
 
 func (b *box) cancel(ctx context.Context, q waitQuery) (any, error) {

@@ -92,7 +92,7 @@ func completion(c *call) error {
 const bashCompletion = `_paybeacon() {
   local word="${COMP_WORDS[COMP_CWORD]}"
   local line=("${COMP_WORDS[@]:0:$COMP_CWORD}")
-  if [[ "$word" == -* ]]; then line+=("$word"); fi
+  if [[ "$word" == -* ]]; then line+=("-"); fi
   local IFS=$'\n'
   COMPREPLY=($(compgen -W "$("${line[@]}" --generate-bash-completion 2>/dev/null)" -- "$word"))
 }
@@ -104,7 +104,7 @@ _paybeacon() {
   local -a found
   local word="${words[-1]}"
   if [[ "$word" == -* ]]; then
-    found=("${(@f)$(${words[@]:0:#words[@]-1} ${word} --generate-bash-completion 2>/dev/null)}")
+    found=("${(@f)$(${words[@]:0:#words[@]-1} - --generate-bash-completion 2>/dev/null)}")
   else
     found=("${(@f)$(${words[@]:0:#words[@]-1} --generate-bash-completion 2>/dev/null)}")
   fi
@@ -114,7 +114,7 @@ compdef _paybeacon paybeacon
 `
 
 func manual(c *call) error {
-	page, err := c.flags.App.ToMan()
+	page, err := c.flags.App.ToManWithSection(1)
 	if err != nil {
 		return fmt.Errorf("make manual page: %w", err)
 	}

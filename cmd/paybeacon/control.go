@@ -116,7 +116,7 @@ func controlHandler(vs verbs) http.Handler {
 		v, ok := vs[r.PathValue("verb")]
 		if !ok {
 			refuseHTTP(w, pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("this node cannot %q", printable(r.PathValue("verb"))),
-				"use the data directory of a node whose role can do it"))
+				"check --data: it names a node of another role"))
 			return
 		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, controlBytesMax))

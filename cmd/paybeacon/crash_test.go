@@ -65,9 +65,13 @@ func (w *world) payAcross(victim, crash, key string) (died bool) {
 	if !w.ended(victim) {
 		w.waitNear()
 	}
-	charge := []string{"till", "charge", "--data", w.data("box"), "--amount", "1.00", "--key", key, "--wait", "2s"}
+	charge := []string{"till", "charge", "--data", w.data("box"), "--amount", "1.00", "--key", key, "--wait", "1s"}
 	var p paymentJSON
-	_ = w.ask(&p, charge...)
+	w.must(w.until("the victim is dead or the payment final", func() (bool, error) {
+		p = paymentJSON{}
+		_ = w.ask(&p, charge...)
+		return w.ended(victim) || p.Outcome == pay.OutcomePaid, nil
+	}))
 	died = w.ended(victim)
 	w.stop(victim)
 	w.restart(victim, nil)

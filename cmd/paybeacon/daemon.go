@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -89,7 +90,10 @@ func runDaemon(c *call, open func(ctx context.Context, s setting) (daemon, error
 	// Whoever reads this may connect: the sockets are open and the parts below
 	// answer in a moment.
 	r := n.ready()
-	if err := c.answer(r, func(w io.Writer) { printReady(w, r) }); err != nil {
+	if err := c.answer(r, func(w io.Writer) {
+		r.Registry = "" // not tried yet: "down" would alarm
+		printReady(w, r)
+	}); err != nil {
 		s.log.Warn("cannot say that the node is ready", "error", err)
 	}
 	parts, ctx := errgroup.WithContext(c.ctx)
@@ -167,6 +171,18 @@ func (b *base) watch(ctx context.Context, again func() (ok bool, err error)) err
 			return ctx.Err()
 		}
 	}
+}
+
+// timeUp returns a channel that tells when a payment's deadline has come: time
+// running out changes an outcome as a commit does. Each decision may move the
+// deadline, so whoever waits asks again after each. One that has come already
+// is not told again.
+func (b *base) timeUp(deadline pay.Time) <-chan time.Time {
+	left := deadline.Sub(b.store.Now())
+	if left <= 0 {
+		return nil
+	}
+	return time.After(left.Std())
 }
 
 // openOffline opens a node's store without a daemon, for reading.

@@ -14,9 +14,9 @@ import (
 func demoCommand(ctx context.Context, io stdio) *cli.Command {
 	return newLeaf(ctx, io, leaf{
 		name: "demo", usage: "watch the whole system work, as separate processes on this machine",
-		long: "A registry, a merchant's box, two wallets and two devices, with real QUIC and a real store on each;\nonly the air is simulated. Exit code 0 only if every check at the end holds.",
+		long: "A registry, a merchant's box, two wallets and two devices, with real QUIC and real stores;\nonly the air is simulated. Exit code 0 only if every check at the end holds.",
 		flags: []cli.Flag{
-			&cli.StringFlag{Name: "scenario", Value: "counter", Usage: "`counter` (crowd, forecourt, offline and faults come later)"},
+			&cli.StringFlag{Name: "scenario", Value: "counter", Usage: "the story `NAME`; crowd, forecourt, offline and faults come later"},
 			&cli.Int64Flag{Name: "seed", Value: 1, Usage: "seed `N` of what is random in the story"},
 			&cli.BoolFlag{Name: "keep-running", Usage: "leave everything running afterwards, to try the other commands"},
 			&cli.StringFlag{Name: "data", Usage: "keep the nodes in `DIR` (default: a temporary one)"},
@@ -63,6 +63,9 @@ func demo(c *call) error {
 	}
 	if !c.flags.Bool("keep-running") {
 		return nil
+	}
+	if err := d.morning(); err != nil {
+		return fmt.Errorf("demo: %w", err)
 	}
 	d.tell.invite(s)
 	<-c.ctx.Done()

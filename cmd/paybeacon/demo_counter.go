@@ -195,8 +195,12 @@ func (d *counterDemo) byHand(who, id, verb string) error {
 	if err != nil {
 		return err
 	}
-	d.tell.say(who, "is asked: %s for %s, %q, as %s?  -> %s", formatMoney(o.Amount, o.Currency), o.Merchant, o.Ref, o.Payer, verb)
-	return d.ask(nil, "wallet", verb, "--data", d.data(who), "--id", id)
+	d.tell.say(who, "is asked: %s for %s, %q, as %s?", formatMoney(o.Amount, o.Currency), o.Merchant, o.Ref, o.Payer)
+	if err := d.ask(nil, "wallet", verb, "--data", d.data(who), "--id", id); err != nil {
+		return err
+	}
+	d.tell.say(who, "%ss", verb)
+	return nil
 }
 
 // settle waits for the outcome on both sides and compares the receipts.
@@ -352,7 +356,7 @@ func (d *counterDemo) thiefReplays() error {
 		d.stop(name)
 	}
 	d.tell.say("night", "all go home; everything starts again with clocks ten minutes on")
-	env := []string{clockEnv + "=+10m"}
+	env := nextDay()
 	if err := d.restartRegistry(env); err != nil {
 		return err
 	}
@@ -372,7 +376,7 @@ func (d *counterDemo) thiefReplays() error {
 	if err != nil {
 		return err
 	}
-	d.tell.say("till", "hears %s quite near and asks for %s", p.Payer, formatMoney(p.Amount, p.Currency))
+	d.tell.say("till", "takes what it hears for %s and asks for %s", p.Payer, formatMoney(p.Amount, p.Currency))
 	if d.stolen, err = d.final(p.ID); err != nil {
 		return err
 	}
@@ -383,6 +387,24 @@ func (d *counterDemo) thiefReplays() error {
 	d.quiet = before == after
 	d.tell.say("registry", "%s: the code belongs to another moment; no wallet hears of it", because(d.stolen))
 	return nil
+}
+
+// nextDay is the environment of whatever starts after the night.
+func nextDay() []string { return []string{clockEnv + "=+10m"} }
+
+// morning brings the two tags back to the counter, so that there is somebody to
+// charge while everything keeps running.
+func (d *counterDemo) morning() error {
+	for _, name := range []string{"ada-tag", "ben-tag"} {
+		if err := d.again(name, nextDay()); err != nil {
+			return err
+		}
+		if _, err := d.ready(name); err != nil {
+			return err
+		}
+	}
+	_, err := d.near(2)
+	return err
 }
 
 // receiptCounts says how much Ada and Ben know: how many payments have ended

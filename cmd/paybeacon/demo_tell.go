@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -120,12 +123,18 @@ func (t *teller) invite(s *stage) {
 		return
 	}
 	lines := []string{
-		"paybeacon till nearby --data " + s.data("box"),
-		"paybeacon till charge --data " + s.data("box") + " --amount 2.40 --nearest --wait 30s",
-		"paybeacon wallet pending --data " + s.data("ada"),
-		"paybeacon wallet approve --data " + s.data("ada"),
-		"paybeacon wallet status --data " + s.data("ada"),
-		"paybeacon admin audit --data " + s.data("registry"),
+		"cd " + s.dir,
+		"paybeacon till nearby --data box",
+		"paybeacon till charge --data box --amount 2.40",
+		"paybeacon wallet pending --data ada",
+		"paybeacon wallet approve --data ada",
+		"paybeacon till list --data box",
+		"paybeacon wallet status --data ada",
+		"paybeacon admin audit --data registry",
 	}
-	_, _ = fmt.Fprintf(t.out, "\nEverything keeps running; Ctrl-C ends it. Try in another terminal:\n  %s\n", strings.Join(lines, "\n  "))
+	if _, err := exec.LookPath("paybeacon"); err != nil {
+		lines = slices.Insert(lines, 0, fmt.Sprintf("export PATH=%q", filepath.Dir(s.exe)+":$PATH"))
+	}
+	_, _ = fmt.Fprintf(t.out, "\nAda and Ben are back at the counter and everything keeps running; Ctrl-C ends it.\nTry in another terminal:\n  %s\n",
+		strings.Join(lines, "\n  "))
 }

@@ -51,7 +51,7 @@ func enrol(c *call, role pay.Role) error {
 		return err
 	}
 	if c.data() == "" || text == "" {
-		return pay.NewError(pay.CodeUsage, "--data or --invite is missing", "write it like: paybeacon wallet enrol --data DIR --invite 'URL'")
+		return pay.NewError(pay.CodeUsage, "--data or --invite is missing", "write it like: paybeacon "+map[pay.Role]string{pay.RoleBox: "scan", pay.RoleWallet: "wallet"}[role]+" enrol --data DIR --invite 'URL'")
 	}
 	invite, err := pay.ParseInvite(text)
 	if err != nil {

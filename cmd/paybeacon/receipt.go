@@ -46,7 +46,7 @@ func writeReceipt(c *call) error {
 	}
 	j := receiptObject(to, opened)
 	return c.answer(j, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "Receipt of %s written to %s; check it anywhere with: paybeacon receipt verify --root %s %s\n", r.ID[:10], to, opened.Root, to)
+		_, _ = fmt.Fprintf(w, "Receipt of %s written to %s. Check it anywhere with:\n  paybeacon receipt verify --root %s %s\n", r.ID[:10], to, opened.Root, to)
 	})
 }
 
@@ -65,7 +65,7 @@ func receiptCommand(ctx context.Context, io stdio) *cli.Command {
 	return group("receipt", "check receipts",
 		newLeaf(ctx, io, leaf{
 			name: "verify", usage: "check receipts offline, without asking anybody", args: []string{"FILE..."},
-			long: "The root to trust comes from a node's directory or as a fingerprint. With neither, the receipt's own\nroot is printed and the exit code is 4: it then only proves that the file is whole.",
+			long: "The root to trust comes from a node's directory or as a fingerprint. With neither, the receipt's\nown root is printed and the exit code is 4: it then only proves that the file is whole.",
 			flags: []cli.Flag{
 				dataFlag(),
 				&cli.StringFlag{Name: "root", Usage: "trust this root `FINGERPRINT`"},
@@ -96,7 +96,7 @@ func receiptVerify(c *call) error {
 	}
 	switch {
 	case failed > 0:
-		return pay.NewError(pay.CodeNotTrusted, fmt.Sprintf("%d of %d receipts do not verify", failed, c.flags.NArg()), "ask the other party for its copy: both hold the same bytes")
+		return pay.NewError(pay.CodeNotTrusted, fmt.Sprintf("%d of %s not verified", failed, count(c.flags.NArg(), "receipt")), "if the file can be read at all, ask the other party for its copy: both hold the same bytes")
 	case untrusted > 0:
 		return pay.NewError(pay.CodeNotTrusted, "the receipt is whole, but nothing says that its root is to be trusted",
 			"compare the root's fingerprint with your registry's and give it with --root, or name a node with --data")

@@ -13,13 +13,13 @@ const currencyDefault = "EUR"
 func serveCommand(ctx context.Context, io stdio) *cli.Command {
 	return newLeaf(ctx, io, leaf{
 		name: "serve", usage: "run the registry",
-		long: "The first start makes the keys. root.key signs only the authority of the working key: once the registry\nruns it may be kept elsewhere.",
+		long: "The first start makes the keys. root.key signs only the authority of the working key: once the\nregistry runs it may be kept elsewhere.",
 		flags: []cli.Flag{
 			dataFlag(),
-			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:7443", Usage: "where nodes connect: `HOST:PORT` (UDP)"},
-			&cli.StringFlag{Name: "http", Value: "127.0.0.1:7480", Usage: "serve /healthz and /readyz on `HOST:PORT`; empty for none"},
+			&cli.StringFlag{Name: "listen", Value: "127.0.0.1:7443", Usage: "let nodes connect at `HOST:PORT` (UDP)"},
+			&cli.StringFlag{Name: "http", Value: "127.0.0.1:7480", Usage: "/healthz and /readyz on `HOST:PORT`; empty for none"},
 			&cli.StringFlag{Name: "currency", Usage: "ISO 4217 `CODE`, fixed at the first start (default: " + currencyDefault + ")"},
-			&cli.BoolFlag{Name: "busy", Usage: "spend memory on speed: for a registry with many payments in flight"},
+			&cli.BoolFlag{Name: "busy", Usage: "spend memory on speed, for many payments in flight"},
 		},
 		run: serve,
 	})

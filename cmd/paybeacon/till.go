@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -16,7 +17,7 @@ import (
 )
 
 func dataFlag() cli.Flag {
-	return &cli.StringFlag{Name: "data", Usage: "the node's `DIR`", EnvVars: []string{"PAYBEACON_DATA"}}
+	return &cli.StringFlag{Name: "data", Usage: "the node's directory `DIR`", EnvVars: []string{"PAYBEACON_DATA"}}
 }
 
 func idFlag(usage string) cli.Flag { return &cli.StringFlag{Name: "id", Usage: usage} }
@@ -64,15 +65,23 @@ func printNearby(w io.Writer, n nearbyJSON) {
 		_, _ = fmt.Fprintln(w, "Nobody is near.")
 		return
 	}
+	near := 0
 	for _, cand := range n.Candidates {
 		mark := " "
 		if n.Clear != nil && *n.Clear == cand.Handle {
 			mark = "*"
 		}
-		_, _ = fmt.Fprintf(w, "%s %-24s %4d dBm  %s\n", mark, cand.Handle, cand.RSSI, cand.Lane)
+		if cand.Near {
+			near++
+		}
+		_, _ = fmt.Fprintf(w, "%s %-24s %4d dBm  lane %s\n", mark, cand.Handle, cand.RSSI, cand.Lane)
 	}
-	if n.Clear == nil {
+	switch {
+	case n.Clear != nil:
+	case near > 1:
 		_, _ = fmt.Fprintln(w, "Too close to call: charge with --to HANDLE.")
+	default:
+		_, _ = fmt.Fprintln(w, "Nobody is clearly near yet: look again in a moment, or charge with --to HANDLE.")
 	}
 }
 
@@ -88,7 +97,7 @@ func tillChargeCommand(ctx context.Context, io stdio) *cli.Command {
 			&cli.StringFlag{Name: "to", Usage: "charge the one shown as `HANDLE`"},
 			&cli.StringFlag{Name: "ref", Usage: "order or bill number: `TEXT` for the receipt"},
 			&cli.StringFlag{Name: "key", Usage: "your own `KEY` for this charge; repeat it to retry safely"},
-			&cli.StringFlag{Name: "capture", Value: "auto", Usage: "`auto|manual`"},
+			&cli.StringFlag{Name: "capture", Value: "auto", Usage: "take the money at once, or hold it: `auto|manual`"},
 			&cli.BoolFlag{Name: "two-channel", Usage: "ask the device to authenticate as well"},
 			&cli.DurationFlag{Name: "ttl", Value: pay.RequestTTLDefault.Std(), Usage: "how long the payer may take: `DUR`"},
 			&cli.DurationFlag{Name: "wait", Usage: "watch for the outcome for `DUR`"},
@@ -135,7 +144,7 @@ func tillCharge(c *call) error {
 		if err := c.answer(raw, func(w io.Writer) { printPayment(w, p) }); err != nil {
 			return err
 		}
-		return chargeExit(p, q.Key, false)
+		return c.chargeExit(p, q.Key, false)
 	}
 	return c.watchPayment(waitQuery{ID: p.ID, Wait: pay.MillisOf(f.Duration("wait"))}, raw, q.Key)
 }
@@ -158,7 +167,7 @@ func (c *call) watchPayment(q waitQuery, known json.RawMessage, key pay.Idempote
 		}
 		p.Outcome, p.SafeToRetry = pay.OutcomeUnknown, false
 		lost := pay.Wrap(err, pay.CodeUnknown, "outcome of payment "+p.ID[:10]+" is unknown",
-			"do not charge anew: ask `paybeacon till wait --id "+p.ID[:10]+"` once the box runs again")
+			"do not charge anew: ask "+c.waitCommand(p.ID)+" once the box runs again")
 		if err := c.answer(p, func(w io.Writer) { printPayment(w, p) }); err != nil {
 			return err
 		}
@@ -167,12 +176,12 @@ func (c *call) watchPayment(q waitQuery, known json.RawMessage, key pay.Idempote
 	if err := c.answer(raw, func(w io.Writer) { printPayment(w, p) }); err != nil {
 		return err
 	}
-	return chargeExit(p, p.Key, true)
+	return c.chargeExit(p, p.Key, true)
 }
 
 // chargeExit turns a payment into the error, or none, that the contract's table
 // asks for. waited says that --wait was given and has passed.
-func chargeExit(p paymentJSON, key pay.IdempotencyKey, waited bool) error {
+func (c *call) chargeExit(p paymentJSON, key pay.IdempotencyKey, waited bool) error {
 	var err error
 	switch p.Outcome {
 	case pay.OutcomePaid:
@@ -182,14 +191,19 @@ func chargeExit(p paymentJSON, key pay.IdempotencyKey, waited bool) error {
 			return nil
 		}
 		err = pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("payment %s is still %s", p.ID[:10], p.State),
-			"the charge goes on: watch it with `paybeacon till wait --id "+p.ID[:10]+"`")
+			"the charge goes on: watch it with "+c.waitCommand(p.ID))
 	case pay.OutcomeNotPaid:
 		err = pay.NewError(pay.CodeNotPaid, fmt.Sprintf("payment %s was not made: %s", p.ID[:10], because(p)), "nothing was charged; you may charge again under a new key")
 	default:
 		err = pay.NewError(pay.CodeUnknown, fmt.Sprintf("outcome of payment %s is unknown", p.ID[:10]),
-			"do not charge anew: ask `paybeacon till wait --id "+p.ID[:10]+"` when the registry is reachable again")
+			"do not charge anew: ask "+c.waitCommand(p.ID)+" when the registry is reachable again")
 	}
 	return withExtra(withExtra(err, "key", key), "id", p.ID)
+}
+
+// waitCommand is what to type to watch a payment of this till.
+func (c *call) waitCommand(id string) string {
+	return fmt.Sprintf("`paybeacon till wait --data %s --id %s`", c.data(), id[:10])
 }
 
 // because says state and reason in words.
@@ -221,7 +235,12 @@ func printPayment(w io.Writer, p paymentJSON) {
 		pay.OutcomePending: "pending; do not charge again",
 		pay.OutcomeUnknown: "UNKNOWN; do not charge again, ask later",
 	}[p.Outcome]
-	if p.Queued {
+	switch atTill := p.Key != ""; {
+	case !atTill && p.Answering:
+		note = "pending; the answer is on its way to the registry"
+	case !atTill:
+		note, _, _ = strings.Cut(note, ";") // a payer charges nobody
+	case p.Queued:
 		note += "; queued, the registry has not acknowledged it"
 	}
 	_, _ = fmt.Fprintf(w, "  outcome  %s\n", note)
@@ -272,7 +291,7 @@ func listPayments(c *call, verb string, q any, none string) error {
 			_, _ = fmt.Fprintln(w, none)
 		}
 		for _, p := range list.Items {
-			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], p.Created, formatMoney(p.Amount, p.Currency), p.Payer, because(p))
+			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], moment(p.Created), formatMoney(p.Amount, p.Currency), p.Payer, because(p))
 		}
 	})
 }
@@ -319,6 +338,6 @@ func tillCancel(c *call) error {
 	case p.State.Ended():
 		return pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s was already %s when the cancel arrived", p.ID[:10], p.State), "nothing was changed")
 	default:
-		return pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("no decision on the cancel of %s yet", p.ID[:10]), "it stays asked for: `paybeacon till wait --id "+p.ID[:10]+"`")
+		return pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("no decision on the cancel of %s yet", p.ID[:10]), "it stays asked for: "+c.waitCommand(p.ID))
 	}
 }

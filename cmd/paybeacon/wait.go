@@ -18,7 +18,7 @@ func waitCommand(ctx context.Context, io stdio) *cli.Command {
 		name: "wait", usage: "wait until a node is ready, a payer is near, or a payment has ended",
 		flags: []cli.Flag{
 			dataFlag(),
-			&cli.StringFlag{Name: "for", Usage: "`ready|near|final`"},
+			&cli.StringFlag{Name: "for", Usage: "what to wait for: `ready|near|final`"},
 			idFlag("payment `ID`, with --for final"),
 			&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "give up after `DUR`"},
 		}, run: waitFor,

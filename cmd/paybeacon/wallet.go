@@ -43,8 +43,8 @@ func walletCommand(ctx context.Context, io stdio) *cli.Command {
 				&cli.StringFlag{Name: "link", Usage: "the device's address, `HOST:PORT`"},
 				&cli.StringFlag{Name: "pin", Usage: "the `PIN` that the device shows"},
 				&cli.StringFlag{Name: "pin-file", Usage: "read the PIN from `FILE`, or - for standard input"},
-				&cli.StringFlag{Name: "type", Value: string(pay.TypeTag), Usage: "`tag|phone|jack|voice`"},
-				&cli.StringFlag{Name: "vehicle", Usage: "the vehicle it rides in, such as `plate=…,fuel=…,tank=…`"},
+				&cli.StringFlag{Name: "type", Value: string(pay.TypeTag), Usage: "what it is: `tag|phone|jack|voice`"},
+				&cli.StringFlag{Name: "vehicle", Usage: "the `VEHICLE` it rides in: plate=…,fuel=…,tank=…"},
 				&cli.StringFlag{Name: "means", Usage: "`NAME` of the payment means it stands for"},
 				&cli.StringFlag{Name: "qr", Usage: "what the device's QR code holds: `TEXT`"},
 			}, run: walletPair,
@@ -64,9 +64,9 @@ func walletStatus(c *call) error {
 	}
 	return c.answer(raw, func(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "%s  balance %s  TEST (play money)\n", printable(string(s.Name)), formatMoney(s.Balance, s.Currency))
-		_, _ = fmt.Fprintf(w, "  registry %s, %d devices, %d offers waiting\n", s.Registry, s.Devices, s.Pending)
+		_, _ = fmt.Fprintf(w, "  registry %s, %s, %s waiting\n", s.Registry, count(s.Devices, "device"), count(s.Pending, "offer"))
 		if s.Approve != "" {
-			_, _ = fmt.Fprintf(w, "  approves %s\n", printable(s.Approve))
+			_, _ = fmt.Fprintf(w, "  answers by --approve %s\n", printable(s.Approve))
 		}
 	})
 }
@@ -77,7 +77,12 @@ func walletAnswer(c *call, v pay.Verdict) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(raw, func(w io.Writer) { printPayment(w, p) })
+	return c.answer(raw, func(w io.Writer) {
+		printPayment(w, p)
+		if !p.State.Ended() {
+			_, _ = fmt.Fprintf(w, "You %sd; `paybeacon wallet receipts` shows what came of it.\n", v)
+		}
+	})
 }
 
 func walletReceipts(c *call) error {
@@ -121,7 +126,7 @@ func printDevice(w io.Writer, d deviceJSON) {
 	if d.Reason != "" {
 		extra += "  (" + string(d.Reason) + ")"
 	}
-	_, _ = fmt.Fprintf(w, "%s  %-6s %-8s%s\n", d.ID[:10], d.Kind, d.State, extra)
+	_, _ = fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%s  %-6s %-8s%s", d.ID[:10], d.Kind, d.State, extra), " "))
 }
 
 func walletPair(c *call) error {

@@ -9,13 +9,14 @@ import (
 func walletRunCommand(ctx context.Context, io stdio) *cli.Command {
 	return newLeaf(ctx, io, leaf{
 		name: "run", usage: "run the wallet: take offers and answer them",
-		long: "--approve says who answers: ask leaves offers to you (wallet pending, approve, decline), none declines all,\n" +
-			"all approves all, under:AMOUNT approves up to AMOUNT and asks above, exec:COMMAND runs a shell command\n" +
-			"with the offer as JSON on its standard input: 0 approves, 1 declines, anything else asks.",
+		long: "--approve says who answers: ask leaves offers to you (wallet pending, approve, decline), none\n" +
+			"declines all, all approves all, under:AMOUNT approves up to AMOUNT and asks above,\n" +
+			"exec:COMMAND runs a shell command with the offer as JSON on its standard input: 0 approves,\n" +
+			"1 declines, anything else asks.",
 		flags: []cli.Flag{
 			dataFlag(),
 			&cli.StringFlag{Name: "server", Usage: "the registry at `HOST:PORT` (default: where it was at enrolment)"},
-			&cli.StringFlag{Name: "approve", Value: "ask", Usage: "`ask|none|all|under:AMOUNT|exec:COMMAND`"},
+			&cli.StringFlag{Name: "approve", Value: "ask", Usage: "who answers, by `RULE`: ask, none, all, under:AMOUNT or exec:COMMAND"},
 		},
 		run: func(c *call) error {
 			o := walletOptions{server: c.flags.String("server"), approve: c.flags.String("approve")}

@@ -188,18 +188,27 @@ func (n *walletNode) show(ctx context.Context, id string) (any, error) {
 	return paymentOfWallet(e), nil
 }
 
+// wait answers when the payment has its last word, when its time is up without
+// one, or when the wait has passed.
 func (n *walletNode) wait(ctx context.Context, q waitQuery) (any, error) {
-	waiting, cancel := context.WithTimeout(ctx, q.Wait.Std())
+	ctx, cancel := context.WithTimeout(ctx, q.Wait.Std())
 	defer cancel()
-	var e wallet.Entry
-	err := n.watch(waiting, func() (ok bool, err error) {
-		e, err = n.entry(ctx, q.ID)
-		return e.Outcome() != pay.OutcomePending, err
-	})
-	if err != nil && (waiting.Err() == nil || ctx.Err() != nil) {
-		return nil, err
+	changed, stop := n.store.WatchAll()
+	defer stop()
+	for {
+		e, err := n.entry(context.WithoutCancel(ctx), q.ID)
+		if err != nil {
+			return nil, err
+		}
+		if e.Outcome() != pay.OutcomePending || n.offline || ctx.Err() != nil {
+			return paymentOfWallet(e), nil
+		}
+		select {
+		case <-changed:
+		case <-n.timeUp(e.Deadline):
+		case <-ctx.Done():
+		}
 	}
-	return paymentOfWallet(e), nil
 }
 
 func (n *walletNode) receipt(ctx context.Context, q idQuery) (any, error) {

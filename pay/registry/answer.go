@@ -57,10 +57,18 @@ func covers(a pay.Answer, h head) bool {
 }
 
 // capture moves the money of an approved offer, in the same transaction as the
-// decision that says so.
+// decision that says so. A box that was revoked since it asked charges no more.
 func (t *turn) capture(h head, v verdict) (verdict, error) {
 	d := h.Decision
-	err := book.Pay(t.rows, book.Payment{ID: d.Payment, From: h.Wallet, To: d.Merchant, Amount: d.Amount, Currency: d.Currency})
+	box, ok, err := get[memberRow](t.rows, memberKey(h.Box))
+	if err != nil {
+		return v, err
+	}
+	if !ok || box.Status.Revoked {
+		v.state, v.reason = pay.StateFailed, pay.ReasonNodeRevoked
+		return v, nil
+	}
+	err = book.Pay(t.rows, book.Payment{ID: d.Payment, From: h.Wallet, To: d.Merchant, Amount: d.Amount, Currency: d.Currency})
 	switch {
 	case errors.Is(err, book.ErrInsufficient):
 		v.state, v.reason = pay.StateFailed, pay.ReasonInsufficientFunds

@@ -210,3 +210,27 @@ func TestWalletRevoked(t *testing.T) {
 	}
 	c.auditOK()
 }
+
+// TestBoxRevoked: what a box asked for before it was revoked is charged no more.
+func TestBoxRevoked(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	open := c.charge(c.shop, c.beacon, 100)
+	declined := c.charge(c.shop, c.beacon, 100)
+	_, r, err := c.reg.RevokeNode(c.mem, c.now, c.shop.key.ID())
+	c.must(err)
+	c.post(r)
+	if refused := c.answer(c.payer, open, pay.Approve, pay.ByHand); refused != "" {
+		t.Errorf("approval: %q", refused)
+	}
+	if refused := c.answer(c.payer, declined, pay.Decline, pay.ByHand); refused != "" {
+		t.Errorf("decline: %q", refused)
+	}
+	if got := c.says(c.payer, open); got != "failed node_revoked" {
+		t.Errorf("approved after its box was revoked: %s", got)
+	}
+	if got := c.says(c.payer, declined); got != "declined by_payer" {
+		t.Errorf("declined after its box was revoked: %s", got)
+	}
+	c.auditOK()
+}

@@ -8,7 +8,7 @@ import (
 
 // CodeTable finds the source of a code in constant time. It is a flat hash
 // table with open addressing: slots of 12 bytes (8 of code, 4 of number), at
-// most three quarters of them taken, the home slot taken from the code's first
+// most three fifths of them taken, the home slot taken from the code's first
 // four bytes, which are as good as random. It is immutable once built.
 type CodeTable struct {
 	slots    []slot
@@ -30,15 +30,28 @@ func NewCodeTable(sources []CodeSource, from, to pay.Time) *CodeTable {
 		t.upTo = sources[len(sources)-1].Number
 	}
 	n := codesWithin(sources, from, to)
-	t.slots = make([]slot, n+n/3+2)
+	t.slots = make([]slot, n+2*n/3+2)
+	t.fill(sources)
+	return t
+}
+
+// fill inserts the codes in batches, so that the processor waits for many
+// places in memory at once instead of for each.
+func (t *CodeTable) fill(sources []CodeSource) {
+	var batch [256]slot
+	n := 0
 	for i := range sources {
 		number := sources[i].Number
-		sources[i].each(from, to, func(_ pay.Step, c pay.Code) bool {
-			t.insert(c, number)
+		sources[i].each(t.from, t.to, func(_ pay.Step, c pay.Code) bool {
+			batch[n] = slot{binary.BigEndian.Uint32(c[:4]), binary.BigEndian.Uint32(c[4:]), number}
+			if n++; n == len(batch) {
+				t.insert(batch[:])
+				n = 0
+			}
 			return true
 		})
 	}
-	return t
+	t.insert(batch[:n])
 }
 
 // codesWithin counts the codes that a table of [from, to) holds.
@@ -51,14 +64,15 @@ func codesWithin(sources []CodeSource, from, to pay.Time) (n int) {
 	return n
 }
 
-func (t *CodeTable) insert(c pay.Code, number uint32) {
-	high, low := binary.BigEndian.Uint32(c[:4]), binary.BigEndian.Uint32(c[4:])
-	i := t.home(high)
-	for t.slots[i].number != 0 {
-		i = t.next(i)
+func (t *CodeTable) insert(batch []slot) {
+	for _, s := range batch {
+		i := t.home(s.high)
+		for t.slots[i].number != 0 {
+			i = t.next(i)
+		}
+		t.slots[i] = s
 	}
-	t.slots[i] = slot{high, low, number}
-	t.count++
+	t.count += len(batch)
 }
 
 // Lookup returns the number of a source of this code. A code of two sources is

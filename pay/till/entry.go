@@ -152,10 +152,11 @@ func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) E
 		e.Amount, e.Currency, e.Shop, e.Site, e.Handle, e.Ref = d.Amount, d.Currency, d.Shop, d.Site, d.Handle, d.Ref
 		e.By, e.Expires, e.Test = d.By, d.Expires, d.Test
 	}
+	doubt := p.Seq == 0 && r.keyMayHavePaid()
 	e.Local = pay.Local{
-		TimeUp:    !p.State.Ended() && now >= e.Deadline,
-		Withdrawn: r.Withdrawn,
-		Refused:   r.Refused != "",
+		TimeUp:    !p.State.Ended() && (now >= e.Deadline || doubt),
+		Withdrawn: r.Withdrawn && !doubt,
+		Refused:   r.Refused != "" && !doubt,
 	}
 	e.Cancelling = r.cancelled() && !e.State().Ended()
 	e.Reason = e.reason(r)

@@ -32,7 +32,11 @@ declined                          | online acked offered declined               
 no money                          | online acked offered failed                              | failed    | not_paid | yes   | 6    | insufficient_funds |              | no
 no answer                         | online acked offered expired                             | expired   | not_paid | yes   | 6    | no_answer          |              | no
 too old on arrival                | late online acked expired                                | expired   | not_paid | yes   | 6    | no_answer          |              | no
-request refused                   | online refuse:key_used                                   | failed    | not_paid | yes   | 6    | key_used           |              | no
+request refused                   | online refuse:wrong_currency                             | failed    | not_paid | yes   | 6    | wrong_currency     |              | no
+refused: its key has paid before  | online refuse:key_used                                   | requested | unknown  | no    | 7    | key_used           |              | no
+refused: nobody says why          | online refuse:too_many_refusals                          | requested | unknown  | no    | 7    | too_many_refusals  |              | no
+refused, why is said later        | online refuse:too_many_refusals refuse:wrong_currency    | failed    | not_paid | yes   | 6    | wrong_currency     |              | no
+withdrawn, its key was used       | cancel online refuse:key_used                            | requested | unknown  | no    | 7    | key_used           |              | no
 refused, yet decided              | online refuse:key_used offered                           | offered   | pending  | no    | 124  |                    |              | no
 withdrawn before it was sent      | cancel                                                   | cancelled | not_paid | yes   | 6    | by_merchant        |              | yes
 withdrawn, time up                | cancel late                                              | cancelled | not_paid | yes   | 6    | by_merchant        |              | yes

@@ -25,7 +25,8 @@
 // A key leads to one payment for ever, stored in the transaction that stores
 // the request. Only a decision says that money moved. A payment counts as not
 // paid only by a decision, by the registry's refusal of the request, or because
-// its cancel travels with it.
+// its cancel travels with it. A refusal because the key was used is none of
+// these: what the key paid for before is not known here.
 package till
 
 import (
@@ -83,6 +84,14 @@ type row struct {
 }
 
 func (r row) cancelled() bool { return len(r.Cancel) > 0 && r.CancelRefused == "" }
+
+// keyMayHavePaid says that the refusal of the request leaves open what became
+// of the charge. The registry knows the key by another request, which this box
+// made before its store was lost and which may have been paid; or it did not
+// say why it refused. Neither is a reason to charge again.
+func (r row) keyMayHavePaid() bool {
+	return r.Refused == pay.ReasonKeyUsed || r.Refused == pay.ReasonTooMany
+}
 
 func rowKey(id pay.PaymentID) []byte { return append([]byte("o"), id[:]...) }
 
@@ -220,7 +229,7 @@ func refused(rows pay.WritableRows, claim pay.Fact, why pay.Reason) error {
 		return err
 	}
 	switch {
-	case !isCancel && r.Refused == "":
+	case !isCancel && (r.Refused == "" || r.Refused == pay.ReasonTooMany):
 		r.Refused = why
 	case isCancel && r.CancelRefused == "" && claim.ID() == factID(r.Cancel):
 		// Without its cancel a request may open after all.
