@@ -3,6 +3,7 @@ package pay
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"strings"
 )
 
@@ -31,7 +32,7 @@ func HandleFor(box NodeID, code Code, draw int) Handle {
 func (h Handle) Check() error {
 	a, b, ok := strings.Cut(string(h), "-")
 	if !ok || len(h) > handleBytesMax || !isLowerWord(a) || !isLowerWord(b) {
-		return NewError(CodeUsage, "read handle", "a handle is two words joined by a hyphen, such as amber-otter")
+		return NewError(CodeUsage, fmt.Sprintf("%.40q is no handle", string(h)), "a handle is two words joined by a hyphen, such as amber-otter")
 	}
 	return nil
 }

@@ -7,10 +7,14 @@ import (
 	"github.com/paybeacon/paybeacon/store"
 )
 
-// audit checks the store byte by byte (every fact, signature, chain and digest)
-// and then recomputes from the facts what the registry believes.
+// audit checks the store byte by byte (every table, fact, signature, chain and
+// digest) and then recomputes from the facts what the registry believes.
 func (n *registryNode) audit(ctx context.Context, _ noQuery) (any, error) {
 	out := auditJSON{V: 1, Type: "audit", Findings: []string{}}
+	if err := n.engine.Verify(ctx); err != nil {
+		out.Findings = append(out.Findings, err.Error())
+		return out, nil
+	}
 	err := n.store.View(ctx, func(v *store.View) error {
 		keys, err := n.keys(v)
 		if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,15 +51,36 @@ func on[Q any](read bool, f func(ctx context.Context, q Q) (any, error)) verb {
 	return verb{read: read, run: func(ctx context.Context, raw query) (any, error) {
 		var q Q
 		if len(raw.body) > 0 {
-			if err := json.Unmarshal(raw.body, &q); err != nil {
-				return nil, pay.Wrap(err, pay.CodeUsage, "read request", "send the JSON object that the verb takes")
+			if err := decodeQuery(raw.body, &q); err != nil {
+				return nil, pay.Wrap(err, pay.CodeUsage, "read request", "send the one JSON object that the verb takes, and no other fields")
 			}
 		}
-		if k, ok := any(&q).(interface{ setKey(pay.IdempotencyKey) }); ok && raw.key != "" {
-			k.setKey(raw.key)
+		if k, ok := any(&q).(keyed); ok && raw.key != "" {
+			have := k.keyField()
+			if *have != "" && *have != raw.key {
+				return nil, pay.NewError(pay.CodeUsage, "read request: its key and the Idempotency-Key header differ", "give one of them")
+			}
+			*have = raw.key
 		}
 		return f(ctx, q)
 	}}
+}
+
+// keyed is a request that may bear an idempotency key.
+type keyed interface{ keyField() *pay.IdempotencyKey }
+
+// decodeQuery reads exactly one JSON object. A field that the verb does not
+// know is refused: a charge that was meant to hold an amount must not take it.
+func decodeQuery(body []byte, q any) error {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(q); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the object")
+	}
+	return nil
 }
 
 // listenControl opens the socket. A socket file left by a dead daemon is

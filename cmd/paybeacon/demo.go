@@ -16,7 +16,7 @@ func demoCommand(ctx context.Context, io stdio) *cli.Command {
 		name: "demo", usage: "watch the whole system work, as separate processes on this machine",
 		long: "A registry, a merchant's box, two wallets and two devices, with real QUIC and real stores;\nonly the air is simulated. Exit code 0 only if every check at the end holds.",
 		flags: []cli.Flag{
-			&cli.StringFlag{Name: "scenario", Value: "counter", Usage: "the story `NAME`; crowd, forecourt, offline and faults come later"},
+			&cli.StringFlag{Name: "scenario", Value: "counter", Usage: "play story `NAME`; crowd, forecourt, offline, faults come later"},
 			&cli.Int64Flag{Name: "seed", Value: 1, Usage: "seed `N` of what is random in the story"},
 			&cli.BoolFlag{Name: "keep-running", Usage: "leave everything running afterwards, to try the other commands"},
 			&cli.StringFlag{Name: "data", Usage: "keep the nodes in `DIR` (default: a temporary one)"},

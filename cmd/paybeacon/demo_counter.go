@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -52,7 +54,7 @@ func (d *counterDemo) setUp() error {
 	if d.registry, err = d.ready("registry"); err != nil {
 		return err
 	}
-	d.tell.say("registry", "listens on %s, root %s…", d.registry.QUIC, d.registry.Node[:10])
+	d.tell.say("registry", "listens on %s, its working key is %s…", d.registry.QUIC, d.registry.Node[:10])
 	if err := d.enrol("registry", "box", "scan", "--role", "box", "--name", "counter", "--merchant", demoShop, "--site", "counter"); err != nil {
 		return err
 	}
@@ -443,6 +445,7 @@ func (d *counterDemo) check() error {
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(book, func(a, b accountJSON) int { return strings.Compare(string(a.Name), string(b.Name)) })
 	var earned, sum pay.Amount
 	for _, acc := range book {
 		sum += acc.Balance

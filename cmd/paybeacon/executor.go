@@ -66,7 +66,11 @@ func (x *executor) answerAll(ctx context.Context) error {
 			continue
 		}
 		_, err := x.node.say(ctx, p.ID, verdict, x.rule)
-		if code := pay.CodeOf(err); code != "" && code != pay.CodeDecided && code != pay.CodeNotFound {
+		switch pay.CodeOf(err) {
+		case "", pay.CodeDecided, pay.CodeNotFound:
+		case pay.CodeUpgrade, pay.CodeTooMany:
+			x.node.log.Warn("the command's answer cannot be given; a person is asked", "payment", p.ID[:10], "error", err)
+		default:
 			return err
 		}
 	}

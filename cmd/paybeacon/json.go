@@ -145,6 +145,9 @@ type walletStatusJSON struct {
 	Pending  int          `json:"pending"`
 	Devices  int          `json:"devices"`
 	Registry string       `json:"registry"`
+	// Findings are decisions of the registry that do not fit what this wallet
+	// said or knows, such as a capture that it never approved.
+	Findings []string `json:"findings"`
 }
 
 type topupJSON struct {
@@ -189,11 +192,7 @@ type chargeQuery struct {
 	TTL      pay.Millis         `json:"ttl_ms"`
 }
 
-func (q *chargeQuery) setKey(k pay.IdempotencyKey) {
-	if q.Key == "" {
-		q.Key = k
-	}
-}
+func (q *chargeQuery) keyField() *pay.IdempotencyKey { return &q.Key }
 
 type idQuery struct {
 	ID  string             `json:"id,omitempty"` // the id or an unambiguous beginning
@@ -225,11 +224,7 @@ type topupQuery struct {
 	Key    pay.IdempotencyKey `json:"key,omitempty"`
 }
 
-func (q *topupQuery) setKey(k pay.IdempotencyKey) {
-	if q.Key == "" {
-		q.Key = k
-	}
-}
+func (q *topupQuery) keyField() *pay.IdempotencyKey { return &q.Key }
 
 type nodeQuery struct {
 	Node string `json:"node"`

@@ -96,7 +96,7 @@ func receiptVerify(c *call) error {
 	}
 	switch {
 	case failed > 0:
-		return pay.NewError(pay.CodeNotTrusted, fmt.Sprintf("%d of %s not verified", failed, count(c.flags.NArg(), "receipt")), "if the file can be read at all, ask the other party for its copy: both hold the same bytes")
+		return pay.NewError(pay.CodeNotTrusted, fmt.Sprintf("%d of %d receipts do not verify", failed, c.flags.NArg()), "check the name of the file, or ask the other party for its copy: both hold the same bytes")
 	case untrusted > 0:
 		return pay.NewError(pay.CodeNotTrusted, "the receipt is whole, but nothing says that its root is to be trusted",
 			"compare the root's fingerprint with your registry's and give it with --root, or name a node with --data")

@@ -16,7 +16,7 @@ func walletRunCommand(ctx context.Context, io stdio) *cli.Command {
 		flags: []cli.Flag{
 			dataFlag(),
 			&cli.StringFlag{Name: "server", Usage: "the registry at `HOST:PORT` (default: where it was at enrolment)"},
-			&cli.StringFlag{Name: "approve", Value: "ask", Usage: "who answers, by `RULE`: ask, none, all, under:AMOUNT or exec:COMMAND"},
+			&cli.StringFlag{Name: "approve", Value: "ask", Usage: "who answers: a `RULE` ask, none, all, under:AMOUNT, exec:COMMAND"},
 		},
 		run: func(c *call) error {
 			o := walletOptions{server: c.flags.String("server"), approve: c.flags.String("approve")}

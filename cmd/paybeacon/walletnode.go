@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
 	"github.com/paybeacon/paybeacon/pay/wallet"
 	"github.com/paybeacon/paybeacon/store"
 	"github.com/paybeacon/paybeacon/sync/link"
@@ -109,7 +110,7 @@ func (n *walletNode) verbs() verbs {
 func (n *walletNode) status(ctx context.Context, _ noQuery) (any, error) {
 	s := walletStatusJSON{
 		V: 1, Type: "status", Node: n.key.ID().String(), Name: n.member.Name, Scope: n.member.Scope,
-		Currency: n.member.Currency, Approve: n.approve, Registry: n.peer.word(),
+		Currency: n.member.Currency, Approve: n.approve, Registry: n.peer.word(), Findings: []string{},
 	}
 	err := n.store.View(ctx, func(v *store.View) error {
 		pending, err := n.wallet.Pending(v, n.store.Now())
@@ -119,6 +120,13 @@ func (n *walletNode) status(ctx context.Context, _ noQuery) (any, error) {
 		devices, err := n.wallet.Devices(v)
 		if err != nil {
 			return err
+		}
+		found, err := history.Findings(v)
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			s.Findings = append(s.Findings, "payment "+f.Payment.Short()+": "+f.Why)
 		}
 		s.Pending = len(pending)
 		for _, d := range devices {

@@ -150,7 +150,7 @@ func TestTableHoldsTheWindow(t *testing.T) {
 			return true
 		})
 	}
-	if table.Len() != count || table.Bytes() > count*17+64 {
+	if table.Len() != count || table.Bytes() > count*20+64 {
 		t.Errorf("%d codes in %d bytes, want %d codes", table.Len(), table.Bytes(), count)
 	}
 	if !table.covers(from) || table.covers(to) || !table.covers(to-1) {

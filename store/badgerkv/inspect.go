@@ -26,9 +26,13 @@ const manifestVersion = 8
 //   - a directory whose MANIFEST is missing, which Badger would take for a new
 //     one and empty;
 //   - a MANIFEST of another version or with a wrong checksum;
+//   - a MANIFEST whose end is cut off, which Badger would shorten, and then
+//     remove the tables that it no longer names;
 //   - a KEYREGISTRY that is cut off or foreign;
 //   - a table that is missing or whose index is broken, which Badger would
-//     leave out or die of.
+//     leave out or die of;
+//   - a log with a record that is changed, which Badger would drop together
+//     with everything behind it (see checkLog).
 //
 // It removes log files without a single byte: a process killed between creating
 // and sizing one leaves it so, and Badger would not open the directory again.
@@ -91,9 +95,16 @@ func readManifest(dir string, bo badger.Options) (badger.Manifest, error) {
 				v, manifestVersion)
 		}
 	}
-	m, _, err := badger.ReplayManifestFile(f, bo.ExternalMagicVersion, bo)
+	m, read, err := badger.ReplayManifestFile(f, bo.ExternalMagicVersion, bo)
 	if err != nil {
 		return badger.Manifest{}, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return badger.Manifest{}, err
+	}
+	if read != info.Size() {
+		return badger.Manifest{}, fmt.Errorf("%w: %s can be read up to byte %d of %d", errDamaged, badger.ManifestFilename, read, info.Size())
 	}
 	return m, nil
 }
@@ -109,8 +120,8 @@ func orphans(entries []fs.DirEntry) error {
 	return nil
 }
 
-// sweepLogs removes empty log files and returns how many of those that a
-// memtable is restored from are left.
+// sweepLogs removes empty log files, checks those that a memtable is restored
+// from and returns how many there are.
 func sweepLogs(dir string, entries []fs.DirEntry) (logs uint64, err error) {
 	for _, entry := range entries {
 		ext := filepath.Ext(entry.Name())
@@ -129,6 +140,9 @@ func sweepLogs(dir string, entries []fs.DirEntry) (logs uint64, err error) {
 		}
 		if ext == ".mem" {
 			logs++
+			if err := checkLog(filepath.Join(dir, entry.Name())); err != nil {
+				return 0, fmt.Errorf("%w: %w", errDamaged, err)
+			}
 		}
 	}
 	return logs, nil

@@ -44,18 +44,32 @@ func (r *reader) Get(key []byte) ([]byte, bool, error) {
 	if r.txn == nil {
 		return nil, false, kv.ErrEnded
 	}
-	it, err := r.txn.Get(marked(key))
+	var value []byte
+	err := guarded(func() error {
+		it, err := r.txn.Get(marked(key))
+		if err == nil {
+			value, err = it.ValueCopy(nil)
+		}
+		return err
+	})
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return nil, false, nil
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("get: %w", err)
 	}
-	value, err := it.ValueCopy(nil)
-	if err != nil {
-		return nil, false, fmt.Errorf("get: %w", err)
-	}
 	return value, true, nil
+}
+
+// guarded calls into Badger, which answers a damaged block with a panic. What it
+// panics with may hold data, so it is not repeated.
+func guarded(read func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = fmt.Errorf("%w: a table cannot be read", errDamaged)
+		}
+	}()
+	return read()
 }
 
 // Scan may nest, also with other reads: Badger allows any number of iterators
@@ -71,26 +85,30 @@ func (r *reader) Scan(from, to []byte, limit int, fn func(key, value []byte) boo
 	}
 	it := r.txn.NewIterator(badger.IteratorOptions{Prefix: common(start, end)})
 	defer it.Close()
-	n := 0
-	for it.Seek(start); it.Valid(); it.Next() {
-		key := it.Item().Key()
-		if bytes.Compare(key, end) >= 0 {
-			return nil
-		}
-		n++
-		more := false
-		err := it.Item().Value(func(value []byte) error {
-			more = fn(key[1:], value) && n != limit
-			return nil
+	var key, value []byte
+	step := func() error { it.Seek(start); return nil }
+	for n := 1; ; n++ {
+		valid := false
+		err := guarded(func() (err error) {
+			if err = step(); err != nil {
+				return err
+			}
+			if valid = it.Valid(); valid {
+				key = it.Item().Key()
+				value, err = it.Item().ValueCopy(value[:0])
+			}
+			return err
 		})
-		if err != nil {
+		switch {
+		case err != nil:
 			return fmt.Errorf("scan: %w", err)
-		}
-		if !more {
+		case !valid || bytes.Compare(key, end) >= 0:
+			return nil
+		case !fn(key[1:], value) || n == limit:
 			return nil
 		}
+		step = func() error { it.Next(); return nil }
 	}
-	return nil
 }
 
 // common returns the longest prefix that a and b share. Every key between them
