@@ -68,6 +68,9 @@ func walletStatus(c *call) error {
 		if s.Approve != "" {
 			_, _ = fmt.Fprintf(w, "  answers by --approve %s\n", printable(s.Approve))
 		}
+		for _, f := range s.Findings {
+			_, _ = fmt.Fprintf(w, "  THIS DOES NOT FIT, ask who runs the registry: %s\n", printable(f))
+		}
 	})
 }
 

@@ -121,7 +121,8 @@ func (t *turn) done(what string, err error) (pay.Reaction, error) {
 // claim hands the fact to the rule for its kind, when the author has the role
 // that such claims need.
 func (t *turn) claim() error {
-	role, rule := pay.Role(""), (func() error)(nil)
+	var role pay.Role
+	var rule func() error
 	switch t.in.Fact.Kind() {
 	case pay.KindRequest:
 		role, rule = pay.RoleBox, t.request
@@ -134,7 +135,7 @@ func (t *turn) claim() error {
 	case pay.KindRevoke:
 		role, rule = pay.RoleWallet, t.revoke
 	case pay.KindAuthority, pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp:
-		role, rule = pay.RoleRegistry, nil
+		role = pay.RoleRegistry // nodes have no such word
 	default:
 		return t.refuse(pay.ReasonUnknownKind, pay.PaymentID{})
 	}

@@ -118,11 +118,6 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// match returns the step whose code is accepted at t.
-func (s *CodeSource) match(code pay.Code, t pay.Time) (pay.Step, bool) {
-	return s.search(code, t, t+1)
-}
-
 // search returns a step with this code that may be accepted in [from, to).
 func (s *CodeSource) search(code pay.Code, from, to pay.Time) (found pay.Step, ok bool) {
 	s.each(from, to, func(step pay.Step, c pay.Code) bool {

@@ -86,13 +86,11 @@ func (r *reader) Scan(from, to []byte, limit int, fn func(key, value []byte) boo
 	it := r.txn.NewIterator(badger.IteratorOptions{Prefix: common(start, end)})
 	defer it.Close()
 	var key, value []byte
-	step := func() error { it.Seek(start); return nil }
+	step := func() { it.Seek(start) }
 	for n := 1; ; n++ {
 		valid := false
 		err := guarded(func() (err error) {
-			if err = step(); err != nil {
-				return err
-			}
+			step()
 			if valid = it.Valid(); valid {
 				key = it.Item().Key()
 				value, err = it.Item().ValueCopy(value[:0])
@@ -107,7 +105,7 @@ func (r *reader) Scan(from, to []byte, limit int, fn func(key, value []byte) boo
 		case !fn(key[1:], value) || n == limit:
 			return nil
 		}
-		step = func() error { it.Next(); return nil }
+		step = it.Next
 	}
 }
 

@@ -91,7 +91,7 @@ func readRecord(data []byte, at int) (r record, ok bool) {
 		return r, false
 	}
 	body := data[at : end-checksumBytes]
-	if crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)) != binary.BigEndian.Uint32(data[end-checksumBytes:]) {
+	if checksum(body) != binary.BigEndian.Uint32(data[end-checksumBytes:]) {
 		return r, false
 	}
 	r = record{end: end, meta: data[at]}
@@ -146,20 +146,43 @@ func (r record) open() uint64 {
 
 // changed says whether the bytes from an offset on, none of them zeros at the
 // end, were written completely and changed afterwards. txn is the transaction
-// that is open there.
+// that is open there. A sector may be missing in the last transaction only.
 func changed(data []byte, at int, txn uint64) bool {
+	found := false
 	for next := at + 1; next < len(data); next++ {
-		if _, ok := readRecord(data, next); ok {
-			return !hasHole(data, at, next)
+		r, ok := readRecord(data, next)
+		if !ok {
+			continue
 		}
+		if !hasHole(data, at, next) || (txn != 0 && r.number != txn) {
+			return true
+		}
+		found, txn, next = true, r.number, r.end-1
+	}
+	if found {
+		return false
 	}
 	if like(data[at:], endOf(txn)) {
 		return true
 	}
-	// The checksum of a whole record may end with zeros, which were trimmed.
 	_, _, end, ok := layout(data, at)
-	return ok && end < len(data)+checksumBytes && !hasHole(data, at, len(data))
+	switch {
+	case !ok || hasHole(data, at, len(data)):
+		return false
+	case end <= len(data):
+		return true
+	case end >= len(data)+checksumBytes:
+		return false
+	}
+	// All but the last bytes of the checksum are there: they were not written,
+	// or are zeros. The others say which.
+	var sum [checksumBytes]byte
+	binary.BigEndian.PutUint32(sum[:], checksum(data[at:end-checksumBytes]))
+	return !bytes.HasPrefix(sum[:], data[end-checksumBytes:])
 }
+
+func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+
 
 // endOf returns the record that ends a transaction.
 func endOf(txn uint64) []byte {
@@ -168,7 +191,7 @@ func endOf(txn uint64) []byte {
 	out = append(out, txnEndKey...)
 	out = binary.BigEndian.AppendUint64(out, math.MaxUint64-txn)
 	out = append(out, value...)
-	return binary.BigEndian.AppendUint32(out, crc32.Checksum(out, crc32.MakeTable(crc32.Castagnoli)))
+	return binary.BigEndian.AppendUint32(out, checksum(out))
 }
 
 // like says whether have is want with something changed in it, and not just its
