@@ -21,8 +21,9 @@ demo: build ## watch two people pay at a counter, a thief fail and a server come
 test: ## run every test, with separate processes and crash points
 	$(GO) test -tags $(TESTTAG) -parallel 8 -timeout 20m ./...
 
-race: ## run the tests of the packages under the race detector
-	$(GO) test -race -short -timeout 20m ./...
+race: ## run the packages' tests and some stories under the race detector
+	$(GO) test -race -short -timeout 20m $$($(GO) list ./... | grep -v /cmd/)
+	$(GO) test -race -short -parallel 4 -timeout 20m -run 'TestScripts/^(charge|devices|nearby|offline|rules)$$' ./cmd/paybeacon
 
 fuzz: ## fuzz each parser for FUZZ (20s)
 	@for pkg in $$($(GO) list ./...); do \

@@ -40,8 +40,8 @@ func EncodeReceipt(authority, decision Fact) []byte {
 
 // OpenReceipt reads a receipt file and verifies all that can be verified
 // without trusting anybody: one encoding, the authority signed by the root it
-// carries, the decision signed by the working key and dated while that key
-// spoke for the registry. Whether Root is to be trusted is for the caller.
+// carries, the decision signed by the working key, dated while that key spoke
+// for the registry, and the payment's last: an offer is no receipt. Whether Root is to be trusted is for the caller.
 func OpenReceipt(raw []byte) (Receipt, error) {
 	if len(raw) > ReceiptBytesMax {
 		return Receipt{}, fmt.Errorf("open receipt: %d bytes, the limit is %d: %w", len(raw), ReceiptBytesMax, ErrNotCanonical)
@@ -70,6 +70,9 @@ func OpenReceipt(raw []byte) (Receipt, error) {
 	}
 	if !authority.Covers(d.At) {
 		return Receipt{}, fmt.Errorf("open receipt: decided at %s, outside the authority of its key: %w", d.At, ErrSignature)
+	}
+	if !d.State.Ended() {
+		return Receipt{}, fmt.Errorf("open receipt: the payment is %s, which is not its end: this proves nothing about money", d.State)
 	}
 	return Receipt{Root: authority.Root.ID(), Authority: authority, Decision: d, ID: f.ID()}, nil
 }

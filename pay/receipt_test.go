@@ -87,6 +87,8 @@ func TestOpenReceiptRefuses(t *testing.T) {
 		b.Working = k
 		return sign(t, root, b)
 	}
+	offer := w.captured
+	offer.Seq, offer.State, offer.By = 1, pay.StateOffered, ""
 	self := a
 	self.Root = other.Public()
 	array := func(parts ...[]byte) []byte { return slices.Concat(parts...) }
@@ -106,6 +108,7 @@ func TestOpenReceiptRefuses(t *testing.T) {
 		{"a cancel instead of a decision", pay.EncodeReceipt(w.authority, sign(t, working, pay.Cancel{})), nil},
 		{"a cancel instead of an authority", pay.EncodeReceipt(sign(t, root, pay.Cancel{}), w.decision), nil},
 		{"the parts changed about", pay.EncodeReceipt(w.decision, w.authority), nil},
+		{"an offer, which is no last word", pay.EncodeReceipt(w.authority, sign(t, working, offer)), nil},
 		{"nothing", nil, pay.ErrNotCanonical},
 		{"null", []byte{0xf6}, pay.ErrNotCanonical},
 		{"another label", array([]byte{0x83}, pay.Encode("paybeacon-receipt/2"), w.authority.Raw(), w.decision.Raw()), pay.ErrNotCanonical},

@@ -81,6 +81,7 @@ func (s *Store) Run(ctx context.Context) error {
 	timer := time.NewTimer(0) // deadlines may have come while nobody ran
 	defer timer.Stop()
 	var cmds []*command
+	failing := false
 	for {
 		if len(cmds) == 0 {
 			select {
@@ -93,9 +94,7 @@ func (s *Store) Run(ctx context.Context) error {
 		}
 		cmds = s.gather(cmds)
 		rest, err := s.commit(context.WithoutCancel(ctx), cmds)
-		if err != nil {
-			s.log.Error("store could not commit", "commands", len(cmds), "err", err)
-		}
+		s.report(len(cmds), err, &failing)
 		if errors.Is(err, kv.ErrClosed) {
 			refuse(rest, err)
 			return fmt.Errorf("run store: %w", err)
@@ -111,6 +110,19 @@ func (s *Store) Run(ctx context.Context) error {
 		}
 		cmds = append(cmds[:0], rest...)
 	}
+}
+
+// report tells once that committing fails and once that it works again. Those
+// who wait are told each time, and deadlines are tried every retryDue: a disk
+// that is full must not be filled with words about it.
+func (s *Store) report(commands int, err error, failing *bool) {
+	switch {
+	case err != nil && !*failing:
+		s.log.Error("store could not commit", "commands", commands, "err", err)
+	case err == nil && *failing:
+		s.log.Info("store commits again")
+	}
+	*failing = err != nil
 }
 
 // gather adds the commands that wait. Yielding first lets those whose last
@@ -199,7 +211,7 @@ func (s *Store) attempt(ctx context.Context, cmds []*command) (b *batch, err err
 func explain(err error) error {
 	switch {
 	case errors.Is(err, kv.ErrNoSpace):
-		return pay.Wrap(err, pay.CodeNoSpace, "store the change", "free space on the disk that holds the data; nothing was lost")
+		return pay.Wrap(err, pay.CodeNoSpace, "too little space to store anything", "free space on the disk that holds the data; nothing was lost")
 	case errors.Is(err, kv.ErrUnknown):
 		// A charge that may be stored is one that may still be paid.
 		return pay.Wrap(err, pay.CodeUnknown, "store the change", "it may have been stored: start the node again and repeat the same command, with the same --key")

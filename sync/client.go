@@ -136,7 +136,7 @@ func (c *Client) Run(ctx context.Context) error {
 			c.log.Error("sync: stopped", "error", err)
 			return final.err
 		}
-		c.log.Info("sync: no session", "try", try, "error", err)
+		c.log.Info("sync: no session", "try", try, "code", pay.CodeOf(err), "error", err)
 		if lived >= sessionLong {
 			try, away = -1, time.Now()
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/urfave/cli/v2"
@@ -13,9 +14,15 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
+// oneApp lets one program at a time run in this process: the library keeps the
+// help flag in a variable of its own.
+var oneApp sync.Mutex
+
 // runMain runs the program in this process and returns what it said.
 func runMain(t *testing.T, args ...string) (exit int, stdout, stderr string) {
 	t.Helper()
+	oneApp.Lock()
+	defer oneApp.Unlock()
 	var out, errs bytes.Buffer
 	exit = run(t.Context(), append([]string{"paybeacon"}, args...), stdio{strings.NewReader(""), &out, &errs})
 	return exit, out.String(), errs.String()

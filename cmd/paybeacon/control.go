@@ -96,7 +96,7 @@ func listenControl(d dataDir) (net.Listener, error) {
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, pay.Wrap(err, pay.CodeConfig, "open control socket", "check permissions of "+string(d))
+		return nil, cannotWrite(err, "open control socket", "check permissions of "+string(d))
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
 		_ = l.Close()

@@ -132,7 +132,7 @@ func openBase(ctx context.Context, s setting, key pay.Key, o storeOptions) (base
 	})
 	if err != nil {
 		_ = engine.Close()
-		return base{}, err
+		return base{}, explainStore(err)
 	}
 	return base{setting: s, key: key, engine: engine, store: st}, nil
 }
@@ -147,6 +147,15 @@ func explainEngine(err error) error {
 	default:
 		return pay.Wrap(err, pay.CodeConfig, "open the store", "if the directory is damaged, restore it from a backup")
 	}
+}
+
+// explainStore does the same for what keeps an engine from being a store.
+func explainStore(err error) error {
+	var known *pay.Error
+	if errors.As(err, &known) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return pay.Wrap(err, pay.CodeConfig, "open the store", "if the directory is damaged, restore it from a backup")
 }
 
 func (b *base) close() {

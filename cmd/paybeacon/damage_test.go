@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -20,7 +21,7 @@ import (
 )
 
 const (
-	flipRounds = 150 // for a registry that was stopped, and for one that was killed
+	flipRounds = 60 // for a registry that was stopped, and for one that was killed
 	pieceBytes = 512
 )
 
@@ -44,7 +45,7 @@ func TestFlippedBytesAreFound(t *testing.T) {
 	w.must(err)
 	w.stop("reg")
 	images["stopped"] = w.image("reg")
-	for _, how := range []string{"stopped"} {
+	for _, how := range []string{"stopped", "killed"} {
 		im := images[how]
 		before, finding, err := w.auditCopy(how, im)
 		if err != nil || finding != "" || !strings.Contains(before, "captured") {
@@ -123,40 +124,32 @@ func (w *world) image(name string) image {
 	return im
 }
 
-// flip returns the image with one byte of the store changed, near data.
+// flip returns the image with one byte of the store changed, near data. Every
+// file gets its share, however small it is.
 func (im image) flip(random *rand.Rand) (image, place) {
-	var files []string
+	pieces := map[string][]int64{}
 	for name, f := range im {
 		if filepath.Dir(name) == "store" && len(f.pieces) > 0 {
-			files = append(files, name)
+			pieces[name] = slices.Sorted(maps.Keys(f.pieces))
 		}
 	}
-	slices.Sort(files)
-	name := files[random.IntN(len(files))]
-	f := im[name]
-	offsets := make([]int64, 0, len(f.pieces))
-	for at := range f.pieces {
-		offsets = append(offsets, at)
-	}
-	slices.Sort(offsets)
-	at := offsets[random.IntN(len(offsets))]
-	i := random.IntN(len(f.pieces[at]))
-	mask := byte(1) << random.IntN(8)
+	names := slices.Sorted(maps.Keys(pieces))
+	name := names[random.IntN(len(names))]
 	if random.IntN(2) == 0 {
-		mask = byte(1 + random.IntN(255))
+		// The one with most data.
+		name = slices.MaxFunc(names, func(a, b string) int { return len(pieces[a]) - len(pieces[b]) })
 	}
-	bent := image{}
-	for n, f := range im {
-		bent[n] = f
+	at := pieces[name][random.IntN(len(pieces[name]))]
+	bent := slices.Clone(im[name].pieces[at])
+	where := place{name, at + int64(random.IntN(len(bent))), byte(1) << random.IntN(8)}
+	if random.IntN(2) == 0 {
+		where.mask = byte(1 + random.IntN(255))
 	}
-	pieces := map[int64][]byte{}
-	for at, piece := range f.pieces {
-		pieces[at] = piece
-	}
-	pieces[at] = slices.Clone(pieces[at])
-	pieces[at][i] ^= mask
-	bent[name] = imageFile{f.size, pieces}
-	return bent, place{name, at + int64(i), mask}
+	bent[where.offset-at] ^= where.mask
+	out := maps.Clone(im)
+	out[name] = imageFile{im[name].size, maps.Clone(im[name].pieces)}
+	out[name].pieces[at] = bent
+	return out, where
 }
 
 func (im image) write(dir string) error {

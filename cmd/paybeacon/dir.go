@@ -44,7 +44,7 @@ func (d dataDir) path(name string) string { return filepath.Join(string(d), name
 // that is there.
 func (d dataDir) make() error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
-		return pay.Wrap(err, pay.CodeConfig, "make data directory", "name a directory that you may write to with --data")
+		return cannotWrite(err, "make data directory", "name a directory that you may write to with --data")
 	}
 	_, err := os.Stat(d.path("format"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -77,9 +77,17 @@ func (d dataDir) check() error {
 // write replaces a file durably: it is either the old one or the new one.
 func (d dataDir) write(name string, content []byte) error {
 	if err := writeDurably(d.path(name), content); err != nil {
-		return pay.Wrap(err, pay.CodeConfig, "write "+name, "check permissions and free space of "+string(d))
+		return cannotWrite(err, "write "+name, "check permissions of "+string(d))
 	}
 	return nil
+}
+
+// cannotWrite says why a file or directory could not be made.
+func cannotWrite(err error, what, hint string) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return pay.Wrap(err, pay.CodeNoSpace, what, "free some space on that disk; nothing is lost")
+	}
+	return pay.Wrap(err, pay.CodeConfig, what, hint)
 }
 
 func writeDurably(path string, content []byte) (err error) {
@@ -126,7 +134,7 @@ func syncDir(dir string) error {
 func (d dataDir) lock(ctx context.Context, wait time.Duration) (unlock func(), err error) {
 	f, err := os.OpenFile(d.path("lock"), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return nil, pay.Wrap(err, pay.CodeConfig, "open lock", "check that you may write to "+string(d))
+		return nil, cannotWrite(err, "open lock", "check that you may write to "+string(d))
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -186,3 +187,26 @@ func (c *cashier) settled(key pay.IdempotencyKey) error {
 }
 
 func formatDecimal(a pay.Amount) string { return fmt.Sprintf("%d.%02d", a/100, a%100) }
+
+// TestIdleWalletComesBack kills the registry under a wallet that has nothing to
+// say and starts it again: the wallet connects by itself and is there for the
+// next offer.
+func TestIdleWalletComesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.payHonestly("before")
+	w.stop("box")
+	w.kill("reg")
+	w.must(w.again("reg", nil))
+	w.must(w.until("ada is connected to the new registry", func() (bool, error) {
+		var list listAnswer[nodeJSON]
+		if err := w.query("reg", "nodes", noQuery{}, &list); err != nil {
+			return false, nil // it is starting
+		}
+		return slices.ContainsFunc(list.Items, func(n nodeJSON) bool { return n.Name == "ada" && n.Connected }), nil
+	}))
+	w.must(w.again("box", nil))
+	_, err := w.ready("box")
+	w.must(err)
+	w.payHonestly("after")
+}

@@ -38,7 +38,7 @@ func writeReceipt(c *call) error {
 		return nil
 	}
 	if err := writeDurably(to, r.Receipt); err != nil {
-		return pay.Wrap(err, pay.CodeConfig, "write receipt", "name a file that you may write with --to")
+		return cannotWrite(err, "write receipt", "name a file that you may write with --to")
 	}
 	opened, err := pay.OpenReceipt(r.Receipt)
 	if err != nil {

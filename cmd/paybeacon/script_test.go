@@ -17,7 +17,7 @@ import (
 )
 
 // scriptTimeout ends a script whose "until" never comes true.
-const scriptTimeout = 60 * time.Second
+const scriptTimeout = 3 * time.Minute
 
 // TestMain lets the test binary be the program itself, so that scripts and
 // tests run it as separate processes.

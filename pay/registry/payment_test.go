@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -61,6 +62,10 @@ func TestEveryEventInEveryState(t *testing.T) {
 				t.Parallel()
 				c := newCounter(t)
 				f := c.bring(from)
+				if cells[0] == "approve unfunded" {
+					c.spend()
+				}
+				before := c.money()
 				refused := c.event(cells[0], &f)
 				want, wantRefused, _ := strings.Cut(cells[i+1], "!")
 				want = strings.TrimSpace(want)
@@ -75,10 +80,27 @@ func TestEveryEventInEveryState(t *testing.T) {
 				if got != want || string(refused) != wantRefused {
 					t.Errorf("is %s !%s, want %s !%s", got, refused, want, wantRefused)
 				}
+				if after := c.money(); cells[i+1][0] == '=' && after != before {
+					t.Errorf("what changed nothing left other rows behind:\n%q\n%q", before, after)
+				}
 				c.auditOK()
 			})
 		}
 	}
+}
+
+// money returns all rows that say where payments and accounts stand, who was
+// prompted and what keys and codes stand for (I5).
+func (c *counter) money() string {
+	c.Helper()
+	var b strings.Builder
+	c.must(c.mem.Scan(nil, nil, 0, func(key, value []byte) bool {
+		if strings.IndexByte("abcdhpq", key[0]) >= 0 {
+			fmt.Fprintf(&b, "%q=%q\n", key, value)
+		}
+		return true
+	}))
+	return b.String()
 }
 
 // columns splits a line at its cells: a cell is one word and its refusals,

@@ -183,7 +183,6 @@ func changed(data []byte, at int, txn uint64) bool {
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
-
 // endOf returns the record that ends a transaction.
 func endOf(txn uint64) []byte {
 	value := strconv.FormatUint(txn, 10)

@@ -56,7 +56,8 @@ func TestChangedByteInALogIsFound(t *testing.T) {
 	missed := 0
 	for at := walHeadBytes; at < end; at++ {
 		for _, mask := range []byte{0x01, 0x10, 0x40, 0x80, 0xC0, 0xFF, data[at]} {
-			if mask == 0 {
+			// The last byte of all, when it is not there, may not have come.
+			if mask == 0 || (at == end-1 && mask == data[at]) {
 				continue
 			}
 			data[at] ^= mask
