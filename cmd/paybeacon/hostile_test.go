@@ -66,8 +66,10 @@ func (i *insider) refused(body pay.Body) (why pay.Reason) {
 	i.w.must(i.base.store.Do(i.w.ctx, func(tx *store.Tx) error {
 		return tx.Post(pay.Reaction{Postings: []pay.Posting{{Fact: claim}}})
 	}))
-	err = i.base.watch(i.w.ctx, func() (bool, error) {
-		err := i.base.store.View(i.w.ctx, func(v *store.View) error {
+	ctx, cancel := context.WithTimeout(i.w.ctx, lineTimeout)
+	defer cancel()
+	err = i.base.watch(ctx, func() (bool, error) {
+		err := i.base.store.View(ctx, func(v *store.View) error {
 			return v.Entries(i.member.Scope, 0, 0, func(_ uint64, f pay.Fact) error {
 				if no, err := pay.As[pay.Refusal](f); err == nil && no.Claim == claim.ID() {
 					why = no.Reason
