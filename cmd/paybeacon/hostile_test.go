@@ -59,7 +59,7 @@ func (w *world) insider(name string) *insider {
 
 // refused states a body under the insider's key and returns why the registry
 // refused it, once the signed refusal stands in the insider's own feed.
-func (i *insider) refused(body pay.Body) (why pay.Reason) {
+func (i *insider) refused(what string, body pay.Body) (why pay.Reason) {
 	i.w.t.Helper()
 	claim, err := pay.Sign(i.base.key, body)
 	i.w.must(err)
@@ -80,7 +80,7 @@ func (i *insider) refused(body pay.Body) (why pay.Reason) {
 		return why != "", err
 	})
 	if err != nil {
-		i.w.t.Fatalf("no refusal of %s: %v", body.Kind(), err)
+		i.w.t.Fatalf("%s: no refusal of the %s: %v", what, body.Kind(), err)
 	}
 	return why
 }
@@ -275,7 +275,7 @@ func TestForgedClaimsChangeNothing(t *testing.T) {
 		{"a wallet makes itself a box", ben, pay.NodeStatus{Node: ben.base.key.Public(), Role: pay.RoleBox, Scope: d.Merchant, Name: "counter", Shop: d.Shop, Site: d.Site, At: d.At + 1_000_000}, pay.ReasonWrongRole},
 		{"a wallet says that a device is its own", ben, pay.DeviceStatus{Device: ada.base.key.ID(), State: pay.DeviceActive, Type: pay.TypeTag, At: d.At}, pay.ReasonWrongRole},
 	} {
-		if got := c.by.refused(c.says); got != c.want {
+		if got := c.by.refused(c.name, c.says); got != c.want {
 			t.Errorf("%s: refused as %q, want %q", c.name, got, c.want)
 		}
 		for who, p := range payment {
