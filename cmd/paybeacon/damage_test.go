@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -51,6 +52,7 @@ func TestFlippedBytesAreFound(t *testing.T) {
 		if err != nil || finding != "" || !strings.Contains(before, "captured") {
 			t.Fatalf("%s, nothing changed: %q, %v", how, finding, err)
 		}
+		var mu sync.Mutex
 		found, silent := map[string]int{}, map[string]int{}
 		var rounds errgroup.Group
 		rounds.SetLimit(2)
@@ -58,6 +60,8 @@ func TestFlippedBytesAreFound(t *testing.T) {
 			bent, where := im.flip(random)
 			rounds.Go(func() error {
 				after, finding, err := w.auditCopy(fmt.Sprint(how, n), bent)
+				mu.Lock()
+				defer mu.Unlock()
 				switch {
 				case err != nil:
 					return fmt.Errorf("%s, %s: %w", how, where, err)
