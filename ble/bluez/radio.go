@@ -11,6 +11,8 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	"github.com/sirupsen/logrus"
+
+	"github.com/paybeacon/paybeacon/ble"
 )
 
 const (
@@ -36,6 +38,12 @@ const (
 type Options struct {
 	// Adapter is such as "hci0"; empty means AdapterDefault.
 	Adapter string
+	// Marker is another adapter that broadcasts a sign of life for Adapter to
+	// hear, such as "hci1"; empty means none.
+	Marker string
+	// Health is told how well the radio hears while Scan runs, from one goroutine
+	// at a time; nil means that nobody wants to know.
+	Health func(ble.Health)
 	// Now stamps what is heard; nil is the system's clock.
 	Now func() time.Time
 	// Log is told when the radio heals itself or is slow; nil is silence.
