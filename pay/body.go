@@ -13,7 +13,7 @@ type Body interface {
 	Check() error
 }
 
-// The kinds of facts. Request, answer, cancel, mapping and revoke are claims,
+// The kinds of facts. Request, answer, cancel, mapping, revoke and limit are claims,
 // signed by who wants something; bind is a device's word inside a mapping; the
 // others are the registry's alone.
 const (
@@ -29,6 +29,9 @@ const (
 	KindDevice    Kind = "device"
 	KindNode      Kind = "node"
 	KindTopUp     Kind = "topup"
+	KindLimit     Kind = "limit"
+	KindLimited   Kind = "limited"
+	KindChallenge Kind = "challenge"
 )
 
 // checkBody reads a payload as the given kind and compares it with its own
@@ -60,6 +63,12 @@ func checkBody(kind Kind, payload []byte) error {
 		return checkAs[NodeStatus](payload)
 	case KindTopUp:
 		return checkAs[TopUp](payload)
+	case KindLimit:
+		return checkAs[Limit](payload)
+	case KindLimited:
+		return checkAs[LimitStatus](payload)
+	case KindChallenge:
+		return checkAs[Challenge](payload)
 	}
 	var body any
 	if err := decode(payload, &body); err != nil || !isEncodingOf(payload, body) {

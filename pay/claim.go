@@ -28,6 +28,8 @@ type Request struct {
 	Ref      string         `cbor:"8,keyasint,omitempty"`
 	TTL      Millis         `cbor:"9,keyasint"`
 	Created  Time           `cbor:"10,keyasint"`
+	// TwoChannel asks that the payer's device speaks too.
+	TwoChannel bool `cbor:"11,keyasint,omitempty"`
 }
 
 // Kind returns KindRequest.
@@ -70,6 +72,9 @@ type Answer struct {
 	Verdict  Verdict   `cbor:"7,keyasint"`
 	By       Rule      `cbor:"8,keyasint"`
 	Created  Time      `cbor:"9,keyasint"`
+	// Code is the device's authentication code, with an approval of an offer that
+	// demands two channels, else zero.
+	Code AuthCode `cbor:"10,keyasint,omitzero"`
 }
 
 // Kind returns KindAnswer.
@@ -82,6 +87,9 @@ func (a Answer) Check() error {
 	}
 	if a.By == "" {
 		return fmt.Errorf("an answer names who gave it")
+	}
+	if a.Verdict == Decline && !a.Code.IsZero() {
+		return fmt.Errorf("an authentication code stands beside a refusal to pay")
 	}
 	return firstError(a.Merchant.check("m/"), a.Amount.CheckPayable(), a.Currency.Check(),
 		checkText("rule", string(a.By), RuleBytesMax), a.Expires.check(), a.Created.check())

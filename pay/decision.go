@@ -55,6 +55,9 @@ const (
 	ReasonDeviceTaken    Reason = "device_taken"
 	ReasonTooManyDevices Reason = "too_many_devices"
 	ReasonTooMany        Reason = "too_many_refusals"
+	ReasonNeedsDevice    Reason = "needs_device"
+	ReasonWrongCode      Reason = "wrong_code"
+	ReasonOldLimit       Reason = "old_limit"
 )
 
 // PayerRef names a payer towards one merchant. Two merchants cannot tell from
@@ -64,8 +67,8 @@ type PayerRef [16]byte
 // Decision is the registry's word on one payment. Decisions form a chain: Prev
 // is the decision before this one, or the request for the first; Claim is the
 // claim that this one decides, or zero when the clock decided. The terms
-// (merchant, shop, site, amount, currency, handle, ref, payer, expiry, test) are
-// the same in all of them.
+// (merchant, shop, site, amount, currency, handle, ref, payer, expiry, test,
+// demand) are the same in all of them.
 // It is written for both parties: the same bytes go to merchant and payer.
 type Decision struct {
 	Payment  PaymentID `cbor:"1,keyasint"`
@@ -86,6 +89,8 @@ type Decision struct {
 	Expires  Time      `cbor:"16,keyasint"` // when the offer ends
 	At       Time      `cbor:"17,keyasint"`
 	Test     bool      `cbor:"18,keyasint"` // play money: no provider stands behind it
+	// Demand says who demands two channels, from the offer on; empty: one channel.
+	Demand Demand `cbor:"19,keyasint,omitempty"`
 }
 
 // Kind returns KindDecision.
@@ -101,7 +106,15 @@ func (d Decision) Check() error {
 	}
 	return firstError(d.Merchant.check("m/"), d.Shop.Check(), d.Site.Check(), d.Amount.CheckPayable(),
 		d.Currency.Check(), d.Handle.Check(), CheckRef(d.Ref), checkText("rule", string(d.By), RuleBytesMax),
-		d.Expires.check(), d.At.check(), checkText("state", string(d.State), 24), checkText("reason", string(d.Reason), 32))
+		d.Expires.check(), d.At.check(), d.Demand.check(), checkText("state", string(d.State), 24), checkText("reason", string(d.Reason), 32))
+}
+
+// Method returns by how many channels the payment is made.
+func (d Decision) Method() Method {
+	if d.Demand != "" {
+		return MethodTwoChannel
+	}
+	return MethodOne
 }
 
 // Refusal is the registry's signed no to a claim. It changes no payment.

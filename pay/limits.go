@@ -57,6 +57,14 @@ const (
 	// PromptsPerHour bounds the unanswered or declined prompts that one box may
 	// cause at one wallet in an hour.
 	PromptsPerHour = 20
+	// TwoChannelLife is how long an offer that demands two channels stands, and
+	// with it the challenge and every authentication code made for it.
+	TwoChannelLife Millis = 120_000
+	// SilenceMax is how long a device may go unheard of before its next payment
+	// needs two channels.
+	SilenceMax Millis = 30 * 24 * 3_600_000
+	// AuthCodesPerMinute bounds the authentication codes that a device gives.
+	AuthCodesPerMinute = 10
 	// DevicesPerWalletMax bounds the devices bound to one wallet at one time.
 	DevicesPerWalletMax = 32
 

@@ -25,6 +25,8 @@ import (
 //
 // Only "captured" moves money, only from "offered", before the offer ends, and
 // only by an approval that the payer's wallet signed over the very same terms.
+// Where the terms name a demand, the approval carries an authentication code of
+// the device that was heard, or it is refused and the offer stays as it was.
 // The state is never stored by itself: it is this fold over the decisions, on
 // every node.
 
@@ -125,13 +127,16 @@ func timeFits(p Payment, d Decision) bool {
 
 // wordsFit says whether a decision speaks only of what its state knows. A
 // reason tells why no money moved, so neither an offer nor a capture has one; a
-// rule tells who answered; and a merchant learns no payer whom nobody asked.
+// rule tells who answered; a merchant learns no payer whom nobody asked; and two
+// channels are demanded of somebody.
 func wordsFit(d Decision) bool {
 	answered := d.State == StateCaptured || d.State == StateDeclined || d.State == StateFailed
 	switch {
 	case d.Reason != "" && (d.State == StateOffered || d.State == StateCaptured):
 		return false
 	case d.By != "" && !answered:
+		return false
+	case d.Payer == PayerRef{} && d.Demand != "":
 		return false
 	default:
 		return d.Payer == PayerRef{} || answered || d.State == StateOffered || d.Seq > 1
@@ -140,7 +145,8 @@ func wordsFit(d Decision) bool {
 
 func sameTerms(a, b Decision) bool {
 	return a.Merchant == b.Merchant && a.Shop == b.Shop && a.Site == b.Site && a.Amount == b.Amount &&
-		a.Currency == b.Currency && a.Handle == b.Handle && a.Ref == b.Ref && a.Payer == b.Payer && a.Expires == b.Expires && a.Test == b.Test
+		a.Currency == b.Currency && a.Handle == b.Handle && a.Ref == b.Ref && a.Payer == b.Payer && a.Expires == b.Expires &&
+		a.Test == b.Test && a.Demand == b.Demand
 }
 
 // Ended says whether no further decision can follow. A state that this program

@@ -35,6 +35,13 @@ func (t *turn) answer() error {
 	case !covers(a, h):
 		return t.refuse(pay.ReasonWrongTerms, a.Payment)
 	}
+	reason, err := t.checkCode(a, h)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		return t.refuse(reason, a.Payment)
+	}
 	if a.Verdict == pay.Approve || a.By != pay.ByHand {
 		if err := t.forgetPrompt(h.Wallet, h.Box, a.Payment); err != nil {
 			return err
@@ -80,6 +87,11 @@ func (t *turn) capture(h head, v verdict) (verdict, error) {
 		return v, err
 	}
 	v.state, v.reason = pay.StateCaptured, ""
+	if d.Method() == pay.MethodTwoChannel {
+		if err := t.proven(h); err != nil {
+			return v, err
+		}
+	}
 	if h.Learn {
 		err = t.learnDrift(h)
 	}

@@ -3,6 +3,7 @@ package registry
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -43,6 +44,8 @@ func (r *Registry) Audit(ctx context.Context, rows AuditRows) (AuditResult, erro
 		nodes:       make(map[pay.NodeID]pay.NodeStatus),
 		payments:    make(map[pay.PaymentID][]pay.FactID),
 		devices:     make(map[pay.DeviceID]pay.Time),
+		keysOf:      make(map[pay.DeviceID]pay.PublicKey),
+		limits:      make(map[pay.FactID]pay.LimitStatus),
 	}
 	for _, pass := range []func() error{
 		func() error { return a.facts(ctx, a.readAuthority) },
@@ -53,6 +56,7 @@ func (r *Registry) Audit(ctx context.Context, rows AuditRows) (AuditResult, erro
 		func() error { return a.eachRow(ctx, prefixPayment, a.checkPayment) },
 		a.checkKeys,
 		a.checkTopUps,
+		a.checkLimits,
 		a.checkMissing,
 		a.checkBook,
 	} {
@@ -77,6 +81,8 @@ type auditor struct {
 	nodes       map[pay.NodeID]pay.NodeStatus  // the last word on each
 	payments    map[pay.PaymentID][]pay.FactID // decisions, until the head was seen
 	devices     map[pay.DeviceID]pay.Time      // the time of the last word on each, until the row was seen
+	keysOf      map[pay.DeviceID]pay.PublicKey // of every device that was ever mapped
+	limits      map[pay.FactID]pay.LimitStatus // the registry's words on limits, by their fact
 	tally       book.Tally
 	keys        int // keys that payments stand under
 	topUps      int
@@ -186,12 +192,29 @@ func (a *auditor) readRest(f pay.Fact) error {
 	case pay.KindRefusal:
 		no, err := pay.As[pay.Refusal](f)
 		return a.ifSpoken(f, no.At, err, func() {})
+	case pay.KindChallenge:
+		c, err := pay.As[pay.Challenge](f)
+		return a.ifSpoken(f, c.At, err, func() {
+			if c.Nonce != a.nonce(c.Payment) {
+				a.find("payment %s: its challenge is not the registry's", c.Payment.Short())
+			}
+		})
+	case pay.KindLimited:
+		l, err := pay.As[pay.LimitStatus](f)
+		return a.ifSpoken(f, l.At, err, func() { a.limits[f.ID()] = l })
+	case pay.KindMapping:
+		return errors.Join(a.readMapping(f), a.readClaim(f))
 	default:
-		if s, ok := a.nodes[f.Signer()]; ok && f.Verify(s.Node) != nil {
-			a.find("%s %s is not signed by %s, whose name it bears", f.Kind(), f.ID(), s.Name)
-		}
-		return nil
+		return a.readClaim(f)
 	}
+}
+
+// readClaim verifies the fact of a node.
+func (a *auditor) readClaim(f pay.Fact) error {
+	if s, ok := a.nodes[f.Signer()]; ok && f.Verify(s.Node) != nil {
+		a.find("%s %s is not signed by %s, whose name it bears", f.Kind(), f.ID(), s.Name)
+	}
+	return nil
 }
 
 // ifSpoken calls note when f could be read and is the registry's word.

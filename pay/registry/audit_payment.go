@@ -173,6 +173,8 @@ func (a *auditor) checkAnswer(p pay.Payment, h head, chain []link) error {
 		a.find("payment %s: it is %s by an answer that the payer's wallet did not sign", p.ID.Short(), p.State)
 	case !covers(answer, offer) || (answer.Verdict == pay.Approve) != approved || answer.By != p.Terms.By:
 		a.find("payment %s: it is %s by an answer to other terms", p.ID.Short(), p.State)
+	default:
+		a.checkAuthentication(p, h, offer, answer, f.Signer())
 	}
 	return nil
 }

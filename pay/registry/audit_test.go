@@ -137,7 +137,13 @@ func (c *counter) state(b pay.Body) pay.Fact {
 func (c *counter) forge(lie func(*pay.Answer), signer pay.Key) {
 	c.Helper()
 	f := c.charge(c.shop, c.beacon, 2_000)
-	honest := c.sign(c.payer.key, c.reply(c.payer, f, pay.Approve, pay.ByHand))
+	c.lieAbout(f, c.sign(c.payer.key, c.reply(c.payer, f, pay.Approve, pay.ByHand)), lie, signer)
+}
+
+// lieAbout captures the payment of request f by an honest answer and then puts
+// a forged one in its place.
+func (c *counter) lieAbout(f, honest pay.Fact, lie func(*pay.Answer), signer pay.Key) {
+	c.Helper()
 	c.push(0, honest)
 	a, err := pay.As[pay.Answer](honest)
 	c.must(err)

@@ -220,30 +220,6 @@ func TestPayerRefs(t *testing.T) {
 	}
 }
 
-// TestCodeElsewhere: the same step of a device at a second site looks like a
-// wormhole; a second coffee at the same site is ordinary.
-func TestCodeElsewhere(t *testing.T) {
-	t.Parallel()
-	c := newCounter(t)
-	second := c.box("Cafe", "till-2")
-	bar := c.box("Bar", "counter")
-	first := c.charge(c.shop, c.beacon, 100)
-	coffee := c.charge(c.shop, c.beacon, 100)
-	there := c.charge(second, c.beacon, 100)
-	far := c.charge(bar, c.beacon, 100)
-	if got := c.says(c.shop, first) + ", " + c.says(c.shop, coffee); got != "offered, offered" {
-		t.Errorf("at the first site: %s", got)
-	}
-	if got := c.says(second, there) + ", " + c.says(bar, far); got != "unmatched code_elsewhere, unmatched code_elsewhere" {
-		t.Errorf("at other sites: %s", got)
-	}
-	c.now = c.now.Add(120_000)
-	if got := c.says(bar, c.charge(bar, c.beacon, 100)); got != "offered" {
-		t.Errorf("later at another site: %s", got)
-	}
-	c.auditOK()
-}
-
 // TestPromptLimit floods a wallet: only so many prompts an hour that nobody
 // approved.
 func TestPromptLimit(t *testing.T) {

@@ -40,6 +40,7 @@ func (t *turn) mapping() error {
 	row := deviceRow{
 		Wallet: t.from.Scope, State: pay.DeviceActive, Number: old.Number, Beacon: bind.Beacon, Bind: bindID,
 		Counter: bind.Counter, AnchorAt: t.anchorAt(), Type: bind.Type, Vehicle: m.Vehicle, Means: m.Means,
+		Repaired: known && (old.Repaired || old.State != pay.DeviceActive),
 	}
 	again := known && old.Bind == bindID
 	if again {

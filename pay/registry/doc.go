@@ -16,6 +16,13 @@
 //	cancel  -> cancelled                                    to both
 //	due     -> expired                                      to both
 //	mapping, revoke -> the device's standing                to the wallet
+//	limit   -> the limit that is in force                   to the wallet
+//
+// An offer that demands two channels (see demand) is preceded by a challenge, to
+// the wallet alone. An approval of it is worth nothing without the code that the
+// device made for this challenge, payment, merchant and amount: it is refused,
+// and the offer stands until it ends. The approval is stored with its code, in
+// the transaction that moves the money, so that no code is of use twice.
 //
 // Whatever has no arrow in pay/payment.go gets a signed refusal, at most
 // pay.RefusalsPerHour an hour for each node, and leaves every payment as it was.
@@ -41,6 +48,7 @@
 //	r/NODE             refusals of this hour (not audited)
 //	s/MERCHANT         the scope of a merchant's name (not audited)
 //	t/KEY              a top-up
+//	u/WALLET           above which amount the wallet's payments need its device
 //	w/WALLET           the node that speaks for a wallet's scope
 //
 // # Codes

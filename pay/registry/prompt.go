@@ -45,13 +45,18 @@ func (t *turn) forgetPrompt(wallet pay.Scope, box pay.NodeID, payment pay.Paymen
 const heardPrune = 8
 
 // heardElsewhere notes where a device's step was heard, and says whether it was
-// heard at another place before. Places are kept as long as a request for their
-// step can still arrive.
+// heard at another place too. Once it was, that holds at every place until the
+// step is over: whoever carried the code may have been heard first. Places are
+// kept as long as a request for their step can still arrive.
 func (t *turn) heardElsewhere(m match, here where) (bool, error) {
 	key := heardKey(m.device, m.step)
 	first, known, err := get[where](t.rows, key)
-	if err != nil || known {
-		return known && first != here, err
+	switch {
+	case err != nil, known && first.Twice, known && first == here:
+		return first.Twice, err
+	case known:
+		first.Twice = true
+		return true, put(t.rows, key, first)
 	}
 	oldest, _, ok := m.source.steps(t.now.Add(-pay.RequestTTLMax), t.now)
 	if ok {

@@ -134,7 +134,9 @@ func (t *turn) claim() error {
 		role, rule = pay.RoleWallet, t.mapping
 	case pay.KindRevoke:
 		role, rule = pay.RoleWallet, t.revoke
-	case pay.KindAuthority, pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp:
+	case pay.KindLimit:
+		role, rule = pay.RoleWallet, t.limit
+	case pay.KindAuthority, pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp, pay.KindChallenge, pay.KindLimited:
 		role = pay.RoleRegistry // nodes have no such word
 	default:
 		return t.refuse(pay.ReasonUnknownKind, pay.PaymentID{})

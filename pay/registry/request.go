@@ -32,7 +32,7 @@ func (t *turn) request() error {
 		Payment: id, Merchant: req.Merchant, Shop: t.from.Shop, Site: req.Site, Amount: req.Amount, Currency: req.Currency,
 		Handle: req.Handle, Ref: req.Ref, Expires: opened.Add(req.TTL), Test: true,
 	}}
-	return t.openPayment(&h, req.Code)
+	return t.openPayment(&h, req)
 }
 
 // mayAsk returns why this box may not make this request, or "".
@@ -53,7 +53,7 @@ func (t *turn) mayAsk(req pay.Request) (pay.Reason, error) {
 // openPayment makes the first decision. A request that travels with its own
 // cancel was withdrawn before it left the box, which already shows it so: that
 // comes first, and no wallet hears of it.
-func (t *turn) openPayment(h *head, code pay.Code) error {
+func (t *turn) openPayment(h *head, req pay.Request) error {
 	request := t.in.Fact.ID()
 	if cancel, ok := t.withdrawn(); ok {
 		return t.decide(h, verdict{state: pay.StateCancelled, reason: pay.ReasonByMerchant, claim: cancel})
@@ -61,7 +61,7 @@ func (t *turn) openPayment(h *head, code pay.Code) error {
 	if t.now >= h.Decision.Expires {
 		return t.decide(h, verdict{state: pay.StateExpired, reason: pay.ReasonOverAge, claim: request})
 	}
-	found, outOfStep, err := t.resolve(code, h.Heard)
+	found, outOfStep, err := t.resolve(req.Code, h.Heard)
 	switch {
 	case err != nil:
 		return err
@@ -72,7 +72,17 @@ func (t *turn) openPayment(h *head, code pay.Code) error {
 	case len(found) == 0:
 		return t.decide(h, verdict{state: pay.StateUnmatched, reason: pay.ReasonUnknownCode, claim: request})
 	}
-	m := found[0]
+	return t.offer(h, found[0], req.TwoChannel)
+}
+
+// offer asks the owner of the device that was found, or says why not. asked says
+// that the merchant wants two channels.
+func (t *turn) offer(h *head, m match, asked bool) error {
+	request := t.in.Fact.ID()
+	elsewhere, err := t.heardElsewhere(m, where{Merchant: h.Decision.Merchant, Site: h.Decision.Site})
+	if err != nil {
+		return err
+	}
 	reason, err := t.mayPrompt(m, h)
 	if err != nil {
 		return err
@@ -80,9 +90,17 @@ func (t *turn) openPayment(h *head, code pay.Code) error {
 	if reason != "" {
 		return t.decide(h, verdict{state: pay.StateUnmatched, reason: reason, claim: request})
 	}
+	if h.Decision.Demand, err = t.demand(m, h, asked, elsewhere); err != nil {
+		return err
+	}
 	h.Wallet, h.Device, h.Step = m.row.Wallet, m.device, m.step
 	_, h.Learn = m.source.learned(m.step, h.Heard)
 	h.Decision.Payer = t.payerRef(m.row.Wallet, h.Decision.Merchant)
+	if h.Decision.Demand != "" {
+		if err := t.challenge(h); err != nil {
+			return err
+		}
+	}
 	if err := t.decide(h, verdict{state: pay.StateOffered, claim: request}); err != nil {
 		return err
 	}
@@ -103,16 +121,8 @@ func (t *turn) withdrawn() (pay.FactID, bool) {
 }
 
 // mayPrompt returns why the owner of a device that was found is not asked, or
-// "". It notes the place where the code was heard and the prompt.
+// "". It notes the prompt.
 func (t *turn) mayPrompt(m match, h *head) (pay.Reason, error) {
-	here := where{Merchant: h.Decision.Merchant, Site: h.Decision.Site}
-	elsewhere, err := t.heardElsewhere(m, here)
-	switch {
-	case err != nil:
-		return "", err
-	case elsewhere:
-		return pay.ReasonCodeElsewhere, nil
-	}
 	active, err := t.walletActive(m.row.Wallet)
 	switch {
 	case err != nil:

@@ -25,6 +25,7 @@ const (
 	prefixBudget   = "r/"
 	prefixMerchant = "s/"
 	prefixTopUp    = "t/"
+	prefixLimit    = "u/"
 	prefixWallet   = "w/"
 )
 
@@ -79,12 +80,16 @@ type deviceRow struct {
 	Vehicle  pay.Name        `cbor:"9,keyasint,omitempty"`
 	Means    pay.Name        `cbor:"10,keyasint,omitempty"`
 	Status   pay.FactID      `cbor:"11,keyasint"` // the registry's last word on it
+	// Repaired says that the device was revoked before and has not paid since.
+	Repaired bool `cbor:"12,keyasint,omitempty"`
 }
 
-// where is a place that a code was heard at.
+// where is the place that a code was heard at first. Twice says that it was
+// heard at another one too.
 type where struct {
 	Merchant pay.Scope `cbor:"1,keyasint"`
 	Site     pay.Name  `cbor:"2,keyasint"`
+	Twice    bool      `cbor:"3,keyasint,omitempty"`
 }
 
 func idKey(prefix string, id [32]byte) []byte { return append([]byte(prefix), id[:]...) }
@@ -100,6 +105,8 @@ func merchantKey(name pay.Name) []byte     { return append([]byte(prefixMerchant
 func topUpKey(k pay.IdempotencyKey) []byte { return append([]byte(prefixTopUp), k...) }
 
 func walletKey(s pay.Scope) []byte { return append([]byte(prefixWallet), s...) }
+
+func limitKey(s pay.Scope) []byte { return append([]byte(prefixLimit), s...) }
 
 func sourceKey(number uint32) []byte {
 	return binary.BigEndian.AppendUint32([]byte(prefixSource), number)

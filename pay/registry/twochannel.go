@@ -1,0 +1,200 @@
+package registry
+
+import (
+	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// limitRow is above which amount a wallet's payments need its device, and the
+// claim that said so.
+type limitRow struct {
+	Above    pay.Amount   `cbor:"1,keyasint"`
+	Currency pay.Currency `cbor:"2,keyasint"`
+	Claim    pay.FactID   `cbor:"3,keyasint"`
+	Status   pay.FactID   `cbor:"4,keyasint"` // the registry's word on it
+}
+
+// demand returns who demands two channels for a payment by the device that was
+// found, the most alarming reason first, or "". elsewhere says that the code
+// was heard at two sites.
+func (t *turn) demand(m match, h *head, asked, elsewhere bool) (pay.Demand, error) {
+	limit, limited, err := get[limitRow](t.rows, limitKey(m.row.Wallet))
+	switch {
+	case err != nil:
+		return "", err
+	case elsewhere:
+		return pay.DemandElsewhere, nil
+	case m.source.drifted(m.step, h.Heard):
+		return pay.DemandDrift, nil
+	case m.row.Repaired:
+		return pay.DemandRepaired, nil
+	case h.Heard.Sub(m.source.Resolved) >= pay.SilenceMax:
+		return pay.DemandSilence, nil
+	case limited && limit.Currency == h.Decision.Currency && h.Decision.Amount > limit.Above:
+		return pay.DemandPayer, nil
+	case asked:
+		return pay.DemandMerchant, nil
+	default:
+		return "", nil
+	}
+}
+
+// challenge tells the payer's wallet, and nobody else, of which device it needs
+// a code. It is posted before the offer, so that the wallet has it by then. The
+// offer ends with the challenge's life, if not before.
+func (t *turn) challenge(h *head) error {
+	d := &h.Decision
+	d.Expires = min(d.Expires, t.now.Add(pay.TwoChannelLife))
+	_, err := t.post(pay.Challenge{Payment: d.Payment, Device: h.Device, Nonce: t.nonce(d.Payment), At: t.now}, h.Wallet)
+	return err
+}
+
+// nonce returns the challenge for a payment. It is as good as random to all who
+// do not hold the registry's secret, and the same each time, so that no row has
+// to keep it.
+func (r *Registry) nonce(payment pay.PaymentID) pay.Nonce {
+	h := hmac.New(sha256.New, r.secret[:])
+	h.Write([]byte("paybeacon/1 challenge"))
+	h.Write(payment[:])
+	return pay.Nonce(h.Sum(nil)[:len(pay.Nonce{})])
+}
+
+// checkCode returns why the approval may not pay an offer that demands two
+// channels, or "": it must carry the code of the very device that was heard,
+// which belongs to this wallet still, over the very terms of the offer. An
+// approval of any other offer carries none.
+func (t *turn) checkCode(a pay.Answer, h head) (pay.Reason, error) {
+	switch {
+	case a.Verdict != pay.Approve:
+		return "", nil
+	case h.Decision.Method() == pay.MethodOne && !a.Code.IsZero():
+		return pay.ReasonWrongTerms, nil
+	case h.Decision.Method() == pay.MethodOne:
+		return "", nil
+	case a.Code.IsZero():
+		return pay.ReasonNeedsDevice, nil
+	}
+	row, ok, err := get[deviceRow](t.rows, deviceKey(h.Device))
+	switch {
+	case err != nil:
+		return "", err
+	case !ok || row.State != pay.DeviceActive || row.Wallet != h.Wallet:
+		return pay.ReasonUnknownDevice, nil
+	}
+	key, err := deviceKeyOf(t.rows, row)
+	if err != nil {
+		return "", err
+	}
+	c := pay.Challenge{Payment: h.Decision.Payment, Device: h.Device, Nonce: t.nonce(h.Decision.Payment)}
+	if pay.AuthenticatePayment(t.root, t.in.Fact.Signer(), c, h.Decision).Verify(key, a.Code) != nil {
+		return pay.ReasonWrongCode, nil
+	}
+	return "", nil
+}
+
+// deviceKeyOf returns the identity key of an active device, which stands in the
+// bind that its mapping encloses. The bind was verified when it was mapped.
+func deviceKeyOf(rows pay.Rows, row deviceRow) (pay.PublicKey, error) {
+	b, err := bindOf(rows, row)
+	if err != nil {
+		return pay.PublicKey{}, fmt.Errorf("read the key of a device: %w", err)
+	}
+	return b.Device, nil
+}
+
+func bindOf(rows pay.Rows, row deviceRow) (b pay.Bind, err error) {
+	status, ok, err := fact[pay.DeviceStatus](rows, row.Status)
+	if err != nil || !ok {
+		return b, cmp.Or(err, errors.New("its standing is missing"))
+	}
+	m, ok, err := fact[pay.Mapping](rows, status.Claim)
+	if err != nil || !ok {
+		return b, cmp.Or(err, errors.New("its mapping is missing"))
+	}
+	f, err := pay.Parse(m.Bind)
+	if err != nil {
+		return b, err
+	}
+	if b, err = pay.As[pay.Bind](f); err == nil && b.Device.ID() != status.Device {
+		err = errors.New("its bind holds the key of another")
+	}
+	return b, err
+}
+
+// proven notes that a device has paid by two channels: what was in doubt since
+// it was paired again is settled.
+func (t *turn) proven(h head) error {
+	row, ok, err := get[deviceRow](t.rows, deviceKey(h.Device))
+	if err != nil || !ok || !row.Repaired {
+		return err
+	}
+	row.Repaired = false
+	return put(t.rows, deviceKey(h.Device), row)
+}
+
+// limit sets above which amount a wallet's payments need its device.
+func (t *turn) limit() error {
+	l, err := pay.As[pay.Limit](t.in.Fact)
+	if err != nil {
+		return err
+	}
+	old, known, err := get[limitRow](t.rows, limitKey(t.from.Scope))
+	if err != nil {
+		return err
+	}
+	above := pay.AmountMax
+	if known {
+		above = old.Above
+	}
+	reason, err := t.mayLimit(l, old.Claim, above)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		return t.refuse(reason, pay.PaymentID{})
+	}
+	row := limitRow{Above: l.Above, Currency: l.Currency, Claim: t.in.Fact.ID()}
+	row.Status, err = t.post(pay.LimitStatus{Claim: row.Claim, Above: l.Above, Currency: l.Currency, At: t.now}, t.from.Scope)
+	if err != nil {
+		return err
+	}
+	if err := put(t.rows, limitKey(t.from.Scope), row); err != nil {
+		return err
+	}
+	return t.settle("")
+}
+
+// mayLimit returns why the limit may not be set, or "". One that loosens the
+// limit in force needs the code of a device of this wallet.
+func (t *turn) mayLimit(l pay.Limit, before pay.FactID, above pay.Amount) (pay.Reason, error) {
+	switch {
+	case l.Currency != t.currency:
+		return pay.ReasonWrongCurrency, nil
+	case l.Before != before:
+		return pay.ReasonOldLimit, nil
+	case !l.Loosens(above):
+		return "", nil
+	case l.Code.IsZero():
+		return pay.ReasonNeedsDevice, nil
+	}
+	row, ok, err := get[deviceRow](t.rows, deviceKey(l.Device))
+	switch {
+	case err != nil:
+		return "", err
+	case !ok || row.State != pay.DeviceActive || row.Wallet != t.from.Scope:
+		return pay.ReasonUnknownDevice, nil
+	}
+	key, err := deviceKeyOf(t.rows, row)
+	if err != nil {
+		return "", err
+	}
+	if pay.AuthenticateLimit(t.root, t.in.Fact.Signer(), l).Verify(key, l.Code) != nil {
+		return pay.ReasonWrongCode, nil
+	}
+	return "", nil
+}
