@@ -61,6 +61,7 @@ const (
 	CodeUnknown      ErrorCode = "E_UNKNOWN"
 	CodeWaitPassed   ErrorCode = "E_WAIT_PASSED"
 	CodeRadio        ErrorCode = "E_RADIO"
+	CodeDevice       ErrorCode = "E_DEVICE"
 	CodeBadFact      ErrorCode = "E_BAD_FACT"
 	CodeTooMany      ErrorCode = "E_TOO_MANY"
 	CodeUpgrade      ErrorCode = "E_UPGRADE"
@@ -75,7 +76,7 @@ func ExitOf(c ErrorCode) Exit {
 		return ExitConfig
 	case CodeInUse:
 		return ExitInUse
-	case CodeNotRunning, CodeUnreachable:
+	case CodeNotRunning, CodeUnreachable, CodeDevice:
 		return ExitUnreachable
 	case CodeNotEnrolled, CodeNotAllowed, CodeNotTrusted, CodeInvite, CodePIN:
 		return ExitNotAllowed

@@ -34,6 +34,8 @@ const (
 	EventPairing  EventKind = "pairing"  // a new PIN is good
 	EventPaired   EventKind = "paired"   // bound to a wallet
 	EventReleased EventKind = "released" // unbound by its wallet
+	// EventAuthenticated says that the wallet got an authentication code.
+	EventAuthenticated EventKind = "authenticated"
 )
 
 // Why says why a new PIN was made.
@@ -53,6 +55,7 @@ type Event struct {
 	Expires pay.Time // with EventPairing, by the device's clock
 	Why     Why      // with EventPairing
 	Wallet  pay.NodeID
+	Signed  pay.Authentication // with EventAuthenticated
 }
 
 // Device is a running device. Its methods may be called from any number of
@@ -69,6 +72,11 @@ type Device struct {
 	state   State
 	last    Reading
 	pairing Pairing
+
+	// given is a ring of the moments at which the last codes were given.
+	given      [pay.AuthCodesPerMinute]pay.Time
+	givenNext  int
+	givenCount int
 }
 
 // Open returns the device with the given state, its counter resumed. It makes

@@ -7,7 +7,7 @@
 //	State  --Resume-->  Clock  --TurnAt-->  Turn{code, until}  -->  Broadcaster
 //	  ^                                                                (the air)
 //	  |  Keep, before each new code and each new binding
-//	Device  <--  Session{Prove, Bind, Confirm}, Release          (the link)
+//	Device  <--  Session{Prove, Bind, Confirm, Authenticate}, Release   (the link)
 //
 // State, Clock, Resume, TurnAt and Pairing are pure: time and randomness come
 // in as arguments. Device is the thin shell around them that the link's
@@ -42,4 +42,13 @@
 // PIN: the same wallet key may prove it again, sees that this is the right
 // device, and gets a fresh bind. To anybody else the PIN is worth nothing any
 // more.
+//
+// # Authentication
+//
+// To the wallet that it is bound to, and to nobody else, the device gives
+// authentication codes: its signature over the registry's challenge, the
+// payment, the merchant and the amount. It fills in the registry and the wallet
+// itself. It gives at most pay.AuthCodesPerMinute, so that a stolen phone in
+// reach of the device is heard of before it has gone far, and keeps nothing of
+// them: whether a code was used is for the registry to know.
 package device

@@ -16,7 +16,7 @@ type Order struct {
 	Ref        string
 	To         pay.Handle // the literal --to; "" is --nearest
 	Manual     bool       // hold now and capture later: not available yet
-	TwoChannel bool       // let the device authenticate too: not available yet
+	TwoChannel bool       // let the payer's device speak too
 	TTL        pay.Millis // how long the payer may take; 0 is pay.RequestTTLDefault
 }
 
@@ -49,8 +49,8 @@ func (t *Till) complete(o Order) (Order, error) {
 			return o, err
 		}
 	}
-	if o.Manual || o.TwoChannel {
-		return o, pay.NewError(pay.CodeNotAvailable, "holding an amount and two-channel payment are not available in this version", "charge without them")
+	if o.Manual {
+		return o, pay.NewError(pay.CodeNotAvailable, "holding an amount is not available in this version", "charge without it")
 	}
 	return o, nil
 }
@@ -100,7 +100,7 @@ func byKey(rows pay.Rows, k pay.IdempotencyKey) (id pay.PaymentID, ok bool, err 
 // meant is not in it, so that one which came down the feed matches any target.
 func sameOrder(o Order, r row, req pay.Request) bool {
 	return o.Amount == req.Amount && o.Currency == req.Currency && o.Ref == req.Ref &&
-		o.Manual == r.Manual && o.TwoChannel == r.TwoChannel && (o.To == r.To || r.Recovered)
+		o.Manual == r.Manual && o.TwoChannel == req.TwoChannel && (o.To == r.To || r.Recovered)
 }
 
 // Charge asks the candidate for what the order says: it stores the key with the
@@ -124,7 +124,7 @@ func (t *Till) Charge(tx Tx, now pay.Time, o Order, c pay.Candidate) (Entry, pay
 	}
 	req := pay.Request{
 		Key: o.Key, Merchant: t.options.Merchant, Site: t.options.Site, Code: c.Code, Handle: c.Handle,
-		Amount: o.Amount, Currency: o.Currency, Ref: o.Ref, TTL: o.TTL, Created: now,
+		Amount: o.Amount, Currency: o.Currency, Ref: o.Ref, TTL: o.TTL, Created: now, TwoChannel: o.TwoChannel,
 	}
 	f, err := pay.Sign(t.options.Key, req)
 	if err != nil {
@@ -138,7 +138,7 @@ func (t *Till) open(tx Tx, now pay.Time, o Order, req pay.Request, f pay.Fact) (
 	if err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
-	r, id := row{Own: true, To: o.To, Manual: o.Manual, TwoChannel: o.TwoChannel}, rec.Payment.ID
+	r, id := row{Own: true, To: o.To, Manual: o.Manual}, rec.Payment.ID
 	if err := putRow(tx, id, r); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}

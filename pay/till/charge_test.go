@@ -25,7 +25,7 @@ func TestKeyStandsForOneRequest(t *testing.T) {
 		{"by handle instead of nearest", func(o *till.Order) { o.To = "amber-otter" }, pay.CodeKeyUsed},
 		{"other currency", func(o *till.Order) { o.Currency = "USD" }, pay.CodeCurrency},
 		{"to be captured later", func(o *till.Order) { o.Manual = true }, pay.CodeNotAvailable},
-		{"two channels", func(o *till.Order) { o.TwoChannel = true }, pay.CodeNotAvailable},
+		{"two channels", func(o *till.Order) { o.TwoChannel = true }, pay.CodeKeyUsed},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

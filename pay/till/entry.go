@@ -33,6 +33,8 @@ type Entry struct {
 	// unless the last word has come; it moves when the box hears more.
 	Deadline pay.Time
 	Test     bool // play money, as far as the registry has said so
+	// Demand says who demands that the payer's device speaks too, and why.
+	Demand pay.Demand
 }
 
 // State returns the state under which the payment is shown.
@@ -150,7 +152,10 @@ func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) E
 	}
 	if d := p.Terms; p.Seq > 0 {
 		e.Amount, e.Currency, e.Shop, e.Site, e.Handle, e.Ref = d.Amount, d.Currency, d.Shop, d.Site, d.Handle, d.Ref
-		e.By, e.Expires, e.Test = d.By, d.Expires, d.Test
+		e.By, e.Expires, e.Test, e.Demand = d.By, d.Expires, d.Test, d.Demand
+	}
+	if e.Demand == "" && req.TwoChannel {
+		e.Demand = pay.DemandMerchant // nobody was asked yet, or ever
 	}
 	doubt := p.Seq == 0 && r.keyMayHavePaid()
 	e.Local = pay.Local{

@@ -76,7 +76,6 @@ type row struct {
 	Recovered     bool       `cbor:"2,keyasint,omitempty"` // the request came down the feed: To is not known
 	To            pay.Handle `cbor:"3,keyasint,omitempty"` // the literal --to, "" for --nearest
 	Manual        bool       `cbor:"4,keyasint,omitempty"`
-	TwoChannel    bool       `cbor:"5,keyasint,omitempty"`
 	Withdrawn     bool       `cbor:"6,keyasint,omitempty"` // Cancel travels with the request
 	Cancel        []byte     `cbor:"7,keyasint,omitempty"` // the id of the last cancel
 	Refused       pay.Reason `cbor:"8,keyasint,omitempty"` // of the request

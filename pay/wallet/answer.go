@@ -37,10 +37,10 @@ func putAnswer(rows pay.WritableRows, id pay.PaymentID, a answerRow) error {
 
 // sign makes the answer to an open offer, repeating its terms, and stores that
 // it was given.
-func (w *Wallet) sign(rows pay.WritableRows, now pay.Time, p pay.Payment, v pay.Verdict, by pay.Rule) (answerRow, pay.Fact, error) {
+func (w *Wallet) sign(rows pay.WritableRows, now pay.Time, p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode) (answerRow, pay.Fact, error) {
 	f, err := pay.Sign(w.options.Key, pay.Answer{
 		Payment: p.ID, Offer: p.Last, Merchant: p.Terms.Merchant, Amount: p.Terms.Amount, Currency: p.Terms.Currency,
-		Expires: p.Terms.Expires, Verdict: v, By: by, Created: now,
+		Expires: p.Terms.Expires, Verdict: v, By: by, Created: now, Code: code,
 	})
 	if err != nil {
 		return answerRow{}, pay.Fact{}, fmt.Errorf("answer: %w", err)
@@ -51,11 +51,12 @@ func (w *Wallet) sign(rows pay.WritableRows, now pay.Time, p pay.Payment, v pay.
 
 // Answer approves or declines the offer whose payment id begins with the digits
 // of id, or the only one that is pending when id is "". It returns the answer,
-// to be posted in the same transaction. by is pay.ByHand for a person. Its
-// errors are *pay.Error: CodeDecided when the offer is answered or the payment
+// to be posted in the same transaction. by is pay.ByHand for a person. code is
+// what the device of Witness gave, zero where one channel is enough. Its errors
+// are *pay.Error: CodeDevice when a code is needed, CodeDecided when the offer is answered or the payment
 // has ended, CodeNotFound when there is none, CodeUsage when several fit,
 // CodeUpgrade for an approval as history.Understands says.
-func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Verdict, by pay.Rule) (Entry, pay.Reaction, error) {
+func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Verdict, by pay.Rule, code pay.AuthCode) (Entry, pay.Reaction, error) {
 	if v != pay.Approve && v != pay.Decline {
 		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("verdict %.20q is neither approve nor decline", string(v)), "approve or decline")
 	}
@@ -72,7 +73,7 @@ func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Ve
 	case err != nil:
 		return Entry{}, pay.Reaction{}, err
 	case p.State != pay.StateOffered:
-		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeDecided, fmt.Sprintf("payment %s is decided already: it is %s", p.ID.Short(), p.State), "nothing was changed")
+		return Entry{}, pay.Reaction{}, decided(p)
 	case answered && a.Refused == "":
 		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeDecided, fmt.Sprintf("payment %s is answered already: %s, by %s", p.ID.Short(), a.Verdict, a.By), "nothing was changed")
 	}
@@ -81,7 +82,10 @@ func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Ve
 			return Entry{}, pay.Reaction{}, err
 		}
 	}
-	a, f, err := w.sign(rows, now, p, v, by)
+	if err := fits(p, v, code); err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	a, f, err := w.sign(rows, now, p, v, by, code)
 	if err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}

@@ -34,6 +34,8 @@ type Entry struct {
 	// unless the last word has come.
 	Deadline pay.Time
 	Test     bool // play money
+	// Demand says who demands that the device speaks too, and why; "" for nobody.
+	Demand pay.Demand
 }
 
 // State returns the state under which the payment is shown.
@@ -151,7 +153,7 @@ func entry(now pay.Time, rec history.Record, a answerRow) Entry {
 		ID: p.ID, Payment: p, Amount: d.Amount, Currency: d.Currency, Merchant: d.Merchant, Shop: d.Shop, Site: d.Site,
 		Handle: d.Handle, Ref: d.Ref, Verdict: a.Verdict, By: d.By, Reason: d.Reason, Refusal: a.Refused,
 		Answering: a.Verdict != "" && a.Refused == "" && !p.State.Ended(),
-		Created:   rec.Created, Expires: d.Expires, Deadline: rec.Deadline(0), Test: d.Test,
+		Created:   rec.Created, Expires: d.Expires, Deadline: rec.Deadline(0), Test: d.Test, Demand: d.Demand,
 	}
 	if e.Answering {
 		e.By = a.By

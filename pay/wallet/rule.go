@@ -68,11 +68,16 @@ func checkBy(by pay.Rule) error {
 	return nil
 }
 
-// verdict returns what the rule says to an offer, and whether it covers it.
+// verdict returns what the rule says to an offer, and whether it covers it. An
+// offer that needs a person is not covered by any approval.
 func (r Rule) verdict(d pay.Decision) (v pay.Verdict, covers bool) {
-	switch r.Kind {
-	case None:
+	switch {
+	case r.Kind == None:
 		return pay.Decline, true
+	case d.Demand.NeedsPerson():
+		return "", false
+	}
+	switch r.Kind {
 	case All:
 		return pay.Approve, true
 	case Under:

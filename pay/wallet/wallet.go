@@ -20,7 +20,9 @@
 // Beside the rows of package history, which begin with 'h':
 //
 //	b CURRENCY  -> amount        what was topped up less what was captured
+//	c PAYMENT   -> FACT          the challenge for an offer that demands two channels
 //	d DEVICE    -> deviceRow     what the registry and this wallet said of a device
+//	l           -> limitRow      above which amount payments need the device
 //	n PAYMENT   -> answerRow     the answer this wallet gave
 //	q PAYMENT   ->               an offer that may still be open
 //	v FACT      ->               a top-up that is in the balance
@@ -43,7 +45,8 @@ import (
 type Options struct {
 	Key   pay.Key
 	Scope pay.Scope
-	Rule  Rule // the zero Rule asks
+	Root  pay.NodeID // of the registry
+	Rule  Rule       // the zero Rule asks
 }
 
 // Wallet is the role of one wallet. It holds no state but its options and may
@@ -92,6 +95,10 @@ func (w *Wallet) mirror(rows pay.WritableRows, f pay.Fact) error {
 		return w.recover(rows, f)
 	case pay.KindTopUp:
 		return w.toppedUp(rows, f)
+	case pay.KindChallenge:
+		return challenged(rows, f)
+	case pay.KindLimited:
+		return limited(rows, f)
 	case pay.KindDevice:
 		s, err := pay.As[pay.DeviceStatus](f)
 		if err != nil {
@@ -134,6 +141,8 @@ func refused(rows pay.WritableRows, claim pay.Fact, why pay.Reason) error {
 			return err
 		}
 		return deviceRefused(rows, r.Device, claim.ID(), why)
+	case pay.KindLimit:
+		return limitRefused(rows, claim.ID(), why)
 	default:
 		return nil
 	}
@@ -194,15 +203,14 @@ func (w *Wallet) byRule(rows pay.WritableRows, now pay.Time, rec history.Record)
 		return pay.Reaction{}, err
 	}
 	if verdict == pay.Approve {
-		err := history.Understands(rows)
-		if pay.CodeOf(err) == pay.CodeUpgrade {
-			return pay.Reaction{}, nil
+		if rec.Payment.Terms.Method() == pay.MethodTwoChannel {
+			return pay.Reaction{}, nil // see RuleNeedsWitness
 		}
-		if err != nil {
+		if ok, err := understood(rows); !ok || err != nil {
 			return pay.Reaction{}, err
 		}
 	}
-	_, f, err := w.sign(rows, now, rec.Payment, verdict, w.options.Rule.Name)
+	_, f, err := w.sign(rows, now, rec.Payment, verdict, w.options.Rule.Name, pay.AuthCode{})
 	if err != nil {
 		return pay.Reaction{}, err
 	}

@@ -186,7 +186,7 @@ func (w *world) pending() []wallet.Entry {
 }
 
 func (w *world) answer(id string, v pay.Verdict, by pay.Rule) (wallet.Entry, pay.Fact, error) {
-	e, r, err := w.wallet.Answer(w.rows, w.now, id, v, by)
+	e, r, err := w.wallet.Answer(w.rows, w.now, id, v, by, pay.AuthCode{})
 	w.post(r)
 	if err != nil {
 		return e, pay.Fact{}, err

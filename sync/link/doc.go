@@ -1,5 +1,5 @@
 // Package link is the conversation between a wallet and a device on the local
-// network: pairing and release, over TCP.
+// network: pairing, authentication codes and release, over TCP.
 //
 // # Idea
 //
@@ -33,10 +33,13 @@
 //	2 ask     wallet   {1: registry root's id, 32 bytes, 2: resolver key, 32 bytes, 3: device type, text}
 //	3 kept    wallet   {}
 //	4 release wallet   {}
+//	5 sign    wallet   {1: purpose, "pay" or "limit", 2: nonce, 16 bytes, 3: subject, 32 bytes,
+//	                    4: merchant's scope, text, left out for a limit, 5: amount, 6: currency}
 //	16 proof  device   {1: proof, 32 bytes}
 //	17 bind   device   {1: the Bind fact's raw bytes}
 //	18 done   device   {}
-//	19 refuse device   {1: reason, text: "bound", "paired", "pin", "malformed" or "failed"}
+//	19 refuse device   {1: reason, text: "bound", "paired", "pin", "malformed", "failed" or "often"}
+//	20 code   device   {1: authentication code, 64 bytes}
 //
 // # Flow
 //
@@ -50,14 +53,17 @@
 //	kept     ->                          the spent PIN ends
 //	         <-  done
 //
-// or, by the wallet that the device is bound to: release, done. A wallet may ask
-// again in the same conversation and gets a fresh bind.
+// or, by the wallet that the device is bound to: sign, code; or release, done. A
+// wallet may ask again in the same conversation and gets a fresh bind. A
+// conversation lasts seconds and nothing is left over between two of them: each
+// side may restart at any time, and finds the other by its address and its key.
 //
 // # Guarantee
 //
 // A wallet keeps a bind only from a device that proved the PIN, or whose key it
 // pinned, and only when it states exactly what was asked, with a counter no
-// older than pay.LinkRoundMax. The connection may die at any byte: either
+// older than pay.LinkRoundMax. It keeps a code only from the device whose key it
+// pinned, and only when the code verifies. The connection may die at any byte: either
 // nothing was bound, or the device is bound to a wallet that can run the same
 // pairing again with the same PIN and then gets its bind. Every frame,
 // conversation and number of connections is bounded in size and time, before

@@ -72,6 +72,8 @@ func (r refuse) explain() error {
 		return pay.NewError(pay.CodeConflict, "the device is already bound to this wallet", "paybeacon wallet devices lists it; to pair it anew, revoke it first")
 	case reasonPIN:
 		return pay.NewError(pay.CodePIN, "the device is not bound to this wallet, or its PIN has just ended", "pair it with the PIN that it shows now")
+	case reasonOften:
+		return pay.NewError(pay.CodeTooMany, "the device was asked for codes too often", "wait a minute; if it was not you who asked, revoke the device")
 	case reasonMalformed:
 		return pay.NewError(pay.CodeFailed, "the device does not understand this wallet", hintVersion)
 	default:

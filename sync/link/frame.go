@@ -15,10 +15,12 @@ const (
 	typeAsk     = 2
 	typeKept    = 3
 	typeRelease = 4
+	typeSign    = 5
 	typeProof   = 16
 	typeBind    = 17
 	typeDone    = 18
 	typeRefuse  = 19
+	typeCode    = 20
 )
 
 const lengthBytes = 4
@@ -40,7 +42,15 @@ type (
 	}
 	kept    struct{}
 	release struct{}
-	proof   struct {
+	sign    struct {
+		Purpose  pay.Purpose  `cbor:"1,keyasint"`
+		Nonce    pay.Nonce    `cbor:"2,keyasint"`
+		Subject  [32]byte     `cbor:"3,keyasint"`
+		Merchant pay.Scope    `cbor:"4,keyasint,omitempty"`
+		Amount   pay.Amount   `cbor:"5,keyasint"`
+		Currency pay.Currency `cbor:"6,keyasint"`
+	}
+	proof struct {
 		Proof [32]byte `cbor:"1,keyasint"`
 	}
 	bind struct {
@@ -49,6 +59,9 @@ type (
 	done   struct{}
 	refuse struct {
 		Reason reason `cbor:"1,keyasint"`
+	}
+	code struct {
+		Code pay.AuthCode `cbor:"1,keyasint"`
 	}
 )
 
@@ -61,6 +74,7 @@ const (
 	reasonPIN       reason = "pin"       // not bound to this wallet, and no good PIN proven
 	reasonMalformed reason = "malformed" // the device cannot make sense of it
 	reasonFailed    reason = "failed"    // the device could not keep its state
+	reasonOften     reason = "often"     // the device was asked for too many codes
 )
 
 func (prove) frameType() byte   { return typeProve }
@@ -71,6 +85,8 @@ func (proof) frameType() byte   { return typeProof }
 func (bind) frameType() byte    { return typeBind }
 func (done) frameType() byte    { return typeDone }
 func (refuse) frameType() byte  { return typeRefuse }
+func (sign) frameType() byte    { return typeSign }
+func (code) frameType() byte    { return typeCode }
 
 // encode returns the frame that carries m. It panics when m does not fit, which
 // is a mistake in the program.
@@ -125,6 +141,10 @@ func parseBody(kind byte, body []byte) (message, error) {
 		return parseAs[done](body)
 	case typeRefuse:
 		return parseAs[refuse](body)
+	case typeSign:
+		return parseAs[sign](body)
+	case typeCode:
+		return parseAs[code](body)
 	default:
 		return nil, fmt.Errorf("frame of unknown type %d: %w", kind, errMalformed)
 	}

@@ -28,6 +28,10 @@ type Session interface {
 	Bind(registry pay.NodeID, resolver pay.BeaconKey, kind pay.DeviceType) ([]byte, error)
 	// Confirm notes that the wallet has the bind.
 	Confirm() error
+	// Authenticate returns the device's authentication code; it fills in registry
+	// and wallet itself. An error with CodeTooMany says that it was asked too
+	// often.
+	Authenticate(a pay.Authentication) (pay.AuthCode, error)
 }
 
 // Options is what Serve needs. All fields but Log are required.
@@ -183,6 +187,10 @@ func (s server) answer(session Session, wallet pay.PublicKey, m message) (messag
 		reply = bind{raw}
 	case kept:
 		err = session.Confirm()
+	case sign:
+		var given pay.AuthCode
+		given, err = session.Authenticate(m.authentication())
+		reply = code{given}
 	case release:
 		err = s.options.Release(wallet)
 	default:
@@ -207,6 +215,9 @@ func (s server) refuse(m message, err error) (message, error) {
 		return refuse{reasonPaired}, nil // a wallet that knows this device may go on
 	case pay.CodeBound:
 		return refuse{reasonBound}, err
+	case pay.CodeTooMany:
+		s.log.Warn("the wallet asks for codes too often", "error", err)
+		return refuse{reasonOften}, err
 	case pay.CodeUsage:
 		return refuse{reasonMalformed}, err
 	default:

@@ -1,0 +1,233 @@
+package wallet
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
+)
+
+// An offer that demands two channels is preceded by a challenge, which names
+// the device. The rows below keep which fact that is. Everything that a device
+// signs is made here from the offer and the challenge; whoever talks to the
+// device only carries it.
+
+func challengeKey(id pay.PaymentID) []byte { return append([]byte("c"), id[:]...) }
+
+// challenged notes the challenge for a payment. The first one counts.
+func challenged(rows pay.WritableRows, f pay.Fact) error {
+	c, err := pay.As[pay.Challenge](f)
+	if err != nil {
+		return err
+	}
+	key, id := challengeKey(c.Payment), f.ID()
+	if _, known, err := rows.Get(key); known || err != nil {
+		return err
+	}
+	return rows.Put(key, id[:])
+}
+
+// challenge returns the challenge for a payment; ok is false when there is none.
+func challenge(rows pay.Rows, id pay.PaymentID) (c pay.Challenge, ok bool, err error) {
+	raw, ok, err := rows.Get(challengeKey(id))
+	if err != nil || !ok {
+		return c, false, err
+	}
+	if len(raw) != len(pay.FactID{}) {
+		return c, false, fmt.Errorf("read challenge: its name has %d bytes", len(raw))
+	}
+	f, ok, err := rows.Fact(pay.FactID(raw))
+	if err != nil || !ok {
+		return c, false, err
+	}
+	c, err = pay.As[pay.Challenge](f)
+	return c, err == nil, err
+}
+
+// Witness is a device, and what it has to sign.
+type Witness struct {
+	Device Device
+	Sign   pay.Authentication
+}
+
+// Witness returns which device has to give a code before the offer whose
+// payment id begins with the digits of id, or the only pending one when id is
+// "", can be approved. needed is false where one channel is enough. Its errors
+// are those of Answer.
+func (w *Wallet) Witness(rows pay.Rows, id string) (p pay.PaymentID, v Witness, needed bool, err error) {
+	rec, err := meant(rows, id)
+	if err != nil || rec.Payment.Terms.Method() == pay.MethodOne {
+		return rec.Payment.ID, Witness{}, false, err
+	}
+	p = rec.Payment.ID
+	if rec.Payment.State != pay.StateOffered {
+		return p, Witness{}, false, decided(rec.Payment)
+	}
+	c, ok, err := challenge(rows, p)
+	if err != nil {
+		return p, Witness{}, false, err
+	}
+	if !ok {
+		return p, Witness{}, false, pay.NewError(pay.CodeDevice, fmt.Sprintf("payment %s demands the device and its challenge is missing", p.Short()),
+			"decline it and ask the merchant to charge again")
+	}
+	r, _, err := getDevice(rows, c.Device)
+	if err != nil {
+		return p, Witness{}, false, err
+	}
+	return p, Witness{
+		Device: device(c.Device, r),
+		Sign:   pay.AuthenticatePayment(w.options.Root, w.options.Key.ID(), c, rec.Payment.Terms),
+	}, true, nil
+}
+
+// RuleNeedsWitness returns the open offers that the owner's rule approves and
+// that wait for nothing but their device.
+func (w *Wallet) RuleNeedsWitness(rows pay.Rows) (ids []pay.PaymentID, err error) {
+	list, err := pending(rows)
+	for _, o := range list {
+		t := o.rec.Payment.Terms
+		v, covers := w.options.Rule.verdict(t)
+		if covers && v == pay.Approve && t.Method() == pay.MethodTwoChannel && o.answer.Verdict == "" {
+			ids = append(ids, o.rec.Payment.ID)
+		}
+	}
+	return ids, err
+}
+
+// fits returns a *pay.Error with CodeDevice unless an approval of the payment
+// carries a code exactly when its offer demands one.
+func fits(p pay.Payment, v pay.Verdict, code pay.AuthCode) error {
+	needed := v == pay.Approve && p.Terms.Method() == pay.MethodTwoChannel
+	switch {
+	case needed && code.IsZero():
+		return pay.NewError(pay.CodeDevice, fmt.Sprintf("payment %s needs the word of the device too", p.ID.Short()), "approve it through the wallet's daemon, with the device in reach")
+	case !needed && !code.IsZero():
+		return pay.NewError(pay.CodeUsage, fmt.Sprintf("payment %s needs no word of the device", p.ID.Short()), "answer it without")
+	}
+	return nil
+}
+
+// Limit is above which amount this wallet's payments need its device.
+type Limit struct {
+	Above    pay.Amount // pay.AmountMax: none
+	Currency pay.Currency
+	Pending  bool       // a change was asked for and not yet decided
+	Refused  pay.Reason // why the last change was refused
+}
+
+// limitRow is the limit in force and the last change that this wallet asked for.
+type limitRow struct {
+	Above    pay.Amount   `cbor:"1,keyasint"`
+	Currency pay.Currency `cbor:"2,keyasint"`
+	Claim    pay.FactID   `cbor:"3,keyasint"` // that set it; zero: none was ever set
+	At       pay.Time     `cbor:"4,keyasint"`
+	Asked    pay.FactID   `cbor:"5,keyasint"`
+	Refused  pay.Reason   `cbor:"6,keyasint,omitempty"`
+	Pending  bool         `cbor:"7,keyasint,omitempty"`
+}
+
+const limitKey = "l"
+
+func getLimit(rows pay.Rows) (r limitRow, err error) {
+	r.Above = pay.AmountMax
+	raw, ok, err := rows.Get([]byte(limitKey))
+	if err != nil || !ok {
+		return r, err
+	}
+	if err := pay.Decode(raw, &r); err != nil {
+		return r, fmt.Errorf("read limit: %w", err)
+	}
+	return r, nil
+}
+
+func putLimit(rows pay.WritableRows, r limitRow) error {
+	return rows.Put([]byte(limitKey), pay.Encode(r))
+}
+
+// Limit returns the limit in force, pay.AmountMax when none was ever set.
+func (w *Wallet) Limit(rows pay.Rows) (Limit, error) {
+	r, err := getLimit(rows)
+	return Limit{Above: r.Above, Currency: r.Currency, Pending: r.Pending, Refused: r.Refused}, err
+}
+
+// PlanLimit returns the claim that sets a limit and whether a device has to
+// agree to it, by signing what PlanLimit returns as sign.
+func (w *Wallet) PlanLimit(rows pay.Rows, now pay.Time, above pay.Amount, cur pay.Currency) (l pay.Limit, sign pay.Authentication, needed bool, err error) {
+	r, err := getLimit(rows)
+	if err != nil {
+		return l, sign, false, err
+	}
+	if above < 0 || above > pay.AmountMax {
+		return l, sign, false, pay.NewError(pay.CodeAmount, "the limit is no amount that can be paid", "give one such as 50.00, or none")
+	}
+	l = pay.Limit{Before: r.Claim, Above: above, Currency: cur, Created: now}
+	return l, pay.AuthenticateLimit(w.options.Root, w.options.Key.ID(), l), l.Loosens(r.Above), nil
+}
+
+// SetLimit signs what PlanLimit returned, to be posted in the same transaction.
+// A limit that has changed since fails with CodeConflict, one that needs a
+// device's code and has none with CodeDevice.
+func (w *Wallet) SetLimit(rows pay.WritableRows, l pay.Limit) (pay.FactID, pay.Reaction, error) {
+	r, err := getLimit(rows)
+	switch {
+	case err != nil:
+		return pay.FactID{}, pay.Reaction{}, err
+	case r.Claim != l.Before:
+		return pay.FactID{}, pay.Reaction{}, pay.NewError(pay.CodeConflict, "the limit has changed meanwhile", "look at it with `paybeacon wallet rules` and try again")
+	case l.Loosens(r.Above) && l.Code.IsZero():
+		return pay.FactID{}, pay.Reaction{}, pay.NewError(pay.CodeDevice, "to raise or lift the limit a device has to agree", "try again with a device of this wallet in reach")
+	}
+	f, err := pay.Sign(w.options.Key, l)
+	if err != nil {
+		return pay.FactID{}, pay.Reaction{}, fmt.Errorf("set limit: %w", err)
+	}
+	r.Asked, r.Pending, r.Refused = f.ID(), true, ""
+	return f.ID(), pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, putLimit(rows, r)
+}
+
+// limited takes in the registry's word on the limit. The latest counts; of two
+// at one moment the one that was said later, because it replaced the other.
+func limited(rows pay.WritableRows, f pay.Fact) error {
+	s, err := pay.As[pay.LimitStatus](f)
+	if err != nil {
+		return err
+	}
+	r, err := getLimit(rows)
+	if err != nil {
+		return err
+	}
+	if s.Claim == r.Asked {
+		r.Pending = false
+	}
+	if r.Claim.IsZero() || s.At >= r.At {
+		r.Above, r.Currency, r.Claim, r.At = s.Above, s.Currency, s.Claim, s.At
+	}
+	return putLimit(rows, r)
+}
+
+func limitRefused(rows pay.WritableRows, claim pay.FactID, why pay.Reason) error {
+	r, err := getLimit(rows)
+	if err != nil || r.Asked != claim || !r.Pending {
+		return err
+	}
+	r.Pending, r.Refused = false, why
+	return putLimit(rows, r)
+}
+
+// decided says that a payment cannot be answered any more.
+func decided(p pay.Payment) error {
+	return pay.NewError(pay.CodeDecided, fmt.Sprintf("payment %s is decided already: it is %s", p.ID.Short(), p.State), "nothing was changed")
+}
+
+// understood says whether this wallet may approve: pay.CodeUpgrade is no error
+// here, but a reason to leave the offer to a person.
+func understood(rows pay.Rows) (bool, error) {
+	err := history.Understands(rows)
+	var known *pay.Error
+	if errors.As(err, &known) && known.Code == pay.CodeUpgrade {
+		return false, nil
+	}
+	return err == nil, err
+}

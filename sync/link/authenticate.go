@@ -1,0 +1,55 @@
+package link
+
+import (
+	"context"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Authenticate returns the device's authentication code for a, which names the
+// wallet of the peer and its registry. Device must be set: no other will do. The
+// code is verified. Its errors are *pay.Error unless ctx ended: CodeUnreachable,
+// CodeNotTrusted when another device answers or the code is no good, CodeBound
+// when the device is not this wallet's any more, CodeTooMany, CodeFailed.
+func Authenticate(ctx context.Context, p Peer, a pay.Authentication) (pay.AuthCode, error) {
+	if p.Device.IsZero() {
+		return pay.AuthCode{}, pay.NewError(pay.CodeUsage, "authenticate: no device is given", "name the device; its id is among those of paybeacon wallet devices")
+	}
+	c, err := dial(ctx, p)
+	if err != nil {
+		return pay.AuthCode{}, err
+	}
+	defer c.close()
+	switch m, err := c.exchange(signatureOf(a)); m := m.(type) {
+	case nil:
+		return pay.AuthCode{}, c.explain(err)
+	case code:
+		if err := a.Verify(c.device, m.Code); err != nil {
+			return pay.AuthCode{}, pay.Wrap(err, pay.CodeNotTrusted, "the device signed something else than it was asked", "check that it is paired with this wallet, at this registry")
+		}
+		return m.Code, nil
+	case refuse:
+		return pay.AuthCode{}, m.explain()
+	default:
+		return pay.AuthCode{}, errUnexpected(m)
+	}
+}
+
+// Reach returns nil when the device answers at its address and proves its key;
+// its errors are those of Authenticate.
+func Reach(ctx context.Context, p Peer) error {
+	c, err := dial(ctx, p)
+	if err != nil {
+		return err
+	}
+	c.close()
+	return nil
+}
+
+func signatureOf(a pay.Authentication) sign {
+	return sign{Purpose: a.Purpose, Nonce: a.Nonce, Subject: a.Subject, Merchant: a.Merchant, Amount: a.Amount, Currency: a.Currency}
+}
+
+func (m sign) authentication() pay.Authentication {
+	return pay.Authentication{Purpose: m.Purpose, Nonce: m.Nonce, Subject: m.Subject, Merchant: m.Merchant, Amount: m.Amount, Currency: m.Currency}
+}
