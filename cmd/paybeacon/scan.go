@@ -49,10 +49,11 @@ func scan(c *call) error {
 	if err := track.Check(); err != nil {
 		return err
 	}
-	o := boxOptions{radio: f.String("radio"), server: f.String("server"), http: f.String("http"), track: track}
-	if o.radio == "" {
-		return pay.NewError(pay.CodeUsage, "--radio is missing", "write --radio bluez:hci0, air:DIR or replay:FILE")
+	spec, err := parseRadio(f.String("radio"))
+	if err != nil {
+		return err
 	}
+	o := boxOptions{radio: spec, server: f.String("server"), http: f.String("http"), track: track}
 	return runDaemon(c, func(ctx context.Context, s setting) (daemon, error) { return openBox(ctx, s, o) })
 }
 
