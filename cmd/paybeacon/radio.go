@@ -192,3 +192,7 @@ func mayAdvertiseWith(a ble.Adapter) error {
 func noSuchAdapter(name string) error {
 	return pay.NewError(pay.CodeRadio, "this machine has no adapter "+name, "name one that paybeacon scan radios lists")
 }
+
+func errNoAdapter() error {
+	return pay.NewError(pay.CodeRadio, "this machine has no Bluetooth adapter that BlueZ manages", "plug one in, or use --radio air:DIR or replay:FILE")
+}
