@@ -121,6 +121,11 @@ const (
 	// CandidatesMax bounds the devices a box tracks at once; beyond it the
 	// weakest one that is not near is forgotten.
 	CandidatesMax = 4_096
+	// SightingsMax bounds the static beacons that a box lists; beyond it the one
+	// unheard for longest is forgotten. SightingMemory is how long one is listed
+	// that is heard no more.
+	SightingsMax          = 512
+	SightingMemory Millis = 60_000
 	// FinalWordGrace is how long after its time is up a payment may still lack
 	// its last word before its outcome counts as unknown: the word is on its way.
 	FinalWordGrace Millis = 3_000

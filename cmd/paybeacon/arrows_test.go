@@ -52,6 +52,8 @@ var doors = map[string]string{
 	"github.com/fxamacker/cbor":    "pay",
 	"github.com/urfave/cli":        "cmd/paybeacon",
 	"github.com/bojanz/currency":   "cmd/paybeacon",
+	"charm.land/bubbletea":         "cmd/paybeacon",
+	"charm.land/lipgloss":          "cmd/paybeacon",
 	"github.com/tidwall/btree":     "store/kv",
 }
 

@@ -97,6 +97,13 @@ func runDaemon(c *call, open func(ctx context.Context, s setting) (daemon, error
 		s.log.Warn("cannot say that the node is ready", "error", err)
 	}
 	parts, ctx := errgroup.WithContext(c.ctx)
+	if e, ok := n.(eventful); ok {
+		from, err := e.eventLog().now(ctx)
+		if err != nil {
+			return err
+		}
+		parts.Go(func() error { return c.tellEvents(ctx, e.eventLog(), from, s.log) })
+	}
 	n.start(ctx, parts)
 	parts.Go(func() error { return serveControl(ctx, control, n.verbs(), s.log) })
 	err = parts.Wait()

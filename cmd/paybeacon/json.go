@@ -53,6 +53,10 @@ type nearbyJSON struct {
 	Candidates []candidateJSON `json:"candidates"`
 	Clear      *pay.Handle     `json:"clear"`
 	Radio      string          `json:"radio"`
+	// RadioWhy says in one sentence what is wrong with the radio; empty when
+	// all is well.
+	RadioWhy         string  `json:"radio_why"`
+	AdvertsPerSecond float64 `json:"adverts_per_second"`
 }
 
 type inviteJSON struct {

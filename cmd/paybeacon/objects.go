@@ -23,12 +23,12 @@ func paymentOfTill(e till.Entry) paymentJSON {
 }
 
 func nearbyObject(n pay.Nearby) nearbyJSON {
-	out := nearbyJSON{V: 1, Type: "nearby", Candidates: candidateObjects(n.Candidates), Radio: "ok"}
+	out := nearbyJSON{V: 1, Type: "nearby", Candidates: candidateObjects(n.Candidates), Radio: radioOK}
 	if n.Clear != "" {
 		out.Clear = &n.Clear
 	}
 	if n.Deaf {
-		out.Radio = "deaf"
+		out.Radio = radioDeaf
 	}
 	return out
 }

@@ -58,9 +58,7 @@ func tillNearby(c *call) error {
 }
 
 func printNearby(w io.Writer, n nearbyJSON) {
-	if n.Radio == "deaf" {
-		_, _ = fmt.Fprintln(w, "The radio hears nothing at all.")
-	}
+	tellRadio(w, n)
 	if len(n.Candidates) == 0 {
 		_, _ = fmt.Fprintln(w, "Nobody is near.")
 		return
@@ -82,6 +80,18 @@ func printNearby(w io.Writer, n nearbyJSON) {
 		_, _ = fmt.Fprintln(w, "Too close to call: charge with --to HANDLE.")
 	default:
 		_, _ = fmt.Fprintln(w, "Nobody is clearly near yet: look again in a moment, or charge with --to HANDLE.")
+	}
+}
+
+// tellRadio says what is wrong with the radio, if anything is.
+func tellRadio(w io.Writer, n nearbyJSON) {
+	switch {
+	case n.Radio == radioDeaf && n.RadioWhy != "":
+		_, _ = fmt.Fprintf(w, "The radio is deaf: %s\n", sentence(n.RadioWhy))
+	case n.Radio == radioDeaf:
+		_, _ = fmt.Fprintln(w, "The radio is deaf: it hears nothing at all.")
+	case n.RadioWhy != "":
+		_, _ = fmt.Fprintf(w, "The radio hears, but: %s\n", sentence(n.RadioWhy))
 	}
 }
 

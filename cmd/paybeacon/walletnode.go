@@ -24,6 +24,7 @@ type walletNode struct {
 	wallet  *wallet.Wallet
 	approve string
 	command string // of exec:
+	events  *eventLog
 }
 
 type walletOptions struct {
@@ -52,6 +53,7 @@ func openWallet(ctx context.Context, s setting, o walletOptions) (*walletNode, e
 		n.close()
 		return nil, err
 	}
+	n.events = newEventLog(s.clock.now, feedOf(n.store, m.Scope))
 	return n, nil
 }
 
@@ -87,6 +89,8 @@ func (n *walletNode) start(ctx context.Context, parts *errgroup.Group) {
 	}
 }
 
+func (n *walletNode) eventLog() *eventLog { return n.events }
+
 func (n *walletNode) ready() readyJSON {
 	return readyJSON{V: 1, Type: "ready", Role: pay.RoleWallet, Node: n.key.ID().String(), Registry: n.peer.word()}
 }
@@ -104,6 +108,8 @@ func (n *walletNode) verbs() verbs {
 		"devices":  on(true, n.devices),
 		"pair":     on(false, n.pair),
 		"revoke":   on(false, n.revoke),
+		"events":   on(true, n.events.read),
+		"health":   on(false, func(context.Context, noQuery) (any, error) { return n.health(), nil }),
 	}
 }
 
