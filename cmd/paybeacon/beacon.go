@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -87,12 +86,6 @@ func beaconRun(c *call) error {
 	return runDaemon(c, func(ctx context.Context, s setting) (daemon, error) { return openBeacon(ctx, s, o) })
 }
 
-func (c *call) tellPairing(p pairingJSON) {
-	_ = c.answer(p, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "To pair, until %s, with the wallet's DIR:\n  paybeacon wallet pair --data DIR --link %s --pin %s\n", moment(p.Expires), p.Link, p.PIN)
-	})
-}
-
 // beacon is the node of `beacon run`: the device's role, its link and a radio.
 type beacon struct {
 	setting
@@ -123,9 +116,9 @@ func openBeacon(ctx context.Context, s setting, o beaconOptions) (*beacon, error
 		b.close()
 		return nil, err
 	}
-	if b.link, err = net.Listen("tcp", o.link); err != nil {
+	if b.link, err = s.listenLink(o.link); err != nil {
 		b.close()
-		return nil, pay.Wrap(err, pay.CodeConfig, "listen for the wallet", "name a free HOST:PORT with --link; port 0 takes any")
+		return nil, err
 	}
 	b.device, err = device.Open(device.Options{
 		State: state, Now: s.clock.now, Random: rand.Reader,
@@ -166,10 +159,14 @@ func (b *beacon) close() {
 func (b *beacon) tell(e device.Event) {
 	switch e.Kind {
 	case device.EventPairing:
-		b.show(pairingJSON{V: 1, Type: "pairing", Link: b.link.Addr().String(), PIN: e.PIN.String(), Expires: e.Expires.String()})
+		b.show(pairingJSON{V: 1, Type: "pairing", Link: b.link.Addr().String(), PIN: e.PIN.String(), Expires: e.Expires.String(), QR: pay.PairingText{
+			Link: b.link.Addr().String(), PIN: e.PIN, Device: b.device.Key().ID(),
+		}.String()})
 	case device.EventPaired:
 		b.log.Info("paired", "wallet", e.Wallet.Short())
 		b.events.add(deviceEvent(pay.DeviceActive, e.Wallet))
+	case device.EventAuthenticated:
+		b.log.Info("gave its word", "wallet", e.Wallet.Short(), "for", string(e.Signed.Purpose), "amount", formatMoney(e.Signed.Amount, e.Signed.Currency))
 	case device.EventReleased:
 		b.log.Info("released by its wallet", "wallet", e.Wallet.Short())
 		b.events.add(deviceEvent(pay.DeviceRevoked, e.Wallet))
@@ -198,7 +195,9 @@ func (b *beacon) start(ctx context.Context, parts *errgroup.Group) {
 	parts.Go(func() error {
 		return link.Serve(ctx, link.Options{
 			Listener: b.link, Key: b.device.Key(), Log: b.log, Release: b.device.Release,
-			Meet: func(wallet pay.PublicKey, exporter []byte) link.Session { return b.device.Meet(wallet, exporter) },
+			Meet: func(wallet pay.PublicKey, exporter []byte) link.Session {
+				return crashing{b.device.Meet(wallet, exporter), b.seams}
+			},
 		})
 	})
 }

@@ -186,7 +186,7 @@ func (b *box) order(q chargeQuery) (till.Order, error) {
 	if err != nil {
 		return till.Order{}, err
 	}
-	return till.Order{Key: q.Key, Amount: amount, Currency: cur, Ref: q.Ref, To: q.To, TTL: q.TTL}, nil
+	return till.Order{Key: q.Key, Amount: amount, Currency: cur, Ref: q.Ref, To: q.To, TTL: q.TTL, TwoChannel: q.TwoChannel}, nil
 }
 
 // pick chooses whom to charge. For the nearest it gives the air a moment to

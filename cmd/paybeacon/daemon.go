@@ -63,6 +63,13 @@ func newSetting(d dataDir, talk io.Writer) (setting, error) {
 	return setting{dir: d, clock: clk, seams: seams, log: log}, nil
 }
 
+// pass says that the process has come to a point.
+func (s seams) pass(point string) {
+	if s.at != nil {
+		s.at(point)
+	}
+}
+
 // runDaemon locks the directory, opens the node, serves its control socket and
 // runs its parts until the context of the call ends.
 func runDaemon(c *call, open func(ctx context.Context, s setting) (daemon, error)) error {

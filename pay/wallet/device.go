@@ -33,10 +33,11 @@ type Device struct {
 	State   pay.DeviceState // a mapping that the registry refused shows as revoked, with Reason
 	Vehicle pay.Name
 	Means   pay.Name
-	Link    string // where its link was when it was paired; "" if it was paired elsewhere
+	Link    string // where its link was last said to be; "" if it was paired elsewhere
 	// Revoking says that its revocation was asked for and not yet decided.
 	Revoking bool
 	Reason   pay.Reason // why the registry refused the last mapping or revoke
+	Said     pay.Time   // when the registry said its last word on it
 }
 
 // Pairing is what a wallet has once a device has agreed to belong to it.
@@ -69,7 +70,7 @@ func putDevice(rows pay.WritableRows, id pay.DeviceID, r deviceRow) error {
 }
 
 func device(id pay.DeviceID, r deviceRow) Device {
-	d := Device{ID: id, Type: r.Type, State: r.Known, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link, Reason: r.Refused}
+	d := Device{ID: id, Type: r.Type, State: r.Known, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link, Reason: r.Refused, Said: r.At}
 	switch {
 	case r.pending():
 		d.State = pay.DevicePending
@@ -173,6 +174,22 @@ func (w *Wallet) RevokeDevice(rows pay.WritableRows, now pay.Time, digits string
 	}
 	r.Revoke, r.Revoking, r.Refused = f.ID(), true, ""
 	return device(id, r), pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, putDevice(rows, id, r)
+}
+
+// MoveDevice notes where a device's link is from now on.
+func (w *Wallet) MoveDevice(rows pay.WritableRows, id pay.DeviceID, link string) (Device, error) {
+	if link == "" || len(link) > linkBytesMax {
+		return Device{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("the link's address has %d bytes", len(link)), "give it as host:port")
+	}
+	r, ok, err := getDevice(rows, id)
+	if err == nil && !ok {
+		err = pay.NewError(pay.CodeNotFound, "there is no device "+id.Short(), "`paybeacon wallet devices` lists them")
+	}
+	if err != nil {
+		return Device{}, err
+	}
+	r.Link = link
+	return device(id, r), putDevice(rows, id, r)
 }
 
 // Devices returns the wallet's devices in the order of their ids, at most
