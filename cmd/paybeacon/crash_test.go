@@ -156,14 +156,3 @@ func (w *world) restart(name string, env []string) {
 		return err == nil, nil
 	}))
 }
-
-// waitNear waits until the box is sure whom it hears.
-func (w *world) waitNear() {
-	w.t.Helper()
-	w.must(w.until("somebody is near", func() (bool, error) {
-		if w.ended("box") {
-			return true, nil
-		}
-		return w.ask(nil, "wait", "--for", "near", "--data", w.data("box")) == nil, nil
-	}))
-}
