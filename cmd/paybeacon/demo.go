@@ -14,9 +14,12 @@ import (
 func demoCommand(ctx context.Context, io stdio) *cli.Command {
 	return newLeaf(ctx, io, leaf{
 		name: "demo", usage: "watch the whole system work, as separate processes on this machine",
-		long: "A registry, a merchant's box, two wallets and two devices, with real QUIC and real stores;\nonly the air is simulated. Exit code 0 only if every check at the end holds.",
+		long: "Registry, boxes, wallets and devices, with real QUIC and real stores; only the air is simulated.\n" +
+			"counter  two people pay, one declines, the registry dies and comes back, a thief replays a code\n" +
+			"faults   a wormhole, a stolen phone, a stolen device, a code used twice, and what stops each\n" +
+			"Exit code 0 only if every check at the end holds.",
 		flags: []cli.Flag{
-			&cli.StringFlag{Name: "scenario", Value: "counter", Usage: "play story `NAME`; crowd, forecourt, offline, faults come later"},
+			&cli.StringFlag{Name: "scenario", Value: "counter", Usage: "play story `NAME`: counter or faults; crowd, forecourt, offline come later"},
 			&cli.Int64Flag{Name: "seed", Value: 1, Usage: "seed `N` of what is random in the story"},
 			&cli.BoolFlag{Name: "keep-running", Usage: "leave everything running afterwards, to try the other commands"},
 			&cli.StringFlag{Name: "data", Usage: "keep the nodes in `DIR` (default: a temporary one)"},
@@ -26,13 +29,24 @@ func demoCommand(ctx context.Context, io stdio) *cli.Command {
 
 const demoTimeout = 2 * time.Minute
 
-func demo(c *call) error {
-	switch s := c.flags.String("scenario"); s {
+// scenario returns what makes the story of that name.
+func scenario(name string) (func(*stage, *teller) story, error) {
+	switch name {
 	case "counter":
-	case "crowd", "forecourt", "offline", "faults":
-		return pay.NewError(pay.CodeNotAvailable, fmt.Sprintf("scenario %s is not available in this version", s), "try --scenario counter")
+		return newCounterDemo, nil
+	case "faults":
+		return newFaultsDemo, nil
+	case "crowd", "forecourt", "offline":
+		return nil, pay.NewError(pay.CodeNotAvailable, fmt.Sprintf("scenario %s is not available in this version", name), "try --scenario counter or faults")
 	default:
-		return pay.NewError(pay.CodeUsage, fmt.Sprintf("scenario %q is not known", printable(s)), "try --scenario counter")
+		return nil, pay.NewError(pay.CodeUsage, fmt.Sprintf("scenario %q is not known", printable(name)), "try --scenario counter or faults")
+	}
+}
+
+func demo(c *call) error {
+	newStory, err := scenario(c.flags.String("scenario"))
+	if err != nil {
+		return err
 	}
 	dir := c.flags.String("data")
 	if dir == "" {
@@ -54,7 +68,8 @@ func demo(c *call) error {
 		return err
 	}
 	defer s.close()
-	d := &counterDemo{stage: s, tell: newTeller(c), seed: c.flags.Int64("seed")}
+	tell := newTeller(c)
+	d := newStory(s, tell)
 	if err := d.play(); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
@@ -64,10 +79,13 @@ func demo(c *call) error {
 	if !c.flags.Bool("keep-running") {
 		return nil
 	}
-	if err := d.morning(); err != nil {
+	if err := d.morning(); err != nil && c.ctx.Err() == nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	d.tell.invite(s)
+	if c.ctx.Err() == nil {
+		who, commands := d.invitation()
+		tell.invite(s, who, commands)
+	}
 	<-c.ctx.Done()
 	return nil
 }

@@ -165,6 +165,9 @@ func (s *stage) output(args ...string) ([]byte, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
+	if err != nil && s.ctx.Err() != nil {
+		return nil, s.ctx.Err() // whatever the command said, it was interrupted
+	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		e := &exitError{exit: pay.Exit(exit.ExitCode())}

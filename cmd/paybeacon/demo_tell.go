@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
 )
 
 // teller prints the story of a demo for a person to watch. With --json it says
@@ -40,6 +42,9 @@ type sceneJSON struct {
 	Act  int    `json:"act"`
 	Who  string `json:"who"`
 	Said string `json:"said"`
+	// Word is the machine's own for how an attempt ended: a state with its
+	// reason, a reason, a demand or an error code.
+	Word string `json:"word,omitempty"`
 }
 
 func newTeller(c *call) *teller {
@@ -86,20 +91,40 @@ func (t *teller) say(who, format string, args ...any) {
 	_, _ = fmt.Fprintf(t.out, "  %s  %s\n", t.dim(fmt.Sprintf("%-9s", who)), said)
 }
 
+// stopped tells what became of an attempt: the machine's own word for it, and
+// what that means. It is a line of the story that stands out.
+func (t *teller) stopped(ok bool, word, why string) {
+	if t.json {
+		who := "stopped"
+		if !ok {
+			who = "not stopped"
+		}
+		_ = printJSON(t.out, sceneJSON{V: 1, Type: "scene", Act: t.act, Who: who, Said: why, Word: word})
+		return
+	}
+	mark := t.green(fmt.Sprintf("%-9s", "stopped"))
+	if !ok {
+		mark = t.red(fmt.Sprintf("%-9s", "NOT SO:"))
+	}
+	_, _ = fmt.Fprintf(t.out, "  %s  %s: %s\n", mark, t.bold(word), why)
+}
+
 // check notes one thing that must hold in the end.
 func (t *teller) check(name string, ok bool, format string, args ...any) {
 	t.checks = append(t.checks, checkItem{Name: name, OK: ok, Said: fmt.Sprintf(format, args...)})
 }
 
-// verdict prints the check block and says whether all of it holds.
-func (t *teller) verdict() bool {
-	all := true
+// verdict prints the check block and fails quietly unless all of it holds.
+func (t *teller) verdict() error {
+	var failed error
 	for _, c := range t.checks {
-		all = all && c.OK
+		if !c.OK {
+			failed = quietError{pay.ExitFailed}
+		}
 	}
 	if t.json {
-		_ = printJSON(t.out, checkJSON{V: 1, Type: "check", OK: all, Checks: t.checks})
-		return all
+		_ = printJSON(t.out, checkJSON{V: 1, Type: "check", OK: failed == nil, Checks: t.checks})
+		return failed
 	}
 	_, _ = fmt.Fprintf(t.out, "\n%s\n", t.bold("Checks"))
 	for _, c := range t.checks {
@@ -110,31 +135,23 @@ func (t *teller) verdict() bool {
 		_, _ = fmt.Fprintf(t.out, "  %s  %-34s %s\n", mark, c.Name, t.dim(c.Said))
 	}
 	end := t.green("All is well")
-	if !all {
+	if failed != nil {
 		end = t.red("Something is wrong")
 	}
 	_, _ = fmt.Fprintf(t.out, "\n%s after %.1f s.\n", end, time.Since(t.started).Seconds())
-	return all
+	return failed
 }
 
-// invite tells what can be tried while everything keeps running.
-func (t *teller) invite(s *stage) {
+// invite tells what can be tried while everything keeps running: who says who
+// is there to try it with.
+func (t *teller) invite(s *stage, who string, commands []string) {
 	if t.json {
 		return
 	}
-	lines := []string{
-		"cd " + s.dir,
-		"paybeacon till nearby --data box",
-		"paybeacon till charge --data box --amount 2.40",
-		"paybeacon wallet pending --data ada",
-		"paybeacon wallet approve --data ada",
-		"paybeacon till list --data box",
-		"paybeacon wallet status --data ada",
-		"paybeacon admin audit --data registry",
-	}
+	lines := append([]string{"cd " + s.dir}, commands...)
 	if _, err := exec.LookPath("paybeacon"); err != nil {
 		lines = slices.Insert(lines, 0, fmt.Sprintf("export PATH=%q", filepath.Dir(s.exe)+":$PATH"))
 	}
-	_, _ = fmt.Fprintf(t.out, "\nAda and Ben are back at the counter and everything keeps running; Ctrl-C ends it.\nTry in another terminal:\n  %s\n",
-		strings.Join(lines, "\n  "))
+	_, _ = fmt.Fprintf(t.out, "\n%s and everything keeps running; Ctrl-C ends it.\nTry in another terminal:\n  %s\n",
+		who, strings.Join(lines, "\n  "))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,10 +18,25 @@ type thief struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	mu     sync.Mutex
-	heard  int
-	frames [][]byte // one payload for each code, oldest first
-	known  map[pay.Code]bool
+	mu        sync.Mutex
+	heard     int
+	frames    []stolenFrame // one for each code, oldest first
+	known     map[pay.Code]bool
+	wormholes []*wormhole
+}
+
+// stolenFrame is a payload and the strength at which it was first heard.
+type stolenFrame struct {
+	payload []byte
+	rssi    pay.RSSI
+}
+
+// wormhole is an accomplice in another air: what the thief hears at one
+// strength, because he stands that near to his victim, is said there at once.
+type wormhole struct {
+	far    *air.Air
+	victim pay.RSSI
+	sent   int
 }
 
 const (
@@ -53,7 +69,12 @@ func (t *thief) hear(a ble.Advert) {
 		t.heard++
 		if !t.known[f.Code] && len(t.frames) < thiefFramesMax {
 			t.known[f.Code] = true
-			t.frames = append(t.frames, ble.AppendEID(nil, f.Code, f.Power))
+			t.frames = append(t.frames, stolenFrame{ble.AppendEID(nil, f.Code, f.Power), a.RSSI})
+		}
+		for _, w := range t.wormholes {
+			if w.victim == a.RSSI && w.far.Send(a.Address, thiefRSSI, ble.AppendEID(nil, f.Code, f.Power)) == nil {
+				w.sent++
+			}
 		}
 		t.mu.Unlock()
 	}
@@ -76,7 +97,7 @@ func (t *thief) codes() int {
 // replay sends the i-th code it recorded again and again until stop is called.
 func (t *thief) replay(ctx context.Context, i int) (stop func()) {
 	t.mu.Lock()
-	frame := t.frames[i]
+	frame := t.frames[i].payload
 	t.mu.Unlock()
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -85,6 +106,39 @@ func (t *thief) replay(ctx context.Context, i int) (stop func()) {
 		_ = t.air.Advertise(ctx, frame, thiefInterval)
 	}()
 	return func() { cancel(); <-done }
+}
+
+// of returns which code was heard at that strength last, for replay, or -1.
+func (t *thief) of(victim pay.RSSI) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := len(t.frames) - 1; i >= 0; i-- {
+		if t.frames[i].rssi == victim {
+			return i
+		}
+	}
+	return -1
+}
+
+// carry opens a wormhole: whatever is heard at the strength of the victim is
+// also in the air of dir, until stop is called, which returns how many adverts
+// went through.
+func (t *thief) carry(dir string, victim pay.RSSI) (stop func() int, err error) {
+	far, err := air.Open(air.Options{Dir: dir, RSSI: thiefRSSI})
+	if err != nil {
+		return nil, err
+	}
+	w := &wormhole{far: far, victim: victim}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wormholes = append(t.wormholes, w)
+	return func() int {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.wormholes = slices.DeleteFunc(t.wormholes, func(other *wormhole) bool { return other == w })
+		_ = far.Close()
+		return w.sent
+	}, nil
 }
 
 func (t *thief) close() {

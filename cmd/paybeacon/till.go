@@ -267,11 +267,16 @@ func printChannels(w io.Writer, p paymentJSON) {
 	}
 	_, _ = fmt.Fprintf(w, "  channels two: %s\n", demandWords(p.Demand))
 	if p.Demand.NeedsPerson() && p.Key == "" && !p.State.Ended() {
-		_, _ = fmt.Fprintf(w, "  BEWARE   approve only if you stand at %s, %s, now\n", printable(string(p.Merchant)), printable(string(p.Site)))
+		_, _ = fmt.Fprintf(w, "  BEWARE   %s\n", beware(p))
 	}
 	if p.Problem != "" {
 		_, _ = fmt.Fprintf(w, "  problem  %s\n", printable(p.Problem))
 	}
+}
+
+// beware is what to think of before approving an offer that needs a person.
+func beware(p paymentJSON) string {
+	return fmt.Sprintf("approve only if you stand at %s, %s, now", printable(string(p.Merchant)), printable(string(p.Site)))
 }
 
 func by(r pay.Rule) string {

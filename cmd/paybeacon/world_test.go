@@ -33,8 +33,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// bareWorld starts a registry and enrols a box and the wallets ada and ben.
-func bareWorld(t *testing.T) *world {
+// emptyWorld is a stage on which nothing runs yet.
+func emptyWorld(t *testing.T) *world {
 	t.Helper()
 	exe, err := exec.LookPath("paybeacon")
 	if err != nil {
@@ -59,7 +59,13 @@ func bareWorld(t *testing.T) *world {
 		}
 		_ = os.RemoveAll(dir)
 	})
-	w := &world{stage: s, t: t}
+	return &world{stage: s, t: t}
+}
+
+// bareWorld starts a registry and enrols a box and the wallets ada and ben.
+func bareWorld(t *testing.T) *world {
+	t.Helper()
+	w := emptyWorld(t)
 	w.startRegistry(nil)
 	w.must(w.enrol("reg", "box", "scan", "--role", "box", "--name", "counter", "--merchant", "Corner Cafe"))
 	for _, who := range []string{"ada", "ben"} {

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// told is one line of a demo with --json: part of a scene, or the checks.
+type told struct {
+	sceneJSON
+	OK     bool        `json:"ok"`
+	Checks []checkItem `json:"checks"`
+}
+
+// playDemo starts a demo as a process of its own, which keeps running, and
+// returns what it tells up to its checks.
+func playDemo(t *testing.T, scenario string) (w *world, dir string, scenes []told, end told) {
+	t.Helper()
+	w = emptyWorld(t)
+	dir = w.data("d")
+	w.must(w.start("demo", nil, "demo", "--scenario", scenario, "--keep-running", "--data", dir))
+	w.must(w.until("the demo has checked itself", func() (bool, error) {
+		log, err := os.ReadFile(w.data("demo") + ".log")
+		if err != nil {
+			return false, err
+		}
+		scenes, end = nil, told{}
+		for line := range bytes.Lines(log) {
+			var s told
+			if !bytes.HasSuffix(line, []byte("\n")) {
+				break // it is being written
+			}
+			if err := json.Unmarshal(line, &s); err != nil {
+				return false, err
+			}
+			switch s.Type {
+			case "scene":
+				scenes = append(scenes, s)
+			case "check":
+				end = s
+			default:
+				t.Fatalf("the demo says %s", line)
+			}
+		}
+		if end.Type == "" && w.ended("demo") {
+			return false, errors.New("the demo ended without its checks")
+		}
+		return end.Type != "", nil
+	}))
+	return w, dir, scenes, end
+}
+
+// leave ends a demo that keeps running, as Ctrl-C does.
+func (w *world) leave() {
+	w.t.Helper()
+	demo := w.procs["demo"]
+	w.must(demo.cmd.Process.Signal(syscall.SIGTERM))
+	select {
+	case <-demo.done:
+	case <-w.ctx.Done():
+		w.t.Fatal("the demo does not end")
+	}
+	if code := demo.cmd.ProcessState.ExitCode(); code != 0 {
+		w.t.Errorf("the demo ended with %d", code)
+	}
+}
+
+func wantChecks(t *testing.T, end told, names ...string) {
+	t.Helper()
+	for _, c := range end.Checks {
+		if !c.OK {
+			t.Errorf("check %q failed: %s", c.Name, c.Said)
+		}
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(end.Checks, func(c checkItem) bool { return c.Name == name }) {
+			t.Errorf("check %q is missing", name)
+		}
+	}
+	if !end.OK {
+		t.Error("the demo itself says that something is wrong")
+	}
+}
+
+// TestCounterDemo plays the demo that everybody sees first.
+func TestCounterDemo(t *testing.T) {
+	t.Parallel()
+	w, dir, scenes, end := playDemo(t, "counter")
+	wantChecks(t, end, "the audit finds the books right", "every receipt verifies", "the killed payment was made once", "the replay was refused")
+	if last := scenes[len(scenes)-1]; last.Act != 6 {
+		t.Errorf("the story ends with act %d", last.Act)
+	}
+	w.stays(dir, "box", 2)
+	w.leave()
+}
+
+// TestFaultsDemo plays everything that a thief tries in the faults demo. Each
+// attempt has to end with the very word that the design gives it, and what is
+// left running has to work.
+func TestFaultsDemo(t *testing.T) {
+	t.Parallel()
+	w, dir, scenes, end := playDemo(t, "faults")
+	wantChecks(t, end, "the audit finds the books right", "nothing was captured twice", "the kiosk has nothing", "every receipt verifies",
+		"the meal: both channels, and why", "the cake: both channels, and why", "max has what is left", "no wallet heard of the old code")
+	type attempt struct {
+		act  int
+		word string
+	}
+	want := []attempt{
+		{3, string(pay.DemandElsewhere)},
+		{4, string(pay.CodeDevice)}, {4, string(pay.CodeDevice)},
+		{5, string(pay.CodeBound)}, {5, string(pay.CodeNotFound)}, {5, string(pay.ReasonWrongScope)},
+		{6, string(pay.ReasonNeedsDevice)}, {6, string(pay.ReasonWrongCode)}, {6, string(pay.ReasonAlreadyDecided)},
+		{7, "unmatched (out_of_step)"},
+	}
+	var got []attempt
+	var beware bool
+	for _, s := range scenes {
+		if s.Word != "" {
+			got = append(got, attempt{s.Act, s.Word})
+			if s.Who != "stopped" || s.Said == "" {
+				t.Errorf("act %d: %s by %q, because %q", s.Act, s.Word, s.Who, s.Said)
+			}
+		}
+		beware = beware || s.Who == "ada" && strings.Contains(s.Said, "only if you stand at Night Kiosk, platform 2, now")
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the attempts ended with %v, want %v", got, want)
+	}
+	if !beware {
+		t.Error("nobody warned ada of where she would pay")
+	}
+	w.stays(dir, "cafe", 3)
+	w.leave()
+}
+
+// stays requires that a demo which keeps running has people at its counter.
+func (w *world) stays(dir, box string, people int) {
+	w.t.Helper()
+	w.must(w.until("the payers are back", func() (bool, error) {
+		var n nearbyJSON
+		err := w.ask(&n, "till", "nearby", "--data", dir+"/"+box)
+		return len(n.Candidates) == people && n.Clear != nil, err
+	}))
+}
+
+// TestFailedCheckEndsTheDemo shows that a demo cannot fail and look well.
+func TestFailedCheckEndsTheDemo(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name   string
+		checks []bool
+		want   pay.Exit
+	}{
+		{"all hold", []bool{true, true}, pay.ExitDone},
+		{"one fails", []bool{true, false, true}, pay.ExitFailed},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			for _, asJSON := range []bool{true, false} {
+				var out, errs bytes.Buffer
+				tell := &teller{out: &out, json: asJSON}
+				for _, ok := range tc.checks {
+					tell.check("a thing", ok, "so it is")
+				}
+				if exit := report(&errs, tell.verdict(), asJSON); exit != tc.want || errs.Len() > 0 {
+					t.Errorf("json %v: exit %d, want %d; stderr %q", asJSON, exit, tc.want, errs.String())
+				}
+				if bad := strings.Contains(out.String(), "FAIL") || strings.Contains(out.String(), `"ok":false`); bad != (tc.want != pay.ExitDone) {
+					t.Errorf("json %v: it says %s", asJSON, out.String())
+				}
+			}
+		})
+	}
+}
+
+func TestDemoScenarios(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		code pay.ErrorCode
+	}{{"forecourt", pay.CodeNotAvailable}, {"bank robbery", pay.CodeUsage}, {"", pay.CodeUsage}} {
+		exit, stdout, stderr := runMain(t, "demo", "--json", "--scenario", tc.name)
+		var e errorJSON
+		if err := json.Unmarshal([]byte(stderr), &e); err != nil {
+			t.Fatalf("%q: stderr %q: %v", tc.name, stderr, err)
+		}
+		if exit != int(pay.ExitOf(tc.code)) || e.Code != tc.code || stdout != "" || !strings.Contains(e.Hint, "counter or faults") {
+			t.Errorf("%q: exit %d, stdout %q, error %+v", tc.name, exit, stdout, e)
+		}
+	}
+}
