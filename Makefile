@@ -7,7 +7,7 @@ LINTER  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZ    ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race fuzz bench lint check cross clean
+.PHONY: help build demo faults test race fuzz bench lint check cross clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ build: ## build bin/paybeacon
 
 demo: build ## watch two people pay at a counter, a thief fail and a server come back
 	@$(BIN) demo
+
+faults: build ## watch a thief try a wormhole, a stolen phone, a stolen tag and used codes
+	@$(BIN) demo --scenario faults
 
 test: ## run every test, with separate processes and crash points
 	$(GO) test -tags $(TESTTAG) -parallel 8 -timeout 20m ./...

@@ -68,7 +68,7 @@ func (d *faultsDemo) play() error {
 // word; want is what it has to be.
 func (d *faultsDemo) ends(name, got, want, why string) {
 	d.attempts = append(d.attempts, attempt{name, got, want})
-	d.tell.stopped(got == want, got, why)
+	d.tell.stopped(got, want, why)
 }
 
 // wordOf returns the error code of a command, for an attempt that a command
@@ -266,8 +266,8 @@ func (d *faultsDemo) steppedUp(id string) error {
 	return nil
 }
 
-// replay lets the thief send somebody's code, which he has recorded.
-func (d *faultsDemo) replay(who string) (stop func(), err error) {
+// replay lets the thief send somebody's code, which he has recorded, in an air.
+func (d *faultsDemo) replay(who, air string) (stop func(), err error) {
 	i := -1
 	err = d.until("the thief has heard "+who, func() (bool, error) {
 		i = d.thief.of(d.payer(who).rssi)
@@ -276,7 +276,7 @@ func (d *faultsDemo) replay(who string) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.thief.replay(d.ctx, i), nil
+	return d.thief.replayIn(d.ctx, d.data(air), i)
 }
 
 func (d *faultsDemo) payer(who string) demoPayer {
@@ -324,7 +324,7 @@ func (d *faultsDemo) check() error {
 func (d *faultsDemo) morning() error { return d.bringBack("cafe", "ben-tag", "ada-tag", "cleo-tag") }
 
 func (d *faultsDemo) invitation() (who string, commands []string) {
-	return "All three are back in the cafe, Ben nearest to the till,", []string{
+	return "All are back in the cafe", []string{
 		"paybeacon till nearby --data cafe",
 		"paybeacon till charge --data cafe --amount 2.40 --two-channel",
 		"paybeacon wallet pending --data ben",

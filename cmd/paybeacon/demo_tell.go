@@ -91,22 +91,19 @@ func (t *teller) say(who, format string, args ...any) {
 	_, _ = fmt.Fprintf(t.out, "  %s  %s\n", t.dim(fmt.Sprintf("%-9s", who)), said)
 }
 
-// stopped tells what became of an attempt: the machine's own word for it, and
-// what that means. It is a line of the story that stands out.
-func (t *teller) stopped(ok bool, word, why string) {
+// stopped tells what became of an attempt: the machine's own word for it, which
+// has to be want, and what that means. It is a line of the story that stands
+// out.
+func (t *teller) stopped(word, want, why string) {
+	who, paint := "stopped", t.green
+	if word != want {
+		who, paint, why = "NOT SO", t.red, "it had to be "+want
+	}
 	if t.json {
-		who := "stopped"
-		if !ok {
-			who = "not stopped"
-		}
-		_ = printJSON(t.out, sceneJSON{V: 1, Type: "scene", Act: t.act, Who: who, Said: why, Word: word})
+		_ = printJSON(t.out, sceneJSON{V: 1, Type: "scene", Act: t.act, Who: strings.ToLower(who), Said: why, Word: word})
 		return
 	}
-	mark := t.green(fmt.Sprintf("%-9s", "stopped"))
-	if !ok {
-		mark = t.red(fmt.Sprintf("%-9s", "NOT SO:"))
-	}
-	_, _ = fmt.Fprintf(t.out, "  %s  %s: %s\n", mark, t.bold(word), why)
+	_, _ = fmt.Fprintf(t.out, "  %s  %s: %s\n", paint(fmt.Sprintf("%-9s", who)), t.bold(word), why)
 }
 
 // check notes one thing that must hold in the end.

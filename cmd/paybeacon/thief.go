@@ -96,6 +96,20 @@ func (t *thief) codes() int {
 
 // replay sends the i-th code it recorded again and again until stop is called.
 func (t *thief) replay(ctx context.Context, i int) (stop func()) {
+	return t.advertise(ctx, t.air, i)
+}
+
+// replayIn is replay in the air of another place.
+func (t *thief) replayIn(ctx context.Context, dir string, i int) (stop func(), err error) {
+	there, err := air.Open(air.Options{Dir: dir, RSSI: thiefRSSI})
+	if err != nil {
+		return nil, err
+	}
+	silence := t.advertise(ctx, there, i)
+	return func() { silence(); _ = there.Close() }, nil
+}
+
+func (t *thief) advertise(ctx context.Context, in *air.Air, i int) (stop func()) {
 	t.mu.Lock()
 	frame := t.frames[i].payload
 	t.mu.Unlock()
@@ -103,7 +117,7 @@ func (t *thief) replay(ctx context.Context, i int) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = t.air.Advertise(ctx, frame, thiefInterval)
+		_ = in.Advertise(ctx, frame, thiefInterval)
 	}()
 	return func() { cancel(); <-done }
 }
