@@ -83,6 +83,8 @@ type deviceJSON struct {
 	Means   pay.Name        `json:"means"`
 	Link    string          `json:"link,omitempty"`
 	Reason  pay.Reason      `json:"reason,omitempty"`
+	// TrustedFrom is from when on its authentication codes count, if not at once.
+	TrustedFrom string `json:"trusted_from,omitempty"`
 	// Reachable says whether the device answered at Link, where that was tried.
 	Reachable *bool `json:"reachable,omitempty"`
 }
