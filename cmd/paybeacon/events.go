@@ -48,12 +48,14 @@ type eventJSON struct {
 	Cursor string    `json:"cursor"`
 	At     string    `json:"at"`
 	Kind   eventKind `json:"kind"`
-	*paymentEvent
-	*deviceEventJSON
-	*radioEventJSON
+	*PaymentEvent
+	*DeviceEvent
+	*RadioEvent
 }
 
-type paymentEvent struct {
+// PaymentEvent is what a decision says. Like the other two it is exported so
+// that encoding/json can fill it in.
+type PaymentEvent struct {
 	ID          string       `json:"id"`
 	State       pay.State    `json:"state"`
 	Outcome     pay.Outcome  `json:"outcome"`
@@ -70,24 +72,26 @@ type paymentEvent struct {
 	Test        bool         `json:"test"`
 }
 
-type deviceEventJSON struct {
+// DeviceEvent is a device bound or released, as its wallet or it itself tells.
+type DeviceEvent struct {
 	Device      string          `json:"device,omitempty"` // at a wallet
 	Wallet      string          `json:"wallet,omitempty"` // at a device
 	DeviceState pay.DeviceState `json:"device_state"`
 }
 
-type radioEventJSON struct {
+// RadioEvent is how the radio hears from now on.
+type RadioEvent struct {
 	Radio            string  `json:"radio"`
 	RadioWhy         string  `json:"radio_why"`
 	AdvertsPerSecond float64 `json:"adverts_per_second"`
 }
 
 func radioEvent(h ble.Health) eventJSON {
-	return eventJSON{Kind: eventRadio, radioEventJSON: &radioEventJSON{Radio: radioWord(h), RadioWhy: h.Why, AdvertsPerSecond: roundRate(h.Rate)}}
+	return eventJSON{Kind: eventRadio, RadioEvent: &RadioEvent{Radio: radioWord(h), RadioWhy: h.Why, AdvertsPerSecond: roundRate(h.Rate)}}
 }
 
 func deviceEvent(state pay.DeviceState, wallet pay.NodeID) eventJSON {
-	return eventJSON{Kind: eventDevice, deviceEventJSON: &deviceEventJSON{Wallet: wallet.String(), DeviceState: state}}
+	return eventJSON{Kind: eventDevice, DeviceEvent: &DeviceEvent{Wallet: wallet.String(), DeviceState: state}}
 }
 
 // eventCursor is a place in both sources.
@@ -375,7 +379,7 @@ func eventOf(rows pay.Rows, f pay.Fact) (e eventJSON, ok bool, err error) {
 		if err != nil || !known || !slices.Contains(rec.Chain, f.ID()) {
 			return e, false, err // a finding changes nothing
 		}
-		return eventJSON{V: 1, Type: "event", At: d.At.String(), Kind: eventPayment, paymentEvent: paymentEventOf(d)}, true, nil
+		return eventJSON{V: 1, Type: "event", At: d.At.String(), Kind: eventPayment, PaymentEvent: paymentEventOf(d)}, true, nil
 	case pay.KindDevice:
 		d, err := pay.As[pay.DeviceStatus](f)
 		if err != nil {
@@ -383,16 +387,16 @@ func eventOf(rows pay.Rows, f pay.Fact) (e eventJSON, ok bool, err error) {
 		}
 		return eventJSON{
 			V: 1, Type: "event", At: d.At.String(), Kind: eventDevice,
-			deviceEventJSON: &deviceEventJSON{Device: d.Device.String(), DeviceState: d.State},
+			DeviceEvent: &DeviceEvent{Device: d.Device.String(), DeviceState: d.State},
 		}, true, nil
 	default:
 		return e, false, nil
 	}
 }
 
-func paymentEventOf(d pay.Decision) *paymentEvent {
+func paymentEventOf(d pay.Decision) *PaymentEvent {
 	outcome := pay.Payment{State: d.State, Seq: d.Seq}.Outcome(pay.Local{})
-	return &paymentEvent{
+	return &PaymentEvent{
 		ID: d.Payment.String(), State: d.State, Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Amount, Currency: d.Currency,
 		Merchant: d.Shop, Site: d.Site, Payer: d.Handle, Ref: d.Ref, By: d.By, Reason: d.Reason, Seq: d.Seq, Test: d.Test,
 	}

@@ -124,8 +124,8 @@ func (c *call) tellEvent(e eventJSON) error {
 func printEvent(w io.Writer, e eventJSON) {
 	_, _ = fmt.Fprintf(w, "%s  ", moment(e.At))
 	switch {
-	case e.paymentEvent != nil:
-		p := e.paymentEvent
+	case e.PaymentEvent != nil:
+		p := e.PaymentEvent
 		state := string(p.State)
 		if p.Reason != "" {
 			state += " (" + string(p.Reason) + ")"
@@ -137,17 +137,17 @@ func printEvent(w io.Writer, e eventJSON) {
 		if p.Test {
 			_, _ = io.WriteString(w, "  TEST")
 		}
-	case e.radioEventJSON != nil:
-		r := e.radioEventJSON
+	case e.RadioEvent != nil:
+		r := e.RadioEvent
 		_, _ = fmt.Fprintf(w, "radio %s, %.1f adverts/s", r.Radio, r.AdvertsPerSecond)
 		if r.RadioWhy != "" {
 			_, _ = fmt.Fprintf(w, ": %s", sentence(r.RadioWhy))
 		}
-	case e.deviceEventJSON != nil && e.Device != "":
+	case e.DeviceEvent != nil && e.Device != "":
 		_, _ = fmt.Fprintf(w, "device %s  %s", e.Device[:10], e.DeviceState)
-	case e.deviceEventJSON != nil && e.DeviceState == pay.DeviceActive:
+	case e.DeviceEvent != nil && e.DeviceState == pay.DeviceActive:
 		_, _ = fmt.Fprintf(w, "paired with wallet %s", e.Wallet[:10])
-	case e.deviceEventJSON != nil:
+	case e.DeviceEvent != nil:
 		_, _ = fmt.Fprintf(w, "released by wallet %s", e.Wallet[:10])
 	default:
 		_, _ = io.WriteString(w, printable(string(e.Kind)))
