@@ -55,7 +55,7 @@ func eventsTail(c *call) error {
 	t := eventTail{call: c, left: count, bounded: count > 0}
 	err := t.run(q, f.Bool("follow"))
 	if errors.Is(err, context.Canceled) && c.ctx.Err() != nil {
-		return nil // being interrupted is how following ends
+		err = nil // being interrupted is how following ends
 	}
 	return err
 }
@@ -170,8 +170,8 @@ func (c *call) tellEvents(ctx context.Context, l *eventLog, from eventCursor, lo
 			return fmt.Errorf("read events: %w", err)
 		}
 		for _, e := range items {
-			if err := c.tellEvent(e); err != nil {
-				log.Warn("cannot tell events any more", "error", err)
+			if broken := c.tellEvent(e); broken != nil {
+				log.Warn("cannot tell events any more", "error", broken)
 				return nil
 			}
 		}
