@@ -15,8 +15,8 @@ type Scene struct {
 	build func(w *World)
 }
 
-// stay is how long the customer remains at the till.
-const stay = 10 * time.Second
+// Stay is how long the customer remains at the till.
+const Stay = 10 * time.Second
 
 // walkFrom is how far away, in metres, somebody who comes begins.
 const walkFrom = 5.0
@@ -195,7 +195,7 @@ func (w *World) stepUp(c carry) {
 func (w *World) arrive(begin time.Duration, from float64, c carry) *person {
 	walk := time.Duration(from / walkingSpeed * float64(time.Second))
 	w.Customer, w.Arrives = Person(len(w.people)), begin+walk
-	w.End = w.Arrives + stay
+	w.End = w.Arrives + Stay
 	return w.add(c, w.between(0.3, 0.6), []stop{{begin, from}, {w.Arrives, 0}})
 }
 
