@@ -1,0 +1,124 @@
+package crowd
+
+import (
+	"container/heap"
+	"math/rand/v2"
+	"time"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Start is the moment at which every world begins.
+var Start = time.Date(2025, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// Person numbers the people of a world.
+type Person int
+
+// Nobody is the owner of what nobody sent.
+const Nobody Person = -1
+
+// Options make a world.
+type Options struct {
+	Scene Scene
+	Seed  uint64
+	Trial uint64 // which of the many worlds of this seed
+	// Interval is the pace of every device. Zero mixes 100 ms, 250 ms and 1.28 s
+	// as six, three and one in ten.
+	Interval time.Duration
+	// Exact makes every device state its power truly, whatever carries it: what
+	// is left is what the air does.
+	Exact bool
+}
+
+// World is one scene played once. It is not safe for concurrent use.
+type World struct {
+	// Customer is who stands at the till from Arrives until End, or Nobody.
+	Customer Person
+	// Arrives is when the customer has come to a stand, from Start.
+	Arrives time.Duration
+	// End is when the scene ends, from Start.
+	End time.Duration
+
+	random   *rand.Rand
+	interval time.Duration
+	exact    bool
+	people   []*person
+	queue    queue
+	owners   map[pay.Code]Person
+	sections []ble.Section
+}
+
+// New returns the world of o at its beginning.
+func New(o Options) *World {
+	w := &World{
+		Customer: Nobody, random: rand.New(rand.NewPCG(o.Seed, o.Trial)), interval: o.Interval, exact: o.Exact, owners: map[pay.Code]Person{},
+	}
+	o.Scene.build(w)
+	w.queue = queue{people: w.people}
+	for i := range w.people {
+		heap.Push(&w.queue, i)
+	}
+	return w
+}
+
+// Next returns the next advert that the box hears, or false when the scene has
+// ended. Its sections are valid until the next call.
+func (w *World) Next() (ble.Advert, bool) {
+	for w.queue.Len() > 0 {
+		i := w.queue.order[0]
+		p := w.people[i]
+		at := p.due
+		if at >= w.End {
+			break
+		}
+		payload := p.send(w.random, at)
+		heap.Fix(&w.queue, 0)
+		if p.static == nil {
+			w.owners[p.code] = Person(i)
+		}
+		rssi, heard := p.strength(w.random, at)
+		if !heard {
+			continue
+		}
+		a := ble.Advert{At: Start.Add(at), Address: p.address}
+		a.SetRSSI(rssi)
+		sections, err := ble.ParsePayload(w.sections[:0], payload)
+		if err != nil {
+			panic("crowd: internal error: " + err.Error())
+		}
+		w.sections, a.Sections = sections, sections
+		return a, true
+	}
+	return ble.Advert{}, false
+}
+
+// Owner returns who sent code in this world so far.
+func (w *World) Owner(code pay.Code) Person {
+	if p, ok := w.owners[code]; ok {
+		return p
+	}
+	return Nobody
+}
+
+// queue orders people by when they send next.
+type queue struct {
+	people []*person
+	order  []int
+}
+
+func (q *queue) Len() int { return len(q.order) }
+func (q *queue) Less(a, b int) bool {
+	x, y := q.order[a], q.order[b]
+	if q.people[x].due != q.people[y].due {
+		return q.people[x].due < q.people[y].due
+	}
+	return x < y
+}
+func (q *queue) Swap(a, b int) { q.order[a], q.order[b] = q.order[b], q.order[a] }
+func (q *queue) Push(x any)    { q.order = append(q.order, x.(int)) }
+func (q *queue) Pop() any {
+	last := q.order[len(q.order)-1]
+	q.order = q.order[:len(q.order)-1]
+	return last
+}
