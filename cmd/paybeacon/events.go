@@ -84,10 +84,11 @@ type RadioEvent struct {
 	Radio            string  `json:"radio"`
 	RadioWhy         string  `json:"radio_why"`
 	AdvertsPerSecond float64 `json:"adverts_per_second"`
+	AdvertsLost      uint64  `json:"adverts_lost"`
 }
 
 func radioEvent(h ble.Health) eventJSON {
-	return eventJSON{Kind: eventRadio, RadioEvent: &RadioEvent{Radio: radioWord(h), RadioWhy: h.Why, AdvertsPerSecond: roundRate(h.Rate)}}
+	return eventJSON{Kind: eventRadio, RadioEvent: &RadioEvent{Radio: radioWord(h), RadioWhy: h.Why, AdvertsPerSecond: roundRate(h.Rate), AdvertsLost: h.Lost}}
 }
 
 func deviceEvent(state pay.DeviceState, wallet pay.NodeID) eventJSON {

@@ -87,6 +87,9 @@ func watchView(s watchScene, o viewOptions) string {
 
 func watchHead(s watchScene, o viewOptions) []string {
 	title := fmt.Sprintf("%s  %s  %.1f adverts/s", ellipsis(printable(s.Radio), o.width-24), clockTime(s.Elapsed), s.Health.Rate)
+	if s.Health.Lost > 0 {
+		title = ellipsis(fmt.Sprintf("%s, %d lost", title, s.Health.Lost), o.width)
+	}
 	switch {
 	case s.Health.Deaf:
 		return slices.Concat([]string{o.paint(meansTitle, title)}, o.alarm("RADIO DEAF: "+cmp.Or(sentence(s.Health.Why), "it hears nothing at all")), []string{""})
