@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,7 +105,8 @@ func sessionFinding(s sessionJSON) finding {
 	case s.Error == "":
 		return finding{"registry", levelWarn, "not connected to " + s.Server + " yet", "look again in a moment"}
 	default:
-		return finding{"registry", levelBad, s.Error, s.Hint}
+		return finding{"registry", levelBad, "not connected to " + s.Server + ": " + s.Error,
+			cmp.Or(s.Hint, "check that the registry runs; its daemon tries again by itself")}
 	}
 }
 
@@ -123,7 +125,10 @@ func spaceFinding(s spaceJSON) finding {
 // clockFinding judges the registry's clock minus the node's.
 func clockFinding(offset pay.Millis, when string) finding {
 	far, side := offset.Std(), "behind"
-	if far < 0 {
+	switch {
+	case far == 0:
+		side = "from"
+	case far < 0:
 		far, side = -far, "ahead of"
 	}
 	text := fmt.Sprintf("%v %s the registry's, %s", far, side, when)
