@@ -65,7 +65,7 @@ func startWorld(dir string) (err error) {
 	if err = os.Setenv("DBUS_SYSTEM_BUS_ADDRESS", bus.Address); err != nil {
 		return err
 	}
-	daemon, err = fakebluez.Run(bus, fakebluez.Options{Interval: 5 * time.Millisecond})
+	daemon, err = fakebluez.Run(bus, fakebluez.Options{Interval: 5 * time.Millisecond, Apart: true})
 	return err
 }
 

@@ -67,6 +67,10 @@ func (s *scan) follow(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case at := <-beats:
+			// What waits already was heard before this beat.
+			for range len(s.ear.arrivals()) {
+				s.take(ctx, <-s.ear.arrivals())
+			}
 			s.step(ctx, at)
 		case <-s.again.C:
 			s.heal(ctx)

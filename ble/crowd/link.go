@@ -88,10 +88,26 @@ func device(a, b *sound) float64 {
 	return d
 }
 
-// LinkRotations records the world of o without a pause and ties each code that
+// repeat adds up what once finds in as many worlds, from o.Trial on.
+func repeat(o Options, trials int, once func(o Options) Linking) (out Linking) {
+	for range trials {
+		l := once(o)
+		out.Codes += l.Codes
+		out.Linked += l.Linked
+		out.Guess += l.Guess
+		o.Trial++
+	}
+	out.Linked /= float64(max(out.Codes, 1))
+	out.Guess /= float64(max(out.Codes, 1))
+	return out
+}
+
+// LinkRotations records as many worlds of o without a pause and ties each code that
 // begins to the code it most likely follows: one that fell silent shortly before,
 // from a device that states the same power at the same pace, as strong.
-func LinkRotations(o Options) Linking {
+func LinkRotations(o Options, trials int) Linking { return repeat(o, trials, linkRotations) }
+
+func linkRotations(o Options) Linking {
 	const window = 5 * time.Second // more than jitter and the slowest pace
 	all := record(New(o))
 	return link(all, all, func(old, next *sound) (float64, bool) {
@@ -104,10 +120,12 @@ func LinkRotations(o Options) Linking {
 	}, func(old, next *sound) bool { return old.first < next.first && next.first-old.last <= 2*window })
 }
 
-// LinkVisits records both visits of Visits and ties each device of the second to
+// LinkVisits records both visits of as many worlds of Visits and ties each device of the second to
 // one of the first. It may use only what belongs to the device: place, code and
 // address are new.
-func LinkVisits(o Options) Linking {
+func LinkVisits(o Options, trials int) Linking { return repeat(o, trials, linkVisits) }
+
+func linkVisits(o Options) Linking {
 	var before, after []*sound
 	for _, s := range record(New(o)) {
 		if s.last < VisitEnds && VisitEnds-s.last < 5*time.Second {
@@ -123,7 +141,7 @@ func LinkVisits(o Options) Linking {
 // link ties each of next to the cheapest of old. A code counts if its owner sent
 // one of old that was a choice; cost says whether and how well two go together,
 // choice whom a guess would draw from. Equals are settled by the code, that is
-// by chance.
+// by chance. Linked and Guess are sums here, not shares.
 func link(old, next []*sound, cost func(old, next *sound) (float64, bool), choice func(old, next *sound) bool) (out Linking) {
 	for _, n := range next {
 		var best *sound
@@ -147,7 +165,5 @@ func link(old, next []*sound, cost func(old, next *sound) (float64, bool), choic
 			out.Linked++
 		}
 	}
-	out.Linked /= float64(max(out.Codes, 1))
-	out.Guess /= float64(max(out.Codes, 1))
 	return out
 }

@@ -122,9 +122,9 @@ func TestTally(t *testing.T) {
 func TestLinker(t *testing.T) {
 	t.Parallel()
 	const n = 100
-	visits := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(n), Seed: seed, Interval: 250 * time.Millisecond})
-	mixed := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(n), Seed: seed})
-	listening := crowd.LinkRotations(crowd.Options{Scene: crowd.Crowd(n, 4, 150*time.Second), Seed: seed, Interval: 250 * time.Millisecond})
+	visits := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(n), Seed: seed, Interval: 250 * time.Millisecond}, 5)
+	mixed := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(n), Seed: seed}, 5)
+	listening := crowd.LinkRotations(crowd.Options{Scene: crowd.Crowd(n, 4, 150*time.Second), Seed: seed, Interval: 250 * time.Millisecond}, 1)
 	for name, l := range map[string]crowd.Linking{"two visits, one pace": visits, "two visits, paces differ": mixed, "without a pause": listening} {
 		t.Logf("%s, %d devices, seed %d: of %d codes %.3f linked, guess %.3f, advantage %.3f", name, n, seed, l.Codes, l.Linked, l.Guess, l.Advantage())
 		if l.Codes < n || l.Guess <= 0 || l.Guess > 0.05 {

@@ -31,8 +31,10 @@ func Tracker(name string, o ble.TrackerOptions) Contender {
 
 type tracked struct{ t *ble.Tracker }
 
+// Observe is the tracker's.
 func (r tracked) Observe(a ble.Advert) { r.t.Observe(a) }
 
+// Pick returns the code of whoever is clear.
 func (r tracked) Pick(now time.Time) (pay.Code, bool) {
 	n := r.t.Nearby(now)
 	for _, c := range n.Candidates {
@@ -43,6 +45,7 @@ func (r tracked) Pick(now time.Time) (pay.Code, bool) {
 	return pay.Code{}, false
 }
 
+// Near returns the code of the strongest one that is near.
 func (r tracked) Near(now time.Time) (pay.Code, bool) {
 	for _, c := range r.t.Nearby(now).Candidates {
 		if c.Near {
@@ -69,6 +72,7 @@ type samples struct {
 	rssi []pay.RSSI
 }
 
+// Observe keeps the strength of every code for the span.
 func (r *average) Observe(a ble.Advert) {
 	if !a.HasRSSI {
 		return
@@ -98,6 +102,7 @@ func (s *samples) trim(from time.Time) {
 	s.at, s.rssi = s.at[n:], s.rssi[n:]
 }
 
+// Pick returns the code with the strongest mean at or above the threshold.
 func (r *average) Pick(now time.Time) (best pay.Code, found bool) {
 	var top float64
 	for code, s := range r.of {
@@ -121,6 +126,7 @@ func (r *average) Pick(now time.Time) (best pay.Code, found bool) {
 	return best, found
 }
 
+// Near is the same: this rule knows no lead.
 func (r *average) Near(now time.Time) (pay.Code, bool) { return r.Pick(now) }
 
 // Strongest is the simplest rule: whoever sent the strongest advert of the last
@@ -140,6 +146,7 @@ type heard struct {
 	rssi pay.RSSI
 }
 
+// Observe keeps every strength for a second.
 func (r *strongest) Observe(a ble.Advert) {
 	if !a.HasRSSI {
 		return
@@ -151,6 +158,7 @@ func (r *strongest) Observe(a ble.Advert) {
 	}
 }
 
+// Pick returns the code of the strongest one at or above the threshold.
 func (r *strongest) Pick(now time.Time) (pay.Code, bool) {
 	n := 0
 	for n < len(r.last) && now.Sub(r.last[n].at) > time.Second {
@@ -166,4 +174,5 @@ func (r *strongest) Pick(now time.Time) (pay.Code, bool) {
 	return best.code, best.rssi >= r.near
 }
 
+// Near is the same: this rule knows no lead.
 func (r *strongest) Near(now time.Time) (pay.Code, bool) { return r.Pick(now) }

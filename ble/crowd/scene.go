@@ -161,7 +161,7 @@ func (w *World) add(c carry, aside float64, stops []stop) *person {
 	r := w.random
 	p := &person{aside: aside, stops: stops, carry: c, interval: w.interval}
 	if p.interval == 0 {
-		p.interval = []time.Duration{100, 100, 100, 100, 100, 100, 250, 250, 250, 1280}[r.IntN(10)] * time.Millisecond
+		p.interval = w.pace()
 	}
 	p.stated = []pay.RSSI{-65, ble.PowerReference, ble.PowerReference, -53}[r.IntN(4)]
 	p.power = float64(p.stated) + spreadSigma*r.NormFloat64() - c.loss(r)
@@ -177,6 +177,18 @@ func (w *World) add(c carry, aside float64, stops []stop) *person {
 	p.rotates = p.nominal
 	w.people = append(w.people, p)
 	return p
+}
+
+// pace draws how often a device broadcasts.
+func (w *World) pace() time.Duration {
+	switch n := w.random.IntN(10); {
+	case n < 6:
+		return 100 * time.Millisecond
+	case n < 9:
+		return 250 * time.Millisecond
+	default:
+		return 1280 * time.Millisecond
+	}
 }
 
 // walkUp lets the customer come from afar and stand at the till.

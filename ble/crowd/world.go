@@ -1,7 +1,7 @@
 package crowd
 
 import (
-	"container/heap"
+	"cmp"
 	"math/rand/v2"
 	"time"
 
@@ -55,17 +55,14 @@ func New(o Options) *World {
 		Customer: Nobody, random: rand.New(rand.NewPCG(o.Seed, o.Trial)), interval: o.Interval, exact: o.Exact, owners: map[pay.Code]Person{},
 	}
 	o.Scene.build(w)
-	w.queue = queue{people: w.people}
-	for i := range w.people {
-		heap.Push(&w.queue, i)
-	}
+	w.queue = newQueue(w.people)
 	return w
 }
 
 // Next returns the next advert that the box hears, or false when the scene has
 // ended. Its sections are valid until the next call.
 func (w *World) Next() (ble.Advert, bool) {
-	for w.queue.Len() > 0 {
+	for len(w.queue.order) > 0 {
 		i := w.queue.order[0]
 		p := w.people[i]
 		at := p.due
@@ -73,7 +70,7 @@ func (w *World) Next() (ble.Advert, bool) {
 			break
 		}
 		payload := p.send(w.random, at)
-		heap.Fix(&w.queue, 0)
+		w.queue.sink(0)
 		if p.static == nil {
 			w.owners[p.code] = Person(i)
 		}
@@ -101,24 +98,42 @@ func (w *World) Owner(code pay.Code) Person {
 	return Nobody
 }
 
-// queue orders people by when they send next.
+// queue is a heap of people by when they send next.
 type queue struct {
 	people []*person
 	order  []int
 }
 
-func (q *queue) Len() int { return len(q.order) }
-func (q *queue) Less(a, b int) bool {
-	x, y := q.order[a], q.order[b]
-	if q.people[x].due != q.people[y].due {
-		return q.people[x].due < q.people[y].due
+func newQueue(people []*person) queue {
+	q := queue{people: people, order: make([]int, len(people))}
+	for i := range q.order {
+		q.order[i] = i
 	}
-	return x < y
+	for i := len(q.order)/2 - 1; i >= 0; i-- {
+		q.sink(i)
+	}
+	return q
 }
-func (q *queue) Swap(a, b int) { q.order[a], q.order[b] = q.order[b], q.order[a] }
-func (q *queue) Push(x any)    { q.order = append(q.order, x.(int)) }
-func (q *queue) Pop() any {
-	last := q.order[len(q.order)-1]
-	q.order = q.order[:len(q.order)-1]
-	return last
+
+// sink moves the one at place i down to where it belongs.
+func (q *queue) sink(i int) {
+	for {
+		first := i
+		for _, child := range [2]int{2*i + 1, 2*i + 2} {
+			if child < len(q.order) && q.before(child, first) {
+				first = child
+			}
+		}
+		if first == i {
+			return
+		}
+		q.order[i], q.order[first] = q.order[first], q.order[i]
+		i = first
+	}
+}
+
+// before says that the one at place a sends before the one at b.
+func (q *queue) before(a, b int) bool {
+	x, y := q.order[a], q.order[b]
+	return cmp.Or(cmp.Compare(q.people[x].due, q.people[y].due), cmp.Compare(x, y)) < 0
 }

@@ -16,6 +16,7 @@ const (
 	benchToldMost  = 4 * time.Second
 	benchToldShare = 95
 	benchVisitors  = 100
+	benchLinks     = 10 // worlds of two visits
 	benchPace      = 100 * time.Millisecond
 	benchSlowPace  = 1280 * time.Millisecond // what BlueZ uses by itself
 	benchVisitPace = beaconInterval
@@ -33,7 +34,7 @@ type benchFloor struct {
 // counts as near, beside the strongest single advert.
 func (b benchFloor) near(ctx context.Context, _ string) ([]figure, error) {
 	product := crowd.Tracker("product", ble.TrackerOptions{})
-	mean := crowd.Average("mean of 20 s", 20*time.Second, ble.NearDefault)
+	mean := crowd.Average(fmt.Sprintf("mean of 20 s (%g: never)", crowd.Stay.Seconds()), 20*time.Second, ble.NearDefault)
 	figures := []figure{{What: "worlds a line; each is repeatable", Value: float64(b.worlds), Unit: fmt.Sprintf("(seed %d)", benchSeed)}}
 	for _, c := range []struct {
 		what  string
@@ -110,9 +111,9 @@ func (b benchFloor) crowd(ctx context.Context, _ string) ([]figure, error) {
 		compare(&nobody, simple.Rule, percent(simple, simple.Abstained))
 		figures = append(figures, wrong, nobody)
 	}
-	visits := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(benchVisitors), Seed: benchSeed, Interval: benchVisitPace})
-	mixed := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(benchVisitors), Seed: benchSeed})
-	followed := crowd.LinkRotations(crowd.Options{Scene: crowd.Crowd(benchVisitors, 4, benchListening), Seed: benchSeed, Interval: benchVisitPace})
+	visits := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(benchVisitors), Seed: benchSeed, Interval: benchVisitPace}, benchLinks)
+	mixed := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(benchVisitors), Seed: benchSeed}, benchLinks)
+	followed := crowd.LinkRotations(crowd.Options{Scene: crowd.Crowd(benchVisitors, 4, benchListening), Seed: benchSeed, Interval: benchVisitPace}, 1)
 	return append(figures,
 		linkFigure("linked over two visits, one pace", visits),
 		linkFigure("linked over two visits, paces differ", mixed),

@@ -195,6 +195,13 @@ func (a *Adapter) Calls(member string) int {
 	return a.z.calls[a.name+"."+member]
 }
 
+// Calls counts the calls of a method on an adapter, known or not.
+func (z *BlueZ) Calls(adapter, member string) int {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.calls[adapter+"."+member]
+}
+
 // Discovering says how many clients discover.
 func (a *Adapter) Discovering() int {
 	a.z.mu.Lock()
@@ -246,10 +253,11 @@ func (a *Adapter) powerLocked(on bool) {
 		}
 		a.discoveringLocked()
 	}
-	if a.power == on && !a.blocked {
+	a.power = on
+	have := a.z.tree[a.path][ifaceAdapter]
+	if have["Powered"].Value() == on && (a.oldKernel || have["PowerState"].Value() == a.powerState()) {
 		return
 	}
-	a.power = on
 	p := Properties{"Powered": dbus.MakeVariant(on)}
 	if !a.oldKernel {
 		p["PowerState"] = dbus.MakeVariant(a.powerState())

@@ -13,6 +13,9 @@ import (
 // legacyBytesMax is what an advertisement holds.
 const legacyBytesMax = 31
 
+// strengthDefault is how one adapter hears another, in dBm.
+const strengthDefault = -60
+
 // advert is an advertisement on the air.
 type advert struct {
 	client   string
@@ -149,12 +152,13 @@ func (a *Adapter) sound(ad *advert) {
 		}
 		a.z.mu.Lock()
 		for name, other := range a.z.adapters {
-			if other == a {
+			dBm, known := a.z.strength[[2]string{a.name, name}]
+			if other == a || !known && a.z.options.Apart {
 				continue
 			}
 			r := ad.report
-			r.RSSI = -60
-			if dBm, ok := a.z.strength[[2]string{a.name, name}]; ok {
+			r.RSSI = strengthDefault
+			if known {
 				r.RSSI = dBm
 			}
 			other.hearLocked(r, time.Now())

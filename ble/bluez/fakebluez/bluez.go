@@ -35,6 +35,8 @@ type Options struct {
 	DuplicateWindow time.Duration
 	// DeviceTimeout is how long a silent device is remembered.
 	DeviceTimeout time.Duration
+	// Apart has adapters hear one another only where SetStrength said how.
+	Apart bool
 }
 
 // What Options mean where they are zero.
