@@ -169,12 +169,19 @@ func (c *call) tellEvents(ctx context.Context, l *eventLog, from eventCursor, lo
 		if err != nil {
 			return fmt.Errorf("read events: %w", err)
 		}
-		for _, e := range items {
-			if broken := c.tellEvent(e); broken != nil {
-				log.Warn("cannot tell events any more", "error", broken)
-				return nil
-			}
+		if !c.tellAll(items, log) {
+			return nil
 		}
 		from = next
 	}
+}
+
+func (c *call) tellAll(items []eventJSON, log *slog.Logger) bool {
+	for _, e := range items {
+		if err := c.tellEvent(e); err != nil {
+			log.Warn("cannot tell events any more", "error", err)
+			return false
+		}
+	}
+	return true
 }
