@@ -38,6 +38,9 @@ func TestDeafRadioIsMended(t *testing.T) {
 				a.Hear(fakebluez.Report{Address: [6]byte{2}, Services: eid(2)})
 				s.tick(time.Second)
 			}
+			until(t, "the remedies were tried", func() bool {
+				return a.Calls("StopDiscovery")-starts == c.restarts && a.Calls("SetPowered")-powers == 2*c.cycles
+			})
 			ready(t, a)
 			s.feels("deaf", func(h ble.Health) bool { return h.Deaf && h.Rate == 0 && strings.Contains(h.Why, "restarted") })
 			settled(t, a)
