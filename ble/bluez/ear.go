@@ -24,7 +24,7 @@ type ear struct {
 	conn     *dbus.Conn
 	queue    chan arrival
 	ended    chan struct{}
-	lost     atomic.Uint64
+	lost     *atomic.Uint64 // of the radio
 	now      func() time.Time
 	patience time.Duration
 	timer    *time.Timer
@@ -50,7 +50,7 @@ const (
 func (r *Radio) listen(ctx context.Context, what scope) (*ear, error) {
 	e := &ear{
 		queue: make(chan arrival, arrivalsQueued), ended: make(chan struct{}),
-		now: r.now, patience: r.limits.patience, timer: time.NewTimer(0),
+		lost: &r.lost, now: r.now, patience: r.limits.patience, timer: time.NewTimer(0),
 	}
 	e.timer.Stop()
 	conn, err := dbus.ConnectSystemBus(dbus.WithSignalHandler(e))
@@ -128,14 +128,6 @@ func (e *ear) end() <-chan struct{} {
 		return nil
 	}
 	return e.ended
-}
-
-// drops counts the signals that were dropped.
-func (e *ear) drops() uint64 {
-	if e == nil {
-		return 0
-	}
-	return e.lost.Load()
 }
 
 // ping asks the bus for an answer on this connection. It stands in line behind

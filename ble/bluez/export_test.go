@@ -7,6 +7,8 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	library "github.com/muka/go-bluetooth/bluez"
+
+	"github.com/paybeacon/paybeacon/ble"
 )
 
 // Quicken lets r wait for milliseconds where it waits for seconds.
@@ -44,3 +46,18 @@ func EndBus() error {
 
 // Connection is the one that go-bluetooth keeps.
 func Connection() (*dbus.Conn, error) { return connection() }
+
+// SetPatience says how long the connection waits for a reader that stands still.
+func (r *Radio) SetPatience(d time.Duration) { r.limits.patience = d }
+
+// ReadAdvert reads a signal of the adapter at path, and says whether it is an
+// advert with data.
+func ReadAdvert(s *dbus.Signal, path dbus.ObjectPath, a *ble.Advert) bool {
+	return read(s, path, a) == advertHeard
+}
+
+// ArrivalsQueued is how many signals wait for the reader.
+const ArrivalsQueued = arrivalsQueued
+
+// Lost counts the signals that had to be dropped.
+func (r *Radio) Lost() uint64 { return r.lost.Load() }

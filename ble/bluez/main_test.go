@@ -112,17 +112,15 @@ func plugIn(t testing.TB) *fakebluez.Adapter {
 	return a
 }
 
-// within bounds a wait that a failure would make endless.
-func within(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	t.Cleanup(cancel)
-	return ctx
-}
+// patience bounds a wait that a failure would make endless.
+const patience = 20 * time.Second
 
 // until waits until BlueZ is in a state.
 func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	if err := daemon.Until(within(t), holds); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := daemon.Until(ctx, holds); err != nil {
 		t.Fatalf("waiting until %s: %v", what, err)
 	}
 }
@@ -178,7 +176,7 @@ func (s *station) tick(d time.Duration) {
 	s.mu.Unlock()
 	select {
 	case s.beats <- at:
-	case <-within(s.t).Done():
+	case <-time.After(patience):
 		s.t.Fatal("the watchdog does not beat")
 	}
 }
@@ -217,7 +215,7 @@ func scan(t testing.TB, o bluez.Options, change ...func(*bluez.Radio)) *station 
 			if err != nil {
 				t.Errorf("scan ended with %v", err)
 			}
-		case <-within(t).Done():
+		case <-time.After(patience):
 			t.Error("scan does not end")
 		}
 	})
@@ -231,7 +229,7 @@ func (s *station) next() ble.Advert {
 	select {
 	case a := <-s.heard:
 		return a
-	case <-within(s.t).Done():
+	case <-time.After(patience):
 		s.t.Fatalf("nothing is heard; log:\n%s", s.log)
 		return ble.Advert{}
 	}
@@ -247,7 +245,7 @@ func (s *station) feels(what string, is func(ble.Health) bool) ble.Health {
 			if is(h) {
 				return h
 			}
-		case <-within(s.t).Done():
+		case <-time.After(patience):
 			s.t.Fatalf("waiting for health that is %s; last %+v; log:\n%s", what, h, s.log)
 		}
 	}

@@ -52,6 +52,8 @@ type Radio struct {
 	rfkill  string // the kernel's folder
 	// ticks makes the beats of the watchdog.
 	ticks func(time.Duration) (beats <-chan time.Time, stop func())
+	// lost counts the signals that had to be dropped.
+	lost atomic.Uint64
 	// wasOnAir says that an advertisement was accepted once: from then on
 	// Advertise heals itself instead of failing.
 	wasOnAir atomic.Bool
