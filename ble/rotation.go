@@ -152,6 +152,7 @@ func (t *Tracker) carry(old, next int32, now time.Duration) {
 	o.code, o.last = s.code, s.last
 	t.byCode[o.code] = old
 	o.filter.addAll(&s.filter)
+	o.trail.join(&s.trail)
 	if o.strongSince == never {
 		o.strongSince = s.strongSince
 	}
@@ -170,6 +171,7 @@ func (t *Tracker) contradict(i int32, now time.Duration) {
 	s.first, s.strongSince, s.weakSince, s.near = now, never, never, false
 	s.filter = filter{}
 	s.filter.add(now, s.rssi)
+	s.trail = trail{}
 	t.rank(i)
 }
 

@@ -18,6 +18,7 @@ type track struct {
 	interval    time.Duration // smoothed; 0 until heard twice
 	rssi        pay.RSSI      // filtered
 	filter      filter
+	trail       trail // for people, not for decisions
 
 	strongSince time.Duration // at or above Near without a break, or never
 	weakSince   time.Duration // below Far without a break, or never
@@ -67,6 +68,7 @@ func (t *Tracker) hear(code pay.Code, rssi pay.RSSI, now time.Duration) {
 	s.keepPace(now)
 	s.last = now
 	s.filter.add(now, rssi)
+	s.trail.add(now, rssi)
 	t.judge(i, now)
 }
 

@@ -138,6 +138,20 @@ func (t *Tracker) Nearby(now time.Time) pay.Nearby {
 	d := t.moment(now)
 	t.tidy(d)
 	out := pay.Nearby{Deaf: t.deaf}
+	listed := t.listed()
+	for _, i := range listed {
+		if s := &t.tracks[i]; t.show(i, d) {
+			out.Candidates = append(out.Candidates, t.candidate(s, d, now))
+		}
+	}
+	if len(listed) > 0 && !t.deaf && t.isClear(listed[0], d) {
+		out.Clear = t.tracks[listed[0]].handle
+	}
+	return out
+}
+
+// listed returns the tracks that may be shown, strongest first.
+func (t *Tracker) listed() []int32 {
 	listed := make([]int32, 0, len(t.tracks)-len(t.free))
 	for i := range t.tracks {
 		if s := &t.tracks[i]; s.used && !s.pending {
@@ -148,15 +162,7 @@ func (t *Tracker) Nearby(now time.Time) pay.Nearby {
 		x, y := &t.tracks[a], &t.tracks[b]
 		return cmp.Or(cmp.Compare(y.rssi, x.rssi), cmp.Compare(x.first, y.first), slices.Compare(x.code[:], y.code[:]))
 	})
-	for _, i := range listed {
-		if s := &t.tracks[i]; t.show(i, d) {
-			out.Candidates = append(out.Candidates, t.candidate(s, d, now))
-		}
-	}
-	if len(listed) > 0 && !t.deaf && t.isClear(listed[0], d) {
-		out.Clear = t.tracks[listed[0]].handle
-	}
-	return out
+	return listed
 }
 
 // show gives track i a handle if it has none and notes that a person saw it.

@@ -63,6 +63,9 @@ const (
 	// SilenceMax is how long a device may go unheard of before its next payment
 	// needs two channels.
 	SilenceMax Millis = 30 * 24 * 3_600_000
+	// DeviceProbation is how long the word of a further device of a wallet does
+	// not count, so that a stolen phone cannot make itself a device.
+	DeviceProbation Millis = 24 * 3_600_000
 	// AuthCodesPerMinute bounds the authentication codes that a device gives.
 	AuthCodesPerMinute = 10
 	// DevicesPerWalletMax bounds the devices bound to one wallet at one time.
@@ -121,6 +124,11 @@ const (
 	// CandidatesMax bounds the devices a box tracks at once; beyond it the
 	// weakest one that is not near is forgotten.
 	CandidatesMax = 4_096
+	// SightingsMax bounds the static beacons that a box lists; beyond it the one
+	// unheard for longest is forgotten. SightingMemory is how long one is listed
+	// that is heard no more.
+	SightingsMax          = 512
+	SightingMemory Millis = 60_000
 	// FinalWordGrace is how long after its time is up a payment may still lack
 	// its last word before its outcome counts as unknown: the word is on its way.
 	FinalWordGrace Millis = 3_000

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/urfave/cli/v2"
 
@@ -186,15 +187,19 @@ func printJSON(w io.Writer, v any) error {
 
 // printable quotes what a stranger may have written, so that it cannot move the
 // cursor or change colours, and keeps it short.
-func printable(s string) string {
-	const runesMax = 80
+func printable(s string) string { return printableUpTo(s, 80) }
+
+// sentence does the same for a sentence of our own that may quote a stranger.
+func sentence(s string) string { return printableUpTo(s, 400) }
+
+func printableUpTo(s string, runesMax int) string {
 	var b strings.Builder
 	for i, r := range []rune(s) {
 		if i == runesMax {
 			b.WriteString("…")
 			break
 		}
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+		if !unicode.IsPrint(r) {
 			r = '\uFFFD'
 		}
 		b.WriteRune(r)

@@ -52,6 +52,9 @@ var doors = map[string]string{
 	"github.com/fxamacker/cbor":    "pay",
 	"github.com/urfave/cli":        "cmd/paybeacon",
 	"github.com/bojanz/currency":   "cmd/paybeacon",
+	"github.com/mdp/qrterminal":    "cmd/paybeacon",
+	"charm.land/bubbletea":         "cmd/paybeacon",
+	"charm.land/lipgloss":          "cmd/paybeacon",
 	"github.com/tidwall/btree":     "store/kv",
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -49,7 +48,7 @@ func beaconCommand(ctx context.Context, io stdio) *cli.Command {
 }
 
 type beaconOptions struct {
-	radio    string
+	radio    radioSpec
 	link     string
 	rssi     pay.RSSI
 	power    pay.RSSI
@@ -69,24 +68,22 @@ func beaconRun(c *call) error {
 	if err != nil {
 		return err
 	}
-	o := beaconOptions{radio: f.String("radio"), link: f.String("link"), rssi: rssi, power: power, interval: f.Duration("interval"), tell: c.tellPairing}
+	spec, err := parseRadio(f.String("radio"))
+	if err != nil {
+		return err
+	}
+	o := beaconOptions{radio: spec, link: f.String("link"), rssi: rssi, power: power, interval: f.Duration("interval"), tell: c.tellPairing}
 	k := f.Int("k")
 	switch {
 	case k < 0 || k > int(pay.ExponentMax):
 		return pay.NewError(pay.CodeUsage, "--k is outside 0..15", "leave it out: a code then lives 64 s")
 	case o.interval < intervalMin || o.interval > intervalMax:
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--interval is outside %v..%v", intervalMin, intervalMax), "leave it out")
-	case o.radio == "":
-		return pay.NewError(pay.CodeUsage, "--radio is missing", "write --radio bluez:hci0 or air:DIR")
+	case spec.kind == radioReplay:
+		return pay.NewError(pay.CodeUsage, "a capture cannot broadcast", "write --radio bluez:hci0 or air:DIR")
 	}
 	o.exponent = pay.Exponent(k)
 	return runDaemon(c, func(ctx context.Context, s setting) (daemon, error) { return openBeacon(ctx, s, o) })
-}
-
-func (c *call) tellPairing(p pairingJSON) {
-	_ = c.answer(p, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "To pair, until %s, with the wallet's DIR:\n  paybeacon wallet pair --data DIR --link %s --pin %s\n", moment(p.Expires), p.Link, p.PIN)
-	})
 }
 
 // beacon is the node of `beacon run`: the device's role, its link and a radio.
@@ -96,6 +93,7 @@ type beacon struct {
 	device  *device.Device
 	radio   radio
 	link    net.Listener
+	events  *eventLog
 
 	mu      sync.Mutex
 	started bool
@@ -110,17 +108,17 @@ func openBeacon(ctx context.Context, s setting, o beaconOptions) (*beacon, error
 	if err != nil {
 		return nil, err
 	}
-	b := &beacon{setting: s, options: o}
-	if b.radio, err = openRadio(ctx, s, o.radio, o.rssi); err != nil {
+	b := &beacon{setting: s, options: o, events: newEventLog(s.clock.now, eventFeed{})}
+	if b.radio, err = openRadio(ctx, s, o.radio, radioOptions{rssi: o.rssi}); err != nil {
 		return nil, err
 	}
-	if b.radio.advertiser == nil {
+	if err := mayAdvertise(ctx, o.radio); err != nil {
 		b.close()
-		return nil, pay.NewError(pay.CodeUsage, "a capture cannot broadcast", "write --radio bluez:hci0 or air:DIR")
+		return nil, err
 	}
-	if b.link, err = net.Listen("tcp", o.link); err != nil {
+	if b.link, err = s.listenLink(o.link); err != nil {
 		b.close()
-		return nil, pay.Wrap(err, pay.CodeConfig, "listen for the wallet", "name a free HOST:PORT with --link; port 0 takes any")
+		return nil, err
 	}
 	b.device, err = device.Open(device.Options{
 		State: state, Now: s.clock.now, Random: rand.Reader,
@@ -161,11 +159,17 @@ func (b *beacon) close() {
 func (b *beacon) tell(e device.Event) {
 	switch e.Kind {
 	case device.EventPairing:
-		b.show(pairingJSON{V: 1, Type: "pairing", Link: b.link.Addr().String(), PIN: e.PIN.String(), Expires: e.Expires.String()})
+		b.show(pairingJSON{V: 1, Type: "pairing", Link: b.link.Addr().String(), PIN: e.PIN.String(), Expires: e.Expires.String(), QR: pay.PairingText{
+			Link: b.link.Addr().String(), PIN: e.PIN, Device: b.device.Key().ID(),
+		}.String()})
 	case device.EventPaired:
 		b.log.Info("paired", "wallet", e.Wallet.Short())
+		b.events.add(deviceEvent(pay.DeviceActive, e.Wallet))
+	case device.EventAuthenticated:
+		b.log.Info("gave its word", "wallet", e.Wallet.Short(), "for", string(e.Signed.Purpose), "amount", formatMoney(e.Signed.Amount, e.Signed.Currency))
 	case device.EventReleased:
 		b.log.Info("released by its wallet", "wallet", e.Wallet.Short())
+		b.events.add(deviceEvent(pay.DeviceRevoked, e.Wallet))
 	}
 }
 
@@ -191,7 +195,9 @@ func (b *beacon) start(ctx context.Context, parts *errgroup.Group) {
 	parts.Go(func() error {
 		return link.Serve(ctx, link.Options{
 			Listener: b.link, Key: b.device.Key(), Log: b.log, Release: b.device.Release,
-			Meet: func(wallet pay.PublicKey, exporter []byte) link.Session { return b.device.Meet(wallet, exporter) },
+			Meet: func(wallet pay.PublicKey, exporter []byte) link.Session {
+				return crashing{b.device.Meet(wallet, exporter), b.seams}
+			},
 		})
 	})
 }
@@ -201,11 +207,19 @@ func (b *beacon) Broadcast(ctx context.Context, code pay.Code) error {
 	return b.radio.advertiser.Advertise(ctx, ble.AppendEID(nil, code, b.options.power), b.options.interval)
 }
 
+func (b *beacon) eventLog() *eventLog { return b.events }
+
 func (b *beacon) ready() readyJSON {
 	_, paired := b.device.Binding()
 	return readyJSON{V: 1, Type: "ready", Role: pay.RoleDevice, Node: b.device.Key().ID().String(), Link: b.link.Addr().String(), Paired: &paired}
 }
 
 func (b *beacon) verbs() verbs {
-	return verbs{"ready": on(true, func(context.Context, noQuery) (any, error) { return b.ready(), nil })}
+	return verbs{
+		"ready":  on(true, func(context.Context, noQuery) (any, error) { return b.ready(), nil }),
+		"events": on(true, b.events.read),
+		"health": on(false, func(context.Context, noQuery) (any, error) {
+			return healthJSON{V: 1, Type: "health", Spec: b.options.radio.String()}, nil
+		}),
+	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,13 +20,15 @@ type box struct {
 	peer
 	member member
 	till   *till.Till
+	spec   radioSpec
 	radio  radio
 	http   net.Listener
 	air    *hearing
+	events *eventLog
 }
 
 type boxOptions struct {
-	radio  string
+	radio  radioSpec // of no kind: the store is opened and nothing is heard
 	server string
 	http   string
 	track  ble.TrackerOptions
@@ -49,11 +49,13 @@ func openBox(ctx context.Context, s setting, o boxOptions) (*box, error) {
 		return nil, err
 	}
 	o.track.Box = key.ID()
-	b.air = &hearing{tracker: ble.NewTracker(o.track), now: s.clock.now, changed: make(chan struct{}, 1)}
-	if o.radio == "" {
+	b.air = newHearing(o.track, s.clock.now)
+	b.events = newEventLog(s.clock.now, feedOf(b.store, m.Scope))
+	if o.radio.kind == "" {
 		return b, nil
 	}
-	if b.radio, err = openRadio(ctx, s, o.radio, radioSilent); err != nil {
+	b.spec = o.radio
+	if b.radio, err = openRadio(ctx, s, o.radio, radioOptions{rssi: radioSilent, health: b.heed}); err != nil {
 		b.close()
 		return nil, err
 	}
@@ -99,68 +101,10 @@ func (b *box) ready() readyJSON {
 	return r
 }
 
-// hearing is the tracker and its lock: the radio feeds it, commands ask it.
-type hearing struct {
-	mu      sync.Mutex
-	tracker *ble.Tracker
-	now     func() time.Time
-	changed chan struct{}
-}
-
-func (h *hearing) hear(a ble.Advert) {
-	h.mu.Lock()
-	h.tracker.Observe(a)
-	h.mu.Unlock()
-	select {
-	case h.changed <- struct{}{}:
-	default:
-	}
-}
-
-func (h *hearing) nearby() pay.Nearby {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.tracker.Nearby(h.now())
-}
-
-// shown says whether a handle was shown lately.
-func (h *hearing) shown(handle pay.Handle) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, presence := h.tracker.Find(handle, h.now())
-	return presence != ble.NeverShown
-}
-
-// untilClear waits up to wait for somebody to be clearly nearest and returns
-// what is heard then. Strengths settle with time as well as with adverts, so it
-// looks again at a short interval.
-func (h *hearing) untilClear(ctx context.Context, wait time.Duration) pay.Nearby {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	tick := time.NewTicker(clearPoll)
-	defer tick.Stop()
-	for {
-		n := h.nearby()
-		if n.Clear != "" {
-			return n
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return h.nearby()
-		}
-	}
-}
-
-const (
-	clearPoll   = 50 * time.Millisecond
-	nearestWait = 2 * time.Second
-)
-
 func (b *box) verbs() verbs {
 	return verbs{
 		"ready":     on(true, func(context.Context, noQuery) (any, error) { return b.ready(), nil }),
-		"nearby":    on(false, func(context.Context, noQuery) (any, error) { return nearbyObject(b.air.nearby()), nil }),
+		"nearby":    on(false, func(context.Context, noQuery) (any, error) { return b.nearby(), nil }),
 		"wait-near": on(false, b.waitNear),
 		"charge":    on(false, b.charge),
 		"show":      on(true, func(ctx context.Context, q idQuery) (any, error) { return b.show(ctx, q) }),
@@ -168,12 +112,33 @@ func (b *box) verbs() verbs {
 		"wait":      on(true, b.wait),
 		"cancel":    on(false, b.cancel),
 		"receipt":   on(true, b.receipt),
+		"events":    on(true, b.events.read),
+		"health":    on(false, func(context.Context, noQuery) (any, error) { return b.health(), nil }),
 	}
 }
 
 func (b *box) waitNear(ctx context.Context, q waitQuery) (any, error) {
-	return nearbyObject(b.air.untilClear(ctx, q.Wait.Std())), nil
+	b.air.untilClear(ctx, q.Wait.Std())
+	return b.nearby(), nil
 }
+
+// nearby is who is heard, and how well the radio hears.
+func (b *box) nearby() nearbyJSON {
+	n := nearbyObject(b.air.nearby())
+	h := b.air.health()
+	n.RadioWhy, n.AdvertsPerSecond = h.Why, roundRate(h.Rate)
+	return n
+}
+
+// heed takes in what the radio says of its hearing, and tells it where it
+// changes what a merchant may rely on.
+func (b *box) heed(h ble.Health) {
+	if b.air.heed(h) {
+		b.events.add(radioEvent(h))
+	}
+}
+
+func (b *box) eventLog() *eventLog { return b.events }
 
 // charge looks the key up first: a repeated charge needs nobody near.
 func (b *box) charge(ctx context.Context, q chargeQuery) (any, error) {
@@ -221,7 +186,7 @@ func (b *box) order(q chargeQuery) (till.Order, error) {
 	if err != nil {
 		return till.Order{}, err
 	}
-	return till.Order{Key: q.Key, Amount: amount, Currency: cur, Ref: q.Ref, To: q.To, TTL: q.TTL}, nil
+	return till.Order{Key: q.Key, Amount: amount, Currency: cur, Ref: q.Ref, To: q.To, TTL: q.TTL, TwoChannel: q.TwoChannel}, nil
 }
 
 // pick chooses whom to charge. For the nearest it gives the air a moment to

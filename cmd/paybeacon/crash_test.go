@@ -29,7 +29,40 @@ func TestKilledAtEveryCrashPoint(t *testing.T) {
 				w := newWorld(t)
 				died := 0
 				for n := 1; n <= crashRounds; n++ {
-					if w.payAcross(victim, fmt.Sprintf("%s:%d", point, n), fmt.Sprintf("passage-%d", n)) {
+					if w.payAcross(victim, fmt.Sprintf("%s:%d", point, n), fmt.Sprintf("passage-%d", n), nil) {
+						died++
+					}
+				}
+				if a := w.audit(); a.Payments != crashRounds {
+					t.Errorf("audit counts %d payments, want %d", a.Payments, crashRounds)
+				}
+				if died == 0 {
+					t.Errorf("%s never died at %s: the point is not passed", victim, point)
+				}
+				t.Logf("%s died %d times at %s and paid %d times", victim, died, point, crashRounds)
+			})
+		}
+	}
+}
+
+// TestKilledAtEveryCrashPointOfTwoChannels does the same to a payment that needs
+// the device's word, with the device as one more victim: unpaid or paid once,
+// and both sides can tell which.
+func TestKilledAtEveryCrashPointOfTwoChannels(t *testing.T) {
+	t.Parallel()
+	common := append(store.CrashPoints(), paysync.CrashPoints()...)
+	for victim, points := range map[string][]string{
+		"reg":     passedBy("reg", common),
+		"ada":     append(passedBy("ada", common), atBeforeCode, atAfterCode),
+		"ada-tag": {atBeforeWord, atAfterWord},
+	} {
+		for _, point := range points {
+			t.Run(victim+" at "+point, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				died := 0
+				for n := 1; n <= crashRounds; n++ {
+					if w.payAcross(victim, fmt.Sprintf("%s:%d", point, n), fmt.Sprintf("passage-%d", n), []string{"--two-channel"}) {
 						died++
 					}
 				}
@@ -57,8 +90,8 @@ func passedBy(victim string, points []string) []string {
 }
 
 // payAcross pays once with a victim that kills itself at a point, and says
-// whether it did.
-func (w *world) payAcross(victim, crash, key string) (died bool) {
+// whether it did. flags are more flags of the charge.
+func (w *world) payAcross(victim, crash, key string, flags []string) (died bool) {
 	w.t.Helper()
 	w.stop(victim)
 	w.restart(victim, []string{"PAYBEACON_CRASH=" + crash})
@@ -66,6 +99,7 @@ func (w *world) payAcross(victim, crash, key string) (died bool) {
 		w.waitNear()
 	}
 	charge := []string{"till", "charge", "--data", w.data("box"), "--amount", "1.00", "--key", key, "--wait", "1s"}
+	charge = append(charge, flags...)
 	var p paymentJSON
 	w.must(w.until("the victim is dead or the payment final", func() (bool, error) {
 		p = paymentJSON{}
@@ -120,16 +154,5 @@ func (w *world) restart(name string, env []string) {
 		}
 		err := w.ask(nil, "wait", "--for", "ready", "--data", w.data(name), "--timeout", "50ms")
 		return err == nil, nil
-	}))
-}
-
-// waitNear waits until the box is sure whom it hears.
-func (w *world) waitNear() {
-	w.t.Helper()
-	w.must(w.until("somebody is near", func() (bool, error) {
-		if w.ended("box") {
-			return true, nil
-		}
-		return w.ask(nil, "wait", "--for", "near", "--data", w.data("box")) == nil, nil
 	}))
 }

@@ -63,6 +63,13 @@ func newSetting(d dataDir, talk io.Writer) (setting, error) {
 	return setting{dir: d, clock: clk, seams: seams, log: log}, nil
 }
 
+// pass says that the process has come to a point.
+func (s seams) pass(point string) {
+	if s.at != nil {
+		s.at(point)
+	}
+}
+
 // runDaemon locks the directory, opens the node, serves its control socket and
 // runs its parts until the context of the call ends.
 func runDaemon(c *call, open func(ctx context.Context, s setting) (daemon, error)) error {
@@ -97,6 +104,13 @@ func runDaemon(c *call, open func(ctx context.Context, s setting) (daemon, error
 		s.log.Warn("cannot say that the node is ready", "error", err)
 	}
 	parts, ctx := errgroup.WithContext(c.ctx)
+	if e, ok := n.(eventful); ok {
+		from, err := e.eventLog().now(ctx)
+		if err != nil {
+			return err
+		}
+		parts.Go(func() error { return c.tellEvents(ctx, e.eventLog(), from, s.log) })
+	}
 	n.start(ctx, parts)
 	parts.Go(func() error { return serveControl(ctx, control, n.verbs(), s.log) })
 	err = parts.Wait()

@@ -18,7 +18,7 @@ import (
 type executor struct {
 	node  *walletNode
 	rule  pay.Rule
-	asked map[string]bool // offers that the command has seen
+	asked map[string]pay.Verdict // what the command said; "" for nothing
 }
 
 const (
@@ -29,56 +29,70 @@ const (
 func newExecutor(n *walletNode) *executor {
 	// The receipt names the rule but not the command, which is nobody's
 	// business at the till.
-	return &executor{node: n, rule: "exec", asked: map[string]bool{}}
+	return &executor{node: n, rule: "exec", asked: map[string]pay.Verdict{}}
 }
 
 func (x *executor) run(ctx context.Context) error {
 	changed, stop := x.node.store.WatchAll()
 	defer stop()
 	for {
-		if err := x.answerAll(ctx); err != nil && ctx.Err() == nil {
+		waiting, err := x.answerAll(ctx)
+		if err != nil && ctx.Err() == nil {
 			return err
+		}
+		var again <-chan time.Time
+		if waiting {
+			again = time.After(witnessRetry)
 		}
 		select {
 		case <-changed:
+		case <-again:
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-func (x *executor) answerAll(ctx context.Context) error {
+// answerAll asks the command about each offer once, and gives its word. waiting
+// says that an approval waits for its device.
+func (x *executor) answerAll(ctx context.Context) (waiting bool, err error) {
 	answer, err := x.node.pending(ctx, noQuery{})
 	if err != nil {
-		return err
+		return false, err
 	}
 	offers := answer.(listAnswer[paymentJSON]).Items
 	if len(x.asked) > execAskedMax {
 		clear(x.asked)
 	}
 	for _, p := range offers {
-		if x.asked[p.ID] {
-			continue
+		verdict, asked := x.asked[p.ID]
+		if !asked {
+			verdict = x.ask(ctx, p)
+			x.asked[p.ID] = verdict
 		}
-		x.asked[p.ID] = true
-		verdict, ok := x.ask(ctx, p)
-		if !ok {
+		if verdict == "" || p.Refusal != "" {
 			continue
 		}
 		_, err := x.node.say(ctx, p.ID, verdict, x.rule)
 		switch pay.CodeOf(err) {
 		case "", pay.CodeDecided, pay.CodeNotFound:
-		case pay.CodeUpgrade, pay.CodeTooMany:
+		case pay.CodeDevice:
+			waiting = true
+			if !asked {
+				x.node.log.Warn("an offer waits", "payment", p.ID[:10], "error", err)
+			}
+		case pay.CodeUpgrade, pay.CodeTooMany, pay.CodeNotAllowed:
+			x.asked[p.ID] = ""
 			x.node.log.Warn("the command's answer cannot be given; a person is asked", "payment", p.ID[:10], "error", err)
 		default:
-			return err
+			return waiting, err
 		}
 	}
-	return nil
+	return waiting, nil
 }
 
-// ask runs the command for one offer.
-func (x *executor) ask(ctx context.Context, p paymentJSON) (v pay.Verdict, ok bool) {
+// ask runs the command for one offer and returns what it says, "" for nothing.
+func (x *executor) ask(ctx context.Context, p paymentJSON) pay.Verdict {
 	ctx, cancel := context.WithTimeout(ctx, execTimeout)
 	defer cancel()
 	offer, err := json.Marshal(p)
@@ -92,11 +106,11 @@ func (x *executor) ask(ctx context.Context, p paymentJSON) (v pay.Verdict, ok bo
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
-		return pay.Approve, true
+		return pay.Approve
 	case errors.As(err, &exit) && exit.ExitCode() == 1:
-		return pay.Decline, true
+		return pay.Decline
 	default:
 		x.node.log.Warn("the command of --approve gave no answer; a person is asked", "payment", p.ID[:10], "error", err)
-		return "", false
+		return ""
 	}
 }

@@ -27,7 +27,8 @@ type paymentJSON struct {
 	Payer          pay.Handle         `json:"payer"`
 	Ref            string             `json:"ref"`
 	Mode           string             `json:"mode"`
-	Method         string             `json:"method"`
+	Method         pay.Method         `json:"method"`
+	Demand         pay.Demand         `json:"demand,omitempty"` // who demands two channels, and why
 	By             pay.Rule           `json:"by"`
 	Reason         pay.Reason         `json:"reason"`
 	Created        string             `json:"created"`
@@ -37,6 +38,8 @@ type paymentJSON struct {
 	// Refusal says why the registry refused a claim on this payment, such as
 	// late_answer; it changed nothing.
 	Refusal pay.Reason `json:"refusal,omitempty"`
+	// Problem says in words why the wallet cannot approve it.
+	Problem string `json:"problem,omitempty"`
 }
 
 type candidateJSON struct {
@@ -53,6 +56,10 @@ type nearbyJSON struct {
 	Candidates []candidateJSON `json:"candidates"`
 	Clear      *pay.Handle     `json:"clear"`
 	Radio      string          `json:"radio"`
+	// RadioWhy says in one sentence what is wrong with the radio; empty when
+	// all is well.
+	RadioWhy         string  `json:"radio_why"`
+	AdvertsPerSecond float64 `json:"adverts_per_second"`
 }
 
 type inviteJSON struct {
@@ -76,6 +83,22 @@ type deviceJSON struct {
 	Means   pay.Name        `json:"means"`
 	Link    string          `json:"link,omitempty"`
 	Reason  pay.Reason      `json:"reason,omitempty"`
+	// TrustedFrom is from when on its authentication codes count, if not at once.
+	TrustedFrom string `json:"trusted_from,omitempty"`
+	// Reachable says whether the device answered at Link, where that was tried.
+	Reachable *bool `json:"reachable,omitempty"`
+}
+
+// rulesJSON says what a wallet answers by itself, and above which amount, in
+// minor units, its payments need the device: null for none.
+type rulesJSON struct {
+	V               int          `json:"v"`
+	Type            string       `json:"type"`
+	Approve         string       `json:"approve"`
+	TwoChannelAbove *pay.Amount  `json:"two_channel_above"`
+	Currency        pay.Currency `json:"currency"`
+	Pending         bool         `json:"pending"`
+	Refused         pay.Reason   `json:"refused,omitempty"`
 }
 
 type auditJSON struct {
@@ -106,6 +129,7 @@ type pairingJSON struct {
 	Link    string `json:"link"`
 	PIN     string `json:"pin"`
 	Expires string `json:"expires"`
+	QR      string `json:"qr"` // what the QR code on a terminal holds
 }
 
 type accountJSON struct {
@@ -174,6 +198,8 @@ type receiptJSON struct {
 	Merchant   pay.Name     `json:"merchant"`
 	Site       pay.Name     `json:"site"`
 	By         pay.Rule     `json:"by"`
+	Method     pay.Method   `json:"method"`
+	Demand     pay.Demand   `json:"demand,omitempty"`
 	Ref        string       `json:"ref"`
 	At         string       `json:"at"`
 	Test       bool         `json:"test"`
@@ -190,6 +216,8 @@ type chargeQuery struct {
 	Ref      string             `json:"ref,omitempty"`
 	Key      pay.IdempotencyKey `json:"key,omitempty"`
 	TTL      pay.Millis         `json:"ttl_ms"`
+	// TwoChannel asks that the payer's device speaks too.
+	TwoChannel bool `json:"two_channel,omitempty"`
 }
 
 func (q *chargeQuery) keyField() *pay.IdempotencyKey { return &q.Key }
@@ -241,6 +269,16 @@ type pairQuery struct {
 	Type    pay.DeviceType `json:"type"`
 	Vehicle pay.Name       `json:"vehicle,omitempty"`
 	Means   pay.Name       `json:"means,omitempty"`
+	Device  string         `json:"device,omitempty"` // its id, when a QR code told it
+}
+
+type moveQuery struct {
+	ID   string `json:"id"`
+	Link string `json:"link"`
+}
+
+type limitQuery struct {
+	Above string `json:"above"` // an amount, 0 or none
 }
 
 type deviceQuery struct {

@@ -12,7 +12,7 @@ func paymentOfTill(e till.Entry) paymentJSON {
 	p := paymentJSON{
 		V: 1, Type: "payment", ID: e.ID.String(), Key: e.Key, State: e.State(), Outcome: e.Outcome(), Queued: e.Queued,
 		Amount: e.Amount, AmountCaptured: e.Payment.Captured, Currency: e.Currency, Merchant: e.Shop, Site: e.Site,
-		Payer: e.Handle, Ref: e.Ref, Mode: "online", Method: "one", By: e.By, Reason: e.Reason,
+		Payer: e.Handle, Ref: e.Ref, Mode: "online", Method: methodOf(e.Demand), Demand: e.Demand, By: e.By, Reason: e.Reason,
 		Created: e.Created.String(), Seq: e.Payment.Seq, Test: e.Test, Refusal: e.Refusal,
 	}
 	p.SafeToRetry = p.Outcome.SafeToRetry()
@@ -23,12 +23,12 @@ func paymentOfTill(e till.Entry) paymentJSON {
 }
 
 func nearbyObject(n pay.Nearby) nearbyJSON {
-	out := nearbyJSON{V: 1, Type: "nearby", Candidates: candidateObjects(n.Candidates), Radio: "ok"}
+	out := nearbyJSON{V: 1, Type: "nearby", Candidates: candidateObjects(n.Candidates), Radio: radioOK}
 	if n.Clear != "" {
 		out.Clear = &n.Clear
 	}
 	if n.Deaf {
-		out.Radio = "deaf"
+		out.Radio = radioDeaf
 	}
 	return out
 }
@@ -45,7 +45,7 @@ func paymentOfWallet(e wallet.Entry) paymentJSON {
 	p := paymentJSON{
 		V: 1, Type: "payment", ID: e.ID.String(), State: e.State(), Outcome: e.Outcome(), Queued: e.Queued, Answering: e.Answering,
 		Amount: e.Amount, AmountCaptured: e.Payment.Captured, Currency: e.Currency, Merchant: e.Shop, Site: e.Site,
-		Payer: e.Handle, Ref: e.Ref, Mode: "online", Method: "one", By: e.By, Reason: e.Reason,
+		Payer: e.Handle, Ref: e.Ref, Mode: "online", Method: methodOf(e.Demand), Demand: e.Demand, By: e.By, Reason: e.Reason,
 		Created: e.Created.String(), Seq: e.Payment.Seq, Test: e.Test, Refusal: e.Refusal,
 	}
 	p.SafeToRetry = p.Outcome.SafeToRetry()
@@ -55,8 +55,14 @@ func paymentOfWallet(e wallet.Entry) paymentJSON {
 	return p
 }
 
+func methodOf(d pay.Demand) pay.Method { return pay.Decision{Demand: d}.Method() }
+
 func deviceObject(d wallet.Device) deviceJSON {
-	return deviceJSON{
+	out := deviceJSON{
 		V: 1, Type: "device", ID: d.ID.String(), Kind: d.Type, State: d.State, Vehicle: d.Vehicle, Means: d.Means, Link: d.Link, Reason: d.Reason,
 	}
+	if d.Trusted != 0 {
+		out.TrustedFrom = d.Trusted.String()
+	}
+	return out
 }

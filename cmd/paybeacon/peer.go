@@ -13,7 +13,10 @@ import (
 )
 
 // peer is a node's connection to its registry.
-type peer struct{ client *paysync.Client }
+type peer struct {
+	client *paysync.Client
+	server string // where it is dialled
+}
 
 // newPeer returns a connection that does nothing until run. server, unless
 // empty, takes the place of the address that enrolment told.
@@ -31,7 +34,7 @@ func newPeer(b base, m member, server string) (peer, error) {
 	if _, _, err := net.SplitHostPort(server); err != nil {
 		return peer{}, pay.Wrap(err, pay.CodeUsage, "read --server", "write it like --server pay.example:7443")
 	}
-	return peer{paysync.NewClient(paysync.ClientOptions{
+	return peer{server: server, client: paysync.NewClient(paysync.ClientOptions{
 		Dialer: quicnet.Dialer{}, Address: server, Key: b.key, Root: root, Scope: m.Scope,
 		Authorities: [][]byte{m.Authority}, Journal: b.store, Clock: b.clock.now, Log: b.log,
 		Seams: paysync.Seams{At: b.seams.at, Tap: b.seams.tap},

@@ -30,29 +30,169 @@ type radio struct {
 	close      func()
 }
 
-// openRadio opens what --radio names: bluez[:hci0], air:DIR or replay:FILE.
-// rssi is the strength at which others in a simulated air hear this process.
-func openRadio(ctx context.Context, s setting, spec string, rssi pay.RSSI) (radio, error) {
-	now := s.clock.now
-	kind, rest, _ := strings.Cut(spec, ":")
+// radioKind is the part of --radio before the first colon.
+type radioKind string
+
+const (
+	radioBlueZ  radioKind = "bluez"
+	radioAir    radioKind = "air"
+	radioReplay radioKind = "replay"
+)
+
+// adapterDefault is the adapter that bluez alone means.
+const adapterDefault = "hci0"
+
+// radioSpec is what --radio names: bluez[:hci0[,marker=hci1]], air:DIR or
+// replay:FILE.
+type radioSpec struct {
+	kind radioKind
+	// adapter listens and broadcasts; marker, unless empty, is another one that
+	// sends a sign of life for it to hear. Only with radioBlueZ.
+	adapter, marker string
+	path            string // the directory of an air, the file of a capture
+}
+
+const radioHint = "write --radio bluez:hci0, air:DIR or replay:FILE"
+
+// parseRadio reads --radio. Whatever it does not understand is refused, so that
+// a slip of the pen does not listen with another adapter than was meant.
+func parseRadio(text string) (radioSpec, error) {
+	kind, rest, more := strings.Cut(text, ":")
+	spec := radioSpec{kind: radioKind(kind)}
 	switch {
-	case spec == "":
-		return radio{}, pay.NewError(pay.CodeUsage, "--radio is missing", "write --radio bluez:hci0, air:DIR or replay:FILE")
-	case kind == "bluez":
-		return openBlueZ(ctx, s, rest)
-	case kind == "air" && rest != "":
-		a, err := air.Open(air.Options{Dir: rest, RSSI: rssi, Now: now})
+	case text == "":
+		return spec, pay.NewError(pay.CodeUsage, "--radio is missing", radioHint)
+	case spec.kind == radioBlueZ:
+		spec.adapter = adapterDefault
+		if !more {
+			return spec, nil
+		}
+		return parseBlueZ(rest)
+	case (spec.kind == radioAir || spec.kind == radioReplay) && rest != "":
+		spec.path = rest
+		return spec, nil
+	default:
+		return spec, pay.NewError(pay.CodeUsage, fmt.Sprintf("radio %q is not known", printable(text)), radioHint)
+	}
+}
+
+// parseBlueZ reads what stands behind "bluez:".
+func parseBlueZ(rest string) (radioSpec, error) {
+	const hint = "write --radio bluez:hci0, or bluez:hci0,marker=hci1 with a second adapter; paybeacon scan radios lists them"
+	adapter, option, more := strings.Cut(rest, ",")
+	spec := radioSpec{kind: radioBlueZ, adapter: adapter}
+	if !isAdapterName(adapter) {
+		return spec, pay.NewError(pay.CodeUsage, fmt.Sprintf("%q is no adapter's name", printable(adapter)), hint)
+	}
+	if !more {
+		return spec, nil
+	}
+	name, ok := strings.CutPrefix(option, "marker=")
+	switch {
+	case !ok:
+		return spec, pay.NewError(pay.CodeUsage, fmt.Sprintf("radio option %q is not known", printable(option)), hint)
+	case !isAdapterName(name):
+		return spec, pay.NewError(pay.CodeUsage, fmt.Sprintf("%q is no adapter's name", printable(name)), hint)
+	case name == adapter:
+		return spec, pay.NewError(pay.CodeUsage, "an adapter cannot be its own marker: it does not hear itself", hint)
+	}
+	spec.marker = name
+	return spec, nil
+}
+
+// isAdapterName says whether s is a name that the kernel gives: hci and a
+// number without needless zeros.
+func isAdapterName(s string) bool {
+	number, ok := strings.CutPrefix(s, "hci")
+	if !ok || number == "" || len(number) > 4 || (number[0] == '0' && number != "0") {
+		return false
+	}
+	return strings.Trim(number, "0123456789") == ""
+}
+
+// String returns the form that parseRadio reads.
+func (r radioSpec) String() string {
+	switch {
+	case r.kind != radioBlueZ:
+		return string(r.kind) + ":" + r.path
+	case r.marker != "":
+		return "bluez:" + r.adapter + ",marker=" + r.marker
+	default:
+		return "bluez:" + r.adapter
+	}
+}
+
+// radioOptions say how a radio is used.
+type radioOptions struct {
+	// rssi is the strength at which others in a simulated air hear this process.
+	rssi pay.RSSI
+	// health is told how well a real radio hears, from one goroutine at a time;
+	// nil means that nobody wants to know. Simulated ones have nothing to tell.
+	health func(ble.Health)
+}
+
+// openRadio opens what --radio names.
+func openRadio(ctx context.Context, s setting, spec radioSpec, o radioOptions) (radio, error) {
+	now := s.clock.now
+	switch spec.kind {
+	case radioBlueZ:
+		return openBlueZ(ctx, s, spec, o)
+	case radioAir:
+		a, err := air.Open(air.Options{Dir: spec.path, RSSI: o.rssi, Now: now})
 		if err != nil {
 			return radio{}, err
 		}
 		return radio{scanner: a, advertiser: a, close: func() { _ = a.Close() }}, nil
-	case kind == "replay" && rest != "":
-		p, err := replay.Open(replay.Options{File: rest, Now: now})
+	case radioReplay:
+		p, err := replay.Open(replay.Options{File: spec.path, Now: now})
 		if err != nil {
 			return radio{}, err
 		}
 		return radio{scanner: p, close: func() {}}, nil
 	default:
-		return radio{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("radio %q is not known", printable(spec)), "write --radio bluez:hci0, air:DIR or replay:FILE")
+		panic("paybeacon: internal error: radio of kind " + string(spec.kind))
 	}
+}
+
+// mayAdvertise says why a radio cannot be a beacon, or nil. A device learns at
+// its start, and not only when it is paired, that nobody would ever hear it.
+func mayAdvertise(ctx context.Context, spec radioSpec) error {
+	if spec.kind != radioBlueZ {
+		return nil
+	}
+	list, err := listAdapters(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		if a.Name == spec.adapter {
+			return mayAdvertiseWith(a)
+		}
+	}
+	return noSuchAdapter(spec.adapter)
+}
+
+func mayAdvertiseWith(a ble.Adapter) error {
+	switch {
+	case a.Blocked:
+		return pay.NewError(pay.CodeRadio, "adapter "+a.Name+" is blocked by rfkill", "unblock it with rfkill unblock bluetooth")
+	case a.Discoverable:
+		return pay.NewError(pay.CodeRadio, "adapter "+a.Name+" is discoverable, so its public address would go out with the code",
+			"switch that off with bluetoothctl discoverable off, or use another adapter")
+	case a.SlotsFree == 0 && a.SlotsUsed > 0:
+		return pay.NewError(pay.CodeRadio, fmt.Sprintf("all %d advertising slots of adapter %s are taken", a.SlotsUsed, a.Name),
+			"end another program that advertises, or use another adapter")
+	case a.SlotsFree == 0:
+		return pay.NewError(pay.CodeRadio, "adapter "+a.Name+" cannot advertise", "use another adapter; paybeacon scan radios lists them")
+	default:
+		return nil
+	}
+}
+
+func noSuchAdapter(name string) error {
+	return pay.NewError(pay.CodeRadio, "this machine has no adapter "+name, "name one that paybeacon scan radios lists")
+}
+
+func errNoAdapter() error {
+	return pay.NewError(pay.CodeRadio, "this machine has no Bluetooth adapter that BlueZ manages", "plug one in, or use --radio air:DIR or replay:FILE")
 }

@@ -5,9 +5,16 @@ package main
 import (
 	"context"
 
+	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-func openBlueZ(context.Context, setting, string) (radio, error) {
-	return radio{}, pay.NewError(pay.CodeRadio, "BlueZ is only on Linux", "use --radio air:DIR or replay:FILE here")
+func openBlueZ(context.Context, setting, radioSpec, radioOptions) (radio, error) {
+	return radio{}, errNoBlueZ()
+}
+
+func listAdapters(context.Context) ([]ble.Adapter, error) { return nil, errNoBlueZ() }
+
+func errNoBlueZ() error {
+	return pay.NewError(pay.CodeRadio, "BlueZ is only on Linux", "use --radio air:DIR or replay:FILE here")
 }

@@ -157,7 +157,7 @@ func receiptObject(file string, r pay.Receipt) receiptJSON {
 	return receiptJSON{
 		V: 1, Type: "receipt", File: file, OK: true, Root: r.Root.String(), ID: d.Payment.String(),
 		State: d.State, Reason: d.Reason, Amount: d.Amount, Currency: d.Currency, Merchant: d.Shop, Site: d.Site,
-		By: d.By, Ref: d.Ref, At: d.At.String(), Test: d.Test, AuthorityU: r.Authority.Until.String(),
+		By: d.By, Method: d.Method(), Demand: d.Demand, Ref: d.Ref, At: d.At.String(), Test: d.Test, AuthorityU: r.Authority.Until.String(),
 	}
 }
 
@@ -188,6 +188,9 @@ func printReceipt(w io.Writer, r receiptJSON) {
 	}
 	if r.By != "" {
 		_, _ = fmt.Fprintf(w, "  answered %s\n", by(r.By))
+	}
+	if r.Demand != "" {
+		_, _ = fmt.Fprintf(w, "  channels two: %s\n", demandWords(r.Demand))
 	}
 	_, _ = fmt.Fprintf(w, "  decided  %s\n  payment  %s\n  root     %s\n", r.At, r.ID, r.Root)
 }

@@ -189,6 +189,7 @@ func (n *registryNode) verbs() verbs {
 		"audit":  on(true, n.audit),
 		"nodes":  on(true, n.nodes),
 		"revoke": on(false, n.revoke),
+		"health": on(false, func(context.Context, noQuery) (any, error) { return n.base.health(), nil }),
 	}
 }
 

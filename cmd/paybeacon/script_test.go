@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/paybeacon/paybeacon/pay"
 )
 
 // scriptTimeout ends a script whose "until" never comes true.
@@ -46,6 +48,7 @@ func TestMain(m *testing.M) {
 //	want FIELD VALUE      compare a field of the last answer's first object
 //	error CODE            the last line of stderr is this error object
 //	lines N               the last answer has N lines
+//	often WALLET          raise the wallet's limit until that is refused
 //	corrupt FILE FROM TO  replace bytes in a file
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -79,7 +82,7 @@ func TestScripts(t *testing.T) {
 			"get": scriptGet, "want": scriptWant, "error": scriptError, "lines": scriptLines, "corrupt": scriptCorrupt,
 			"daemon": scriptDaemon, "crash": scriptEnd((*stage).kill), "halt": scriptEnd((*stage).stop), "again": scriptAgain,
 			"world": scriptWorld, "tag": scriptTag, "thief": scriptThief, "codes": scriptCodes, "replay": scriptReplay,
-			"pin": scriptPIN, "until": scriptUntil,
+			"pin": scriptPIN, "until": scriptUntil, "often": scriptOften,
 		},
 	})
 }
@@ -312,6 +315,24 @@ func scriptPIN(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Setenv("PIN", p.PIN)
 	ts.Setenv("LINK", p.Link)
+}
+
+// scriptOften raises a wallet's limit again and again, each time with the
+// device's word, until somebody has had enough.
+func scriptOften(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: often WALLET")
+	}
+	for n := range 2 * pay.AuthCodesPerMinute {
+		err := ts.Exec("paybeacon", "wallet", "rules", "--data", args[0], "--two-channel-above", fmt.Sprintf("%d.00", n+1), "--json")
+		if err != nil {
+			if n < pay.AuthCodesPerMinute/2 {
+				ts.Fatalf("refused after %d times already", n)
+			}
+			return
+		}
+	}
+	ts.Fatalf("never refused")
 }
 
 // scriptUntil repeats a command until a field of its first object has a value.

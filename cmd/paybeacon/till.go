@@ -58,9 +58,7 @@ func tillNearby(c *call) error {
 }
 
 func printNearby(w io.Writer, n nearbyJSON) {
-	if n.Radio == "deaf" {
-		_, _ = fmt.Fprintln(w, "The radio hears nothing at all.")
-	}
+	tellRadio(w, n)
 	if len(n.Candidates) == 0 {
 		_, _ = fmt.Fprintln(w, "Nobody is near.")
 		return
@@ -85,6 +83,18 @@ func printNearby(w io.Writer, n nearbyJSON) {
 	}
 }
 
+// tellRadio says what is wrong with the radio, if anything is.
+func tellRadio(w io.Writer, n nearbyJSON) {
+	switch {
+	case n.Radio == radioDeaf && n.RadioWhy != "":
+		_, _ = fmt.Fprintf(w, "The radio is deaf: %s\n", sentence(n.RadioWhy))
+	case n.Radio == radioDeaf:
+		_, _ = fmt.Fprintln(w, "The radio is deaf: it hears nothing at all.")
+	case n.RadioWhy != "":
+		_, _ = fmt.Fprintf(w, "The radio hears, but: %s\n", sentence(n.RadioWhy))
+	}
+}
+
 func tillChargeCommand(ctx context.Context, io stdio) *cli.Command {
 	return newLeaf(ctx, io, leaf{
 		name: "charge", usage: "ask whoever is near for an amount",
@@ -98,7 +108,7 @@ func tillChargeCommand(ctx context.Context, io stdio) *cli.Command {
 			&cli.StringFlag{Name: "ref", Usage: "order or bill number: `TEXT` for the receipt"},
 			&cli.StringFlag{Name: "key", Usage: "your own `KEY` for this charge; repeat it to retry safely"},
 			&cli.StringFlag{Name: "capture", Value: "auto", Usage: "take the money at once, or hold it: `auto|manual`"},
-			&cli.BoolFlag{Name: "two-channel", Usage: "ask the device to authenticate as well"},
+			&cli.BoolFlag{Name: "two-channel", Usage: "let the payer's device give its word too"},
 			&cli.DurationFlag{Name: "ttl", Value: pay.RequestTTLDefault.Std(), Usage: "how long the payer may take: `DUR`"},
 			&cli.DurationFlag{Name: "wait", Usage: "watch for the outcome for `DUR`"},
 		},
@@ -109,8 +119,8 @@ func tillChargeCommand(ctx context.Context, io stdio) *cli.Command {
 func tillCharge(c *call) error {
 	f := c.flags
 	switch {
-	case f.String("capture") == "manual" || f.Bool("two-channel"):
-		return pay.NewError(pay.CodeNotAvailable, "--capture manual and --two-channel are not available in this version", "leave them out")
+	case f.String("capture") == "manual":
+		return pay.NewError(pay.CodeNotAvailable, "--capture manual is not available in this version", "leave it out")
 	case f.String("capture") != "auto":
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--capture %q is neither auto nor manual", printable(f.String("capture"))), "leave it out, or write --capture auto")
 	case f.Bool("nearest") && f.String("to") != "":
@@ -126,7 +136,7 @@ func tillCharge(c *call) error {
 	}
 	q := chargeQuery{
 		Amount: f.String("amount"), Currency: f.String("currency"), To: pay.Handle(f.String("to")),
-		Ref: f.String("ref"), Key: pay.IdempotencyKey(f.String("key")), TTL: pay.MillisOf(f.Duration("ttl")),
+		Ref: f.String("ref"), Key: pay.IdempotencyKey(f.String("key")), TTL: pay.MillisOf(f.Duration("ttl")), TwoChannel: f.Bool("two-channel"),
 	}
 	if q.Key == "" {
 		q.Key = pay.IdempotencyKey(ulid.MustNew(ulid.Now(), rand.Reader).String())
@@ -229,6 +239,7 @@ func printPayment(w io.Writer, p paymentJSON) {
 	if p.By != "" {
 		_, _ = fmt.Fprintf(w, "  answered %s\n", by(p.By))
 	}
+	printChannels(w, p)
 	note := map[pay.Outcome]string{
 		pay.OutcomePaid:    "paid",
 		pay.OutcomeNotPaid: "not paid; you may charge again",
@@ -246,6 +257,20 @@ func printPayment(w io.Writer, p paymentJSON) {
 	_, _ = fmt.Fprintf(w, "  outcome  %s\n", note)
 	if p.Key != "" {
 		_, _ = fmt.Fprintf(w, "  key      %s\n", printable(string(p.Key)))
+	}
+}
+
+// printChannels says why the device has to speak too, and what is in the way.
+func printChannels(w io.Writer, p paymentJSON) {
+	if p.Demand == "" {
+		return
+	}
+	_, _ = fmt.Fprintf(w, "  channels two: %s\n", demandWords(p.Demand))
+	if p.Demand.NeedsPerson() && p.Key == "" && !p.State.Ended() {
+		_, _ = fmt.Fprintf(w, "  BEWARE   approve only if you stand at %s, %s, now\n", printable(string(p.Merchant)), printable(string(p.Site)))
+	}
+	if p.Problem != "" {
+		_, _ = fmt.Fprintf(w, "  problem  %s\n", printable(p.Problem))
 	}
 }
 
@@ -292,6 +317,9 @@ func listPayments(c *call, verb string, q any, none string) error {
 		}
 		for _, p := range list.Items {
 			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], moment(p.Created), formatMoney(p.Amount, p.Currency), p.Payer, because(p))
+			if !p.State.Ended() {
+				printChannels(w, p)
+			}
 		}
 	})
 }

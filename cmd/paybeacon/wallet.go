@@ -34,7 +34,21 @@ func walletCommand(ctx context.Context, io stdio) *cli.Command {
 				&cli.IntFlag{Name: "limit", Value: 50, Usage: "list at most `N`"},
 			}, run: walletReceipts,
 		}),
-		newLeaf(ctx, io, leaf{name: "devices", usage: "devices that pay from this wallet", flags: []cli.Flag{dataFlag()}, run: walletDevices}),
+		newLeaf(ctx, io, leaf{
+			name: "devices", usage: "devices that pay from this wallet, or where one is now",
+			flags: []cli.Flag{
+				dataFlag(), idFlag("device `ID`, or an unambiguous beginning of it"),
+				&cli.StringFlag{Name: "link", Usage: "the device of --id is reached at `HOST:PORT` from now on"},
+			}, run: walletDevices,
+		}),
+		newLeaf(ctx, io, leaf{
+			name: "rules", usage: "what this wallet answers by itself, and from where on it needs the device",
+			long: "With --two-channel-above the registry asks for the device's word on every payment above AMOUNT,\n" +
+				"0 for all, none for none. To raise or lift that limit a device of this wallet must be in reach.",
+			flags: []cli.Flag{
+				dataFlag(), &cli.StringFlag{Name: "two-channel-above", Usage: "payments above `AMOUNT`, 0 or none, need the device too"},
+			}, run: walletRules,
+		}),
 		newLeaf(ctx, io, leaf{
 			name: "pair", usage: "bind a device to this wallet",
 			long: "The device shows its address and a PIN (paybeacon beacon run).",
@@ -104,6 +118,13 @@ func walletReceipts(c *call) error {
 }
 
 func walletDevices(c *call) error {
+	id, link := c.flags.String("id"), c.flags.String("link")
+	if (id == "") != (link == "") {
+		return pay.NewError(pay.CodeUsage, "--id and --link go together", "write --id ID --link HOST:PORT to say where a device is now")
+	}
+	if id != "" {
+		return moveDevice(c, moveQuery{ID: id, Link: link})
+	}
 	var list listAnswer[deviceJSON]
 	if _, err := ask(c.ctx, c.data(), "devices", noQuery{}, &list); err != nil {
 		return err
@@ -118,6 +139,77 @@ func walletDevices(c *call) error {
 	})
 }
 
+func moveDevice(c *call, q moveQuery) error {
+	var d deviceJSON
+	raw, err := ask(c.ctx, c.data(), "move", q, &d)
+	if err != nil {
+		return err
+	}
+	return c.answer(raw, func(w io.Writer) {
+		printDevice(w, d)
+		if d.Reachable != nil && !*d.Reachable {
+			_, _ = fmt.Fprintln(w, "  kept, though nothing answers there now")
+		}
+	})
+}
+
+func walletRules(c *call) error {
+	verb, q := "rules", any(noQuery{})
+	if c.flags.IsSet("two-channel-above") {
+		verb, q = "limit", limitQuery{Above: c.flags.String("two-channel-above")}
+	}
+	var r rulesJSON
+	raw, err := ask(c.ctx, c.data(), verb, q, &r)
+	if err != nil {
+		return err
+	}
+	if err := c.answer(raw, func(w io.Writer) { printRules(w, r) }); err != nil {
+		return err
+	}
+	switch {
+	case verb == "rules":
+		return nil
+	case r.Pending:
+		return pay.NewError(pay.CodeWaitPassed, "the registry has not answered yet", "the change stays asked for: look again with `paybeacon wallet rules`")
+	case r.Refused != "":
+		return pay.NewError(pay.CodeConflict, fmt.Sprintf("the registry refused the change: %s", r.Refused), "look at `paybeacon wallet rules` and try again")
+	}
+	return nil
+}
+
+func printRules(w io.Writer, r rulesJSON) {
+	if r.Approve != "" {
+		_, _ = fmt.Fprintf(w, "answers by --approve %s\n", printable(r.Approve))
+	}
+	switch {
+	case r.TwoChannelAbove == nil:
+		_, _ = fmt.Fprintln(w, "no limit of your own: the device is needed only where the merchant or the registry asks for it")
+	case *r.TwoChannelAbove == 0:
+		_, _ = fmt.Fprintln(w, "every payment needs the device too")
+	default:
+		_, _ = fmt.Fprintf(w, "payments above %s need the device too\n", formatMoney(*r.TwoChannelAbove, r.Currency))
+	}
+	if r.Pending {
+		_, _ = fmt.Fprintln(w, "  a change waits for the registry")
+	}
+}
+
+// demandWords says in words who demands two channels, and why.
+func demandWords(d pay.Demand) string {
+	words := map[pay.Demand]string{
+		pay.DemandElsewhere: "the same code was heard at two sites at once",
+		pay.DemandDrift:     "the device's clock ran off",
+		pay.DemandRepaired:  "first payment since the device was paired again",
+		pay.DemandSilence:   "the device was not heard of for long",
+		pay.DemandPayer:     "above the payer's own limit",
+		pay.DemandMerchant:  "the merchant asked for it",
+	}
+	if w, ok := words[d]; ok {
+		return w
+	}
+	return printable(string(d))
+}
+
 func printDevice(w io.Writer, d deviceJSON) {
 	extra := ""
 	if d.Vehicle != "" {
@@ -129,26 +221,39 @@ func printDevice(w io.Writer, d deviceJSON) {
 	if d.Reason != "" {
 		extra += "  (" + string(d.Reason) + ")"
 	}
+	if d.TrustedFrom != "" && d.State == pay.DeviceActive {
+		extra += "  its word counts from " + moment(d.TrustedFrom)
+	}
 	_, _ = fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%s  %-6s %-8s%s", d.ID[:10], d.Kind, d.State, extra), " "))
 }
 
 func walletPair(c *call) error {
 	f := c.flags
-	if f.String("qr") != "" {
-		return pay.NewError(pay.CodeNotAvailable, "--qr is not available in this version", "give --link and --pin as the device shows them")
-	}
 	pin, err := secretFlag(c, "pin")
 	if err != nil {
 		return err
 	}
-	if f.String("link") == "" {
+	target := pay.PairingText{Link: f.String("link")}
+	if qr := f.String("qr"); qr != "" {
+		if target.Link != "" || pin != "" {
+			return pay.NewError(pay.CodeUsage, "--qr stands for --link and --pin", "give either the QR code's text or the other two")
+		}
+		if target, err = pay.ParsePairingText(qr); err != nil {
+			return err
+		}
+		pin = target.PIN.String()
+	}
+	if target.Link == "" {
 		return pay.NewError(pay.CodeUsage, "--link is missing", "the device shows its address and a PIN: paybeacon beacon run")
 	}
 	kind := pay.DeviceType(f.String("type"))
 	if err := kind.Check(); err != nil {
 		return pay.Wrap(err, pay.CodeUsage, "read --type", "write --type tag, phone, jack or voice")
 	}
-	q := pairQuery{Link: f.String("link"), PIN: pin, Type: kind, Vehicle: pay.Name(f.String("vehicle")), Means: pay.Name(f.String("means"))}
+	q := pairQuery{Link: target.Link, PIN: pin, Type: kind, Vehicle: pay.Name(f.String("vehicle")), Means: pay.Name(f.String("means"))}
+	if !target.Device.IsZero() {
+		q.Device = target.Device.String()
+	}
 	var d deviceJSON
 	raw, err := ask(c.ctx, c.data(), "pair", q, &d)
 	if err != nil {

@@ -24,6 +24,10 @@ type walletNode struct {
 	wallet  *wallet.Wallet
 	approve string
 	command string // of exec:
+	events  *eventLog
+
+	problems problems      // why offers cannot be approved
+	stale    chan struct{} // all devices are to be refreshed
 }
 
 type walletOptions struct {
@@ -36,13 +40,17 @@ func openWallet(ctx context.Context, s setting, o walletOptions) (*walletNode, e
 	if err != nil {
 		return nil, err
 	}
-	n := &walletNode{member: m, approve: o.approve}
+	n := &walletNode{member: m, approve: o.approve, stale: make(chan struct{}, 1)}
+	root, err := m.rootID()
+	if err != nil {
+		return nil, err
+	}
 	rule, command, err := parseApprove(o.approve, m.Currency)
 	if err != nil {
 		return nil, err
 	}
 	n.command = command
-	if n.wallet, err = wallet.New(wallet.Options{Key: key, Scope: m.Scope, Rule: rule}); err != nil {
+	if n.wallet, err = wallet.New(wallet.Options{Key: key, Scope: m.Scope, Root: root, Rule: rule}); err != nil {
 		return nil, err
 	}
 	if n.base, err = openBase(ctx, s, key, storeOptions{own: m.Scope, reactor: n.wallet}); err != nil {
@@ -52,6 +60,7 @@ func openWallet(ctx context.Context, s setting, o walletOptions) (*walletNode, e
 		n.close()
 		return nil, err
 	}
+	n.events = newEventLog(s.clock.now, feedOf(n.store, m.Scope))
 	return n, nil
 }
 
@@ -82,10 +91,14 @@ func parseApprove(s string, cur pay.Currency) (rule wallet.Rule, command string,
 func (n *walletNode) start(ctx context.Context, parts *errgroup.Group) {
 	parts.Go(func() error { return n.store.Run(ctx) })
 	parts.Go(func() error { return n.peer.run(ctx, n.log) })
+	parts.Go(func() error { return n.witnessByRule(ctx) })
+	parts.Go(func() error { return n.refreshDevices(ctx) })
 	if n.command != "" {
 		parts.Go(func() error { return newExecutor(n).run(ctx) })
 	}
 }
+
+func (n *walletNode) eventLog() *eventLog { return n.events }
 
 func (n *walletNode) ready() readyJSON {
 	return readyJSON{V: 1, Type: "ready", Role: pay.RoleWallet, Node: n.key.ID().String(), Registry: n.peer.word()}
@@ -104,6 +117,11 @@ func (n *walletNode) verbs() verbs {
 		"devices":  on(true, n.devices),
 		"pair":     on(false, n.pair),
 		"revoke":   on(false, n.revoke),
+		"move":     on(false, n.moveDevice),
+		"rules":    on(true, n.rules),
+		"limit":    on(false, n.setLimit),
+		"events":   on(true, n.events.read),
+		"health":   on(false, func(context.Context, noQuery) (any, error) { return n.health(), nil }),
 	}
 }
 
@@ -153,7 +171,7 @@ func (n *walletNode) list(ctx context.Context, read func(v *store.View) ([]walle
 	err := n.store.View(ctx, func(v *store.View) error {
 		list, err := read(v)
 		for _, e := range list {
-			out.Items = append(out.Items, paymentOfWallet(e))
+			out.Items = append(out.Items, n.paymentObject(e))
 		}
 		return err
 	})
@@ -162,22 +180,6 @@ func (n *walletNode) list(ctx context.Context, read func(v *store.View) ([]walle
 
 func (n *walletNode) answer(ctx context.Context, q answerQuery) (any, error) {
 	return n.say(ctx, q.ID, q.Verdict, pay.ByHand)
-}
-
-// say answers an offer; it returns once the answer is durable.
-func (n *walletNode) say(ctx context.Context, id string, v pay.Verdict, by pay.Rule) (any, error) {
-	var e wallet.Entry
-	err := n.store.Do(ctx, func(tx *store.Tx) (err error) {
-		var r pay.Reaction
-		if e, r, err = n.wallet.Answer(tx, tx.Now(), id, v, by); err != nil {
-			return err
-		}
-		return tx.Post(r)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return paymentOfWallet(e), nil
 }
 
 func (n *walletNode) entry(ctx context.Context, id string) (e wallet.Entry, err error) {
@@ -193,7 +195,7 @@ func (n *walletNode) show(ctx context.Context, id string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return paymentOfWallet(e), nil
+	return n.paymentObject(e), nil
 }
 
 // wait answers when the payment has its last word, when its time is up without
@@ -209,7 +211,7 @@ func (n *walletNode) wait(ctx context.Context, q waitQuery) (any, error) {
 			return nil, err
 		}
 		if e.Outcome() != pay.OutcomePending || n.offline || ctx.Err() != nil {
-			return paymentOfWallet(e), nil
+			return n.paymentObject(e), nil
 		}
 		select {
 		case <-changed:
@@ -269,13 +271,7 @@ func (n *walletNode) pair(ctx context.Context, q pairQuery) (any, error) {
 		Peer: link.Peer{Address: q.Link, Key: n.key, Device: known}, PIN: pin, Known: n.knows(ctx),
 		Registry: root, Resolver: n.member.Resolver, Type: q.Type,
 		Keep: func(p link.Paired) error {
-			return n.store.Do(ctx, func(tx *store.Tx) (err error) {
-				var r pay.Reaction
-				if d, r, err = n.wallet.Map(tx, tx.Now(), wallet.Pairing{Bind: p.Bind, Vehicle: q.Vehicle, Means: q.Means, Link: q.Link}); err != nil {
-					return err
-				}
-				return tx.Post(r)
-			})
+			return n.mapDevice(ctx, wallet.Pairing{Bind: p.Bind, Vehicle: q.Vehicle, Means: q.Means, Link: q.Link}, &d)
 		},
 	})
 	if err != nil {
@@ -284,10 +280,30 @@ func (n *walletNode) pair(ctx context.Context, q pairQuery) (any, error) {
 	return n.awaitDevice(ctx, d, pairAnswerWait, func(d wallet.Device) bool { return d.State != pay.DevicePending })
 }
 
+// mapDevice registers a device that bound itself, durably, and tells what it is
+// now.
+func (n *walletNode) mapDevice(ctx context.Context, p wallet.Pairing, into *wallet.Device) error {
+	return n.store.Do(ctx, func(tx *store.Tx) error {
+		d, r, err := n.wallet.Map(tx, tx.Now(), p)
+		if err != nil {
+			return err
+		}
+		if into != nil {
+			*into = d
+		}
+		return tx.Post(r)
+	})
+}
+
 // pairingSecret returns what a device can be known by: the PIN that it shows or,
 // without one, its key, when it was paired with this wallet at that address
 // before.
 func (n *walletNode) pairingSecret(ctx context.Context, q pairQuery) (pin pay.PIN, known pay.DeviceID, err error) {
+	if q.Device != "" {
+		if known, err = pay.ParseNodeID(q.Device); err != nil {
+			return pin, known, pay.Wrap(err, pay.CodeUsage, "read the device's id", "give the 64 digits that its QR code holds")
+		}
+	}
 	if q.PIN != "" {
 		pin, err = pay.ParsePIN(q.PIN)
 		return pin, known, err

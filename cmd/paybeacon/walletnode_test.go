@@ -119,7 +119,7 @@ func TestExecutorOutlivesARefusal(t *testing.T) {
 	t.Parallel()
 	w := newLoneWallet(t, "exec:exit 0")
 	w.deliver(notUnderstood{1}, w.offer())
-	if err := newExecutor(w.walletNode).answerAll(t.Context()); err != nil {
+	if _, err := newExecutor(w.walletNode).answerAll(t.Context()); err != nil {
 		t.Fatalf("the wallet would end: %v", err)
 	}
 	err := w.store.View(t.Context(), func(v *store.View) error {

@@ -124,6 +124,17 @@ func (w *world) connected(name string) {
 	}))
 }
 
+// waitNear waits until the box is sure whom it hears.
+func (w *world) waitNear() {
+	w.t.Helper()
+	w.must(w.until("somebody is near", func() (bool, error) {
+		if w.ended("box") {
+			return true, nil
+		}
+		return w.ask(nil, "wait", "--for", "near", "--data", w.data("box")) == nil, nil
+	}))
+}
+
 // ended says whether a process of the world has died.
 func (w *world) ended(name string) bool {
 	select {

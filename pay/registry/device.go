@@ -54,6 +54,9 @@ func (t *turn) mapping() error {
 			return err
 		}
 	}
+	if row.Trusted, err = t.probation(old, known); err != nil {
+		return err
+	}
 	if err := t.rows.Put(beaconKey(bind.Beacon), m.Device[:]); err != nil {
 		return err
 	}
@@ -61,6 +64,32 @@ func (t *turn) mapping() error {
 		return err
 	}
 	return t.setDevice(m.Device, row)
+}
+
+// probation returns from when on the codes of the device that is being mapped
+// count. A wallet's first device is trusted at once, and so is one that it has
+// had before; a further one not for a while, because the wallet alone, which may
+// be a stolen phone, says that it is the owner's.
+func (t *turn) probation(old deviceRow, known bool) (pay.Time, error) {
+	if known && old.Wallet == t.from.Scope {
+		return old.Trusted, nil
+	}
+	_, equipped, err := t.rows.Get(equippedKey(t.from.Scope))
+	if err != nil {
+		return 0, err
+	}
+	if !equipped {
+		// A wallet of an older version may have devices and no such row.
+		n, err := t.countDevices(t.from.Scope)
+		if err != nil {
+			return 0, err
+		}
+		equipped = n > 0
+	}
+	if equipped {
+		return t.now.Add(pay.DeviceProbation), nil
+	}
+	return 0, t.rows.Put(equippedKey(t.from.Scope), nil)
 }
 
 // mayMap returns why the device may not be mapped as asked, or "".
@@ -134,6 +163,7 @@ func (t *turn) revoke() error {
 func (t *turn) setDevice(device pay.DeviceID, row deviceRow) error {
 	id, err := t.post(pay.DeviceStatus{
 		Device: device, Claim: t.in.Fact.ID(), State: row.State, Type: row.Type, Vehicle: row.Vehicle, Means: row.Means, At: t.now,
+		Trusted: row.Trusted,
 	}, row.Wallet)
 	if err != nil {
 		return err

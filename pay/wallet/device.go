@@ -22,6 +22,7 @@ type deviceRow struct {
 	Revoke   pay.FactID      `cbor:"9,keyasint"`           // the revoke this wallet asked for last
 	Revoking bool            `cbor:"10,keyasint,omitempty"`
 	Refused  pay.Reason      `cbor:"11,keyasint,omitempty"` // of the last mapping or revoke
+	Trusted  pay.Time        `cbor:"12,keyasint,omitempty"` // from when on its word counts, by the registry
 }
 
 func (r deviceRow) pending() bool { return !r.Mapping.IsZero() && !r.Mapped }
@@ -33,10 +34,12 @@ type Device struct {
 	State   pay.DeviceState // a mapping that the registry refused shows as revoked, with Reason
 	Vehicle pay.Name
 	Means   pay.Name
-	Link    string // where its link was when it was paired; "" if it was paired elsewhere
+	Link    string // where its link was last said to be; "" if it was paired elsewhere
 	// Revoking says that its revocation was asked for and not yet decided.
 	Revoking bool
 	Reason   pay.Reason // why the registry refused the last mapping or revoke
+	Said     pay.Time   // when the registry said its last word on it
+	Trusted  pay.Time   // from when on its authentication codes count; 0: at once
 }
 
 // Pairing is what a wallet has once a device has agreed to belong to it.
@@ -69,7 +72,7 @@ func putDevice(rows pay.WritableRows, id pay.DeviceID, r deviceRow) error {
 }
 
 func device(id pay.DeviceID, r deviceRow) Device {
-	d := Device{ID: id, Type: r.Type, State: r.Known, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link, Reason: r.Refused}
+	d := Device{ID: id, Type: r.Type, State: r.Known, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link, Reason: r.Refused, Said: r.At, Trusted: r.Trusted}
 	switch {
 	case r.pending():
 		d.State = pay.DevicePending
@@ -175,6 +178,22 @@ func (w *Wallet) RevokeDevice(rows pay.WritableRows, now pay.Time, digits string
 	return device(id, r), pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, putDevice(rows, id, r)
 }
 
+// MoveDevice notes where a device's link is from now on.
+func (w *Wallet) MoveDevice(rows pay.WritableRows, id pay.DeviceID, link string) (Device, error) {
+	if link == "" || len(link) > linkBytesMax {
+		return Device{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("the link's address has %d bytes", len(link)), "give it as host:port")
+	}
+	r, ok, err := getDevice(rows, id)
+	if err == nil && !ok {
+		err = pay.NewError(pay.CodeNotFound, "there is no device "+id.Short(), "`paybeacon wallet devices` lists them")
+	}
+	if err != nil {
+		return Device{}, err
+	}
+	r.Link = link
+	return device(id, r), putDevice(rows, id, r)
+}
+
 // Devices returns the wallet's devices in the order of their ids, at most
 // pay.ListMax, revoked ones included.
 func (w *Wallet) Devices(rows pay.Rows) (list []Device, err error) {
@@ -221,7 +240,7 @@ func noteDevice(rows pay.WritableRows, s pay.DeviceStatus) error {
 		r.Revoking = false
 	}
 	if r.Known == "" || s.At > r.At || (s.At == r.At && s.State == pay.DeviceRevoked) {
-		r.Known, r.At, r.Type = s.State, s.At, s.Type
+		r.Known, r.At, r.Type, r.Trusted = s.State, s.At, s.Type, s.Trusted
 		if !r.pending() {
 			r.Vehicle, r.Means = s.Vehicle, s.Means
 		}

@@ -96,6 +96,9 @@ func (w *Wallet) RuleNeedsWitness(rows pay.Rows) (ids []pay.PaymentID, err error
 	return ids, err
 }
 
+// RuleName returns the name under which the owner's rule answers.
+func (w *Wallet) RuleName() pay.Rule { return w.options.Rule.Name }
+
 // fits returns a *pay.Error unless an approval of the payment carries a code
 // exactly when its offer demands one, and a person gives it where only a person
 // may: a program of the owner's sees no more than a rule does.

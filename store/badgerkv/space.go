@@ -120,6 +120,15 @@ func (g *guard) admit() error {
 // wrote counts the bytes of a transaction.
 func (g *guard) wrote(bytes int) { g.written += bytes }
 
+// Space returns the bytes that are free for this directory, and below which the
+// engine refuses to write.
+func (e *Engine) Space() (free, need uint64, err error) {
+	if free, err = e.space.free(e.space.dir); err != nil {
+		return 0, 0, fmt.Errorf("ask for the free space of %s: %w", e.space.dir, err)
+	}
+	return free, e.space.need(), nil
+}
+
 // enough returns kv.ErrNoSpace when fewer than need bytes are free at dir.
 func enough(dir string, probe func(string) (uint64, error), need uint64) error {
 	free, err := probe(dir)

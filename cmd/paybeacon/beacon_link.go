@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/mdp/qrterminal/v3"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/device"
+)
+
+// linkFile keeps where a device's link was, so that its wallet finds it there
+// again after a restart.
+const linkFile = "link"
+
+// listenLink opens the device's link. Where any port will do, it is the same as
+// last time as long as that one is free.
+func (s setting) listenLink(addr string) (net.Listener, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, pay.Wrap(err, pay.CodeUsage, "read --link", "write it like 127.0.0.1:7444; port 0 takes any")
+	}
+	var l net.Listener
+	if port == "0" {
+		l = s.listenAsBefore(host)
+	}
+	if l == nil {
+		if l, err = net.Listen("tcp", addr); err != nil {
+			return nil, pay.Wrap(err, pay.CodeConfig, "listen for the wallet", "name a free HOST:PORT with --link; port 0 takes any")
+		}
+	}
+	if err := s.dir.write(linkFile, []byte(l.Addr().String()+"\n")); err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// listenAsBefore opens the address of last time, or returns nil.
+func (s setting) listenAsBefore(host string) net.Listener {
+	raw, err := os.ReadFile(s.dir.path(linkFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	before := strings.TrimSpace(string(raw))
+	if was, _, bad := net.SplitHostPort(before); err != nil || bad != nil || was != host {
+		return nil
+	}
+	l, err := net.Listen("tcp", before)
+	if err != nil {
+		s.log.Warn("the link's port of last time is taken; tell the wallet: paybeacon wallet devices --id ID --link HOST:PORT", "was", before)
+		return nil
+	}
+	return l
+}
+
+// tellPairing shows how to pair, with a QR code where somebody can see it.
+func (c *call) tellPairing(p pairingJSON) {
+	_ = c.answer(p, func(w io.Writer) {
+		if isTerminal(w) {
+			qrterminal.GenerateWithConfig(p.QR, qrterminal.Config{
+				Level: qrterminal.L, Writer: w, HalfBlocks: true, QuietZone: 2,
+				BlackChar: qrterminal.BLACK_BLACK, WhiteChar: qrterminal.WHITE_WHITE,
+				BlackWhiteChar: qrterminal.BLACK_WHITE, WhiteBlackChar: qrterminal.WHITE_BLACK,
+			})
+		}
+		_, _ = fmt.Fprintf(w, "To pair, until %s, with the wallet's DIR:\n  paybeacon wallet pair --data DIR --link %s --pin %s\n", moment(p.Expires), p.Link, p.PIN)
+		if isTerminal(w) {
+			_, _ = fmt.Fprintf(w, "or with what the QR code holds:\n  paybeacon wallet pair --data DIR --qr '%s'\n", p.QR)
+		}
+	})
+}
+
+// The crash points of a device.
+const (
+	atBeforeWord = "device.before-code" // asked, and nothing is signed
+	atAfterWord  = "device.after-code"  // signed, and nothing is sent
+)
+
+// crashing is a session with the crash points of tests around what it signs.
+type crashing struct {
+	*device.Session
+	seams seams
+}
+
+// Authenticate is that of the session.
+func (c crashing) Authenticate(a pay.Authentication) (pay.AuthCode, error) {
+	c.seams.pass(atBeforeWord)
+	code, err := c.Session.Authenticate(a)
+	c.seams.pass(atAfterWord)
+	return code, err
+}

@@ -1,0 +1,399 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
+	"github.com/paybeacon/paybeacon/store"
+)
+
+// What happens to a node is told as events, one JSON object each, from two
+// sources:
+//
+//	payments and devices   the entries of the node's own feed: nothing is kept
+//	                       for them, and they can be read again for ever
+//	radio and pairing      a short ring in the memory of the daemon: whoever
+//	                       asks sees the last ones, until the daemon ends
+//
+// A cursor names a place in both, as in 12.5f0c.3: after entry 12 of the feed,
+// and after the 3rd live event of the daemon that drew 5f0c when it started.
+// Every event bears the cursor behind it, so a reader that comes back with the
+// last one it saw misses nothing and sees nothing twice; of another daemon's
+// live events it sees all that are kept. 0 is before everything.
+
+// eventKind says what an event is about.
+type eventKind string
+
+const (
+	eventPayment eventKind = "payment" // the registry decided on a payment
+	eventDevice  eventKind = "device"  // a device was bound or released
+	eventRadio   eventKind = "radio"   // the radio hears, or no longer does
+)
+
+// eventJSON is one event. The fields of its kind stand beside the common ones.
+type eventJSON struct {
+	V      int       `json:"v"`
+	Type   string    `json:"type"`
+	Cursor string    `json:"cursor"`
+	At     string    `json:"at"`
+	Kind   eventKind `json:"kind"`
+	*paymentEvent
+	*deviceEventJSON
+	*radioEventJSON
+}
+
+type paymentEvent struct {
+	ID          string       `json:"id"`
+	State       pay.State    `json:"state"`
+	Outcome     pay.Outcome  `json:"outcome"`
+	SafeToRetry bool         `json:"safe_to_retry"`
+	Amount      pay.Amount   `json:"amount"`
+	Currency    pay.Currency `json:"currency"`
+	Merchant    pay.Name     `json:"merchant"`
+	Site        pay.Name     `json:"site"`
+	Payer       pay.Handle   `json:"payer"`
+	Ref         string       `json:"ref"`
+	By          pay.Rule     `json:"by"`
+	Reason      pay.Reason   `json:"reason"`
+	Seq         uint32       `json:"seq"`
+	Test        bool         `json:"test"`
+}
+
+type deviceEventJSON struct {
+	Device      string          `json:"device,omitempty"` // at a wallet
+	Wallet      string          `json:"wallet,omitempty"` // at a device
+	DeviceState pay.DeviceState `json:"device_state"`
+}
+
+type radioEventJSON struct {
+	Radio            string  `json:"radio"`
+	RadioWhy         string  `json:"radio_why"`
+	AdvertsPerSecond float64 `json:"adverts_per_second"`
+}
+
+func radioEvent(h ble.Health) eventJSON {
+	return eventJSON{Kind: eventRadio, radioEventJSON: &radioEventJSON{Radio: radioWord(h), RadioWhy: h.Why, AdvertsPerSecond: roundRate(h.Rate)}}
+}
+
+func deviceEvent(state pay.DeviceState, wallet pay.NodeID) eventJSON {
+	return eventJSON{Kind: eventDevice, deviceEventJSON: &deviceEventJSON{Wallet: wallet.String(), DeviceState: state}}
+}
+
+// eventCursor is a place in both sources.
+type eventCursor struct {
+	feed  uint64 // entries read
+	start string // names the daemon's start that live counts from
+	live  uint64 // live events read
+}
+
+const startDigits = 8
+
+func (c eventCursor) String() string {
+	return fmt.Sprintf("%d.%s.%d", c.feed, cmp.Or(c.start, strings.Repeat("0", startDigits)), c.live)
+}
+
+// parseCursor reads what String writes; "0" is the beginning.
+func parseCursor(s string) (eventCursor, error) {
+	bad := pay.NewError(pay.CodeUsage, fmt.Sprintf("%q is no cursor", printable(s)), "give the cursor of an event that was printed, or 0 for the beginning")
+	if s == "0" {
+		return eventCursor{}, nil
+	}
+	parts := strings.Split(s, ".")
+	if len(parts) != 3 || len(parts[1]) != startDigits {
+		return eventCursor{}, bad
+	}
+	feed, err := strconv.ParseUint(parts[0], 10, 63)
+	if err != nil {
+		return eventCursor{}, bad
+	}
+	live, err := strconv.ParseUint(parts[2], 10, 63)
+	if err != nil {
+		return eventCursor{}, bad
+	}
+	if _, err := hex.DecodeString(parts[1]); err != nil {
+		return eventCursor{}, bad
+	}
+	return eventCursor{feed: feed, start: parts[1], live: live}, nil
+}
+
+const (
+	// liveEventsMax bounds the ring of live events.
+	liveEventsMax = 256
+	// eventsPageMax bounds one answer.
+	eventsPageMax = 256
+)
+
+// eventLog is both sources of one node.
+type eventLog struct {
+	clock func() time.Time
+	feed  eventFeed // its read is nil where the node has no feed
+	start string
+
+	mu      sync.Mutex
+	ring    []liveEvent
+	count   uint64        // live events ever
+	changed chan struct{} // closed and replaced with each live event
+}
+
+type liveEvent struct {
+	n uint64
+	e eventJSON
+}
+
+func newEventLog(clock func() time.Time, feed eventFeed) *eventLog {
+	var start [startDigits / 2]byte
+	_, _ = rand.Read(start[:]) // it never fails
+	return &eventLog{clock: clock, feed: feed, start: hex.EncodeToString(start[:]), changed: make(chan struct{})}
+}
+
+// add notes a live event.
+func (l *eventLog) add(e eventJSON) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.count++
+	e.V, e.Type, e.At = 1, "event", pay.TimeOf(l.clock()).String()
+	if len(l.ring) == liveEventsMax {
+		l.ring = slices.Delete(l.ring, 0, 1)
+	}
+	l.ring = append(l.ring, liveEvent{l.count, e})
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// live returns the live events after a cursor, and a channel that tells of the
+// next one.
+func (l *eventLog) live(after eventCursor) (list []liveEvent, changed <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	seen := after.live
+	if after.start != l.start {
+		seen = 0
+	}
+	for _, e := range l.ring {
+		if e.n > seen {
+			list = append(list, e)
+		}
+	}
+	return list, l.changed
+}
+
+// now returns the cursor behind all that has happened.
+func (l *eventLog) now(ctx context.Context) (eventCursor, error) {
+	l.mu.Lock()
+	c := eventCursor{start: l.start, live: l.count}
+	l.mu.Unlock()
+	if l.feed.store == nil {
+		return c, nil
+	}
+	head, err := l.feed.store.Head(ctx, l.feed.scope)
+	c.feed = head.Cursor.Seq
+	return c, err
+}
+
+// page returns up to limit events after a cursor, and the cursor behind them.
+// Events of the two sources are told in the order of their times; whichever way
+// that goes, each event's cursor covers exactly what was told before it.
+func (l *eventLog) page(ctx context.Context, after eventCursor, limit int) ([]eventJSON, eventCursor, error) {
+	live, _ := l.live(after)
+	if after.start != l.start {
+		after.start, after.live = l.start, 0
+	}
+	stored, to, err := l.feed.read(ctx, after.feed, limit)
+	if err != nil {
+		return nil, after, err
+	}
+	var out []eventJSON
+	for len(out) < limit && len(stored)+len(live) > 0 {
+		var e eventJSON
+		if len(live) == 0 || (len(stored) > 0 && stored[0].e.At <= live[0].e.At) {
+			e, after.feed, stored = stored[0].e, stored[0].n, stored[1:]
+		} else {
+			e, after.live, live = live[0].e, live[0].n, live[1:]
+		}
+		e.Cursor = after.String()
+		out = append(out, e)
+	}
+	if len(stored) == 0 {
+		after.feed = to
+	}
+	return out, after, nil
+}
+
+// eventsQuery asks for events after Since, or for the Last ones. With Wait it
+// waits that long for the first.
+type eventsQuery struct {
+	Since string     `json:"since,omitempty"`
+	Last  int        `json:"last,omitempty"`
+	Limit int        `json:"limit,omitempty"`
+	Wait  pay.Millis `json:"wait_ms,omitempty"`
+}
+
+type eventsAnswer struct {
+	Items  []eventJSON `json:"items"`
+	Cursor string      `json:"cursor"`
+}
+
+// read is the verb.
+func (l *eventLog) read(ctx context.Context, q eventsQuery) (any, error) {
+	if q.Since == "" {
+		return l.last(ctx, min(max(q.Last, 0), eventsPageMax))
+	}
+	after, err := parseCursor(q.Since)
+	if err != nil {
+		return nil, err
+	}
+	limit := eventsPageMax
+	if q.Limit > 0 {
+		limit = min(q.Limit, eventsPageMax)
+	}
+	items, next, err := l.wait(ctx, after, limit, q.Wait.Std())
+	if err != nil {
+		return nil, err
+	}
+	return eventsAnswer{items, next.String()}, nil
+}
+
+// wait is page, but waits up to d for something to tell.
+func (l *eventLog) wait(ctx context.Context, after eventCursor, limit int, d time.Duration) ([]eventJSON, eventCursor, error) {
+	waiting, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	stored, stop := l.feed.watch()
+	defer stop()
+	for {
+		// Taken before looking, so that nothing slips through between.
+		_, live := l.live(after)
+		items, next, err := l.page(ctx, after, limit)
+		if err != nil || len(items) > 0 || d <= 0 || waiting.Err() != nil {
+			return items, next, err
+		}
+		after = next
+		select {
+		case <-stored:
+		case <-live:
+		case <-waiting.Done():
+		}
+	}
+}
+
+// last returns the last n events. Not every entry of a feed is an event, so it
+// looks further back until there are enough.
+func (l *eventLog) last(ctx context.Context, n int) (any, error) {
+	end, err := l.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for back := uint64(2 * n); ; back *= 4 {
+		from := eventCursor{feed: end.feed - min(end.feed, back)}
+		var all []eventJSON
+		for at := from; ; {
+			items, next, err := l.page(ctx, at, eventsPageMax)
+			if err != nil {
+				return nil, err
+			}
+			all, end = append(all, items...), next
+			if len(items) < eventsPageMax {
+				break
+			}
+			at = next
+		}
+		if len(all) >= n || from.feed == 0 {
+			return eventsAnswer{all[max(0, len(all)-n):], end.String()}, nil
+		}
+	}
+}
+
+// eventFeed reads events out of a node's own feed. Its zero value has none.
+type eventFeed struct {
+	store *store.Store
+	scope pay.Scope
+}
+
+func feedOf(s *store.Store, scope pay.Scope) eventFeed { return eventFeed{s, scope} }
+
+func (f eventFeed) watch() (<-chan struct{}, func()) {
+	if f.store == nil {
+		return nil, func() {}
+	}
+	return f.store.Watch(f.scope)
+}
+
+// read returns up to limit events after an entry, and the last entry it looked
+// at.
+func (f eventFeed) read(ctx context.Context, after uint64, limit int) (list []liveEvent, to uint64, err error) {
+	to = after
+	if f.store == nil {
+		return nil, to, nil
+	}
+	err = f.store.View(ctx, func(v *store.View) error {
+		head, err := v.Head(f.scope)
+		if err != nil {
+			return err
+		}
+		if after > head.Cursor.Seq {
+			return pay.NewError(pay.CodeConflict, fmt.Sprintf("the cursor is behind entry %d, this node has %d", after, head.Cursor.Seq),
+				"give a cursor that this node printed, or 0 for the beginning")
+		}
+		for to < head.Cursor.Seq && len(list) < limit {
+			err := v.Entries(f.scope, to, limit-len(list), func(seq uint64, fact pay.Fact) error {
+				to = seq
+				e, ok, err := eventOf(v, fact)
+				if ok {
+					list = append(list, liveEvent{seq, e})
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return list, to, err
+}
+
+// eventOf turns an entry into an event, if it is one: a decision that this node
+// took in, or the registry's word on a device.
+func eventOf(rows pay.Rows, f pay.Fact) (e eventJSON, ok bool, err error) {
+	switch f.Kind() {
+	case pay.KindDecision:
+		d, err := pay.As[pay.Decision](f)
+		if err != nil {
+			return e, false, nil //nolint:nilerr // whoever mirrored it has noted that it holds nothing
+		}
+		rec, known, err := history.Get(rows, d.Payment)
+		if err != nil || !known || !slices.Contains(rec.Chain, f.ID()) {
+			return e, false, err // a finding changes nothing
+		}
+		return eventJSON{V: 1, Type: "event", At: d.At.String(), Kind: eventPayment, paymentEvent: paymentEventOf(d)}, true, nil
+	case pay.KindDevice:
+		d, err := pay.As[pay.DeviceStatus](f)
+		if err != nil {
+			return e, false, nil //nolint:nilerr // as above
+		}
+		return eventJSON{
+			V: 1, Type: "event", At: d.At.String(), Kind: eventDevice,
+			deviceEventJSON: &deviceEventJSON{Device: d.Device.String(), DeviceState: d.State},
+		}, true, nil
+	default:
+		return e, false, nil
+	}
+}
+
+func paymentEventOf(d pay.Decision) *paymentEvent {
+	outcome := pay.Payment{State: d.State, Seq: d.Seq}.Outcome(pay.Local{})
+	return &paymentEvent{
+		ID: d.Payment.String(), State: d.State, Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Amount, Currency: d.Currency,
+		Merchant: d.Shop, Site: d.Site, Payer: d.Handle, Ref: d.Ref, By: d.By, Reason: d.Reason, Seq: d.Seq, Test: d.Test,
+	}
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+const (
+	// eventsShown is how many past events are told where nobody says from when.
+	eventsShown = 20
+	// eventsWait is how long one question to the daemon waits for an event.
+	eventsWait = 20 * time.Second
+)
+
+func eventsCommand(ctx context.Context, io stdio) *cli.Command {
+	return group("events", "what happens to a node", newLeaf(ctx, io, leaf{
+		name: "tail", usage: "print what happened, and what happens next",
+		long: "Payments and devices are read from the node's own history, with or without its daemon; what\n" +
+			"its radio did is told by the running daemon, which keeps the last 256 of those. Each event bears\n" +
+			"a cursor: --since with the last one you have seen goes on behind it, and 0 is the beginning.",
+		flags: []cli.Flag{
+			dataFlag(),
+			&cli.StringFlag{Name: "since", Usage: fmt.Sprintf("everything behind `CURSOR` (default: the last %d events)", eventsShown)},
+			&cli.BoolFlag{Name: "follow", Usage: "go on with what happens next, until interrupted"},
+			&cli.IntFlag{Name: "count", Usage: "end after `N` events"},
+		},
+		run: eventsTail,
+	}))
+}
+
+func eventsTail(c *call) error {
+	f := c.flags
+	count := f.Int("count")
+	if f.IsSet("count") && count <= 0 {
+		return pay.NewError(pay.CodeUsage, "--count is not above zero", "write it like --count 10")
+	}
+	q := eventsQuery{Since: f.String("since"), Last: eventsShown, Limit: count}
+	if count > 0 && count < eventsPageMax {
+		q.Last = count
+	}
+	if q.Since != "" {
+		if _, err := parseCursor(q.Since); err != nil {
+			return err
+		}
+	}
+	t := eventTail{call: c, left: count, bounded: count > 0}
+	err := t.run(q, f.Bool("follow"))
+	if errors.Is(err, context.Canceled) && c.ctx.Err() != nil {
+		return nil // being interrupted is how following ends
+	}
+	return err
+}
+
+// eventTail prints events until there are no more, or none are left to print.
+type eventTail struct {
+	*call
+	bounded bool
+	left    int
+}
+
+func (t *eventTail) run(q eventsQuery, follow bool) error {
+	for {
+		a, err := t.ask(q, follow)
+		if err != nil {
+			return err
+		}
+		for _, e := range a.Items {
+			if err := t.tellEvent(e); err != nil {
+				return err
+			}
+			if t.left--; t.bounded && t.left == 0 {
+				return nil
+			}
+		}
+		if !follow && (q.Since == "" || len(a.Items) == 0) {
+			return nil
+		}
+		q = eventsQuery{Since: a.Cursor}
+		if follow {
+			q.Wait = pay.MillisOf(eventsWait)
+		}
+	}
+}
+
+// ask puts one question. Following needs a daemon: without one nothing happens
+// that could be told.
+func (t *eventTail) ask(q eventsQuery, follow bool) (a eventsAnswer, err error) {
+	if !follow || t.data() == "" {
+		_, err = ask(t.ctx, t.data(), "events", q, &a)
+		return a, err
+	}
+	body, err := json.Marshal(q)
+	if err != nil {
+		return a, fmt.Errorf("encode request: %w", err)
+	}
+	raw, err := askDaemon(t.ctx, t.data(), "events", body)
+	if errors.Is(err, errNoDaemon) {
+		return a, pay.NewError(pay.CodeNotRunning, fmt.Sprintf("no daemon runs on %s, so nothing new will happen", t.data()),
+			"start it: "+startHint(t.data())+"; or leave --follow out")
+	}
+	if err != nil {
+		return a, err
+	}
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return a, fmt.Errorf("read answer: %w", err)
+	}
+	return a, nil
+}
+
+func (c *call) tellEvent(e eventJSON) error {
+	return c.answer(e, func(w io.Writer) { printEvent(w, e) })
+}
+
+// printEvent writes an event as one line.
+func printEvent(w io.Writer, e eventJSON) {
+	_, _ = fmt.Fprintf(w, "%s  ", moment(e.At))
+	switch {
+	case e.paymentEvent != nil:
+		p := e.paymentEvent
+		state := string(p.State)
+		if p.Reason != "" {
+			state += " (" + string(p.Reason) + ")"
+		}
+		_, _ = fmt.Fprintf(w, "payment %s  %s  %s  %s", p.ID[:10], formatMoney(p.Amount, p.Currency), printable(string(p.Payer)), state)
+		if p.By != "" {
+			_, _ = fmt.Fprintf(w, ", answered %s", by(p.By))
+		}
+		if p.Test {
+			_, _ = io.WriteString(w, "  TEST")
+		}
+	case e.radioEventJSON != nil:
+		r := e.radioEventJSON
+		_, _ = fmt.Fprintf(w, "radio %s, %.1f adverts/s", r.Radio, r.AdvertsPerSecond)
+		if r.RadioWhy != "" {
+			_, _ = fmt.Fprintf(w, ": %s", sentence(r.RadioWhy))
+		}
+	case e.deviceEventJSON != nil && e.Device != "":
+		_, _ = fmt.Fprintf(w, "device %s  %s", e.Device[:10], e.DeviceState)
+	case e.deviceEventJSON != nil && e.DeviceState == pay.DeviceActive:
+		_, _ = fmt.Fprintf(w, "paired with wallet %s", e.Wallet[:10])
+	case e.deviceEventJSON != nil:
+		_, _ = fmt.Fprintf(w, "released by wallet %s", e.Wallet[:10])
+	default:
+		_, _ = io.WriteString(w, printable(string(e.Kind)))
+	}
+	_, _ = fmt.Fprintln(w)
+}
+
+// eventful is a daemon that has something to tell while it runs.
+type eventful interface{ eventLog() *eventLog }
+
+// tellEvents prints what happens behind from, until ctx ends. A daemon whose
+// standard output is closed goes on working.
+func (c *call) tellEvents(ctx context.Context, l *eventLog, from eventCursor, log *slog.Logger) error {
+	for {
+		items, next, err := l.wait(ctx, from, eventsPageMax, time.Hour)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read events: %w", err)
+		}
+		for _, e := range items {
+			if err := c.tellEvent(e); err != nil {
+				log.Warn("cannot tell events any more", "error", err)
+				return nil
+			}
+		}
+		from = next
+	}
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// The words for how a radio hears.
+const (
+	radioOK   = "ok"
+	radioDeaf = "deaf"
+)
+
+func radioWord(h ble.Health) string {
+	if h.Deaf {
+		return radioDeaf
+	}
+	return radioOK
+}
+
+// hearing is the tracker and its lock: the radio feeds it, commands ask it.
+type hearing struct {
+	mu      sync.Mutex
+	tracker *ble.Tracker
+	now     func() time.Time
+	rate    rateMeter
+	told    bool // the radio itself says how it hears
+	state   ble.Health
+}
+
+func newHearing(o ble.TrackerOptions, now func() time.Time) *hearing {
+	return &hearing{tracker: ble.NewTracker(o), now: now}
+}
+
+func (h *hearing) hear(a ble.Advert) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.rate.count(a.At)
+	h.tracker.Observe(a)
+}
+
+// heed takes in what the radio says of itself, and returns whether it says
+// something else than before.
+func (h *hearing) heed(s ble.Health) (news bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	news = s.Deaf != h.state.Deaf || s.Why != h.state.Why
+	h.told, h.state = true, s
+	h.tracker.SetDeaf(s.Deaf)
+	return news
+}
+
+// health is what the radio last said of itself. One that says nothing, because
+// it is simulated, is never deaf; its adverts are counted here.
+func (h *hearing) health() ble.Health {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.state
+	if !h.told {
+		s.Rate = h.rate.perSecond(h.now())
+	}
+	return s
+}
+
+func (h *hearing) nearby() pay.Nearby {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.tracker.Nearby(h.now())
+}
+
+// shown says whether a handle was shown lately.
+func (h *hearing) shown(handle pay.Handle) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, presence := h.tracker.Find(handle, h.now())
+	return presence != ble.NeverShown
+}
+
+// untilClear waits up to wait for somebody to be clearly nearest and returns
+// what is heard then. Strengths settle with time as well as with adverts, so it
+// looks again at a short interval.
+func (h *hearing) untilClear(ctx context.Context, wait time.Duration) pay.Nearby {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	tick := time.NewTicker(clearPoll)
+	defer tick.Stop()
+	for {
+		n := h.nearby()
+		if n.Clear != "" {
+			return n
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return h.nearby()
+		}
+	}
+}
+
+const (
+	clearPoll   = 50 * time.Millisecond
+	nearestWait = 2 * time.Second
+)

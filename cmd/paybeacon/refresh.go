@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/wallet"
+	"github.com/paybeacon/paybeacon/store"
+	"github.com/paybeacon/paybeacon/sync/link"
+)
+
+// A device's clock drifts, and what the registry knows of it grows old. While
+// wallet and device are within reach of one another, the wallet has the device
+// sign its counter anew about once a day, and at once when the registry says
+// that the clock ran off. Nobody has to think of it.
+
+const (
+	refreshEvery = 20 * time.Hour
+	refreshRetry = 15 * time.Minute
+)
+
+// refreshSoon asks for a refresh of all devices, whatever their age.
+func (n *walletNode) refreshSoon() {
+	select {
+	case n.stale <- struct{}{}:
+	default: // it is asked for already
+	}
+}
+
+// refreshDevices keeps the registry's knowledge of this wallet's devices fresh
+// until ctx ends.
+func (n *walletNode) refreshDevices(ctx context.Context) error {
+	for all := false; ; {
+		if err := n.client.WaitUp(ctx); err != nil {
+			return nil // ctx ended
+		}
+		if err := n.refreshAll(ctx, all); err != nil && ctx.Err() == nil {
+			return err
+		}
+		timer := time.NewTimer(refreshRetry)
+		select {
+		case <-timer.C:
+			all = false
+		case <-n.stale:
+			all = true
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// refreshAll refreshes every device that is due. One that is out of reach is
+// tried again later.
+func (n *walletNode) refreshAll(ctx context.Context, all bool) error {
+	var devices []wallet.Device
+	err := n.store.View(ctx, func(v *store.View) (err error) {
+		devices, err = n.wallet.Devices(v)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range devices {
+		due := all || n.store.Now().Sub(d.Said).Std() >= refreshEvery
+		if d.State != pay.DeviceActive || d.Link == "" || d.Revoking || !due {
+			continue
+		}
+		if err := n.refresh(ctx, d); err != nil && ctx.Err() == nil {
+			n.log.Debug("a device could not be set right; it is tried again later", "device", d.ID.Short(), "error", err)
+		}
+	}
+	return nil
+}
+
+// refresh has one device sign its counter and posts it as a mapping, which
+// changes nothing but what the registry knows of the device's clock.
+func (n *walletNode) refresh(ctx context.Context, d wallet.Device) error {
+	root, err := n.member.rootID()
+	if err != nil {
+		return err
+	}
+	_, err = link.Pair(ctx, link.PairOptions{
+		Peer:     link.Peer{Address: d.Link, Key: n.key, Device: d.ID},
+		Registry: root, Resolver: n.member.Resolver, Type: d.Type,
+		Keep: func(p link.Paired) error {
+			return n.mapDevice(ctx, wallet.Pairing{Bind: p.Bind, Vehicle: d.Vehicle, Means: d.Means, Link: d.Link}, nil)
+		},
+	})
+	return err
+}

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// watchEvery is how often the air is told where nothing can be redrawn.
+const watchEvery = time.Second
+
+func watchCommand(ctx context.Context, io stdio) *cli.Command {
+	flags := []cli.Flag{radioFlag("listen with")}
+	flags = append(flags, nearFlags()...)
+	flags = append(flags, forFlag("end after `DUR` (default: when interrupted)"), &cli.IntFlag{Name: "count", Usage: "end after `N` seconds' pictures"})
+	return newLeaf(ctx, io, leaf{
+		name: "watch", usage: "a live table of what is on the air, for walking about with a beacon",
+		long: "It needs no node and charges nobody. Strengths are those that decide: normalised to a beacon of\n" +
+			"-59 dBm at 1 m. The trace beside each shows the last 16 seconds. q or ctrl-c ends it.",
+		flags: flags, run: watch,
+	})
+}
+
+func watch(c *call) error {
+	screen := !c.json && isTerminal(c.out) && isTerminalIn(c.in)
+	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if screen {
+		log = slog.New(slog.DiscardHandler) // it would run over the table; health says the same
+	}
+	l, err := newListener(c, log)
+	if err != nil {
+		return err
+	}
+	count, err := positiveCount(c)
+	if err != nil {
+		return err
+	}
+	o, err := trackerOptions(c, "")
+	if err != nil {
+		return err
+	}
+	w := newWatching(l.spec, o, l.clock.now)
+	show := func(ctx context.Context) error { return w.tell(ctx, c, count) }
+	if screen {
+		show = func(ctx context.Context) error { return w.onScreen(ctx, c, count) }
+	}
+	return l.listen(w.heed, w.hear, show)
+}
+
+// isTerminalIn says whether keys can be read.
+func isTerminalIn(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	return ok && isTerminal(f)
+}
+
+// watching is all that is heard, and its lock: the radio feeds it, the table
+// looks at it.
+type watching struct {
+	spec    radioSpec
+	options ble.TrackerOptions
+	now     func() time.Time
+	begun   time.Time
+
+	mu      sync.Mutex
+	air     *hearing
+	statics *ble.Sightings
+}
+
+func newWatching(spec radioSpec, o ble.TrackerOptions, now func() time.Time) *watching {
+	return &watching{spec: spec, options: o, now: now, begun: now(), air: newHearing(o, now), statics: ble.NewSightings()}
+}
+
+func (w *watching) hear(a ble.Advert) {
+	w.air.hear(a)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.statics.Observe(a)
+}
+
+func (w *watching) heed(h ble.Health) { w.air.heed(h) }
+
+// watchScene is what is on the air at one moment, as the table shows it.
+type watchScene struct {
+	At      time.Time
+	Elapsed time.Duration
+	Radio   string
+	Health  ble.Health
+	Near    pay.RSSI
+	Far     pay.RSSI
+	Rows    []ble.Row
+	Statics []ble.Sighting
+}
+
+func (w *watching) scene() watchScene {
+	s := watchScene{
+		At: w.now(), Radio: w.spec.String(), Health: w.air.health(), Near: w.options.Near, Far: w.options.Far,
+	}
+	s.Elapsed = s.At.Sub(w.begun)
+	s.Rows = w.air.watch(s.At)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.Statics = w.statics.All(s.At)
+	return s
+}
+
+func (h *hearing) watch(now time.Time) []ble.Row {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.tracker.Watch(now)
+}
+
+// tell prints the air once a second, until ctx ends or count times.
+func (w *watching) tell(ctx context.Context, c *call, count int) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		s := w.scene()
+		if err := tellScene(c, s); err != nil {
+			return err
+		}
+		if n == count {
+			return nil
+		}
+	}
+}
+
+func tellScene(c *call, s watchScene) error {
+	if !c.json {
+		_, err := fmt.Fprintf(c.out, "%s\n", watchView(s, viewOptions{width: plainWidth, paint: plain}))
+		return err
+	}
+	for _, r := range s.Rows {
+		if err := printJSON(c.out, watchObject(r, s.At)); err != nil {
+			return err
+		}
+	}
+	for _, b := range s.Statics {
+		if err := printJSON(c.out, sightingObject(b, s.At)); err != nil {
+			return err
+		}
+	}
+	return printJSON(c.out, airJSON{
+		V: 1, Type: "air", At: pay.TimeOf(s.At).String(), Radio: radioWord(s.Health), RadioWhy: s.Health.Why,
+		AdvertsPerSecond: roundRate(s.Health.Rate), Candidates: len(s.Rows), Sightings: len(s.Statics),
+	})
+}
+
+// watchJSON is one candidate at one moment.
+type watchJSON struct {
+	V        int        `json:"v"`
+	Type     string     `json:"type"`
+	At       string     `json:"at"`
+	Handle   pay.Handle `json:"handle"`
+	RSSI     pay.RSSI   `json:"rssi"`
+	Near     bool       `json:"near"`
+	Clear    bool       `json:"clear"`
+	Pending  bool       `json:"pending"`
+	Since    string     `json:"since"`
+	Age      pay.Millis `json:"age_ms"`
+	Interval pay.Millis `json:"interval_ms"`
+}
+
+func watchObject(r ble.Row, now time.Time) watchJSON {
+	return watchJSON{
+		V: 1, Type: "watch", At: pay.TimeOf(now).String(), Handle: r.Handle, RSSI: r.RSSI, Near: r.Near, Clear: r.Clear, Pending: r.Pending,
+		Since: r.Since.String(), Age: max(0, pay.TimeOf(now).Sub(r.Heard)), Interval: pay.MillisOf(r.Interval),
+	}
+}
+
+// sightingJSON is something else on the air, which cannot be charged.
+type sightingJSON struct {
+	V       int        `json:"v"`
+	Type    string     `json:"type"`
+	At      string     `json:"at"`
+	Kind    string     `json:"kind"`
+	ID      string     `json:"id,omitempty"`
+	Address string     `json:"address"`
+	RSSI    *pay.RSSI  `json:"rssi"` // null where the controller did not know
+	Age     pay.Millis `json:"age_ms"`
+	Rate    float64    `json:"adverts_per_second"`
+}
+
+func sightingObject(b ble.Sighting, now time.Time) sightingJSON {
+	s := sightingJSON{
+		V: 1, Type: "sighting", At: pay.TimeOf(now).String(), Kind: b.Kind.String(), ID: fmt.Sprintf("%x", b.ID), Address: b.Address.String(),
+		Age: max(0, pay.MillisOf(now.Sub(b.Last))), Rate: roundRate(b.Rate),
+	}
+	if b.HasRSSI {
+		s.RSSI = &b.RSSI
+	}
+	return s
+}
+
+// airJSON ends each second.
+type airJSON struct {
+	V                int     `json:"v"`
+	Type             string  `json:"type"`
+	At               string  `json:"at"`
+	Radio            string  `json:"radio"`
+	RadioWhy         string  `json:"radio_why"`
+	AdvertsPerSecond float64 `json:"adverts_per_second"`
+	Candidates       int     `json:"candidates"`
+	Sightings        int     `json:"sightings"`
+}

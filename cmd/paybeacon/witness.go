@@ -1,0 +1,328 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/wallet"
+	"github.com/paybeacon/paybeacon/store"
+	"github.com/paybeacon/paybeacon/sync/link"
+)
+
+// Some offers need the word of a device beside the approval of its wallet. The
+// wallet's daemon asks the device for it over the link at the moment of the
+// approval, whether a person approves or a rule, and keeps in mind why a device
+// could not be had, for its owner to see.
+
+// witnessRetry is how often an offer that a rule approves is tried again while
+// its device cannot be had.
+const witnessRetry = 2 * time.Second
+
+// crash points of a two-channel payment, beside those of store and sync.
+const (
+	atBeforeCode = "wallet.before-code" // the device has not been asked
+	atAfterCode  = "wallet.after-code"  // it has answered, the wallet has not
+)
+
+// problems are why offers cannot be approved, until they can or end.
+type problems struct {
+	mu  sync.Mutex
+	why map[pay.PaymentID]string
+}
+
+// problemsMax bounds what is kept in mind. Beyond it nothing is lost but words.
+const problemsMax = 1_000
+
+// note sets or, with a nil error, ends a problem. It says whether that is news.
+func (p *problems) note(id pay.PaymentID, err error) (news bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		delete(p.why, id)
+		return false
+	}
+	if p.why == nil || len(p.why) >= problemsMax {
+		p.why = map[pay.PaymentID]string{}
+	}
+	news = p.why[id] != err.Error()
+	p.why[id] = err.Error()
+	return news
+}
+
+func (p *problems) of(id pay.PaymentID) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.why[id]
+}
+
+// say answers an offer; it returns once the answer is durable. An approval of
+// an offer that demands two channels first gets the device's word; without it
+// nothing is answered, and the offer stays open.
+func (n *walletNode) say(ctx context.Context, id string, v pay.Verdict, by pay.Rule) (any, error) {
+	var code pay.AuthCode
+	if v == pay.Approve {
+		var err error
+		if id, code, err = n.witness(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	var e wallet.Entry
+	err := n.store.Do(ctx, func(tx *store.Tx) (err error) {
+		var r pay.Reaction
+		if e, r, err = n.wallet.Answer(tx, tx.Now(), id, v, by, code); err != nil {
+			return err
+		}
+		return tx.Post(r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if e.Demand == pay.DemandDrift && v == pay.Approve {
+		n.refreshSoon()
+	}
+	return n.paymentObject(e), nil
+}
+
+// witness asks the device for its word on an offer. It returns the full id of
+// the payment that is meant, and a zero code where one channel is enough.
+func (n *walletNode) witness(ctx context.Context, id string) (full string, code pay.AuthCode, err error) {
+	var p pay.PaymentID
+	var w wallet.Witness
+	var needed bool
+	err = n.store.View(ctx, func(v *store.View) error {
+		p, w, needed, err = n.wallet.Witness(v, id)
+		return err
+	})
+	if err != nil || !needed {
+		return id, code, err
+	}
+	n.seams.pass(atBeforeCode)
+	code, err = n.authenticate(ctx, w.Device, w.Sign)
+	n.problems.note(p, err)
+	if err == nil {
+		n.seams.pass(atAfterCode)
+	}
+	return p.String(), code, err
+}
+
+// authenticate gets a device's authentication code. Unless ctx ended its errors
+// are *pay.Error with CodeDevice.
+func (n *walletNode) authenticate(ctx context.Context, d wallet.Device, a pay.Authentication) (pay.AuthCode, error) {
+	name := "device " + d.ID.Short()
+	switch {
+	case d.State != pay.DeviceActive:
+		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and does not belong to this wallet any more", "decline the offer")
+	case d.Link == "":
+		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and this wallet does not know where its link is",
+			"say where: paybeacon wallet devices --id "+d.ID.Short()+" --link HOST:PORT")
+	}
+	code, err := link.Authenticate(ctx, link.Peer{Address: d.Link, Key: n.key, Device: d.ID}, a)
+	if err == nil || ctx.Err() != nil {
+		return code, err
+	}
+	hint := "bring the device within reach, then approve again"
+	var known *pay.Error
+	if errors.As(err, &known) && known.Code != pay.CodeUnreachable {
+		hint = known.Hint
+	}
+	return code, pay.Wrap(err, pay.CodeDevice, name+" is needed and did not give its word", hint)
+}
+
+// witnessByRule gets the device's word for the offers that the owner's rule
+// approves, and tries again while the device cannot be had.
+func (n *walletNode) witnessByRule(ctx context.Context) error {
+	changed, stop := n.store.WatchAll()
+	defer stop()
+	for {
+		left, err := n.witnessAll(ctx)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		var again <-chan time.Time
+		if left > 0 {
+			again = time.After(witnessRetry)
+		}
+		select {
+		case <-changed:
+			if left == 0 {
+				continue
+			}
+			select { // a busy feed must not make the device be asked more often
+			case <-again:
+			case <-ctx.Done():
+				return nil
+			}
+		case <-again:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// witnessAll tries each such offer once and returns how many are left.
+func (n *walletNode) witnessAll(ctx context.Context) (left int, err error) {
+	var ids []pay.PaymentID
+	err = n.store.View(ctx, func(v *store.View) error {
+		ids, err = n.wallet.RuleNeedsWitness(v)
+		return err
+	})
+	for _, id := range ids {
+		_, err := n.say(ctx, id.String(), pay.Approve, n.wallet.RuleName())
+		switch pay.CodeOf(err) {
+		case "", pay.CodeDecided, pay.CodeNotFound:
+			continue
+		case pay.CodeDevice, pay.CodeUpgrade, pay.CodeTooMany:
+			left++
+			if n.problems.note(id, err) || pay.CodeOf(err) != pay.CodeDevice {
+				n.log.Warn("an offer waits", "payment", id.Short(), "error", err)
+			}
+		default:
+			return left, err
+		}
+	}
+	return left, err
+}
+
+// paymentObject is paymentOfWallet with what stands in the way of an approval.
+func (n *walletNode) paymentObject(e wallet.Entry) paymentJSON {
+	p := paymentOfWallet(e)
+	if !e.State().Ended() {
+		p.Problem = n.problems.of(e.ID)
+	}
+	return p
+}
+
+// moveDevice notes where a device's link is now. Another device there is
+// refused; one that cannot be reached is taken at its owner's word, because
+// nothing is ever said to a device that does not prove its key.
+func (n *walletNode) moveDevice(ctx context.Context, q moveQuery) (any, error) {
+	var d wallet.Device
+	err := n.store.View(ctx, func(v *store.View) (err error) {
+		d, err = n.wallet.Device(v, q.ID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	reached := link.Reach(ctx, link.Peer{Address: q.Link, Key: n.key, Device: d.ID})
+	if reached != nil && pay.CodeOf(reached) != pay.CodeUnreachable {
+		return nil, reached
+	}
+	err = n.store.Do(ctx, func(tx *store.Tx) (err error) {
+		d, err = n.wallet.MoveDevice(tx, d.ID, q.Link)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := deviceObject(d)
+	ok := reached == nil
+	out.Reachable = &ok
+	return out, nil
+}
+
+const limitWait = 10 * time.Second
+
+// rules says what the wallet answers by itself and from where on it needs the
+// device.
+func (n *walletNode) rules(ctx context.Context, _ noQuery) (any, error) {
+	var l wallet.Limit
+	err := n.store.View(ctx, func(v *store.View) (err error) {
+		l, err = n.wallet.Limit(v)
+		return err
+	})
+	out := rulesJSON{V: 1, Type: "rules", Approve: n.approve, Currency: n.member.Currency, Pending: l.Pending, Refused: l.Refused}
+	if l.Above < pay.AmountMax {
+		out.TwoChannelAbove = &l.Above
+	}
+	return out, err
+}
+
+// setLimit asks the registry for another limit and returns once it has spoken.
+// A limit that protects less needs the word of one of the wallet's devices.
+func (n *walletNode) setLimit(ctx context.Context, q limitQuery) (any, error) {
+	above, err := parseLimit(q.Above, n.member.Currency)
+	if err != nil {
+		return nil, err
+	}
+	var l pay.Limit
+	var sign pay.Authentication
+	var needed bool
+	err = n.store.View(ctx, func(v *store.View) (err error) {
+		l, sign, needed, err = n.wallet.PlanLimit(v, n.store.Now(), above, n.member.Currency)
+		return err
+	})
+	if err == nil && needed {
+		l.Device, l.Code, err = n.anyWitness(ctx, sign)
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = n.store.Do(ctx, func(tx *store.Tx) error {
+		_, r, err := n.wallet.SetLimit(tx, l)
+		if err != nil {
+			return err
+		}
+		return tx.Post(r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out any
+	waiting, cancel := context.WithTimeout(ctx, limitWait)
+	defer cancel()
+	err = n.watch(waiting, func() (bool, error) {
+		if out, err = n.rules(ctx, noQuery{}); err != nil {
+			return false, err
+		}
+		return !out.(rulesJSON).Pending, nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = nil
+	}
+	return out, err
+}
+
+// anyWitness gets the word of whichever of the wallet's devices can be had.
+func (n *walletNode) anyWitness(ctx context.Context, a pay.Authentication) (pay.DeviceID, pay.AuthCode, error) {
+	var devices []wallet.Device
+	err := n.store.View(ctx, func(v *store.View) (err error) {
+		devices, err = n.wallet.Devices(v)
+		return err
+	})
+	last := error(pay.NewError(pay.CodeDevice, "to raise or lift the limit a device has to agree, and this wallet has none", "pair one first"))
+	if err != nil {
+		last = err
+	}
+	for _, d := range devices {
+		if d.State != pay.DeviceActive {
+			continue
+		}
+		code, err := n.authenticate(ctx, d, a)
+		if err == nil {
+			return d.ID, code, nil
+		}
+		last = err
+	}
+	return pay.DeviceID{}, pay.AuthCode{}, last
+}
+
+// parseLimit reads an amount, 0 for every payment, or none.
+func parseLimit(s string, cur pay.Currency) (pay.Amount, error) {
+	switch s {
+	case "none":
+		return pay.AmountMax, nil
+	case "0":
+		return 0, nil
+	default:
+		a, err := parseAmount(s, cur)
+		if err != nil {
+			return 0, pay.Wrap(err, pay.CodeAmount, "read the limit", fmt.Sprintf("write an amount such as %s, 0 for every payment, or none", formatAmount(5000, cur)))
+		}
+		return a, nil
+	}
+}
