@@ -54,6 +54,7 @@ func benchmarks() []benchmark {
 	return []benchmark{
 		{"S4", "durable commits with 64 writers", benchGroupCommit},
 		{"S6", "code look-up among a million devices", benchCodeLookup},
+		{"wormhole", "a code carried from one stall to another, by a seeded model", benchWormhole},
 	}
 }
 
