@@ -397,6 +397,7 @@ func TestCheckBoundsTwoChannels(t *testing.T) {
 		"answer declines with a code": with(answer, func(b *pay.Answer) { b.Verdict = pay.Decline }),
 		"decision demand":             with(offered, func(b *pay.Decision) { b.Demand = pay.Demand(long) }),
 		"decision demand text":        with(offered, func(b *pay.Decision) { b.Demand = "a\x1b[2J" }),
+		"device trusted":              pay.DeviceStatus{State: pay.DeviceActive, Type: pay.TypeTag, Trusted: math.MaxInt64},
 		"challenge payment":           with(challenge, func(b *pay.Challenge) { b.Payment = pay.PaymentID{} }),
 		"challenge device":            with(challenge, func(b *pay.Challenge) { b.Device = pay.DeviceID{} }),
 		"challenge at":                with(challenge, func(b *pay.Challenge) { b.At = math.MaxInt64 }),
