@@ -150,6 +150,8 @@ func addTwoChannels(t testing.TB, add func(name string, seed byte, b pay.Body) p
 	add("decision: captured by two channels", workingSeed, captureBody(offer.ID(), offered, answer.ID()))
 	add("refusal: no code", workingSeed, pay.Refusal{Claim: answer.ID(), Payment: pay.PaymentID(req.ID()), Reason: pay.ReasonNeedsDevice, At: noon + 20})
 
+	add("device: active, on probation", workingSeed, pay.DeviceStatus{Device: keyOf(t, deviceSeed).ID(), Claim: req.ID(), State: pay.DeviceActive, Type: pay.TypeTag, At: noon, Trusted: noon.Add(pay.DeviceProbation)})
+
 	first := add("limit: the first", walletSeed, pay.Limit{Above: 2000, Currency: "EUR", Created: noon})
 	add("limited", workingSeed, pay.LimitStatus{Claim: first.ID(), Above: 2000, Currency: "EUR", At: noon + 1})
 	add("limit: every payment", walletSeed, pay.Limit{Before: first.ID(), Currency: "EUR", Created: noon + 2})

@@ -114,6 +114,31 @@ func TestAuthenticationVectors(t *testing.T) {
 	}
 }
 
+// TestProtocolDrawsWhatIsSigned puts the first vector together byte by byte, as
+// the drawing in wire/PROTOCOL.md has it, without any encoder.
+func TestProtocolDrawsWhatIsSigned(t *testing.T) {
+	t.Parallel()
+	_, list := authentications(t)
+	payment, limit := list[0], list[len(list)-1]
+	drawn := func(a pay.Authentication, purpose, merchant, amount string) []byte {
+		return slices.Concat([]byte("\x89\x78\x1fpaybeacon/1 authentication code"+purpose), []byte{0x58, 0x20}, a.Registry[:], []byte{0x58, 0x20}, a.Wallet[:],
+			[]byte{0x50}, a.Nonce[:], []byte{0x58, 0x20}, a.Subject[:], []byte(merchant+amount+"\x63EUR"))
+	}
+	for what, c := range map[string]struct {
+		a    pay.Authentication
+		want []byte
+	}{
+		"payment": {payment, drawn(payment, "\x63pay", "\x66m/cafe", "\x19\x04\xe2")},
+		"limit":   {limit, drawn(limit, "\x65limit", "\x60", "\x00")},
+	} {
+		code := authenticate(t, deviceSeed, c.a)
+		public := keyOf(t, deviceSeed).Public()
+		if !ed25519.Verify(public[:], c.want, code[:]) {
+			t.Errorf("a code for a %s does not sign what is drawn: %x", what, c.want)
+		}
+	}
+}
+
 // checkAuthenticationVector reads a vector the way a stranger would, with
 // nothing but Ed25519, and then with Verify.
 func checkAuthenticationVector(t *testing.T, v authenticationVector) {
@@ -372,6 +397,7 @@ func TestCheckBoundsTwoChannels(t *testing.T) {
 		"answer declines with a code": with(answer, func(b *pay.Answer) { b.Verdict = pay.Decline }),
 		"decision demand":             with(offered, func(b *pay.Decision) { b.Demand = pay.Demand(long) }),
 		"decision demand text":        with(offered, func(b *pay.Decision) { b.Demand = "a\x1b[2J" }),
+		"device trusted":              pay.DeviceStatus{State: pay.DeviceActive, Type: pay.TypeTag, Trusted: math.MaxInt64},
 		"challenge payment":           with(challenge, func(b *pay.Challenge) { b.Payment = pay.PaymentID{} }),
 		"challenge device":            with(challenge, func(b *pay.Challenge) { b.Device = pay.DeviceID{} }),
 		"challenge at":                with(challenge, func(b *pay.Challenge) { b.At = math.MaxInt64 }),

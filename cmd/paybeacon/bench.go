@@ -57,6 +57,7 @@ func benchmarks() []benchmark {
 		{"S6", "code look-up among a million devices", benchCodeLookup},
 		{"near", "how soon a till is told who is near, in a simulated floor", floor.near},
 		{"crowd", "how often a charge means the wrong one or nobody, in a simulated crowd", floor.crowd},
+		{"wormhole", "a code carried from one stall to another, by a seeded model", benchWormhole},
 	}
 }
 

@@ -1,8 +1,11 @@
 package registry
 
 import (
+	"cmp"
 	"crypto/ecdh"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"math"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -72,7 +75,7 @@ func (t *turn) mapping() error {
 // be a stolen phone, says that it is the owner's.
 func (t *turn) probation(old deviceRow, known bool) (pay.Time, error) {
 	if known && old.Wallet == t.from.Scope {
-		return old.Trusted, nil
+		return t.resumed(old)
 	}
 	_, equipped, err := t.rows.Get(equippedKey(t.from.Scope))
 	if err != nil {
@@ -156,6 +159,23 @@ func (t *turn) revoke() error {
 		return err
 	}
 	return t.setDevice(c.Device, row)
+}
+
+// resumed returns from when on the codes of a device count that its wallet has
+// had before. Its probation does not run on while it is revoked and nobody has
+// an eye on it: one that was revoked before its end begins anew.
+func (t *turn) resumed(old deviceRow) (pay.Time, error) {
+	if old.State == pay.DeviceActive || old.Trusted == 0 {
+		return old.Trusted, nil
+	}
+	revoked, ok, err := fact[pay.DeviceStatus](t.rows, old.Status)
+	if err != nil || !ok {
+		return 0, fmt.Errorf("read a revoked device: %w", cmp.Or(err, errors.New("its standing is missing")))
+	}
+	if revoked.At < old.Trusted {
+		return t.now.Add(pay.DeviceProbation), nil
+	}
+	return old.Trusted, nil
 }
 
 // setDevice stores a device's standing, says so to its wallet and remembers
