@@ -58,6 +58,7 @@ const (
 	ReasonNeedsDevice    Reason = "needs_device"
 	ReasonWrongCode      Reason = "wrong_code"
 	ReasonOldLimit       Reason = "old_limit"
+	ReasonNewDevice      Reason = "new_device"
 )
 
 // PayerRef names a payer towards one merchant. Two merchants cannot tell from
@@ -152,6 +153,8 @@ type DeviceStatus struct {
 	Vehicle Name        `cbor:"5,keyasint,omitempty"`
 	Means   Name        `cbor:"6,keyasint,omitempty"`
 	At      Time        `cbor:"7,keyasint"`
+	// Trusted is from when on its authentication codes count; 0: at once.
+	Trusted Time `cbor:"8,keyasint,omitempty"`
 }
 
 // Kind returns KindDevice.
@@ -162,7 +165,7 @@ func (d DeviceStatus) Check() error {
 	if d.State != DeviceActive && d.State != DeviceRevoked {
 		return fmt.Errorf("device state %q is neither active nor revoked", string(d.State))
 	}
-	return firstError(d.Type.Check(), d.At.check(), checkText("vehicle", string(d.Vehicle), NameBytesMax), checkText("means", string(d.Means), NameBytesMax))
+	return firstError(d.Type.Check(), d.At.check(), d.Trusted.check(), checkText("vehicle", string(d.Vehicle), NameBytesMax), checkText("means", string(d.Means), NameBytesMax))
 }
 
 // NodeStatus is the registry's note that a node was enrolled or revoked. It

@@ -49,6 +49,12 @@ func again(t testing.TB, k pay.Key, f pay.Fact) pay.Fact {
 		return resign[pay.NodeStatus](t, k, f)
 	case pay.KindTopUp:
 		return resign[pay.TopUp](t, k, f)
+	case pay.KindLimit:
+		return resign[pay.Limit](t, k, f)
+	case pay.KindLimited:
+		return resign[pay.LimitStatus](t, k, f)
+	case pay.KindChallenge:
+		return resign[pay.Challenge](t, k, f)
 	}
 	t.Fatalf("kind %q has no body", f.Kind())
 	return pay.Fact{}
@@ -80,8 +86,8 @@ func TestFactRoundTrip(t *testing.T) {
 			t.Errorf("%s: reading and signing again makes another fact", s.name)
 		}
 	}
-	if len(kinds) != 12 {
-		t.Errorf("the samples hold %d kinds of 12: %v", len(kinds), kinds)
+	if len(kinds) != 15 {
+		t.Errorf("the samples hold %d kinds of 15: %v", len(kinds), kinds)
 	}
 }
 
@@ -355,6 +361,7 @@ func knownKind(k pay.Kind) bool {
 	return slices.Contains([]pay.Kind{
 		pay.KindRequest, pay.KindAnswer, pay.KindCancel, pay.KindBind, pay.KindMapping, pay.KindRevoke, pay.KindAuthority,
 		pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp,
+		pay.KindLimit, pay.KindLimited, pay.KindChallenge,
 	}, k)
 }
 

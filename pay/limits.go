@@ -63,6 +63,9 @@ const (
 	// SilenceMax is how long a device may go unheard of before its next payment
 	// needs two channels.
 	SilenceMax Millis = 30 * 24 * 3_600_000
+	// DeviceProbation is how long the word of a further device of a wallet does
+	// not count, so that a stolen phone cannot make itself a device.
+	DeviceProbation Millis = 24 * 3_600_000
 	// AuthCodesPerMinute bounds the authentication codes that a device gives.
 	AuthCodesPerMinute = 10
 	// DevicesPerWalletMax bounds the devices bound to one wallet at one time.

@@ -156,6 +156,8 @@ func TestNextRefuses(t *testing.T) {
 		{"no payer any more", offered, pay.StateCaptured, func(d *pay.Decision) { d.Payer = pay.PayerRef{} }},
 		{"a later end", offered, pay.StateCaptured, func(d *pay.Decision) { d.Expires++ }},
 		{"play money offered, real money taken", offered, pay.StateCaptured, func(d *pay.Decision) { d.Test = false }},
+		{"a demand made after the offer", offered, pay.StateCaptured, func(d *pay.Decision) { d.Demand = pay.DemandPayer }},
+		{"a demand made by an expiry", offered, pay.StateExpired, func(d *pay.Decision) { d.Demand = pay.DemandDrift }},
 		{"terms changed by a cancel", offered, pay.StateCancelled, func(d *pay.Decision) { d.Amount++ }},
 
 		{"offer names no claim", requested, offered, func(d *pay.Decision) { d.Claim = pay.FactID{} }},
@@ -181,6 +183,11 @@ func TestNextRefuses(t *testing.T) {
 		{"an offer with a reason", requested, offered, func(d *pay.Decision) { d.Reason = pay.ReasonByPayer }},
 		{"an offer that says who answered", requested, offered, func(d *pay.Decision) { d.By = pay.ByHand }},
 		{"an expiry that says who answered", offered, pay.StateExpired, func(d *pay.Decision) { d.By = pay.ByHand }},
+		{"a demand of nobody: unmatched", requested, pay.StateUnmatched, func(d *pay.Decision) { d.Demand = pay.DemandMerchant }},
+		{"a demand of nobody: ambiguous", requested, pay.StateAmbiguous, func(d *pay.Decision) { d.Demand = pay.DemandMerchant }},
+		{"a demand of nobody: expired", requested, pay.StateExpired, func(d *pay.Decision) { d.Demand = pay.DemandMerchant }},
+		{"a demand of nobody: cancelled", requested, pay.StateCancelled, func(d *pay.Decision) { d.Demand = pay.DemandMerchant }},
+		{"a demand of nobody: offered", requested, offered, func(d *pay.Decision) { d.Demand, d.Payer = pay.DemandMerchant, pay.PayerRef{} }},
 		{"a payer nobody asked: unmatched", requested, pay.StateUnmatched, func(d *pay.Decision) { d.Payer = pay.PayerRef{1} }},
 		{"a payer nobody asked: ambiguous", requested, pay.StateAmbiguous, func(d *pay.Decision) { d.Payer = pay.PayerRef{1} }},
 		{"a payer nobody asked: expired", requested, pay.StateExpired, func(d *pay.Decision) { d.Payer = pay.PayerRef{1} }},
@@ -285,7 +292,7 @@ func TestAnyDecisions(t *testing.T) {
 func anyDecision(r *rapid.T, p pay.Payment, to pay.State) pay.Decision {
 	d := follow(p, to)
 	for range rapid.IntRange(0, 2).Draw(r, "changes") {
-		switch rapid.IntRange(0, 8).Draw(r, "change") {
+		switch rapid.IntRange(0, 9).Draw(r, "change") {
 		case 0:
 			d.Payment = pay.PaymentID{byte(rapid.IntRange(0, 1).Draw(r, "payment"))}
 		case 1:
@@ -304,9 +311,39 @@ func anyDecision(r *rapid.T, p pay.Payment, to pay.State) pay.Decision {
 			d.Payer = rapid.SampledFrom([]pay.PayerRef{{}, {1, 2, 3}, {9}}).Draw(r, "payer")
 		case 8:
 			d = p.Terms
+		case 9:
+			d.Demand = rapid.SampledFrom([]pay.Demand{"", pay.DemandMerchant, pay.DemandElsewhere, "word_of_later"}).Draw(r, "demand")
 		}
 	}
 	return d
+}
+
+// TestDemandIsOneOfTheTerms walks every way from an offer that demands two
+// channels: a decision that keeps the demand goes on, one that drops or changes
+// it is refused. So nobody can lift a demand once it is made.
+func TestDemandIsOneOfTheTerms(t *testing.T) {
+	t.Parallel()
+	open := pay.Open(requestID)
+	demanded := follow(open, pay.StateOffered)
+	demanded.Demand = pay.DemandMerchant
+	offer, err := open.Next(factID(1), demanded)
+	if err != nil || offer.Terms.Method() != pay.MethodTwoChannel {
+		t.Fatalf("%v, method %s", err, offer.Terms.Method())
+	}
+	for _, to := range []pay.State{pay.StateCaptured, pay.StateDeclined, pay.StateExpired, pay.StateCancelled, pay.StateFailed} {
+		for demand, want := range map[pay.Demand]error{
+			pay.DemandMerchant: nil, "": pay.ErrArrow, pay.DemandPayer: pay.ErrArrow, pay.DemandElsewhere: pay.ErrArrow,
+		} {
+			d := follow(offer, to)
+			d.Demand = demand
+			if next, err := offer.Next(factID(2), d); !errors.Is(err, want) || (want != nil && next != offer) {
+				t.Errorf("%s with demand %q: %v, want %v", to, demand, err, want)
+			}
+		}
+	}
+	if m := at(t, pay.StateCaptured).Terms.Method(); m != pay.MethodOne {
+		t.Errorf("without a demand the method is %s", m)
+	}
 }
 
 func checkPath(r *rapid.T, p pay.Payment, path []pay.State) {

@@ -128,7 +128,51 @@ func samples(t testing.TB) (list []sample) {
 	}
 	add("request: the most", boxSeed, most)
 	add("request: the least", boxSeed, pay.Request{Key: "k", Merchant: "m/m", Site: "s", Handle: "a-b", Amount: 1, Currency: "EUR", TTL: pay.RequestTTLMin})
+	addTwoChannels(t, add)
 	return list
+}
+
+// addTwoChannels adds a payment for which the merchant demanded two channels,
+// from request to capture, and a wallet's limit from the first to none.
+func addTwoChannels(t testing.TB, add func(name string, seed byte, b pay.Body) pay.Fact) {
+	t.Helper()
+	r := requestBody()
+	r.Key, r.TwoChannel = "order-18", true
+	req := add("request: two channels", boxSeed, r)
+	challenge := challengeBody(t, req.ID())
+	add("challenge", workingSeed, challenge)
+	offered := offerBody(req.ID())
+	offered.Demand = pay.DemandMerchant
+	offer := add("decision: offered, two channels demanded", workingSeed, offered)
+	a := answerBody(offer, offered)
+	a.Code = authenticate(t, deviceSeed, pay.AuthenticatePayment(keyOf(t, rootSeed).ID(), keyOf(t, walletSeed).ID(), challenge, offered))
+	answer := add("answer: approve, with the device's code", walletSeed, a)
+	add("decision: captured by two channels", workingSeed, captureBody(offer.ID(), offered, answer.ID()))
+	add("refusal: no code", workingSeed, pay.Refusal{Claim: answer.ID(), Payment: pay.PaymentID(req.ID()), Reason: pay.ReasonNeedsDevice, At: noon + 20})
+
+	add("device: active, on probation", workingSeed, pay.DeviceStatus{Device: keyOf(t, deviceSeed).ID(), Claim: req.ID(), State: pay.DeviceActive, Type: pay.TypeTag, At: noon, Trusted: noon.Add(pay.DeviceProbation)})
+
+	first := add("limit: the first", walletSeed, pay.Limit{Above: 2000, Currency: "EUR", Created: noon})
+	add("limited", workingSeed, pay.LimitStatus{Claim: first.ID(), Above: 2000, Currency: "EUR", At: noon + 1})
+	add("limit: every payment", walletSeed, pay.Limit{Before: first.ID(), Currency: "EUR", Created: noon + 2})
+	lifted := pay.Limit{Before: first.ID(), Above: pay.AmountMax, Currency: "EUR", Device: keyOf(t, deviceSeed).ID(), Created: noon + 2}
+	lifted.Code = authenticate(t, deviceSeed, pay.AuthenticateLimit(keyOf(t, rootSeed).ID(), keyOf(t, walletSeed).ID(), lifted))
+	add("limit: none, with the device's code", walletSeed, lifted)
+}
+
+// challengeBody is the registry's challenge for the payment that request opens.
+func challengeBody(t testing.TB, request pay.FactID) pay.Challenge {
+	t.Helper()
+	return pay.Challenge{Payment: pay.PaymentID(request), Device: keyOf(t, deviceSeed).ID(), Nonce: pay.Nonce{0xc0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, At: noon + 10}
+}
+
+func authenticate(t testing.TB, seed byte, a pay.Authentication) pay.AuthCode {
+	t.Helper()
+	code, err := pay.Authenticate(keyOf(t, seed), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
 }
 
 // parts is the envelope of a fact taken to pieces, to be put together wrongly.

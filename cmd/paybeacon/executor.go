@@ -81,7 +81,8 @@ func (x *executor) answerAll(ctx context.Context) (waiting bool, err error) {
 			if !asked {
 				x.node.log.Warn("an offer waits", "payment", p.ID[:10], "error", err)
 			}
-		case pay.CodeUpgrade, pay.CodeTooMany:
+		case pay.CodeUpgrade, pay.CodeTooMany, pay.CodeNotAllowed:
+			x.asked[p.ID] = ""
 			x.node.log.Warn("the command's answer cannot be given; a person is asked", "payment", p.ID[:10], "error", err)
 		default:
 			return waiting, err

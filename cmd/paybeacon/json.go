@@ -60,6 +60,8 @@ type nearbyJSON struct {
 	// all is well.
 	RadioWhy         string  `json:"radio_why"`
 	AdvertsPerSecond float64 `json:"adverts_per_second"`
+	// AdvertsLost are those that came faster than this machine could take.
+	AdvertsLost uint64 `json:"adverts_lost"`
 }
 
 type inviteJSON struct {
@@ -83,6 +85,8 @@ type deviceJSON struct {
 	Means   pay.Name        `json:"means"`
 	Link    string          `json:"link,omitempty"`
 	Reason  pay.Reason      `json:"reason,omitempty"`
+	// TrustedFrom is from when on its authentication codes count, if not at once.
+	TrustedFrom string `json:"trusted_from,omitempty"`
 	// Reachable says whether the device answered at Link, where that was tried.
 	Reachable *bool `json:"reachable,omitempty"`
 }

@@ -58,7 +58,11 @@ func paymentOfWallet(e wallet.Entry) paymentJSON {
 func methodOf(d pay.Demand) pay.Method { return pay.Decision{Demand: d}.Method() }
 
 func deviceObject(d wallet.Device) deviceJSON {
-	return deviceJSON{
+	out := deviceJSON{
 		V: 1, Type: "device", ID: d.ID.String(), Kind: d.Type, State: d.State, Vehicle: d.Vehicle, Means: d.Means, Link: d.Link, Reason: d.Reason,
 	}
+	if d.Trusted != 0 {
+		out.TrustedFrom = d.Trusted.String()
+	}
+	return out
 }

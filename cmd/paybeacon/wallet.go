@@ -221,6 +221,9 @@ func printDevice(w io.Writer, d deviceJSON) {
 	if d.Reason != "" {
 		extra += "  (" + string(d.Reason) + ")"
 	}
+	if d.TrustedFrom != "" && d.State == pay.DeviceActive {
+		extra += "  its word counts from " + moment(d.TrustedFrom)
+	}
 	_, _ = fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%s  %-6s %-8s%s", d.ID[:10], d.Kind, d.State, extra), " "))
 }
 

@@ -17,7 +17,7 @@ func (a *auditor) checkDevice(raw [32]byte, value []byte) error {
 	if err != nil {
 		return err
 	}
-	if !said || !ok || status.Device != id || status.State != row.State || status.At != last {
+	if !said || !ok || status.Device != id || status.State != row.State || status.Trusted != row.Trusted || status.At != last {
 		a.find("device %s: its row is not what the registry last said of it", id.Short())
 		return nil
 	}

@@ -1,8 +1,11 @@
 package registry
 
 import (
+	"cmp"
 	"crypto/ecdh"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"math"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -54,6 +57,9 @@ func (t *turn) mapping() error {
 			return err
 		}
 	}
+	if row.Trusted, err = t.probation(old, known); err != nil {
+		return err
+	}
 	if err := t.rows.Put(beaconKey(bind.Beacon), m.Device[:]); err != nil {
 		return err
 	}
@@ -61,6 +67,32 @@ func (t *turn) mapping() error {
 		return err
 	}
 	return t.setDevice(m.Device, row)
+}
+
+// probation returns from when on the codes of the device that is being mapped
+// count. A wallet's first device is trusted at once, and so is one that it has
+// had before; a further one not for a while, because the wallet alone, which may
+// be a stolen phone, says that it is the owner's.
+func (t *turn) probation(old deviceRow, known bool) (pay.Time, error) {
+	if known && old.Wallet == t.from.Scope {
+		return t.resumed(old)
+	}
+	_, equipped, err := t.rows.Get(equippedKey(t.from.Scope))
+	if err != nil {
+		return 0, err
+	}
+	if !equipped {
+		// A wallet of an older version may have devices and no such row.
+		n, err := t.countDevices(t.from.Scope)
+		if err != nil {
+			return 0, err
+		}
+		equipped = n > 0
+	}
+	if equipped {
+		return t.now.Add(pay.DeviceProbation), nil
+	}
+	return 0, t.rows.Put(equippedKey(t.from.Scope), nil)
 }
 
 // mayMap returns why the device may not be mapped as asked, or "".
@@ -129,11 +161,29 @@ func (t *turn) revoke() error {
 	return t.setDevice(c.Device, row)
 }
 
+// resumed returns from when on the codes of a device count that its wallet has
+// had before. Its probation does not run on while it is revoked and nobody has
+// an eye on it: one that was revoked before its end begins anew.
+func (t *turn) resumed(old deviceRow) (pay.Time, error) {
+	if old.State == pay.DeviceActive || old.Trusted == 0 {
+		return old.Trusted, nil
+	}
+	revoked, ok, err := fact[pay.DeviceStatus](t.rows, old.Status)
+	if err != nil || !ok {
+		return 0, fmt.Errorf("read a revoked device: %w", cmp.Or(err, errors.New("its standing is missing")))
+	}
+	if revoked.At < old.Trusted {
+		return t.now.Add(pay.DeviceProbation), nil
+	}
+	return old.Trusted, nil
+}
+
 // setDevice stores a device's standing, says so to its wallet and remembers
 // that the claim at hand has had its effect.
 func (t *turn) setDevice(device pay.DeviceID, row deviceRow) error {
 	id, err := t.post(pay.DeviceStatus{
 		Device: device, Claim: t.in.Fact.ID(), State: row.State, Type: row.Type, Vehicle: row.Vehicle, Means: row.Means, At: t.now,
+		Trusted: row.Trusted,
 	}, row.Wallet)
 	if err != nil {
 		return err

@@ -49,6 +49,7 @@
 //	s/MERCHANT         the scope of a merchant's name (not audited)
 //	t/KEY              a top-up
 //	u/WALLET           above which amount the wallet's payments need its device
+//	v/WALLET           the wallet has had a device (not audited)
 //	w/WALLET           the node that speaks for a wallet's scope
 //
 // # Codes

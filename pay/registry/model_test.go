@@ -19,12 +19,16 @@ type trade struct {
 	sent          []pay.Fact // every claim ever sent
 	issued        pay.Amount
 	checks, lives int
+
+	channels // see model_twochannel_test.go
 }
 
 // TestRandomTrade sends requests, answers, cancels and deadlines in any order,
-// each up to five times, as they were and altered. No payment is captured
-// twice, none without its approval, the book is what the captures say, and the
-// audit is ok.
+// each up to five times, as they were and altered; merchants and payers demand
+// two channels, devices give right and wrong codes, are revoked and paired
+// again. No payment is captured twice, none without its approval, none with a
+// demand without the code of its device, the book is what the captures say, and
+// the audit is ok.
 func TestRandomTrade(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -34,11 +38,13 @@ func TestRandomTrade(t *testing.T) {
 			payers:  []node{w.wallet("ann"), w.wallet("bob")},
 			devices: []*device{newDevice("ann", 6), newDevice("bob", 1)},
 		}
+		m.channels = newChannels()
 		for i, p := range m.payers {
 			w.pair(m.devices[i], p)
 		}
 		acts := map[string]func(*rapid.T){
 			"request": m.request, "answer": m.answers, "cancel": m.cancels, "repeat": m.repeat,
+			"limit": m.limits, "revoke": m.revokes, "pair": m.pairsAgain,
 			"top up": m.moreMoney, "time": m.time, "tables": func(*rapid.T) { w.refresh() }, "": m.check,
 		}
 		rt.Repeat(acts)
@@ -64,12 +70,15 @@ func (m *trade) request(t *rapid.T) {
 		m.must(err)
 		r.Key = old.Key
 	}
+	r.TwoChannel = rapid.IntRange(0, 2).Draw(t, "two channels") == 0
 	f := m.sign(box.key, r)
 	m.requests = append(m.requests, f)
+	m.deviceOf[pay.PaymentID(f.ID())] = i
 	if rapid.IntRange(0, 9).Draw(t, "withdrawn") == 0 {
 		m.push(age, f, m.sign(box.key, pay.Cancel{Payment: pay.PaymentID(f.ID())}))
 	}
 	m.send(t, age, f)
+	m.demandIsMade(t, box, f, r, i)
 }
 
 func (m *trade) answers(t *rapid.T) {
@@ -77,10 +86,12 @@ func (m *trade) answers(t *rapid.T) {
 		t.Skip("nothing to answer")
 	}
 	who := rapid.SampledFrom(m.payers).Draw(t, "wallet")
-	a := m.reply(who, rapid.SampledFrom(m.requests).Draw(t, "request"), rapid.SampledFrom([]pay.Verdict{pay.Approve, pay.Approve, pay.Decline}).Draw(t, "verdict"), pay.ByHand)
+	request := rapid.SampledFrom(m.requests).Draw(t, "request")
+	a := m.reply(who, request, rapid.SampledFrom([]pay.Verdict{pay.Approve, pay.Approve, pay.Decline}).Draw(t, "verdict"), pay.ByHand)
 	if a.Offer.IsZero() {
 		a.Merchant, a.Amount, a.Currency = m.boxes[0].status.Scope, 1, "EUR"
 	}
+	m.speak(t, who, request, &a)
 	switch rapid.IntRange(0, 9).Draw(t, "altered") {
 	case 0:
 		a.Amount++
@@ -92,6 +103,7 @@ func (m *trade) answers(t *rapid.T) {
 		who = rapid.SampledFrom(m.payers).Draw(t, "other wallet")
 	}
 	m.send(t, 0, m.sign(who.key, a))
+	m.proves(request)
 }
 
 func (m *trade) cancels(t *rapid.T) {
@@ -107,7 +119,11 @@ func (m *trade) repeat(t *rapid.T) {
 	if len(m.sent) == 0 {
 		t.Skip("nothing to repeat")
 	}
-	m.send(t, 0, rapid.SampledFrom(m.sent).Draw(t, "claim"))
+	f := rapid.SampledFrom(m.sent).Draw(t, "claim")
+	m.send(t, 0, f)
+	if a, err := pay.As[pay.Answer](f); err == nil {
+		m.proves(m.mem.facts[pay.FactID(a.Payment)])
+	}
 }
 
 func (m *trade) moreMoney(t *rapid.T) {
@@ -178,4 +194,5 @@ func (m *trade) approved(t *rapid.T, d pay.Decision) {
 	if err != nil || a.Verdict != pay.Approve || fmt.Sprint(a.Payment, a.Amount, a.Merchant, a.Expires) != fmt.Sprint(d.Payment, d.Amount, d.Merchant, d.Expires) {
 		t.Fatalf("captured without an approval of the same terms: %+v, %v", a, err)
 	}
+	m.spoken(t, d, a)
 }

@@ -26,6 +26,7 @@ const (
 	prefixMerchant = "s/"
 	prefixTopUp    = "t/"
 	prefixLimit    = "u/"
+	prefixEquipped = "v/"
 	prefixWallet   = "w/"
 )
 
@@ -82,6 +83,8 @@ type deviceRow struct {
 	Status   pay.FactID      `cbor:"11,keyasint"` // the registry's last word on it
 	// Repaired says that the device was revoked before and has not paid since.
 	Repaired bool `cbor:"12,keyasint,omitempty"`
+	// Trusted is from when on its authentication codes count; 0: at once.
+	Trusted pay.Time `cbor:"13,keyasint,omitempty"`
 }
 
 // where is the place that a code was heard at first. Twice says that it was
@@ -105,6 +108,8 @@ func merchantKey(name pay.Name) []byte     { return append([]byte(prefixMerchant
 func topUpKey(k pay.IdempotencyKey) []byte { return append([]byte(prefixTopUp), k...) }
 
 func walletKey(s pay.Scope) []byte { return append([]byte(prefixWallet), s...) }
+
+func equippedKey(s pay.Scope) []byte { return append([]byte(prefixEquipped), s...) }
 
 func limitKey(s pay.Scope) []byte { return append([]byte(prefixLimit), s...) }
 

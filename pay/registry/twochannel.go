@@ -85,6 +85,8 @@ func (t *turn) checkCode(a pay.Answer, h head) (pay.Reason, error) {
 		return "", err
 	case !ok || row.State != pay.DeviceActive || row.Wallet != h.Wallet:
 		return pay.ReasonUnknownDevice, nil
+	case t.now < row.Trusted:
+		return pay.ReasonNewDevice, nil
 	}
 	key, err := deviceKeyOf(t.rows, row)
 	if err != nil {
@@ -188,6 +190,8 @@ func (t *turn) mayLimit(l pay.Limit, before pay.FactID, above pay.Amount) (pay.R
 		return "", err
 	case !ok || row.State != pay.DeviceActive || row.Wallet != t.from.Scope:
 		return pay.ReasonUnknownDevice, nil
+	case t.now < row.Trusted:
+		return pay.ReasonNewDevice, nil
 	}
 	key, err := deviceKeyOf(t.rows, row)
 	if err != nil {

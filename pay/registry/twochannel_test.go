@@ -456,3 +456,48 @@ func (c *counter) limitNow() (id pay.FactID) {
 	}
 	return id
 }
+
+// TestStolenPhoneMakesNoDevice: a phone alone can pair a tag of the thief's. Its
+// word counts for nothing until the owner had a day to notice, neither for a
+// payment that demands two channels nor to lift the owner's limit. The wallet's
+// first device is trusted at once, and one that it had before again.
+func TestStolenPhoneMakesNoDevice(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	limit, _ := c.limit(500, pay.FactID{}, nil)
+	thief := newDevice("the thief's", 6)
+	c.pair(thief, c.payer)
+	if _, got := c.limit(pay.AmountMax, limit, thief); got != pay.ReasonNewDevice {
+		t.Errorf("lifting the limit is refused as %q", got)
+	}
+	f := c.charge(c.shop, thief, 900)
+	if got := c.approve(c.payer, thief, f); got != pay.ReasonNewDevice || c.says(c.shop, f) != "offered" {
+		t.Errorf("paying is refused as %q: %s", got, c.says(c.shop, f))
+	}
+	// Setting its clock right makes it no older.
+	c.now = c.now.Add(pay.DeviceProbation - 70_000)
+	c.pair(thief, c.payer)
+	f = c.charge(c.shop, thief, 900)
+	if got := c.approve(c.payer, thief, f); got != pay.ReasonNewDevice {
+		t.Errorf("paying a little earlier than a day is refused as %q", got)
+	}
+	// Nor does paying with the first device suffer meanwhile.
+	f = c.charge(c.shop, c.beacon, 900)
+	if got := c.approve(c.payer, c.beacon, f); got != "" {
+		t.Errorf("the owner's own device is refused: %q", got)
+	}
+	c.now = c.now.Add(130_000)
+	f = c.charge(c.shop, thief, 900)
+	if got := c.approve(c.payer, thief, f); got != "" || c.says(c.shop, f) != "captured" {
+		t.Errorf("after a day: %q, %s", got, c.says(c.shop, f))
+	}
+	// Revoked and paired again, the first device is who it was.
+	c.push(0, c.sign(c.payer.key, pay.Revoke{Device: c.beacon.key.ID(), Created: 1}))
+	c.now = c.now.Add(5_000)
+	c.pair(c.beacon, c.payer)
+	f = c.charge(c.shop, c.beacon, 900)
+	if got := c.approve(c.payer, c.beacon, f); got != "" {
+		t.Errorf("paired again, the first device is refused: %q", got)
+	}
+	c.auditOK()
+}

@@ -53,9 +53,10 @@ func (w *Wallet) sign(rows pay.WritableRows, now pay.Time, p pay.Payment, v pay.
 // of id, or the only one that is pending when id is "". It returns the answer,
 // to be posted in the same transaction. by is pay.ByHand for a person. code is
 // what the device of Witness gave, zero where one channel is enough. Its errors
-// are *pay.Error: CodeDevice when a code is needed, CodeDecided when the offer is answered or the payment
-// has ended, CodeNotFound when there is none, CodeUsage when several fit,
-// CodeUpgrade for an approval as history.Understands says.
+// are *pay.Error: CodeDevice when a code is needed, CodeDecided when the offer is
+// answered or the payment has ended, CodeNotFound when there is none, CodeUsage
+// when several fit, CodeNotAllowed for an approval by a rule where a person is
+// needed, CodeUpgrade for an approval as history.Understands says.
 func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Verdict, by pay.Rule, code pay.AuthCode) (Entry, pay.Reaction, error) {
 	if v != pay.Approve && v != pay.Decline {
 		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("verdict %.20q is neither approve nor decline", string(v)), "approve or decline")
@@ -82,7 +83,7 @@ func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Ve
 			return Entry{}, pay.Reaction{}, err
 		}
 	}
-	if err := fits(p, v, code); err != nil {
+	if err := fits(p, v, by, code); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
 	a, f, err := w.sign(rows, now, p, v, by, code)

@@ -22,6 +22,7 @@ type deviceRow struct {
 	Revoke   pay.FactID      `cbor:"9,keyasint"`           // the revoke this wallet asked for last
 	Revoking bool            `cbor:"10,keyasint,omitempty"`
 	Refused  pay.Reason      `cbor:"11,keyasint,omitempty"` // of the last mapping or revoke
+	Trusted  pay.Time        `cbor:"12,keyasint,omitempty"` // from when on its word counts, by the registry
 }
 
 func (r deviceRow) pending() bool { return !r.Mapping.IsZero() && !r.Mapped }
@@ -38,6 +39,7 @@ type Device struct {
 	Revoking bool
 	Reason   pay.Reason // why the registry refused the last mapping or revoke
 	Said     pay.Time   // when the registry said its last word on it
+	Trusted  pay.Time   // from when on its authentication codes count; 0: at once
 }
 
 // Pairing is what a wallet has once a device has agreed to belong to it.
@@ -70,7 +72,7 @@ func putDevice(rows pay.WritableRows, id pay.DeviceID, r deviceRow) error {
 }
 
 func device(id pay.DeviceID, r deviceRow) Device {
-	d := Device{ID: id, Type: r.Type, State: r.Known, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link, Reason: r.Refused, Said: r.At}
+	d := Device{ID: id, Type: r.Type, State: r.Known, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link, Reason: r.Refused, Said: r.At, Trusted: r.Trusted}
 	switch {
 	case r.pending():
 		d.State = pay.DevicePending
@@ -238,7 +240,7 @@ func noteDevice(rows pay.WritableRows, s pay.DeviceStatus) error {
 		r.Revoking = false
 	}
 	if r.Known == "" || s.At > r.At || (s.At == r.At && s.State == pay.DeviceRevoked) {
-		r.Known, r.At, r.Type = s.State, s.At, s.Type
+		r.Known, r.At, r.Type, r.Trusted = s.State, s.At, s.Type, s.Trusted
 		if !r.pending() {
 			r.Vehicle, r.Means = s.Vehicle, s.Means
 		}

@@ -77,7 +77,7 @@ func TestDeviceLife(t *testing.T) {
 	}
 	active := w.status(id, pay.DeviceActive, mapping.ID(), start+1)
 	w.deliver(active)
-	want.State = pay.DeviceActive
+	want.State, want.Said = pay.DeviceActive, start+1
 	if got := w.device(id); got != want {
 		t.Errorf("device is %+v, want %+v", got, want)
 	}
@@ -95,7 +95,7 @@ func TestDeviceLife(t *testing.T) {
 	}
 	w.deliver(w.status(id, pay.DeviceRevoked, revoke.ID(), start+2))
 	w.deliver(active)
-	want.State = pay.DeviceRevoked
+	want.State, want.Said = pay.DeviceRevoked, start+2
 	if got := w.device(id); got != want {
 		t.Errorf("device is %+v, want %+v", got, want)
 	}

@@ -99,11 +99,14 @@ func (w *Wallet) RuleNeedsWitness(rows pay.Rows) (ids []pay.PaymentID, err error
 // RuleName returns the name under which the owner's rule answers.
 func (w *Wallet) RuleName() pay.Rule { return w.options.Rule.Name }
 
-// fits returns a *pay.Error with CodeDevice unless an approval of the payment
-// carries a code exactly when its offer demands one.
-func fits(p pay.Payment, v pay.Verdict, code pay.AuthCode) error {
+// fits returns a *pay.Error unless an approval of the payment carries a code
+// exactly when its offer demands one, and a person gives it where only a person
+// may: a program of the owner's sees no more than a rule does.
+func fits(p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode) error {
 	needed := v == pay.Approve && p.Terms.Method() == pay.MethodTwoChannel
 	switch {
+	case v == pay.Approve && by != pay.ByHand && p.Terms.Demand.NeedsPerson():
+		return pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("payment %s is for a person to approve: the code was heard at two places", p.ID.Short()), "approve it by hand if you stand at this counter, else decline it")
 	case needed && code.IsZero():
 		return pay.NewError(pay.CodeDevice, fmt.Sprintf("payment %s needs the word of the device too", p.ID.Short()), "approve it through the wallet's daemon, with the device in reach")
 	case !needed && !code.IsZero():

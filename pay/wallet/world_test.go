@@ -130,7 +130,7 @@ type world struct {
 func newWorld(t testing.TB, rule wallet.Rule) *world {
 	w := &world{TB: t, rows: newRows(), own: key(t, 1), now: start, root: key(t, 2), working: key(t, 3)}
 	var err error
-	if w.wallet, err = wallet.New(wallet.Options{Key: w.own, Scope: scope, Rule: rule}); err != nil {
+	if w.wallet, err = wallet.New(wallet.Options{Key: w.own, Scope: scope, Root: w.root.ID(), Rule: rule}); err != nil {
 		t.Fatal(err)
 	}
 	w.authority = sign(t, w.root, pay.Authority{Root: w.root.Public(), Working: w.working.Public(), From: start - 1000, Until: start + 1_000_000})

@@ -27,10 +27,18 @@ func vectors() []struct {
 		{"ask", "0000004d" + "02" + "a3015820" + h32("01") + "025820" + h32("02") + "0363746167", link.AskFrame(b32(1), b32(2), pay.TypeTag)},
 		{"kept", "00000002" + "03" + "a0", link.KeptFrame()},
 		{"release", "00000002" + "04" + "a0", link.ReleaseFrame()},
+		{"sign a payment", "0000004d" + "05" + "a6" + "0163706179" + "0250" + strings.Repeat("03", 16) + "035820" + h32("04") +
+			"04666d2f63616665" + "051904e2" + "0663455552", link.SignFrame(pay.Authentication{
+			Purpose: pay.PurposePay, Nonce: pay.Nonce(bytes.Repeat([]byte{3}, 16)), Subject: b32(4), Merchant: "m/cafe", Amount: 1250, Currency: "EUR",
+		})},
+		{"sign a limit", "00000045" + "05" + "a5" + "01656c696d6974" + "0250" + strings.Repeat("00", 16) + "035820" + h32("04") +
+			"0500" + "0663455552", link.SignFrame(pay.Authentication{Purpose: pay.PurposeLimit, Subject: b32(4), Currency: "EUR"})},
 		{"proof", "00000025" + "10" + "a1015820" + h32("bb"), link.ProofFrame(b32(0xbb))},
 		{"bind", "00000007" + "11" + "a10143010203", link.BindFrame([]byte{1, 2, 3})},
 		{"done", "00000002" + "12" + "a0", link.DoneFrame()},
 		{"refuse", "00000009" + "13" + "a10165626f756e64", link.RefuseFrame("bound")},
+		{"refuse for a while", "00000009" + "13" + "a101656f6674656e", link.RefuseFrame("often")},
+		{"code", "00000045" + "14" + "a1015840" + strings.Repeat("cc", 64), link.CodeFrame(pay.AuthCode(bytes.Repeat([]byte{0xcc}, 64)))},
 	}
 }
 
@@ -70,7 +78,7 @@ func badFrames(t *testing.T) map[string][]byte {
 		"no type":                 "00000000",
 		"one byte too long":       "00001001",
 		"four gigabytes":          "ffffffff",
-		"unknown type":            "0000000205a0",
+		"unknown type":            "0000000206a0",
 		"type without a body":     "0000000103",
 		"body that is no map":     "000000020300",
 		"unknown field":           "0000000403a10100",
@@ -80,8 +88,19 @@ func badFrames(t *testing.T) map[string][]byte {
 		"proof of one byte":       "0000000501a1014100",
 		"reason that is no text":  "0000000513a1014100",
 		"field twice":             "0000000b11a201410101410200000000",
-		"deep nesting":            "0000001011" + strings.Repeat("81", 15),
-		"huge byte string":        "0000000b11a1015affffffff0000",
+		"code of 63 bytes":        "00000044" + "14" + "a101583f" + strings.Repeat("cc", 63),
+		"code of 65 bytes":        "00000046" + "14" + "a1015841" + strings.Repeat("cc", 65),
+		"code as text":            "00000045" + "14" + "a1017840" + strings.Repeat("63", 64),
+		"no code":                 "0000000214a0",
+		"sign, no fields":         "0000000205a0",
+		"sign, short nonce": "00000044" + "05" + "a5" + "01656c696d6974" + "024f" + strings.Repeat("00", 15) + "035820" + strings.Repeat("04", 32) +
+			"0500" + "0663455552",
+		"sign, merchant empty but there": "00000047" + "05" + "a6" + "01656c696d6974" + "0250" + strings.Repeat("00", 16) + "035820" +
+			strings.Repeat("04", 32) + "0460" + "0500" + "0663455552",
+		"sign, amount a float": "00000047" + "05" + "a5" + "01656c696d6974" + "0250" + strings.Repeat("00", 16) + "035820" +
+			strings.Repeat("04", 32) + "05f93c00" + "0663455552",
+		"deep nesting":     "0000001011" + strings.Repeat("81", 15),
+		"huge byte string": "0000000b11a1015affffffff0000",
 	} {
 		raw, err := hex.DecodeString(digits)
 		if err != nil {

@@ -62,7 +62,14 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
+	return newBenchOf(t, 0)
+}
+
+// newBenchOf returns another device for every seed.
+func newBenchOf(t *testing.T, seed uint32) *bench {
+	t.Helper()
 	b := &bench{t: t, random: &counting{}}
+	b.random.n.Store(seed)
 	b.told = sync.NewCond(&b.mu)
 	s, err := device.New(b.random, 6, pay.TimeOf(b.now()))
 	if err != nil {

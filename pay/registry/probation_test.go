@@ -1,0 +1,54 @@
+package registry_test
+
+import (
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// TestProbationDoesNotRunWhileRevoked: whoever had the phone for a minute pairs a
+// tag of his own and revokes it at once, so that nobody sees it. When he has the
+// phone again, days later, the tag's word counts no sooner than that of any
+// other. One that went through its probation before is who it was.
+func TestProbationDoesNotRunWhileRevoked(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		active, away pay.Millis // how long the tag was paired, then revoked
+		want         pay.Reason
+	}{
+		"revoked at once":                      {60_000, 10 * pay.DeviceProbation, pay.ReasonNewDevice},
+		"revoked just before the end":          {pay.DeviceProbation - 1, pay.DeviceProbation, pay.ReasonNewDevice},
+		"revoked when it was trusted":          {pay.DeviceProbation, 60_000, ""},
+		"revoked long after it was trusted":    {3 * pay.DeviceProbation, 3 * pay.DeviceProbation, ""},
+		"revoked at once, and back in a blink": {60_000, 1_000, pay.ReasonNewDevice},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newCounter(t)
+			limit, _ := w.limit(500, pay.FactID{}, nil)
+			further := newDevice("a further one", 6)
+			w.pair(further, w.payer)
+			w.now = w.now.Add(c.active)
+			w.push(0, w.sign(w.payer.key, pay.Revoke{Device: further.key.ID(), Created: 1}))
+			w.now = w.now.Add(c.away)
+			w.pair(further, w.payer)
+			f := w.charge(w.shop, further, 900)
+			if got := w.approve(w.payer, further, f); got != c.want {
+				t.Errorf("a payment above the limit is refused as %q, want %q", got, c.want)
+			}
+			if _, got := w.limit(pay.AmountMax, limit, further); got != c.want {
+				t.Errorf("lifting the limit is refused as %q, want %q", got, c.want)
+			}
+			w.auditOK()
+			if c.want == "" {
+				return
+			}
+			w.now = w.now.Add(pay.DeviceProbation)
+			f = w.charge(w.shop, further, 900)
+			if got := w.approve(w.payer, further, f); got != "" {
+				t.Errorf("a day after it was paired again: %q", got)
+			}
+			w.auditOK()
+		})
+	}
+}
