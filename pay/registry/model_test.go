@@ -103,7 +103,7 @@ func (m *trade) answers(t *rapid.T) {
 		who = rapid.SampledFrom(m.payers).Draw(t, "other wallet")
 	}
 	m.send(t, 0, m.sign(who.key, a))
-	m.proves(request)
+	m.proves(t, request)
 }
 
 func (m *trade) cancels(t *rapid.T) {
@@ -122,7 +122,7 @@ func (m *trade) repeat(t *rapid.T) {
 	f := rapid.SampledFrom(m.sent).Draw(t, "claim")
 	m.send(t, 0, f)
 	if a, err := pay.As[pay.Answer](f); err == nil {
-		m.proves(m.mem.facts[pay.FactID(a.Payment)])
+		m.proves(t, m.mem.facts[pay.FactID(a.Payment)])
 	}
 }
 
