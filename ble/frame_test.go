@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -226,4 +227,105 @@ func FuzzPayload(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzFrame reads any section, and every prefix of it: a frame has the exact
+// length of its format, says of itself what its format says, and owns its bytes.
+func FuzzFrame(f *testing.F) {
+	for _, v := range vectors(f) {
+		sections, err := ble.ParsePayload(nil, v.payload)
+		if err != nil {
+			continue
+		}
+		for _, s := range sections {
+			f.Add(uint8(s.Kind), s.ID, s.Data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind uint8, id uint16, data []byte) {
+		for n := range len(data) + 1 {
+			section := ble.Section{Kind: ble.SectionKind(kind), ID: id, Data: bytes.Clone(data[:n])}
+			frame, err := ble.ParseFrame(section)
+			if err != nil {
+				if frame != (ble.Frame{}) || !errors.Is(err, ble.ErrNoFrame) && !errors.Is(err, ble.ErrFrameLength) {
+					t.Fatalf("%d bytes: refused with %v, yet %v", n, err, frame)
+				}
+				continue
+			}
+			checkFrame(t, section, frame)
+			text := frame.String()
+			clear(section.Data)
+			if frame.String() != text {
+				t.Fatalf("%d bytes: the frame shares memory with its section", n)
+			}
+		}
+	})
+}
+
+// frameLengths are the lengths that each format has, and of its identity.
+var frameLengths = map[ble.FrameKind]struct {
+	kind   ble.SectionKind
+	bytes  []int
+	id     int
+	prefix []byte
+}{
+	ble.EID:       {ble.ServiceData, []int{10}, 0, []byte{0x30}},
+	ble.UID:       {ble.ServiceData, []int{18, 20}, 16, []byte{0x00}},
+	ble.TLM:       {ble.ServiceData, []int{14}, 0, []byte{0x20, 0x00}},
+	ble.IBeacon:   {ble.ManufacturerData, []int{23}, 20, []byte{0x02, 0x15}},
+	ble.AltBeacon: {ble.ManufacturerData, []int{24}, 20, []byte{0xBE, 0xAC}},
+}
+
+func checkFrame(t *testing.T, s ble.Section, f ble.Frame) {
+	t.Helper()
+	want, known := frameLengths[f.Kind]
+	switch {
+	case !known || s.Kind != want.kind || !slices.Contains(want.bytes, len(s.Data)) || !bytes.HasPrefix(s.Data, want.prefix):
+		t.Fatalf("%d bytes of kind %d read as %v", len(s.Data), s.Kind, f)
+	case len(f.ID()) != want.id || want.id > 0 && !bytes.Equal(f.ID(), s.Data[2:2+want.id]):
+		t.Fatalf("identity %x out of %x", f.ID(), s.Data)
+	case s.Kind == ble.ServiceData && s.ID != ble.ServiceUUID, f.Kind == ble.IBeacon && s.ID != 0x004C:
+		t.Fatalf("%v under the number %04x", f, s.ID)
+	case f.Kind != ble.EID && f.Code != (pay.Code{}), f.Kind != ble.TLM && f.Telemetry != (ble.Telemetry{}), f.Kind == ble.TLM && f.Power != 0:
+		t.Fatalf("%v says what its format does not", f)
+	}
+}
+
+// TestWorkedExample holds the document against the vector and the code: the
+// bytes in its table are the payload of the vector it names.
+func TestWorkedExample(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("ADVERT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, found := strings.Cut(string(text), "## Worked example\n")
+	if !found {
+		t.Fatal("ADVERT.md has no worked example")
+	}
+	example, _, _ = strings.Cut(example, "\n## ")
+	var spelt strings.Builder
+	for line := range strings.Lines(example) {
+		if cells := strings.Split(line, "`"); strings.HasPrefix(line, "| `") && len(cells) > 2 {
+			spelt.WriteString(strings.ReplaceAll(cells[1], " ", ""))
+		}
+	}
+	payload, err := hex.DecodeString(spelt.String())
+	if err != nil {
+		t.Fatalf("bytes of the example %q: %v", spelt.String(), err)
+	}
+	all := vectors(t)
+	i := slices.IndexFunc(all, func(v vector) bool { return v.name == "eid" })
+	if !bytes.Equal(payload, all[i].payload) {
+		t.Errorf("document %x, vector %x", payload, all[i].payload)
+	}
+	if !strings.Contains(example, "`"+all[i].want+"`") {
+		t.Errorf("the document does not say what it reads as: %s", all[i].want)
+	}
+	key, err := hex.DecodeString("0102030405060708090a111213141516")
+	if err != nil || !strings.Contains(example, hex.EncodeToString(key)) {
+		t.Fatal("the document names another key")
+	}
+	if made := ble.AppendEID(nil, pay.CodeAt(pay.IdentityKey(key), 10, 0), ble.PowerReference); !bytes.Equal(made, payload) {
+		t.Errorf("document %x, a device sends %x", payload, made)
+	}
 }

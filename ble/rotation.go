@@ -25,6 +25,11 @@ const (
 	rotationWindowMin = 1500 * time.Millisecond
 	// rotationSpan is how far the strengths of the two may lie apart, in dB.
 	rotationSpan = 8
+	// rotationDoubt is how long a new code is listened to before its strength
+	// rules a track out, and rotationFade how far off, in dB, its first adverts
+	// may be meanwhile: they may have been faded ones.
+	rotationDoubt = time.Second
+	rotationFade  = 20
 	// pendingMax bounds the codes that may be pending at once. When more begin,
 	// the air is too crowded to tie anything together.
 	pendingMax = 32
@@ -95,11 +100,15 @@ func (t *Tracker) settle(now time.Duration) {
 // are several. Decided without one, i is a new device.
 func (t *Tracker) predecessor(i int32, now time.Duration) (twin int32, decided bool) {
 	s := &t.tracks[i]
-	found, open := 0, false
+	found, open, unsure := 0, false, false
 	twin = -1
 	for j := range t.tracks {
 		o := &t.tracks[j]
-		if !o.used || int32(j) == i || o.last > s.first || s.first-o.last > o.window() || !alike(o.rssi, s.rssi) {
+		if !o.used || int32(j) == i || o.last > s.first || s.first-o.last > o.window() {
+			continue
+		}
+		if !alike(o.rssi, s.rssi, rotationSpan) {
+			unsure = unsure || now-s.first < rotationDoubt && alike(o.rssi, s.rssi, rotationFade)
 			continue
 		}
 		found++
@@ -108,7 +117,7 @@ func (t *Tracker) predecessor(i int32, now time.Duration) (twin int32, decided b
 	}
 	switch {
 	case found == 0:
-		return -1, true
+		return -1, !unsure
 	case found == 1 && (t.tracks[twin].interval == 0 || !t.onlySuccessor(i, twin, now)):
 		// Heard once is too little to know what its silence means, and two
 		// successors are one too many.
@@ -132,7 +141,7 @@ func (t *Tracker) onlySuccessor(i, old int32, now time.Duration) bool {
 		if !s.used || int32(j) == i || int32(j) == old {
 			continue
 		}
-		if s.first >= o.last && s.first-o.last <= o.window() && alike(s.rssi, o.rssi) {
+		if s.first >= o.last && s.first-o.last <= o.window() && alike(s.rssi, o.rssi, rotationSpan) {
 			return false
 		}
 	}
@@ -168,14 +177,15 @@ func (t *Tracker) contradict(i int32, now time.Duration) {
 	t.forgetFormer(s)
 	t.handles.release(s.handle, s.origin, s.shown)
 	s.handle, s.origin = "", s.code
-	s.first, s.strongSince, s.weakSince, s.near = now, never, never, false
+	s.first, s.steady, s.strongSince, s.weakSince, s.near = now, now, never, never, false
 	s.filter = filter{}
 	s.filter.add(now, s.rssi)
 	s.trail = trail{}
 	t.rank(i)
 }
 
-func alike(a, b pay.RSSI) bool {
+// alike says that two strengths lie within span dB of one another.
+func alike(a, b pay.RSSI, span int) bool {
 	d := int(a) - int(b)
-	return d >= -rotationSpan && d <= rotationSpan
+	return d >= -span && d <= span
 }

@@ -185,16 +185,16 @@ func TestFloodsStayFlat(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	before := flood(200_000)
-	after := flood(600_000)
+	before := flood(100_000)
+	after := flood(300_000)
 	const slack = 1 << 20
 	if after > before+slack {
-		t.Errorf("heap %d KiB after two seconds, %d KiB after eight", before>>10, after>>10)
+		t.Errorf("heap %d KiB after one second, %d KiB after four", before>>10, after>>10)
 	}
 	if c, s := len(tracker.Nearby(eid.At).Candidates), len(list.All(eid.At)); c > pay.CandidatesMax || s > pay.SightingsMax {
 		t.Errorf("%d candidates, %d sightings", c, s)
 	}
-	t.Logf("heap %d KiB after two seconds, %d KiB after eight", before>>10, after>>10)
+	t.Logf("heap %d KiB after one second, %d KiB after four", before>>10, after>>10)
 	runtime.KeepAlive(tracker)
 	runtime.KeepAlive(list)
 }

@@ -182,6 +182,12 @@ func TestTracker(t *testing.T) {
 			0s..13s A -50/1.28s
 			16.2s  ? A* clear=A
 			17s    ? A* clear=-`,
+		"back from a silence nobody is clear on one advert": `
+			0s..3s A -50
+			7s..9s A -50
+			7.1s   ? A* clear=-
+			7.6s   ? A* clear=-
+			8.1s   ? A* clear=A`,
 		"the first leads by the margin": `
 			0s..3s A -50
 			0.1s..3.1s B -56
@@ -217,6 +223,17 @@ func TestTracker(t *testing.T) {
 			3.9s   ? A=A2* clear=A
 			5.9s   ? A=A3* clear=A
 			7.9s   ? A=A4* clear=A`,
+		"a rotation is not missed because its first advert faded": `
+			0s..3s A -50
+			3.2s   A2 -64
+			3.3s..6s A2 -50
+			3.4s   ? A* clear=A
+			4.6s   ? A=A2* clear=A`,
+		"nor taken for one because an advert faded to it": `
+			0s..3s A -64
+			3.2s   B -64
+			3.3s..8s B -50
+			8s     ? B* A* clear=B`,
 		"rotation beside others": `
 			0s..9s B -65
 			0.05s..9s C -70

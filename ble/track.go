@@ -15,6 +15,7 @@ type track struct {
 	shown  time.Duration
 
 	first, last time.Duration
+	steady      time.Duration // heard since without a silence
 	interval    time.Duration // smoothed; 0 until heard twice
 	rssi        pay.RSSI      // filtered
 	filter      filter
@@ -78,7 +79,7 @@ func (s *track) keepPace(now time.Duration) {
 	gap := now - s.last
 	switch {
 	case gap > s.silence():
-		s.strongSince = never
+		s.strongSince, s.steady = never, now
 	case gap < intervalMin:
 	case s.interval == 0:
 		s.interval = min(gap, intervalMax)
@@ -136,7 +137,7 @@ func (t *Tracker) admit(code pay.Code, rssi pay.RSSI, now time.Duration) (int32,
 		t.tracks = append(t.tracks, track{})
 	}
 	t.tracks[i] = track{
-		used: true, code: code, origin: code, first: now, last: now, rssi: rssi,
+		used: true, code: code, origin: code, first: now, last: now, steady: now, rssi: rssi,
 		strongSince: never, weakSince: never, twin: -1, link: unranked,
 	}
 	t.byCode[code] = i

@@ -79,7 +79,8 @@ func (o TrackerOptions) withDefaults() TrackerOptions {
 // when that has reached Near for Dwell, stays near until it has been below Far
 // for Leave, and is gone when nothing was heard for Leave. Near and strong are
 // not enough to be clear: the one ahead must lead everybody heard by Margin,
-// must be above Far now and must not have fallen silent.
+// must be above Far now and must not have fallen silent, nor have been back from
+// a silence for less than Dwell: that would be charging on one advert.
 type Tracker struct {
 	options TrackerOptions
 	base    time.Time     // the first moment seen; all others count from it
@@ -181,7 +182,7 @@ func (t *Tracker) show(i int32, now time.Duration) bool {
 // known to be somebody else, does not count against it.
 func (t *Tracker) isClear(first int32, now time.Duration) bool {
 	s := &t.tracks[first]
-	if !s.near || s.rssi < t.options.Far || now-s.last > s.silence() {
+	if !s.near || s.rssi < t.options.Far || now-s.last > s.silence() || s.last-s.steady < t.options.Dwell {
 		return false
 	}
 	for i := range t.tracks {

@@ -2,8 +2,6 @@ package ble_test
 
 import (
 	"encoding/binary"
-	"math"
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -232,92 +230,5 @@ func TestObserveDoesNotAllocate(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(50, round); n != 0 {
 		t.Errorf("%v allocations for %d adverts already known", n, devices)
-	}
-}
-
-// person is somebody in the simulated queue.
-type person struct {
-	distance float64 // metres
-	offset   float64 // dB by which phone, pocket and body differ
-	code     pay.Code
-	due      time.Duration
-	rotates  time.Duration
-}
-
-func (p *person) rssi(r *rand.Rand) int {
-	loss := 22 * math.Log10(p.distance)
-	return int(math.Round(float64(ble.PowerReference) - loss + p.offset + 4*r.NormFloat64()))
-}
-
-// crowd lets one person stand before the box and others behind, for 5 s, and
-// says whom the tracker would charge: the right one, a wrong one or nobody.
-func crowd(r *rand.Rand, others int, margin pay.RSSI) (right, wrong bool) {
-	people := make([]person, others+1)
-	for i := range people {
-		p := person{distance: 1 + 2*r.Float64(), offset: 4 * r.NormFloat64()}
-		if i == 0 {
-			p.distance = 0.4
-		}
-		binary.BigEndian.PutUint64(p.code[:], r.Uint64())
-		p.due = time.Duration(r.Int64N(int64(250 * time.Millisecond)))
-		p.rotates = time.Duration(r.Int64N(int64(64 * time.Second)))
-		people[i] = p
-	}
-	first := people[0].code
-	tracker := ble.NewTracker(ble.TrackerOptions{Margin: margin})
-	const step = 10 * time.Millisecond
-	for at := time.Duration(0); at < 5*time.Second; at += step {
-		for i := range people {
-			p := &people[i]
-			if at >= p.rotates {
-				binary.BigEndian.PutUint64(p.code[:], r.Uint64())
-				p.rotates += 64 * time.Second
-				p.due = at
-			}
-			if at < p.due {
-				continue
-			}
-			p.due += 250*time.Millisecond + time.Duration(r.Int64N(int64(step)))
-			if r.IntN(10) > 0 {
-				tracker.Observe(eidAdvert(traceStart.Add(at), p.code, p.rssi(r), ble.PowerReference))
-			}
-		}
-	}
-	n := tracker.Nearby(traceStart.Add(5 * time.Second))
-	if n.Clear == "" {
-		return false, false
-	}
-	// A charge carries the clear candidate's code; during a rotation that may
-	// still be the one before, and both are the same person's.
-	right = n.Candidates[0].Code == people[0].code || n.Candidates[0].Code == first
-	return right, !right
-}
-
-func TestCrowd(t *testing.T) {
-	t.Parallel()
-	const seed, rounds = 1, 400
-	count := func(margin pay.RSSI) (right, wrong int) {
-		r := rand.New(rand.NewPCG(seed, uint64(margin)))
-		for i := range rounds {
-			a, b := crowd(r, 1+i%8, margin)
-			if a {
-				right++
-			}
-			if b {
-				wrong++
-			}
-		}
-		t.Logf("seed %d, margin %d dB, %d rounds: right %d, wrong %d, abstained %d", seed, margin, rounds, right, wrong, rounds-right-wrong)
-		return right, wrong
-	}
-	right, wrong := count(ble.MarginDefault)
-	if wrong > rounds/100 {
-		t.Errorf("%d wrong picks in %d rounds", wrong, rounds)
-	}
-	if right < rounds/2 {
-		t.Errorf("only %d of %d were told who is first", right, rounds)
-	}
-	if _, guessed := count(1); guessed < 4*wrong || guessed == 0 {
-		t.Errorf("the margin prevents little: %d wrong with it, %d without", wrong, guessed)
 	}
 }

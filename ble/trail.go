@@ -7,10 +7,11 @@ import (
 )
 
 const (
-	// TrailSlots and TrailStep say how far back a trail reaches: 32 half
-	// seconds, about as long as it takes to carry a beacon across a room.
+	// TrailSlots is how many strengths a trail holds: 16 s, about as long as it
+	// takes to carry a beacon across a room.
 	TrailSlots = 32
-	TrailStep  = 500 * time.Millisecond
+	// TrailStep is the time that each of them stands for.
+	TrailStep = 500 * time.Millisecond
 	// Unheard stands in a trail where nothing was heard.
 	Unheard pay.RSSI = 127
 )

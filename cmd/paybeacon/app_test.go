@@ -78,7 +78,7 @@ func TestEveryLeafKeepsTheContract(t *testing.T) {
 			}
 		})
 	})
-	if count < 30 {
+	if count < 36 {
 		t.Errorf("the walk found %d leaves only", count)
 	}
 }

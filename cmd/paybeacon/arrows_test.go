@@ -38,6 +38,7 @@ var plan = map[string]struct {
 	"sync/link":       {"an adapter of the domain's pairing", []string{"pay"}},
 	"ble":             {"adverts become the domain's candidates", []string{"pay"}},
 	"ble/air":         {"an adapter knows its parent", []string{"ble", "pay"}},
+	"ble/crowd":       {"a simulated floor makes its parent's adverts and plays them to its tracker", []string{"ble", "pay"}},
 	"ble/replay":      {"an adapter knows its parent", []string{"ble", "pay"}},
 	"ble/bluez":       {"an adapter knows its parent", []string{"ble", "pay"}},
 	"cmd/paybeacon":   {"wiring: may import all; nobody imports it", nil},

@@ -51,9 +51,12 @@ type machineJSON struct {
 }
 
 func benchmarks() []benchmark {
+	floor := benchFloor{worlds: 1_000, minutes: 300}
 	return []benchmark{
 		{"S4", "durable commits with 64 writers", benchGroupCommit},
 		{"S6", "code look-up among a million devices", benchCodeLookup},
+		{"near", "how soon a till is told who is near, in a simulated floor", floor.near},
+		{"crowd", "how often a charge means the wrong one or nobody, in a simulated crowd", floor.crowd},
 		{"wormhole", "a code carried from one stall to another, by a seeded model", benchWormhole},
 	}
 }
@@ -113,9 +116,12 @@ func bench(c *call) error {
 }
 
 func printFigure(w io.Writer, f figure) {
-	line := fmt.Sprintf("  %-34s %10s %-4s", f.What, fewDigits(f.Value), f.Unit)
+	line := fmt.Sprintf("  %-44s %10s %-4s", f.What, fewDigits(f.Value), f.Unit)
 	if f.Against != "" {
-		line += fmt.Sprintf("  %s: %s, ratio %.2f", f.Against, fewDigits(f.Yardstick), f.Ratio)
+		line += fmt.Sprintf("  %s: %s", f.Against, fewDigits(f.Yardstick))
+	}
+	if f.Ratio != 0 { // there is none to nothing
+		line += fmt.Sprintf(", ratio %.2f", f.Ratio)
 	}
 	_, _ = fmt.Fprintln(w, strings.TrimRight(line, " "))
 	if f.Target != "" {

@@ -41,15 +41,15 @@ const (
 	wormholeLongest = 60_000
 )
 
-// crowd says how honest payers go from stall to stall.
-type crowd struct {
+// custom says how honest payers go from stall to stall.
+type custom struct {
 	name        string
 	hops        float64 // of all purchases
 	least, mean float64 // ms from one purchase to the next: least, and on top of it on average
 }
 
-func crowds() []crowd {
-	return []crowd{
+func customs() []custom {
+	return []custom{
 		{"festival", 0.05, 15_000, 60_000},
 		{"campus", 0.01, 90_000, 120_000},
 	}
@@ -82,7 +82,7 @@ func benchWormhole(ctx context.Context, _ string) ([]figure, error) {
 		return nil, err
 	}
 	figures = append(figures, attacks...)
-	for i, c := range crowds() {
+	for i, c := range customs() {
 		f, err := wormholeAlarms(ctx, c, uint64(i))
 		if err != nil {
 			return nil, err
@@ -144,7 +144,7 @@ func wormholeFigures(tries []try) []figure {
 				}
 			}
 		}
-		return percent(what, hits, n)
+		return percentOf(what, hits, n)
 	}
 	all := func(try) bool { return true }
 	stopped := func(t try) bool { return t.attack.stopped() }
@@ -165,13 +165,13 @@ func wormholeFigures(tries []try) []figure {
 	return figures
 }
 
-func percent(what string, hits, n int) figure {
+func percentOf(what string, hits, n int) figure {
 	return figure{What: what, Value: 100 * float64(hits) / float64(max(n, 1)), Unit: "%"}
 }
 
 // wormholeAlarms lets honest payers buy and counts how many are asked for their
 // device for nothing.
-func wormholeAlarms(ctx context.Context, c crowd, nth uint64) ([]figure, error) {
+func wormholeAlarms(ctx context.Context, c custom, nth uint64) ([]figure, error) {
 	random := rand.New(rand.NewPCG(wormholeSeed, 1+nth))
 	f, err := newFair(ctx, wormholePayers)
 	if err != nil {
@@ -204,7 +204,7 @@ func wormholeAlarms(ctx context.Context, c crowd, nth uint64) ([]figure, error) 
 	}
 	return []figure{
 		{What: "honest payments, " + c.name, Value: float64(len(all))},
-		percent("asked for the device for nothing", alarms, len(all)),
+		percentOf("asked for the device for nothing", alarms, len(all)),
 	}, err
 }
 

@@ -126,7 +126,7 @@ func (b *box) waitNear(ctx context.Context, q waitQuery) (any, error) {
 func (b *box) nearby() nearbyJSON {
 	n := nearbyObject(b.air.nearby())
 	h := b.air.health()
-	n.RadioWhy, n.AdvertsPerSecond = h.Why, roundRate(h.Rate)
+	n.RadioWhy, n.AdvertsPerSecond, n.AdvertsLost = h.Why, roundRate(h.Rate), h.Lost
 	return n
 }
 

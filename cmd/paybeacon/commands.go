@@ -26,6 +26,7 @@ func commands(ctx context.Context, io stdio) []*cli.Command {
 		receiptCommand(ctx, io),
 		waitCommand(ctx, io),
 		eventsCommand(ctx, io),
+		doctorCommand(ctx, io),
 		benchCommand(ctx, io),
 		newLeaf(ctx, io, leaf{name: "completion", usage: "print a completion script for your shell", args: []string{"bash|zsh|fish"}, noJSON: true, run: completion}),
 		newLeaf(ctx, io, leaf{name: "man", usage: "print the manual page", noJSON: true, run: manual}),

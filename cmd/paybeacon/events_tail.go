@@ -55,7 +55,7 @@ func eventsTail(c *call) error {
 	t := eventTail{call: c, left: count, bounded: count > 0}
 	err := t.run(q, f.Bool("follow"))
 	if errors.Is(err, context.Canceled) && c.ctx.Err() != nil {
-		return nil // being interrupted is how following ends
+		err = nil // being interrupted is how following ends
 	}
 	return err
 }
@@ -124,8 +124,8 @@ func (c *call) tellEvent(e eventJSON) error {
 func printEvent(w io.Writer, e eventJSON) {
 	_, _ = fmt.Fprintf(w, "%s  ", moment(e.At))
 	switch {
-	case e.paymentEvent != nil:
-		p := e.paymentEvent
+	case e.PaymentEvent != nil:
+		p := e.PaymentEvent
 		state := string(p.State)
 		if p.Reason != "" {
 			state += " (" + string(p.Reason) + ")"
@@ -137,17 +137,17 @@ func printEvent(w io.Writer, e eventJSON) {
 		if p.Test {
 			_, _ = io.WriteString(w, "  TEST")
 		}
-	case e.radioEventJSON != nil:
-		r := e.radioEventJSON
+	case e.RadioEvent != nil:
+		r := e.RadioEvent
 		_, _ = fmt.Fprintf(w, "radio %s, %.1f adverts/s", r.Radio, r.AdvertsPerSecond)
 		if r.RadioWhy != "" {
 			_, _ = fmt.Fprintf(w, ": %s", sentence(r.RadioWhy))
 		}
-	case e.deviceEventJSON != nil && e.Device != "":
+	case e.DeviceEvent != nil && e.Device != "":
 		_, _ = fmt.Fprintf(w, "device %s  %s", e.Device[:10], e.DeviceState)
-	case e.deviceEventJSON != nil && e.DeviceState == pay.DeviceActive:
+	case e.DeviceEvent != nil && e.DeviceState == pay.DeviceActive:
 		_, _ = fmt.Fprintf(w, "paired with wallet %s", e.Wallet[:10])
-	case e.deviceEventJSON != nil:
+	case e.DeviceEvent != nil:
 		_, _ = fmt.Fprintf(w, "released by wallet %s", e.Wallet[:10])
 	default:
 		_, _ = io.WriteString(w, printable(string(e.Kind)))
@@ -169,12 +169,19 @@ func (c *call) tellEvents(ctx context.Context, l *eventLog, from eventCursor, lo
 		if err != nil {
 			return fmt.Errorf("read events: %w", err)
 		}
-		for _, e := range items {
-			if err := c.tellEvent(e); err != nil {
-				log.Warn("cannot tell events any more", "error", err)
-				return nil
-			}
+		if !c.tellAll(items, log) {
+			return nil
 		}
 		from = next
 	}
+}
+
+func (c *call) tellAll(items []eventJSON, log *slog.Logger) bool {
+	for _, e := range items {
+		if err := c.tellEvent(e); err != nil {
+			log.Warn("cannot tell events any more", "error", err)
+			return false
+		}
+	}
+	return true
 }

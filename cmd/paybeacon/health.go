@@ -62,7 +62,7 @@ func (n *walletNode) health() healthJSON {
 // session says how the connection to the registry stands.
 func (p peer) session() *sessionJSON {
 	state := p.client.State()
-	s := &sessionJSON{Server: p.server, Up: state.Up, Offset: state.Offset}
+	s := &sessionJSON{Server: p.options.Address, Up: state.Up, Offset: state.Offset}
 	if !state.Since.IsZero() {
 		s.Since = pay.TimeOf(state.Since).String()
 	}

@@ -60,6 +60,8 @@ type nearbyJSON struct {
 	// all is well.
 	RadioWhy         string  `json:"radio_why"`
 	AdvertsPerSecond float64 `json:"adverts_per_second"`
+	// AdvertsLost are those that came faster than this machine could take.
+	AdvertsLost uint64 `json:"adverts_lost"`
 }
 
 type inviteJSON struct {

@@ -14,8 +14,8 @@ import (
 
 // peer is a node's connection to its registry.
 type peer struct {
-	client *paysync.Client
-	server string // where it is dialled
+	client  *paysync.Client
+	options paysync.ClientOptions
 }
 
 // newPeer returns a connection that does nothing until run. server, unless
@@ -34,11 +34,12 @@ func newPeer(b base, m member, server string) (peer, error) {
 	if _, _, err := net.SplitHostPort(server); err != nil {
 		return peer{}, pay.Wrap(err, pay.CodeUsage, "read --server", "write it like --server pay.example:7443")
 	}
-	return peer{server: server, client: paysync.NewClient(paysync.ClientOptions{
+	o := paysync.ClientOptions{
 		Dialer: quicnet.Dialer{}, Address: server, Key: b.key, Root: root, Scope: m.Scope,
 		Authorities: [][]byte{m.Authority}, Journal: b.store, Clock: b.clock.now, Log: b.log,
 		Seams: paysync.Seams{At: b.seams.at, Tap: b.seams.tap},
-	})}, nil
+	}
+	return peer{paysync.NewClient(o), o}, nil
 }
 
 // run keeps the connection until ctx ends. When the registry says no for good,

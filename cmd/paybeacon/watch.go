@@ -155,7 +155,7 @@ func tellScene(c *call, s watchScene) error {
 	}
 	return printJSON(c.out, airJSON{
 		V: 1, Type: "air", At: pay.TimeOf(s.At).String(), Radio: radioWord(s.Health), RadioWhy: s.Health.Why,
-		AdvertsPerSecond: roundRate(s.Health.Rate), Candidates: len(s.Rows), Sightings: len(s.Statics),
+		AdvertsPerSecond: roundRate(s.Health.Rate), AdvertsLost: s.Health.Lost, Candidates: len(s.Rows), Sightings: len(s.Statics),
 	})
 }
 
@@ -213,6 +213,7 @@ type airJSON struct {
 	Radio            string  `json:"radio"`
 	RadioWhy         string  `json:"radio_why"`
 	AdvertsPerSecond float64 `json:"adverts_per_second"`
+	AdvertsLost      uint64  `json:"adverts_lost"`
 	Candidates       int     `json:"candidates"`
 	Sightings        int     `json:"sightings"`
 }

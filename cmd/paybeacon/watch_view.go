@@ -57,7 +57,10 @@ type columns struct {
 
 func columnsFor(width int) columns {
 	c := columns{handle: 18, interval: width >= 72}
-	if width < 72 {
+	switch {
+	case width < 54:
+		c.handle = 10
+	case width < 72:
 		c.handle = 15
 	}
 	// The mark, dBm, state and age with the spaces between them take 24.
@@ -84,28 +87,47 @@ func watchView(s watchScene, o viewOptions) string {
 
 func watchHead(s watchScene, o viewOptions) []string {
 	title := fmt.Sprintf("%s  %s  %.1f adverts/s", ellipsis(printable(s.Radio), o.width-24), clockTime(s.Elapsed), s.Health.Rate)
-	health := o.paint(meansNear, "radio ok")
+	if s.Health.Lost > 0 {
+		title = ellipsis(fmt.Sprintf("%s, %d lost", title, s.Health.Lost), o.width)
+	}
 	switch {
 	case s.Health.Deaf:
-		health = o.paint(meansAlarm, ellipsis("RADIO DEAF: "+cmp.Or(sentence(s.Health.Why), "it hears nothing at all"), o.width))
+		return slices.Concat([]string{o.paint(meansTitle, title)}, o.alarm("RADIO DEAF: "+cmp.Or(sentence(s.Health.Why), "it hears nothing at all")), []string{""})
 	case s.Health.Why != "":
-		health = o.paint(meansAlarm, ellipsis("radio hears, but: "+sentence(s.Health.Why), o.width))
+		return slices.Concat([]string{o.paint(meansTitle, title)}, o.alarm("radio hears, but: "+sentence(s.Health.Why)), []string{""})
 	default:
-		health += fmt.Sprintf("  near from %d, far below %d dBm", s.Near, s.Far)
+		health := o.paint(meansNear, "radio ok") + fmt.Sprintf("  near from %d, far below %d", s.Near, s.Far)
+		return []string{o.paint(meansTitle, title), health, ""}
 	}
-	return []string{o.paint(meansTitle, title), health, ""}
+}
+
+// alarm breaks a sentence into lines, because its end says what to do.
+func (o viewOptions) alarm(s string) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(s) {
+		switch {
+		case line == "":
+			line = ellipsis(word, o.width)
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= o.width:
+			line += " " + word
+		default:
+			lines, line = append(lines, o.paint(meansAlarm, line)), ellipsis(word, o.width)
+		}
+	}
+	return append(lines, o.paint(meansAlarm, line))
 }
 
 func rowLines(s watchScene, o viewOptions) []string {
 	if len(s.Rows) == 0 {
-		return []string{"No beacon with a changing code is on the air."}
+		return []string{ellipsis("No beacon with a changing code is heard.", o.width)}
 	}
 	c := columnsFor(o.width)
 	header := fmt.Sprintf("  %-*s  dBm  %-*s %-6s   heard", c.handle, "who", c.trace, fmt.Sprintf("last %.0f s", float64(c.trace)*ble.TrailStep.Seconds()), "")
 	if c.interval {
 		header += "  every"
 	}
-	lines := []string{strings.TrimRight(header, " ")}
+	lines := []string{ellipsis(strings.TrimRight(header, " "), o.width)}
 	for _, r := range s.Rows {
 		lines = append(lines, rowLine(r, s, c, o.paint))
 	}

@@ -1,0 +1,116 @@
+package crowd
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+const (
+	codePeriod   = 64 * time.Second
+	advertDelay  = 10 * time.Millisecond
+	walkingSpeed = 1.0 // metres a second
+	blockedFrom  = 0.7 // metres before the till, from where others may stand between
+)
+
+// stop is a place along the lane at a moment. Between two stops one walks.
+type stop struct {
+	at    time.Duration
+	along float64 // metres before the till, or beyond it
+}
+
+// person is somebody with a device, or a static beacon on a wall.
+type person struct {
+	aside    float64 // metres from the line that runs to the till
+	stops    []stop
+	carry    carry
+	crowding float64       // dB lost to others while not at the till
+	leaves   time.Duration // out of the shop from here
+	returns  time.Duration // until here
+
+	stated   pay.RSSI
+	power    float64 // true one at 1 m, less what hand or pocket takes
+	interval time.Duration
+	static   []byte // payload of a beacon that never changes; nil for a device
+
+	fading  fading
+	code    pay.Code
+	address ble.Address
+	nominal time.Duration // when the next code would begin without jitter
+	rotates time.Duration // when it does
+	due     time.Duration
+	payload []byte
+}
+
+// place returns the distance to the box, whether the person is still in the
+// line before the till, and whether it walks.
+func (p *person) place(at time.Duration) (metres float64, waits, walking bool) {
+	along := p.stops[0].along
+	for i := 1; i < len(p.stops); i++ {
+		a, b := p.stops[i-1], p.stops[i]
+		if at >= b.at {
+			along = b.along
+			continue
+		}
+		if at > a.at {
+			share := float64(at-a.at) / float64(b.at-a.at)
+			along = a.along + share*(b.along-a.along)
+			walking = a.along != b.along
+		}
+		break
+	}
+	return math.Hypot(p.aside, along), along > blockedFrom, walking
+}
+
+// strength draws what the box hears of an advert sent at the moment at, and
+// says whether it hears it at all.
+func (p *person) strength(r *rand.Rand, at time.Duration) (rssi int, heard bool) {
+	metres, waits, walking := p.place(at)
+	rice, crowding := riceHand, 0.0
+	if p.carry == pocket {
+		rice = riceHidden
+	}
+	if waits && p.crowding > 0 {
+		rice, crowding = riceHidden, p.crowding
+	}
+	dBm := p.power - pathLoss(metres) - crowding + p.fading.next(r, at, walking, rice)
+	lost, unknown := r.IntN(lostOneIn) == 0, r.IntN(unknownOneIn) == 0
+	if unknown {
+		return unknownRSSI, !lost
+	}
+	return int(math.Round(min(dBm, 20))), !lost && dBm >= hearingFloor
+}
+
+// send returns the payload that goes out at the moment at and plans the next.
+func (p *person) send(r *rand.Rand, at time.Duration) []byte {
+	if p.static == nil && at >= p.rotates {
+		p.rotate(r)
+		for p.nominal <= at {
+			p.nominal += codePeriod
+		}
+		p.rotates = p.nominal + time.Duration(r.Int64N(int64(pay.SwitchJitterMax.Std())))
+	}
+	p.due = at + p.interval + time.Duration(r.Int64N(int64(advertDelay)))
+	if p.due >= p.leaves && p.due < p.returns {
+		p.due = p.returns + time.Duration(r.Int64N(int64(p.interval)))
+	}
+	return p.payload
+}
+
+// rotate changes code and address together.
+func (p *person) rotate(r *rand.Rand) {
+	binary.BigEndian.PutUint64(p.code[:], r.Uint64())
+	var fresh [8]byte
+	binary.BigEndian.PutUint64(fresh[:], r.Uint64())
+	copy(p.address[:], fresh[:])
+	p.address[0] &= 0x3F // non-resolvable private
+	p.payload = ble.AppendEID(nil, p.code, p.stated)
+	if p.stated < ble.PowerMin {
+		// AppendEID clamps what a device of ours states; a liar does not.
+		p.payload[len(p.payload)-len(p.code)-1] = byte(int8(p.stated) + 41)
+	}
+}

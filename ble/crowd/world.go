@@ -1,0 +1,139 @@
+package crowd
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"time"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Start is the moment at which every world begins.
+var Start = time.Date(2025, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// Person numbers the people of a world.
+type Person int
+
+// Nobody is the owner of what nobody sent.
+const Nobody Person = -1
+
+// Options make a world.
+type Options struct {
+	Scene Scene
+	Seed  uint64
+	Trial uint64 // which of the many worlds of this seed
+	// Interval is the pace of every device. Zero mixes 100 ms, 250 ms and 1.28 s
+	// as six, three and one in ten.
+	Interval time.Duration
+	// Exact makes every device state its power truly, whatever carries it: what
+	// is left is what the air does.
+	Exact bool
+}
+
+// World is one scene played once. It is not safe for concurrent use.
+type World struct {
+	// Customer is who stands at the till from Arrives until End, or Nobody.
+	Customer Person
+	// Arrives is when the customer has come to a stand, from Start.
+	Arrives time.Duration
+	// End is when the scene ends, from Start.
+	End time.Duration
+
+	random   *rand.Rand
+	interval time.Duration
+	exact    bool
+	people   []*person
+	queue    queue
+	owners   map[pay.Code]Person
+	sections []ble.Section
+}
+
+// New returns the world of o at its beginning.
+func New(o Options) *World {
+	w := &World{
+		Customer: Nobody, random: rand.New(rand.NewPCG(o.Seed, o.Trial)), interval: o.Interval, exact: o.Exact, owners: map[pay.Code]Person{},
+	}
+	o.Scene.build(w)
+	w.queue = newQueue(w.people)
+	return w
+}
+
+// Next returns the next advert that the box hears, or false when the scene has
+// ended. Its sections are valid until the next call.
+func (w *World) Next() (ble.Advert, bool) {
+	for len(w.queue.order) > 0 {
+		i := w.queue.order[0]
+		p := w.people[i]
+		at := p.due
+		if at >= w.End {
+			break
+		}
+		payload := p.send(w.random, at)
+		w.queue.sink(0)
+		if p.static == nil {
+			w.owners[p.code] = Person(i)
+		}
+		rssi, heard := p.strength(w.random, at)
+		if !heard {
+			continue
+		}
+		a := ble.Advert{At: Start.Add(at), Address: p.address}
+		a.SetRSSI(rssi)
+		sections, err := ble.ParsePayload(w.sections[:0], payload)
+		if err != nil {
+			panic("crowd: internal error: " + err.Error())
+		}
+		w.sections, a.Sections = sections, sections
+		return a, true
+	}
+	return ble.Advert{}, false
+}
+
+// Owner returns who sent code in this world so far.
+func (w *World) Owner(code pay.Code) Person {
+	if p, ok := w.owners[code]; ok {
+		return p
+	}
+	return Nobody
+}
+
+// queue is a heap of people by when they send next.
+type queue struct {
+	people []*person
+	order  []int
+}
+
+func newQueue(people []*person) queue {
+	q := queue{people: people, order: make([]int, len(people))}
+	for i := range q.order {
+		q.order[i] = i
+	}
+	for i := len(q.order)/2 - 1; i >= 0; i-- {
+		q.sink(i)
+	}
+	return q
+}
+
+// sink moves the one at place i down to where it belongs.
+func (q *queue) sink(i int) {
+	for {
+		first := i
+		for _, child := range [2]int{2*i + 1, 2*i + 2} {
+			if child < len(q.order) && q.before(child, first) {
+				first = child
+			}
+		}
+		if first == i {
+			return
+		}
+		q.order[i], q.order[first] = q.order[first], q.order[i]
+		i = first
+	}
+}
+
+// before says that the one at place a sends before the one at b.
+func (q *queue) before(a, b int) bool {
+	x, y := q.order[a], q.order[b]
+	return cmp.Or(cmp.Compare(q.people[x].due, q.people[y].due), cmp.Compare(x, y)) < 0
+}

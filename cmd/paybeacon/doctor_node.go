@@ -1,0 +1,259 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/device"
+	paysync "github.com/paybeacon/paybeacon/sync"
+)
+
+const (
+	// offsetMax is how wrong a node's clock may be before it is worth a word.
+	// Nothing about money rests on it: the registry's clock decides.
+	offsetMax = 2 * time.Second
+	// probeTime bounds the wait for a registry.
+	probeTime = 5 * time.Second
+
+	mib = 1 << 20
+)
+
+// lookAtNode examines a data directory, with what its daemon said if one runs.
+func (d *doctor) lookAtNode(h healthJSON, running bool) error {
+	if err := d.dir.check(); err != nil {
+		return d.tell(areaNode, failed("directory", err))
+	}
+	role := d.dir.role()
+	if err := d.tell(areaNode, directoryFinding(d.dir, role)); err != nil {
+		return err
+	}
+	holder := d.dir.lockHolder()
+	if err := d.tell(areaNode, daemonFinding(d.dir, running, holder)); err != nil {
+		return err
+	}
+	switch {
+	case role == pay.RoleDevice:
+		return d.tell(areaNode, d.deviceFinding())
+	case running:
+		return d.tell(areaNode, runningFindings(h)...)
+	case holder.held:
+		return nil // somebody has it and does not answer: that was said
+	case role == "":
+		return nil
+	default:
+		return d.openAndLook()
+	}
+}
+
+func directoryFinding(dir dataDir, role pay.Role) finding {
+	info, err := os.Stat(string(dir))
+	switch {
+	case err != nil:
+		return failed("directory", pay.Wrap(err, pay.CodeConfig, "look at "+string(dir), "check its permissions"))
+	case role == "":
+		return finding{"directory", levelWarn, string(dir) + " belongs to no node yet", "enrol it with paybeacon scan enrol or paybeacon wallet enrol"}
+	case info.Mode().Perm()&0o077 != 0:
+		return finding{"directory", levelWarn, fmt.Sprintf("%s holds keys of a %s and is open to others (mode %04o)", dir, role, info.Mode().Perm()), "run chmod 700 " + string(dir)}
+	default:
+		return ok("directory", "%s is the directory of a %s, format %d", dir, role, formatVersion)
+	}
+}
+
+func daemonFinding(dir dataDir, running bool, holder lockHolder) finding {
+	_, err := os.Stat(dir.path("control.sock"))
+	switch {
+	case running:
+		return ok("daemon", "its daemon answers on control.sock%s", holder)
+	case holder.held:
+		return finding{"daemon", levelBad, "the directory is in use" + holder.String() + ", and nobody answers on control.sock", "wait a moment if it is just starting or ending; else end that process"}
+	case err == nil:
+		return finding{"daemon", levelWarn, "no daemon runs; one that died left its control.sock, which the next start replaces", "start it: " + startHint(dir)}
+	default:
+		return finding{"daemon", levelWarn, "no daemon runs", "start it: " + startHint(dir)}
+	}
+}
+
+// runningFindings are what only the daemon can know.
+func runningFindings(h healthJSON) []finding {
+	list := []finding{ok("store", "its daemon has the store open")}
+	if h.Space != nil {
+		list = append(list, spaceFinding(*h.Space))
+	}
+	if s := h.Session; s != nil {
+		list = append(list, sessionFinding(*s))
+		if s.Up {
+			list = append(list, clockFinding(s.Offset, "when the session began"))
+		}
+	}
+	return list
+}
+
+func sessionFinding(s sessionJSON) finding {
+	switch {
+	case s.Up:
+		return ok("registry", "connected to %s, which proved the pinned key, since %s", s.Server, moment(s.Since))
+	case s.Error == "":
+		return finding{"registry", levelWarn, "not connected to " + s.Server + " yet", "look again in a moment"}
+	default:
+		return finding{"registry", levelBad, "not connected to " + s.Server + ": " + s.Error,
+			cmp.Or(s.Hint, "check that the registry runs; its daemon tries again by itself")}
+	}
+}
+
+func spaceFinding(s spaceJSON) finding {
+	text := fmt.Sprintf("%d MiB are free, below %d MiB it stops writing", s.Free/mib, s.Need/mib)
+	switch {
+	case s.Free < s.Need:
+		return finding{"space", levelBad, text, "free some space on that disk; nothing is lost"}
+	case s.Free < 2*s.Need:
+		return finding{"space", levelWarn, text, "free some space on that disk soon"}
+	default:
+		return ok("space", "%s", text)
+	}
+}
+
+// clockFinding judges the registry's clock minus the node's.
+func clockFinding(offset pay.Millis, when string) finding {
+	far, side := offset.Std(), "behind"
+	switch {
+	case far == 0:
+		side = "from"
+	case far < 0:
+		far, side = -far, "ahead of"
+	}
+	text := fmt.Sprintf("%v %s the registry's, %s", far, side, when)
+	if far > offsetMax {
+		return finding{"clock", levelWarn, text, "switch time synchronisation on, for example with timedatectl set-ntp true; money rests on the registry's clock alone"}
+	}
+	return ok("clock", "%s", text)
+}
+
+func (d *doctor) deviceFinding() finding {
+	raw, err := os.ReadFile(d.dir.path(deviceFile))
+	if err != nil {
+		return failed("state", pay.Wrap(err, pay.CodeConfig, "read "+deviceFile, "check its permissions"))
+	}
+	if _, err := device.Decode(raw); err != nil {
+		return failed("state", err)
+	}
+	return ok("state", "identity, keys and counter can be read")
+}
+
+// openAndLook opens the store of a node that nobody runs, and greets its
+// registry.
+func (d *doctor) openAndLook() error {
+	unlock, err := d.dir.lock(d.ctx, lockPoll)
+	if err != nil {
+		return d.tell(areaNode, failed("store", err))
+	}
+	defer unlock()
+	n, err := openOffline(d.ctx, d.dir)
+	if err != nil {
+		return d.tell(areaNode, failed("store", err))
+	}
+	defer n.close()
+	var b *base
+	var p *peer
+	switch n := n.(type) {
+	case *registryNode:
+		b = &n.base
+	case *box:
+		b, p = &n.base, &n.peer
+	case *walletNode:
+		b, p = &n.base, &n.peer
+	}
+	list := []finding{ok("store", "the store opens")}
+	if free, need, err := b.engine.Space(); err != nil {
+		list = append(list, finding{"space", levelWarn, err.Error(), "look with df " + string(d.dir)})
+	} else {
+		list = append(list, spaceFinding(spaceJSON{free, need}))
+	}
+	if p == nil {
+		return d.tell(areaNode, list...)
+	}
+	position, err := b.store.Position(d.ctx)
+	if err != nil {
+		return d.tell(areaNode, append(list, failed("store", err))...)
+	}
+	if err := d.tell(areaNode, list...); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(d.ctx, probeTime)
+	defer cancel()
+	g, err := paysync.Probe(ctx, p.options, position)
+	if d.ctx.Err() != nil {
+		return d.ctx.Err()
+	}
+	if err != nil {
+		return d.tell(areaNode, failed("registry", err))
+	}
+	text := fmt.Sprintf("%s answers with the pinned key in %v", p.options.Address, g.Trip.Round(time.Millisecond))
+	if g.Ahead > 0 {
+		text += fmt.Sprintf(", %d entries wait for this node", g.Ahead)
+	}
+	return d.tell(areaNode, ok("registry", "%s", text), clockFinding(g.Offset, "just now"))
+}
+
+// lockHolder is who has a data directory open.
+type lockHolder struct {
+	held bool
+	pid  int // 0: not known
+	name string
+}
+
+func (h lockHolder) String() string {
+	if h.pid == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s, process %d)", printable(h.name), h.pid)
+}
+
+// lockHolder looks who holds the lock, without making it.
+func (d dataDir) lockHolder() lockHolder {
+	f, err := os.Open(d.path("lock"))
+	if err != nil {
+		return lockHolder{}
+	}
+	defer func() { _ = f.Close() }() // which gives the lock back
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+		return lockHolder{}
+	}
+	h := lockHolder{held: true}
+	var st unix.Stat_t
+	locks, err := os.ReadFile("/proc/locks")
+	if err != nil || unix.Fstat(int(f.Fd()), &st) != nil {
+		return h // known on Linux only
+	}
+	dev := uint64(st.Dev) //nolint:unconvert // its type differs between systems
+	h.pid = flockHolder(string(locks), fmt.Sprintf("%02x:%02x:%d", unix.Major(dev), unix.Minor(dev), st.Ino))
+	if name, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(h.pid), "comm")); err == nil {
+		h.name = strings.TrimSpace(string(name))
+	} else {
+		h.pid = 0
+	}
+	return h
+}
+
+// flockHolder finds the process in /proc/locks (proc(5)) that holds a whole
+// file, named as there: major and minor in hexadecimal and the inode.
+func flockHolder(locks, file string) (pid int) {
+	for line := range strings.Lines(locks) {
+		f := strings.Fields(line)
+		if len(f) >= 6 && f[1] == "FLOCK" && f[5] == file {
+			if n, err := strconv.Atoi(f[4]); err == nil {
+				return n
+			}
+		}
+	}
+	return 0
+}

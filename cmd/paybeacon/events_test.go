@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+func TestCursorsAreReadStrictly(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"0":                               "0.00000000.0",
+		"12.5f0c9a3b.7":                   "12.5f0c9a3b.7",
+		"":                                "E_USAGE",
+		"12":                              "E_USAGE",
+		"12.5f0c9a3b":                     "E_USAGE",
+		"12.5f0c9a3b.7.8":                 "E_USAGE",
+		"-1.5f0c9a3b.7":                   "E_USAGE",
+		"12.5f0c.7":                       "E_USAGE",
+		"12.5f0c9a3x.7":                   "E_USAGE",
+		"12.5f0c9a3b.":                    "E_USAGE",
+		"99999999999999999999.5f0c9a3b.0": "E_USAGE",
+	} {
+		c, err := parseCursor(text)
+		got := c.String()
+		if err != nil {
+			got = string(pay.CodeOf(err))
+		}
+		if got != want {
+			t.Errorf("%q: have %s, want %s", text, got, want)
+		}
+	}
+}
+
+func radioNews(n int) eventJSON { return radioEvent(ble.Health{Why: fmt.Sprint("news ", n)}) }
+
+func whys(t *testing.T, l *eventLog, q eventsQuery) (list []string, cursor string) {
+	t.Helper()
+	answer, err := l.read(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := answer.(eventsAnswer)
+	for _, e := range a.Items {
+		list = append(list, e.RadioWhy)
+	}
+	return list, a.Cursor
+}
+
+// TestLiveEventsAreReadFromAnyPoint comes back with each event's cursor and
+// wants exactly what came after it.
+func TestLiveEventsAreReadFromAnyPoint(t *testing.T) {
+	t.Parallel()
+	l := newEventLog(time.Now, eventFeed{})
+	const all = liveEventsMax + 10
+	for n := range all {
+		l.add(radioNews(n))
+	}
+	answer, err := l.read(t.Context(), eventsQuery{Since: "0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := answer.(eventsAnswer).Items
+	if len(items) != liveEventsMax || items[0].RadioWhy != "news 10" {
+		t.Fatalf("%d kept, the first is %q", len(items), items[0].RadioWhy)
+	}
+	for i, e := range items {
+		rest, _ := whys(t, l, eventsQuery{Since: e.Cursor})
+		if len(rest) != len(items)-i-1 || (len(rest) > 0 && rest[0] != items[i+1].RadioWhy) {
+			t.Fatalf("behind %q: %d events, want %d", e.RadioWhy, len(rest), len(items)-i-1)
+		}
+	}
+	if last, _ := whys(t, l, eventsQuery{Last: 2}); fmt.Sprint(last) != fmt.Sprintf("[news %d news %d]", all-2, all-1) {
+		t.Errorf("the last two are %v", last)
+	}
+	if none, cursor := whys(t, l, eventsQuery{Last: 0}); len(none) != 0 || cursor != items[len(items)-1].Cursor {
+		t.Errorf("the last none are %v, at %s", none, cursor)
+	}
+	// Another start of the daemon counts anew: all that it has is new.
+	other := newEventLog(time.Now, eventFeed{})
+	other.add(radioNews(1))
+	if list, _ := whys(t, other, eventsQuery{Since: items[200].Cursor}); fmt.Sprint(list) != "[news 1]" {
+		t.Errorf("after a restart: %v", list)
+	}
+}
+
+func TestReadingWaitsForTheNextEvent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newEventLog(time.Now, eventFeed{})
+		_, cursor := whys(t, l, eventsQuery{Last: 1})
+		begun := time.Now()
+		go func() {
+			time.Sleep(3 * time.Second)
+			l.add(radioNews(1))
+		}()
+		list, cursor := whys(t, l, eventsQuery{Since: cursor, Wait: 10_000})
+		if fmt.Sprint(list) != "[news 1]" || time.Since(begun) != 3*time.Second {
+			t.Errorf("%v after %v", list, time.Since(begun))
+		}
+		if list, _ = whys(t, l, eventsQuery{Since: cursor, Wait: 10_000}); len(list) != 0 || time.Since(begun) != 13*time.Second {
+			t.Errorf("%v after %v", list, time.Since(begun))
+		}
+	})
+}
+
+// TestEventsInWords shows each kind as the line that a person reads, and as the
+// object that a script does.
+func TestEventsInWords(t *testing.T) {
+	t.Parallel()
+	const at = "2025-01-01T12:00:00.000Z"
+	wallet := pay.NodeID{0xAB}
+	for name, c := range map[string]struct {
+		event     eventJSON
+		want      string
+		keys      string // some that must be there
+		forbidden string
+	}{
+		"deaf": {
+			radioEvent(ble.Health{Deaf: true, Why: "nothing\x1b[2Jheard"}), "radio deaf, 0.0 adverts/s: nothing\uFFFD[2Jheard",
+			`"kind":"radio","radio":"deaf","radio_why":"nothing\u001b[2Jheard","adverts_per_second":0`, `"state"`,
+		},
+		"hears": {radioEvent(ble.Health{Rate: 9.96}), "radio ok, 10.0 adverts/s", `"radio":"ok","radio_why":"","adverts_per_second":10`, `"device_state"`},
+		"paired": {
+			deviceEvent(pay.DeviceActive, wallet), "paired with wallet " + wallet.String()[:10],
+			`"kind":"device","wallet":"` + wallet.String() + `","device_state":"active"`, `"radio"`,
+		},
+		"released": {deviceEvent(pay.DeviceRevoked, wallet), "released by wallet " + wallet.String()[:10], `"device_state":"revoked"`, `"radio"`},
+		"paid": {
+			eventJSON{Kind: eventPayment, PaymentEvent: paymentEventOf(pay.Decision{
+				Payment: pay.PaymentID{0xCD}, Seq: 2, State: pay.StateCaptured, Amount: 420, Currency: "EUR", Handle: "amber-otter", By: pay.ByHand, Test: true,
+			})}, "payment cd00000000  4.20 EUR  amber-otter  captured, answered by hand  TEST",
+			`"state":"captured","outcome":"paid","safe_to_retry":false`, `"radio"`,
+		},
+		"not paid": {
+			eventJSON{Kind: eventPayment, PaymentEvent: paymentEventOf(pay.Decision{
+				Payment: pay.PaymentID{0xCD}, Seq: 2, State: pay.StateExpired, Reason: pay.ReasonNoAnswer, Amount: 420, Currency: "EUR", Handle: "amber-otter",
+			})}, "payment cd00000000  4.20 EUR  amber-otter  expired (no_answer)", `"outcome":"not_paid","safe_to_retry":true`, `"radio"`,
+		},
+	} {
+		c.event.V, c.event.Type, c.event.At = 1, "event", at
+		var words bytes.Buffer
+		printEvent(&words, c.event)
+		if got := words.String(); got != moment(at)+"  "+c.want+"\n" {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		raw, err := json.Marshal(c.event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := string(raw); !strings.Contains(s, c.keys) || strings.Contains(s, c.forbidden) {
+			t.Errorf("%s: %s\nwants %s and not %s", name, s, c.keys, c.forbidden)
+		}
+		var back eventJSON
+		if err := json.Unmarshal(raw, &back); err != nil {
+			t.Errorf("%s cannot be read back: %v", name, err)
+		}
+	}
+}
