@@ -41,9 +41,12 @@ func TestRandomTrade(t *testing.T) {
 		m.channels = newChannels()
 		for i, p := range m.payers {
 			w.pair(m.devices[i], p)
+			w.topUp(p, 50_000) // enough for many payments and not for all
+			m.issued += 50_000
 		}
 		acts := map[string]func(*rapid.T){
 			"request": m.request, "answer": m.answers, "cancel": m.cancels, "repeat": m.repeat,
+			"request more": m.request, "answer more": m.answers, "answer still more": m.answers, // most of what happens
 			"limit": m.limits, "revoke": m.revokes, "pair": m.pairsAgain,
 			"top up": m.moreMoney, "time": m.time, "tables": func(*rapid.T) { w.refresh() }, "": m.check,
 		}
@@ -85,8 +88,15 @@ func (m *trade) answers(t *rapid.T) {
 	if len(m.requests) == 0 {
 		t.Skip("nothing to answer")
 	}
-	who := rapid.SampledFrom(m.payers).Draw(t, "wallet")
-	request := rapid.SampledFrom(m.requests).Draw(t, "request")
+	// Mostly the payer who was asked answers, and the newest request.
+	request := m.requests[len(m.requests)-1]
+	if rapid.IntRange(0, 2).Draw(t, "an older one") == 0 {
+		request = rapid.SampledFrom(m.requests).Draw(t, "request")
+	}
+	who := m.payers[m.deviceOf[pay.PaymentID(request.ID())]]
+	if rapid.IntRange(0, 7).Draw(t, "anybody") == 0 {
+		who = rapid.SampledFrom(m.payers).Draw(t, "wallet")
+	}
 	a := m.reply(who, request, rapid.SampledFrom([]pay.Verdict{pay.Approve, pay.Approve, pay.Decline}).Draw(t, "verdict"), pay.ByHand)
 	if a.Offer.IsZero() {
 		a.Merchant, a.Amount, a.Currency = m.boxes[0].status.Scope, 1, "EUR"
@@ -103,7 +113,7 @@ func (m *trade) answers(t *rapid.T) {
 		who = rapid.SampledFrom(m.payers).Draw(t, "other wallet")
 	}
 	m.send(t, 0, m.sign(who.key, a))
-	m.proves(request)
+	m.proves(t, request)
 }
 
 func (m *trade) cancels(t *rapid.T) {
@@ -122,7 +132,7 @@ func (m *trade) repeat(t *rapid.T) {
 	f := rapid.SampledFrom(m.sent).Draw(t, "claim")
 	m.send(t, 0, f)
 	if a, err := pay.As[pay.Answer](f); err == nil {
-		m.proves(m.mem.facts[pay.FactID(a.Payment)])
+		m.proves(t, m.mem.facts[pay.FactID(a.Payment)])
 	}
 }
 

@@ -18,10 +18,11 @@ type channels struct {
 	gone     [2]bool               // the device is revoked
 	repaired [2]bool               // it was, and has not spoken since
 	spent    []pay.AuthCode        // codes given so far
+	captured map[pay.FactID]bool   // captures by two channels that were seen
 }
 
 func newChannels() channels {
-	return channels{deviceOf: make(map[pay.PaymentID]int), above: [2]pay.Amount{pay.AmountMax, pay.AmountMax}}
+	return channels{deviceOf: make(map[pay.PaymentID]int), captured: make(map[pay.FactID]bool), above: [2]pay.Amount{pay.AmountMax, pay.AmountMax}}
 }
 
 // head returns the bytes that begin a CBOR item of a major type (RFC 8949
@@ -122,15 +123,21 @@ func (m *trade) demandIsMade(t *rapid.T, box node, f pay.Fact, r pay.Request, i 
 	}
 }
 
-// proves notes that a device has paid by two channels.
-func (m *trade) proves(request pay.Fact) {
+// proves notes that a device has just paid by two channels, and fails when it
+// was revoked by then.
+func (m *trade) proves(t *rapid.T, request pay.Fact) {
 	if request.IsZero() {
 		return
 	}
 	i := m.deviceOf[pay.PaymentID(request.ID())]
-	if d, _ := m.last(m.payers[i].status.Scope, request); d.State == pay.StateCaptured && d.Demand != "" && d.At == m.now {
-		m.repaired[i] = false
+	d, id := m.last(m.payers[i].status.Scope, request)
+	if d.State != pay.StateCaptured || d.Demand == "" || m.captured[id] {
+		return
 	}
+	if m.captured[id] = true; m.gone[i] {
+		t.Fatalf("a revoked device paid %s by two channels", d.Payment.Short())
+	}
+	m.repaired[i] = false
 }
 
 // limits lets a payer ask for a limit, by rules of the model's own: it comes
