@@ -163,18 +163,18 @@ type eventful interface{ eventLog() *eventLog }
 func (c *call) tellEvents(ctx context.Context, l *eventLog, from eventCursor, log *slog.Logger) error {
 	for {
 		items, next, err := l.wait(ctx, from, eventsPageMax, time.Hour)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("read events: %w", err)
 		}
-		if !c.tellAll(items, log) {
+		if done(ctx) || !c.tellAll(items, log) {
 			return nil
 		}
 		from = next
 	}
 }
+
+// done says whether ctx has ended.
+func done(ctx context.Context) bool { return ctx.Err() != nil }
 
 func (c *call) tellAll(items []eventJSON, log *slog.Logger) bool {
 	for _, e := range items {

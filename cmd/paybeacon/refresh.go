@@ -32,10 +32,11 @@ func (n *walletNode) refreshSoon() {
 // until ctx ends.
 func (n *walletNode) refreshDevices(ctx context.Context) error {
 	for all := false; ; {
-		if err := n.client.WaitUp(ctx); err != nil {
-			return nil // ctx ended
+		err := n.client.WaitUp(ctx) // fails only when ctx ended
+		if err == nil {
+			err = n.refreshAll(ctx, all)
 		}
-		if err := n.refreshAll(ctx, all); err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil {
 			return err
 		}
 		timer := time.NewTimer(refreshRetry)
@@ -45,11 +46,10 @@ func (n *walletNode) refreshDevices(ctx context.Context) error {
 		case <-n.stale:
 			all = true
 		case <-ctx.Done():
-		}
-		timer.Stop()
-		if ctx.Err() != nil {
+			timer.Stop()
 			return nil
 		}
+		timer.Stop()
 	}
 }
 

@@ -93,10 +93,15 @@ func (t *turn) checkCode(a pay.Answer, h head) (pay.Reason, error) {
 		return "", err
 	}
 	c := pay.Challenge{Payment: h.Decision.Payment, Device: h.Device, Nonce: t.nonce(h.Decision.Payment)}
-	if pay.AuthenticatePayment(t.root, t.in.Fact.Signer(), c, h.Decision).Verify(key, a.Code) != nil {
+	return verified(pay.AuthenticatePayment(t.root, t.in.Fact.Signer(), c, h.Decision).Verify(key, a.Code))
+}
+
+// verified turns a code that does not verify into the reason to refuse it.
+func verified(err error) (pay.Reason, error) {
+	if errors.Is(err, pay.ErrSignature) {
 		return pay.ReasonWrongCode, nil
 	}
-	return "", nil
+	return "", err
 }
 
 // deviceKeyOf returns the identity key of an active device, which stands in the
@@ -197,8 +202,5 @@ func (t *turn) mayLimit(l pay.Limit, before pay.FactID, above pay.Amount) (pay.R
 	if err != nil {
 		return "", err
 	}
-	if pay.AuthenticateLimit(t.root, t.in.Fact.Signer(), l).Verify(key, l.Code) != nil {
-		return pay.ReasonWrongCode, nil
-	}
-	return "", nil
+	return verified(pay.AuthenticateLimit(t.root, t.in.Fact.Signer(), l).Verify(key, l.Code))
 }
