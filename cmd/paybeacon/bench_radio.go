@@ -174,6 +174,9 @@ func benchDrop(ctx context.Context, a *fakebluez.Adapter, burst *fakebluez.Burst
 	case <-ctx.Done():
 	}
 	run, err := benchBurst(ctx, burst, taken)
+	if err == nil {
+		run, err = benchBurst(ctx, burst, taken) // as with Scan, the second counts
+	}
 	stop()
 	return run, errors.Join(err, <-done)
 }
