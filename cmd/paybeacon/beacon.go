@@ -170,6 +170,12 @@ func (b *beacon) tell(e device.Event) {
 	case device.EventReleased:
 		b.log.Info("released by its wallet", "wallet", e.Wallet.Short())
 		b.events.add(deviceEvent(pay.DeviceRevoked, e.Wallet))
+	case device.EventSilent:
+		hint := ""
+		if pe := (*pay.Error)(nil); errors.As(e.Err, &pe) {
+			hint = pe.Hint
+		}
+		b.log.Warn("nothing is broadcast; trying again", "error", e.Err, "hint", hint)
 	}
 }
 

@@ -38,6 +38,8 @@ type figure struct {
 	Ratio     float64 `json:"ratio,omitempty"`
 	Target    string  `json:"target,omitempty"`
 	Met       *bool   `json:"met,omitempty"`
+	// Unmeasured says why there is no value.
+	Unmeasured string `json:"unmeasured,omitempty"`
 }
 
 type machineJSON struct {
@@ -55,6 +57,7 @@ func benchmarks() []benchmark {
 	return []benchmark{
 		{"S4", "durable commits with 64 writers", benchGroupCommit},
 		{"S6", "code look-up among a million devices", benchCodeLookup},
+		{"S11", "adverts through the bus, the radio and the tracker", benchRadio},
 		{"near", "how soon a till is told who is near, in a simulated floor", floor.near},
 		{"crowd", "how often a charge means the wrong one or nobody, in a simulated crowd", floor.crowd},
 		{"wormhole", "a code carried from one stall to another, by a seeded model", benchWormhole},
@@ -116,6 +119,10 @@ func bench(c *call) error {
 }
 
 func printFigure(w io.Writer, f figure) {
+	if f.Unmeasured != "" {
+		_, _ = fmt.Fprintf(w, "  %s: not measured: %s\n", f.What, f.Unmeasured)
+		return
+	}
 	line := fmt.Sprintf("  %-44s %10s %-4s", f.What, fewDigits(f.Value), f.Unit)
 	if f.Against != "" {
 		line += fmt.Sprintf("  %s: %s", f.Against, fewDigits(f.Yardstick))

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,6 +43,7 @@ func TestMain(m *testing.M) {
 //	crash NAME            SIGKILL            halt NAME  SIGTERM
 //	again NAME            start it as it was
 //	pin NAME              set $PIN and $LINK from what an unpaired beacon shows
+//	said NAME PATTERN     wait until a line of the daemon's output matches
 //	until FIELD VALUE COMMAND   repeat a paybeacon command until it answers that;
 //	                      the field "lines" is how many objects it prints
 //	get VAR FIELD         set $VAR from a field of the last answer's first object
@@ -82,7 +84,7 @@ func TestScripts(t *testing.T) {
 			"get": scriptGet, "want": scriptWant, "error": scriptError, "lines": scriptLines, "corrupt": scriptCorrupt,
 			"daemon": scriptDaemon, "crash": scriptEnd((*stage).kill), "halt": scriptEnd((*stage).stop), "again": scriptAgain,
 			"world": scriptWorld, "tag": scriptTag, "thief": scriptThief, "codes": scriptCodes, "replay": scriptReplay,
-			"pin": scriptPIN, "until": scriptUntil, "often": scriptOften,
+			"pin": scriptPIN, "until": scriptUntil, "often": scriptOften, "said": scriptSaid,
 		},
 	})
 }
@@ -333,6 +335,20 @@ func scriptOften(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("never refused")
+}
+
+// scriptSaid waits for a line in what a daemon printed.
+func scriptSaid(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: said NAME PATTERN")
+	}
+	pattern, err := regexp.Compile(`(?m)` + args[1])
+	ts.Check(err)
+	s := stageOf(ts)
+	ts.Check(s.until(args[0]+" said "+args[1], func() (bool, error) {
+		log, err := os.ReadFile(s.data(args[0]) + ".log")
+		return pattern.Match(log), err
+	}))
 }
 
 // scriptUntil repeats a command until a field of its first object has a value.

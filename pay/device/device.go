@@ -34,6 +34,7 @@ const (
 	EventPairing  EventKind = "pairing"  // a new PIN is good
 	EventPaired   EventKind = "paired"   // bound to a wallet
 	EventReleased EventKind = "released" // unbound by its wallet
+	EventSilent   EventKind = "silent"   // bound, and the air refuses the code
 	// EventAuthenticated says that the wallet got an authentication code.
 	EventAuthenticated EventKind = "authenticated"
 )
@@ -56,6 +57,7 @@ type Event struct {
 	Why     Why      // with EventPairing
 	Wallet  pay.NodeID
 	Signed  pay.Authentication // with EventAuthenticated
+	Err     error              // with EventSilent
 }
 
 // Device is a running device. Its methods may be called from any number of
