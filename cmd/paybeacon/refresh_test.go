@@ -185,3 +185,28 @@ func (w *loneWallet) revokeDevice(id pay.DeviceID) (claim pay.FactID) {
 	})
 	return claim
 }
+
+// TestDeviceSpeaksWhileItIsRefreshed: a mapping that only waits for the
+// registry's word takes nothing away. The device is asked as before, for a
+// payment and for a limit.
+func TestDeviceSpeaksWhileItIsRefreshed(t *testing.T) {
+	t.Parallel()
+	w := newLoneWallet(t, "ask")
+	said := linkedDevice(t, w, func() {})
+	if err := w.refreshAll(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	d := w.deviceNow(said.Device)
+	if d.State != pay.DevicePending {
+		t.Fatalf("the device is %s", d.State)
+	}
+	a := pay.Authentication{Purpose: pay.PurposePay, Merchant: "m/cafe", Amount: 1250, Currency: "EUR", Wallet: w.key.ID()}
+	a.Registry, _ = w.member.rootID()
+	if _, err := w.authenticate(t.Context(), d, a); err != nil {
+		t.Errorf("for a payment: %v", err)
+	}
+	a.Purpose, a.Merchant = pay.PurposeLimit, ""
+	if by, _, err := w.anyWitness(t.Context(), a); err != nil || by != said.Device {
+		t.Errorf("for a limit: %v", err)
+	}
+}

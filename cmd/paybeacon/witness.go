@@ -114,7 +114,7 @@ func (n *walletNode) witness(ctx context.Context, id string) (full string, code 
 func (n *walletNode) authenticate(ctx context.Context, d wallet.Device, a pay.Authentication) (pay.AuthCode, error) {
 	name := "device " + d.ID.Short()
 	switch {
-	case d.State != pay.DeviceActive:
+	case d.State == pay.DeviceRevoked: // pending may be a refresh; the registry knows
 		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and does not belong to this wallet any more", "decline the offer")
 	case d.Link == "":
 		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and this wallet does not know where its link is",
@@ -299,7 +299,7 @@ func (n *walletNode) anyWitness(ctx context.Context, a pay.Authentication) (pay.
 		last = err
 	}
 	for _, d := range devices {
-		if d.State != pay.DeviceActive {
+		if d.State == pay.DeviceRevoked {
 			continue
 		}
 		code, err := n.authenticate(ctx, d, a)
