@@ -353,6 +353,26 @@ func TestDemands(t *testing.T) {
 	}
 }
 
+// TestFreshAnchorIsNoDrift: a bind tells the counter in whole seconds. A device
+// whose clock is exact, anchored late in a second, pays at the very beginning of
+// its next step without being suspected.
+func TestFreshAnchorIsNoDrift(t *testing.T) {
+	t.Parallel()
+	for late := pay.Millis(0); late < 1_000; late += 111 {
+		c := newCounter(t)
+		d := newDevice("exact", 6)
+		c.topUp(c.other, 10_000)
+		c.now = start.Add(late)
+		c.pair(d, c.other)
+		c.now = start.Add(pay.Millis(64-d.at(start)%64) * 1000)
+		f := c.charge(c.shop, d, 900)
+		if got := c.demandOn(c.shop, f); got != "" || c.says(c.shop, f) != "offered" {
+			t.Errorf("anchored %d ms late in a second, it is %s and demands %q", late, c.says(c.shop, f), got)
+		}
+		c.auditOK()
+	}
+}
+
 // runAhead lets half a day pass, in which drift allows 6.48 s, and the device's
 // clock be fast by some seconds at the beginning of a step, where it shows.
 func (c *counter) runAhead(seconds pay.Counter) {
