@@ -49,7 +49,9 @@ func (s setting) listenAsBefore(host string) net.Listener {
 		return nil
 	}
 	before := strings.TrimSpace(string(raw))
-	if was, _, bad := net.SplitHostPort(before); err != nil || bad != nil || (was != host && !(anyHost(was) && anyHost(host))) {
+	was, _, bad := net.SplitHostPort(before)
+	same := was == host || (anyHost(was) && anyHost(host))
+	if err != nil || bad != nil || !same {
 		return nil
 	}
 	l, err := net.Listen("tcp", before)
