@@ -9,8 +9,9 @@ import (
 
 // Version is the version of the protocol in PROTOCOL.md. Both sides name
 // theirs; a registry that cannot serve a version answers with a Bye that says
-// so.
-const Version = 1
+// so. It grows with every field that a body gains: receivers refuse unknown ones,
+// and one such fact in a feed would hold up all that follow it.
+const Version = 2
 
 // ErrMalformed says that bytes are not a message in its one accepted form.
 var ErrMalformed = errors.New("wire: malformed message")

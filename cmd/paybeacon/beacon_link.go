@@ -49,7 +49,9 @@ func (s setting) listenAsBefore(host string) net.Listener {
 		return nil
 	}
 	before := strings.TrimSpace(string(raw))
-	if was, _, bad := net.SplitHostPort(before); err != nil || bad != nil || was != host {
+	was, _, bad := net.SplitHostPort(before)
+	same := was == host || (anyHost(was) && anyHost(host))
+	if err != nil || bad != nil || !same {
 		return nil
 	}
 	l, err := net.Listen("tcp", before)
@@ -58,6 +60,13 @@ func (s setting) listenAsBefore(host string) net.Listener {
 		return nil
 	}
 	return l
+}
+
+// anyHost says that a listener at this host hears on all addresses. It is then
+// told as [::], however it was asked for.
+func anyHost(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || (ip != nil && ip.IsUnspecified())
 }
 
 // tellPairing shows how to pair, with a QR code where somebody can see it.

@@ -77,7 +77,8 @@ func (n *walletNode) refreshAll(ctx context.Context, all bool) error {
 }
 
 // refresh has one device sign its counter and posts it as a mapping, which
-// changes nothing but what the registry knows of the device's clock.
+// changes nothing but what the registry knows of the device's clock. The owner
+// may speak while the device does, and has the last word.
 func (n *walletNode) refresh(ctx context.Context, d wallet.Device) error {
 	root, err := n.member.rootID()
 	if err != nil {
@@ -87,7 +88,13 @@ func (n *walletNode) refresh(ctx context.Context, d wallet.Device) error {
 		Peer:     link.Peer{Address: d.Link, Key: n.key, Device: d.ID},
 		Registry: root, Resolver: n.member.Resolver, Type: d.Type,
 		Keep: func(p link.Paired) error {
-			return n.mapDevice(ctx, wallet.Pairing{Bind: p.Bind, Vehicle: d.Vehicle, Means: d.Means, Link: d.Link}, nil)
+			return n.store.Do(ctx, func(tx *store.Tx) error {
+				_, r, err := n.wallet.RefreshDevice(tx, tx.Now(), p.Bind)
+				if err != nil {
+					return err
+				}
+				return tx.Post(r)
+			})
 		},
 	})
 	return err

@@ -288,9 +288,7 @@ func (n *walletNode) mapDevice(ctx context.Context, p wallet.Pairing, into *wall
 		if err != nil {
 			return err
 		}
-		if into != nil {
-			*into = d
-		}
+		*into = d
 		return tx.Post(r)
 	})
 }

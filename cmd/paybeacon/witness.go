@@ -37,20 +37,18 @@ type problems struct {
 // problemsMax bounds what is kept in mind. Beyond it nothing is lost but words.
 const problemsMax = 1_000
 
-// note sets or, with a nil error, ends a problem. It says whether that is news.
-func (p *problems) note(id pay.PaymentID, err error) (news bool) {
+// note sets or, with a nil error, ends a problem.
+func (p *problems) note(id pay.PaymentID, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err == nil {
 		delete(p.why, id)
-		return false
+		return
 	}
 	if p.why == nil || len(p.why) >= problemsMax {
 		p.why = map[pay.PaymentID]string{}
 	}
-	news = p.why[id] != err.Error()
 	p.why[id] = err.Error()
-	return news
 }
 
 func (p *problems) of(id pay.PaymentID) string {
@@ -114,7 +112,7 @@ func (n *walletNode) witness(ctx context.Context, id string) (full string, code 
 func (n *walletNode) authenticate(ctx context.Context, d wallet.Device, a pay.Authentication) (pay.AuthCode, error) {
 	name := "device " + d.ID.Short()
 	switch {
-	case d.State != pay.DeviceActive:
+	case d.State == pay.DeviceRevoked: // pending may be a refresh; the registry knows
 		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and does not belong to this wallet any more", "decline the offer")
 	case d.Link == "":
 		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and this wallet does not know where its link is",
@@ -171,13 +169,15 @@ func (n *walletNode) witnessAll(ctx context.Context) (left int, err error) {
 		return err
 	})
 	for _, id := range ids {
+		before := n.problems.of(id)
 		_, err := n.say(ctx, id.String(), pay.Approve, n.wallet.RuleName())
 		switch pay.CodeOf(err) {
 		case "", pay.CodeDecided, pay.CodeNotFound:
 			continue
 		case pay.CodeDevice, pay.CodeUpgrade, pay.CodeTooMany:
 			left++
-			if n.problems.note(id, err) || pay.CodeOf(err) != pay.CodeDevice {
+			n.problems.note(id, err)
+			if before != err.Error() {
 				n.log.Warn("an offer waits", "payment", id.Short(), "error", err)
 			}
 		default:
@@ -299,7 +299,7 @@ func (n *walletNode) anyWitness(ctx context.Context, a pay.Authentication) (pay.
 		last = err
 	}
 	for _, d := range devices {
-		if d.State != pay.DeviceActive {
+		if d.State == pay.DeviceRevoked {
 			continue
 		}
 		code, err := n.authenticate(ctx, d, a)

@@ -38,9 +38,13 @@ func (a *auditor) checkAuthentication(p pay.Payment, h, offer head, answer pay.A
 }
 
 // checkLimits compares each wallet's limit with the registry's word on it and
-// with the claim that asked for it, and sees that no word is without a row.
+// with the claim that asked for it, and sees that no word is without a row and
+// that none was raised without a device.
 func (a *auditor) checkLimits() error {
-	newest := map[pay.Scope]pay.Time{}
+	newest, above := map[pay.Scope]pay.Time{}, map[pay.FactID]pay.Amount{{}: pay.AmountMax}
+	for _, s := range a.limits {
+		above[s.Claim] = s.Above
+	}
 	for _, s := range a.limits {
 		l, ok, err := a.rows.Fact(s.Claim)
 		if err != nil {
@@ -53,6 +57,10 @@ func (a *auditor) checkLimits() error {
 			continue
 		}
 		newest[scope] = max(newest[scope], s.At)
+		before, ok := above[claim.Before]
+		if !ok || (claim.Loosens(before) && pay.AuthenticateLimit(a.root, l.Signer(), claim).Verify(a.keysOf[claim.Device], claim.Code) != nil) {
+			a.find("limit of %s: it was raised without a code of a device", scope)
+		}
 	}
 	prefix := []byte(prefixLimit)
 	err := each(a.rows, prefix, func(key, value []byte) error {

@@ -152,6 +152,10 @@ func (t *turn) revoke() error {
 		return t.refuse(pay.ReasonUnknownDevice, pay.PaymentID{})
 	}
 	row.State = pay.DeviceRevoked
+	// Of a device that an older version mapped nothing says so yet.
+	if err := t.rows.Put(equippedKey(row.Wallet), nil); err != nil {
+		return err
+	}
 	if err := t.rows.Delete(sourceKey(row.Number)); err != nil {
 		return err
 	}

@@ -52,3 +52,23 @@ func TestProbationDoesNotRunWhileRevoked(t *testing.T) {
 		})
 	}
 }
+
+// TestProbationInAStoreOfAnOlderVersion: an older version mapped devices and
+// noted nowhere that the wallet has had one. A stolen phone that revokes the only
+// one, as it may, and pairs a tag of its own gains nothing by that.
+func TestProbationInAStoreOfAnOlderVersion(t *testing.T) {
+	t.Parallel()
+	w := newCounter(t)
+	w.limit(500, pay.FactID{}, nil)
+	if _, noted := w.mem.rows.Delete("v/" + string(w.payer.status.Scope)); !noted {
+		t.Fatal("there is nothing that an older version would not have")
+	}
+	w.push(0, w.sign(w.payer.key, pay.Revoke{Device: w.beacon.key.ID(), Created: 1}))
+	own := newDevice("a thief's", 6)
+	w.pair(own, w.payer)
+	f := w.charge(w.shop, own, 900)
+	if got := w.approve(w.payer, own, f); got != pay.ReasonNewDevice || w.says(w.shop, f) != "offered" {
+		t.Errorf("a payment above the limit is refused as %q and is %s", got, w.says(w.shop, f))
+	}
+	w.auditOK()
+}

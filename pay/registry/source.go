@@ -151,11 +151,15 @@ func (s *CodeSource) each(from, to pay.Time, fn func(pay.Step, pay.Code) bool) {
 
 // drifted says that a step heard at t, within its window, can only be explained
 // by a clock that ran off by more than drift allows, or by somebody who held the
-// code back: it lies in the seconds that pay.DriftBase adds.
+// code back: it lies in the seconds that pay.DriftBase adds. An anchor tells the
+// counter in whole seconds, so that a step may begin a second before it seems to.
 func (s *CodeSource) drifted(step pay.Step, t pay.Time) bool {
 	d, began := s.drift(t), s.begin(step)
-	return t < began.Add(s.Early-d) || t >= began.Add(s.stepMillis()+pay.StepSlack+s.Late+d)
+	return t < began.Add(s.Early-d-anchorGrain) || t >= began.Add(s.stepMillis()+pay.StepSlack+s.Late+d)
 }
+
+// anchorGrain is what an anchor leaves out: the fraction of a second.
+const anchorGrain pay.Millis = 1_000
 
 // learnEvery is how long the drift since Resolved stays below one second, which
 // is not worth a new source.

@@ -353,6 +353,26 @@ func TestDemands(t *testing.T) {
 	}
 }
 
+// TestFreshAnchorIsNoDrift: a bind tells the counter in whole seconds. A device
+// whose clock is exact, anchored late in a second, pays at the very beginning of
+// its next step without being suspected.
+func TestFreshAnchorIsNoDrift(t *testing.T) {
+	t.Parallel()
+	for late := pay.Millis(0); late < 1_000; late += 111 {
+		c := newCounter(t)
+		d := newDevice("exact", 6)
+		c.topUp(c.other, 10_000)
+		c.now = start.Add(late)
+		c.pair(d, c.other)
+		c.now = start.Add(pay.Millis(64-d.at(start)%64) * 1000)
+		f := c.charge(c.shop, d, 900)
+		if got := c.demandOn(c.shop, f); got != "" || c.says(c.shop, f) != "offered" {
+			t.Errorf("anchored %d ms late in a second, it is %s and demands %q", late, c.says(c.shop, f), got)
+		}
+		c.auditOK()
+	}
+}
+
 // runAhead lets half a day pass, in which drift allows 6.48 s, and the device's
 // clock be fast by some seconds at the beginning of a step, where it shows.
 func (c *counter) runAhead(seconds pay.Counter) {
@@ -419,6 +439,20 @@ func TestAuditFindsTwoChannels(t *testing.T) {
 		"capture by another code": {func(c *counter) { c.forgeTwo(func(a *pay.Answer) { a.Code[0]++ }) }, "without a code of the device"},
 		"limit row gone":          {func(c *counter) { c.mem.rows.Delete(c.rowOf("u/")) }, "has no row"},
 		"limit row bent":          {func(c *counter) { c.replace(c.rowOf("u/"), "EUR", "USD") }, "last said of it"},
+		"limit raised without the device": {func(c *counter) {
+			c.raise(pay.Limit{Before: c.limitNow(), Above: 9_000})
+		}, "raised without a code"},
+		"limit raised by a stranger's device": {func(c *counter) {
+			d := newDevice("a stranger's", 6)
+			l := pay.Limit{Before: c.limitNow(), Above: 9_000, Currency: "EUR", Device: c.beacon.key.ID()}
+			var err error
+			l.Code, err = pay.Authenticate(d.key, pay.AuthenticateLimit(c.root.ID(), c.payer.key.ID(), l))
+			c.must(err)
+			c.raise(l)
+		}, "raised without a code"},
+		"limit raised in place of one that never was": {func(c *counter) {
+			c.raise(pay.Limit{Before: pay.FactID{1}, Above: 9_000})
+		}, "raised without a code"},
 		"another challenge": {func(c *counter) {
 			c.state(pay.Challenge{Payment: pay.PaymentID{1}, Device: c.beacon.key.ID(), At: c.now})
 		}, "challenge is not the registry's"},
@@ -435,6 +469,16 @@ func TestAuditFindsTwoChannels(t *testing.T) {
 			}
 		})
 	}
+}
+
+// raise lets the registry say that a limit is in force which it had to refuse.
+func (c *counter) raise(l pay.Limit) {
+	c.Helper()
+	l.Currency, l.Created = "EUR", 99
+	claim := c.sign(c.payer.key, l)
+	c.mem.facts[claim.ID()] = claim
+	c.now++
+	c.state(pay.LimitStatus{Claim: claim.ID(), Above: l.Above, Currency: l.Currency, At: c.now})
 }
 
 // forgeTwo is forge for an offer that demands two channels.

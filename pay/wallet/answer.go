@@ -69,19 +69,8 @@ func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Ve
 		return Entry{}, pay.Reaction{}, err
 	}
 	p := rec.Payment
-	a, answered, err := getAnswer(rows, p.ID)
-	switch {
-	case err != nil:
+	if err := answerable(rows, p, v); err != nil {
 		return Entry{}, pay.Reaction{}, err
-	case p.State != pay.StateOffered:
-		return Entry{}, pay.Reaction{}, decided(p)
-	case answered && a.Refused == "":
-		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeDecided, fmt.Sprintf("payment %s is answered already: %s, by %s", p.ID.Short(), a.Verdict, a.By), "nothing was changed")
-	}
-	if v == pay.Approve {
-		if err := history.Understands(rows); err != nil {
-			return Entry{}, pay.Reaction{}, err
-		}
 	}
 	if err := fits(p, v, by, code); err != nil {
 		return Entry{}, pay.Reaction{}, err
@@ -93,6 +82,24 @@ func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Ve
 	e := entry(now, rec, a)
 	e.Queued = true
 	return e, pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, nil
+}
+
+// answerable returns a *pay.Error when the payment can have no such answer from
+// this wallet, whatever the device says.
+func answerable(rows pay.Rows, p pay.Payment, v pay.Verdict) error {
+	a, answered, err := getAnswer(rows, p.ID)
+	switch {
+	case err != nil:
+		return err
+	case p.State != pay.StateOffered:
+		return decided(p)
+	case answered && a.Refused == "":
+		return pay.NewError(pay.CodeDecided, fmt.Sprintf("payment %s is answered already: %s, by %s", p.ID.Short(), a.Verdict, a.By), "nothing was changed")
+	case v == pay.Approve:
+		return history.Understands(rows)
+	default:
+		return nil
+	}
 }
 
 // meant returns the payment that an answer is about.

@@ -113,6 +113,26 @@ func (w *Wallet) Map(rows pay.WritableRows, now pay.Time, p Pairing) (Device, pa
 	return device(m.Device, r), pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, putDevice(rows, m.Device, r)
 }
 
+// RefreshDevice is Map for a bind that a device of this wallet signed anew
+// without its owner's doing. Whatever the owner has said of the device since
+// then stands: its vehicle, means and link are what they are now, and one that
+// is not active, or is being revoked, is left alone with CodeConflict, or a
+// revoked device would be back.
+func (w *Wallet) RefreshDevice(rows pay.WritableRows, now pay.Time, bind []byte) (Device, pay.Reaction, error) {
+	m, _, err := w.mapping(now, Pairing{Bind: bind})
+	if err != nil {
+		return Device{}, pay.Reaction{}, err
+	}
+	r, _, err := getDevice(rows, m.Device)
+	if err != nil {
+		return Device{}, pay.Reaction{}, err
+	}
+	if d := device(m.Device, r); d.State != pay.DeviceActive || d.Revoking {
+		return d, pay.Reaction{}, pay.NewError(pay.CodeConflict, fmt.Sprintf("device %s was revoked or paired anew meanwhile", m.Device.Short()), "nothing was changed")
+	}
+	return w.Map(rows, now, Pairing{Bind: bind, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link})
+}
+
 // mapping checks a pairing and makes the statement of it.
 func (w *Wallet) mapping(now pay.Time, p Pairing) (pay.Mapping, pay.Bind, error) {
 	const hint = "pair the device again"

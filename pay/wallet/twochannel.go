@@ -61,8 +61,8 @@ func (w *Wallet) Witness(rows pay.Rows, id string) (p pay.PaymentID, v Witness, 
 		return rec.Payment.ID, Witness{}, false, err
 	}
 	p = rec.Payment.ID
-	if rec.Payment.State != pay.StateOffered {
-		return p, Witness{}, false, decided(rec.Payment)
+	if err := answerable(rows, rec.Payment, pay.Approve); err != nil {
+		return p, Witness{}, false, err // a device is not asked for what cannot be used
 	}
 	c, ok, err := challenge(rows, p)
 	if err != nil {

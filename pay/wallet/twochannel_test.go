@@ -140,6 +140,18 @@ func TestWitnessErrors(t *testing.T) {
 			w.deliver(w.end(offer, pay.StateExpired, pay.FactID{}))
 			return "01aa"
 		}, false, pay.CodeDecided},
+		{"it is answered", func(w *world) string {
+			w.stepUp(1, 5, pay.DemandPayer)
+			if _, err := w.answerWith("", pay.Approve, pay.ByHand, pay.AuthCode{1}); err != nil {
+				w.Fatal(err)
+			}
+			return "01aa"
+		}, false, pay.CodeDecided},
+		{"the wallet may not approve", func(w *world) string {
+			w.stepUp(1, 5, pay.DemandPayer)
+			w.deliver(sign(w, w.working, foreignKind{"must-escrow", 1}))
+			return ""
+		}, false, pay.CodeUpgrade},
 		{"the challenge is missing", func(w *world) string { w.deliver(w.demanding(1, 5, pay.DemandPayer)); return "" }, false, pay.CodeDevice},
 		{"the challenge is another payment's", func(w *world) string {
 			w.deliver(w.challengeFor(2, beacon, pay.Nonce{2}))
