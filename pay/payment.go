@@ -14,7 +14,8 @@ import (
 //	requested --> offered ------------------------------------> captured
 //	    |            |
 //	    |            |--> declined     the wallet said no
-//	    |            |--> failed       approved, but the balance does not cover it
+//	    |            |--> failed       approved, but the balance does not cover it,
+//	    |            |                 or the code was heard elsewhere meanwhile
 //	    |            |--> expired      no answer in time
 //	    |            '--> cancelled    the box withdrew it first
 //	    |

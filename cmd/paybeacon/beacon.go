@@ -159,8 +159,9 @@ func (b *beacon) close() {
 func (b *beacon) tell(e device.Event) {
 	switch e.Kind {
 	case device.EventPairing:
-		b.show(pairingJSON{V: 1, Type: "pairing", Link: b.link.Addr().String(), PIN: e.PIN.String(), Expires: e.Expires.String(), QR: pay.PairingText{
-			Link: b.link.Addr().String(), PIN: e.PIN, Device: b.device.Key().ID(),
+		at := reachable(b.link.Addr())
+		b.show(pairingJSON{V: 1, Type: "pairing", Link: at, PIN: e.PIN.String(), Expires: e.Expires.String(), QR: pay.PairingText{
+			Link: at, PIN: e.PIN, Device: b.device.Key().ID(),
 		}.String()})
 	case device.EventPaired:
 		b.log.Info("paired", "wallet", e.Wallet.Short())

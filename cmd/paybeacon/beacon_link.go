@@ -69,6 +69,26 @@ func anyHost(host string) bool {
 	return host == "" || (ip != nil && ip.IsUnspecified())
 }
 
+// reachable returns where others find a link that listens on all addresses: the
+// first of this machine's addresses that is not its own alone. Any other link is
+// found where it listens.
+func reachable(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
+		return addr.String()
+	}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		return addr.String()
+	}
+	for _, a := range own {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() && n.IP.To4() != nil {
+			return net.JoinHostPort(n.IP.String(), port)
+		}
+	}
+	return net.JoinHostPort("127.0.0.1", port)
+}
+
 // tellPairing shows how to pair, with a QR code where somebody can see it.
 func (c *call) tellPairing(p pairingJSON) {
 	_ = c.answer(p, func(w io.Writer) {

@@ -19,6 +19,9 @@ type executor struct {
 	node  *walletNode
 	rule  pay.Rule
 	asked map[string]pay.Verdict // what the command said; "" for nothing
+	// retry is when approvals that wait for their device are tried again, however
+	// often the feed moves until then.
+	retry time.Time
 }
 
 const (
@@ -60,12 +63,17 @@ func (x *executor) answerAll(ctx context.Context) (waiting bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	late := false // a device was asked and could not be had
 	offers := answer.(listAnswer[paymentJSON]).Items
 	if len(x.asked) > execAskedMax {
 		clear(x.asked)
 	}
 	for _, p := range offers {
 		verdict, asked := x.asked[p.ID]
+		if asked && verdict != "" && time.Now().Before(x.retry) {
+			waiting = true
+			continue
+		}
 		if !asked {
 			verdict = x.ask(ctx, p)
 			x.asked[p.ID] = verdict
@@ -77,7 +85,7 @@ func (x *executor) answerAll(ctx context.Context) (waiting bool, err error) {
 		switch pay.CodeOf(err) {
 		case "", pay.CodeDecided, pay.CodeNotFound:
 		case pay.CodeDevice:
-			waiting = true
+			waiting, late = true, true
 			if !asked {
 				x.node.log.Warn("an offer waits", "payment", p.ID[:10], "error", err)
 			}
@@ -87,6 +95,9 @@ func (x *executor) answerAll(ctx context.Context) (waiting bool, err error) {
 		default:
 			return waiting, err
 		}
+	}
+	if late {
+		x.retry = time.Now().Add(witnessRetry)
 	}
 	return waiting, nil
 }

@@ -23,7 +23,7 @@ func (w *world) demand(key, amount string) paymentJSON {
 func (i *insider) witness(id string) (x wallet.Witness) {
 	i.w.t.Helper()
 	i.w.must(i.base.store.View(i.w.ctx, func(v *store.View) (err error) {
-		_, x, _, err = i.wallet.wallet.Witness(v, id)
+		_, x, _, err = i.wallet.wallet.Witness(v, id, pay.ByHand)
 		return err
 	}))
 	return x

@@ -31,10 +31,12 @@ func (n *walletNode) refreshSoon() {
 // refreshDevices keeps the registry's knowledge of this wallet's devices fresh
 // until ctx ends.
 func (n *walletNode) refreshDevices(ctx context.Context) error {
+	done := map[pay.DeviceID]time.Time{}
 	for all := false; ; {
 		err := n.client.WaitUp(ctx) // fails only when ctx ended
+		left := 0
 		if err == nil {
-			err = n.refreshAll(ctx, all)
+			left, err = n.refreshAll(ctx, all, done)
 		}
 		if err != nil && ctx.Err() == nil {
 			return err
@@ -42,7 +44,7 @@ func (n *walletNode) refreshDevices(ctx context.Context) error {
 		timer := time.NewTimer(refreshRetry)
 		select {
 		case <-timer.C:
-			all = false
+			all = all && left > 0 // what was asked for and out of reach stays asked for
 		case <-n.stale:
 			all = true
 		case <-ctx.Done():
@@ -53,27 +55,30 @@ func (n *walletNode) refreshDevices(ctx context.Context) error {
 	}
 }
 
-// refreshAll refreshes every device that is due. One that is out of reach is
-// tried again later.
-func (n *walletNode) refreshAll(ctx context.Context, all bool) error {
+// refreshAll refreshes every device that is due and returns how many of them were
+// out of reach. done is when each was refreshed by this process: a device is not
+// asked again sooner because the registry refused the last word, or because the
+// wallet's clock is far ahead.
+func (n *walletNode) refreshAll(ctx context.Context, all bool, done map[pay.DeviceID]time.Time) (left int, err error) {
 	var devices []wallet.Device
-	err := n.store.View(ctx, func(v *store.View) (err error) {
+	err = n.store.View(ctx, func(v *store.View) (err error) {
 		devices, err = n.wallet.Devices(v)
 		return err
 	})
-	if err != nil {
-		return err
-	}
 	for _, d := range devices {
-		due := all || n.store.Now().Sub(d.Said).Std() >= refreshEvery
+		lately := !done[d.ID].IsZero() && time.Since(done[d.ID]) < refreshEvery
+		due := all || !lately && n.store.Now().Sub(d.Said).Std() >= refreshEvery
 		if d.State != pay.DeviceActive || d.Link == "" || d.Revoking || !due {
 			continue
 		}
-		if err := n.refresh(ctx, d); err != nil && ctx.Err() == nil {
-			n.log.Debug("a device could not be set right; it is tried again later", "device", d.ID.Short(), "error", err)
+		if bad := n.refresh(ctx, d); bad != nil {
+			left++
+			n.log.Debug("a device could not be set right; it is tried again later", "device", d.ID.Short(), "error", bad)
+			continue
 		}
+		done[d.ID] = time.Now()
 	}
-	return nil
+	return left, err
 }
 
 // refresh has one device sign its counter and posts it as a mapping, which

@@ -158,7 +158,7 @@ func TestRefreshLeavesTheOwnerTheLastWord(t *testing.T) {
 			w := newLoneWallet(t, "ask")
 			var said pay.DeviceStatus
 			said = linkedDevice(t, w, func() { c.meanwhile(w, said) })
-			if err := w.refreshAll(t.Context(), true); err != nil {
+			if _, err := w.refreshAll(t.Context(), true, map[pay.DeviceID]time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 			if d := w.deviceNow(said.Device); !c.want(d) {
@@ -193,7 +193,7 @@ func TestDeviceSpeaksWhileItIsRefreshed(t *testing.T) {
 	t.Parallel()
 	w := newLoneWallet(t, "ask")
 	said := linkedDevice(t, w, func() {})
-	if err := w.refreshAll(t.Context(), true); err != nil {
+	if _, err := w.refreshAll(t.Context(), true, map[pay.DeviceID]time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	d := w.deviceNow(said.Device)

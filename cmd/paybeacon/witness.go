@@ -64,7 +64,7 @@ func (n *walletNode) say(ctx context.Context, id string, v pay.Verdict, by pay.R
 	var code pay.AuthCode
 	if v == pay.Approve {
 		var err error
-		if id, code, err = n.witness(ctx, id); err != nil {
+		if id, code, err = n.witness(ctx, id, by); err != nil {
 			return nil, err
 		}
 	}
@@ -87,12 +87,12 @@ func (n *walletNode) say(ctx context.Context, id string, v pay.Verdict, by pay.R
 
 // witness asks the device for its word on an offer. It returns the full id of
 // the payment that is meant, and a zero code where one channel is enough.
-func (n *walletNode) witness(ctx context.Context, id string) (full string, code pay.AuthCode, err error) {
+func (n *walletNode) witness(ctx context.Context, id string, by pay.Rule) (full string, code pay.AuthCode, err error) {
 	var p pay.PaymentID
 	var w wallet.Witness
 	var needed bool
 	err = n.store.View(ctx, func(v *store.View) error {
-		p, w, needed, err = n.wallet.Witness(v, id)
+		p, w, needed, err = n.wallet.Witness(v, id, by)
 		return err
 	})
 	if err != nil || !needed {

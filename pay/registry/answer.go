@@ -75,6 +75,14 @@ func (t *turn) capture(h head, v verdict) (verdict, error) {
 		v.state, v.reason = pay.StateFailed, pay.ReasonNodeRevoked
 		return v, nil
 	}
+	carried, err := t.carriedSince(h)
+	if err != nil {
+		return v, err
+	}
+	if carried {
+		v.state, v.reason = pay.StateFailed, pay.ReasonCodeElsewhere
+		return v, nil
+	}
 	err = book.Pay(t.rows, book.Payment{ID: d.Payment, From: h.Wallet, To: d.Merchant, Amount: d.Amount, Currency: d.Currency})
 	switch {
 	case errors.Is(err, book.ErrInsufficient):

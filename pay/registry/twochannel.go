@@ -44,6 +44,18 @@ func (t *turn) demand(m match, h *head, asked, elsewhere bool) (pay.Demand, erro
 	}
 }
 
+// carriedSince says that an offer by one channel was made before its code was
+// heard at another site as well. Which of the two was first says nothing about
+// who carried it, so an approval that comes after that pays neither: the
+// merchant charges again, and the device is asked.
+func (t *turn) carriedSince(h head) (bool, error) {
+	if h.Decision.Method() != pay.MethodOne {
+		return false, nil
+	}
+	heard, ok, err := get[where](t.rows, heardKey(h.Device, h.Step))
+	return ok && heard.Twice, err
+}
+
 // challenge tells the payer's wallet, and nobody else, of which device it needs
 // a code. It is posted before the offer, so that the wallet has it by then. The
 // offer ends with the challenge's life, if not before.

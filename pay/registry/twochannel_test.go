@@ -294,6 +294,33 @@ func TestCodeElsewhere(t *testing.T) {
 	c.auditOK()
 }
 
+// TestOfferBeforeTheWormhole: an offer by one channel is still open when its
+// code is heard at another site too. Whoever of the two was first, an approval
+// that comes after that does not pay it, the payer is told why, and the merchant
+// may charge again.
+func TestOfferBeforeTheWormhole(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	bar := c.box("Bar", "counter")
+	first := c.charge(bar, c.beacon, 900)
+	paid := c.charge(bar, c.beacon, 100)
+	if got := c.answer(c.payer, paid, pay.Approve, pay.ByHand); got != "" || c.says(bar, paid) != "captured" {
+		t.Errorf("before anything is known: %q, %s", got, c.says(bar, paid))
+	}
+	there := c.charge(c.shop, c.beacon, 300)
+	if got := c.demandOn(c.shop, there); got != pay.DemandElsewhere {
+		t.Fatalf("the second site is offered with %q", got)
+	}
+	c.answer(c.payer, first, pay.Approve, "all")
+	if got := c.says(bar, first); got != "failed code_elsewhere" {
+		t.Errorf("the first site: %s", got)
+	}
+	if got := c.approve(c.payer, c.beacon, there); got != "" || c.says(c.shop, there) != "captured" {
+		t.Errorf("with the device: %q, %s", got, c.says(c.shop, there))
+	}
+	c.auditOK()
+}
+
 // TestDemands names each reason for which the registry or the payer wants more,
 // what makes it, and what ends it.
 func TestDemands(t *testing.T) {

@@ -154,8 +154,8 @@ func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) E
 		e.Amount, e.Currency, e.Shop, e.Site, e.Handle, e.Ref = d.Amount, d.Currency, d.Shop, d.Site, d.Handle, d.Ref
 		e.By, e.Expires, e.Test, e.Demand = d.By, d.Expires, d.Test, d.Demand
 	}
-	if e.Demand == "" && req.TwoChannel {
-		e.Demand = pay.DemandMerchant // nobody was asked yet, or ever
+	if p.Seq == 0 && req.TwoChannel {
+		e.Demand = pay.DemandMerchant // nobody was asked yet
 	}
 	doubt := p.Seq == 0 && r.keyMayHavePaid()
 	e.Local = pay.Local{

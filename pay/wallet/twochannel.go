@@ -53,15 +53,19 @@ type Witness struct {
 
 // Witness returns which device has to give a code before the offer whose
 // payment id begins with the digits of id, or the only pending one when id is
-// "", can be approved. needed is false where one channel is enough. Its errors
-// are those of Answer.
-func (w *Wallet) Witness(rows pay.Rows, id string) (p pay.PaymentID, v Witness, needed bool, err error) {
+// "", can be approved by whom by names. needed is false where one channel is
+// enough. Its errors are those of Answer.
+func (w *Wallet) Witness(rows pay.Rows, id string, by pay.Rule) (p pay.PaymentID, v Witness, needed bool, err error) {
 	rec, err := meant(rows, id)
 	if err != nil || rec.Payment.Terms.Method() == pay.MethodOne {
 		return rec.Payment.ID, Witness{}, false, err
 	}
 	p = rec.Payment.ID
-	if err := answerable(rows, rec.Payment, pay.Approve); err != nil {
+	err = answerable(rows, rec.Payment, pay.Approve)
+	if err == nil {
+		err = personal(rec.Payment, pay.Approve, by)
+	}
+	if err != nil {
 		return p, Witness{}, false, err // a device is not asked for what cannot be used
 	}
 	c, ok, err := challenge(rows, p)
@@ -104,13 +108,24 @@ func (w *Wallet) RuleName() pay.Rule { return w.options.Rule.Name }
 // may: a program of the owner's sees no more than a rule does.
 func fits(p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode) error {
 	needed := v == pay.Approve && p.Terms.Method() == pay.MethodTwoChannel
+	if err := personal(p, v, by); err != nil {
+		return err
+	}
 	switch {
-	case v == pay.Approve && by != pay.ByHand && p.Terms.Demand.NeedsPerson():
-		return pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("payment %s is for a person to approve: the code was heard at two places", p.ID.Short()), "approve it by hand if you stand at this counter, else decline it")
 	case needed && code.IsZero():
 		return pay.NewError(pay.CodeDevice, fmt.Sprintf("payment %s needs the word of the device too", p.ID.Short()), "approve it through the wallet's daemon, with the device in reach")
 	case !needed && !code.IsZero():
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("payment %s needs no word of the device", p.ID.Short()), "answer it without")
+	}
+	return nil
+}
+
+// personal returns a *pay.Error with CodeNotAllowed when something other than a
+// person approves what only a person may.
+func personal(p pay.Payment, v pay.Verdict, by pay.Rule) error {
+	if v == pay.Approve && by != pay.ByHand && p.Terms.Demand.NeedsPerson() {
+		return pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("payment %s is for a person to approve: the code was heard at two places", p.ID.Short()),
+			"approve it by hand if you stand at this counter, else decline it")
 	}
 	return nil
 }

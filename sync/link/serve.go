@@ -68,8 +68,8 @@ type server struct {
 
 // Serve answers wallets until ctx ends, then closes listener and connections,
 // waits for all that it started and returns nil. It fails only when it can
-// accept no more. At most pay.LinkConnsMax wallets are served at once, others
-// are closed at once.
+// accept no more. At most pay.LinkConnsMax wallets are served at once; see room
+// for who has to leave.
 func Serve(ctx context.Context, o Options) error {
 	defer func() { _ = o.Listener.Close() }() // nothing was written to it
 	config, err := tlsConfig(o.Key, pay.NodeID{})
@@ -86,7 +86,7 @@ func Serve(ctx context.Context, o Options) error {
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = o.Listener.Close() })
 	defer stop()
-	free := make(chan struct{}, pay.LinkConnsMax)
+	room := &room{}
 	for failures := 0; ; {
 		conn, err := o.Listener.Accept()
 		switch {
@@ -103,24 +103,24 @@ func Serve(ctx context.Context, o Options) error {
 			continue
 		}
 		failures = 0
-		select {
-		case free <- struct{}{}:
-			conversations.Go(func() {
-				defer func() { <-free }()
-				s.talk(ctx, conn)
-			})
-		default:
+		guest, ok := room.enter(conn)
+		if !ok {
 			_ = conn.Close() // the wallet sees that nobody has time
+			continue
 		}
+		conversations.Go(func() {
+			defer room.leave(guest)
+			s.talk(ctx, conn, func() { room.trust(guest) })
+		})
 	}
 }
 
 // talk serves one connection and closes it.
-func (s server) talk(ctx context.Context, raw net.Conn) {
+func (s server) talk(ctx context.Context, raw net.Conn, known func()) {
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
 	conn := tls.Server(raw, s.tls)
-	err := s.converse(ctx, conn)
+	err := s.converse(ctx, conn, known)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		_ = raw.Close() // a slow peer would only be slow to hear of its end
 	}
@@ -133,7 +133,7 @@ func (s server) talk(ctx context.Context, raw net.Conn) {
 	}
 }
 
-func (s server) converse(ctx context.Context, conn *tls.Conn) error {
+func (s server) converse(ctx context.Context, conn *tls.Conn, known func()) error {
 	began := time.Now()
 	if err := conn.SetDeadline(began.Add(pay.LinkFirstWord.Std())); err != nil {
 		return err
@@ -167,6 +167,7 @@ func (s server) converse(ctx context.Context, conn *tls.Conn) error {
 		if err := errors.Join(err, send(conn, answer)); err != nil {
 			return err
 		}
+		known() // a stranger is refused, which ends the conversation
 	}
 	return fmt.Errorf("more than %d frames: %w", framesMax, errMalformed)
 }
