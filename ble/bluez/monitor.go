@@ -4,6 +4,7 @@ package bluez
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/godbus/dbus/v5/prop"
@@ -21,7 +22,11 @@ type monitor struct {
 	conn       *dbus.Conn
 	properties map[string]dbus.Variant
 	warned     bool
+	activated  chan struct{} // BlueZ uses the monitor
 }
+
+// activateTime is how long BlueZ may take to use a monitor that it accepted.
+const activateTime = time.Second
 
 // pattern is one entry of the property Patterns, a(yyay).
 type pattern struct {
@@ -30,11 +35,20 @@ type pattern struct {
 	Content []byte
 }
 
-// begin registers the monitor, again if need be. A BlueZ that has none is told
-// of once.
+// begin registers the monitor, again if need be, and waits until BlueZ uses it.
+// A BlueZ that has none is told of once.
 func (m *monitor) begin() {
 	err := m.register()
-	if err == nil || isNamed(err, "org.bluez.Error.AlreadyExists") || m.warned {
+	if err == nil {
+		limit := time.NewTimer(activateTime)
+		defer limit.Stop()
+		select {
+		case <-m.activated:
+		case <-limit.C: // the discovery works without, only slower
+		}
+		return
+	}
+	if isNamed(err, "org.bluez.Error.AlreadyExists") || m.warned {
 		return
 	}
 	m.warned = true
@@ -73,7 +87,8 @@ func (m *monitor) export() error {
 	if err := conn.Export(monitorTree{m}, m.root, ifaceTree); err != nil {
 		return err
 	}
-	if err := conn.Export(monitorCalls{}, m.path(), monitors.AdvertisementMonitor1Interface); err != nil {
+	m.activated = make(chan struct{}, 1)
+	if err := conn.Export(monitorCalls{m.activated}, m.path(), monitors.AdvertisementMonitor1Interface); err != nil {
 		return err
 	}
 	if _, err := prop.Export(conn, m.path(), prop.Map{monitors.AdvertisementMonitor1Interface: exported}); err != nil {
@@ -118,10 +133,16 @@ func (t monitorTree) GetManagedObjects() (map[dbus.ObjectPath]map[string]map[str
 
 // monitorCalls is what BlueZ may call on the monitor. All of it is told by the
 // discovery as well.
-type monitorCalls struct{}
+type monitorCalls struct{ activated chan<- struct{} }
 
 // Activate says that BlueZ uses the monitor.
-func (monitorCalls) Activate() *dbus.Error { return nil }
+func (c monitorCalls) Activate() *dbus.Error {
+	select {
+	case c.activated <- struct{}{}:
+	default: // nobody waits for it
+	}
+	return nil
+}
 
 // Release says that BlueZ let go of the monitor.
 func (monitorCalls) Release() *dbus.Error { return nil }

@@ -117,10 +117,12 @@ func (r *Radio) begin(m *monitor) error {
 	if err := a.SetDiscoveryFilter(filter); err != nil {
 		return radioError("set the discovery filter", err)
 	}
+	// The kernel asks whether a monitor is there only when a discovery begins,
+	// and then again after ten seconds: so the monitor comes first.
+	m.begin()
 	if err := a.StartDiscovery(); err != nil && !isNamed(err, "org.bluez.Error.InProgress") {
 		return radioError("start discovery", err)
 	}
-	m.begin()
 	return nil
 }
 
