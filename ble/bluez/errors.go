@@ -13,6 +13,8 @@ import (
 
 var (
 	errAdapterName  = errors.New("that cannot be the name of an adapter")
+	errNoAdapter    = errors.New("BlueZ has no such adapter")
+	errNoDaemon     = errors.New("bluetoothd does not run")
 	errBusEnded     = errors.New("the connection to the system bus ended")
 	errReleased     = errors.New("BlueZ ended the advertisement")
 	errDiscoverable = errors.New("the adapter is discoverable, so its public address would go out with the code")
@@ -22,6 +24,19 @@ var (
 // radioError says what failed and what a person can do about it.
 func radioError(action string, err error) error {
 	return pay.Wrap(err, pay.CodeRadio, action, hintFor(err))
+}
+
+// openError is radioError for the first call, whose failures say in D-Bus's
+// words what is simple: nobody answers, or not for that adapter.
+func openError(adapter string, err error) error {
+	plain := err
+	switch nameOf(err) {
+	case "ServiceUnknown", "NameHasNoOwner":
+		plain = errNoDaemon
+	case "UnknownObject", "UnknownMethod", "UnknownInterface":
+		plain = errNoAdapter
+	}
+	return pay.Wrap(plain, pay.CodeRadio, "open adapter "+adapter, hintFor(err))
 }
 
 // busError says that there is no bus to speak over.
@@ -40,13 +55,7 @@ func hintFor(err error) string {
 	case errors.Is(err, errPayload):
 		return "broadcast one frame at a time"
 	}
-	name := ""
-	if e := (dbus.Error{}); errors.As(err, &e) {
-		name = e.Name
-	} else if e := (*dbus.Error)(nil); errors.As(err, &e) {
-		name = e.Name
-	}
-	switch name[strings.LastIndexByte(name, '.')+1:] {
+	switch nameOf(err) {
 	case "ServiceUnknown", "NameHasNoOwner":
 		return "start it with systemctl start bluetooth, or install the package bluez"
 	case "UnknownObject", "UnknownMethod", "UnknownInterface", "DoesNotExist":
@@ -66,4 +75,15 @@ func hintFor(err error) string {
 	default:
 		return "see journalctl -u bluetooth, and try bluetoothctl power off, then power on"
 	}
+}
+
+// nameOf returns the last word of a D-Bus error's name, or nothing.
+func nameOf(err error) string {
+	name := ""
+	if e := (dbus.Error{}); errors.As(err, &e) {
+		name = e.Name
+	} else if e := (*dbus.Error)(nil); errors.As(err, &e) {
+		name = e.Name
+	}
+	return name[strings.LastIndexByte(name, '.')+1:]
 }

@@ -84,7 +84,7 @@ func Open(ctx context.Context, o Options) (*Radio, error) {
 	defer cancel()
 	var properties map[string]dbus.Variant
 	if err := conn.Object(service, r.path).CallWithContext(ctx, ifaceProps+".GetAll", 0, ifaceAdapter).Store(&properties); err != nil {
-		return nil, radioError("open adapter "+r.adapter, err)
+		return nil, openError(r.adapter, err)
 	}
 	return r, nil
 }
