@@ -157,11 +157,7 @@ func imageKey(packages []vmPackage) (string, error) {
 	for _, p := range packages {
 		_, _ = fmt.Fprintln(h, p.file)
 	}
-	recipe, err := filepath.Glob(filepath.Join(vmRecipe, "*"))
-	if err != nil {
-		return "", err
-	}
-	for _, name := range append(recipe, vmSources...) {
+	for _, name := range vmSources {
 		raw, err := os.ReadFile(name)
 		if err != nil {
 			return "", err
@@ -226,15 +222,6 @@ func buildImage(ctx context.Context, debs string, packages []vmPackage) (kernel,
 	picked, err := all.pick(ctx)
 	if err != nil {
 		return nil, nil, err
-	}
-	for name, to := range map[string]string{
-		"init": "init", "as-till": "bin/as-till", "main.conf": "etc/bluetooth/main.conf", "passwd": "etc/passwd", "group": "etc/group",
-	} {
-		raw, err := os.ReadFile(filepath.Join(vmRecipe, name))
-		if err != nil {
-			return nil, nil, err
-		}
-		picked[to] = file{data: raw, mode: 0o755}
 	}
 	picked["etc/machine-id"] = file{data: []byte("feedbeeffeedbeeffeedbeeffeedbeef\n"), mode: 0o644}
 	picked["bin/sh"] = file{link: "busybox"}

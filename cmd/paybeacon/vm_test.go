@@ -93,6 +93,12 @@ func vmCache(t *testing.T) string {
 	return dir
 }
 
+// vmOwn are the files of the recipe and where they go. They are laid over the
+// image each time, as the programs are.
+var vmOwn = map[string]string{
+	"init": "init", "as-till": "bin/as-till", "main.conf": "etc/bluetooth/main.conf", "passwd": "etc/passwd", "group": "etc/group",
+}
+
 // layOver builds the programs and writes the image's tree with them in it.
 func layOver(ctx context.Context, tree, work, initrd string) error {
 	flags := "-test.timeout=" + vmTimeout.String()
@@ -100,6 +106,13 @@ func layOver(ctx context.Context, tree, work, initrd string) error {
 		flags += " -test.run=^TestGuest$/" + *vmRun
 	}
 	over := files{"radio/flags": {data: []byte(flags), mode: 0o644}}
+	for name, to := range vmOwn {
+		raw, err := os.ReadFile(filepath.Join(vmRecipe, name))
+		if err != nil {
+			return err
+		}
+		over[to] = file{data: raw, mode: 0o755}
+	}
 	for name, build := range map[string][]string{
 		"paybeacon":  {"build", "-trimpath"},
 		"radio.test": {"test", "-c", "-tags", "vm"},
@@ -178,7 +191,7 @@ func (m *vmMachine) run(ctx context.Context, qemu, kernel, initrd string) {
 		m.t.Fatal(err)
 	}
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		m.hear(strings.TrimRight(lines.Text(), "\r"), accel)
+		m.hear(strings.Trim(lines.Text(), "\r"+frameMark), accel)
 	}
 	err = cmd.Wait()
 	noise, _ := os.ReadFile(console)
@@ -202,6 +215,10 @@ var (
 	saysNumber  = regexp.MustCompile(`^ *[a-z_]+_test\.go:[0-9]+: measured: (.*)$`)
 	guestEnds   = regexp.MustCompile(`^guest ended: ([0-9]+)$`)
 )
+
+// frameMark stands before the lines of -test.v=test2json, which tells of a check
+// as soon as it ends.
+const frameMark = "\x16"
 
 // hear takes one line of what TestGuest says.
 func (m *vmMachine) hear(line, accel string) {
