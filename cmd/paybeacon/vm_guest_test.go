@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/godbus/dbus/v5"
 
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/ble/bluez/vhci"
@@ -42,7 +42,19 @@ func TestGuest(t *testing.T) {
 		check func(*testing.T, *guest)
 	}{
 		{"without an adapter", guestNoAdapter},
-		{"a whole payment", guestPayment},
+		{"a whole payment as an ordinary user", guestPayment},
+		{"a whole payment with legacy controllers", guestLegacy},
+		{"two steps are one device", guestSteps},
+		{"without experimental interfaces", guestPlain},
+		{"bluetoothd restarts under the box", guestRestart},
+		{"the box's adapter is unplugged and back", guestUnplugBox},
+		{"the tag's adapter is unplugged and back", guestUnplugTag},
+		{"the box's adapter is switched off", guestOffBox},
+		{"the tag's adapter is switched off", guestOffTag},
+		{"a discoverable adapter is refused", guestDiscoverable},
+		{"ten thousand rotations", guestRotations},
+		{"loss as the air fills", guestLoss},
+		{"somebody else's controllers", guestBtvirt},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.check(t, g) })
 	}
@@ -52,6 +64,7 @@ func TestGuest(t *testing.T) {
 // guest is the machine from inside.
 type guest struct {
 	bus   *exec.Cmd
+	conn  *dbus.Conn
 	world *world
 }
 
@@ -67,12 +80,17 @@ func (g *guest) startBus(t *testing.T) {
 		_, err := os.Stat("/run/dbus/system_bus_socket")
 		return err == nil
 	})
+	var err error
+	if g.conn, err = dbus.ConnectSystemBus(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (g *guest) close() {
 	if g.world != nil {
 		g.world.close()
 	}
+	_ = g.conn.Close()
 	_ = g.bus.Process.Kill()
 }
 
@@ -169,11 +187,15 @@ func (r *guestRadio) plug(m vhci.Model) *vhci.Controller {
 // powered waits until an adapter is on or off.
 func (r *guestRadio) powered(c *vhci.Controller, on bool) {
 	r.t.Helper()
-	want := map[bool]string{true: "Powered: yes", false: "Powered: no"}[on]
-	eventually(r.t, c.Name()+" is "+want, func() bool {
-		out, err := exec.Command("bluetoothctl", "show", c.Address().String()).Output()
-		return err == nil && strings.Contains(string(out), want)
+	eventually(r.t, fmt.Sprintf("%s is powered: %v", c.Name(), on), func() bool {
+		v, err := r.g.adapter(c.Name()).GetProperty("org.bluez.Adapter1.Powered")
+		return err == nil && v.Value() == on
 	})
+}
+
+// adapter is BlueZ's object for an adapter, on a connection of the test's own.
+func (g *guest) adapter(name string) dbus.BusObject {
+	return g.conn.Object("org.bluez", dbus.ObjectPath("/org/bluez/"+name))
 }
 
 // eventually waits until f is true. What it asks for is another process's, so
@@ -260,78 +282,4 @@ func (w *world) pairTag(tag, who string) {
 	p, err := w.pairing(tag)
 	w.must(err)
 	w.must(w.ask(nil, "wallet", "pair", "--data", w.data(who), "--link", p.Link, "--pin", p.PIN))
-}
-
-// guestNoAdapter: every command that needs a radio says in one sentence that
-// there is none.
-func guestNoAdapter(t *testing.T, g *guest) {
-	w := g.shop(t)
-	said := map[string]string{}
-	for _, bluetoothd := range []bool{false, true} {
-		if bluetoothd {
-			g.newRadio(t)
-			eventually(t, "bluetoothd answers", func() bool {
-				out, _ := exec.Command("bluetoothctl", "list").CombinedOutput()
-				return !strings.Contains(string(out), "Waiting to connect") && exec.Command("bluetoothctl", "list").Run() == nil
-			})
-		}
-		for _, args := range [][]string{
-			{"scan", "--radio", "bluez:hci0", "--data", w.data("box")},
-			{"beacon", "run", "--radio", "bluez:hci0", "--data", w.data("nobody")},
-		} {
-			err := w.ask(nil, args...)
-			var e *exitError
-			if !errors.As(err, &e) || e.exit != 11 || e.Message == "" || e.Hint == "" || strings.Contains(e.Message, "\n") {
-				t.Errorf("bluetoothd %v, %v: %v", bluetoothd, args[:2], err)
-				continue
-			}
-			said[fmt.Sprintf("%s; %s", e.Message, e.Hint)] = fmt.Sprintf("exit %d", e.exit)
-		}
-	}
-	for sentence, exit := range said {
-		measured(t, "%s: %s", exit, sentence)
-	}
-}
-
-// guestPayment makes a whole payment over the air.
-func guestPayment(t *testing.T, g *guest) {
-	w := g.shop(t)
-	r := g.newRadio(t, "-E")
-	box, tag := r.plug(extended), r.plug(another)
-	r.air.SetStrength(tag, box, -48)
-	w.daemonFor(t, "box", "scan", "--radio", "bluez:"+box.Name(), "--lane", "till-1")
-	w.daemonFor(t, "ada-tag", "beacon", "run", "--radio", "bluez:"+tag.Name(), "--k", "3", "--interval", "200ms", "--link", "127.0.0.1:0")
-	w.pairTag("ada-tag", "ada")
-	began := time.Now()
-	w.must(w.ask(nil, "wait", "--for", "near", "--data", w.data("box"), "--timeout", "60s"))
-	measured(t, "near %.1f s after pairing", time.Since(began).Seconds())
-	w.take(t)
-	w.audit()
-	for _, c := range []*vhci.Controller{box, tag} {
-		measured(t, "%s: %+v; unknown commands %x", c.Name(), c.Counts(), c.Unknown())
-	}
-}
-
-// take takes a payment from whoever is near and requires that both sides hold
-// the same receipt.
-func (w *world) take(t *testing.T) paymentJSON {
-	t.Helper()
-	began := time.Now()
-	var p paymentJSON
-	w.must(w.ask(&p, "till", "charge", "--data", w.data("box"), "--amount", "12.50", "--wait", "30s"))
-	if p.State != "captured" || p.Outcome != "paid" {
-		t.Fatalf("payment: %+v", p)
-	}
-	measured(t, "charged, asked, approved and captured in %.2f s", time.Since(began).Seconds())
-	ours, theirs := filepath.Join(w.dir, p.ID+".till"), filepath.Join(w.dir, p.ID+".wallet")
-	w.must(w.until("the wallet has its receipt", func() (bool, error) {
-		return w.ask(nil, "wallet", "receipts", "--data", w.data("ada"), "--id", p.ID, "--to", theirs) == nil, nil
-	}))
-	w.must(w.ask(nil, "till", "receipt", "--data", w.data("box"), "--id", p.ID, "--to", ours))
-	a, errA := os.ReadFile(ours)
-	b, errB := os.ReadFile(theirs)
-	if errA != nil || errB != nil || len(a) == 0 || string(a) != string(b) {
-		t.Fatalf("receipts differ: %d and %d bytes, %v, %v", len(a), len(b), errA, errB)
-	}
-	return p
 }
