@@ -36,7 +36,7 @@ func (r *Radio) Advertise(ctx context.Context, payload []byte, interval time.Dur
 	if err != nil {
 		return busError(err)
 	}
-	path := dbus.ObjectPath(fmt.Sprintf("%s/advertisement%d", objectRoot, r.objects.Add(1)))
+	path := dbus.ObjectPath(fmt.Sprintf("%s/%s/advertisement%d", objectRoot, r.adapter, r.objects.Add(1)))
 	released := make(chan struct{}, 1)
 	if err := conn.Export(advertisementCalls{released}, path, advertising.LEAdvertisement1Interface); err != nil {
 		return radioError("export advertisement", err)

@@ -77,7 +77,7 @@ func (m *monitor) export() error {
 	if err != nil {
 		return err
 	}
-	m.root = dbus.ObjectPath(fmt.Sprintf("%s/monitor%d", objectRoot, m.radio.objects.Add(1)))
+	m.root = dbus.ObjectPath(fmt.Sprintf("%s/%s/monitor%d", objectRoot, m.radio.adapter, m.radio.objects.Add(1)))
 	patterns := []pattern{{Start: 0, Type: uint8(ble.ServiceData), Content: []byte{byte(ble.ServiceUUID & 0xFF), byte(ble.ServiceUUID >> 8)}}}
 	m.properties = map[string]dbus.Variant{
 		"Type":     dbus.MakeVariant("or_patterns"),

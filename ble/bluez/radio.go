@@ -30,7 +30,8 @@ const (
 	// answerTime is how long bluetoothd may take to say that it has an adapter.
 	answerTime = 5 * time.Second
 
-	// objectRoot is where this process shows its own objects to BlueZ.
+	// objectRoot is where this process shows its own objects to BlueZ, those of
+	// each adapter apart, because all radios share one connection.
 	objectRoot = "/org/paybeacon"
 )
 
