@@ -4,10 +4,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -23,7 +24,6 @@ const (
 	// guestEnv says that this process runs in the virtual machine.
 	guestEnv = "PAYBEACON_GUEST"
 
-	guestProgram = "/radio/paybeacon" // the real one
 	guestUser    = 1000
 	guestTimeout = 90 * time.Second // for anything to come true
 )
@@ -56,7 +56,10 @@ func TestGuest(t *testing.T) {
 		{"loss as the air fills", guestLoss},
 		{"somebody else's controllers", guestBtvirt},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.check(t, g) })
+		t.Run(c.name, func(t *testing.T) {
+			g.markLogs()
+			c.check(t, g)
+		})
 	}
 	g.close()
 }
@@ -66,6 +69,7 @@ type guest struct {
 	bus   *exec.Cmd
 	conn  *dbus.Conn
 	world *world
+	told  map[string]int64 // how long each log was when the check began
 }
 
 // measured notes a figure for the person who reads the host's output.
@@ -216,23 +220,47 @@ func eventually(t *testing.T, what string, f func() bool) time.Duration {
 	return time.Since(began)
 }
 
-// tellLogs shows the last words of everybody.
+// tellLogs shows what everybody said since the check began.
 func (g *guest) tellLogs(t *testing.T) {
-	if g.world != nil {
-		w := *g.world
-		w.t = t
-		w.tellLogs()
-	}
-	for _, name := range []string{"bluetoothd", "dbus-daemon", "btvirt"} {
-		raw, err := os.ReadFile("/tmp/" + name + ".log")
-		if errors.Is(err, os.ErrNotExist) {
+	for _, name := range g.logs() {
+		raw, err := os.ReadFile(name)
+		if err != nil {
 			continue
 		}
-		t.Logf("%s:\n%s", name, raw[max(0, len(raw)-3000):])
+		raw = raw[min(g.told[name], int64(len(raw))):]
+		const tail = 2500
+		if raw = raw[max(0, len(raw)-tail):]; len(raw) > 0 {
+			t.Logf("%s:\n%s", filepath.Base(name), raw)
+		}
 	}
-	if out, err := exec.Command("dmesg").Output(); err == nil {
-		t.Logf("dmesg:\n%s", out[max(0, len(out)-1500):])
+	out, err := exec.Command("dmesg").Output()
+	if err != nil {
+		t.Log(err)
 	}
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, "Bluetooth: hci") {
+			t.Logf("kernel: %s", line)
+		}
+	}
+}
+
+// markLogs notes where the logs are, so that a check shows only its own.
+func (g *guest) markLogs() {
+	g.told = map[string]int64{}
+	for _, name := range g.logs() {
+		if info, err := os.Stat(name); err == nil {
+			g.told[name] = info.Size()
+		}
+	}
+}
+
+func (g *guest) logs() []string {
+	var all []string
+	for _, pattern := range []string{"/tmp/shop/*.log", "/tmp/*.log"} {
+		names, _ := filepath.Glob(pattern)
+		all = append(all, names...)
+	}
+	return all
 }
 
 // shop returns a registry with a box and the wallets ada and ben, which approve

@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -99,17 +100,24 @@ func findPackages(ctx context.Context) ([]vmPackage, error) {
 	if err != nil {
 		return nil, err
 	}
+	known, err := candidates(ctx, packageName.FindAllString(comment.ReplaceAllString(string(raw), ""), -1))
+	if err != nil {
+		return nil, err
+	}
 	var names []string
-	for line := range strings.Lines(string(raw)) {
-		line, _, _ = strings.Cut(line, "#")
-		if strings.TrimSpace(line) == "" {
+	for line := range strings.Lines(comment.ReplaceAllString(string(raw), "")) {
+		choice := packageName.FindAllString(line, -1)
+		if len(choice) == 0 {
 			continue
 		}
-		name, err := knownPackage(ctx, strings.Split(line, "|"))
-		if err != nil {
-			return nil, err
+		i := slices.IndexFunc(choice, func(name string) bool { return known[name] })
+		if i < 0 {
+			return nil, fmt.Errorf("apt does not know %s: run apt-get update", strings.Join(choice, " or "))
 		}
-		names = append(names, name)
+		names = append(names, choice[i])
+	}
+	if err := followKernel(ctx, names); err != nil {
+		return nil, err
 	}
 	out, err := exec.CommandContext(ctx, "apt-get", append([]string{"download", "--print-uris"}, names...)...).Output()
 	if err != nil {
@@ -130,25 +138,45 @@ func findPackages(ctx context.Context) ([]vmPackage, error) {
 	return packages, nil
 }
 
-// knownPackage returns the first of several names that apt knows. A package
-// that only stands for a kernel is followed to it.
-func knownPackage(ctx context.Context, names []string) (string, error) {
-	for _, name := range names {
-		name = strings.TrimSpace(name)
-		out, err := exec.CommandContext(ctx, "apt-cache", "depends", "--no-recommends", "--no-suggests", name).Output()
-		if err != nil || len(out) == 0 {
-			continue
-		}
-		if !strings.HasPrefix(name, "linux-image-") {
-			return name, nil
-		}
-		for line := range strings.Lines(string(out)) {
-			if kernel, ok := strings.CutPrefix(strings.TrimSpace(line), "Depends: "); ok && strings.HasPrefix(kernel, "linux-image-") {
-				return kernel, nil
-			}
+var (
+	comment     = regexp.MustCompile(`#.*`)
+	packageName = regexp.MustCompile(`[a-z0-9][a-z0-9+.-]+`)
+	policyName  = regexp.MustCompile(`(?m)^([^ :]+):\n +Installed: .*\n +Candidate: [^(]`)
+)
+
+// candidates says which packages apt could install.
+func candidates(ctx context.Context, names []string) (map[string]bool, error) {
+	cmd := exec.CommandContext(ctx, "apt-cache", append([]string{"policy"}, names...)...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("ask apt which packages it knows: %w", err)
+	}
+	known := map[string]bool{}
+	for _, m := range policyName.FindAllSubmatch(out, -1) {
+		known[string(m[1])] = true
+	}
+	return known, nil
+}
+
+// followKernel puts the kernel's own package in place of the one that stands
+// for the newest kernel.
+func followKernel(ctx context.Context, names []string) error {
+	i := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, "linux-image-") })
+	if i < 0 {
+		return errors.New("the list of packages has no kernel")
+	}
+	out, err := exec.CommandContext(ctx, "apt-cache", "depends", "--no-recommends", "--no-suggests", names[i]).Output()
+	if err != nil {
+		return fmt.Errorf("ask apt for the newest kernel: %w", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if kernel, ok := strings.CutPrefix(strings.TrimSpace(line), "Depends: "); ok && strings.HasPrefix(kernel, "linux-image-") {
+			names[i] = kernel
+			return nil
 		}
 	}
-	return "", fmt.Errorf("apt does not know %s: run apt-get update", strings.Join(names, "or"))
+	return nil // it is a kernel itself
 }
 
 // imageKey changes with everything that an image is made from.
