@@ -1,5 +1,7 @@
 package ble
 
+import "time"
+
 // Health is what a radio says of its own hearing. A radio tells it whenever
 // Deaf or Why changes, and about once a second while it hears.
 type Health struct {
@@ -11,6 +13,11 @@ type Health struct {
 	// empty when all is well, and may be set without Deaf where the radio only
 	// hears badly.
 	Why string
+	// Lost counts the adverts since the start that reached this process and had
+	// to be dropped, because more came than it could take.
+	Lost uint64
+	// Lag is how long adverts lately waited between BlueZ and this process.
+	Lag time.Duration
 }
 
 // Adapter is what is known of one radio of this machine.

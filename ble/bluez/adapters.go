@@ -3,12 +3,118 @@
 package bluez
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/muka/go-bluetooth/bluez/profile/adapter"
+	monitors "github.com/muka/go-bluetooth/bluez/profile/advertisement_monitor"
+	"github.com/muka/go-bluetooth/bluez/profile/advertising"
 
 	"github.com/paybeacon/paybeacon/ble"
+)
+
+const (
+	pathRoot = "/org/bluez/"
+	// rfkillDir is where the kernel tells which radios are blocked.
+	rfkillDir = "/sys/class/rfkill"
 )
 
 // Adapters lists the radios that BlueZ manages on this machine, by name. It
 // fails with pay.CodeRadio where there is no system bus, no BlueZ or no
 // permission; no adapter at all is an empty list.
-func Adapters(context.Context) ([]ble.Adapter, error) { return nil, nil }
+func Adapters(ctx context.Context) ([]ble.Adapter, error) {
+	if _, err := connection(); err != nil {
+		return nil, busError(err)
+	}
+	r := &Radio{limits: defaultLimits(), log: slog.New(slog.DiscardHandler), now: time.Now, rfkill: rfkillDir}
+	return r.adapters(ctx)
+}
+
+func (r *Radio) adapters(ctx context.Context) ([]ble.Adapter, error) {
+	tree, err := answer[map[dbus.ObjectPath]map[string]map[string]dbus.Variant](r.ask(ctx, "/", ifaceTree, ifaceTree+".GetManagedObjects"))
+	if err != nil {
+		return nil, radioError("list the adapters", err)
+	}
+	var found []ble.Adapter
+	for path, interfaces := range tree {
+		name, ok := adapterOf(path)
+		properties, is := interfaces[adapter.Adapter1Interface]
+		if !ok || !is {
+			continue
+		}
+		a := r.describe(name, properties)
+		_, a.Monitors = interfaces[monitors.AdvertisementMonitorManager1Interface]
+		slots := interfaces[advertising.LEAdvertisingManager1Interface]
+		a.SlotsFree, a.SlotsUsed = numberIn(slots["SupportedInstances"]), numberIn(slots["ActiveInstances"])
+		found = append(found, a)
+	}
+	slices.SortFunc(found, func(a, b ble.Adapter) int {
+		return cmp.Or(cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name)) // hci2 before hci10
+	})
+	return found[:min(len(found), adaptersMax)], nil
+}
+
+// adapterOf returns the name of the adapter at path, if there can be one.
+func adapterOf(path dbus.ObjectPath) (string, bool) {
+	name, ok := strings.CutPrefix(string(path), pathRoot)
+	return name, ok && isAdapterName(name)
+}
+
+// isAdapterName says that name can be the last part of an adapter's path.
+func isAdapterName(name string) bool {
+	return name != "" && len(name) <= nameBytesMax && !strings.ContainsFunc(name, func(c rune) bool {
+		return c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+	})
+}
+
+// describe reads the properties of an adapter. One of an unexpected type counts
+// as not there, except that an adapter that does not say that it is hidden
+// counts as discoverable.
+func (r *Radio) describe(name string, p map[string]dbus.Variant) ble.Adapter {
+	is := func(property string) bool { on, _ := p[property].Value().(bool); return on }
+	hidden, known := p["Discoverable"].Value().(bool)
+	power, _ := p["PowerState"].Value().(string)
+	text, _ := p["Address"].Value().(string)
+	address, err := ble.ParseAddress(text)
+	if err != nil {
+		address = ble.Address{}
+	}
+	a := ble.Adapter{
+		Name: name, Address: address, Powered: is("Powered"), Discovering: is("Discovering"),
+		Discoverable: hidden || !known,
+	}
+	a.Blocked = !a.Powered && (power == "off-blocked" || r.isBlocked(name))
+	return a
+}
+
+// isBlocked asks the kernel whether rfkill keeps the adapter off. Before PowerState
+// there was no other way to know. What cannot be read is not blocked.
+func (r *Radio) isBlocked(name string) bool {
+	switches, err := filepath.Glob(filepath.Join(r.rfkill, "rfkill*"))
+	if err != nil {
+		return false
+	}
+	for _, dir := range switches[:min(len(switches), adaptersMax)] {
+		is := func(file, want string) bool {
+			text, err := os.ReadFile(filepath.Join(dir, file))
+			return err == nil && string(bytes.TrimSpace(text)) == want
+		}
+		if is("name", name) && (is("soft", "1") || is("hard", "1")) {
+			return true
+		}
+	}
+	return false
+}
+
+func numberIn(v dbus.Variant) int {
+	n, _ := v.Value().(byte)
+	return int(n)
+}

@@ -3,8 +3,10 @@
 package bluez
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"time"
+	"sync/atomic"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/godbus/dbus/v5/prop"
@@ -13,20 +15,22 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 )
 
+// slowly is what is said of a radio without a monitor.
+const slowly = "a steady beacon is heard only about once in ten seconds, because BlueZ offers no advertisement monitors: " +
+	"set Experimental = true in /etc/bluetooth/main.conf and restart bluetooth"
+
 // monitor is an advertisement monitor for our service. Its only purpose is that
 // the controller's duplicate filter goes off while it is registered; the
 // adverts themselves come from the discovery.
 type monitor struct {
 	radio      *Radio
 	root       dbus.ObjectPath
-	conn       *dbus.Conn
+	conn       *dbus.Conn // on which it is shown; nil when it is not
 	properties map[string]dbus.Variant
-	warned     bool
-	activated  chan struct{} // BlueZ uses the monitor
+	slow       string      // what is wrong without it, if it is not registered
+	warned     bool        // and that this was said
+	released   atomic.Bool // by BlueZ, which then does not use it any more
 }
-
-// activateTime is how long BlueZ may take to use a monitor that it accepted.
-const activateTime = time.Second
 
 // pattern is one entry of the property Patterns, a(yyay).
 type pattern struct {
@@ -35,117 +39,105 @@ type pattern struct {
 	Content []byte
 }
 
-// begin registers the monitor, again if need be, and waits until BlueZ uses it.
-// A BlueZ that has none is told of once.
-func (m *monitor) begin() {
-	err := m.register()
-	if err == nil {
-		limit := time.NewTimer(activateTime)
-		defer limit.Stop()
-		select {
-		case <-m.activated:
-		case <-limit.C: // the discovery works without, only slower
-		}
+// begin registers the monitor, again if need be. A BlueZ that has none is told
+// of once.
+func (m *monitor) begin(ctx context.Context) {
+	err := m.register(ctx)
+	if err == nil || isNamed(err, "org.bluez.Error.AlreadyExists") {
+		m.slow, m.warned = "", false
 		return
 	}
-	if isNamed(err, "org.bluez.Error.AlreadyExists") || m.warned {
+	if ctx.Err() != nil {
 		return
 	}
-	m.warned = true
-	m.radio.log.Warn("no advertisement monitor: a beacon is heard about once in ten seconds; "+
-		"set Experimental = true in /etc/bluetooth/main.conf and restart bluetooth", "adapter", m.radio.adapter, "error", err)
+	m.slow = slowly
+	if !m.warned {
+		m.warned = true
+		m.radio.log.Warn(slowly, "adapter", m.radio.adapter, "error", printable(err.Error()))
+	}
 }
 
-func (m *monitor) register() error {
-	if m.conn == nil {
-		if err := m.export(); err != nil {
+func (m *monitor) register(ctx context.Context) error {
+	if m.released.Swap(false) {
+		m.end(ctx)
+	}
+	conn, err := connection()
+	if err != nil {
+		return err
+	}
+	if m.conn != conn {
+		if err := m.export(conn); err != nil {
 			return fmt.Errorf("export monitor: %w", err)
 		}
 	}
-	manager, err := monitors.NewAdvertisementMonitorManager1(m.radio.path)
-	if err != nil {
-		return fmt.Errorf("find monitor manager: %w", err)
-	}
-	defer manager.Close()
-	return manager.RegisterMonitor(m.root)
+	return m.radio.call(ctx, m.radio.path, monitors.AdvertisementMonitorManager1Interface, "RegisterMonitor", m.root)
 }
 
 // export shows the objects that BlueZ reads: a root with the tree below it and
 // the monitor itself.
-func (m *monitor) export() error {
-	conn, err := dbus.SystemBus()
-	if err != nil {
-		return err
-	}
-	m.root = dbus.ObjectPath(fmt.Sprintf("%s/%s/monitor%d", objectRoot, m.radio.adapter, m.radio.objects.Add(1)))
+func (m *monitor) export(conn *dbus.Conn) error {
+	m.root = dbus.ObjectPath(fmt.Sprintf("%s/monitor%d", objectRoot, objects.Add(1)))
 	patterns := []pattern{{Start: 0, Type: uint8(ble.ServiceData), Content: []byte{byte(ble.ServiceUUID & 0xFF), byte(ble.ServiceUUID >> 8)}}}
 	m.properties = map[string]dbus.Variant{
 		"Type":     dbus.MakeVariant("or_patterns"),
 		"Patterns": dbus.MakeVariant(patterns),
 	}
 	exported := map[string]*prop.Prop{"Type": {Value: "or_patterns"}, "Patterns": {Value: patterns}}
-	if err := conn.Export(monitorTree{m}, m.root, ifaceTree); err != nil {
-		return err
-	}
-	m.activated = make(chan struct{}, 1)
-	if err := conn.Export(monitorCalls{m.activated}, m.path(), monitors.AdvertisementMonitor1Interface); err != nil {
-		return err
-	}
-	if _, err := prop.Export(conn, m.path(), prop.Map{monitors.AdvertisementMonitor1Interface: exported}); err != nil {
-		return err
-	}
 	m.conn = conn
-	return nil
+	err := errors.Join(
+		conn.Export(monitorTree{m.path(), m.properties}, m.root, ifaceTree),
+		conn.Export(monitorCalls{&m.released}, m.path(), monitors.AdvertisementMonitor1Interface))
+	if err != nil {
+		return err
+	}
+	_, err = prop.Export(conn, m.path(), prop.Map{monitors.AdvertisementMonitor1Interface: exported})
+	return err
 }
 
 func (m *monitor) path() dbus.ObjectPath { return m.root + "/beacon" }
 
 // end takes the monitor back. BlueZ forgets it by itself if this fails.
-func (m *monitor) end() {
+func (m *monitor) end(ctx context.Context) {
 	if m.conn == nil {
 		return
 	}
-	manager, err := monitors.NewAdvertisementMonitorManager1(m.radio.path)
-	if err == nil {
-		defer manager.Close()
-		err = manager.UnregisterMonitor(m.root)
-	}
-	if err != nil {
+	if err := m.radio.call(ctx, m.radio.path, monitors.AdvertisementMonitorManager1Interface, "UnregisterMonitor", m.root); err != nil {
 		m.radio.log.Debug("unregister monitor", "adapter", m.radio.adapter, "error", err)
 	}
 	withdraw(m.conn, m.root, ifaceTree)
 	withdraw(m.conn, m.path(), monitors.AdvertisementMonitor1Interface)
 	withdraw(m.conn, m.path(), ifaceProps)
+	m.conn = nil
 }
 
 // withdraw takes an object off the bus, which fails only for a bad path.
 func withdraw(conn *dbus.Conn, path dbus.ObjectPath, iface string) { _ = conn.Export(nil, path, iface) }
 
 // monitorTree answers BlueZ's question for the objects below the root.
-type monitorTree struct{ m *monitor }
+type monitorTree struct {
+	path       dbus.ObjectPath
+	properties map[string]dbus.Variant
+}
 
 // GetManagedObjects lists the one monitor with its properties.
 func (t monitorTree) GetManagedObjects() (map[dbus.ObjectPath]map[string]map[string]dbus.Variant, *dbus.Error) {
 	return map[dbus.ObjectPath]map[string]map[string]dbus.Variant{
-		t.m.path(): {monitors.AdvertisementMonitor1Interface: t.m.properties},
+		t.path: {monitors.AdvertisementMonitor1Interface: t.properties},
 	}, nil
 }
 
-// monitorCalls is what BlueZ may call on the monitor. All of it is told by the
-// discovery as well.
-type monitorCalls struct{ activated chan<- struct{} }
+// monitorCalls is what BlueZ may call on the monitor. All but Release is told by
+// the discovery as well.
+type monitorCalls struct{ released *atomic.Bool }
 
 // Activate says that BlueZ uses the monitor.
-func (c monitorCalls) Activate() *dbus.Error {
-	select {
-	case c.activated <- struct{}{}:
-	default: // nobody waits for it
-	}
-	return nil
-}
+func (monitorCalls) Activate() *dbus.Error { return nil }
 
 // Release says that BlueZ let go of the monitor.
-func (monitorCalls) Release() *dbus.Error { return nil }
+func (c monitorCalls) Release() *dbus.Error {
+	c.released.Store(true)
+	return nil
+}
 
 // DeviceFound says that a device matches.
 func (monitorCalls) DeviceFound(dbus.ObjectPath) *dbus.Error { return nil }

@@ -5,33 +5,22 @@ package bluez
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/godbus/dbus/v5"
-	"github.com/sirupsen/logrus"
+	"github.com/muka/go-bluetooth/bluez/profile/adapter"
 
 	"github.com/paybeacon/paybeacon/ble"
 )
 
 const (
-	service    = "org.bluez"
-	ifaceProps = "org.freedesktop.DBus.Properties"
-	ifaceTree  = "org.freedesktop.DBus.ObjectManager"
-	ifaceBus   = "org.freedesktop.DBus"
-
-	ifaceAdapter = "org.bluez.Adapter1"
-	ifaceDevice  = "org.bluez.Device1"
-
 	// AdapterDefault is the adapter used where none is named.
 	AdapterDefault = "hci0"
 
-	// answerTime is how long bluetoothd may take to say that it has an adapter.
-	answerTime = 5 * time.Second
-
-	// objectRoot is where this process shows its own objects to BlueZ, those of
-	// each adapter apart, because all radios share one connection.
+	// objectRoot is where this process shows its own objects to BlueZ.
 	objectRoot = "/org/paybeacon"
 )
 
@@ -54,38 +43,97 @@ type Options struct {
 // Radio is one adapter. Its methods may be called at the same time.
 type Radio struct {
 	adapter string
+	marker  string
 	path    dbus.ObjectPath
+	health  func(ble.Health)
 	now     func() time.Time
 	log     *slog.Logger
-	objects atomic.Uint64 // numbers the objects shown to BlueZ
+	limits  limits
+	rfkill  string // the kernel's folder
+	// ticks makes the beats of the watchdog.
+	ticks func(time.Duration) (beats <-chan time.Time, stop func())
+	// lost counts the signals that had to be dropped.
+	lost atomic.Uint64
+	// wasOnAir says that an advertisement was accepted once: from then on
+	// Advertise heals itself instead of failing.
+	wasOnAir atomic.Bool
 }
+
+// objects numbers what this process shows to BlueZ: all radios of a process
+// share go-bluetooth's connection, and with it the paths on it.
+var objects atomic.Uint64
 
 // Open checks that BlueZ runs and has the adapter. The library behind this
 // package logs through logrus's process-wide logger; Open raises that one's
 // level to errors. ctx bounds the check only.
 func Open(ctx context.Context, o Options) (*Radio, error) {
-	logrus.SetLevel(logrus.ErrorLevel)
-	r := &Radio{adapter: cmp.Or(o.Adapter, AdapterDefault), now: o.Now, log: o.Log}
+	r := newRadio(o)
+	if !isAdapterName(r.adapter) || r.marker != "" && !isAdapterName(r.marker) {
+		return nil, radioError("open adapter "+printable(r.adapter), errAdapterName)
+	}
+	if _, err := connection(); err != nil {
+		return nil, busError(err)
+	}
+	if _, err := r.state(ctx); err != nil {
+		return nil, radioError("open adapter "+r.adapter, err)
+	}
+	return r, nil
+}
+
+func newRadio(o Options) *Radio {
+	r := &Radio{
+		adapter: cmp.Or(o.Adapter, AdapterDefault), marker: o.Marker, health: o.Health, now: o.Now, log: o.Log,
+		limits: defaultLimits(), rfkill: rfkillDir, ticks: tick,
+	}
+	r.path = dbus.ObjectPath(pathRoot + r.adapter)
 	if r.now == nil {
 		r.now = time.Now
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
-	r.path = dbus.ObjectPath("/org/bluez/" + r.adapter)
-	if !r.path.IsValid() {
-		return nil, radioError("open adapter "+r.adapter, errAdapterName)
+	if r.health == nil {
+		r.health = func(ble.Health) {}
 	}
-	conn, err := dbus.SystemBus()
+	return r
+}
+
+func tick(every time.Duration) (<-chan time.Time, func()) {
+	t := time.NewTicker(every)
+	return t.C, t.Stop
+}
+
+// state reads what BlueZ says of the adapter.
+func (r *Radio) state(ctx context.Context) (ble.Adapter, error) {
+	p, err := r.properties(ctx, r.path, adapter.Adapter1Interface)
 	if err != nil {
-		return nil, busError(err)
+		return ble.Adapter{}, err
 	}
-	// The stubs lose the name of an error here, so the first call does without.
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	var properties map[string]dbus.Variant
-	if err := conn.Object(service, r.path).CallWithContext(ctx, ifaceProps+".GetAll", 0, ifaceAdapter).Store(&properties); err != nil {
-		return nil, openError(r.adapter, err)
+	return r.describe(r.adapter, p), nil
+}
+
+// powerOn switches the adapter on if it is off, and returns its state before.
+func (r *Radio) powerOn(ctx context.Context) (ble.Adapter, error) {
+	a, err := r.state(ctx)
+	if err != nil {
+		return a, radioError("open adapter "+r.adapter, err)
 	}
-	return r, nil
+	if a.Powered {
+		return a, nil
+	}
+	if a.Blocked {
+		return a, radioError("switch on adapter "+r.adapter, errBlocked)
+	}
+	if err := r.setPowered(ctx, true); err != nil {
+		return a, radioError("switch on adapter "+r.adapter, err)
+	}
+	return a, nil
+}
+
+func (r *Radio) setPowered(ctx context.Context, on bool) error {
+	err := r.setProperty(ctx, r.path, adapter.Adapter1Interface, "Powered", on)
+	if err != nil && on && r.isBlocked(r.adapter) {
+		return errors.Join(errBlocked, err)
+	}
+	return err
 }

@@ -4,154 +4,190 @@ package bluez
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/godbus/dbus/v5"
-	"github.com/muka/go-bluetooth/bluez/profile/adapter"
 
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-const (
-	// settleTime is how long a bluetoothd that just came back is given.
-	settleTime = 500 * time.Millisecond
-	// retryTime is the pause between attempts to begin anew.
-	retryTime = time.Second
-	// signalsQueued is the channel between the bus and the scan. What does not
-	// fit waits in order in the handler of the connection.
-	signalsQueued = 1024
-)
-
-// Scan calls each for every advert until ctx ends, and then returns nil. It
-// fails when discovery cannot begin; later it heals itself. each must return
-// quickly, because signals queue up behind it, and may not keep the advert's
-// sections.
+// Scan calls each for every advert that carries data of a service or a
+// manufacturer, until ctx ends, and then returns nil. It fails with
+// pay.CodeRadio when it cannot begin; later it heals itself, and says through
+// Options.Health how it is. each must return quickly, because signals queue up
+// behind it, and may not keep the advert's sections.
 func (r *Radio) Scan(ctx context.Context, each func(ble.Advert)) error {
-	// go-bluetooth hands every signal of its connection to every listener, and
-	// godbus's own handler starts a goroutine a signal once a channel is full.
-	conn, err := dbus.ConnectSystemBus(dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
-	if err != nil {
-		return busError(err)
+	s := &scan{
+		radio: r, each: each, dog: ble.NewWatchdog(r.limits.watchdog), work: newWork(r),
+		again: time.NewTimer(0), pong: make(chan *dbus.Call, 8),
 	}
-	defer func() { _ = conn.Close() }() // nothing is written through it
-	if err := r.match(conn); err != nil {
-		return radioError("listen to BlueZ", err)
+	s.again.Stop()
+	defer s.again.Stop()
+	first := s.work.attempt(ctx, nil, ble.NoRemedy)
+	s.ear, s.beat.Slow = first.ear, first.slow
+	defer s.end(ctx)
+	if first.err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return first.err
 	}
-	signals := make(chan *dbus.Signal, signalsQueued)
-	conn.Signal(signals)
+	s.marker = r.startMarker(ctx)
+	defer s.marker.wait()
+	s.follow(ctx)
+	return nil
+}
 
-	m := &monitor{radio: r}
-	defer m.end()
-	defer r.stopDiscovery()
-	if err := r.begin(m); err != nil {
-		return err
-	}
-	return r.follow(ctx, signals, m, each)
+// scan is one Scan under way. Its loop never waits for BlueZ: what asks BlueZ
+// for anything is work, which goes on beside it.
+type scan struct {
+	radio  *Radio
+	each   func(ble.Advert)
+	dog    *ble.Watchdog
+	work   *work
+	marker *marker // nil without one
+	ear    *ear    // nil while there is no bus
+
+	advert ble.Advert // its sections are reused
+	beat   ble.Beat   // what was heard since the last beat
+
+	again  *time.Timer   // when to look after the adapter
+	pause  time.Duration // before the next attempt after a failed one
+	notice time.Time     // when an interference was last told
+
+	pinged time.Time // when the bus was asked, by the real clock; zero when it has answered
+	pong   chan *dbus.Call
 }
 
 // follow is the loop of Scan.
-func (r *Radio) follow(ctx context.Context, signals <-chan *dbus.Signal, m *monitor, each func(ble.Advert)) error {
-	again := time.NewTimer(time.Hour)
-	again.Stop()
-	defer again.Stop()
-	var advert ble.Advert
+func (s *scan) follow(ctx context.Context) {
+	beats, stop := s.radio.ticks(s.radio.limits.beat)
+	defer stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-again.C:
-			if err := r.begin(m); err != nil {
-				r.log.Warn("begin to scan anew", "adapter", r.adapter, "error", err)
-				again.Reset(retryTime)
+			return
+		case at := <-beats:
+			// What waits already was heard before this beat.
+			for range len(s.ear.arrivals()) {
+				s.take(<-s.ear.arrivals())
 			}
-		case s, ok := <-signals:
-			if !ok {
-				return radioError("scan", errBusEnded)
+			s.step(ctx, at)
+		case <-s.again.C:
+			s.work.begin(ctx, s.ear, ble.NoRemedy)
+		case o := <-s.work.done:
+			s.judge(ctx, o)
+		case a := <-s.ear.arrivals():
+			if why := s.take(a); why != "" {
+				s.fall(ctx, why)
 			}
-			switch read(s, r.path, &advert) {
-			case advertHeard:
-				advert.At = r.now()
-				each(advert)
-			case radioLost:
-				r.log.Info("radio interrupted, scanning anew", "adapter", r.adapter, "signal", s.Name)
-				again.Reset(settleTime)
-			case nothing:
+		case c := <-s.pong:
+			if c.Err == nil && !s.pinged.IsZero() {
+				s.beat.Lag = time.Since(s.pinged)
 			}
+			s.pinged = time.Time{}
+		case <-s.ear.end():
+			s.ear.close()
+			s.ear, s.pinged = nil, time.Time{}
+			s.fall(ctx, reason(errBusEnded))
+			s.again.Reset(s.radio.limits.settle)
 		}
 	}
 }
 
-// match asks for the signals of this adapter with a handful of rules; one rule
-// a device would run into the bus's limit.
-func (r *Radio) match(conn *dbus.Conn) error {
-	for _, rule := range [][]dbus.MatchOption{
-		{dbus.WithMatchSender(service), dbus.WithMatchInterface(ifaceProps), dbus.WithMatchMember("PropertiesChanged"), dbus.WithMatchPathNamespace(r.path)},
-		{dbus.WithMatchSender(service), dbus.WithMatchInterface(ifaceTree), dbus.WithMatchArgPath(0, string(r.path)+"/")},
-		{dbus.WithMatchSender(service), dbus.WithMatchInterface(ifaceTree), dbus.WithMatchArgPath(0, string(r.path))},
-		{dbus.WithMatchSender(ifaceBus), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, service)},
-	} {
-		if err := conn.AddMatchSignal(rule...); err != nil {
-			return fmt.Errorf("add match: %w", err)
+// take handles one signal. It returns why the radio does not listen any more,
+// if the signal says so.
+func (s *scan) take(a arrival) (down string) {
+	r := s.radio
+	switch read(a.signal, r.path, &s.advert) {
+	case advertHeard:
+		if s.marker.marks(&s.advert) {
+			s.beat.Markers++
+			return ""
 		}
+		s.beat.Adverts++
+		s.advert.At = a.at
+		s.each(s.advert)
+	case lifeHeard:
+		s.beat.Adverts++
+	case adapterChanged, adapterCame, daemonCame:
+		s.again.Reset(r.limits.settle)
+	case adapterGone:
+		return "adapter " + r.adapter + " is gone; waiting until it is back"
+	case daemonGone:
+		return "BlueZ has ended; waiting until it runs again"
+	case nothing:
 	}
-	return nil
+	return ""
 }
 
-// begin does all that makes the adapter hear: power, filter, discovery and
-// monitor. It may be repeated at any time.
-func (r *Radio) begin(m *monitor) error {
-	a, err := adapter.NewAdapter1FromAdapterID(r.adapter)
-	if err != nil {
-		return radioError("open adapter "+r.adapter, err)
+// step lets the watchdog judge what was heard since the last beat, does what it
+// asks for and tells the health.
+func (s *scan) step(ctx context.Context, at time.Time) {
+	s.beat.At, s.beat.MarkerOn, s.beat.Lost = at, s.marker.isOn(), s.radio.lost.Load()
+	if !s.pinged.IsZero() {
+		s.beat.Lag = max(s.beat.Lag, time.Since(s.pinged))
 	}
-	defer a.Close()
-	if err := powerOn(a); err != nil {
-		return radioError("switch on adapter "+r.adapter, err)
+	v := s.dog.Step(s.beat)
+	s.beat.Adverts, s.beat.Markers, s.beat.Lag = 0, 0, 0
+	if v.Said != "" {
+		s.radio.log.Warn(v.Said, "adapter", s.radio.adapter)
 	}
-	// BlueZ keeps the filter for the life of the connection, so it is sent each
-	// time. Any filter makes it report every strength; DuplicateData makes it
-	// report the data with it.
-	filter := map[string]any{"Transport": "le", "DuplicateData": true}
-	if err := a.SetDiscoveryFilter(filter); err != nil {
-		return radioError("set the discovery filter", err)
+	s.radio.health(v.Health)
+	if v.Remedy != ble.NoRemedy {
+		s.work.begin(ctx, s.ear, v.Remedy)
 	}
-	// The kernel asks whether a monitor is there only when a discovery begins,
-	// and then again after ten seconds: so the monitor comes first.
-	m.begin()
-	if err := a.StartDiscovery(); err != nil && !isNamed(err, "org.bluez.Error.InProgress") {
-		return radioError("start discovery", err)
+	if s.work.monitor.released.Load() {
+		s.again.Reset(s.radio.limits.retry)
 	}
-	return nil
-}
-
-func powerOn(a *adapter.Adapter1) error {
-	v, err := a.GetProperty("Powered")
-	if err != nil {
-		return fmt.Errorf("read Powered: %w", err)
-	}
-	if on, ok := v.Value().(bool); ok && on {
-		return nil
-	}
-	return a.SetPowered(true)
-}
-
-// stopDiscovery ends this process's share in the discovery. It may fail only
-// where there is nothing left to stop.
-func (r *Radio) stopDiscovery() {
-	a, err := adapter.NewAdapter1FromAdapterID(r.adapter)
-	if err == nil {
-		defer a.Close()
-		err = a.StopDiscovery()
-	}
-	if err != nil {
-		r.log.Debug("stop discovery", "adapter", r.adapter, "error", err)
+	if s.pinged.IsZero() && s.ear.ping(ctx, s.pong) {
+		s.pinged = time.Now()
 	}
 }
 
-// isNamed says that err is the D-Bus error of that name.
-func isNamed(err error, name string) bool {
-	var e dbus.Error
-	return errors.As(err, &e) && e.Name == name
+// judge takes in what came of an attempt to listen.
+func (s *scan) judge(ctx context.Context, o outcome) {
+	r := s.radio
+	if s.ear == nil {
+		s.ear = o.ear
+	}
+	s.beat.Slow = o.slow
+	if s.work.end(ctx, s.ear); ctx.Err() != nil {
+		return
+	}
+	if o.err != nil {
+		s.fall(ctx, reason(o.err))
+		s.pause = min(max(2*s.pause, r.limits.retry), r.limits.retryMax)
+		s.again.Reset(s.pause)
+		return
+	}
+	s.pause = 0
+	if s.beat.Down != "" {
+		s.beat.Down = ""
+		s.step(ctx, r.now())
+		return
+	}
+	if now := r.now(); o.started && (s.notice.IsZero() || now.Sub(s.notice) >= noticeEvery) {
+		s.notice = now
+		r.log.Info("something ended the discovery; scanning anew", "adapter", r.adapter)
+	}
+}
+
+// fall notes why the radio does not listen, and tells it at once if it is news.
+func (s *scan) fall(ctx context.Context, why string) {
+	if s.beat.Down != why {
+		s.beat.Down = why
+		s.step(ctx, s.radio.now())
+	}
+}
+
+// end takes back what was begun. Whatever fails has ended by itself.
+func (s *scan) end(ctx context.Context) {
+	if o := s.work.wait(); s.ear == nil {
+		s.ear = o.ear
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.radio.limits.answer)
+	defer cancel()
+	s.work.silence(ctx)
+	s.ear.close()
 }

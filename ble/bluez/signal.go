@@ -7,66 +7,100 @@ import (
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+	"github.com/muka/go-bluetooth/bluez/profile/adapter"
 
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-// event is what a signal means to a scan.
+// event is what a signal means to a radio.
 type event uint8
 
 const (
-	nothing event = iota
-	advertHeard
-	radioLost // begin anew, after a moment
+	nothing        event = iota
+	advertHeard          // with data that somebody may know
+	lifeHeard            // something was heard, but it carried no such data
+	adapterChanged       // its power or discovery is not as it was
+	adapterGone
+	adapterCame
+	daemonGone
+	daemonCame
 )
 
 // read turns a signal into what it means. If it is an advert, it is written to
 // a, whose sections are reused. A signal of unexpected shape means nothing.
-func read(s *dbus.Signal, adapter dbus.ObjectPath, a *ble.Advert) event {
+func read(s *dbus.Signal, path dbus.ObjectPath, a *ble.Advert) event {
+	if len(s.Body) < 2 {
+		return nothing
+	}
 	switch s.Name {
 	case ifaceProps + ".PropertiesChanged":
-		if len(s.Body) < 2 {
-			return nothing
-		}
 		iface, _ := s.Body[0].(string)
 		changed, _ := s.Body[1].(map[string]dbus.Variant)
 		switch {
 		case iface == ifaceDevice:
-			return readDevice(s.Path, changed, adapter, a)
-		case iface == ifaceAdapter && s.Path == adapter:
-			if on, ok := changed["Discovering"].Value().(bool); ok && !on {
-				return radioLost
-			}
+			return readDevice(s.Path, changed, path, a)
+		case iface == adapter.Adapter1Interface && s.Path == path:
+			return readAdapter(changed)
 		}
 	case ifaceTree + ".InterfacesAdded":
-		if len(s.Body) < 2 {
-			return nothing
-		}
-		path, _ := s.Body[0].(dbus.ObjectPath)
+		at, _ := s.Body[0].(dbus.ObjectPath)
 		added, _ := s.Body[1].(map[string]map[string]dbus.Variant)
 		if device, ok := added[ifaceDevice]; ok {
-			return readDevice(path, device, adapter, a)
+			return readDevice(at, device, path, a)
 		}
-		if _, ok := added[ifaceAdapter]; ok && path == adapter {
-			return radioLost
+		if _, ok := added[adapter.Adapter1Interface]; ok && at == path {
+			return adapterCame
+		}
+	case ifaceTree + ".InterfacesRemoved":
+		at, _ := s.Body[0].(dbus.ObjectPath)
+		removed, _ := s.Body[1].([]string)
+		if at == path {
+			for _, iface := range removed {
+				if iface == adapter.Adapter1Interface {
+					return adapterGone
+				}
+			}
 		}
 	case ifaceBus + ".NameOwnerChanged":
-		if len(s.Body) < 3 {
-			return nothing
-		}
-		name, _ := s.Body[0].(string)
-		owner, _ := s.Body[2].(string)
-		if name == service && owner != "" {
-			return radioLost
+		return readOwner(s.Body)
+	}
+	return nothing
+}
+
+// readAdapter tells changes that may have ended what we do with the adapter
+// from those that cannot have, such as that of its alias.
+func readAdapter(p map[string]dbus.Variant) event {
+	if on, ok := p["Discovering"].Value().(bool); ok && !on {
+		return adapterChanged
+	}
+	for _, name := range []string{"Powered", "PowerState", "Discoverable"} {
+		if _, ok := p[name]; ok {
+			return adapterChanged
 		}
 	}
 	return nothing
 }
 
+func readOwner(body []any) event {
+	if len(body) < 3 {
+		return nothing
+	}
+	name, _ := body[0].(string)
+	owner, ok := body[2].(string)
+	switch {
+	case name != service || !ok:
+		return nothing
+	case owner == "":
+		return daemonGone
+	default:
+		return daemonCame
+	}
+}
+
 // readDevice takes an advert out of the properties of a device. Properties that
-// say nothing about what was heard, such as Connected, make no advert.
-func readDevice(path dbus.ObjectPath, p map[string]dbus.Variant, adapter dbus.ObjectPath, a *ble.Advert) event {
-	address, ok := addressOf(path, adapter)
+// say nothing about what was heard, such as Connected, make none.
+func readDevice(at dbus.ObjectPath, p map[string]dbus.Variant, path dbus.ObjectPath, a *ble.Advert) event {
+	address, ok := addressOf(at, path)
 	if !ok {
 		return nothing
 	}
@@ -86,10 +120,15 @@ func readDevice(path dbus.ObjectPath, p map[string]dbus.Variant, adapter dbus.Ob
 	for id, v := range companies {
 		addSection(a, ble.ManufacturerData, id, v)
 	}
-	if !a.HasRSSI && len(a.Sections) == 0 {
-		return nothing
+	if len(a.Sections) > 0 {
+		return advertHeard
 	}
-	return advertHeard
+	for _, name := range []string{"RSSI", "ServiceData", "ManufacturerData", "Name", "TxPower", "AdvertisingData", "AdvertisingFlags"} {
+		if _, ok := p[name]; ok {
+			return lifeHeard
+		}
+	}
+	return nothing
 }
 
 func addSection(a *ble.Advert, kind ble.SectionKind, id uint16, v dbus.Variant) {
@@ -100,23 +139,42 @@ func addSection(a *ble.Advert, kind ble.SectionKind, id uint16, v dbus.Variant) 
 }
 
 // addressOf reads the address out of /org/bluez/hci0/dev_AA_BB_CC_DD_EE_FF.
-func addressOf(path, adapter dbus.ObjectPath) (ble.Address, bool) {
+func addressOf(at, path dbus.ObjectPath) (ble.Address, bool) {
 	const separator = "/dev_"
-	rest, ok := strings.CutPrefix(string(path), string(adapter)+separator)
+	rest, ok := strings.CutPrefix(string(at), string(path))
+	if !ok {
+		return ble.Address{}, false
+	}
+	rest, ok = strings.CutPrefix(rest, separator)
 	if !ok || len(rest) != len("AA_BB_CC_DD_EE_FF") {
 		return ble.Address{}, false
 	}
 	var address ble.Address
 	for i := range address {
-		pair := rest[3*i : 3*i+2]
 		if i > 0 && rest[3*i-1] != '_' {
 			return ble.Address{}, false
 		}
-		if _, err := hex.Decode(address[i:i+1], []byte(pair)); err != nil {
+		high, low := digit(rest[3*i]), digit(rest[3*i+1])
+		if high > 15 || low > 15 {
 			return ble.Address{}, false
 		}
+		address[i] = high<<4 | low
 	}
 	return address, true
+}
+
+// digit returns the value of a hexadecimal digit, more than 15 for anything
+// else.
+func digit(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'A' && c <= 'F':
+		return c - 'A' + 10
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 0xFF
 }
 
 // shortUUID returns the 16-bit number in a UUID that is built on the Bluetooth

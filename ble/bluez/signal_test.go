@@ -3,7 +3,6 @@
 package bluez
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	"github.com/godbus/dbus/v5/prop"
+	"github.com/muka/go-bluetooth/bluez/profile/adapter"
 
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/pay"
@@ -35,12 +35,26 @@ func added(path any, interfaces any) *dbus.Signal {
 	return &dbus.Signal{Name: ifaceTree + ".InterfacesAdded", Path: "/", Body: []any{path, interfaces}}
 }
 
+func removed(path any, interfaces any) *dbus.Signal {
+	return &dbus.Signal{Name: ifaceTree + ".InterfacesRemoved", Path: "/", Body: []any{path, interfaces}}
+}
+
 func describe(e event, a ble.Advert) string {
 	switch e {
 	case nothing:
 		return "nothing"
-	case radioLost:
-		return "lost"
+	case adapterChanged:
+		return "adapter changed"
+	case adapterGone:
+		return "adapter gone"
+	case adapterCame:
+		return "adapter came"
+	case daemonGone:
+		return "daemon gone"
+	case daemonCame:
+		return "daemon came"
+	case lifeHeard:
+		return "life"
 	case advertHeard:
 	}
 	var words []string
@@ -70,16 +84,17 @@ func TestSignals(t *testing.T) {
 			"RSSI": v(int16(-58)), "ServiceData": v(eid), "ManufacturerData": v(map[uint16]dbus.Variant{0xFFFF: v([]byte{7})}),
 		}}), "5A:01:C2:33:44:FF -58 16:feaa=3001 ff:ffff=07"},
 		"again":            {changed(device, ifaceDevice, properties{"RSSI": v(int16(-60)), "ServiceData": v(eid)}), "5A:01:C2:33:44:FF -60 16:feaa=3001"},
-		"strength alone":   {changed(device, ifaceDevice, properties{"RSSI": v(int16(-60))}), "5A:01:C2:33:44:FF -60"},
+		"strength alone":   {changed(device, ifaceDevice, properties{"RSSI": v(int16(-60))}), "life"},
+		"name alone":       {changed(device, ifaceDevice, properties{"Name": v("\x1b[31m\n")}), "life"},
 		"strength unknown": {changed(device, ifaceDevice, properties{"RSSI": v(int16(127)), "ServiceData": v(eid)}), "5A:01:C2:33:44:FF unknown 16:feaa=3001"},
 		"strength absurd":  {changed(device, ifaceDevice, properties{"RSSI": v(int16(-3000)), "ServiceData": v(eid)}), "5A:01:C2:33:44:FF unknown 16:feaa=3001"},
 		"strength of another type": {changed(device, ifaceDevice, properties{"RSSI": v("near"), "ServiceData": v(eid)}),
 			"5A:01:C2:33:44:FF unknown 16:feaa=3001"},
-		"data of another type":     {changed(device, ifaceDevice, properties{"RSSI": v(int16(-60)), "ServiceData": v([]string{"x"})}), "5A:01:C2:33:44:FF -60"},
-		"entry of another type":    {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{feaa: v("text")})}), "nothing"},
-		"other base UUID":          {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{"12345678" + feaa[8:]: v([]byte{1})})}), "nothing"},
-		"not a UUID":               {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{"feaa": v([]byte{1})})}), "nothing"},
-		"data too long":            {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{feaa: v(make([]byte, 255))})}), "nothing"},
+		"data of another type":     {changed(device, ifaceDevice, properties{"RSSI": v(int16(-60)), "ServiceData": v([]string{"x"})}), "life"},
+		"entry of another type":    {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{feaa: v("text")})}), "life"},
+		"other base UUID":          {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{"12345678" + feaa[8:]: v([]byte{1})})}), "life"},
+		"not a UUID":               {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{"feaa": v([]byte{1})})}), "life"},
+		"data too long":            {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{feaa: v(make([]byte, 255))})}), "life"},
 		"nothing heard":            {changed(device, ifaceDevice, properties{"Connected": v(true)}), "nothing"},
 		"other adapter":            {changed("/org/bluez/hci1/dev_5A_01_C2_33_44_FF", ifaceDevice, properties{"RSSI": v(int16(-60))}), "nothing"},
 		"adapter of similar name":  {changed("/org/bluez/hci01/dev_5A_01_C2_33_44_FF", ifaceDevice, properties{"RSSI": v(int16(-60))}), "nothing"},
@@ -93,13 +108,21 @@ func TestSignals(t *testing.T) {
 		"no body":                  {&dbus.Signal{Name: ifaceProps + ".PropertiesChanged", Path: device}, "nothing"},
 		"no body, added":           {&dbus.Signal{Name: ifaceTree + ".InterfacesAdded"}, "nothing"},
 		"unknown signal":           {&dbus.Signal{Name: "org.example.Other", Body: []any{1, 2, 3}}, "nothing"},
-		"discovery ended":          {changed(hci0, ifaceAdapter, properties{"Discovering": v(false)}), "lost"},
-		"discovery began":          {changed(hci0, ifaceAdapter, properties{"Discovering": v(true)}), "nothing"},
-		"discovery of other type":  {changed(hci0, ifaceAdapter, properties{"Discovering": v("no")}), "nothing"},
-		"adapter came back":        {added(hci0, map[string]properties{ifaceAdapter: {}}), "lost"},
-		"other adapter came":       {added(dbus.ObjectPath("/org/bluez/hci1"), map[string]properties{ifaceAdapter: {}}), "nothing"},
-		"bluetoothd came back":     {&dbus.Signal{Name: ifaceBus + ".NameOwnerChanged", Body: []any{service, "", ":1.7"}}, "lost"},
-		"bluetoothd went":          {&dbus.Signal{Name: ifaceBus + ".NameOwnerChanged", Body: []any{service, ":1.6", ""}}, "nothing"},
+		"discovery ended":          {changed(hci0, adapter.Adapter1Interface, properties{"Discovering": v(false)}), "adapter changed"},
+		"discovery began":          {changed(hci0, adapter.Adapter1Interface, properties{"Discovering": v(true)}), "nothing"},
+		"discovery of other type":  {changed(hci0, adapter.Adapter1Interface, properties{"Discovering": v("no")}), "nothing"},
+		"adapter came back":        {added(hci0, map[string]properties{adapter.Adapter1Interface: {}}), "adapter came"},
+		"adapter went":             {removed(hci0, []string{ifaceProps, adapter.Adapter1Interface}), "adapter gone"},
+		"device went":              {removed(device, []string{ifaceDevice}), "nothing"},
+		"other adapter went":       {removed(dbus.ObjectPath("/org/bluez/hci1"), []string{adapter.Adapter1Interface}), "nothing"},
+		"removal of other type":    {removed(hci0, 5), "nothing"},
+		"switched off":             {changed(hci0, adapter.Adapter1Interface, properties{"Powered": v(false)}), "adapter changed"},
+		"blocked":                  {changed(hci0, adapter.Adapter1Interface, properties{"PowerState": v("off-blocked")}), "adapter changed"},
+		"shows itself":             {changed(hci0, adapter.Adapter1Interface, properties{"Discoverable": v(true)}), "adapter changed"},
+		"renamed":                  {changed(hci0, adapter.Adapter1Interface, properties{"Alias": v("x")}), "nothing"},
+		"other adapter came":       {added(dbus.ObjectPath("/org/bluez/hci1"), map[string]properties{adapter.Adapter1Interface: {}}), "nothing"},
+		"bluetoothd came back":     {&dbus.Signal{Name: ifaceBus + ".NameOwnerChanged", Body: []any{service, "", ":1.7"}}, "daemon came"},
+		"bluetoothd went":          {&dbus.Signal{Name: ifaceBus + ".NameOwnerChanged", Body: []any{service, ":1.6", ""}}, "daemon gone"},
 		"somebody else came":       {&dbus.Signal{Name: ifaceBus + ".NameOwnerChanged", Body: []any{"org.example", "", ":1.7"}}, "nothing"},
 		"owner of other type":      {&dbus.Signal{Name: ifaceBus + ".NameOwnerChanged", Body: []any{service, 1, 2}}, "nothing"},
 	} {
@@ -168,41 +191,5 @@ func TestPropertiesHaveTheirSignatures(t *testing.T) {
 		if got := dbus.SignatureOf(p[name].Value).String(); got != want {
 			t.Errorf("%s has signature %s, want %s", name, got, want)
 		}
-	}
-}
-
-func TestErrorsCarryAHint(t *testing.T) {
-	t.Parallel()
-	bluez := func(name string) error { return dbus.Error{Name: "org.bluez.Error." + name} }
-	bus := func(name string) error { return dbus.Error{Name: "org.freedesktop.DBus.Error." + name} }
-	for _, c := range []struct {
-		err  error
-		want string
-	}{
-		{bus("ServiceUnknown"), "systemctl start bluetooth"},
-		{bus("UnknownObject"), "bluetoothctl list"},
-		{bus("AccessDenied"), "/etc/dbus-1"},
-		{bluez("NotReady"), "rfkill"},
-		{bluez("NotPermitted"), "slot"},
-		{bluez("AlreadyExists"), "other advertisement"},
-		{bluez("InvalidLength"), "too long"},
-		{bluez("Failed"), "journalctl"},
-		{fmt.Errorf("wrapped: %w", bluez("NotReady")), "rfkill"},
-		{&dbus.Error{Name: "org.bluez.Error.NotReady"}, "rfkill"},
-		{errDiscoverable, "discoverable off"},
-		{errors.New("anything"), "journalctl"},
-	} {
-		err := radioError("act", c.err)
-		var pe *pay.Error
-		if !errors.As(err, &pe) || pe.Code != pay.CodeRadio || !strings.Contains(pe.Hint, c.want) || pe.Err.Error() != c.err.Error() {
-			t.Errorf("%v: have %#v", c.err, pe)
-		}
-	}
-}
-
-func TestOpenRefusesAnImpossibleName(t *testing.T) {
-	t.Parallel()
-	if _, err := Open(t.Context(), Options{Adapter: "hci 0"}); pay.CodeOf(err) != pay.CodeRadio {
-		t.Errorf("have %v", err)
 	}
 }
