@@ -40,6 +40,7 @@ var plan = map[string]struct {
 	"ble/air":         {"an adapter knows its parent", []string{"ble", "pay"}},
 	"ble/replay":      {"an adapter knows its parent", []string{"ble", "pay"}},
 	"ble/bluez":       {"an adapter knows its parent", []string{"ble", "pay"}},
+	"ble/bluez/vhci":  {"controllers that exist only in memory know an address and no more", []string{"ble"}},
 	"cmd/paybeacon":   {"wiring: may import all; nobody imports it", nil},
 }
 

@@ -52,7 +52,7 @@ func TestGuest(t *testing.T) {
 		{"the box's adapter is switched off", guestOffBox},
 		{"the tag's adapter is switched off", guestOffTag},
 		{"a discoverable adapter is refused", guestDiscoverable},
-		{"ten thousand rotations", guestRotations},
+		{"rotations leak nothing", guestRotations},
 		{"loss as the air fills", guestLoss},
 		{"somebody else's controllers", guestBtvirt},
 	} {

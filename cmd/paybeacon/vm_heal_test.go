@@ -70,15 +70,23 @@ func guestOffBox(t *testing.T, g *guest) {
 	heals(t, g, func(_ *world, _ *guestRadio, box, _ *vhci.Controller) time.Time {
 		resets := box.Counts().Resets
 		switchOff(t, box)
-		eventually(t, "the controller was switched on again", func() bool { return box.Counts().Resets > resets })
+		took := eventually(t, "the controller listens again", func() bool {
+			on, _ := box.Listening()
+			return on && box.Counts().Resets > resets
+		})
+		measured(t, "switched on again and listening after %.1f s", took.Seconds())
 		return time.Now()
 	})
 }
 
 func guestOffTag(t *testing.T, g *guest) {
-	heals(t, g, func(w *world, _ *guestRadio, _, tag *vhci.Controller) time.Time {
+	heals(t, g, func(_ *world, _ *guestRadio, _, tag *vhci.Controller) time.Time {
+		resets := tag.Counts().Resets
 		switchOff(t, tag)
-		w.gone(t)
+		took := eventually(t, "the tag is on the air again", func() bool {
+			return len(tag.OnAir()) > 0 && tag.Counts().Resets > resets
+		})
+		measured(t, "switched on again and on the air after %.1f s", took.Seconds())
 		return time.Now()
 	})
 }

@@ -22,9 +22,6 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// rotations is how often the codes change in guestRotations: a week of a tag.
-const rotations = 10_000
-
 // guestRotations changes the code as a tag does, over and over, and requires
 // that nothing is left of it anywhere. Two adapters share the work.
 func guestRotations(t *testing.T, g *guest) {
@@ -41,13 +38,13 @@ func guestRotations(t *testing.T, g *guest) {
 	}
 	warm := time.Now()
 	rotate(200) // what is made once is made now
-	t.Logf("200 rotations in %v", time.Since(warm))
+	measured(t, "200 rotations in %v", time.Since(warm))
 	before := g.takeStock(t, r)
 	began := time.Now()
-	rotate(rotations)
+	rotate(*vmTurns)
 	took := time.Since(began)
 	after := g.takeStock(t, r)
-	measured(t, "%d rotations, %.0f a second", rotations, rotations/took.Seconds())
+	measured(t, "%d rotations, %.0f a second", *vmTurns, float64(*vmTurns)/took.Seconds())
 	measured(t, "before: %v", before)
 	measured(t, "after:  %v", after)
 	if after.goroutines > before.goroutines || after.advertisements != 0 || after.objects > before.objects {
@@ -66,8 +63,6 @@ func rotate(ctx context.Context, c *vhci.Controller, n, who int) error {
 		return err
 	}
 	var last ble.Address
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
 	for i := range n {
 		var code pay.Code
 		binary.BigEndian.PutUint64(code[:], uint64(who)<<32|uint64(i))
@@ -76,6 +71,7 @@ func rotate(ctx context.Context, c *vhci.Controller, n, who int) error {
 		go func() {
 			done <- radio.Advertise(step, ble.AppendEID(nil, code, ble.PowerReference), 100*time.Millisecond)
 		}()
+		changed := c.Changed()
 		sent := c.OnAir()
 		for ; !carries(sent, code); sent = c.OnAir() {
 			if len(sent) > 1 {
@@ -83,7 +79,8 @@ func rotate(ctx context.Context, c *vhci.Controller, n, who int) error {
 				return fmt.Errorf("rotation %d: two codes at once: %+v", i, sent)
 			}
 			select {
-			case <-tick.C:
+			case <-changed:
+				changed = c.Changed()
 			case err := <-done:
 				cancel()
 				return fmt.Errorf("rotation %d: on the air is %+v, want %v: %w", i, sent, code, err)

@@ -28,6 +28,7 @@ import (
 var (
 	vmRun     = flag.String("vm.run", "", "run only the checks of the virtual machine that match this")
 	vmConsole = flag.Bool("vm.console", false, "show the console of the virtual machine at the end")
+	vmTurns   = flag.Int("vm.rotations", 10_000, "how often the code is changed in the check of that name")
 	vmUpdate  = flag.Bool("vm.update", false, "keep what the virtual controllers recorded in testdata/capture")
 )
 
@@ -101,9 +102,9 @@ var vmOwn = map[string]string{
 
 // layOver builds the programs and writes the image's tree with them in it.
 func layOver(ctx context.Context, tree, work, initrd string) error {
-	flags := "-test.timeout=" + vmTimeout.String()
+	flags := fmt.Sprintf("-test.timeout=%v -vm.rotations=%d", vmTimeout, *vmTurns)
 	if *vmRun != "" {
-		flags += " -test.run=^TestGuest$/" + *vmRun
+		flags += " -test.run=^TestGuest$/(" + *vmRun + ")"
 	}
 	over := files{"radio/flags": {data: []byte(flags), mode: 0o644}}
 	for name, to := range vmOwn {

@@ -75,8 +75,9 @@ type Controller struct {
 	done chan struct{}
 
 	// Under the air's lock.
-	state  *state
-	counts Counts
+	state   *state
+	counts  Counts
+	changed chan struct{}
 }
 
 // Counts say what became of the advertisements that reached a controller.
@@ -160,7 +161,7 @@ func (a *Air) SetStrength(from, to *Controller, dBm int8) {
 
 // Plug adds a controller behind port. It obeys its host until Unplug.
 func (a *Air) Plug(port Port, m Model) *Controller {
-	c := &Controller{air: a, port: port, done: make(chan struct{}), state: newState(m)}
+	c := &Controller{air: a, port: port, done: make(chan struct{}), changed: make(chan struct{}), state: newState(m)}
 	a.mu.Lock()
 	a.controllers = append(a.controllers, c)
 	a.mu.Unlock()
@@ -221,6 +222,8 @@ func (c *Controller) do(order command) {
 		c.counts.Resets++
 	}
 	_, _ = c.port.Write(appendComplete(nil, order.op, s, returned...)) // a host that is gone needs no answer
+	close(c.changed)
+	c.changed = make(chan struct{})
 	select {
 	case c.air.wake <- struct{}{}:
 	default: // about to wake
@@ -282,6 +285,14 @@ func (c *Controller) Listening() (on, filtered bool) {
 	c.air.mu.Lock()
 	defer c.air.mu.Unlock()
 	return c.state.listen.on, c.state.listen.on && c.state.listen.filter
+}
+
+// Changed returns a channel that is closed when the host has given the
+// controller another command.
+func (c *Controller) Changed() <-chan struct{} {
+	c.air.mu.Lock()
+	defer c.air.mu.Unlock()
+	return c.changed
 }
 
 // OnAir is one advertisement that a controller sends.
