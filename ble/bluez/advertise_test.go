@@ -225,7 +225,6 @@ func TestBroadcastOutlivesBluetoothd(t *testing.T) {
 	}
 	a := plugIn(t)
 	s := newSender(t, a)
-	s.radio.SetAnswer(50 * time.Millisecond)
 	stop := s.begin(payloadOf(1))
 	onAir(t, a, 1)
 	for range 5 {
@@ -254,6 +253,7 @@ func TestBroadcastOutlivesBluetoothd(t *testing.T) {
 	stop = s.begin(payloadOf(3))
 	onAir(t, a, 3)
 	stop()
+	s.radio.SetAnswer(50 * time.Millisecond)
 	daemon.Hang(true)
 	stop = s.begin(payloadOf(4))
 	stop()

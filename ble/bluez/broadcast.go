@@ -4,6 +4,7 @@ package bluez
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -83,26 +84,31 @@ func (b *broadcast) hear(ctx context.Context, s *dbus.Signal) {
 	var unused ble.Advert
 	switch read(s, b.radio.path, &unused) {
 	case daemonGone, adapterGone:
-		b.forget()
+		b.drop(ctx)
 		b.complain(radioError("advertise", errVanished))
 	case daemonCame, adapterCame:
-		b.forget() // what came is new and knows of nothing
+		// What came is new and knows of nothing, unless it was quicker to be
+		// asked than to be announced.
+		b.drop(ctx)
 		b.again.Reset(b.radio.limits.settle)
 	case adapterChanged:
 		// Off, it may have dropped the advertisement; discoverable, it sends its
 		// public address along. Either way this one ends.
 		a, err := b.radio.state(ctx)
-		if err == nil && a.Powered && !a.Discoverable {
-			if b.path == "" {
-				b.again.Reset(b.radio.limits.settle)
-			}
-			return
+		if err != nil || !a.Powered || a.Discoverable {
+			b.drop(ctx)
 		}
-		if err := b.take(ctx); err != nil {
-			b.radio.log.Debug("unregister advertisement", "adapter", b.radio.adapter, "error", err)
+		if b.path == "" {
+			b.again.Reset(b.radio.limits.settle)
 		}
-		b.again.Reset(b.radio.limits.settle)
 	case nothing, advertHeard, lifeHeard:
+	}
+}
+
+// drop takes the payload off the air where that is expected to have happened.
+func (b *broadcast) drop(ctx context.Context) {
+	if err := b.take(ctx); err != nil {
+		b.radio.log.Debug("unregister advertisement", "adapter", b.radio.adapter, "error", err)
 	}
 }
 
@@ -140,7 +146,7 @@ func (b *broadcast) put(ctx context.Context) (err error) {
 	// nobody left to take it off.
 	if err := r.call(context.WithoutCancel(ctx), r.path, advertising.LEAdvertisingManager1Interface, "RegisterAdvertisement", b.path, map[string]any{}); err != nil {
 		// One that was not answered may yet come on the air.
-		_ = b.take(ctx)
+		b.drop(ctx)
 		return radioError("register advertisement", err)
 	}
 	r.wasOnAir.Store(true)
@@ -162,11 +168,9 @@ func (b *broadcast) export() error {
 	b.conn = conn
 	b.path = dbus.ObjectPath(fmt.Sprintf("%s/advertisement%d", objectRoot, objects.Add(1)))
 	b.released = make(chan struct{}, 1)
-	if err := conn.Export(advertisementCalls{b.released}, b.path, advertising.LEAdvertisement1Interface); err != nil {
-		return err
-	}
-	_, err = prop.Export(conn, b.path, prop.Map{advertising.LEAdvertisement1Interface: b.properties})
-	return err
+	return errors.Join(
+		export(conn, advertisementCalls{b.released}, b.path, advertising.LEAdvertisement1Interface),
+		exportProperties(conn, b.path, prop.Map{advertising.LEAdvertisement1Interface: b.properties}))
 }
 
 // take takes the payload off the air.

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/godbus/dbus/v5"
+	"github.com/godbus/dbus/v5/prop"
 	library "github.com/muka/go-bluetooth/bluez"
 	"github.com/sirupsen/logrus"
 )
@@ -76,7 +77,8 @@ func (r *Radio) ask(ctx context.Context, path dbus.ObjectPath, iface, method str
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, r.limits.answer, errNoAnswer)
 	defer cancel()
-	c := o.CallWithContext(ctx, method, 0, args...)
+	// A bluetoothd that somebody ended is not started by asking it.
+	c := o.CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...)
 	if errors.Is(c.Err, context.DeadlineExceeded) {
 		c.Err = context.Cause(ctx)
 	}
@@ -106,4 +108,24 @@ func answer[T any](c *dbus.Call) (T, error) {
 // setProperty sets one property of an interface at path.
 func (r *Radio) setProperty(ctx context.Context, path dbus.ObjectPath, iface, name string, value any) error {
 	return r.ask(ctx, path, iface, ifaceProps+".Set", iface, name, dbus.MakeVariant(value)).Err
+}
+
+// export shows v at path. godbus looks up what is shown without its own lock
+// when something is withdrawn, so both are done under ours.
+func export(conn *dbus.Conn, v any, path dbus.ObjectPath, iface string) error {
+	libraryLock.Lock()
+	defer libraryLock.Unlock()
+	return conn.Export(v, path, iface)
+}
+
+func exportProperties(conn *dbus.Conn, path dbus.ObjectPath, p prop.Map) error {
+	libraryLock.Lock()
+	defer libraryLock.Unlock()
+	_, err := prop.Export(conn, path, p)
+	return err
+}
+
+// withdraw takes an object off the bus, which fails only for a bad path.
+func withdraw(conn *dbus.Conn, path dbus.ObjectPath, iface string) {
+	_ = export(conn, nil, path, iface)
 }

@@ -101,14 +101,10 @@ func (m *monitor) export(conn *dbus.Conn) error {
 	exported := map[string]*prop.Prop{"Type": {Value: "or_patterns"}, "Patterns": {Value: patterns}}
 	m.conn = conn
 	m.activated = make(chan struct{}, 1)
-	err := errors.Join(
-		conn.Export(monitorTree{m.path(), m.properties}, m.root, ifaceTree),
-		conn.Export(monitorCalls{&m.released, m.activated}, m.path(), monitors.AdvertisementMonitor1Interface))
-	if err != nil {
-		return err
-	}
-	_, err = prop.Export(conn, m.path(), prop.Map{monitors.AdvertisementMonitor1Interface: exported})
-	return err
+	return errors.Join(
+		export(conn, monitorTree{m.path(), m.properties}, m.root, ifaceTree),
+		export(conn, monitorCalls{&m.released, m.activated}, m.path(), monitors.AdvertisementMonitor1Interface),
+		exportProperties(conn, m.path(), prop.Map{monitors.AdvertisementMonitor1Interface: exported}))
 }
 
 func (m *monitor) path() dbus.ObjectPath { return m.root + "/beacon" }
@@ -126,9 +122,6 @@ func (m *monitor) end(ctx context.Context) {
 	withdraw(m.conn, m.path(), ifaceProps)
 	m.conn = nil
 }
-
-// withdraw takes an object off the bus, which fails only for a bad path.
-func withdraw(conn *dbus.Conn, path dbus.ObjectPath, iface string) { _ = conn.Export(nil, path, iface) }
 
 // monitorTree answers BlueZ's question for the objects below the root.
 type monitorTree struct {
