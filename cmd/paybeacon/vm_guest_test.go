@@ -303,11 +303,3 @@ func (w *world) daemonFor(t *testing.T, name string, args ...string) readyJSON {
 	w.must(err)
 	return r
 }
-
-// pairTag pairs a tag that runs with a wallet.
-func (w *world) pairTag(tag, who string) {
-	w.t.Helper()
-	p, err := w.pairing(tag)
-	w.must(err)
-	w.must(w.ask(nil, "wallet", "pair", "--data", w.data(who), "--link", p.Link, "--pin", p.PIN))
-}
