@@ -16,7 +16,7 @@ import (
 )
 
 // slowly is what is said of a radio without a monitor.
-const slowly = "a steady beacon is heard only about once in ten seconds, because BlueZ offers no advertisement monitors: " +
+const slowly = "a beacon is heard only about once a second, because BlueZ offers no advertisement monitors: " +
 	"set Experimental = true in /etc/bluetooth/main.conf and restart bluetooth"
 
 // monitor is an advertisement monitor for our service. Its only purpose is that
