@@ -98,11 +98,11 @@ func (w *world) near(t *testing.T, r *guestRadio, box, tag *vhci.Controller) tim
 	w.startTag(t, "ada", tag.Name(), "2")
 	eventually(t, "the tag is on the air", func() bool { return len(tag.OnAir()) > 0 })
 	began := time.Now()
-	w.waitNear(t)
+	w.nearAgain(t)
 	return began
 }
 
-func (w *world) waitNear(t *testing.T) {
+func (w *world) nearAgain(t *testing.T) {
 	t.Helper()
 	w.must(w.ask(nil, "wait", "--for", "near", "--data", w.data("box"), "--timeout", "60s"))
 }
@@ -145,7 +145,7 @@ func guestSteps(t *testing.T, g *guest) {
 	for range 2 {
 		before := log.last()
 		eventually(t, "another code", func() bool { return log.last() != before })
-		w.waitNear(t)
+		w.nearAgain(t)
 		sent := tag.OnAir()
 		p := w.take(t)
 		if len(sent) == 1 {
@@ -238,11 +238,11 @@ func guestPlain(t *testing.T, g *guest) {
 	w.startTag(t, "ben", tag.Name(), "6")
 	eventually(t, "the tag is on the air", func() bool { return len(tag.OnAir()) > 0 })
 	began := time.Now()
-	w.waitNear(t)
+	w.nearAgain(t)
 	took := time.Since(began)
 	var n vhci.Counts
 	eventually(t, "the tag is heard again and again", func() bool { n = box.Counts(); return n.Told >= 10 })
-	w.waitNear(t)
+	w.nearAgain(t)
 	measured(t, "near %.1f s after the tag began, which is sent each %v; the duplicate filter dropped %d of %d",
 		took.Seconds(), tag.OnAir()[0].Interval, n.Duplicate, n.Duplicate+n.Told)
 	w.takeFrom(t, "ben")

@@ -20,7 +20,7 @@ func heals(t *testing.T, g *guest, trouble func(w *world, r *guestRadio, box, ta
 	box, tag := r.plug(extended), r.plug(another)
 	w.near(t, r, box, tag)
 	over := trouble(w, r, box, tag)
-	w.waitNear(t)
+	w.nearAgain(t)
 	measured(t, "near again %.1f s after the trouble was over", time.Since(over).Seconds())
 	w.take(t)
 }

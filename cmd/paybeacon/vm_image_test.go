@@ -379,7 +379,7 @@ func unpackKernel(ctx context.Context, image []byte) ([]byte, error) {
 
 // decompress undoes what Debian compresses kernels and modules with.
 func decompress(ctx context.Context, b []byte) ([]byte, error) {
-	tool := ""
+	var tool string
 	switch {
 	case bytes.HasPrefix(b, []byte("\xfd7zXZ\x00")):
 		tool = "xz"

@@ -15,7 +15,7 @@ import (
 
 // Port joins a controller to its host. Read and Write take and give one packet
 // each, as the kernel's device does, and Close ends a Read that waits. Write
-// must not wait.
+// must not wait, and may not keep the packet.
 type Port interface {
 	io.ReadWriteCloser
 	// Name is what the host calls the controller, such as "hci0".
@@ -61,6 +61,7 @@ type Air struct {
 	random      *rand.Rand
 	controllers []*Controller
 	strength    map[[2]*Controller]int8
+	event       []byte // the one being written, reused
 }
 
 // NewAir returns an air in which nobody is yet. Nothing is sent before Run.
@@ -102,7 +103,7 @@ func (a *Air) Run(ctx context.Context) error {
 		case <-a.wake:
 		case <-timer.C:
 		}
-		if wait, any := a.send(time.Now()); any {
+		if wait, due := a.send(time.Now()); due {
 			timer.Reset(wait)
 		} else {
 			timer.Stop()
@@ -112,7 +113,7 @@ func (a *Air) Run(ctx context.Context) error {
 
 // send sends what is due at the moment now and says how long it is until
 // something is due again.
-func (a *Air) send(now time.Time) (wait time.Duration, any bool) {
+func (a *Air) send(now time.Time) (wait time.Duration, due bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var next time.Time
@@ -221,7 +222,8 @@ func (c *Controller) do(order command) {
 	if order.op == opReset {
 		c.counts.Resets++
 	}
-	_, _ = c.port.Write(appendComplete(nil, order.op, s, returned...)) // a host that is gone needs no answer
+	c.air.event = appendComplete(c.air.event[:0], order.op, s, returned...)
+	_, _ = c.port.Write(c.air.event) // a host that is gone needs no answer
 	close(c.changed)
 	c.changed = make(chan struct{})
 	select {
@@ -241,9 +243,9 @@ func (c *Controller) tell(r Report, now time.Time) verdict {
 	case duplicate:
 		c.counts.Duplicate++
 	case heard:
-		event, err := appendReport(nil, r, c.state.model.Extended)
-		if err == nil {
-			_, err = c.port.Write(event)
+		var err error
+		if c.air.event, err = appendReport(c.air.event[:0], r, c.state.model.Extended); err == nil {
+			_, err = c.port.Write(c.air.event)
 		}
 		if err != nil {
 			c.counts.Lost++
