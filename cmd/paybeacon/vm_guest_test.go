@@ -51,6 +51,7 @@ func TestGuest(t *testing.T) {
 		{"the tag's adapter is unplugged and back", guestUnplugTag},
 		{"the box's adapter is switched off", guestOffBox},
 		{"the tag's adapter is switched off", guestOffTag},
+		{"a deaf controller is cured", guestDeaf},
 		{"a discoverable adapter is refused", guestDiscoverable},
 		{"rotations leak nothing", guestRotations},
 		{"loss as the air fills", guestLoss},

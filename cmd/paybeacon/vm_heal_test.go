@@ -90,3 +90,15 @@ func guestOffTag(t *testing.T, g *guest) {
 		return time.Now()
 	})
 }
+
+// guestDeaf lets the box's controller scan and hear nothing, as chips do that
+// hang, until it is switched off and on.
+func guestDeaf(t *testing.T, g *guest) {
+	heals(t, g, func(_ *world, _ *guestRadio, box, _ *vhci.Controller) time.Time {
+		resets := box.Counts().Resets
+		box.Deafen(vhci.CureReset)
+		took := eventually(t, "the box switches its adapter off and on", func() bool { return box.Counts().Resets > resets })
+		measured(t, "switched off and on after %.1f s of silence", took.Seconds())
+		return time.Now()
+	})
+}

@@ -33,9 +33,9 @@ var (
 )
 
 const (
-	// vmTimeout ends a machine that hangs. A run takes four minutes on two idle
+	// vmTimeout ends a machine that hangs. A run takes minutes on two idle
 	// cores; the cores may be busy.
-	vmTimeout  = 20 * time.Minute
+	vmTimeout  = 35 * time.Minute
 	vmMemoryMB = 1536
 	vmCPUs     = 2
 )
