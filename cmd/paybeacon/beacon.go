@@ -166,6 +166,12 @@ func (b *beacon) tell(e device.Event) {
 		b.log.Info("paired", "wallet", e.Wallet.Short())
 	case device.EventReleased:
 		b.log.Info("released by its wallet", "wallet", e.Wallet.Short())
+	case device.EventSilent:
+		hint := ""
+		if pe := (*pay.Error)(nil); errors.As(e.Err, &pe) {
+			hint = pe.Hint
+		}
+		b.log.Warn("nothing is broadcast; trying again", "error", e.Err, "hint", hint)
 	}
 }
 

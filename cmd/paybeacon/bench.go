@@ -38,6 +38,8 @@ type figure struct {
 	Ratio     float64 `json:"ratio,omitempty"`
 	Target    string  `json:"target,omitempty"`
 	Met       *bool   `json:"met,omitempty"`
+	// Unmeasured says why there is no value.
+	Unmeasured string `json:"unmeasured,omitempty"`
 }
 
 type machineJSON struct {
@@ -54,6 +56,7 @@ func benchmarks() []benchmark {
 	return []benchmark{
 		{"S4", "durable commits with 64 writers", benchGroupCommit},
 		{"S6", "code look-up among a million devices", benchCodeLookup},
+		{"S11", "adverts through the bus, the radio and the tracker", benchRadio},
 	}
 }
 
@@ -112,6 +115,10 @@ func bench(c *call) error {
 }
 
 func printFigure(w io.Writer, f figure) {
+	if f.Unmeasured != "" {
+		_, _ = fmt.Fprintf(w, "  %s: not measured: %s\n", f.What, f.Unmeasured)
+		return
+	}
 	line := fmt.Sprintf("  %-34s %10s %-4s", f.What, fewDigits(f.Value), f.Unit)
 	if f.Against != "" {
 		line += fmt.Sprintf("  %s: %s, ratio %.2f", f.Against, fewDigits(f.Yardstick), f.Ratio)

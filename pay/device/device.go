@@ -34,6 +34,7 @@ const (
 	EventPairing  EventKind = "pairing"  // a new PIN is good
 	EventPaired   EventKind = "paired"   // bound to a wallet
 	EventReleased EventKind = "released" // unbound by its wallet
+	EventSilent   EventKind = "silent"   // bound, and the air refuses the code
 )
 
 // Why says why a new PIN was made.
@@ -53,6 +54,7 @@ type Event struct {
 	Expires pay.Time // with EventPairing, by the device's clock
 	Why     Why      // with EventPairing
 	Wallet  pay.NodeID
+	Err     error // with EventSilent
 }
 
 // Device is a running device. Its methods may be called from any number of

@@ -18,19 +18,23 @@ type Broadcaster interface {
 
 // Run broadcasts the code of the moment while the device is bound, is silent
 // while it is not, and sees to it that an unpaired device shows a good PIN. It
-// returns nil when ctx ends and an error when the air fails or the state cannot
-// be kept; in either case nothing is on the air any more.
+// returns nil when ctx ends and an error when the state cannot be kept, or when
+// a device that starts bound cannot broadcast at all; in either case nothing is
+// on the air any more. An air that fails later is told once, as EventSilent, and
+// tried again with the next code and at pauses that double before that.
 func (d *Device) Run(ctx context.Context, air Broadcaster) error {
 	var on *broadcast
 	defer func() { _ = on.stop() }() // whatever ends Run is said already
+	t := trouble{device: d, starting: true, begun: time.Now()}
 	for {
 		next, err := d.next(on)
 		if err != nil {
 			return fmt.Errorf("run device: %w", err)
 		}
+		next = t.hold(next)
 		if on.differs(next.turn) {
-			if err := on.stop(); err != nil {
-				return fmt.Errorf("run device: %w", err)
+			if on != nil {
+				t.note(on.code, on.stop())
 			}
 			on = start(ctx, air, next.turn)
 		}
@@ -39,18 +43,77 @@ func (d *Device) Run(ctx context.Context, air Broadcaster) error {
 		case <-timer.C:
 		case <-d.wake:
 		case err := <-on.failed():
-			timer.Stop()
+			code := on.code
+			on.cancel()
 			on = nil
-			if ctx.Err() == nil {
-				return fmt.Errorf("run device: %w", cmp.Or(err, errSilent))
+			if ctx.Err() != nil {
+				break
 			}
+			err = cmp.Or(err, errSilent)
+			if t.isFatal() {
+				timer.Stop()
+				return fmt.Errorf("run device: %w", err)
+			}
+			t.note(code, err)
 		case <-ctx.Done():
 		}
 		timer.Stop()
+		t.starting = t.starting && on != nil // one that starts unbound lives on
 		if ctx.Err() != nil {
 			return nil
 		}
 	}
+}
+
+const (
+	// trialTime is how long the first broadcast must last for the air to count
+	// as working.
+	trialTime = 10 * time.Second
+	// airRetry is the pause before a code that failed is tried again. It doubles
+	// up to airRetryMax.
+	airRetry    = 2 * time.Second
+	airRetryMax = time.Minute
+)
+
+// trouble is what Run knows of an air that fails.
+type trouble struct {
+	device   *Device
+	starting bool // this is the first broadcast of a device that started bound
+	begun    time.Time
+
+	told  bool // in this episode
+	code  pay.Code
+	pause time.Duration
+	until time.Time // before which code is not tried again
+}
+
+// isFatal says that the air failed at the start, where a person watches and can
+// do something about it.
+func (t *trouble) isFatal() bool { return t.starting && time.Since(t.begun) < trialTime }
+
+// note takes in how the broadcast of a code ended. An error is told once until
+// one ends well.
+func (t *trouble) note(c pay.Code, err error) {
+	if err == nil {
+		t.told, t.pause = false, 0
+		return
+	}
+	t.pause = min(max(2*t.pause, airRetry), airRetryMax)
+	t.code, t.until = c, time.Now().Add(t.pause)
+	if !t.told {
+		t.told = true
+		t.device.mu.Lock()
+		defer t.device.mu.Unlock()
+		t.device.tell(Event{Kind: EventSilent, Err: err})
+	}
+}
+
+// hold keeps a code that failed off the air until its pause is over.
+func (t *trouble) hold(next todo) todo {
+	if rest := time.Until(t.until); rest > 0 && next.turn != nil && next.turn.Code == t.code {
+		return todo{wait: min(next.wait, pay.Millis(rest.Milliseconds()+1))}
+	}
+	return next
 }
 
 // todo is what Run does next: the turn to broadcast, nil for silence, and how

@@ -133,7 +133,7 @@ type deafAir struct{ err error }
 
 func (a deafAir) Broadcast(context.Context, pay.Code) error { return a.err }
 
-func TestRunSaysThatTheAirFailed(t *testing.T) {
+func TestRunSaysThatTheAirFailedAtTheStart(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("radio is gone")
 	for _, err := range []error{broken, nil} {
@@ -144,6 +144,126 @@ func TestRunSaysThatTheAirFailed(t *testing.T) {
 			t.Errorf("the air returned %v, Run %v", err, got)
 		}
 	}
+}
+
+// weakAir fails while it is broken, and notes each attempt.
+type weakAir struct {
+	*bench
+	broken  error // guarded by the mutex of bench
+	breaks  chan struct{}
+	refused []pay.Code
+}
+
+func (a *weakAir) Broadcast(ctx context.Context, c pay.Code) error {
+	a.mu.Lock()
+	err := a.broken
+	if err != nil {
+		a.refused = append(a.refused, c)
+	}
+	a.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-a.breaks:
+			cancel(errGone)
+		case <-ctx.Done():
+		}
+	}()
+	_ = a.bench.Broadcast(ctx, c)
+	if cause := context.Cause(ctx); errors.Is(cause, errGone) {
+		return cause
+	}
+	return nil
+}
+
+var errGone = errors.New("radio is gone")
+
+func (a *weakAir) set(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.broken = err
+}
+
+func (a *weakAir) told() (n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, e := range a.events {
+		if e.Kind == device.EventSilent && errors.Is(e.Err, errGone) {
+			n++
+		}
+	}
+	return n
+}
+
+// A radio that fails while the device carries on is said once in an episode and
+// tried again, at least with each code.
+func TestRunOutlivesAnAirThatFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := boundState(t, 6, 65_282_000)
+		s.At = pay.TimeOf(time.Now())
+		a := &weakAir{bench: &bench{}, breaks: make(chan struct{})}
+		stop := running(t, a.open(t, s, time.Now), a)
+		time.Sleep(20 * time.Second)
+		for episode := range 3 {
+			a.set(errGone)
+			a.breaks <- struct{}{}
+			before := len(a.refused)
+			time.Sleep(10 * 64 * time.Second)
+			synctest.Wait()
+			if _, now := a.air(); now != (pay.Code{}) {
+				t.Error("a broken radio broadcasts")
+			}
+			tries := len(slices.Compact(slices.Clone(a.refused[before:])))
+			if tries < 10 || len(a.refused)-before > 60 {
+				t.Errorf("episode %d: %d attempts with %d codes in ten steps", episode, len(a.refused)-before, tries)
+			}
+			a.set(nil)
+			time.Sleep(64 * time.Second)
+			synctest.Wait()
+			if _, now := a.air(); now == (pay.Code{}) {
+				t.Error("the radio is back, and the device silent")
+			}
+			time.Sleep(64 * time.Second) // until a code has ended well
+			if n := a.told(); n != episode+1 {
+				t.Errorf("told %d times in %d episodes", n, episode+1)
+			}
+		}
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// A device that is paired while its radio does not work goes on, too.
+func TestRunOutlivesAnAirThatFailsOnceBound(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, s := published(t, 6, 0)
+		s.At = pay.TimeOf(time.Now())
+		a := &weakAir{bench: &bench{}, broken: errGone}
+		r := &rig{bench: a.bench, key: key(t, 1)}
+		r.device = r.open(t, s, time.Now)
+		stop := running(t, r.device, a)
+		synctest.Wait()
+		if _, err := r.pair(t, r.shown(t).PIN, r.key); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Second)
+		a.set(nil)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if _, now := a.air(); now == (pay.Code{}) || a.told() != 1 {
+			t.Errorf("%v on the air, told %d times", now, a.told())
+		}
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 func TestRunEndsWithTheCounter(t *testing.T) {

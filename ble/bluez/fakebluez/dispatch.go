@@ -6,6 +6,7 @@ import "github.com/godbus/dbus/v5"
 // interface and arguments.
 type handler struct{ z *BlueZ }
 
+// LookupObject finds every path.
 func (h handler) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
 	return target{z: h.z, path: path}, true
 }
@@ -17,14 +18,18 @@ type target struct {
 	iface, member string
 }
 
+// LookupInterface finds every interface.
 func (t target) LookupInterface(name string) (dbus.Interface, bool) { t.iface = name; return t, true }
-func (t target) LookupMethod(name string) (dbus.Method, bool)       { t.member = name; return t, true }
+
+// LookupMethod finds every method.
+func (t target) LookupMethod(name string) (dbus.Method, bool) { t.member = name; return t, true }
 
 // DecodeArguments keeps the arguments as they came, behind the sender.
 func (t target) DecodeArguments(_ *dbus.Conn, sender string, _ *dbus.Message, args []any) ([]any, error) {
 	return append([]any{sender}, args...), nil
 }
 
+// Call hands the call to BlueZ.
 func (t target) Call(args ...any) ([]any, error) {
 	sender, _ := args[0].(string)
 	out, err := t.z.answer(request{sender, t.path, t.iface, t.member, args[1:]})
@@ -34,10 +39,18 @@ func (t target) Call(args ...any) ([]any, error) {
 	return out, nil
 }
 
-func (target) NumArguments() int     { return 0 }
-func (target) NumReturns() int       { return 0 }
+// NumArguments and the rest are what godbus asks of a method whose arguments it
+// decodes by itself.
+func (target) NumArguments() int { return 0 }
+
+// NumReturns is not asked for.
+func (target) NumReturns() int { return 0 }
+
+// ArgumentValue is not asked for.
 func (target) ArgumentValue(int) any { return nil }
-func (target) ReturnValue(int) any   { return nil }
+
+// ReturnValue is not asked for.
+func (target) ReturnValue(int) any { return nil }
 
 // request is one call of a client.
 type request struct {
