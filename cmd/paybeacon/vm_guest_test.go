@@ -151,6 +151,7 @@ func (g *guest) newRadio(t *testing.T, args ...string) *guestRadio {
 	go func() { defer close(done); _ = r.air.Run(ctx) }()
 	t.Cleanup(func() {
 		if t.Failed() {
+			t.Logf("seed %d", r.seed)
 			g.tellLogs(t)
 		}
 		r.stopDaemon()

@@ -98,7 +98,7 @@ func vmCache(t *testing.T) string {
 // image each time, as the programs are.
 var vmOwn = map[string]string{
 	"introspect.conf": "etc/dbus-1/system.d/introspect.conf",
-	"init": "init", "as-till": "bin/as-till", "main.conf": "etc/bluetooth/main.conf", "passwd": "etc/passwd", "group": "etc/group",
+	"init":            "init", "as-till": "bin/as-till", "main.conf": "etc/bluetooth/main.conf", "passwd": "etc/passwd", "group": "etc/group",
 }
 
 // layOver builds the programs and writes the image's tree with them in it.
