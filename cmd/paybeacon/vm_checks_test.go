@@ -258,6 +258,8 @@ func guestDiscoverable(t *testing.T, g *guest) {
 	w := g.shop(t)
 	r := g.newRadio(t, "-E")
 	tag := r.plug(another)
+	w.startTag(t, "ada", tag.Name(), "2") // so that it is paired and has something to send
+	w.stop("ada-tag")
 	if err := g.adapter(tag.Name()).SetProperty("org.bluez.Adapter1.Discoverable", dbus.MakeVariant(true)); err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ const (
 	guestEnv = "PAYBEACON_GUEST"
 
 	guestUser    = 1000
+	checkTimeout = 5 * time.Minute  // for all that a check asks the program
 	guestTimeout = 90 * time.Second // for anything to come true
 )
 
@@ -292,7 +293,9 @@ func (g *guest) shop(t *testing.T) *world {
 			w.startWallet(who, nil)
 		}
 	}
-	g.world.t = t
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+	t.Cleanup(cancel)
+	g.world.t, g.world.ctx = t, ctx
 	return g.world
 }
 
