@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -183,6 +184,11 @@ func (m *vmMachine) run(ctx context.Context, qemu, kernel, initrd string) {
 		"-nodefaults", "-no-user-config", "-display", "none", "-nic", "none", "-no-reboot", "-kernel", kernel, "-initrd", initrd,
 		"-append", "console=ttyS0 quiet panic=-1 reboot=t,force random.trust_cpu=on mitigations=off cryptomgr.notests=1",
 		"-serial", "file:"+console, "-serial", "stdio", "-serial", "file:"+captures)
+	// A test that is killed takes its machine along. The kernel watches the
+	// thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
