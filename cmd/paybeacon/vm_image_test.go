@@ -330,9 +330,9 @@ func (fs files) archive() []byte {
 		number++
 		_, _ = fmt.Fprintf(&b, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\x00",
 			number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name)+1, 0, name)
-		pad(&b)
+		align4(&b)
 		b.Write(data)
-		pad(&b)
+		align4(&b)
 	}
 	for _, name := range slices.Sorted(maps.Keys(fs)) {
 		switch f := fs[name]; {
@@ -348,7 +348,7 @@ func (fs files) archive() []byte {
 	return b.Bytes()
 }
 
-func pad(b *bytes.Buffer) {
+func align4(b *bytes.Buffer) {
 	for b.Len()%4 != 0 {
 		b.WriteByte(0)
 	}
