@@ -7,10 +7,10 @@ LINTER  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZ    ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo faults test race fuzz bench lint check cross clean
+.PHONY: help build demo faults test test-radio race fuzz bench lint check cross clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/paybeacon
 	$(GO) build -trimpath -o $(BIN) ./cmd/paybeacon
@@ -23,6 +23,9 @@ faults: build ## watch a thief try a wormhole, a stolen phone, a stolen tag and 
 
 test: ## run every test, with separate processes and crash points
 	$(GO) test -tags $(TESTTAG) -parallel 8 -timeout 20m ./...
+
+test-radio: ## boot Debian with its bluetoothd and pay over virtual radios
+	@cd cmd/paybeacon && $(GO) test -tags vm -count=1 -timeout 40m -run '^TestRadio$$'
 
 race: ## run the packages' tests and some stories under the race detector
 	$(GO) test -race -short -timeout 20m $$($(GO) list ./... | grep -v /cmd/)
@@ -40,7 +43,7 @@ bench: build ## print the figures of this machine
 
 lint: ## vet, formatting and the linter
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt on these"; exit 1; }
-	$(GO) vet -tags $(TESTTAG) ./...
+	$(GO) vet -tags $(TESTTAG),vm ./...
 	$(GO) run $(LINTER) run
 
 cross: ## build for the other systems we promise

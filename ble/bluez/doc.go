@@ -21,8 +21,9 @@
 //
 // Discovery alone leaves the controller's duplicate filter on, and a steady
 // beacon is then heard about once in ten seconds. An advertisement monitor
-// registered beside it switches the filter off. It needs BlueZ's experimental
-// interfaces; without them the radio works, slowly, and says so once.
+// registered before it switches the filter off. It needs BlueZ's experimental
+// interfaces; without them the discovery begins anew each second, which makes
+// the filter forget, and the radio says once what to switch on.
 //
 // # Healing
 //

@@ -16,7 +16,7 @@ import (
 )
 
 // slowly is what is said of a radio without a monitor.
-const slowly = "a steady beacon is heard only about once in ten seconds, because BlueZ offers no advertisement monitors: " +
+const slowly = "a beacon is heard only about once a second, because BlueZ offers no advertisement monitors: " +
 	"set Experimental = true in /etc/bluetooth/main.conf and restart bluetooth"
 
 // monitor is an advertisement monitor for our service. Its only purpose is that
@@ -30,6 +30,7 @@ type monitor struct {
 	slow       string      // what is wrong without it, if it is not registered
 	warned     bool        // and that this was said
 	released   atomic.Bool // by BlueZ, which then does not use it any more
+	activated  chan struct{}
 }
 
 // pattern is one entry of the property Patterns, a(yyay).
@@ -39,10 +40,13 @@ type pattern struct {
 	Content []byte
 }
 
-// begin registers the monitor, again if need be. A BlueZ that has none is told
-// of once.
+// begin registers the monitor, again if need be, and waits until BlueZ uses it.
+// A BlueZ that has none is told of once.
 func (m *monitor) begin(ctx context.Context) {
 	err := m.register(ctx)
+	if err == nil {
+		m.await(ctx)
+	}
 	if err == nil || isNamed(err, "org.bluez.Error.AlreadyExists") {
 		m.slow, m.warned = "", false
 		return
@@ -73,6 +77,18 @@ func (m *monitor) register(ctx context.Context) error {
 	return m.radio.call(ctx, m.radio.path, monitors.AdvertisementMonitorManager1Interface, "RegisterMonitor", m.root)
 }
 
+// await waits until BlueZ says that it uses the monitor, which it does after it
+// has accepted it. Without that word a discovery works all the same, only the
+// duplicate filter stays on for longer.
+func (m *monitor) await(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, m.radio.limits.settle)
+	defer cancel()
+	select {
+	case <-m.activated:
+	case <-ctx.Done():
+	}
+}
+
 // export shows the objects that BlueZ reads: a root with the tree below it and
 // the monitor itself.
 func (m *monitor) export(conn *dbus.Conn) error {
@@ -84,9 +100,10 @@ func (m *monitor) export(conn *dbus.Conn) error {
 	}
 	exported := map[string]*prop.Prop{"Type": {Value: "or_patterns"}, "Patterns": {Value: patterns}}
 	m.conn = conn
+	m.activated = make(chan struct{}, 1)
 	return errors.Join(
 		export(conn, monitorTree{m.path(), m.properties}, m.root, ifaceTree),
-		export(conn, monitorCalls{&m.released}, m.path(), monitors.AdvertisementMonitor1Interface),
+		export(conn, monitorCalls{&m.released, m.activated}, m.path(), monitors.AdvertisementMonitor1Interface),
 		exportProperties(conn, m.path(), prop.Map{monitors.AdvertisementMonitor1Interface: exported}))
 }
 
@@ -121,10 +138,19 @@ func (t monitorTree) GetManagedObjects() (map[dbus.ObjectPath]map[string]map[str
 
 // monitorCalls is what BlueZ may call on the monitor. All but Release is told by
 // the discovery as well.
-type monitorCalls struct{ released *atomic.Bool }
+type monitorCalls struct {
+	released  *atomic.Bool
+	activated chan<- struct{}
+}
 
 // Activate says that BlueZ uses the monitor.
-func (monitorCalls) Activate() *dbus.Error { return nil }
+func (c monitorCalls) Activate() *dbus.Error {
+	select {
+	case c.activated <- struct{}{}:
+	default: // nobody waits for it
+	}
+	return nil
+}
 
 // Release says that BlueZ let go of the monitor.
 func (c monitorCalls) Release() *dbus.Error {

@@ -134,8 +134,13 @@ func (s *scan) step(ctx context.Context, at time.Time) {
 		s.radio.log.Warn(v.Said, "adapter", s.radio.adapter)
 	}
 	s.radio.health(v.Health)
-	if v.Remedy != ble.NoRemedy {
+	switch {
+	case v.Remedy != ble.NoRemedy:
 		s.work.begin(ctx, s.ear, v.Remedy)
+	case s.beat.Slow != "" && s.beat.Down == "" && !s.work.busy:
+		// The duplicate filter forgets when a discovery begins: where nothing
+		// switches it off, a beacon is at least heard once a beat.
+		s.work.begin(ctx, s.ear, ble.RestartDiscovery)
 	}
 	if s.work.monitor.released.Load() {
 		s.again.Reset(s.radio.limits.retry)

@@ -66,7 +66,7 @@ func (w *work) wait() (o outcome) {
 }
 
 // attempt does all that makes the adapter hear: a connection for signals, power,
-// filter, discovery and monitor, after the remedy if one is asked for. It may be
+// filter, monitor and discovery, after the remedy if one is asked for. It may be
 // repeated at any time.
 func (w *work) attempt(ctx context.Context, have *ear, remedy ble.Remedy) outcome {
 	o := outcome{ear: have}
@@ -85,9 +85,6 @@ func (w *work) attempt(ctx context.Context, have *ear, remedy ble.Remedy) outcom
 		}
 	}
 	o.started, o.err = w.discover(ctx)
-	if o.err == nil {
-		w.monitor.begin(ctx)
-	}
 	o.started = o.started && remedy == ble.NoRemedy
 	o.slow = w.monitor.slow
 	return o
@@ -106,6 +103,9 @@ func (w *work) discover(ctx context.Context) (started bool, err error) {
 	if err := r.call(ctx, r.path, adapter.Adapter1Interface, "SetDiscoveryFilter", filter); err != nil {
 		return false, radioError("set the discovery filter", err)
 	}
+	// The kernel asks whether a monitor is there only when a discovery begins,
+	// and again ten seconds later: so the monitor comes first.
+	w.monitor.begin(ctx)
 	err = r.call(ctx, r.path, adapter.Adapter1Interface, "StartDiscovery")
 	if err != nil && !isNamed(err, "org.bluez.Error.InProgress") {
 		return false, radioError("start discovery", err)

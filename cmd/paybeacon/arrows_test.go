@@ -44,6 +44,7 @@ var plan = map[string]struct {
 	// Not a test's own file, because the tests of the commands and the benchmark
 	// of the radio need it as well.
 	"ble/bluez/fakebluez": {"what stands in for BlueZ knows BlueZ alone", nil},
+	"ble/bluez/vhci":      {"controllers that exist only in memory know an address and no more", []string{"ble"}},
 	"cmd/paybeacon":       {"wiring: may import all; nobody imports it", nil},
 }
 
