@@ -289,7 +289,7 @@ func by(r pay.Rule) string {
 func (c *call) paymentQuery() (idQuery, error) {
 	q := idQuery{ID: c.flags.String("id"), Key: pay.IdempotencyKey(c.flags.String("key"))}
 	if (q.ID == "") == (q.Key == "") {
-		return q, pay.NewError(pay.CodeUsage, "name the payment by one of --id and --key", "`paybeacon till list` shows both")
+		return q, pay.NewError(pay.CodeUsage, "name the payment by one of --id and --key", "`paybeacon till list` shows ids; the key is the one that till charge printed")
 	}
 	return q, nil
 }
@@ -308,10 +308,12 @@ func tillShow(c *call) error {
 }
 
 func tillList(c *call) error {
-	return listPayments(c, "list", listQuery{Limit: c.flags.Int("limit")}, "No payments.")
+	return listPayments(c, "list", listQuery{Limit: c.flags.Int("limit")}, "No payments.", func(p paymentJSON) string { return string(p.Payer) })
 }
 
-func listPayments(c *call, verb string, q any, none string) error {
+// listPayments prints a line for each payment; other says who the other side
+// is, as whoever reads the list sees it.
+func listPayments(c *call, verb string, q any, none string, other func(paymentJSON) string) error {
 	var list listAnswer[paymentJSON]
 	if _, err := ask(c.ctx, c.data(), verb, q, &list); err != nil {
 		return err
@@ -321,7 +323,7 @@ func listPayments(c *call, verb string, q any, none string) error {
 			_, _ = fmt.Fprintln(w, none)
 		}
 		for _, p := range list.Items {
-			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], moment(p.Created), formatMoney(p.Amount, p.Currency), p.Payer, because(p))
+			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], moment(p.Created), formatMoney(p.Amount, p.Currency), other(p), because(p))
 			if !p.State.Ended() {
 				printChannels(w, p)
 			}
