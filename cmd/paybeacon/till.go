@@ -252,7 +252,7 @@ func printPayment(w io.Writer, p paymentJSON) {
 	case !atTill:
 		note, _, _ = strings.Cut(note, ";") // a payer charges nobody
 	case p.Queued:
-		note += "; queued, the registry has not acknowledged it"
+		note += "; queued until the registry has it"
 	}
 	_, _ = fmt.Fprintf(w, "  outcome  %s\n", note)
 	if p.Key != "" {
