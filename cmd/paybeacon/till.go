@@ -224,18 +224,22 @@ func because(p paymentJSON) string {
 	return fmt.Sprintf("%s (%s)", p.State, p.Reason)
 }
 
-func printPayment(w io.Writer, p paymentJSON) {
-	test := ""
-	if p.Test {
-		test = "  TEST (play money)"
-	}
-	_, _ = fmt.Fprintf(w, "%s  %s  %s at %s, %s%s\n", p.ID[:10], formatMoney(p.Amount, p.Currency), p.Merchant, p.Site, because(p), test)
+func printPayer(w io.Writer, p paymentJSON) {
 	if p.Payer != "" {
 		_, _ = fmt.Fprintf(w, "  payer    %s\n", p.Payer)
 	}
 	if p.Ref != "" {
 		_, _ = fmt.Fprintf(w, "  ref      %s\n", printable(p.Ref))
 	}
+}
+
+func printPayment(w io.Writer, p paymentJSON) {
+	test := ""
+	if p.Test {
+		test = "  TEST (play money)"
+	}
+	_, _ = fmt.Fprintf(w, "%s  %s  %s at %s, %s%s\n", p.ID[:10], formatMoney(p.Amount, p.Currency), p.Merchant, p.Site, because(p), test)
+	printPayer(w, p)
 	if p.By != "" {
 		_, _ = fmt.Fprintf(w, "  answered %s\n", by(p.By))
 	}
@@ -324,9 +328,13 @@ func listPayments(c *call, verb string, q any, none string, other func(paymentJS
 		}
 		for _, p := range list.Items {
 			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], moment(p.Created), formatMoney(p.Amount, p.Currency), other(p), because(p))
-			if !p.State.Ended() {
-				printChannels(w, p)
+			if p.State.Ended() {
+				continue
 			}
+			if atTill := p.Key != ""; !atTill { // what a payer compares before the answer
+				printPayer(w, p)
+			}
+			printChannels(w, p)
 		}
 	})
 }
