@@ -19,7 +19,7 @@ const (
 	pairingScheme  = "paybeacon"
 	pairingOpaque  = "pair"
 	pairingTextMax = 512 // bytes
-	hintPairing    = "give all that the QR code holds: paybeacon:pair?..."
+	hintPairing    = "give all that the QR code holds, in quotes: 'paybeacon:pair?...'"
 )
 
 // String returns the text, such as

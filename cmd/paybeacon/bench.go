@@ -67,11 +67,11 @@ func benchmarks() []benchmark {
 func benchCommand(ctx context.Context, io stdio) *cli.Command {
 	var names []string
 	for _, b := range benchmarks() {
-		names = append(names, fmt.Sprintf("%s (%s)", b.name, b.what))
+		names = append(names, fmt.Sprintf("%-8s  %s\n", b.name, b.what))
 	}
 	return newLeaf(ctx, io, leaf{
 		name: "bench", usage: "measure this machine", args: []string{"NAME..."},
-		long:  "Each figure stands beside a yardstick measured in the same run; trust the ratio.\nNames: " + strings.Join(names, ", ") + ".\nWithout a name all of them run.",
+		long:  "Each figure stands beside a yardstick measured in the same run; trust the ratio.\n" + strings.Join(names, "") + "Without a name all of them run.",
 		flags: []cli.Flag{&cli.StringFlag{Name: "dir", Usage: "measure the disk under `DIR` (default: the temporary directory)"}},
 		run:   bench,
 	})

@@ -80,8 +80,10 @@ func calibrate(c *call) error {
 	}
 	air := newHearing(ble.TrackerOptions{Lane: lane}, l.clock.now)
 	t := newTapper()
-	_, _ = fmt.Fprintf(c.err, "Hold the beacon at the till for three seconds, then take it away; %d times.\n", want)
-	err = l.listen(func(h ble.Health) { air.heed(h) }, air.hear, func(ctx context.Context) error { return t.follow(ctx, air, want, c.err) })
+	err = l.listen(func(h ble.Health) { air.heed(h) }, air.hear, func(ctx context.Context) error {
+		_, _ = fmt.Fprintf(c.err, "Hold the beacon at the till for three seconds, then take it away; %d times.\n", want)
+		return t.follow(ctx, air, want, c.err)
+	})
 	switch {
 	case err != nil:
 		return err

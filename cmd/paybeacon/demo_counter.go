@@ -55,7 +55,7 @@ func (d *counterDemo) setUp() error {
 			return err
 		}
 	}
-	d.tell.say("box", "serves %s; ada and ben have %s EUR each and a paired tag", demoShop, demoFunds)
+	d.tell.say("box", "serves %s; ada and ben have %s EUR and a tag each", demoShop, demoFunds)
 	return nil
 }
 
@@ -124,7 +124,7 @@ func (d *counterDemo) benDeclines() error {
 	if err != nil {
 		return err
 	}
-	p, err := d.charge("box", "31.00", "lunch for everybody", "--to", string(ben))
+	p, err := d.charge("box", "31.00", "team lunch", "--to", string(ben))
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (d *counterDemo) thiefReplays() error {
 		return err
 	}
 	d.quiet = before == after
-	d.tell.say("registry", "%s: the code belongs to another moment; no wallet hears of it", because(d.stolen))
+	d.tell.say("registry", "%s: the code is too old; no wallet hears of it", because(d.stolen))
 	return nil
 }
 

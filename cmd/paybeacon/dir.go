@@ -57,7 +57,11 @@ func (d dataDir) make() error {
 func (d dataDir) check() error {
 	raw, err := os.ReadFile(d.path("format"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return pay.NewError(pay.CodeNotFound, fmt.Sprintf("%s is not a node's data directory", d),
+		what := "is not a node's data directory"
+		if _, err := os.Stat(string(d)); errors.Is(err, fs.ErrNotExist) {
+			what = "does not exist"
+		}
+		return pay.NewError(pay.CodeNotFound, fmt.Sprintf("%s %s", d, what),
 			"check --data; serve, enrol and beacon run make one")
 	}
 	if err != nil {

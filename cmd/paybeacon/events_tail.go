@@ -31,7 +31,7 @@ func eventsCommand(ctx context.Context, io stdio) *cli.Command {
 			dataFlag(),
 			&cli.StringFlag{Name: "since", Usage: fmt.Sprintf("everything behind `CURSOR` (default: the last %d events)", eventsShown)},
 			&cli.BoolFlag{Name: "follow", Usage: "go on with what happens next, until interrupted"},
-			&cli.IntFlag{Name: "count", Usage: "end after `N` events"},
+			&cli.IntFlag{Name: "count", Usage: "end after `N` events", DefaultText: "no end"},
 		},
 		run: eventsTail,
 	}))

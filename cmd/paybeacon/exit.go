@@ -107,9 +107,11 @@ func report(w io.Writer, err error, asJSON bool) pay.Exit {
 	if e.Hint != "" {
 		_, _ = fmt.Fprintf(w, "  %s\n", e.Hint)
 	}
-	if hasExtra {
+	// After a mistake in the flags nothing was asked for, and the corrected
+	// command is another one: no key to repeat.
+	if hasExtra && e.Exit != pay.ExitUsage {
 		if key, ok := extra.extra["key"]; ok {
-			_, _ = fmt.Fprintf(w, "  key: %v\n", key)
+			_, _ = fmt.Fprintf(w, "  to retry safely: --key %v\n", key)
 		}
 	}
 	return e.Exit

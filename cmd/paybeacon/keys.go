@@ -166,7 +166,7 @@ func (d dataDir) loadMember() (member, error) {
 	raw, err := os.ReadFile(d.path(memberFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, pay.NewError(pay.CodeNotEnrolled, fmt.Sprintf("%s is not enrolled with any registry", d),
-			"get an invite from the registry (paybeacon admin invite) and run: paybeacon scan enrol, or paybeacon wallet enrol")
+			"get an invite (paybeacon admin invite), then scan enrol or wallet enrol")
 	}
 	if err != nil {
 		return m, pay.Wrap(err, pay.CodeConfig, "read "+d.path(memberFile), "check its permissions")

@@ -4,7 +4,7 @@
 //
 // Nothing here decides about money. A command turns flags into an options
 // struct and calls one function; a daemon assembles a node from the packages
-// that do decide (node.go) and answers commands over its control socket
+// that do decide (daemon.go) and answers commands over its control socket
 // (control.go). stdout is the answer, stderr is talk, and the exit status is
 // chosen in one place (exit.go).
 package main

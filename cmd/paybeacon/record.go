@@ -35,8 +35,8 @@ func recordCommand(ctx context.Context, io stdio) *cli.Command {
 			radioFlag("listen with"),
 			&cli.StringFlag{Name: "to", Usage: "`FILE`, or - for standard output"},
 			&cli.BoolFlag{Name: "force", Usage: "write over a file that exists"},
-			forFlag("end after `DUR` (default: when interrupted)"),
-			&cli.IntFlag{Name: "count", Usage: "end after `N` adverts"},
+			forFlag("end after `DUR`"),
+			&cli.IntFlag{Name: "count", Usage: "end after `N` adverts", DefaultText: "no end"},
 		}, run: record,
 	})
 }
@@ -68,6 +68,9 @@ func record(c *call) error {
 		err = cannotWrite(closeErr, "write "+to, "check that disk")
 	}
 	if err != nil {
+		if r.written == 0 && to != "-" && !c.flags.Bool("force") {
+			_ = os.Remove(to) // it was made here and holds nothing; the next try would stumble over it
+		}
 		return err
 	}
 	done := recordedJSON{V: 1, Type: "recorded", File: to, Adverts: r.written, Skipped: r.skipped, Seconds: roundRate(l.clock.now().Sub(begun).Seconds())}

@@ -109,7 +109,9 @@ type listener struct {
 	limit time.Duration
 }
 
-func forFlag(usage string) cli.Flag { return &cli.DurationFlag{Name: "for", Usage: usage} }
+func forFlag(usage string) cli.Flag {
+	return &cli.DurationFlag{Name: "for", Usage: usage, DefaultText: "when interrupted"}
+}
 
 // newListener reads --radio and --for. The radio's own log goes to log.
 func newListener(c *call, log *slog.Logger) (listener, error) {

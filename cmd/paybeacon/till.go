@@ -224,18 +224,22 @@ func because(p paymentJSON) string {
 	return fmt.Sprintf("%s (%s)", p.State, p.Reason)
 }
 
-func printPayment(w io.Writer, p paymentJSON) {
-	test := ""
-	if p.Test {
-		test = "  TEST (play money)"
-	}
-	_, _ = fmt.Fprintf(w, "%s  %s  %s at %s, %s%s\n", p.ID[:10], formatMoney(p.Amount, p.Currency), p.Merchant, p.Site, because(p), test)
+func printPayer(w io.Writer, p paymentJSON) {
 	if p.Payer != "" {
 		_, _ = fmt.Fprintf(w, "  payer    %s\n", p.Payer)
 	}
 	if p.Ref != "" {
 		_, _ = fmt.Fprintf(w, "  ref      %s\n", printable(p.Ref))
 	}
+}
+
+func printPayment(w io.Writer, p paymentJSON) {
+	test := ""
+	if p.Test {
+		test = "  TEST (play money)"
+	}
+	_, _ = fmt.Fprintf(w, "%s  %s  %s at %s, %s%s\n", p.ID[:10], formatMoney(p.Amount, p.Currency), p.Merchant, p.Site, because(p), test)
+	printPayer(w, p)
 	if p.By != "" {
 		_, _ = fmt.Fprintf(w, "  answered %s\n", by(p.By))
 	}
@@ -252,7 +256,7 @@ func printPayment(w io.Writer, p paymentJSON) {
 	case !atTill:
 		note, _, _ = strings.Cut(note, ";") // a payer charges nobody
 	case p.Queued:
-		note += "; queued, the registry has not acknowledged it"
+		note += "; queued until the registry has it"
 	}
 	_, _ = fmt.Fprintf(w, "  outcome  %s\n", note)
 	if p.Key != "" {
@@ -289,7 +293,7 @@ func by(r pay.Rule) string {
 func (c *call) paymentQuery() (idQuery, error) {
 	q := idQuery{ID: c.flags.String("id"), Key: pay.IdempotencyKey(c.flags.String("key"))}
 	if (q.ID == "") == (q.Key == "") {
-		return q, pay.NewError(pay.CodeUsage, "name the payment by one of --id and --key", "`paybeacon till list` shows both")
+		return q, pay.NewError(pay.CodeUsage, "name the payment by one of --id and --key", "`paybeacon till list` shows ids; the key is the one that till charge printed")
 	}
 	return q, nil
 }
@@ -308,10 +312,12 @@ func tillShow(c *call) error {
 }
 
 func tillList(c *call) error {
-	return listPayments(c, "list", listQuery{Limit: c.flags.Int("limit")}, "No payments.")
+	return listPayments(c, "list", listQuery{Limit: c.flags.Int("limit")}, "No payments.", func(p paymentJSON) string { return string(p.Payer) })
 }
 
-func listPayments(c *call, verb string, q any, none string) error {
+// listPayments prints a line for each payment; other says who the other side
+// is, as whoever reads the list sees it.
+func listPayments(c *call, verb string, q any, none string, other func(paymentJSON) string) error {
 	var list listAnswer[paymentJSON]
 	if _, err := ask(c.ctx, c.data(), verb, q, &list); err != nil {
 		return err
@@ -321,10 +327,14 @@ func listPayments(c *call, verb string, q any, none string) error {
 			_, _ = fmt.Fprintln(w, none)
 		}
 		for _, p := range list.Items {
-			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], moment(p.Created), formatMoney(p.Amount, p.Currency), p.Payer, because(p))
-			if !p.State.Ended() {
-				printChannels(w, p)
+			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], moment(p.Created), formatMoney(p.Amount, p.Currency), other(p), because(p))
+			if p.State.Ended() {
+				continue
 			}
+			if atTill := p.Key != ""; !atTill { // what a payer compares before the answer
+				printPayer(w, p)
+			}
+			printChannels(w, p)
 		}
 	})
 }

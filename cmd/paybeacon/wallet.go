@@ -19,7 +19,7 @@ func walletCommand(ctx context.Context, io stdio) *cli.Command {
 		walletRunCommand(ctx, io),
 		newLeaf(ctx, io, leaf{name: "status", usage: "balance, devices, connection", flags: []cli.Flag{dataFlag()}, run: walletStatus}),
 		newLeaf(ctx, io, leaf{name: "pending", usage: "offers that wait for an answer", flags: []cli.Flag{dataFlag()}, run: func(c *call) error {
-			return listPayments(c, "pending", noQuery{}, "Nothing waits for an answer.")
+			return listPayments(c, "pending", noQuery{}, "Nothing waits for an answer.", shopOf)
 		}}),
 		newLeaf(ctx, io, leaf{name: "approve", usage: "pay an offer", flags: []cli.Flag{dataFlag(), id}, run: func(c *call) error {
 			return walletAnswer(c, pay.Approve)
@@ -114,8 +114,11 @@ func walletReceipts(c *call) error {
 		}
 		return c.answer(raw, func(w io.Writer) { printPayment(w, p) })
 	}
-	return listPayments(c, "receipts", listQuery{Limit: c.flags.Int("limit")}, "No receipts.")
+	return listPayments(c, "receipts", listQuery{Limit: c.flags.Int("limit")}, "No receipts.", shopOf)
 }
+
+// shopOf is the other side as a payer sees it: who wants the money.
+func shopOf(p paymentJSON) string { return printable(string(p.Merchant)) }
 
 func walletDevices(c *call) error {
 	id, link := c.flags.String("id"), c.flags.String("link")
@@ -218,6 +221,9 @@ func printDevice(w io.Writer, d deviceJSON) {
 	if d.Means != "" {
 		extra += "  means " + printable(string(d.Means))
 	}
+	if d.Link != "" && d.State != pay.DeviceRevoked {
+		extra += "  link " + printable(d.Link)
+	}
 	if d.Reason != "" {
 		extra += "  (" + string(d.Reason) + ")"
 	}
@@ -296,7 +302,11 @@ func secretFlag(c *call, name string) (string, error) {
 	if err != nil {
 		return "", pay.Wrap(err, pay.CodeUsage, "read --"+name+"-file", "name a file that you may read")
 	}
-	return strings.TrimSpace(string(raw)), nil
+	text := strings.TrimSpace(string(raw))
+	if text == "" {
+		return "", pay.NewError(pay.CodeUsage, "read --"+name+"-file: "+printable(file)+" is empty", "look whether the command that was to fill it failed")
+	}
+	return text, nil
 }
 
 func walletRevoke(c *call) error {

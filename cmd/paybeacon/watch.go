@@ -21,11 +21,12 @@ const watchEvery = time.Second
 func watchCommand(ctx context.Context, io stdio) *cli.Command {
 	flags := []cli.Flag{radioFlag("listen with")}
 	flags = append(flags, nearFlags()...)
-	flags = append(flags, forFlag("end after `DUR` (default: when interrupted)"), &cli.IntFlag{Name: "count", Usage: "end after `N` seconds' pictures"})
+	flags = append(flags, forFlag("end after `DUR`"), &cli.IntFlag{Name: "count", Usage: "end after `N` seconds' pictures", DefaultText: "no end"})
 	return newLeaf(ctx, io, leaf{
 		name: "watch", usage: "a live table of what is on the air, for walking about with a beacon",
 		long: "It needs no node and charges nobody. Strengths are those that decide: normalised to a beacon of\n" +
-			"-59 dBm at 1 m. The trace beside each shows the last 16 seconds. q or ctrl-c ends it.",
+			"-59 dBm at 1 m. The trace beside each shows the last 16 seconds. The names are drawn anew at\n" +
+			"each start: at the till the same beacon has another. q or ctrl-c ends it.",
 		flags: flags, run: watch,
 	})
 }

@@ -122,7 +122,7 @@ func (n *walletNode) authenticate(ctx context.Context, d wallet.Device, a pay.Au
 	if err == nil || ctx.Err() != nil {
 		return code, err
 	}
-	hint := "bring the device within reach, then approve again"
+	hint := "bring the device within reach, then try again; if its address changed: paybeacon wallet devices --id " + d.ID.Short() + " --link HOST:PORT"
 	var known *pay.Error
 	if errors.As(err, &known) && known.Code != pay.CodeUnreachable {
 		hint = known.Hint

@@ -47,7 +47,7 @@ func Pick(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool) (pay.Ca
 		return pay.Candidate{}, pay.NewError(pay.CodeNobodyNear, "nobody is near", "ask the payer to come closer, then charge again; nothing was recorded")
 	}
 	return pay.Candidate{}, &AmbiguousError{near, pay.NewError(pay.CodeAmbiguous,
-		fmt.Sprintf("%d near and nobody is clearly nearest", len(near)), "compare the two words with the payer and charge with --to; nothing was recorded")}
+		fmt.Sprintf("%d near and nobody is clearly nearest", len(near)), "wait until they stand apart, or charge with --to HANDLE: the payer is shown the two words; nothing was recorded")}
 }
 
 func pickByHandle(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool) (pay.Candidate, error) {
