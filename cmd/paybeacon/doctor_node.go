@@ -95,7 +95,20 @@ func runningFindings(h healthJSON) []finding {
 			list = append(list, clockFinding(s.Offset, "when the session began"))
 		}
 	}
+	for _, l := range h.Links {
+		list = append(list, linkFinding(l))
+	}
 	return list
+}
+
+// linkFinding says whether a wallet reaches a device. One out of reach is no
+// fault: it is missed only where a payment needs its word.
+func linkFinding(l linkJSON) finding {
+	name := "device " + l.Device[:10]
+	if l.Error == "" {
+		return ok("link", "%s answers at %s and proves its key", name, l.Link)
+	}
+	return finding{"link", levelWarn, name + " is out of reach, so nothing that needs its word can be paid: " + l.Error, l.Hint}
 }
 
 func sessionFinding(s sessionJSON) finding {

@@ -1,7 +1,13 @@
 package main
 
 import (
+	"context"
+	"time"
+
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/wallet"
+	"github.com/paybeacon/paybeacon/store"
+	"github.com/paybeacon/paybeacon/sync/link"
 )
 
 // healthJSON is what a running daemon says of itself when `doctor` asks: the
@@ -17,6 +23,15 @@ type healthJSON struct {
 
 	Session *sessionJSON `json:"session,omitempty"`
 	Space   *spaceJSON   `json:"space,omitempty"`
+	Links   []linkJSON   `json:"links,omitempty"`
+}
+
+// linkJSON says whether a wallet reaches one of its devices.
+type linkJSON struct {
+	Device string `json:"device"`
+	Link   string `json:"link,omitempty"`
+	Error  string `json:"error,omitempty"`
+	Hint   string `json:"hint,omitempty"`
 }
 
 // sessionJSON is the state of the connection to the registry.
@@ -53,10 +68,43 @@ func (b *box) health() healthJSON {
 	return h
 }
 
-func (n *walletNode) health() healthJSON {
+func (n *walletNode) health(ctx context.Context) (any, error) {
 	h := n.base.health()
 	h.Session = n.peer.session()
-	return h
+	var devices []wallet.Device
+	err := n.store.View(ctx, func(v *store.View) (err error) {
+		devices, err = n.wallet.Devices(v)
+		return err
+	})
+	for _, d := range devices {
+		if d.State == pay.DeviceActive {
+			h.Links = append(h.Links, n.tryLink(ctx, d))
+		}
+	}
+	return h, err
+}
+
+// tryLink says whether a device answers where it is said to be.
+func (n *walletNode) tryLink(ctx context.Context, d wallet.Device) linkJSON {
+	out := linkJSON{Device: d.ID.String(), Link: d.Link}
+	if d.Link == "" {
+		out.Error, out.Hint = "this wallet does not know where its link is", moveHint(d)
+		return out
+	}
+	ctx, cancel := context.WithTimeout(ctx, linkTryWait)
+	defer cancel()
+	if err := link.Reach(ctx, link.Peer{Address: d.Link, Key: n.key, Device: d.ID}); err != nil {
+		out.Error, out.Hint = describe(err).Message, "bring the device within reach, or say where it is now: "+moveHint(d)
+	}
+	return out
+}
+
+// linkTryWait bounds the look at one device: a device of this network answers
+// in much less.
+const linkTryWait = 2 * time.Second
+
+func moveHint(d wallet.Device) string {
+	return "paybeacon wallet devices --id " + d.ID.Short() + " --link HOST:PORT"
 }
 
 // session says how the connection to the registry stands.

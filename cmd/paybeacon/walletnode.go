@@ -121,7 +121,7 @@ func (n *walletNode) verbs() verbs {
 		"rules":    on(true, n.rules),
 		"limit":    on(false, n.setLimit),
 		"events":   on(true, n.events.read),
-		"health":   on(false, func(context.Context, noQuery) (any, error) { return n.health(), nil }),
+		"health":   on(false, func(ctx context.Context, _ noQuery) (any, error) { return n.health(ctx) }),
 	}
 }
 

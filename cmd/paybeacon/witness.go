@@ -116,13 +116,13 @@ func (n *walletNode) authenticate(ctx context.Context, d wallet.Device, a pay.Au
 		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and does not belong to this wallet any more", "decline the offer")
 	case d.Link == "":
 		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and this wallet does not know where its link is",
-			"say where: paybeacon wallet devices --id "+d.ID.Short()+" --link HOST:PORT")
+			"say where: "+moveHint(d))
 	}
 	code, err := link.Authenticate(ctx, link.Peer{Address: d.Link, Key: n.key, Device: d.ID}, a)
 	if err == nil || ctx.Err() != nil {
 		return code, err
 	}
-	hint := "bring the device within reach, then try again; if its address changed: paybeacon wallet devices --id " + d.ID.Short() + " --link HOST:PORT"
+	hint := "bring the device within reach, then try again; if its address changed: " + moveHint(d)
 	var known *pay.Error
 	if errors.As(err, &known) && known.Code != pay.CodeUnreachable {
 		hint = known.Hint
