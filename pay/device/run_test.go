@@ -188,6 +188,13 @@ func (a *weakAir) set(err error) {
 	a.broken = err
 }
 
+// attempts returns the codes that were refused so far.
+func (a *weakAir) attempts() []pay.Code {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.refused)
+}
+
 func (a *weakAir) told() (n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -212,15 +219,15 @@ func TestRunOutlivesAnAirThatFails(t *testing.T) {
 		for episode := range 3 {
 			a.set(errGone)
 			a.breaks <- struct{}{}
-			before := len(a.refused)
+			before := len(a.attempts())
 			time.Sleep(10 * 64 * time.Second)
 			synctest.Wait()
 			if _, now := a.air(); now != (pay.Code{}) {
 				t.Error("a broken radio broadcasts")
 			}
-			tries := len(slices.Compact(slices.Clone(a.refused[before:])))
-			if tries < 10 || len(a.refused)-before > 60 {
-				t.Errorf("episode %d: %d attempts with %d codes in ten steps", episode, len(a.refused)-before, tries)
+			refused := a.attempts()[before:]
+			if codes := len(slices.Compact(slices.Clone(refused))); codes < 10 || len(refused) > 60 {
+				t.Errorf("episode %d: %d attempts with %d codes in ten steps", episode, len(refused), codes)
 			}
 			a.set(nil)
 			time.Sleep(64 * time.Second)
