@@ -117,6 +117,9 @@ func (n *walletNode) authenticate(ctx context.Context, d wallet.Device, a pay.Au
 	case d.Link == "":
 		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and this wallet does not know where its link is",
 			"say where: paybeacon wallet devices --id "+d.ID.Short()+" --link HOST:PORT")
+	case n.store.Now() < d.Trusted: // the registry would refuse its word
+		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and its word counts for nothing before "+moment(d.Trusted.String()),
+			"a further device of a wallet is on probation for a day; use one that you have had for longer")
 	}
 	code, err := link.Authenticate(ctx, link.Peer{Address: d.Link, Key: n.key, Device: d.ID}, a)
 	if err == nil || ctx.Err() != nil {
@@ -190,8 +193,11 @@ func (n *walletNode) witnessAll(ctx context.Context) (left int, err error) {
 // paymentObject is paymentOfWallet with what stands in the way of an approval.
 func (n *walletNode) paymentObject(e wallet.Entry) paymentJSON {
 	p := paymentOfWallet(e)
-	if !e.State().Ended() {
-		p.Problem = n.problems.of(e.ID)
+	if e.State().Ended() {
+		return p
+	}
+	if p.Problem = n.problems.of(e.ID); p.Problem == "" && e.Refusal != "" {
+		p.Problem = "the registry refused the answer: " + string(e.Refusal)
 	}
 	return p
 }
