@@ -286,3 +286,33 @@ func TestNullIsNoTerminal(t *testing.T) {
 		}
 	}
 }
+
+// TestARecordingThatIsKilled leaves whole lines, because nothing else is ever
+// handed to the file.
+func TestARecordingThatIsKilled(t *testing.T) {
+	t.Parallel()
+	var disk lineDisk
+	r := newRecorder(&disk, 0)
+	a := ble.Advert{At: watchStart, RSSI: -50, HasRSSI: true}
+	a.Sections, _ = ble.ParsePayload(nil, ble.AppendEID(nil, pay.Code{1}, -59))
+	for range 1000 {
+		r.hear(a)
+	}
+	if disk.writes < 5 || disk.torn > 0 {
+		t.Errorf("%d writes, %d of them end within a line", disk.writes, disk.torn)
+	}
+	if err := r.end(); err != nil || disk.torn > 0 || r.written != 1000 {
+		t.Errorf("at the end: %v, %d torn, %d adverts", err, disk.torn, r.written)
+	}
+}
+
+// lineDisk counts writes that end within a line.
+type lineDisk struct{ writes, torn int }
+
+func (d *lineDisk) Write(b []byte) (int, error) {
+	d.writes++
+	if !bytes.HasSuffix(b, []byte("\n")) {
+		d.torn++
+	}
+	return len(b), nil
+}
