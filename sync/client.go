@@ -114,8 +114,9 @@ func (e finalError) Unwrap() error { return e.err }
 // lost, at once and then ever more slowly, up to every 30 s. It returns nil when
 // ctx is done, and a *pay.Error when the registry itself gave an answer that
 // trying again cannot change: the node was revoked or is not known
-// (CodeNotAllowed, CodeNotEnrolled), speaks another version (CodeUpgrade), or
-// the two disagree about history (CodeConflict). Everything that was stored
+// (CodeNotAllowed, CodeNotEnrolled), or the two disagree about history
+// (CodeConflict). A registry of another version (CodeUpgrade) is dialled again
+// like one that is away: it may be upgraded. Everything that was stored
 // stays stored.
 func (c *Client) Run(ctx context.Context) error {
 	away := time.Now()

@@ -157,10 +157,12 @@ func (s *ClientSession) received(now time.Time, m wire.Message) []Effect {
 	}
 }
 
-// isFinal says whether a registry's no stands until somebody acts.
+// isFinal says whether a registry's no stands until somebody acts here. That of
+// another version ends when the registry is upgraded, which may well be later
+// than its nodes.
 func isFinal(code pay.ErrorCode) bool {
 	switch code {
-	case pay.CodeNotAllowed, pay.CodeNotEnrolled, pay.CodeUpgrade, pay.CodeConflict:
+	case pay.CodeNotAllowed, pay.CodeNotEnrolled, pay.CodeConflict:
 		return true
 	default:
 		return false
@@ -193,7 +195,7 @@ func (s *ClientSession) checkWelcome(w wire.Welcome) *End {
 	a, err := s.keys.add(w.Authority)
 	switch {
 	case w.Version != wire.Version:
-		return &End{Final: true, Err: upgradeError(w.Version)}
+		return &End{Err: upgradeError(wire.Version, w.Version)}
 	case err != nil || a.Working != s.working:
 		return &End{Err: pay.NewError(pay.CodeNotTrusted, "the registry's authority does not name the key it uses", "ask who runs the registry")}
 	case w.Now >= a.Until:
@@ -215,8 +217,9 @@ func (s *ClientSession) checkWelcome(w wire.Welcome) *End {
 	return nil
 }
 
-func upgradeError(version uint16) *pay.Error {
-	return pay.NewError(pay.CodeUpgrade, fmt.Sprintf("the other side speaks version %d of the protocol, this one %d", version, wire.Version),
+// upgradeError is for the eyes of both sides.
+func upgradeError(node, registry uint16) *pay.Error {
+	return pay.NewError(pay.CodeUpgrade, fmt.Sprintf("the node speaks version %d of the protocol, the registry version %d", node, registry),
 		"install the same version of paybeacon on both")
 }
 

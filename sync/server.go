@@ -28,6 +28,8 @@ type Server struct {
 
 	mu    sync.Mutex
 	nodes map[pay.NodeID]*serverConn
+	// outdated are the members that came with another version last time.
+	outdated map[pay.NodeID]bool
 }
 
 const (
@@ -39,7 +41,7 @@ const (
 
 // NewServer returns a server that does nothing until Run.
 func NewServer(o ServerOptions) *Server {
-	return &Server{opts: o, log: orDiscard(o.Log), nodes: map[pay.NodeID]*serverConn{}}
+	return &Server{opts: o, log: orDiscard(o.Log), nodes: map[pay.NodeID]*serverConn{}, outdated: map[pay.NodeID]bool{}}
 }
 
 // Run serves until ctx is done, and returns nil then, or until the listener
@@ -134,6 +136,26 @@ func (s *Server) leave(c *serverConn) {
 	defer s.mu.Unlock()
 	if s.nodes[id] == c {
 		delete(s.nodes, id)
+	}
+}
+
+// noteVersion says in the log that a member speaks another version, once until
+// it is served again: it will be back every half minute.
+func (s *Server) noteVersion(id pay.NodeID, end error) {
+	outdated := pay.CodeOf(end) == pay.CodeUpgrade
+	if end != nil && !outdated {
+		return
+	}
+	s.mu.Lock()
+	before := s.outdated[id]
+	if outdated {
+		s.outdated[id] = true
+	} else {
+		delete(s.outdated, id)
+	}
+	s.mu.Unlock()
+	if outdated && !before {
+		s.log.Warn("sync: a node is not served until it or the registry is upgraded", "node", id.Short(), "error", end)
 	}
 }
 

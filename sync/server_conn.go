@@ -211,6 +211,7 @@ func (c *serverConn) do(effect Effect) error {
 	case ApplyItems:
 		return c.applyInTurn(e)
 	case End:
+		c.server.noteVersion(c.node.ID(), e.Err)
 		return e.Err
 	default:
 		panic(fmt.Sprintf("paysync: internal error: %T is not for a registry", effect))
@@ -252,6 +253,7 @@ func (c *serverConn) welcome(w wire.Welcome) error {
 	if err := c.out.send(c.ctx, w); err != nil || w.Resume != wire.ResumeOn {
 		return err
 	}
+	c.server.noteVersion(c.node.ID(), nil)
 	c.in.SetLimit(pay.FrameBytesMax)
 	c.work.Go(func() { c.feed(c.session.scope) })
 	return nil

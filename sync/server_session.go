@@ -135,7 +135,7 @@ func (s *ServerSession) admit(st Standing) *pay.Error {
 	case st.Member.Scope != s.hello.Scope:
 		return pay.NewError(pay.CodeNotAllowed, "the node is enrolled for another scope", "use the data directory it was enrolled with")
 	case s.hello.Version != wire.Version:
-		return upgradeError(s.hello.Version)
+		return upgradeError(s.hello.Version, wire.Version)
 	default:
 		return nil
 	}

@@ -109,7 +109,7 @@ func fitting(facts [][]byte) [][]byte {
 // connection, so that one overheard elsewhere is worth nothing.
 func (c *serverConn) enrol(m wire.Enrol) {
 	if m.Version != wire.Version {
-		c.end(upgradeError(m.Version))
+		c.end(upgradeError(m.Version, wire.Version))
 		return
 	}
 	exporter, err := c.conn.Exporter()

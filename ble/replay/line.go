@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// lineBytesMax bounds a line: twice the longest payload and its keys.
-	lineBytesMax = 1024
+	// LineBytesMax bounds a line: twice the longest payload and its keys.
+	LineBytesMax = 1024
 	// offsetMax bounds how long a capture may last.
 	offsetMax = 7 * 24 * time.Hour
 )
@@ -44,7 +44,7 @@ type reader struct {
 
 func newReader(r io.Reader) *reader {
 	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, lineBytesMax), lineBytesMax)
+	lines.Buffer(make([]byte, 0, LineBytesMax), LineBytesMax)
 	return &reader{lines: lines}
 }
 
@@ -67,7 +67,7 @@ func (r *reader) next() (advert, error) {
 	case err == nil:
 		return advert{}, io.EOF
 	case errors.Is(err, bufio.ErrTooLong):
-		return advert{}, fmt.Errorf("line %d: longer than %d bytes", r.number+1, lineBytesMax)
+		return advert{}, fmt.Errorf("line %d: longer than %d bytes", r.number+1, LineBytesMax)
 	default:
 		return advert{}, fmt.Errorf("line %d: %w", r.number+1, err)
 	}

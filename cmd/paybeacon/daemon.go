@@ -8,6 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -73,6 +76,7 @@ func (s seams) pass(point string) {
 // runDaemon locks the directory, opens the node, serves its control socket and
 // runs its parts until the context of the call ends.
 func runDaemon(c *call, open func(ctx context.Context, s setting) (daemon, error)) error {
+	defer outliveReaders()()
 	s, err := newSetting(c.data(), c.err)
 	if err != nil {
 		return err
@@ -239,4 +243,14 @@ func listenHTTP(addr string) (net.Listener, error) {
 		return nil, pay.Wrap(err, pay.CodeConfig, "listen for http", "name a free HOST:PORT with --http; port 0 takes any")
 	}
 	return l, nil
+}
+
+// outliveReaders lets the process live when nobody reads its standard output or
+// error any more, until stop: writing there fails then, like writing anywhere
+// else. The signal is caught and not ignored, because what is ignored stays so in
+// the owner's programs that a wallet starts.
+func outliveReaders() (stop func()) {
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	return func() { signal.Stop(broken) }
 }

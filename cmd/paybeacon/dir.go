@@ -31,7 +31,9 @@ import (
 type dataDir string
 
 const (
-	formatVersion = 1
+	// formatVersion is of what lies in a directory. Version 2 may hold payments by
+	// two channels, which version 1 cannot read.
+	formatVersion = 2
 
 	lockWaitReading = 2 * time.Second
 	lockWaitDaemon  = 5 * time.Second
@@ -41,7 +43,8 @@ const (
 func (d dataDir) path(name string) string { return filepath.Join(string(d), name) }
 
 // make creates the directory or checks that this program understands the one
-// that is there.
+// that is there. One of an older version is of this one from now on, so that an
+// older program does not take it for damaged.
 func (d dataDir) make() error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return cannotWrite(err, "make data directory", "name a directory that you may write to with --data")
@@ -50,7 +53,14 @@ func (d dataDir) make() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return d.write("format", []byte(strconv.Itoa(formatVersion)+"\n"))
 	}
-	return d.check()
+	if err := d.check(); err != nil {
+		return err
+	}
+	raw, err := os.ReadFile(d.path("format"))
+	if err == nil && strings.TrimSpace(string(raw)) != strconv.Itoa(formatVersion) {
+		err = d.write("format", []byte(strconv.Itoa(formatVersion)+"\n"))
+	}
+	return err
 }
 
 // check refuses a directory of a newer program and one that is not a node's.

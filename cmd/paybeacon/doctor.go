@@ -71,6 +71,8 @@ type doctor struct {
 	bad  []findingJSON
 	good int
 	warn int
+	// stranger says that a daemon of another version holds the directory.
+	stranger bool
 }
 
 func runDoctor(c *call) error {
@@ -118,6 +120,10 @@ func (d *doctor) askHealth() (h healthJSON, running bool, err error) {
 	}
 	raw, err := askDaemon(d.ctx, d.dir, "health", []byte("{}"))
 	if errors.Is(err, errNoDaemon) {
+		return h, false, nil
+	}
+	if pay.CodeOf(err) == pay.CodeNotAllowed { // every daemon of this version knows the question
+		d.stranger = true
 		return h, false, nil
 	}
 	if err != nil {

@@ -37,6 +37,9 @@ func (d *doctor) lookAtNode(h healthJSON, running bool) error {
 	if err := d.tell(areaNode, directoryFinding(d.dir, role)); err != nil {
 		return err
 	}
+	if d.stranger {
+		return d.tell(areaNode, finding{"daemon", levelWarn, "its daemon is of another version of paybeacon and does not say how it is", "stop it and start it again with this one"})
+	}
 	holder := d.dir.lockHolder()
 	if err := d.tell(areaNode, daemonFinding(d.dir, running, holder)); err != nil {
 		return err
@@ -61,6 +64,9 @@ func directoryFinding(dir dataDir, role pay.Role) finding {
 	case err != nil:
 		return failed("directory", pay.Wrap(err, pay.CodeConfig, "look at "+string(dir), "check its permissions"))
 	case role == "":
+		if _, err := dir.loadMember(); pay.CodeOf(err) != pay.CodeNotEnrolled {
+			return failed("directory", err)
+		}
 		return finding{"directory", levelWarn, string(dir) + " belongs to no node yet", "enrol it with paybeacon scan enrol or paybeacon wallet enrol"}
 	case info.Mode().Perm()&0o077 != 0:
 		return finding{"directory", levelWarn, fmt.Sprintf("%s holds keys of a %s and is open to others (mode %04o)", dir, role, info.Mode().Perm()), "run chmod 700 " + string(dir)}

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"log/slog"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +18,10 @@ func TestWhatDoctorSaysOfANode(t *testing.T) {
 	dir := dataDir(t.TempDir())
 	stale := dataDir(t.TempDir())
 	if err := os.WriteFile(stale.path("control.sock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	damaged := dataDir(t.TempDir())
+	if err := os.WriteFile(damaged.path(memberFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -38,6 +45,7 @@ func TestWhatDoctorSaysOfANode(t *testing.T) {
 		"no daemon":          {daemonFinding(dir, false, lockHolder{}), levelWarn, "no daemon runs"},
 		"it died":            {daemonFinding(stale, false, lockHolder{}), levelWarn, "one that died"},
 		"not enrolled":       {directoryFinding(dir, ""), levelWarn, "belongs to no node yet"},
+		"not known to whom":  {directoryFinding(damaged, damaged.role()), levelBad, "cannot be understood"},
 		"gone":               {directoryFinding("no/such/folder", pay.RoleBox), levelBad, "no/such/folder"},
 	} {
 		if f := c.finding; f.level != c.level || !strings.Contains(f.message, c.want) || (f.level != levelOK && f.hint == "") {
@@ -76,5 +84,29 @@ func TestDoctorSeesWhoHoldsTheLock(t *testing.T) {
 		case <-t.Context().Done():
 			t.Fatal("given back, yet held")
 		}
+	}
+}
+
+// TestDoctorAndADaemonOfAnotherVersion: while a directory is being upgraded its
+// daemon may not know what it is asked. That is a finding like any other.
+func TestDoctorAndADaemonOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	w := emptyWorld(t)
+	dir := dataDir(w.data("box"))
+	w.must(dir.make())
+	w.must(dir.saveMember(member{V: 1, Role: pay.RoleBox}))
+	control, err := listenControl(dir)
+	w.must(err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- serveControl(ctx, control, verbs{}, slog.New(slog.DiscardHandler)) }()
+	raw, err := exec.CommandContext(ctx, "paybeacon", "doctor", "--data", string(dir), "--json").Output()
+	stop()
+	if served := <-ended; served != nil {
+		t.Error(served)
+	}
+	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	if last := lines[len(lines)-1]; err != nil || !strings.Contains(last, `"type":"doctor","ok":true`) || !strings.Contains(string(raw), "of another version") {
+		t.Errorf("doctor: %v\n%s", err, raw)
 	}
 }

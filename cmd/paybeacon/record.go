@@ -109,7 +109,24 @@ func createCapture(c *call, to string) (io.Writer, func() error, error) {
 	if err != nil {
 		return nil, nil, cannotWrite(err, "make capture", "name a file that you may write with --to")
 	}
-	return f, f.Close, nil
+	return &wholeWrites{file: f}, f.Close, nil
+}
+
+// wholeWrites keeps of a file what was written whole: what a full disk cuts is
+// taken back, so that the capture can be played as far as it goes.
+type wholeWrites struct {
+	file  *os.File
+	whole int64
+}
+
+func (w *wholeWrites) Write(b []byte) (int, error) {
+	n, err := w.file.Write(b)
+	if err != nil {
+		_ = w.file.Truncate(w.whole) // a pipe has no end to set
+		return 0, err
+	}
+	w.whole += int64(n)
+	return n, nil
 }
 
 // recorder writes adverts until it has enough or cannot.
@@ -147,6 +164,13 @@ func (r *recorder) hear(a ble.Advert) {
 		}
 		r.skipped++
 		return
+	}
+	if r.out.Available() < replay.LineBytesMax {
+		// Whole lines only: what is killed leaves a capture that can be played.
+		if r.failed = r.out.Flush(); r.failed != nil {
+			close(r.enough)
+			return
+		}
 	}
 	if r.written++; r.written == r.most {
 		close(r.enough)

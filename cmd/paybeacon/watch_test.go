@@ -268,3 +268,51 @@ func TestRecordersEnd(t *testing.T) {
 		t.Errorf("a broken disk: %+v", e)
 	}
 }
+
+// TestNullIsNoTerminal: a table is drawn, and colours are used, only where
+// somebody can look; /dev/null is a device like a terminal, but nobody is there.
+func TestNullIsNoTerminal(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{os.DevNull, "/dev/zero"} {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if isTerminal(f) {
+			t.Errorf("%s is taken for a terminal", name)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestARecordingThatIsKilled leaves whole lines, because nothing else is ever
+// handed to the file.
+func TestARecordingThatIsKilled(t *testing.T) {
+	t.Parallel()
+	var disk lineDisk
+	r := newRecorder(&disk, 0)
+	a := ble.Advert{At: watchStart, RSSI: -50, HasRSSI: true}
+	a.Sections, _ = ble.ParsePayload(nil, ble.AppendEID(nil, pay.Code{1}, -59))
+	for range 1000 {
+		r.hear(a)
+	}
+	if disk.writes < 5 || disk.torn > 0 {
+		t.Errorf("%d writes, %d of them end within a line", disk.writes, disk.torn)
+	}
+	if err := r.end(); err != nil || disk.torn > 0 || r.written != 1000 {
+		t.Errorf("at the end: %v, %d torn, %d adverts", err, disk.torn, r.written)
+	}
+}
+
+// lineDisk counts writes that end within a line.
+type lineDisk struct{ writes, torn int }
+
+func (d *lineDisk) Write(b []byte) (int, error) {
+	d.writes++
+	if !bytes.HasSuffix(b, []byte("\n")) {
+		d.torn++
+	}
+	return len(b), nil
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -117,6 +118,9 @@ func (n *walletNode) authenticate(ctx context.Context, d wallet.Device, a pay.Au
 	case d.Link == "":
 		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and this wallet does not know where its link is",
 			"say where: "+moveHint(d))
+	case n.store.Now() < d.Trusted: // the registry would refuse its word
+		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and its word counts for nothing before "+moment(d.Trusted.String()),
+			"a further device of a wallet is on probation for a day; use one that you have had for longer")
 	}
 	code, err := link.Authenticate(ctx, link.Peer{Address: d.Link, Key: n.key, Device: d.ID}, a)
 	if err == nil || ctx.Err() != nil {
@@ -190,8 +194,11 @@ func (n *walletNode) witnessAll(ctx context.Context) (left int, err error) {
 // paymentObject is paymentOfWallet with what stands in the way of an approval.
 func (n *walletNode) paymentObject(e wallet.Entry) paymentJSON {
 	p := paymentOfWallet(e)
-	if !e.State().Ended() {
-		p.Problem = n.problems.of(e.ID)
+	if e.State().Ended() {
+		return p
+	}
+	if p.Problem = n.problems.of(e.ID); p.Problem == "" && e.Refusal != "" {
+		p.Problem = "the registry refused the answer: " + string(e.Refusal)
 	}
 	return p
 }
@@ -230,16 +237,20 @@ const limitWait = 10 * time.Second
 // rules says what the wallet answers by itself and from where on it needs the
 // device.
 func (n *walletNode) rules(ctx context.Context, _ noQuery) (any, error) {
-	var l wallet.Limit
-	err := n.store.View(ctx, func(v *store.View) (err error) {
+	out, _, err := n.readRules(ctx)
+	return out, err
+}
+
+func (n *walletNode) readRules(ctx context.Context) (out rulesJSON, l wallet.Limit, err error) {
+	err = n.store.View(ctx, func(v *store.View) (err error) {
 		l, err = n.wallet.Limit(v)
 		return err
 	})
-	out := rulesJSON{V: 1, Type: "rules", Approve: n.approve, Currency: n.member.Currency, Pending: l.Pending, Refused: l.Refused}
+	out = rulesJSON{V: 1, Type: "rules", Approve: n.approve, Currency: n.member.Currency, Pending: l.Pending, Refused: l.Refused}
 	if l.Above < pay.AmountMax {
 		out.TwoChannelAbove = &l.Above
 	}
-	return out, err
+	return out, l, err
 }
 
 // setLimit asks the registry for another limit and returns once it has spoken.
@@ -262,9 +273,10 @@ func (n *walletNode) setLimit(ctx context.Context, q limitQuery) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = n.store.Do(ctx, func(tx *store.Tx) error {
-		_, r, err := n.wallet.SetLimit(tx, l)
-		if err != nil {
+	var claim pay.FactID
+	err = n.store.Do(ctx, func(tx *store.Tx) (err error) {
+		var r pay.Reaction
+		if claim, r, err = n.wallet.SetLimit(tx, l); err != nil {
 			return err
 		}
 		return tx.Post(r)
@@ -272,19 +284,30 @@ func (n *walletNode) setLimit(ctx context.Context, q limitQuery) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out any
+	return n.limitDecided(ctx, claim)
+}
+
+// limitDecided returns the rules once the registry has spoken of a change, or
+// with Pending when it has not for a while.
+func (n *walletNode) limitDecided(ctx context.Context, claim pay.FactID) (out rulesJSON, err error) {
 	waiting, cancel := context.WithTimeout(ctx, limitWait)
 	defer cancel()
+	var l wallet.Limit
 	err = n.watch(waiting, func() (bool, error) {
-		if out, err = n.rules(ctx, noQuery{}); err != nil {
-			return false, err
-		}
-		return !out.(rulesJSON).Pending, nil
+		out, l, err = n.readRules(ctx)
+		return l.Asked != claim || !l.Pending, err
 	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = nil
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return out, nil
+	case err != nil:
+		return out, err
+	case l.Claim == claim: // whatever became of a change that somebody asked for since
+		out.Pending, out.Refused = false, ""
+	case l.Asked != claim:
+		return out, pay.NewError(pay.CodeConflict, "the limit was changed again meanwhile", "look at it with `paybeacon wallet rules`")
 	}
-	return out, err
+	return out, nil
 }
 
 // anyWitness gets the word of whichever of the wallet's devices can be had.
@@ -313,16 +336,15 @@ func (n *walletNode) anyWitness(ctx context.Context, a pay.Authentication) (pay.
 
 // parseLimit reads an amount, 0 for every payment, or none.
 func parseLimit(s string, cur pay.Currency) (pay.Amount, error) {
-	switch s {
-	case "none":
+	if s == "none" {
 		return pay.AmountMax, nil
-	case "0":
-		return 0, nil
-	default:
-		a, err := parseAmount(s, cur)
-		if err != nil {
-			return 0, pay.Wrap(err, pay.CodeAmount, "read the limit", fmt.Sprintf("write an amount such as %s, 0 for every payment, or none", formatAmount(5000, cur)))
-		}
-		return a, nil
 	}
+	if whole, rest, _ := strings.Cut(s, "."); whole == "0" && strings.Trim(rest, "0") == "" {
+		return 0, nil
+	}
+	a, err := parseAmount(s, cur)
+	if err != nil {
+		return 0, pay.Wrap(err, pay.CodeAmount, "read the limit", fmt.Sprintf("write an amount such as %s, 0 for every payment, or none", formatAmount(5000, cur)))
+	}
+	return a, nil
 }

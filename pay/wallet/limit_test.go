@@ -202,18 +202,40 @@ func TestLimitWordsOfOneMoment(t *testing.T) {
 	w.wantLimit("the later one", 1_000, false, "")
 }
 
-// TestLimitAnswersToTheLastWish: the acknowledgement of another wish does not end
-// the one that waits.
-func TestLimitAnswersToTheLastWish(t *testing.T) {
+// TestOneLimitIsAskedForAtATime: of two changes that replace the same limit the
+// registry takes one. The second is refused at once, while its owner looks, and
+// goes through when the first is decided.
+func TestOneLimitIsAskedForAtATime(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, wallet.Rule{})
-	first := w.setLimit(5_000)
-	second := w.setLimit(4_000) // asked for before the first was decided: the registry will refuse it
-	w.deliver(w.limited(first, start+1))
-	w.wantLimit("the first came into force, the second waits", 5_000, true, "")
-	w.refuse(second, pay.ReasonOldLimit)
-	w.wantLimit("the second is refused", 5_000, false, pay.ReasonOldLimit)
-	w.deliver(w.limited(first, start+1))
-	w.refuse(second, pay.ReasonOldLimit)
-	w.wantLimit("all of it again", 5_000, false, pay.ReasonOldLimit)
+	for _, c := range []struct {
+		name   string
+		decide func(w *world, first pay.Fact)
+		then   pay.Amount
+	}{
+		{"the first is in force", func(w *world, first pay.Fact) { w.deliver(w.limited(first, start+1)) }, 5_000},
+		{"the first is refused", func(w *world, first pay.Fact) { w.refuse(first, pay.ReasonTooMany) }, pay.AmountMax},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, wallet.Rule{})
+			first := w.setLimit(5_000)
+			second, _, _ := w.plan(4_000)
+			state := w.snapshot()
+			_, r, err := w.wallet.SetLimit(w.rows, second)
+			wantCode(t, err, pay.CodeConflict)
+			if w.snapshot() != state || len(r.Postings) != 0 {
+				t.Error("the second changed something while the first waits")
+			}
+			c.decide(w, first)
+			if got := w.limit(); got.Above != c.then || got.Pending || got.Asked != first.ID() {
+				t.Errorf("after the first: %+v", got)
+			}
+			third := w.setLimit(3_000)
+			w.deliver(w.limited(third, start+2))
+			w.wantLimit("asked for again", 3_000, false, "")
+			if got := w.limit(); got.Claim != third.ID() || got.Asked != third.ID() {
+				t.Errorf("set by %s, asked for by %s, want %s", got.Claim, got.Asked, third.ID())
+			}
+		})
+	}
 }

@@ -134,8 +134,10 @@ func personal(p pay.Payment, v pay.Verdict, by pay.Rule) error {
 type Limit struct {
 	Above    pay.Amount // pay.AmountMax: none
 	Currency pay.Currency
-	Pending  bool       // a change was asked for and not yet decided
-	Refused  pay.Reason // why the last change was refused
+	Claim    pay.FactID // that set it; zero: none was ever set
+	Asked    pay.FactID // the last change that was asked for
+	Pending  bool       // Asked is not yet decided
+	Refused  pay.Reason // why Asked was refused
 }
 
 // limitRow is the limit in force and the last change that this wallet asked for.
@@ -170,7 +172,7 @@ func putLimit(rows pay.WritableRows, r limitRow) error {
 // Limit returns the limit in force, pay.AmountMax when none was ever set.
 func (w *Wallet) Limit(rows pay.Rows) (Limit, error) {
 	r, err := getLimit(rows)
-	return Limit{Above: r.Above, Currency: r.Currency, Pending: r.Pending, Refused: r.Refused}, err
+	return Limit{Above: r.Above, Currency: r.Currency, Claim: r.Claim, Asked: r.Asked, Pending: r.Pending, Refused: r.Refused}, err
 }
 
 // PlanLimit returns the claim that sets a limit and whether a device has to
@@ -189,12 +191,16 @@ func (w *Wallet) PlanLimit(rows pay.Rows, now pay.Time, above pay.Amount, cur pa
 
 // SetLimit signs what PlanLimit returned, to be posted in the same transaction.
 // A limit that has changed since fails with CodeConflict, one that needs a
-// device's code and has none with CodeDevice.
+// device's code and has none with CodeDevice. So does with CodeConflict a change
+// while another one is not decided: of two that replace the same limit the
+// registry takes one, and which one its owner could not tell.
 func (w *Wallet) SetLimit(rows pay.WritableRows, l pay.Limit) (pay.FactID, pay.Reaction, error) {
 	r, err := getLimit(rows)
 	switch {
 	case err != nil:
 		return pay.FactID{}, pay.Reaction{}, err
+	case r.Pending:
+		return pay.FactID{}, pay.Reaction{}, pay.NewError(pay.CodeConflict, "another change of the limit waits for the registry", "look at it with `paybeacon wallet rules` and try again when it is decided")
 	case r.Claim != l.Before:
 		return pay.FactID{}, pay.Reaction{}, pay.NewError(pay.CodeConflict, "the limit has changed meanwhile", "look at it with `paybeacon wallet rules` and try again")
 	case l.Loosens(r.Above) && l.Code.IsZero():

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// TestLimitFromSeveralShells: of several changes at once, whoever is told that
+// his is in force is told the truth, and so is whoever is told that it is not.
+func TestLimitFromSeveralShells(t *testing.T) {
+	t.Parallel()
+	w := bareWorld(t)
+	w.startWallet("ada", nil)
+	w.connected("ada")
+	above := pay.Amount(100_000)
+	for round := range 5 {
+		const shells = 4
+		told := make([]rulesJSON, shells)
+		errs := make([]error, shells)
+		var asking sync.WaitGroup
+		for i := range shells {
+			above -= 100 // lower each time, which takes no device
+			limit := formatAmount(above, "EUR")
+			asking.Go(func() {
+				var r rulesJSON
+				if errs[i] = w.ask(&r, "wallet", "rules", "--data", w.data("ada"), "--two-channel-above", limit); errs[i] == nil {
+					told[i] = r
+				}
+			})
+		}
+		asking.Wait()
+		var now rulesJSON
+		w.must(w.ask(&now, "wallet", "rules", "--data", w.data("ada")))
+		told = slices.DeleteFunc(told, func(r rulesJSON) bool { return r.TwoChannelAbove == nil })
+		inForce := func(r rulesJSON) bool { return *r.TwoChannelAbove == *now.TwoChannelAbove }
+		if now.TwoChannelAbove == nil || !slices.ContainsFunc(told, inForce) {
+			t.Fatalf("round %d: %+v is in force, and nobody was told so: %v", round, now, errs)
+		}
+		for i, err := range errs {
+			// A shell that came late would raise what another has lowered.
+			if exit := exitOf(err); exit != pay.ExitDone && exit != pay.ExitConflict && exit != pay.ExitUnreachable {
+				t.Errorf("round %d: shell %d: %v", round, i, err)
+			}
+		}
+	}
+	w.audit()
+}
+
+func TestLimitsAreRead(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]pay.Amount{"0": 0, "0.0": 0, "0.00": 0, "0.01": 1, "50": 5_000, "50.00": 5_000, "none": pay.AmountMax} {
+		if got, err := parseLimit(s, "EUR"); err != nil || got != want {
+			t.Errorf("%q is %d (%v), want %d", s, got, err, want)
+		}
+	}
+	for _, s := range []string{"", "-1", "00", "0,00", "0.001", "None", "99999999999999", "."} {
+		if got, err := parseLimit(s, "EUR"); pay.CodeOf(err) != pay.CodeAmount {
+			t.Errorf("%q is %d (%v)", s, got, err)
+		}
+	}
+}
