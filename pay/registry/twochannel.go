@@ -91,11 +91,18 @@ func (t *turn) checkCode(a pay.Answer, h head) (pay.Reason, error) {
 	case a.Code.IsZero():
 		return pay.ReasonNeedsDevice, nil
 	}
-	row, ok, err := get[deviceRow](t.rows, deviceKey(h.Device))
+	c := pay.Challenge{Payment: h.Decision.Payment, Device: h.Device, Nonce: t.nonce(h.Decision.Payment)}
+	return t.spoken(h.Device, a.Code, pay.AuthenticatePayment(t.root, t.in.Fact.Signer(), c, h.Decision))
+}
+
+// spoken returns why a code is not the word of a device that speaks for the
+// wallet at hand, or "".
+func (t *turn) spoken(device pay.DeviceID, code pay.AuthCode, what pay.Authentication) (pay.Reason, error) {
+	row, ok, err := get[deviceRow](t.rows, deviceKey(device))
 	switch {
 	case err != nil:
 		return "", err
-	case !ok || row.State != pay.DeviceActive || row.Wallet != h.Wallet:
+	case !ok || row.State != pay.DeviceActive || row.Wallet != t.from.Scope:
 		return pay.ReasonUnknownDevice, nil
 	case t.now < row.Trusted:
 		return pay.ReasonNewDevice, nil
@@ -104,8 +111,7 @@ func (t *turn) checkCode(a pay.Answer, h head) (pay.Reason, error) {
 	if err != nil {
 		return "", err
 	}
-	c := pay.Challenge{Payment: h.Decision.Payment, Device: h.Device, Nonce: t.nonce(h.Decision.Payment)}
-	return verified(pay.AuthenticatePayment(t.root, t.in.Fact.Signer(), c, h.Decision).Verify(key, a.Code))
+	return verified(what.Verify(key, code))
 }
 
 // verified turns a code that does not verify into the reason to refuse it.
@@ -201,18 +207,5 @@ func (t *turn) mayLimit(l pay.Limit, before pay.FactID, above pay.Amount) (pay.R
 	case l.Code.IsZero():
 		return pay.ReasonNeedsDevice, nil
 	}
-	row, ok, err := get[deviceRow](t.rows, deviceKey(l.Device))
-	switch {
-	case err != nil:
-		return "", err
-	case !ok || row.State != pay.DeviceActive || row.Wallet != t.from.Scope:
-		return pay.ReasonUnknownDevice, nil
-	case t.now < row.Trusted:
-		return pay.ReasonNewDevice, nil
-	}
-	key, err := deviceKeyOf(t.rows, row)
-	if err != nil {
-		return "", err
-	}
-	return verified(pay.AuthenticateLimit(t.root, t.in.Fact.Signer(), l).Verify(key, l.Code))
+	return t.spoken(l.Device, l.Code, pay.AuthenticateLimit(t.root, t.in.Fact.Signer(), l))
 }
