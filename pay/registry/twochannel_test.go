@@ -211,6 +211,27 @@ func TestCodeOlderThanItsLife(t *testing.T) {
 	c.auditOK()
 }
 
+// TestYearOldCode: a code that was kept for a year pays neither the payment that
+// it was made for nor an equal one of today.
+func TestYearOldCode(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	old := c.demanding(c.beacon, 1_250)
+	a := c.reply(c.payer, old, pay.Approve, pay.ByHand)
+	a.Code = c.codeFor(c.beacon, c.payer, old)
+	c.now = c.now.Add(365 * 24 * 3_600_000)
+	if got := c.push(0, c.sign(c.payer.key, a)); got != pay.ReasonLateAnswer || c.says(c.shop, old) != "expired no_answer" {
+		t.Errorf("for its own payment: %q, %s", got, c.says(c.shop, old))
+	}
+	today := c.demanding(c.beacon, 1_250)
+	b := c.reply(c.payer, today, pay.Approve, pay.ByHand)
+	b.Code = a.Code
+	if got := c.push(0, c.sign(c.payer.key, b)); got != pay.ReasonWrongCode || c.says(c.shop, today) != "offered" {
+		t.Errorf("for an equal payment of today: %q, %s", got, c.says(c.shop, today))
+	}
+	c.auditOK()
+}
+
 // TestChannelTwoAlone: a code without an open request pays nothing, whatever it
 // was made for.
 func TestChannelTwoAlone(t *testing.T) {
