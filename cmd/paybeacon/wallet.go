@@ -265,7 +265,12 @@ func walletPair(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.answer(raw, func(w io.Writer) { printDevice(w, d) }); err != nil {
+	if err := c.answer(raw, func(w io.Writer) {
+		printDevice(w, d)
+		if d.State == pay.DeviceActive {
+			_, _ = fmt.Fprintln(w, "Paired. A till that hears it asks this wallet: `paybeacon wallet pending`.")
+		}
+	}); err != nil {
 		return err
 	}
 	switch d.State {
