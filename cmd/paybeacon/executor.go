@@ -57,13 +57,13 @@ func (x *executor) run(ctx context.Context) error {
 }
 
 // answerAll asks the command about each offer once, and gives its word. waiting
-// says that an approval waits for its device.
+// says that an answer waits for a device or for space on the disk.
 func (x *executor) answerAll(ctx context.Context) (waiting bool, err error) {
 	answer, err := x.node.pending(ctx, noQuery{})
 	if err != nil {
 		return false, err
 	}
-	late := false // a device was asked and could not be had
+	late := false // an answer was tried and has to wait
 	offers := answer.(listAnswer[paymentJSON]).Items
 	if len(x.asked) > execAskedMax {
 		clear(x.asked)
@@ -82,14 +82,14 @@ func (x *executor) answerAll(ctx context.Context) (waiting bool, err error) {
 			continue
 		}
 		_, err := x.node.say(ctx, p.ID, verdict, x.rule)
-		switch pay.CodeOf(err) {
-		case "", pay.CodeDecided, pay.CodeNotFound:
-		case pay.CodeDevice:
+		switch code := pay.CodeOf(err); {
+		case code == "", code == pay.CodeDecided, code == pay.CodeNotFound:
+		case canWait(err):
 			waiting, late = true, true
 			if !asked {
 				x.node.log.Warn("an offer waits", "payment", p.ID[:10], "error", err)
 			}
-		case pay.CodeUpgrade, pay.CodeTooMany, pay.CodeNotAllowed:
+		case code == pay.CodeUpgrade, code == pay.CodeTooMany, code == pay.CodeNotAllowed:
 			x.asked[p.ID] = ""
 			x.node.log.Warn("the command's answer cannot be given; a person is asked", "payment", p.ID[:10], "error", err)
 		default:

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -131,5 +132,22 @@ func TestExecutorOutlivesARefusal(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestWhatAnAnswerWaitsFor: a device that is away and a full disk pass, and the
+// wallet lives on meanwhile; what it cannot explain ends it.
+func TestWhatAnAnswerWaitsFor(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[pay.ErrorCode]bool{
+		pay.CodeDevice: true, pay.CodeNoSpace: true,
+		pay.CodeDecided: false, pay.CodeNotAllowed: false, pay.CodeUnknown: false, pay.CodeFailed: false,
+	} {
+		if err := pay.NewError(code, "x", "y"); canWait(err) != want || canWait(fmt.Errorf("answer: %w", err)) != want {
+			t.Errorf("%s: %v, want %v", code, !want, want)
+		}
+	}
+	if canWait(nil) {
+		t.Error("nothing went wrong, and it waits")
 	}
 }

@@ -96,8 +96,11 @@ func (n *walletNode) witness(ctx context.Context, id string, by pay.Rule) (full 
 		p, w, needed, err = n.wallet.Witness(v, id, by)
 		return err
 	})
-	if err != nil || !needed {
+	switch {
+	case err != nil:
 		return id, code, err
+	case !needed: // p, because another may be the only pending one a moment later
+		return p.String(), code, nil
 	}
 	n.seams.pass(atBeforeCode)
 	code, err = n.authenticate(ctx, w.Device, w.Sign)
@@ -165,6 +168,14 @@ func (n *walletNode) witnessByRule(ctx context.Context) error {
 	}
 }
 
+// canWait says that an answer could not be given now and may be a moment later:
+// the device is out of reach, or the disk is full. Neither is a reason for the
+// wallet to end.
+func canWait(err error) bool {
+	code := pay.CodeOf(err)
+	return code == pay.CodeDevice || code == pay.CodeNoSpace
+}
+
 // witnessAll tries each such offer once and returns how many are left.
 func (n *walletNode) witnessAll(ctx context.Context) (left int, err error) {
 	var ids []pay.PaymentID
@@ -175,10 +186,10 @@ func (n *walletNode) witnessAll(ctx context.Context) (left int, err error) {
 	for _, id := range ids {
 		before := n.problems.of(id)
 		_, err := n.say(ctx, id.String(), pay.Approve, n.wallet.RuleName())
-		switch pay.CodeOf(err) {
-		case "", pay.CodeDecided, pay.CodeNotFound:
+		switch code := pay.CodeOf(err); {
+		case code == "", code == pay.CodeDecided, code == pay.CodeNotFound:
 			continue
-		case pay.CodeDevice, pay.CodeUpgrade, pay.CodeTooMany:
+		case canWait(err), code == pay.CodeUpgrade, code == pay.CodeTooMany:
 			left++
 			n.problems.note(id, err)
 			if before != err.Error() {
