@@ -116,7 +116,7 @@ func openBeacon(ctx context.Context, s setting, o beaconOptions) (*beacon, error
 		b.close()
 		return nil, err
 	}
-	if b.link, err = s.listenLink(o.link); err != nil {
+	if b.link, err = s.listenLink(ctx, o.link); err != nil {
 		b.close()
 		return nil, err
 	}

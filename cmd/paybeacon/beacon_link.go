@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/mdp/qrterminal/v3"
 
@@ -21,14 +23,14 @@ const linkFile = "link"
 
 // listenLink opens the device's link. Where any port will do, it is the same as
 // last time as long as that one is free.
-func (s setting) listenLink(addr string) (net.Listener, error) {
+func (s setting) listenLink(ctx context.Context, addr string) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, pay.Wrap(err, pay.CodeUsage, "read --link", "write it like 127.0.0.1:7444; port 0 takes any")
 	}
 	var l net.Listener
 	if port == "0" {
-		l = s.listenAsBefore(host)
+		l = s.listenAsBefore(ctx, host)
 	}
 	if l == nil {
 		if l, err = net.Listen("tcp", addr); err != nil {
@@ -42,8 +44,13 @@ func (s setting) listenLink(addr string) (net.Listener, error) {
 	return l, nil
 }
 
+// linkPortWait is how long a device waits for its port of last time. Somebody's
+// short connection may have it for a moment, and with another port the wallet
+// would have to be told.
+const linkPortWait = 2 * time.Second
+
 // listenAsBefore opens the address of last time, or returns nil.
-func (s setting) listenAsBefore(host string) net.Listener {
+func (s setting) listenAsBefore(ctx context.Context, host string) net.Listener {
 	raw, err := os.ReadFile(s.dir.path(linkFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -54,12 +61,21 @@ func (s setting) listenAsBefore(host string) net.Listener {
 	if err != nil || bad != nil || !same {
 		return nil
 	}
-	l, err := net.Listen("tcp", before)
-	if err != nil {
-		s.log.Warn("the link's port of last time is taken; tell the wallet: paybeacon wallet devices --id ID --link HOST:PORT", "was", before)
-		return nil
+	ctx, cancel := context.WithTimeout(ctx, linkPortWait)
+	defer cancel()
+	tick := time.NewTicker(lockPoll)
+	defer tick.Stop()
+	for {
+		if l, err := net.Listen("tcp", before); err == nil {
+			return l
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			s.log.Warn("the link's port of last time is taken; tell the wallet: paybeacon wallet devices --id ID --link HOST:PORT", "was", before)
+			return nil
+		}
 	}
-	return l
 }
 
 // anyHost says that a listener at this host hears on all addresses. It is then

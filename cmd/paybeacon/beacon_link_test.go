@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 )
 
 // TestLinkKeepsItsPort: where any port will do, a device that starts again is
@@ -18,7 +19,7 @@ func TestLinkKeepsItsPort(t *testing.T) {
 				t.Fatal(err)
 			}
 			port := func() string {
-				l, err := s.listenLink(addr)
+				l, err := s.listenLink(t.Context(), addr)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -32,5 +33,30 @@ func TestLinkKeepsItsPort(t *testing.T) {
 				t.Errorf("it was at port %s and is at %s", before, after)
 			}
 		})
+	}
+}
+
+// TestLinkWaitsForItsPort: whoever has a device's port for a moment does not
+// drive it to another one.
+func TestLinkWaitsForItsPort(t *testing.T) {
+	t.Parallel()
+	s, err := newSetting(dataDir(t.TempDir()), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := s.listenLink(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = first.Close() })
+	release := time.AfterFunc(5*lockPoll, func() { _ = first.Close() })
+	defer release.Stop()
+	second, err := s.listenLink(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if first.Addr().String() != second.Addr().String() {
+		t.Errorf("it was at %s and is at %s", first.Addr(), second.Addr())
 	}
 }
