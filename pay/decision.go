@@ -59,6 +59,7 @@ const (
 	ReasonWrongCode      Reason = "wrong_code"
 	ReasonOldLimit       Reason = "old_limit"
 	ReasonNewDevice      Reason = "new_device"
+	ReasonSetAside       Reason = "set_aside"
 )
 
 // PayerRef names a payer towards one merchant. Two merchants cannot tell from

@@ -9,6 +9,10 @@ import (
 // branch on it; the text beside it may change.
 type ErrorCode string
 
+// ErrCannotSign means that the registry can sign nothing now, whatever it is
+// about: its working key has no authority at this time.
+var ErrCannotSign = errors.New("the registry cannot sign")
+
 // Exit is the exit status that goes with an error.
 type Exit int
 

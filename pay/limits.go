@@ -97,6 +97,8 @@ const (
 	// OutboxItemsMax bounds what a node queues while it cannot reach the
 	// registry.
 	OutboxItemsMax = 100_000
+	// EffectBytesMax bounds the body of an effect.
+	EffectBytesMax = 4 << 10
 	// ItemFactsMax bounds the facts that travel as one outbox item.
 	ItemFactsMax = 4
 

@@ -114,7 +114,7 @@ func (tx *Tx) applyItem(it pay.Item) (first pay.Reason, err error) {
 		return "", fmt.Errorf("it has %d facts", len(it.Facts))
 	}
 	for i, f := range it.Facts {
-		reason, err := tx.React(pay.Input{Fact: f, Age: max(0, it.Age), With: it.Facts[i+1:]})
+		reason, err := tx.React(pay.ClaimArrived{Fact: f, Age: max(0, it.Age), With: it.Facts[i+1:]})
 		if err != nil {
 			return "", err
 		}

@@ -15,15 +15,16 @@ const (
 	dueNever   pay.Time = math.MaxInt64
 )
 
-// wakesMax bounds the deadlines of one payment at one moment.
+// wakesMax bounds the deadlines of one subject at one moment. Chosen: far more
+// than one transaction can set.
 const wakesMax = 1 << 16
 
-// Wake asks for an Input with this payment in Due once at has come, after a
-// restart too. Each call stands for itself and fires once. A deadline that has
-// come already fires before the next command.
-func (tx *Tx) Wake(at pay.Time, payment pay.PaymentID) error {
+// Wake asks for a DeadlineReached on subject once at has come, after a restart
+// too. Each call creates one deadline; it fires once. A deadline that has come
+// already fires before the next command.
+func (tx *Tx) Wake(at pay.Time, subject pay.Subject) error {
 	for tie := range uint32(wakesMax) {
-		tx.key = dueKey(tx.key[:0], at, payment, tie)
+		tx.key = dueKey(tx.key[:0], at, subject, tie)
 		_, taken, err := tx.get(tx.key)
 		if err != nil {
 			return err
@@ -33,7 +34,7 @@ func (tx *Tx) Wake(at pay.Time, payment pay.PaymentID) error {
 			return tx.put(tx.key, nil)
 		}
 	}
-	return fmt.Errorf("wake payment %s: %d deadlines stand at one moment", payment.Short(), wakesMax)
+	return fmt.Errorf("set a deadline of %s: %d stand at one moment already", subject.Short(), wakesMax)
 }
 
 // fireDue runs all deadlines up to the batch's now, as far as the batch has
@@ -77,12 +78,12 @@ func (b *batch) dueKeys(w kv.Tx) (keys [][]byte, err error) {
 // fire removes one deadline and lets the role react to it. A failure fails the
 // batch: to go on without it would let a late command win.
 func (b *batch) fire(w kv.Tx, key []byte) error {
-	_, payment, _ := splitDueKey(key)
+	_, subject, _ := splitDueKey(key)
 	tx := newTx(b.store, b, w)
 	if err := tx.delete(key); err != nil {
 		return err
 	}
-	if _, err := tx.React(pay.Input{Due: payment}); err != nil {
+	if _, err := tx.React(pay.DeadlineReached{Subject: subject}); err != nil {
 		return err
 	}
 	tx.ended = true
@@ -90,3 +91,7 @@ func (b *batch) fire(w kv.Tx, key []byte) error {
 	b.take(tx)
 	return nil
 }
+
+// SetAside reports whether a deadline of the subject failed and waits to be
+// tried again.
+func (v *View) SetAside(pay.Subject) (bool, error) { return false, nil }

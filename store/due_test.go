@@ -17,24 +17,25 @@ import (
 
 // fires notes each deadline in the role's rows.
 var fires = reactor(func(rows pay.WritableRows, _ pay.Time, in pay.Input) (pay.Reaction, error) {
-	if in.Due.IsZero() {
+	due, ok := in.(pay.DeadlineReached)
+	if !ok {
 		return pay.Reaction{}, nil
 	}
-	return pay.Reaction{}, count(rows, "fired "+in.Due.Short())
+	return pay.Reaction{}, count(rows, "fired "+due.Subject.Short())
 })
 
 func fired(t testing.TB, s *store.Store, p pay.PaymentID) int {
-	return counted(t, s, "fired "+p.Short())
+	return counted(t, s, "fired "+p.Subject().Short())
 }
 
 func wake(at pay.Time, p pay.PaymentID) func(tx *store.Tx) error {
-	return func(tx *store.Tx) error { return tx.Wake(at, p) }
+	return func(tx *store.Tx) error { return tx.Wake(at, p.Subject()) }
 }
 
 // meets is a command that notes how many deadlines of p it finds fired.
 func meets(p pay.PaymentID, got *int) func(tx *store.Tx) error {
 	return func(tx *store.Tx) error {
-		value, ok, err := tx.Get([]byte("fired " + p.Short()))
+		value, ok, err := tx.Get([]byte("fired " + p.Subject().Short()))
 		*got = 0
 		if ok {
 			*got = int(value[1])
@@ -114,7 +115,7 @@ func TestEachWakeFiresOnce(t *testing.T) {
 		do(t, s, wake(noon+5, payment(1)))
 	}
 	do(t, s, func(tx *store.Tx) error {
-		return errors.Join(tx.Wake(noon+5, payment(1)), tx.Wake(noon+5, payment(2)), tx.Wake(noon+6, payment(1)))
+		return errors.Join(tx.Wake(noon+5, payment(1).Subject()), tx.Wake(noon+5, payment(2).Subject()), tx.Wake(noon+6, payment(1).Subject()))
 	})
 	for i, want := range []struct{ one, two int }{{0, 0}, {4, 1}, {5, 1}, {5, 1}} {
 		if i > 0 {
@@ -140,7 +141,7 @@ func TestManyDeadlinesComeBeforeTheCommand(t *testing.T) {
 			o := registryOptions()
 			o.Now, o.Limits.BatchDue = clock.now, atOnce
 			o.Reactor = reactor(func(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
-				order = append(order, in.Due)
+				order = append(order, pay.PaymentID(in.(pay.DeadlineReached).Subject.ID))
 				return pay.Reaction{}, nil
 			})
 			s, _ := start(t, o)
@@ -168,8 +169,8 @@ func TestDeadlineThatFollowsADeadline(t *testing.T) {
 	o.Now = clock.now
 	o.Reactor = reactor(func(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
 		_, err := fires(rows, now, in)
-		if in.Due == payment(1) {
-			return pay.Reaction{}, errors.Join(err, rows.Wake(noon+2, payment(2)))
+		if in.(pay.DeadlineReached).Subject == payment(1).Subject() {
+			return pay.Reaction{}, errors.Join(err, rows.Wake(noon+2, payment(2).Subject()))
 		}
 		return pay.Reaction{}, err
 	})
@@ -193,7 +194,7 @@ func TestTimerFiresDeadlinesWithoutACommand(t *testing.T) {
 		changed, unwatch := s.WatchAll()
 		defer unwatch()
 		do(t, s, func(tx *store.Tx) error {
-			return errors.Join(tx.Wake(tx.Now()+300_000, payment(2)), tx.Wake(tx.Now()+1500, payment(1)))
+			return errors.Join(tx.Wake(tx.Now()+300_000, payment(2).Subject()), tx.Wake(tx.Now()+1500, payment(1).Subject()))
 		})
 		<-changed
 		for i, want := range []pay.Time{1500, 300_000} {

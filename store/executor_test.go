@@ -115,10 +115,10 @@ func TestFailingCommandUndoesNobodyElse(t *testing.T) {
 	all := []pay.Scope{"m/a", "w/b"}
 	errs := together(t, s,
 		func(tx *store.Tx) error {
-			return errors.Join(count(tx, "x"), tx.Post(postings(all, claim(t, 1))), tx.Wake(noon+5, payment(1)))
+			return errors.Join(count(tx, "x"), tx.Post(postings(all, claim(t, 1))), tx.Wake(noon+5, payment(1).Subject()))
 		},
 		func(tx *store.Tx) error {
-			return errors.Join(count(tx, "x"), tx.Delete([]byte("x")), tx.Post(postings(all, claim(t, 2))), tx.Wake(noon-5, payment(2)), errNo)
+			return errors.Join(count(tx, "x"), tx.Delete([]byte("x")), tx.Post(postings(all, claim(t, 2))), tx.Wake(noon-5, payment(2).Subject()), errNo)
 		},
 		func(tx *store.Tx) error {
 			return errors.Join(count(tx, "x"), tx.Post(postings(all, claim(t, 3), claim(t, 1))))

@@ -23,10 +23,13 @@ const (
 )
 
 const (
-	idBytes    = 32
-	seqBytes   = 8
-	tieBytes   = 4
-	dueBytes   = 1 + 8 + idBytes + tieBytes
+	idBytes  = 32
+	seqBytes = 8
+	tieBytes = 4
+	dueBytes = 1 + 8 + 1 + idBytes + tieBytes
+	// dueBytesV1 is the length in stores of format 1, where each deadline is of a
+	// payment and no kind stands before its id.
+	dueBytesV1 = dueBytes - 1
 	entryBytes = 2 * idBytes
 	headBytes  = seqBytes + idBytes + 16
 
@@ -69,9 +72,9 @@ func outboxKey(buf []byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(buf, spaceOutbox), n)
 }
 
-func dueKey(buf []byte, at pay.Time, p pay.PaymentID, tie uint32) []byte {
-	buf = binary.BigEndian.AppendUint64(append(buf, spaceDue), timeBits(at))
-	return binary.BigEndian.AppendUint32(append(buf, p[:]...), tie)
+func dueKey(buf []byte, at pay.Time, about pay.Subject, tie uint32) []byte {
+	buf = append(binary.BigEndian.AppendUint64(append(buf, spaceDue), timeBits(at)), byte(about.Kind))
+	return binary.BigEndian.AppendUint32(append(buf, about.ID[:]...), tie)
 }
 
 func roleKey(buf, key []byte) []byte {
@@ -93,9 +96,13 @@ func splitEntryKey(key []byte) (s pay.Scope, seq uint64, ok bool) {
 }
 
 // splitDueKey reads the key of a deadline.
-func splitDueKey(key []byte) (at pay.Time, p pay.PaymentID, ok bool) {
-	if len(key) != dueBytes || key[0] != spaceDue {
-		return 0, p, false
+func splitDueKey(key []byte) (at pay.Time, about pay.Subject, ok bool) {
+	switch {
+	case len(key) == dueBytesV1 && key[0] == spaceDue:
+		return timeOfBits(binary.BigEndian.Uint64(key[1:])), pay.PaymentID(key[9 : 9+idBytes]).Subject(), true
+	case len(key) != dueBytes || key[0] != spaceDue:
+		return 0, about, false
 	}
-	return timeOfBits(binary.BigEndian.Uint64(key[1:])), pay.PaymentID(key[9 : 9+idBytes]), true
+	about = pay.Subject{Kind: pay.SubjectKind(key[9]), ID: [32]byte(key[10 : 10+idBytes])}
+	return timeOfBits(binary.BigEndian.Uint64(key[1:])), about, about.Check() == nil
 }

@@ -111,6 +111,6 @@ func (tx *Tx) mirrorEntry(state feedState, f pay.Fact) (feedState, error) {
 	if err := tx.putFeedState(tx.s.own, state); err != nil {
 		return state, err
 	}
-	_, err = tx.React(pay.Input{Fact: f, Scope: tx.s.own})
+	_, err = tx.React(pay.EntryMirrored{Fact: f})
 	return state, err
 }

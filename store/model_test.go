@@ -171,7 +171,7 @@ func (w *world) work(rt *rapid.T) {
 			return func() { delete(w.rows, st.Key) }, tx.Delete([]byte(st.Key))
 		case "wake":
 			at := tx.Now().Add(st.At)
-			return func() { w.due[at] = append(w.due[at], payment(st.N)) }, tx.Wake(at, payment(st.N))
+			return func() { w.due[at] = append(w.due[at], payment(st.N)) }, tx.Wake(at, payment(st.N).Subject())
 		default:
 			f, scopes := w.claims[st.N], modelScopes(st.N)
 			return func() { w.post(f.ID(), scopes) }, tx.Post(postings(scopes, f))

@@ -298,6 +298,6 @@ func (tx *Tx) removeItem(n uint64, refused pay.Reason) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.React(pay.Input{Fact: f, Refused: refused})
+	_, err = tx.React(pay.ClaimRefused{Fact: f, Reason: refused})
 	return err
 }

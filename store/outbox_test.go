@@ -101,7 +101,7 @@ func TestAcknowledgement(t *testing.T) {
 			var got []told
 			o := nodeOptions()
 			o.Reactor = reactor(func(_ pay.WritableRows, _ pay.Time, in pay.Input) (pay.Reaction, error) {
-				got = append(got, told{in.Fact.ID(), in.Refused})
+				got = append(got, told{in.(pay.ClaimRefused).Fact.ID(), in.(pay.ClaimRefused).Reason})
 				return pay.Reaction{}, nil
 			})
 			s, stop := start(t, o)

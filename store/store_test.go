@@ -177,7 +177,7 @@ func post(t testing.TB, s *store.Store, scopes []pay.Scope, facts ...pay.Fact) {
 
 func postings(scopes []pay.Scope, facts ...pay.Fact) (r pay.Reaction) {
 	for _, f := range facts {
-		r.Postings = append(r.Postings, pay.Posting{Fact: f, Scopes: scopes})
+		r.Publications = append(r.Publications, pay.Publication{Fact: f, Scopes: scopes})
 	}
 	return r
 }

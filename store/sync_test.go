@@ -13,18 +13,19 @@ import (
 // publisher is a registry's role that states each claim in the feeds of the
 // box and of the registry, and refuses those about odd payments.
 var publisher = reactor(func(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
-	if in.Fact.IsZero() {
+	fact, ok := pay.FactOf(in)
+	if !ok {
 		return pay.Reaction{}, nil
 	}
-	c, err := pay.As[pay.Cancel](in.Fact)
+	c, err := pay.As[pay.Cancel](fact)
 	if err != nil {
 		return pay.Reaction{}, err
 	}
-	r := postings([]pay.Scope{boxScope, pay.ScopeRegistry}, in.Fact)
+	r := postings([]pay.Scope{boxScope, pay.ScopeRegistry}, fact)
 	if c.Payment[3]%2 == 1 {
 		r.Refused = pay.ReasonUnknownPayment
 	}
-	return r, count(rows, "seen "+in.Fact.ID().String())
+	return r, count(rows, "seen "+fact.ID().String())
 })
 
 func ids(facts ...pay.Fact) (ids []pay.FactID) {
@@ -198,8 +199,9 @@ func TestApplyTellsTheRoleAllThatItNeeds(t *testing.T) {
 	var got []string
 	o := registryOptions()
 	o.Reactor = reactor(func(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
-		_, stored, err := rows.Fact(in.Fact.ID())
-		got = append(got, fmt.Sprintf("%v %d %d %q %v %v", in.Fact.ID() == claim(t, len(got)+1).ID(), in.Age, len(in.With), in.Scope, stored, now == noon))
+		it := in.(pay.ClaimArrived)
+		_, stored, err := rows.Fact(it.Fact.ID())
+		got = append(got, fmt.Sprintf("%v %d %d %v %v", it.Fact.ID() == claim(t, len(got)+1).ID(), it.Age, len(it.With), stored, now == noon))
 		return pay.Reaction{}, err
 	})
 	s, _ := start(t, o)
@@ -207,7 +209,7 @@ func TestApplyTellsTheRoleAllThatItNeeds(t *testing.T) {
 	if _, err := s.Apply(t.Context(), pay.NodeID{1}, pay.Incarnation{1}, []pay.Item{it}); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{`true 77 2 "" true true`, `true 77 1 "" true true`, `true 77 0 "" true true`}
+	want := []string{`true 77 2 true true`, `true 77 1 true true`, `true 77 0 true true`}
 	if !slices.Equal(got, want) {
 		t.Errorf("the role saw %q, want %q", got, want)
 	}
@@ -259,10 +261,7 @@ func TestMirrorContinuesTheFeed(t *testing.T) {
 			seen := map[pay.FactID]int{}
 			o := nodeOptions()
 			o.Reactor = reactor(func(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
-				seen[in.Fact.ID()]++
-				if in.Scope != boxScope {
-					t.Errorf("the role was told scope %q", in.Scope)
-				}
+				seen[in.(pay.EntryMirrored).Fact.ID()]++
 				return pay.Reaction{}, nil
 			})
 			s, _ := start(t, o)
@@ -375,7 +374,7 @@ func TestRoundTripOfTwoStores(t *testing.T) {
 	var refused []pay.FactID
 	no := nodeOptions()
 	no.Reactor = reactor(func(_ pay.WritableRows, _ pay.Time, in pay.Input) (pay.Reaction, error) {
-		if in.Refused != "" {
+		if in, ok := in.(pay.ClaimRefused); ok {
 			refused = append(refused, in.Fact.ID())
 		}
 		return pay.Reaction{}, nil
@@ -418,9 +417,9 @@ func TestAClaimRefusedWithoutAWordIsNotKept(t *testing.T) {
 	o := registryOptions()
 	o.Reactor = reactor(func(_ pay.WritableRows, _ pay.Time, in pay.Input) (pay.Reaction, error) {
 		r := pay.Reaction{Refused: pay.ReasonTooMany}
-		if in.Fact.ID() == told.ID() {
+		if in.(pay.ClaimArrived).Fact.ID() == told.ID() {
 			no := sign(t, 1, pay.Refusal{Claim: told.ID(), Reason: pay.ReasonTooMany, At: 1})
-			r.Postings = []pay.Posting{{Fact: no, Scopes: []pay.Scope{"m/1"}}}
+			r.Publications = []pay.Publication{{Fact: no, Scopes: []pay.Scope{"m/1"}}}
 		}
 		return r, nil
 	})

@@ -56,9 +56,10 @@ func (tx *Tx) Delete(key []byte) error {
 // that is how it bounds what a hostile node can make it store.
 func (tx *Tx) React(in pay.Input) (pay.Reason, error) {
 	known := true
-	if !in.Fact.IsZero() {
+	fact, brings := pay.FactOf(in)
+	if brings {
 		var err error
-		if known, err = tx.storeFact(in.Fact); err != nil {
+		if known, err = tx.storeFact(fact); err != nil {
 			return "", err
 		}
 	}
@@ -69,8 +70,8 @@ func (tx *Tx) React(in pay.Input) (pay.Reason, error) {
 	if err != nil {
 		return "", fmt.Errorf("react: %w", err)
 	}
-	if r.Refused != "" && len(r.Postings) == 0 && !known && tx.s.registry() {
-		tx.key = idKey(tx.key[:0], spaceFact, in.Fact.ID())
+	if r.Refused != "" && len(r.Publications) == 0 && !known && tx.s.registry() {
+		tx.key = idKey(tx.key[:0], spaceFact, fact.ID())
 		return r.Refused, tx.delete(tx.key)
 	}
 	return r.Refused, tx.Post(r)
@@ -82,7 +83,7 @@ func (tx *Tx) React(in pay.Input) (pay.Reason, error) {
 // or stands in the node's feed; a full outbox is a pay.Error with
 // pay.CodeTooMany.
 func (tx *Tx) Post(r pay.Reaction) error {
-	for _, p := range r.Postings {
+	for _, p := range r.Publications {
 		if err := tx.post(p); err != nil {
 			return fmt.Errorf("post %s: %w", p.Fact.Kind(), err)
 		}
@@ -90,7 +91,7 @@ func (tx *Tx) Post(r pay.Reaction) error {
 	return nil
 }
 
-func (tx *Tx) post(p pay.Posting) error {
+func (tx *Tx) post(p pay.Publication) error {
 	if p.Fact.IsZero() {
 		return errors.New("the posting has no fact")
 	}

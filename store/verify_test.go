@@ -21,7 +21,7 @@ func everything(t testing.TB, o store.Options) *store.Store {
 	s, stop := start(t, o)
 	defer stop()
 	do(t, s, func(tx *store.Tx) error {
-		return errors.Join(tx.Put([]byte("balance"), []byte("100")), tx.Wake(noon+1000, payment(1)))
+		return errors.Join(tx.Put([]byte("balance"), []byte("100")), tx.Wake(noon+1000, payment(1).Subject()))
 	})
 	if o.Own == pay.ScopeRegistry {
 		post(t, s, []pay.Scope{"m/a", "w/b"}, claim(t, 1), claim(t, 2))

@@ -236,7 +236,8 @@ type fairPayer struct {
 type fairRows struct{ kv.Tx }
 
 func (fairRows) Fact(pay.FactID) (pay.Fact, bool, error) { return pay.Fact{}, false, nil }
-func (fairRows) Wake(pay.Time, pay.PaymentID) error      { return nil }
+func (fairRows) Wake(pay.Time, pay.Subject) error        { return nil }
+func (fairRows) SetAside(pay.Subject) (bool, error)      { return false, nil }
 
 func newFair(ctx context.Context, payers int) (*fair, error) {
 	f := &fair{engine: kv.NewMemory(), random: rand.NewChaCha8([32]byte{1}), opened: 1_800_000_000_000}
@@ -322,7 +323,7 @@ func (f *fair) addPayer(rows pay.WritableRows, name pay.Name) error {
 	if err != nil {
 		return err
 	}
-	r, err := f.role.React(rows, f.opened, pay.Input{Fact: mapping})
+	r, err := f.role.React(rows, f.opened, pay.ClaimArrived{Fact: mapping})
 	if err == nil && r.Refused != "" {
 		err = fmt.Errorf("map a device: refused as %s", r.Refused)
 	}
@@ -364,11 +365,11 @@ func (f *fair) askOne(rows pay.WritableRows, s sighting) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	r, err := f.role.React(rows, s.at, pay.Input{Fact: request})
+	r, err := f.role.React(rows, s.at, pay.ClaimArrived{Fact: request})
 	if err != nil {
 		return outcome{}, err
 	}
-	for _, p := range r.Postings {
+	for _, p := range r.Publications {
 		d, err := pay.As[pay.Decision](p.Fact)
 		if err != nil {
 			continue // the challenge

@@ -110,7 +110,7 @@ func (f *forger) say(a pay.Answer) (why pay.Reason, err error) {
 		return "", fmt.Errorf("forge an answer: %w", err)
 	}
 	if err := f.node.store.Do(f.ctx, func(tx *store.Tx) error {
-		return tx.Post(pay.Reaction{Postings: []pay.Posting{{Fact: claim}}})
+		return tx.Post(pay.Reaction{Publications: []pay.Publication{{Fact: claim}}})
 	}); err != nil {
 		return "", err
 	}

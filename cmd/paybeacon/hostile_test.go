@@ -64,7 +64,7 @@ func (i *insider) refused(what string, body pay.Body) (why pay.Reason) {
 	claim, err := pay.Sign(i.base.key, body)
 	i.w.must(err)
 	i.w.must(i.base.store.Do(i.w.ctx, func(tx *store.Tx) error {
-		return tx.Post(pay.Reaction{Postings: []pay.Posting{{Fact: claim}}})
+		return tx.Post(pay.Reaction{Publications: []pay.Publication{{Fact: claim}}})
 	}))
 	ctx, cancel := context.WithTimeout(i.w.ctx, lineTimeout)
 	defer cancel()

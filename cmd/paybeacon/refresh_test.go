@@ -91,7 +91,7 @@ func linkedDevice(t *testing.T, w *loneWallet, before func()) pay.DeviceStatus {
 				if err != nil {
 					return err
 				}
-				mapped = r.Postings[0].Fact.ID()
+				mapped = r.Publications[0].Fact.ID()
 				return tx.Post(r)
 			})
 		},
@@ -180,7 +180,7 @@ func (w *loneWallet) revokeDevice(id pay.DeviceID) (claim pay.FactID) {
 		if err != nil {
 			return err
 		}
-		claim = r.Postings[0].Fact.ID()
+		claim = r.Publications[0].Fact.ID()
 		return tx.Post(r)
 	})
 	return claim

@@ -48,7 +48,8 @@ func (m memory) Delete(key []byte) error {
 }
 
 func (memory) Fact(pay.FactID) (pay.Fact, bool, error) { return pay.Fact{}, false, nil }
-func (memory) Wake(pay.Time, pay.PaymentID) error      { return nil }
+func (memory) Wake(pay.Time, pay.Subject) error        { return nil }
+func (memory) SetAside(pay.Subject) (bool, error)      { return false, nil }
 
 const (
 	ann  pay.Scope = "w/ann"

@@ -56,7 +56,9 @@ func (r *rows) Fact(id pay.FactID) (pay.Fact, bool, error) {
 	return f, ok, nil
 }
 
-func (*rows) Wake(pay.Time, pay.PaymentID) error { return nil }
+func (*rows) Wake(pay.Time, pay.Subject) error { return nil }
+
+func (*rows) SetAside(pay.Subject) (bool, error) { return false, nil }
 
 const start pay.Time = 1_700_000_000_000
 

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/book"
@@ -136,13 +137,17 @@ func (t *turn) cancel() error {
 }
 
 // due ends an offer whose time is up.
-func (t *turn) due() error {
-	h, ok, err := t.payment(t.in.Due)
+func (t *turn) due(subject pay.Subject) error {
+	id, ok := subject.Payment()
+	if !ok {
+		return fmt.Errorf("no feature of this registry has deadlines of kind %c", subject.Kind)
+	}
+	h, ok, err := t.payment(id)
 	if err != nil || !ok || h.Decision.State != pay.StateOffered {
 		return err
 	}
 	if t.now < h.Decision.Expires {
-		return t.rows.Wake(h.Decision.Expires, t.in.Due)
+		return t.rows.Wake(h.Decision.Expires, subject)
 	}
 	return t.expire(&h)
 }

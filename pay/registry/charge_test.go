@@ -129,9 +129,9 @@ func TestWrongRole(t *testing.T) {
 		"request of a stranger":  {c.sign(stranger, request), pay.ReasonWrongScope, 0},
 		"approval of a stranger": {c.sign(stranger, pay.Revoke{Device: c.beacon.key.ID()}), pay.ReasonWrongScope, 0},
 	} {
-		r := c.react(pay.Input{Fact: tc.fact})
-		if r.Refused != tc.want || len(r.Postings) != tc.posted {
-			t.Errorf("%s: refused %q with %d postings, want %q with %d", name, r.Refused, len(r.Postings), tc.want, tc.posted)
+		r := c.react(pay.ClaimArrived{Fact: tc.fact})
+		if r.Refused != tc.want || len(r.Publications) != tc.posted {
+			t.Errorf("%s: refused %q with %d postings, want %q with %d", name, r.Refused, len(r.Publications), tc.want, tc.posted)
 		}
 	}
 }
@@ -270,11 +270,11 @@ func TestRefusalBudget(t *testing.T) {
 		for range n {
 			c.serial++
 			f := c.sign(c.payer.key, pay.Revoke{Device: c.shop.key.ID(), Created: pay.Time(c.serial)})
-			r := c.react(pay.Input{Fact: f})
+			r := c.react(pay.ClaimArrived{Fact: f})
 			if r.Refused != pay.ReasonUnknownDevice {
 				t.Fatalf("refused %q", r.Refused)
 			}
-			stored += len(r.Postings)
+			stored += len(r.Publications)
 		}
 		return stored
 	}

@@ -257,7 +257,7 @@ func TestTablesChangeNothing(t *testing.T) {
 				}
 				r := c.requestFrom(c.shop, d.code(made), 1)
 				r.TTL = pay.RequestTTLMax
-				in := pay.Input{Fact: c.sign(c.shop.key, r), Age: age}
+				in := pay.ClaimArrived{Fact: c.sign(c.shop.key, r), Age: age}
 				want, err := bare.React(c.mem.trial(), c.now, in)
 				c.must(err)
 				got := c.react(in)

@@ -213,7 +213,7 @@ func (r *Registry) setMember(rows pay.WritableRows, now pay.Time, m memberRow) (
 	if err := put(rows, memberKey(node), m); err != nil {
 		return pay.Reaction{}, err
 	}
-	return pay.Reaction{Postings: []pay.Posting{posting}}, nil
+	return pay.Reaction{Publications: []pay.Publication{posting}}, nil
 }
 
 // RevokeNode ends a node's membership: its claims are refused from now on and

@@ -220,8 +220,8 @@ func TestTopUp(t *testing.T) {
 		tc.change(&ask)
 		w.now++
 		done, r, err := w.reg.TopUp(w.mem, w.now, ask)
-		if pay.CodeOf(err) != tc.want || len(r.Postings) != tc.posted {
-			t.Errorf("%s: %v with %d postings", tc.name, err, len(r.Postings))
+		if pay.CodeOf(err) != tc.want || len(r.Publications) != tc.posted {
+			t.Errorf("%s: %v with %d postings", tc.name, err, len(r.Publications))
 		}
 		if tc.name == "again" && done.At != start+1 {
 			t.Errorf("again was at %s", done.At)

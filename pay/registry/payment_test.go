@@ -205,20 +205,20 @@ func (c *counter) event(event string, charge *pay.Fact) pay.Reason {
 		c.spend()
 	case "approve late":
 		c.now = c.now.Add(60_000)
-		return c.react(pay.Input{Fact: c.sign(c.payer.key, a)}).Refused // before its deadline fires
+		return c.react(pay.ClaimArrived{Fact: c.sign(c.payer.key, a)}).Refused // before its deadline fires
 	case "cancel":
 		return c.cancel(c.shop, f)
 	case "cancel by wallet":
 		return c.cancel(c.payer, f)
 	case "cancel late":
 		c.now = c.now.Add(60_000)
-		return c.react(pay.Input{Fact: c.sign(c.shop.key, pay.Cancel{Payment: pay.PaymentID(f.ID())})}).Refused
+		return c.react(pay.ClaimArrived{Fact: c.sign(c.shop.key, pay.Cancel{Payment: pay.PaymentID(f.ID())})}).Refused
 	case "due":
 		c.now = c.now.Add(60_000)
-		return c.react(pay.Input{Due: pay.PaymentID(f.ID())}).Refused
+		return c.react(pay.DeadlineReached{Subject: pay.PaymentID(f.ID()).Subject()}).Refused
 	case "due early":
 		c.now = c.now.Add(59_999)
-		return c.react(pay.Input{Due: pay.PaymentID(f.ID())}).Refused
+		return c.react(pay.DeadlineReached{Subject: pay.PaymentID(f.ID()).Subject()}).Refused
 	default:
 		c.Fatalf("no event %q", event)
 	}

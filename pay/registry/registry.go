@@ -77,10 +77,22 @@ func (r *Registry) Currency() pay.Currency { return r.currency }
 // error only when rows fail or the authority does not cover now; refusing a
 // claim is a Reaction.
 func (r *Registry) React(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
-	t := turn{Registry: r, rows: rows, now: now, in: in}
-	if in.Fact.IsZero() {
-		return t.done("react to deadline", t.due())
+	t := turn{Registry: r, rows: rows, now: now}
+	switch in := in.(type) {
+	case pay.DeadlineReached:
+		return t.done("react to deadline of "+in.Subject.Short(), t.due(in.Subject))
+	case pay.ClaimArrived:
+		t.in = in
+		return t.claimed()
+	default:
+		return pay.Reaction{}, fmt.Errorf("react: %T is not for the registry", in)
 	}
+}
+
+// claimed decides on the claim of a node: it checks who sent it, and whether it
+// was settled before.
+func (t *turn) claimed() (pay.Reaction, error) {
+	rows, in := t.rows, t.in
 	m, ok, err := get[memberRow](rows, memberKey(in.Fact.Signer()))
 	switch {
 	case err != nil:
@@ -106,8 +118,8 @@ type turn struct {
 	*Registry
 	rows pay.WritableRows
 	now  pay.Time
-	in   pay.Input
-	from pay.NodeStatus // who signed the fact
+	in   pay.ClaimArrived // zero for a deadline
+	from pay.NodeStatus   // who signed the fact
 	out  pay.Reaction
 }
 
@@ -153,19 +165,19 @@ func (t *turn) post(body pay.Body, scopes ...pay.Scope) (pay.FactID, error) {
 	if err != nil {
 		return pay.FactID{}, err
 	}
-	t.out.Postings = append(t.out.Postings, posting)
+	t.out.Publications = append(t.out.Publications, posting)
 	return posting.Fact.ID(), nil
 }
 
 // state signs body as the registry's own word.
-func (r *Registry) state(now pay.Time, body pay.Body, scopes ...pay.Scope) (pay.Posting, error) {
+func (r *Registry) state(now pay.Time, body pay.Body, scopes ...pay.Scope) (pay.Publication, error) {
 	if !r.authority.Covers(now) {
-		return pay.Posting{}, pay.NewError(pay.CodeConfig,
+		return pay.Publication{}, pay.Wrap(pay.ErrCannotSign, pay.CodeConfig,
 			"the authority of the working key does not cover "+now.String(),
 			"check the clock, or sign a new authority with the root key")
 	}
 	f, err := pay.Sign(r.key, body)
-	return pay.Posting{Fact: f, Scopes: scopes}, err
+	return pay.Publication{Fact: f, Scopes: scopes}, err
 }
 
 // payerRef names a wallet towards one merchant.

@@ -104,7 +104,7 @@ func (t *turn) offer(h *head, m match, asked bool) error {
 	if err := t.decide(h, verdict{state: pay.StateOffered, claim: request}); err != nil {
 		return err
 	}
-	return t.rows.Wake(h.Decision.Expires, h.Decision.Payment)
+	return t.rows.Wake(h.Decision.Expires, h.Decision.Payment.Subject())
 }
 
 // withdrawn returns the cancel of this very request that travels with it.

@@ -14,7 +14,7 @@ import (
 // wake is a deadline that the role asked for.
 type wake struct {
 	at      pay.Time
-	payment pay.PaymentID
+	subject pay.Subject
 }
 
 // memory is a pay.WritableRows and registry.AuditRows in memory.
@@ -77,9 +77,11 @@ func (m *memory) Delete(key []byte) error {
 	return nil
 }
 
-func (m *memory) Wake(at pay.Time, payment pay.PaymentID) error {
-	m.log = append(m.log, fmt.Sprint("wake ", at, payment))
-	m.wakes = append(m.wakes, wake{at, payment})
+func (*memory) SetAside(pay.Subject) (bool, error) { return false, nil }
+
+func (m *memory) Wake(at pay.Time, subject pay.Subject) error {
+	m.log = append(m.log, fmt.Sprint("wake ", at, subject))
+	m.wakes = append(m.wakes, wake{at, subject})
 	return nil
 }
 

@@ -57,5 +57,5 @@ func (r *Registry) TopUp(rows pay.WritableRows, now pay.Time, ask pay.TopUp) (pa
 	if err := put(rows, topUpKey(ask.Key), row); err != nil {
 		return ask, pay.Reaction{}, fmt.Errorf("top up: %w", err)
 	}
-	return ask, pay.Reaction{Postings: []pay.Posting{posting}}, nil
+	return ask, pay.Reaction{Publications: []pay.Publication{posting}}, nil
 }

@@ -117,7 +117,7 @@ func (w *world) must(err error) {
 
 // post does what the store does with a reaction.
 func (w *world) post(r pay.Reaction) {
-	for _, p := range r.Postings {
+	for _, p := range r.Publications {
 		w.mem.facts[p.Fact.ID()] = p.Fact
 		for _, s := range p.Scopes {
 			if !slices.ContainsFunc(w.feeds[s], func(f pay.Fact) bool { return f.ID() == p.Fact.ID() }) {
@@ -130,8 +130,9 @@ func (w *world) post(r pay.Reaction) {
 // react runs the role, twice, since it may run again and must do the same.
 func (w *world) react(in pay.Input) pay.Reaction {
 	w.Helper()
-	if !in.Fact.IsZero() {
-		w.mem.facts[in.Fact.ID()] = in.Fact
+	fact, brings := pay.FactOf(in)
+	if brings {
+		w.mem.facts[fact.ID()] = fact
 	}
 	trial := w.mem.trial()
 	first, err := w.reg.React(trial, w.now, in)
@@ -140,12 +141,12 @@ func (w *world) react(in pay.Input) pay.Reaction {
 	second, err := w.reg.React(w.mem, w.now, in)
 	w.must(err)
 	if !reflect.DeepEqual(first, second) || !slices.Equal(trial.log, w.mem.log) {
-		w.Fatalf("reacting again to %s was different", in.Fact.Kind())
+		w.Fatalf("reacting again to %s was different", fact.Kind())
 	}
-	decided := slices.ContainsFunc(second.Postings, func(p pay.Posting) bool { return p.Fact.Kind() == pay.KindDecision })
+	decided := slices.ContainsFunc(second.Publications, func(p pay.Publication) bool { return p.Fact.Kind() == pay.KindDecision })
 	moved := slices.ContainsFunc(w.mem.log, func(line string) bool { return strings.HasPrefix(line, "b/") || strings.HasPrefix(line, "p/") })
 	if moved && !decided {
-		w.Fatalf("%s (%s) changed payments or the book without a decision", in.Fact.Kind(), second.Refused)
+		w.Fatalf("%s (%s) changed payments or the book without a decision", fact.Kind(), second.Refused)
 	}
 	w.post(second)
 	return second
@@ -157,7 +158,7 @@ func (w *world) push(age pay.Millis, facts ...pay.Fact) (refused pay.Reason) {
 	w.Helper()
 	w.fireDue()
 	for i, f := range facts {
-		r := w.react(pay.Input{Fact: f, Age: age, With: facts[i+1:]})
+		r := w.react(pay.ClaimArrived{Fact: f, Age: age, With: facts[i+1:]})
 		if i == 0 {
 			refused = r.Refused
 		}
@@ -172,9 +173,9 @@ func (w *world) fireDue() {
 		if i < 0 {
 			return
 		}
-		due := w.mem.wakes[i].payment
+		due := w.mem.wakes[i].subject
 		w.mem.wakes = slices.Delete(w.mem.wakes, i, i+1)
-		w.react(pay.Input{Due: due})
+		w.react(pay.DeadlineReached{Subject: due})
 	}
 }
 

@@ -147,7 +147,7 @@ func (t *Till) open(tx Tx, now pay.Time, o Order, req pay.Request, f pay.Fact) (
 	}
 	e := t.entry(now, rec, r, req)
 	e.Queued = true
-	return e, pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, nil
+	return e, pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, nil
 }
 
 // Cancel withdraws the payment whose id begins with the digits of id. While
@@ -187,5 +187,5 @@ func (t *Till) Cancel(tx Tx, now pay.Time, id string) (Entry, pay.Reaction, erro
 	if attached {
 		return e, pay.Reaction{}, nil
 	}
-	return e, pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, nil
+	return e, pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, nil
 }

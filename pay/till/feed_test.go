@@ -338,7 +338,7 @@ func TestDeadlineAndForeignFactsAreNothing(t *testing.T) {
 	w := newWorld(t)
 	id := w.mustCharge(w.order()).ID
 	before := w.snapshot()
-	w.react(pay.Input{Due: id})
+	w.react(pay.DeadlineReached{Subject: id.Subject()})
 	w.deliver(sign(t, w.working, pay.TopUp{Wallet: "w/ann", Amount: 5, Currency: "EUR", Key: "k", At: start}))
 	w.deliver(sign(t, w.working, pay.Refusal{Claim: pay.FactID{8}, Reason: pay.ReasonTooMany, At: start}))
 	w.deliver(sign(t, w.box, pay.Cancel{Payment: id, Created: start + 1}))

@@ -106,7 +106,7 @@ func (w *world) happen(id pay.PaymentID, event string) {
 
 func (w *world) refuse(f pay.Fact, why pay.Reason) {
 	w.Helper()
-	w.react(pay.Input{Fact: f, Refused: why})
+	w.react(pay.ClaimRefused{Fact: f, Reason: why})
 	w.deliver(sign(w, w.working, pay.Refusal{Claim: f.ID(), Reason: why, At: start}))
 }
 

@@ -124,13 +124,13 @@ func request(rows pay.Rows, id pay.PaymentID) (r pay.Request, ok bool, err error
 // React takes in one fact of the merchant's feed, or the registry's refusal of
 // a claim of this box. It never states anything itself.
 func (t *Till) React(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
-	switch {
-	case in.Fact.IsZero():
-		return pay.Reaction{}, nil
-	case in.Refused != "":
-		return pay.Reaction{}, refused(rows, in.Fact, in.Refused)
-	default:
+	switch in := in.(type) {
+	case pay.ClaimRefused:
+		return pay.Reaction{}, refused(rows, in.Fact, in.Reason)
+	case pay.EntryMirrored:
 		return pay.Reaction{}, t.mirror(rows, now, in.Fact)
+	default:
+		return pay.Reaction{}, nil
 	}
 }
 

@@ -67,7 +67,9 @@ func (r *rows) Fact(id pay.FactID) (pay.Fact, bool, error) {
 	return f, ok, nil
 }
 
-func (*rows) Wake(pay.Time, pay.PaymentID) error { return nil }
+func (*rows) Wake(pay.Time, pay.Subject) error { return nil }
+
+func (*rows) SetAside(pay.Subject) (bool, error) { return false, nil }
 
 func (r *rows) Queued(id pay.FactID) (bool, error) { return r.item[id] > 0, nil }
 
@@ -81,7 +83,7 @@ func (r *rows) Attach(to pay.FactID, f pay.Fact) (bool, error) {
 }
 
 func (r *rows) post(re pay.Reaction) {
-	for _, p := range re.Postings {
+	for _, p := range re.Publications {
 		r.items++
 		r.facts[p.Fact.ID()], r.item[p.Fact.ID()] = p.Fact, r.items
 		if r.open {
@@ -156,7 +158,7 @@ func newWorld(t testing.TB) *world {
 func (w *world) deliver(f pay.Fact) {
 	w.Helper()
 	w.facts[f.ID()] = f
-	w.react(pay.Input{Fact: f, Scope: merchant})
+	w.react(pay.EntryMirrored{Fact: f})
 }
 
 func (w *world) react(in pay.Input) {
@@ -165,7 +167,7 @@ func (w *world) react(in pay.Input) {
 	if err != nil {
 		w.Fatalf("react: %v", err)
 	}
-	if len(r.Postings) > 0 {
+	if len(r.Publications) > 0 {
 		w.Fatal("the till states something by itself")
 	}
 }

@@ -81,7 +81,7 @@ func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Ve
 	}
 	e := entry(now, rec, a)
 	e.Queued = true
-	return e, pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, nil
+	return e, pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, nil
 }
 
 // answerable returns a *pay.Error when the payment can have no such answer from

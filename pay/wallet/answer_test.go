@@ -379,7 +379,7 @@ func TestUnknownRefusalsAndForeignFactsAreNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, wallet.Rule{})
 	before := w.snapshot()
-	w.react(pay.Input{Due: pay.PaymentID{1}})
+	w.react(pay.DeadlineReached{Subject: pay.PaymentID{1}.Subject()})
 	w.deliver(sign(t, w.working, pay.Refusal{Claim: pay.FactID{8}, Reason: pay.ReasonTooMany, At: start}))
 	w.refuse(sign(t, w.own, pay.Revoke{Device: pay.DeviceID{1}, Created: start}), pay.ReasonUnknownDevice)
 	w.refuse(sign(t, w.own, pay.Cancel{Payment: pay.PaymentID{1}, Created: start}), pay.ReasonWrongRole)

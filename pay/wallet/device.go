@@ -110,7 +110,7 @@ func (w *Wallet) Map(rows pay.WritableRows, now pay.Time, p Pairing) (Device, pa
 	}
 	r.Type, r.Vehicle, r.Means = b.Type, m.Vehicle, m.Means
 	r.Mapping, r.Mapped, r.Refused = f.ID(), false, ""
-	return device(m.Device, r), pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, putDevice(rows, m.Device, r)
+	return device(m.Device, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, putDevice(rows, m.Device, r)
 }
 
 // RefreshDevice is Map for a bind that a device of this wallet signed anew
@@ -195,7 +195,7 @@ func (w *Wallet) RevokeDevice(rows pay.WritableRows, now pay.Time, digits string
 		return Device{}, pay.Reaction{}, fmt.Errorf("revoke device: %w", err)
 	}
 	r.Revoke, r.Revoking, r.Refused = f.ID(), true, ""
-	return device(id, r), pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, putDevice(rows, id, r)
+	return device(id, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, putDevice(rows, id, r)
 }
 
 // MoveDevice notes where a device's link is from now on.

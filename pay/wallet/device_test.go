@@ -21,7 +21,7 @@ func (w *world) pair(p wallet.Pairing) (wallet.Device, []pay.Fact, error) {
 	d, r, err := w.wallet.Map(w.rows, w.now, p)
 	w.post(r)
 	var facts []pay.Fact
-	for _, p := range r.Postings {
+	for _, p := range r.Publications {
 		facts = append(facts, p.Fact)
 	}
 	return d, facts, err
@@ -83,15 +83,15 @@ func TestDeviceLife(t *testing.T) {
 	}
 	d, r, err := w.wallet.RevokeDevice(w.rows, w.now, id.Short())
 	w.post(r)
-	if err != nil || len(r.Postings) != 1 || !d.Revoking || d.State != pay.DeviceActive {
-		t.Fatalf("revoke: %+v, %d facts, %v", d, len(r.Postings), err)
+	if err != nil || len(r.Publications) != 1 || !d.Revoking || d.State != pay.DeviceActive {
+		t.Fatalf("revoke: %+v, %d facts, %v", d, len(r.Publications), err)
 	}
-	revoke := r.Postings[0].Fact
+	revoke := r.Publications[0].Fact
 	if b, err := pay.As[pay.Revoke](revoke); err != nil || b.Device != id || revoke.Verify(w.own.Public()) != nil {
 		t.Errorf("revoke is %+v, %v", b, err)
 	}
-	if again, r, err := w.wallet.RevokeDevice(w.rows, w.now+1, id.String()); err != nil || len(r.Postings) != 0 || again != d {
-		t.Errorf("revoked again: %+v, %d facts, %v", again, len(r.Postings), err)
+	if again, r, err := w.wallet.RevokeDevice(w.rows, w.now+1, id.String()); err != nil || len(r.Publications) != 0 || again != d {
+		t.Errorf("revoked again: %+v, %d facts, %v", again, len(r.Publications), err)
 	}
 	w.deliver(w.status(id, pay.DeviceRevoked, revoke.ID(), start+2))
 	w.deliver(active)
@@ -99,8 +99,8 @@ func TestDeviceLife(t *testing.T) {
 	if got := w.device(id); got != want {
 		t.Errorf("device is %+v, want %+v", got, want)
 	}
-	if _, r, err := w.wallet.RevokeDevice(w.rows, w.now+1, id.String()); err != nil || len(r.Postings) != 0 {
-		t.Errorf("revoked after the revocation: %d facts, %v", len(r.Postings), err)
+	if _, r, err := w.wallet.RevokeDevice(w.rows, w.now+1, id.String()); err != nil || len(r.Publications) != 0 {
+		t.Errorf("revoked after the revocation: %d facts, %v", len(r.Publications), err)
 	}
 	w.now += 10
 	_, second := w.mustPair(20)
@@ -155,8 +155,8 @@ func TestRefusedMapping(t *testing.T) {
 	if d := w.device(id); d.State != pay.DeviceRevoked || d.Reason != pay.ReasonDeviceTaken {
 		t.Errorf("device is %+v", d)
 	}
-	if _, r, err := w.wallet.RevokeDevice(w.rows, w.now, id.String()); err != nil || len(r.Postings) != 0 {
-		t.Errorf("revoke of what never was: %d facts, %v", len(r.Postings), err)
+	if _, r, err := w.wallet.RevokeDevice(w.rows, w.now, id.String()); err != nil || len(r.Publications) != 0 {
+		t.Errorf("revoke of what never was: %d facts, %v", len(r.Publications), err)
 	}
 	w.now++
 	if w.mustPair(20); w.device(id).Reason != "" {
@@ -188,7 +188,7 @@ func TestRefusedRevoke(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.post(r)
-	w.refuse(r.Postings[0].Fact, pay.ReasonWrongScope)
+	w.refuse(r.Publications[0].Fact, pay.ReasonWrongScope)
 	w.deliver(active)
 	if d := w.device(id); d.State != pay.DeviceActive || d.Revoking || d.Reason != pay.ReasonWrongScope {
 		t.Errorf("device is %+v", d)
@@ -248,7 +248,7 @@ func TestDeviceByPrefix(t *testing.T) {
 	}
 	_, r, err := w.wallet.RevokeDevice(w.rows, w.now, strings.Repeat("0", 64))
 	wantCode(t, err, pay.CodeNotFound)
-	if list, err := w.wallet.Devices(w.rows); err != nil || len(list) != 20 || len(r.Postings) != 0 {
+	if list, err := w.wallet.Devices(w.rows); err != nil || len(list) != 20 || len(r.Publications) != 0 {
 		t.Errorf("%d devices, %v", len(list), err)
 	}
 }

@@ -40,11 +40,11 @@ func (w *world) setLimit(above pay.Amount) pay.Fact {
 		l.Device, l.Code = key(w, beacon).ID(), code
 	}
 	id, r, err := w.wallet.SetLimit(w.rows, l)
-	if err != nil || len(r.Postings) != 1 || r.Postings[0].Fact.ID() != id {
+	if err != nil || len(r.Publications) != 1 || r.Publications[0].Fact.ID() != id {
 		w.Fatalf("set limit: %v, %+v", err, r)
 	}
 	w.post(r)
-	return r.Postings[0].Fact
+	return r.Publications[0].Fact
 }
 
 // limited is the registry's word that a claim is in force.
@@ -131,7 +131,7 @@ func TestPlanLimit(t *testing.T) {
 				return
 			}
 			wantCode(t, err, pay.CodeDevice)
-			if w.snapshot() != state || len(r.Postings) != 0 {
+			if w.snapshot() != state || len(r.Publications) != 0 {
 				t.Error("something changed without the device")
 			}
 		})
@@ -223,7 +223,7 @@ func TestOneLimitIsAskedForAtATime(t *testing.T) {
 			state := w.snapshot()
 			_, r, err := w.wallet.SetLimit(w.rows, second)
 			wantCode(t, err, pay.CodeConflict)
-			if w.snapshot() != state || len(r.Postings) != 0 {
+			if w.snapshot() != state || len(r.Publications) != 0 {
 				t.Error("the second changed something while the first waits")
 			}
 			c.decide(w, first)

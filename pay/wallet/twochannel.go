@@ -211,7 +211,7 @@ func (w *Wallet) SetLimit(rows pay.WritableRows, l pay.Limit) (pay.FactID, pay.R
 		return pay.FactID{}, pay.Reaction{}, fmt.Errorf("set limit: %w", err)
 	}
 	r.Asked, r.Pending, r.Refused = f.ID(), true, ""
-	return f.ID(), pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, putLimit(rows, r)
+	return f.ID(), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, putLimit(rows, r)
 }
 
 // limited takes in the registry's word on the limit. The latest counts; of two

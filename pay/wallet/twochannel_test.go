@@ -59,12 +59,12 @@ func (w *world) answerWith(id string, v pay.Verdict, by pay.Rule, code pay.AuthC
 	_, r, err := w.wallet.Answer(w.rows, w.now, id, v, by, code)
 	w.post(r)
 	if err != nil {
-		if w.snapshot() != before || len(r.Postings) != 0 {
+		if w.snapshot() != before || len(r.Publications) != 0 {
 			w.Fatalf("%v, and yet something changed", err)
 		}
 		return pay.Fact{}, err
 	}
-	return r.Postings[0].Fact, nil
+	return r.Publications[0].Fact, nil
 }
 
 func (w *world) ruleNeeds() []pay.PaymentID {

@@ -75,15 +75,16 @@ type View interface {
 // claim of this wallet. When an offer arrived that the rule covers, the
 // reaction holds the answer.
 func (w *Wallet) React(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
-	switch {
-	case in.Fact.IsZero():
-		return pay.Reaction{}, nil
-	case in.Refused != "":
-		return pay.Reaction{}, refused(rows, in.Fact, in.Refused)
-	case in.Fact.Kind() == pay.KindDecision:
-		return w.decided(rows, now, in.Fact)
-	default:
+	switch in := in.(type) {
+	case pay.ClaimRefused:
+		return pay.Reaction{}, refused(rows, in.Fact, in.Reason)
+	case pay.EntryMirrored:
+		if in.Fact.Kind() == pay.KindDecision {
+			return w.decided(rows, now, in.Fact)
+		}
 		return pay.Reaction{}, w.mirror(rows, in.Fact)
+	default:
+		return pay.Reaction{}, nil
 	}
 }
 
@@ -214,5 +215,5 @@ func (w *Wallet) byRule(rows pay.WritableRows, now pay.Time, rec history.Record)
 	if err != nil {
 		return pay.Reaction{}, err
 	}
-	return pay.Reaction{Postings: []pay.Posting{{Fact: f}}}, nil
+	return pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, nil
 }

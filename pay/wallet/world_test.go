@@ -65,12 +65,14 @@ func (r *rows) Fact(id pay.FactID) (pay.Fact, bool, error) {
 	return f, ok, nil
 }
 
-func (*rows) Wake(pay.Time, pay.PaymentID) error { return nil }
+func (*rows) Wake(pay.Time, pay.Subject) error { return nil }
+
+func (*rows) SetAside(pay.Subject) (bool, error) { return false, nil }
 
 func (r *rows) Queued(id pay.FactID) (bool, error) { return r.item[id] > 0, nil }
 
 func (r *rows) post(re pay.Reaction) {
-	for _, p := range re.Postings {
+	for _, p := range re.Publications {
 		r.items++
 		r.facts[p.Fact.ID()], r.item[p.Fact.ID()] = p.Fact, r.items
 	}
@@ -143,7 +145,7 @@ func newWorld(t testing.TB, rule wallet.Rule) *world {
 func (w *world) deliver(f pay.Fact) []pay.Fact {
 	w.Helper()
 	w.facts[f.ID()] = f
-	return w.react(pay.Input{Fact: f, Scope: scope})
+	return w.react(pay.EntryMirrored{Fact: f})
 }
 
 func (w *world) react(in pay.Input) (facts []pay.Fact) {
@@ -153,7 +155,7 @@ func (w *world) react(in pay.Input) (facts []pay.Fact) {
 		w.Fatalf("react: %v", err)
 	}
 	w.post(r)
-	for _, p := range r.Postings {
+	for _, p := range r.Publications {
 		facts = append(facts, p.Fact)
 	}
 	return facts
@@ -163,7 +165,7 @@ func (w *world) react(in pay.Input) (facts []pay.Fact) {
 // refusal.
 func (w *world) refuse(claim pay.Fact, why pay.Reason) {
 	w.Helper()
-	w.react(pay.Input{Fact: claim, Refused: why})
+	w.react(pay.ClaimRefused{Fact: claim, Reason: why})
 	w.deliver(sign(w, w.working, pay.Refusal{Claim: claim.ID(), Reason: why, At: start}))
 }
 
@@ -191,10 +193,10 @@ func (w *world) answer(id string, v pay.Verdict, by pay.Rule) (wallet.Entry, pay
 	if err != nil {
 		return e, pay.Fact{}, err
 	}
-	if len(r.Postings) != 1 {
-		w.Fatalf("the answer is %d postings", len(r.Postings))
+	if len(r.Publications) != 1 {
+		w.Fatalf("the answer is %d postings", len(r.Publications))
 	}
-	return e, r.Postings[0].Fact, nil
+	return e, r.Publications[0].Fact, nil
 }
 
 func (w *world) balance(c pay.Currency) pay.Amount {

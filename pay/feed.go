@@ -1,0 +1,62 @@
+package pay
+
+import "errors"
+
+// ErrGap means that pushed items do not follow the last one applied.
+var ErrGap = errors.New("pay: outbox items leave a gap")
+
+// Cursor says how far a node has read a feed: the epoch of the registry's
+// history, the number of the last entry and the chain up to it.
+type Cursor struct {
+	Epoch Epoch  `cbor:"1,keyasint"`
+	Seq   uint64 `cbor:"2,keyasint"`
+	Chain Chain  `cbor:"3,keyasint"`
+}
+
+// Epoch is random and new whenever the registry's history may have changed.
+type Epoch [8]byte
+
+// Incarnation is random and new whenever a node's outbox numbering begins anew.
+type Incarnation [8]byte
+
+// Digest is the sum modulo 2^128 (big-endian) of the first 16 bytes of the ids
+// of a set of facts. Equal sets have equal digests.
+type Digest [16]byte
+
+// Head is the state of a feed.
+type Head struct {
+	Cursor Cursor `cbor:"1,keyasint"`
+	Digest Digest `cbor:"2,keyasint"` // of the entries 1..Seq
+}
+
+// Item is one entry of a node's outbox: facts that are applied together.
+type Item struct {
+	N     uint64
+	Age   Millis // since the node stored it
+	Facts []Fact
+}
+
+// Add returns the digest of the set with one more fact.
+func (d Digest) Add(id FactID) Digest {
+	var carry uint16
+	for i := len(d) - 1; i >= 0; i-- {
+		sum := uint16(d[i]) + uint16(id[i]) + carry
+		d[i], carry = byte(sum), sum>>8
+	}
+	return d
+}
+
+// Position says where a node stands: how far its mirror of the feed goes and
+// what of its outbox the registry has acknowledged.
+type Position struct {
+	Head        Head
+	Incarnation Incarnation
+	Acked       uint64 // items up to here are durable at the registry
+	Last        uint64 // number of the newest item, 0 if there never was one
+}
+
+// Applied is what became of pushed items.
+type Applied struct {
+	N       uint64            // items up to here are durable at the registry
+	Refused map[uint64]Reason // those among the pushed ones that were refused
+}
