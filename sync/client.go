@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/wire"
 )
 
 // ClientOptions say who the node is and what it talks through.
@@ -27,6 +28,7 @@ type ClientOptions struct {
 	Clock       func() time.Time // the node's clock, to compare with the registry's; nil: time.Now
 	Random      io.Reader        // for jitter; nil: crypto/rand
 	Log         *slog.Logger     // nil: nothing is logged
+	Versions    wire.Versions    // of the protocol; zero: wire.Supported
 	Seams       Seams
 }
 

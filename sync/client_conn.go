@@ -48,7 +48,7 @@ func newClientConn(c *Client, conn Conn) *clientConn {
 		in:  receiver{wire.NewReader(conn, pay.FirstFrameBytesMax), c.opts.Seams},
 		session: NewClientSession(ClientIdentity{
 			Scope: c.opts.Scope, Root: c.opts.Root, Working: conn.Peer(),
-			Authorities: append([][]byte{conn.Authority()}, c.opts.Authorities...),
+			Authorities: append([][]byte{conn.Authority()}, c.opts.Authorities...), Versions: c.opts.Versions,
 		}),
 		outboxKick: token(), ackKick: token(), timeKick: token(),
 	}
@@ -168,7 +168,7 @@ func (k *clientConn) read() {
 	for k.ctx.Err() == nil {
 		m, err := k.in.next()
 		if err != nil {
-			k.stop(fmt.Errorf("read from registry: %w", err))
+			k.stop(readError(err))
 			return
 		}
 		k.step(Received{Message: m})

@@ -17,10 +17,12 @@ import (
 //
 // It is used once and by one goroutine at a time.
 type ClientSession struct {
-	phase   phase
-	scope   pay.Scope
-	working pay.PublicKey
-	keys    keyring
+	phase    phase
+	scope    pay.Scope
+	working  pay.PublicKey
+	keys     keyring
+	versions wire.Versions
+	version  wire.Version // the one that the registry chose; 0 before Welcome
 
 	position pay.Position
 	greetBy  time.Time
@@ -55,17 +57,22 @@ type ClientIdentity struct {
 	// Authorities are raw authority facts that the node has kept, such as the
 	// one of its enrolment. Those that Root did not sign are ignored.
 	Authorities [][]byte
+	Versions    wire.Versions // of the protocol that the node speaks; zero: wire.Supported
 }
 
 // NewClientSession returns a session that waits for Connected.
 func NewClientSession(id ClientIdentity) *ClientSession {
-	s := &ClientSession{scope: id.Scope, working: id.Working, keys: newKeyring(id.Root)}
+	s := &ClientSession{scope: id.Scope, working: id.Working, keys: newKeyring(id.Root), versions: orSupported(id.Versions)}
 	for _, raw := range id.Authorities {
 		// One that does not verify adds no key, which is all it takes.
 		_, _ = s.keys.add(raw)
 	}
 	return s
 }
+
+// Version returns the version of the protocol that the session keeps; 0 before
+// Welcome.
+func (s *ClientSession) Version() wire.Version { return s.version }
 
 // Step takes one event at the time now (monotonic, for timers only) and returns
 // what is to be done. After an End it returns nothing any more.
@@ -124,15 +131,13 @@ func (s *ClientSession) step(now time.Time, event Event) []Effect {
 func (s *ClientSession) connected(now time.Time, p pay.Position) []Effect {
 	s.phase, s.greetBy = phaseGreeting, now.Add(greetingTimeout)
 	s.position, s.cursor, s.durable = p, p.Head.Cursor, p.Head.Cursor.Seq
-	return []Effect{Send{wire.Hello{
-		Version: wire.Version, Scope: s.scope, Cursor: p.Head.Cursor, Digest: p.Head.Digest,
-		Incarnation: p.Incarnation, Last: p.Last,
-	}}}
+	hello := wire.Hello{Scope: s.scope, Cursor: p.Head.Cursor, Digest: p.Head.Digest, Incarnation: p.Incarnation, Last: p.Last}
+	return []Effect{Send{hello.Speaking(s.versions)}}
 }
 
 func (s *ClientSession) received(now time.Time, m wire.Message) []Effect {
 	if bye, ok := m.(wire.Bye); ok {
-		return []Effect{End{Err: bye.Err(), Final: isFinal(bye.Code)}}
+		return []Effect{End{Err: byeError(bye, s.versions), Final: isFinal(bye.Code)}}
 	}
 	if s.phase == phaseGreeting {
 		if w, ok := m.(wire.Welcome); ok {
@@ -173,7 +178,7 @@ func (s *ClientSession) welcomed(now time.Time, w wire.Welcome) []Effect {
 	if end := s.checkWelcome(w); end != nil {
 		return []Effect{*end}
 	}
-	s.phase = phaseLive
+	s.phase, s.version = phaseLive, w.Version
 	s.cursor.Epoch = w.Head.Cursor.Epoch
 	s.ping.start(now, w.PingEvery.Std())
 	s.out.start(w.Applied, pay.PushWindowItems, pay.PushWindowBytes)
@@ -194,8 +199,8 @@ func (s *ClientSession) checkWelcome(w wire.Welcome) *End {
 	}
 	a, err := s.keys.add(w.Authority)
 	switch {
-	case w.Version != wire.Version:
-		return &End{Err: upgradeError(wire.Version, w.Version)}
+	case !s.versions.Holds(w.Version):
+		return &End{Err: upgradeError(s.versions, w.Versions())}
 	case err != nil || a.Working != s.working:
 		return &End{Err: pay.NewError(pay.CodeNotTrusted, "the registry's authority does not name the key it uses", "ask who runs the registry")}
 	case w.Now >= a.Until:
@@ -215,12 +220,6 @@ func (s *ClientSession) checkWelcome(w wire.Welcome) *End {
 		return conflict(fmt.Sprintf("the registry has %d items of this node, which itself has %d: this data directory is an old copy", w.Applied, s.position.Last))
 	}
 	return nil
-}
-
-// upgradeError is for the eyes of both sides.
-func upgradeError(node, registry uint16) *pay.Error {
-	return pay.NewError(pay.CodeUpgrade, fmt.Sprintf("the node speaks version %d of the protocol, the registry version %d", node, registry),
-		"install the same version of paybeacon on both")
 }
 
 // entries verifies what the registry sent and hands on what is new. Whatever is

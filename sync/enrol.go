@@ -16,13 +16,14 @@ import (
 // that the invite names.
 //
 // Its errors are *pay.Error: CodeNotTrusted when somebody else answers,
-// CodeInvite when the registry does not take the invite, CodeUnreachable when
-// nobody answers. Enrolling again with the same key and invite gives the same
+// CodeInvite when the registry does not take the invite, CodeUpgrade when the two
+// speak no version of the protocol in common, CodeUnreachable when nobody
+// answers. Enrolling again with the same key and invite gives the same
 // answer.
 func Enrol(ctx context.Context, d Dialer, key pay.Key, invite pay.Invite, role pay.Role, name pay.Name) (pay.Membership, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialMax)
 	defer cancel()
-	ask := wire.Enrol{Version: wire.Version, Invite: invite.ID, Role: role, Name: name}
+	ask := wire.Enrol{Invite: invite.ID, Role: role, Name: name}.Speaking(wire.Supported())
 	if err := ask.Check(); err != nil {
 		return pay.Membership{}, pay.Wrap(err, pay.CodeUsage, "cannot ask to enrol", "give a printable name of at most 64 bytes")
 	}
@@ -35,12 +36,15 @@ func Enrol(ctx context.Context, d Dialer, key pay.Key, invite pay.Invite, role p
 	if errors.Is(err, wire.ErrMalformed) {
 		return pay.Membership{}, protocolError("an answer that cannot be read").Err
 	}
+	if pay.CodeOf(err) == pay.CodeUpgrade {
+		return pay.Membership{}, err
+	}
 	if err != nil {
 		return pay.Membership{}, pay.Wrap(err, pay.CodeUnreachable, "the registry at "+invite.Address+" does not answer", "check that it runs and can be reached, then enrol again with the same invite")
 	}
 	switch m := m.(type) {
 	case wire.Bye:
-		return pay.Membership{}, m.Err()
+		return pay.Membership{}, byeError(m, ask.Versions())
 	case wire.Enrolled:
 		return checkEnrolled(m, key, invite.Root, role)
 	default:
@@ -65,9 +69,12 @@ func askToEnrol(ctx context.Context, conn Conn, key pay.Key, secret pay.InviteSe
 	}
 	m, err := wire.ReadMessage(conn, pay.FirstFrameBytesMax)
 	if err != nil && ctx.Err() != nil {
-		err = errors.Join(context.Cause(ctx), err)
+		return nil, errors.Join(context.Cause(ctx), err)
 	}
-	return m, err
+	if err != nil {
+		return nil, readError(err)
+	}
+	return m, nil
 }
 
 // checkEnrolled believes the registry only as far as it names this very node

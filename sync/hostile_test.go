@@ -55,7 +55,7 @@ func lastWords(t *testing.T, conn paysync.Conn) (bye *wire.Bye) {
 func TestHostilePeersLeaveNoTrace(t *testing.T) {
 	box := newNode(3)
 	box.state(3)
-	hello := wire.Append(nil, wire.Hello{Version: wire.Version, Scope: testScope, Incarnation: box.inc})
+	hello := wire.Append(nil, wire.Hello{Version: wire.VersionMax, Scope: testScope, Incarnation: box.inc})
 	push := func(first uint64, facts ...[]byte) []byte {
 		m := wire.Push{Incarnation: box.inc, First: first}
 		for _, f := range facts {
@@ -94,7 +94,7 @@ func TestHostilePeersLeaveNoTrace(t *testing.T) {
 		{"items with a gap", false, slices.Concat(hello, push(2, own)), pay.CodeBadFact},
 		{"a Poke from a node", false, slices.Concat(hello, wire.Append(nil, wire.Poke{})), pay.CodeBadFact},
 		{"a stranger's Hello and Push", true, slices.Concat(hello, push(1, sign(testKey(5), pay.Cancel{Payment: pay.PaymentID{1}}).Raw())), pay.CodeNotEnrolled},
-		{"a stranger's made-up invite", true, wire.Append(nil, wire.Enrol{Version: wire.Version, Role: pay.RoleBox}), pay.CodeInvite},
+		{"a stranger's made-up invite", true, wire.Append(nil, wire.Enrol{Version: wire.VersionMax, Role: pay.RoleBox}), pay.CodeInvite},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestNodeThatReportsNothingIsHeldToItsWindow(t *testing.T) {
 		w.reg.enlist(deaf.key)
 		w.reg.enlist(quick.key)
 		conn := w.dial(deaf.key)
-		if _, err := conn.Write(wire.Append(nil, wire.Hello{Version: wire.Version, Scope: testScope, Incarnation: deaf.inc})); err != nil {
+		if _, err := conn.Write(wire.Append(nil, wire.Hello{Version: wire.VersionMax, Scope: testScope, Incarnation: deaf.inc})); err != nil {
 			t.Fatal(err)
 		}
 		w.reg.post(2_000)

@@ -12,6 +12,7 @@ import (
 
 	paysync "github.com/paybeacon/paybeacon/sync"
 	"github.com/paybeacon/paybeacon/sync/quicnet"
+	"github.com/paybeacon/paybeacon/wire"
 	"github.com/quic-go/quic-go/testutils/simnet"
 )
 
@@ -49,13 +50,14 @@ const registryAddress = "10.0.0.1:7443"
 
 // world is a registry on a simulated network, with real QUIC and TLS.
 type world struct {
-	t       *testing.T
-	weather *weather
-	reg     *registry
-	hub     paysync.Hub // reg, or something around it
-	reset   *[32]byte
-	sockets int
-	seams   paysync.Seams
+	t        *testing.T
+	weather  *weather
+	reg      *registry
+	hub      paysync.Hub // reg, or something around it
+	reset    *[32]byte
+	sockets  int
+	seams    paysync.Seams
+	versions wire.Versions
 
 	server *paysync.Server
 	stop   func()
@@ -68,15 +70,21 @@ func newWorld(t *testing.T) *world {
 	return &world{t: t, weather: &weather{random: rand.New(rand.NewPCG(seed, 1))}, reg: reg, hub: reg, reset: &[32]byte{1}}
 }
 
-// serve starts the registry.
-func (w *world) serve() {
+// listen binds the registry's address.
+func (w *world) listen() *quicnet.Listener {
 	socket := simnet.NewBlockingSimConn(&net.UDPAddr{IP: net.IP{10, 0, 0, 1}, Port: 7443}, w.weather)
 	listener, err := quicnet.Listen(quicnet.ListenOptions{Socket: socket, Key: w.reg.working, Authority: w.reg.authority.Raw(), ResetKey: w.reset})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return listener
+}
+
+// serve starts the registry.
+func (w *world) serve() {
+	listener := w.listen()
 	ctx, cancel := context.WithCancel(context.Background())
-	w.server = paysync.NewServer(paysync.ServerOptions{Listener: listener, Hub: w.hub, Authority: w.reg.authority.Raw(), Seams: w.seams})
+	w.server = paysync.NewServer(paysync.ServerOptions{Listener: listener, Hub: w.hub, Authority: w.reg.authority.Raw(), Versions: w.versions, Seams: w.seams})
 	done := make(chan error, 1)
 	go func() { done <- w.server.Run(ctx) }()
 	w.stop = sync.OnceFunc(func() {
@@ -118,8 +126,12 @@ func (w *world) dialer() quicnet.Dialer {
 // client returns a client for n and starts it; leave stops it and returns what
 // Run returned.
 func (w *world) client(n *node) (c *paysync.Client, leave func() error) {
+	return w.clientSpeaking(n, wire.Versions{})
+}
+
+func (w *world) clientSpeaking(n *node, versions wire.Versions) (c *paysync.Client, leave func() error) {
 	c = paysync.NewClient(paysync.ClientOptions{
-		Dialer: w.dialer(), Address: registryAddress, Key: n.key, Root: w.reg.root.ID(), Scope: testScope, Journal: n, Seams: w.seams,
+		Dialer: w.dialer(), Address: registryAddress, Key: n.key, Root: w.reg.root.ID(), Scope: testScope, Journal: n, Seams: w.seams, Versions: versions,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -41,11 +41,15 @@ func Probe(ctx context.Context, o ClientOptions, position pay.Position) (Greetin
 	defer conn.Close(CloseDone)
 	s := NewClientSession(ClientIdentity{
 		Scope: o.Scope, Root: o.Root, Working: conn.Peer(), Authorities: append([][]byte{conn.Authority()}, o.Authorities...),
+		Versions: o.Versions,
 	})
 	sent := o.Clock()
 	m, err := greet(ctx, conn, s.Step(sent, Connected{Position: position}))
 	if errors.Is(err, wire.ErrMalformed) {
 		return Greeting{}, protocolError("an answer that cannot be read").Err
+	}
+	if pay.CodeOf(err) == pay.CodeUpgrade {
+		return Greeting{}, err
 	}
 	if err != nil {
 		return Greeting{}, pay.Wrap(err, pay.CodeUnreachable, "the registry at "+o.Address+" does not answer", "check that it runs and can be reached")
@@ -83,7 +87,10 @@ func greet(ctx context.Context, conn Conn, effects []Effect) (wire.Message, erro
 	}
 	m, err := wire.ReadMessage(conn, pay.FirstFrameBytesMax)
 	if err != nil && ctx.Err() != nil {
-		err = errors.Join(context.Cause(ctx), err)
+		return nil, errors.Join(context.Cause(ctx), err)
 	}
-	return m, err
+	if err != nil {
+		return nil, readError(err)
+	}
+	return m, nil
 }

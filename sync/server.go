@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/wire"
 )
 
 // ServerOptions say what a registry serves.
@@ -17,7 +18,8 @@ type ServerOptions struct {
 	Authority []byte // raw authority fact of the working key
 	// PingEvery is the interval that nodes are told; 0: by the number of nodes.
 	PingEvery pay.Millis
-	Log       *slog.Logger // nil: nothing is logged
+	Versions  wire.Versions // of the protocol; zero: wire.Supported
+	Log       *slog.Logger  // nil: nothing is logged
 	Seams     Seams
 }
 

@@ -28,7 +28,7 @@ type serverConn struct {
 	stop context.CancelCauseFunc
 
 	mu      sync.Mutex
-	session ServerSession
+	session *ServerSession
 	read    *ReadFeed
 
 	interrupted chan struct{} // closed when the end of ctx has stopped the reader
@@ -43,6 +43,7 @@ func newServerConn(s *Server, conn Conn) *serverConn {
 		server: s, conn: conn, node: conn.Peer(),
 		out:         sender{conn: conn, seams: s.opts.Seams},
 		in:          receiver{wire.NewReader(conn, pay.FirstFrameBytesMax), s.opts.Seams},
+		session:     NewServerSession(s.opts.Versions),
 		interrupted: make(chan struct{}),
 		feedKick:    make(chan struct{}, 1),
 		slots:       make(chan struct{}, applyAhead),

@@ -27,11 +27,14 @@ type Standing struct {
 
 // ServerSession is the registry's side of one session, as a pure state machine
 // that waits for Hello, looks up the node's Standing, and is live after a
-// Welcome with wire.ResumeOn. It is used once and by one goroutine at a time.
+// Welcome with wire.ResumeOn. It is used once and by one goroutine at a time. Its
+// zero value speaks the versions of wire.Supported.
 type ServerSession struct {
-	phase phase
-	scope pay.Scope
-	hello wire.Hello
+	phase    phase
+	versions wire.Versions
+	version  wire.Version // the one chosen; 0 before Welcome
+	scope    pay.Scope
+	hello    wire.Hello
 
 	next    uint64 // number of the item that is to come next
 	applied uint64 // last item known to be durable
@@ -42,6 +45,15 @@ type ServerSession struct {
 	grown   bool // it grew while it was read
 	poked   bool // the node was told that there is more than its window holds
 }
+
+// NewServerSession returns a session of a registry that speaks those versions.
+func NewServerSession(versions wire.Versions) *ServerSession {
+	return &ServerSession{versions: versions}
+}
+
+// Version returns the version of the protocol that the session keeps; 0 before
+// Welcome.
+func (s *ServerSession) Version() wire.Version { return s.version }
 
 // Step takes one event and returns what is to be done. After an End it returns
 // nothing any more.
@@ -109,10 +121,16 @@ func (s *ServerSession) stood(st Standing) []Effect {
 	if err := s.admit(st); err != nil {
 		return []Effect{End{Err: err}}
 	}
-	w := wire.Welcome{
-		Version: wire.Version, Resume: resume(s.hello, st), Head: st.Head, Incarnation: s.hello.Incarnation,
-		Applied: st.Applied, Now: st.Now, PingEvery: st.PingEvery, Authority: st.Authority,
+	own := orSupported(s.versions)
+	version, ok := own.Common(s.hello.Versions())
+	if !ok {
+		return []Effect{End{Err: upgradeError(s.hello.Versions(), own)}}
 	}
+	s.version = version
+	w := wire.Welcome{
+		Resume: resume(s.hello, st), Head: st.Head, Incarnation: s.hello.Incarnation,
+		Applied: st.Applied, Now: st.Now, PingEvery: st.PingEvery, Authority: st.Authority,
+	}.Speaking(version, own)
 	if w.Resume != wire.ResumeOn {
 		return []Effect{Send{w}, End{Err: pay.NewError(pay.CodeConflict, "the node's history is not the registry's", "nothing was changed on either side")}}
 	}
@@ -134,8 +152,6 @@ func (s *ServerSession) admit(st Standing) *pay.Error {
 		return pay.NewError(pay.CodeNotAllowed, "only boxes and wallets open sessions", "enrol the node as what it is")
 	case st.Member.Scope != s.hello.Scope:
 		return pay.NewError(pay.CodeNotAllowed, "the node is enrolled for another scope", "use the data directory it was enrolled with")
-	case s.hello.Version != wire.Version:
-		return upgradeError(s.hello.Version, wire.Version)
 	default:
 		return nil
 	}

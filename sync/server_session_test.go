@@ -18,7 +18,7 @@ func TestServerSession(t *testing.T) {
 	head := headOf(reg.epoch, feed)
 	cursor := func(seq int) wire.Hello {
 		h := headOf(reg.epoch, feed[:seq])
-		return wire.Hello{Version: wire.Version, Scope: testScope, Cursor: h.Cursor, Digest: h.Digest, Incarnation: box.inc, Last: 9}
+		return wire.Hello{Version: wire.VersionMax, Scope: testScope, Cursor: h.Cursor, Digest: h.Digest, Incarnation: box.inc, Last: 9}
 	}
 	standing := paysync.Standing{Known: true, Member: status, Head: head, Now: 1, PingEvery: 2_000, Authority: reg.authority.Raw()}
 	stood := func(seq int, change func(*paysync.Standing)) paysync.Event {
@@ -65,7 +65,10 @@ func TestServerSession(t *testing.T) {
 		{"another scope", []step{{0, hello(0, func(h *wire.Hello) { h.Scope = "m/other" }), "look"}, {0, stood(0, nil), "end E_NOT_ALLOWED"}}},
 		{"the registry's own scope", []step{{0, hello(0, func(h *wire.Hello) { h.Scope = "s" }), "look"}, {0, stood(0, nil), "end E_NOT_ALLOWED"}}},
 		{"a device", []step{{0, got(cursor(0)), "look"}, {0, stood(0, func(s *paysync.Standing) { s.Member.Role = pay.RoleDevice }), "end E_NOT_ALLOWED"}}},
-		{"another version", []step{{0, hello(0, func(h *wire.Hello) { h.Version = wire.Version + 1 }), "look"}, {0, stood(0, nil), "end E_UPGRADE"}}},
+		{"another version", []step{{0, hello(0, func(h *wire.Hello) { h.Version = wire.VersionMax + 1 }), "look"}, {0, stood(0, nil), "end E_UPGRADE"}}},
+		{"a node that speaks more versions", []step{{0, hello(0, func(h *wire.Hello) { h.Version, h.Oldest = 5, 2 }), "look"}, {0, stood(0, nil), "Welcome 1, feed>0"}}},
+		{"a node whose versions are all newer", []step{{0, hello(0, func(h *wire.Hello) { h.Version, h.Oldest = 5, 4 }), "look"}, {0, stood(0, nil), "end E_UPGRADE"}}},
+		{"a node of version 2", []step{{0, hello(0, func(h *wire.Hello) { h.Version = 2 }), "look"}, {0, stood(0, nil), "end E_UPGRADE"}}},
 
 		{"items are applied and acknowledged", append(up[:3:3],
 			step{0, pushed(1, 3), "apply 1+3"},
@@ -120,7 +123,7 @@ func TestSlowNodeIsPokedOnceAndGoesOnWhenItHasSeen(t *testing.T) {
 	st := paysync.Standing{Known: true, Member: reg.members[testKey(3).ID()], Head: headOf(reg.epoch, feed), PingEvery: 2_000, Authority: reg.authority.Raw()}
 	full := paysync.Fed{Facts: raw, More: true}
 	run(t, &s, []step{
-		{0, paysync.Received{Message: wire.Hello{Version: wire.Version, Scope: testScope}}, "look"},
+		{0, paysync.Received{Message: wire.Hello{Version: wire.VersionMax, Scope: testScope}}, "look"},
 		{0, paysync.Stood{Standing: st}, "Welcome 1, feed>0"},
 		{0, full, "Entries 1+256, feed>256"},
 		{0, full, "Entries 257+256, feed>512"},

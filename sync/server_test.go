@@ -85,7 +85,7 @@ func TestPushesAreAppliedInTurnWhilePingsAreAnswered(t *testing.T) {
 				w.reg.enlist(box.key)
 				box.state(6)
 				conn := w.dial(box.key)
-				next := talk(t, conn, wire.Hello{Version: wire.Version, Scope: testScope, Incarnation: box.inc, Last: 6},
+				next := talk(t, conn, wire.Hello{Version: wire.VersionMax, Scope: testScope, Incarnation: box.inc, Last: 6},
 					pushOf(box, 1, 2), pushOf(box, 3, 4), pushOf(box, 5, 6), wire.Ping{Nonce: 9})
 				for {
 					m := next()

@@ -108,8 +108,9 @@ func fitting(facts [][]byte) [][]byte {
 // enrol decides on a claim to become a node. The proof is bound to this very
 // connection, so that one overheard elsewhere is worth nothing.
 func (c *serverConn) enrol(m wire.Enrol) {
-	if m.Version != wire.Version {
-		c.end(upgradeError(m.Version, wire.Version))
+	own := orSupported(c.server.opts.Versions)
+	if _, ok := own.Common(m.Versions()); !ok {
+		c.end(upgradeError(m.Versions(), own))
 		return
 	}
 	exporter, err := c.conn.Exporter()

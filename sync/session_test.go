@@ -104,7 +104,7 @@ func TestClientSession(t *testing.T) {
 	inc := box.inc
 	epoch := reg.epoch
 	at := func(seq int) pay.Head { return headOf(epoch, feed[:seq]) }
-	welcome := wire.Welcome{Version: wire.Version, Resume: wire.ResumeOn, Head: at(9), Incarnation: inc, Now: 1, PingEvery: 2_000, Authority: reg.authority.Raw()}
+	welcome := wire.Welcome{Version: wire.VersionMax, Resume: wire.ResumeOn, Head: at(9), Incarnation: inc, Now: 1, PingEvery: 2_000, Authority: reg.authority.Raw()}
 	with := func(change func(*wire.Welcome)) paysync.Event {
 		w := welcome
 		change(&w)
@@ -183,7 +183,10 @@ func TestClientSession(t *testing.T) {
 		{"the histories fork", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Resume = wire.ResumeFork }), "stop E_CONFLICT"}}},
 		{"the registry lost acknowledged items", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Applied = 1 }), "stop E_CONFLICT"}}},
 		{"the node lost items", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Applied = 6 }), "stop E_CONFLICT"}}},
-		{"another version", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Version = wire.Version + 1 }), "end E_UPGRADE"}}},
+		{"another version", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Version = wire.VersionMax + 1 }), "end E_UPGRADE"}}},
+		{"a registry that speaks more versions", []step{{0, connected, "Hello"}, {0, with(func(w *wire.Welcome) { *w = w.Speaking(3, wire.Versions{Min: 2, Max: 5}) }), "wentup, openoutbox"}}},
+		{"a version that only the registry speaks", []step{{0, connected, "Hello"}, {0, with(func(w *wire.Welcome) { *w = w.Speaking(4, wire.Versions{Min: 2, Max: 5}) }), "end E_UPGRADE"}}},
+		{"a Welcome of version 2", []step{{0, connected, "Hello"}, {0, with(func(w *wire.Welcome) { w.Version = 2 }), "end E_UPGRADE"}}},
 		{"another outbox", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Incarnation[0] ^= 1 }), "end E_BAD_FACT"}}},
 		{"an authority of another key", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Authority = otherRoot.Raw() }), "end E_NOT_TRUSTED"}}},
 		{"an authority that ended", []step{{0, stands, "Hello"}, {0, with(func(w *wire.Welcome) { w.Authority, w.Now = short.Raw(), 5 }), "end E_NOT_TRUSTED"}}},
@@ -279,7 +282,7 @@ func TestPushesStayWithinTheWindow(t *testing.T) {
 		}
 	}
 	handle(s.Step(start, paysync.Connected{Position: box.position()}))
-	handle(s.Step(start, paysync.Received{Message: wire.Welcome{Version: wire.Version, Resume: 1, Head: headOf(reg.epoch, nil), Incarnation: box.inc, PingEvery: 2_000, Authority: reg.authority.Raw()}}))
+	handle(s.Step(start, paysync.Received{Message: wire.Welcome{Version: wire.VersionMax, Resume: 1, Head: headOf(reg.epoch, nil), Incarnation: box.inc, PingEvery: 2_000, Authority: reg.authority.Raw()}}))
 	handle(s.Step(start, paysync.Opened{}))
 	for rounds := 0; acked < 2_000; rounds++ {
 		if sent == acked || rounds > 2_000 {

@@ -2,11 +2,15 @@ package paysync
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
+
+// ErrNotUnderstood says that the peer closed the connection with CloseProtocol.
+var ErrNotUnderstood = errors.New("paysync: the peer could not read what was sent to it")
 
 // Conn is one connection to a peer that has proven its key, with one long
 // stream in each direction. Read and Write may be used at the same time, by one
@@ -15,6 +19,8 @@ type Conn interface {
 	// Open opens the stream at a node and awaits it at the registry. It comes
 	// before Read and Write.
 	Open(ctx context.Context) error
+	// Read and Write work as in net.Conn. Errors of Read wrap ErrNotUnderstood
+	// when the peer closed the connection with CloseProtocol.
 	io.ReadWriter
 	// CloseWrite tells the peer that nothing more will be written.
 	CloseWrite() error

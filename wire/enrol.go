@@ -16,12 +16,23 @@ const (
 // Enrol asks to become a node. Proof is pay.InviteProof over the secret of the
 // invite and this connection's TLS exporter.
 type Enrol struct {
-	Version uint16       `cbor:"1,keyasint"`
+	Version Version      `cbor:"1,keyasint"` // the newest that the node speaks
 	Invite  pay.InviteID `cbor:"2,keyasint"`
 	Proof   [32]byte     `cbor:"3,keyasint"`
 	Role    pay.Role     `cbor:"4,keyasint"` // what the node means to be; the invite decides
 	Name    pay.Name     `cbor:"5,keyasint,omitempty"`
+	// Oldest is the oldest version that the node speaks; 0 when it is Version.
+	Oldest Version `cbor:"6,keyasint,omitempty"`
 }
+
+// Speaking returns the Enrol with the versions that the node speaks.
+func (e Enrol) Speaking(v Versions) Enrol {
+	e.Version, e.Oldest = v.Max, v.oldest()
+	return e
+}
+
+// Versions returns the versions that the node speaks.
+func (e Enrol) Versions() Versions { return versionsOf(e.Version, e.Oldest) }
 
 // Type returns TypeEnrol.
 func (Enrol) Type() Type { return TypeEnrol }
@@ -31,10 +42,12 @@ func (e Enrol) Check() error {
 	if e.Role != pay.RoleBox && e.Role != pay.RoleWallet {
 		return fmt.Errorf("only a box or a wallet can enrol")
 	}
-	if e.Name == "" {
-		return nil
+	if e.Name != "" {
+		if err := e.Name.Check(); err != nil {
+			return err
+		}
 	}
-	return e.Name.Check()
+	return checkOldest(e.Version, e.Oldest)
 }
 
 // Enrolled answers Enrol.

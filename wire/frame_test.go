@@ -276,6 +276,7 @@ func FuzzReadMessage(f *testing.F) {
 	for _, s := range samples(f) {
 		f.Add(wire.Append(nil, s.msg))
 	}
+	f.Add(frameOf(wire.TypeSeen, []byte{0xA2, 0x01, 0x03, 0x18, 0x40, 0x01}))
 	f.Fuzz(func(t *testing.T, input []byte) {
 		r := wire.NewReader(bytes.NewReader(input), pay.FrameBytesMax)
 		for {
@@ -286,9 +287,21 @@ func FuzzReadMessage(f *testing.F) {
 			if err := m.Check(); err != nil {
 				t.Fatalf("read %+v, which does not pass Check: %v", m, err)
 			}
-			if !bytes.Equal(wire.Append(nil, m), r.Frame()) {
+			if again := wire.Append(nil, m); !bytes.Equal(again, r.Frame()) && !hasIgnoredKeys(r.Frame(), again) {
 				t.Fatalf("%T has a second encoding: %x", m, r.Frame())
 			}
 		}
 	})
+}
+
+// hasIgnoredKeys reports whether frame is canonical, longer than what was read
+// from it, and reads as the same message: it carries keys that were left out.
+func hasIgnoredKeys(frame, again []byte) bool {
+	var body any
+	if pay.Decode(frame[5:], &body) != nil || len(frame) <= len(again) {
+		return false
+	}
+	a, err := wire.ReadMessage(bytes.NewReader(frame), pay.FrameBytesMax)
+	b, errAgain := wire.ReadMessage(bytes.NewReader(again), pay.FrameBytesMax)
+	return err == nil && errAgain == nil && reflect.DeepEqual(a, b)
 }

@@ -9,13 +9,24 @@ import (
 // Hello opens a session. The node says where it stands; the registry answers
 // with a Welcome and the first entries in one flight.
 type Hello struct {
-	Version     uint16          `cbor:"1,keyasint"`
+	Version     Version         `cbor:"1,keyasint"` // the newest that the node speaks
 	Scope       pay.Scope       `cbor:"2,keyasint"`
 	Cursor      pay.Cursor      `cbor:"3,keyasint"` // zero epoch: never synced
 	Digest      pay.Digest      `cbor:"4,keyasint"` // of the entries 1..Cursor.Seq
 	Incarnation pay.Incarnation `cbor:"5,keyasint"`
 	Last        uint64          `cbor:"6,keyasint"` // number of the newest outbox item, 0 if none
+	// Oldest is the oldest version that the node speaks; 0 when it is Version.
+	Oldest Version `cbor:"7,keyasint,omitempty"`
 }
+
+// Speaking returns the Hello with the versions that the node speaks.
+func (h Hello) Speaking(v Versions) Hello {
+	h.Version, h.Oldest = v.Max, v.oldest()
+	return h
+}
+
+// Versions returns the versions that the node speaks.
+func (h Hello) Versions() Versions { return versionsOf(h.Version, h.Oldest) }
 
 // Type returns TypeHello.
 func (Hello) Type() Type { return TypeHello }
@@ -28,7 +39,7 @@ func (h Hello) Check() error {
 	if h.Cursor.Epoch == (pay.Epoch{}) && h.Cursor.Seq != 0 {
 		return fmt.Errorf("cursor %d is of no epoch", h.Cursor.Seq)
 	}
-	return nil
+	return checkOldest(h.Version, h.Oldest)
 }
 
 // scopeBytesMax bounds a scope before it is known to be the node's own.
@@ -54,7 +65,7 @@ const (
 
 // Welcome answers Hello.
 type Welcome struct {
-	Version     uint16          `cbor:"1,keyasint"`
+	Version     Version         `cbor:"1,keyasint"` // the one chosen, which both sides keep
 	Resume      Resume          `cbor:"2,keyasint"`
 	Head        pay.Head        `cbor:"3,keyasint"` // of the node's scope at the registry
 	Incarnation pay.Incarnation `cbor:"4,keyasint"` // the one Applied speaks of
@@ -62,6 +73,32 @@ type Welcome struct {
 	Now         pay.Time        `cbor:"6,keyasint"` // the registry's clock
 	PingEvery   pay.Millis      `cbor:"7,keyasint"`
 	Authority   []byte          `cbor:"8,keyasint"` // raw authority fact of the working key
+	// Oldest and Newest are the ends of what the registry speaks; 0 when they
+	// are Version.
+	Oldest Version `cbor:"9,keyasint,omitempty"`
+	Newest Version `cbor:"10,keyasint,omitempty"`
+}
+
+// Speaking returns the Welcome with the version chosen and the versions that
+// the registry speaks, which hold it.
+func (w Welcome) Speaking(chosen Version, v Versions) Welcome {
+	w.Version, w.Oldest, w.Newest = chosen, v.Min, v.Max
+	if w.Oldest == chosen {
+		w.Oldest = 0
+	}
+	if w.Newest == chosen {
+		w.Newest = 0
+	}
+	return w
+}
+
+// Versions returns the versions that the registry speaks.
+func (w Welcome) Versions() Versions {
+	v := versionsOf(w.Version, w.Oldest)
+	if w.Newest != 0 {
+		v.Max = w.Newest
+	}
+	return v
 }
 
 // Type returns TypeWelcome.
@@ -76,6 +113,11 @@ func (w Welcome) Check() error {
 		return fmt.Errorf("ping interval of %v is outside %v..%v", w.PingEvery.Std(), pingEveryMin.Std(), pingEveryMax.Std())
 	case w.Head.Cursor.Epoch == (pay.Epoch{}):
 		return fmt.Errorf("registry names no epoch")
+	case w.Newest != 0 && w.Newest <= w.Version:
+		return fmt.Errorf("newest version %d is not above the one chosen, %d", w.Newest, w.Version)
+	}
+	if err := checkOldest(w.Version, w.Oldest); err != nil {
+		return err
 	}
 	return checkFact(w.Authority)
 }

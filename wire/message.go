@@ -3,15 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
-
-	"github.com/paybeacon/paybeacon/pay"
 )
-
-// Version is the version of the protocol in PROTOCOL.md. Both sides name
-// theirs; a registry that cannot serve a version answers with a Bye that says
-// so. It grows with every field that a body gains: receivers refuse unknown ones,
-// and one such fact in a feed would hold up all that follow it.
-const Version = 2
 
 // ErrMalformed says that bytes are not a message in its one accepted form.
 var ErrMalformed = errors.New("wire: malformed message")
@@ -88,7 +80,7 @@ func parse(t Type, body []byte) (m Message, ok bool, err error) {
 
 func parseAs[M Message](body []byte) (Message, error) {
 	var m M
-	if err := pay.Decode(body, &m); err != nil {
+	if err := decode(body, &m); err != nil {
 		return nil, fmt.Errorf("read %T (%w): %w", m, err, ErrMalformed)
 	}
 	if err := m.Check(); err != nil {

@@ -33,7 +33,7 @@ func TestFloodOfRefusedClaims(t *testing.T) {
 			claims = append(claims, f.Raw())
 		}
 		l, inc := w.dial(key), pay.Incarnation{byte(session + 1)}
-		l.send(wire.Append(nil, wire.Hello{Version: wire.Version, Scope: scope, Incarnation: inc}))
+		l.send(wire.Append(nil, wire.Hello{Version: wire.VersionMax, Scope: scope, Incarnation: inc}))
 		var flood errgroup.Group
 		flood.Go(func() error { return l.pushAll(inc, claims, batch) })
 		flood.Go(func() error { return l.allRefused(each) })
@@ -130,7 +130,7 @@ func TestNodeThatDoesNotRead(t *testing.T) {
 	w := newWorld(t)
 	key, scope := w.keyAndScope("ben")
 	l := w.dial(key)
-	l.send(wire.Append(nil, wire.Hello{Version: wire.Version, Scope: scope, Incarnation: pay.Incarnation{1}}))
+	l.send(wire.Append(nil, wire.Hello{Version: wire.VersionMax, Scope: scope, Incarnation: pay.Incarnation{1}}))
 	var many errgroup.Group
 	many.SetLimit(32)
 	for n := range topUps {

@@ -147,9 +147,9 @@ func TestHostilePeersAreSentAway(t *testing.T) {
 	w.must(err)
 
 	inc := pay.Incarnation{1}
-	hello := wire.Append(nil, wire.Hello{Version: wire.Version, Scope: scope, Incarnation: inc})
+	hello := wire.Append(nil, wire.Hello{Version: wire.VersionMax, Scope: scope, Incarnation: inc})
 	greeting := func(change func(*wire.Hello)) []byte {
-		h := wire.Hello{Version: wire.Version, Scope: scope, Incarnation: inc}
+		h := wire.Hello{Version: wire.VersionMax, Scope: scope, Incarnation: inc}
 		change(&h)
 		return wire.Append(nil, h)
 	}
@@ -188,8 +188,8 @@ func TestHostilePeersAreSentAway(t *testing.T) {
 	}{
 		{"a stranger says Hello", stranger, hello, pay.CodeNotEnrolled},
 		{"a stranger says Hello and pushes", stranger, slices.Concat(hello, push(1, own.Raw())), pay.CodeNotEnrolled},
-		{"a stranger makes an invite up", stranger, wire.Append(nil, wire.Enrol{Version: wire.Version, Role: pay.RoleWallet}), pay.CodeInvite},
-		{"an enrolled node enrols as a box", ben, wire.Append(nil, wire.Enrol{Version: wire.Version, Role: pay.RoleBox}), pay.CodeConflict},
+		{"a stranger makes an invite up", stranger, wire.Append(nil, wire.Enrol{Version: wire.VersionMax, Role: pay.RoleWallet}), pay.CodeInvite},
+		{"an enrolled node enrols as a box", ben, wire.Append(nil, wire.Enrol{Version: wire.VersionMax, Role: pay.RoleBox}), pay.CodeConflict},
 		{"another wallet's scope", ben, greeting(func(h *wire.Hello) { h.Scope = adaScope }), pay.CodeNotAllowed},
 		{"the registry's scope", ben, greeting(func(h *wire.Hello) { h.Scope = pay.ScopeRegistry }), pay.CodeNotAllowed},
 		{"another version", ben, greeting(func(h *wire.Hello) { h.Version = 99 }), pay.CodeUpgrade},
@@ -325,7 +325,7 @@ func greetWith(ctx context.Context, addr string, conf *tls.Config) (said []byte,
 	if err != nil {
 		return nil, err
 	}
-	if _, err := stream.Write(wire.Append(nil, wire.Hello{Version: wire.Version, Scope: "w/x"})); err != nil {
+	if _, err := stream.Write(wire.Append(nil, wire.Hello{Version: wire.VersionMax, Scope: "w/x"})); err != nil {
 		return nil, err
 	}
 	return io.ReadAll(stream)

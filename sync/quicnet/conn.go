@@ -78,13 +78,19 @@ func (c *conn) opened() (*quic.Stream, error) {
 	return c.stream, nil
 }
 
-// Read reads from the stream.
+// Read reads from the stream. Its errors wrap paysync.ErrNotUnderstood when the
+// peer closed the connection with paysync.CloseProtocol.
 func (c *conn) Read(p []byte) (int, error) {
 	s, err := c.opened()
 	if err != nil {
 		return 0, err
 	}
-	return s.Read(p)
+	n, err := s.Read(p)
+	var closed *quic.ApplicationError
+	if errors.As(err, &closed) && closed.Remote && closed.ErrorCode == quic.ApplicationErrorCode(paysync.CloseProtocol) {
+		err = fmt.Errorf("read from stream: %w: %w", paysync.ErrNotUnderstood, err)
+	}
+	return n, err
 }
 
 // Write takes p at once when the peer's window has room for it, and otherwise
