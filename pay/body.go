@@ -13,62 +13,12 @@ type Body interface {
 	Check() error
 }
 
-// The kinds of facts. Request, answer, cancel, mapping, revoke and limit are claims,
-// signed by who wants something; bind is a device's word inside a mapping; the
-// others are the registry's alone.
-const (
-	KindRequest   Kind = "request"
-	KindAnswer    Kind = "answer"
-	KindCancel    Kind = "cancel"
-	KindBind      Kind = "bind"
-	KindMapping   Kind = "mapping"
-	KindRevoke    Kind = "revoke"
-	KindAuthority Kind = "authority"
-	KindDecision  Kind = "decision"
-	KindRefusal   Kind = "refusal"
-	KindDevice    Kind = "device"
-	KindNode      Kind = "node"
-	KindTopUp     Kind = "topup"
-	KindLimit     Kind = "limit"
-	KindLimited   Kind = "limited"
-	KindChallenge Kind = "challenge"
-)
-
 // checkBody reads a payload as the given kind and compares it with its own
 // encoding. A kind that this program does not know is kept and passed on, so
 // only its form is checked.
 func checkBody(kind Kind, payload []byte) error {
-	switch kind {
-	case KindRequest:
-		return checkAs[Request](payload)
-	case KindAnswer:
-		return checkAs[Answer](payload)
-	case KindCancel:
-		return checkAs[Cancel](payload)
-	case KindBind:
-		return checkAs[Bind](payload)
-	case KindMapping:
-		return checkAs[Mapping](payload)
-	case KindRevoke:
-		return checkAs[Revoke](payload)
-	case KindAuthority:
-		return checkAs[Authority](payload)
-	case KindDecision:
-		return checkAs[Decision](payload)
-	case KindRefusal:
-		return checkAs[Refusal](payload)
-	case KindDevice:
-		return checkAs[DeviceStatus](payload)
-	case KindNode:
-		return checkAs[NodeStatus](payload)
-	case KindTopUp:
-		return checkAs[TopUp](payload)
-	case KindLimit:
-		return checkAs[Limit](payload)
-	case KindLimited:
-		return checkAs[LimitStatus](payload)
-	case KindChallenge:
-		return checkAs[Challenge](payload)
+	if row, ok := LookupKind(kind); ok {
+		return row.check(payload)
 	}
 	var body any
 	if err := decode(payload, &body); err != nil || !isEncodingOf(payload, body) {

@@ -73,11 +73,12 @@ type Scope string
 // ScopeRegistry is the scope that only the registry reads.
 const ScopeRegistry Scope = "s"
 
-// Role says what a node is for.
+// Role says what a node, or a key, is for.
 type Role string
 
-// The roles of a node.
+// The roles. The root is the key that every node pins; it signs for no node.
 const (
+	RoleRoot     Role = "root"
 	RoleRegistry Role = "registry"
 	RoleBox      Role = "box"
 	RoleWallet   Role = "wallet"

@@ -3,7 +3,6 @@ package registry
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -175,56 +174,67 @@ func (a *auditor) readNode(f pay.Fact) error {
 	return nil
 }
 
-// readRest verifies each fact of a known author and indexes what the rows are
-// compared with. Answers are verified where a decision names them.
+// readRest verifies each fact by who may sign its kind, and indexes what the
+// rows are compared with. Answers are verified where a decision names them.
 func (a *auditor) readRest(f pay.Fact) error {
-	switch f.Kind() {
-	case pay.KindAuthority, pay.KindNode, pay.KindAnswer:
+	row, known := pay.LookupKind(f.Kind())
+	switch {
+	case f.Kind() == pay.KindAuthority, f.Kind() == pay.KindNode, f.Kind() == pay.KindAnswer:
 		return nil
+	case !known || row.Author != pay.RoleRegistry:
+		return a.readClaim(f, row.Author)
+	}
+	at, err := row.SignedAt(f)
+	if err != nil {
+		return err
+	}
+	if spoken, err := a.spoken(f, at); !spoken || err != nil {
+		return err
+	}
+	switch f.Kind() {
 	case pay.KindDecision:
-		d, err := pay.As[pay.Decision](f)
-		return a.ifSpoken(f, d.At, err, func() { a.payments[d.Payment] = append(a.payments[d.Payment], f.ID()) })
+		return note(f, func(d pay.Decision) { a.payments[d.Payment] = append(a.payments[d.Payment], f.ID()) })
 	case pay.KindDevice:
-		d, err := pay.As[pay.DeviceStatus](f)
-		return a.ifSpoken(f, d.At, err, func() { a.devices[d.Device] = max(a.devices[d.Device], d.At) })
+		return note(f, func(d pay.DeviceStatus) { a.devices[d.Device] = max(a.devices[d.Device], d.At) })
 	case pay.KindTopUp:
 		return a.readTopUp(f)
-	case pay.KindRefusal:
-		no, err := pay.As[pay.Refusal](f)
-		return a.ifSpoken(f, no.At, err, func() {})
 	case pay.KindChallenge:
-		c, err := pay.As[pay.Challenge](f)
-		return a.ifSpoken(f, c.At, err, func() {
+		return note(f, func(c pay.Challenge) {
 			if c.Nonce != a.nonce(c.Payment) {
 				a.find("payment %s: its challenge is not the registry's", c.Payment.Short())
 			}
 		})
 	case pay.KindLimited:
-		l, err := pay.As[pay.LimitStatus](f)
-		return a.ifSpoken(f, l.At, err, func() { a.limits[f.ID()] = l })
-	case pay.KindMapping:
-		return errors.Join(a.readMapping(f), a.readClaim(f))
+		return note(f, func(l pay.LimitStatus) { a.limits[f.ID()] = l })
 	default:
-		return a.readClaim(f)
+		return nil
 	}
 }
 
-// readClaim verifies the fact of a node.
-func (a *auditor) readClaim(f pay.Fact) error {
-	if s, ok := a.nodes[f.Signer()]; ok && f.Verify(s.Node) != nil {
+// readClaim verifies the fact of a node, which must have the role that signs
+// facts of this kind; "" stands for any. A claim of another role was refused.
+func (a *auditor) readClaim(f pay.Fact, author pay.Role) error {
+	s, ok := a.nodes[f.Signer()]
+	if ok && f.Verify(s.Node) != nil {
 		a.find("%s %s is not signed by %s, whose name it bears", f.Kind(), f.ID(), s.Name)
+	}
+	if ok && author != "" && s.Role != author {
+		if refused, err := a.refused(f); refused || err != nil {
+			return err
+		}
+		a.find("%s %s is signed by a %s, and was not refused", f.Kind(), f.ID(), s.Role)
+	}
+	if f.Kind() == pay.KindMapping {
+		return a.readMapping(f)
 	}
 	return nil
 }
 
-// ifSpoken calls note when f could be read and is the registry's word.
-func (a *auditor) ifSpoken(f pay.Fact, at pay.Time, err error, note func()) error {
-	if err != nil {
-		return err
-	}
-	spoken, err := a.spoken(f, at)
-	if spoken && err == nil {
-		note()
+// note reads the body of f, which is a B, and indexes it.
+func note[B pay.Body](f pay.Fact, index func(B)) error {
+	b, err := pay.As[B](f)
+	if err == nil {
+		index(b)
 	}
 	return err
 }
@@ -232,9 +242,6 @@ func (a *auditor) ifSpoken(f pay.Fact, at pay.Time, err error, note func()) erro
 func (a *auditor) readTopUp(f pay.Fact) error {
 	t, err := pay.As[pay.TopUp](f)
 	if err != nil {
-		return err
-	}
-	if spoken, err := a.spoken(f, t.At); !spoken || err != nil {
 		return err
 	}
 	a.topUps++

@@ -133,30 +133,29 @@ func (t *turn) done(what string, err error) (pay.Reaction, error) {
 // claim hands the fact to the rule for its kind, when the author has the role
 // that such claims need.
 func (t *turn) claim() error {
-	var role pay.Role
-	var rule func() error
-	switch t.in.Fact.Kind() {
+	row, known := pay.LookupKind(t.in.Fact.Kind())
+	switch {
+	case !known || row.Author == pay.RoleDevice: // what a device signs travels inside a wallet's claim
+		return t.refuse(pay.ReasonUnknownKind, pay.PaymentID{})
+	case t.from.Role != row.Author:
+		return t.refuse(pay.ReasonWrongRole, pay.PaymentID{})
+	}
+	switch row.Kind {
 	case pay.KindRequest:
-		role, rule = pay.RoleBox, t.request
+		return t.request()
 	case pay.KindCancel:
-		role, rule = pay.RoleBox, t.cancel
+		return t.cancel()
 	case pay.KindAnswer:
-		role, rule = pay.RoleWallet, t.answer
+		return t.answer()
 	case pay.KindMapping:
-		role, rule = pay.RoleWallet, t.mapping
+		return t.mapping()
 	case pay.KindRevoke:
-		role, rule = pay.RoleWallet, t.revoke
+		return t.revoke()
 	case pay.KindLimit:
-		role, rule = pay.RoleWallet, t.limit
-	case pay.KindAuthority, pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp, pay.KindChallenge, pay.KindLimited:
-		role = pay.RoleRegistry // nodes have no such word
+		return t.limit()
 	default:
 		return t.refuse(pay.ReasonUnknownKind, pay.PaymentID{})
 	}
-	if t.from.Role != role {
-		return t.refuse(pay.ReasonWrongRole, pay.PaymentID{})
-	}
-	return rule()
 }
 
 // post states body in the feeds of the scopes.
@@ -175,6 +174,9 @@ func (r *Registry) state(now pay.Time, body pay.Body, scopes ...pay.Scope) (pay.
 		return pay.Publication{}, pay.Wrap(pay.ErrCannotSign, pay.CodeConfig,
 			"the authority of the working key does not cover "+now.String(),
 			"check the clock, or sign a new authority with the root key")
+	}
+	if row, ok := pay.LookupKind(body.Kind()); !ok || row.Author != pay.RoleRegistry || !row.Audience.Allows(scopes...) {
+		panic(fmt.Sprintf("registry: internal error: %s is not for %v", body.Kind(), scopes))
 	}
 	f, err := pay.Sign(r.key, body)
 	return pay.Publication{Fact: f, Scopes: scopes}, err

@@ -1,0 +1,154 @@
+package pay
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// The kinds of facts. The table below says of each who signs it and who sees
+// it.
+const (
+	KindRequest   Kind = "request"
+	KindAnswer    Kind = "answer"
+	KindCancel    Kind = "cancel"
+	KindBind      Kind = "bind"
+	KindMapping   Kind = "mapping"
+	KindRevoke    Kind = "revoke"
+	KindAuthority Kind = "authority"
+	KindDecision  Kind = "decision"
+	KindRefusal   Kind = "refusal"
+	KindDevice    Kind = "device"
+	KindNode      Kind = "node"
+	KindTopUp     Kind = "topup"
+	KindLimit     Kind = "limit"
+	KindLimited   Kind = "limited"
+	KindChallenge Kind = "challenge"
+)
+
+// kinds is the table of kinds: a kind without a row here is a kind that this
+// program does not know. The parser of bodies, the registry's check of who may
+// sign a claim, its audit and the list in wire/PROTOCOL.md follow it.
+func kinds() []KindRow {
+	return []KindRow{
+		claim[Request](RoleBox, AudienceAuthor),
+		claim[Cancel](RoleBox, AudienceAuthor),
+		claim[Answer](RoleWallet, AudienceAuthor),
+		claim[Mapping](RoleWallet, AudienceAuthor),
+		claim[Revoke](RoleWallet, AudienceAuthor),
+		claim[Limit](RoleWallet, AudienceAuthor),
+		claim[Bind](RoleDevice, AudienceWallet),
+		claim[Authority](RoleRoot, AudienceAll),
+		statement[Decision](AudienceParties),
+		statement[Refusal](AudienceParties),
+		statement[Challenge](AudienceWallet),
+		statement[DeviceStatus](AudienceWallet),
+		statement[LimitStatus](AudienceWallet),
+		statement[TopUp](AudienceWallet),
+		statement[NodeStatus](AudienceRegistry),
+	}
+}
+
+// KindRow is what the program knows of one kind of fact. Whether the kind is
+// critical stands in its name; see Kind.Critical.
+type KindRow struct {
+	Kind Kind
+	// Author is the role whose key signs such facts.
+	Author Role
+	// Audience is who sees them, beside the registry.
+	Audience Audience
+
+	check    func(payload []byte) error
+	signedAt func(Fact) (Time, error) // nil unless the registry signs
+}
+
+// Audience says who sees facts of a kind, beside the registry, which sees all.
+type Audience string
+
+// The audiences. The registry's own scope may hold a copy of everything.
+const (
+	AudienceAuthor   Audience = "author"   // nobody else: the fact stands in no feed
+	AudienceParties  Audience = "parties"  // the merchant and the payer's wallet
+	AudienceWallet   Audience = "wallet"   // one wallet
+	AudienceRegistry Audience = "registry" // nobody: it stands in the registry's own feed
+	AudienceAll      Audience = "all"      // every node
+)
+
+// Allows reports whether a fact of this audience may stand in the feeds of all
+// these scopes.
+func (a Audience) Allows(scopes ...Scope) bool {
+	return !slices.ContainsFunc(scopes, func(s Scope) bool { return !a.includes(s) })
+}
+
+func (a Audience) includes(s Scope) bool {
+	merchant, wallet := strings.HasPrefix(string(s), "m/"), strings.HasPrefix(string(s), "w/")
+	switch a {
+	case AudienceAll:
+		return true
+	case AudienceParties:
+		return merchant || wallet || s == ScopeRegistry
+	case AudienceWallet:
+		return wallet || s == ScopeRegistry
+	case AudienceRegistry:
+		return s == ScopeRegistry
+	default:
+		return false
+	}
+}
+
+// claim is the row of a kind that somebody else than the registry signs.
+func claim[B Body](author Role, audience Audience) KindRow {
+	var b B
+	return KindRow{Kind: b.Kind(), Author: author, Audience: audience, check: checkAs[B]}
+}
+
+// signed is a body of the registry, which says when it was signed.
+type signed interface {
+	Body
+	signedAt() Time
+}
+
+// statement is the row of a kind that the registry signs with its working key.
+func statement[B signed](audience Audience) KindRow {
+	row := claim[B](RoleRegistry, audience)
+	row.signedAt = func(f Fact) (Time, error) {
+		b, err := As[B](f)
+		return b.signedAt(), err
+	}
+	return row
+}
+
+func (d Decision) signedAt() Time     { return d.At }
+func (r Refusal) signedAt() Time      { return r.At }
+func (d DeviceStatus) signedAt() Time { return d.At }
+func (n NodeStatus) signedAt() Time   { return n.At }
+func (t TopUp) signedAt() Time        { return t.At }
+func (s LimitStatus) signedAt() Time  { return s.At }
+func (c Challenge) signedAt() Time    { return c.At }
+
+// SignedAt returns when the registry signed f, a fact of this kind. It fails
+// for the kinds of other authors and for facts of other kinds.
+func (r KindRow) SignedAt(f Fact) (Time, error) {
+	if r.signedAt == nil {
+		return 0, fmt.Errorf("read %s: the registry does not sign this kind", f.Kind())
+	}
+	return r.signedAt(f)
+}
+
+var kindsByName = sync.OnceValue(func() map[Kind]KindRow {
+	m := make(map[Kind]KindRow)
+	for _, row := range kinds() {
+		m[row.Kind] = row
+	}
+	return m
+})
+
+// LookupKind returns the row of a kind, and whether this program knows it.
+func LookupKind(k Kind) (KindRow, bool) {
+	row, ok := kindsByName()[k]
+	return row, ok
+}
+
+// Kinds returns the rows of all kinds that this program knows.
+func Kinds() []KindRow { return kinds() }
