@@ -18,6 +18,9 @@ const (
 	MarginDefault pay.RSSI = 6
 )
 
+// IntervalDefault is how often a beacon broadcasts where nobody says otherwise.
+const IntervalDefault = 250 * time.Millisecond
+
 const (
 	// silenceMin is the shortest silence after which a candidate is no longer
 	// the one ahead, however often it used to be heard.

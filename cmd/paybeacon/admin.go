@@ -71,7 +71,7 @@ func adminInvite(c *call) error {
 		Address: f.String("address"), TTL: pay.MillisOf(f.Duration("ttl")),
 	}
 	var i inviteJSON
-	raw, err := ask(c.ctx, c.data(), "invite", q, &i)
+	raw, err := ask(c.ctx, dirOf(c), "invite", q, &i)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func adminTopup(c *call) error {
 		q.Key = pay.IdempotencyKey(ulid.MustNew(ulid.Now(), rand.Reader).String())
 	}
 	var t topupJSON
-	raw, err := ask(c.ctx, c.data(), "topup", q, &t)
+	raw, err := ask(c.ctx, dirOf(c), "topup", q, &t)
 	if err != nil {
 		return withExtra(err, "key", q.Key)
 	}
@@ -103,7 +103,7 @@ func adminTopup(c *call) error {
 
 func adminBook(c *call) error {
 	var list listAnswer[accountJSON]
-	if _, err := ask(c.ctx, c.data(), "book", noQuery{}, &list); err != nil {
+	if _, err := ask(c.ctx, dirOf(c), "book", noQuery{}, &list); err != nil {
 		return err
 	}
 	return answerList(c, list.Items, func(w io.Writer) { printBook(w, list.Items) })
@@ -121,7 +121,7 @@ func printBook(w io.Writer, accounts []accountJSON) {
 
 func adminAudit(c *call) error {
 	var a auditJSON
-	raw, err := ask(c.ctx, c.data(), "audit", noQuery{}, &a)
+	raw, err := ask(c.ctx, dirOf(c), "audit", noQuery{}, &a)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func adminAudit(c *call) error {
 
 func adminNodes(c *call) error {
 	var list listAnswer[nodeJSON]
-	if _, err := ask(c.ctx, c.data(), "nodes", noQuery{}, &list); err != nil {
+	if _, err := ask(c.ctx, dirOf(c), "nodes", noQuery{}, &list); err != nil {
 		return err
 	}
 	return answerList(c, list.Items, func(w io.Writer) {
@@ -170,7 +170,7 @@ func adminRevoke(c *call) error {
 		return pay.NewError(pay.CodeUsage, "--node is missing", "`paybeacon admin nodes` lists them")
 	}
 	var n nodeJSON
-	raw, err := ask(c.ctx, c.data(), "revoke", q, &n)
+	raw, err := ask(c.ctx, dirOf(c), "revoke", q, &n)
 	if err != nil {
 		return err
 	}

@@ -8,13 +8,18 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
+
+// stdio is where a command reads and writes. Tests give buffers.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
 
 // leaf is one command that does something. newLeaf gives every one of them the
 // common flags, the guard against swallowed flags and the line about exit
@@ -41,10 +46,10 @@ type call struct {
 	color bool
 }
 
-// run runs the program with the given arguments and returns its exit status.
-func run(ctx context.Context, args []string, io stdio) int {
-	app := newApp(ctx, io)
-	err := app.RunContext(ctx, args)
+// run runs the program that a tree of commands makes, with the given arguments, and
+// returns its exit status.
+func run(ctx context.Context, args []string, io stdio, tree []*cli.Command) int {
+	err := newApp(io, tree).RunContext(ctx, args)
 	return int(report(io.err, err, wantsJSON(args)))
 }
 
@@ -54,7 +59,8 @@ func wantsJSON(args []string) bool {
 	return slices.ContainsFunc(args, func(a string) bool { return a == "--json" || a == "-json" || a == "--json=true" })
 }
 
-func newApp(ctx context.Context, io stdio) *cli.App {
+// newApp returns the program that a tree of commands makes.
+func newApp(io stdio, tree []*cli.Command) *cli.App {
 	return &cli.App{
 		Name:                 "paybeacon",
 		Usage:                "hands-free payment for closed loops",
@@ -71,7 +77,7 @@ func newApp(ctx context.Context, io stdio) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usageError,
 		Action:         noSuchCommand,
-		Commands:       commands(ctx, io),
+		Commands:       tree,
 	}
 }
 
@@ -186,26 +192,18 @@ func printJSON(w io.Writer, v any) error {
 	return nil
 }
 
-// printable quotes what a stranger may have written, so that it cannot move the
-// cursor or change colours, and keeps it short.
-func printable(s string) string { return printableUpTo(s, 80) }
-
-// sentence does the same for a sentence of our own that may quote a stranger.
-func sentence(s string) string { return printableUpTo(s, 400) }
-
-func printableUpTo(s string, runesMax int) string {
-	var b strings.Builder
-	for i, r := range []rune(s) {
-		if i == runesMax {
-			b.WriteString("…")
-			break
-		}
-		if !unicode.IsPrint(r) {
-			r = '\uFFFD'
-		}
-		b.WriteRune(r)
+// answerList prints one object a line, or calls plain.
+func answerList[T any](c *call, items []T, plain func(w io.Writer)) error {
+	if !c.json {
+		plain(c.out)
+		return nil
 	}
-	return b.String()
+	for _, item := range items {
+		if err := printJSON(c.out, item); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isTerminal says whether w has rows and columns: /dev/null is a device too.

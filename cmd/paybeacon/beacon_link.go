@@ -3,15 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
 	"strings"
 	"time"
-
-	"github.com/mdp/qrterminal/v3"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/device"
@@ -103,23 +99,6 @@ func reachable(addr net.Addr) string {
 		}
 	}
 	return net.JoinHostPort("127.0.0.1", port)
-}
-
-// tellPairing shows how to pair, with a QR code where somebody can see it.
-func (c *call) tellPairing(p pairingJSON) {
-	_ = c.answer(p, func(w io.Writer) {
-		if isTerminal(w) {
-			qrterminal.GenerateWithConfig(p.QR, qrterminal.Config{
-				Level: qrterminal.L, Writer: w, HalfBlocks: true, QuietZone: 2,
-				BlackChar: qrterminal.BLACK_BLACK, WhiteChar: qrterminal.WHITE_WHITE,
-				BlackWhiteChar: qrterminal.BLACK_WHITE, WhiteBlackChar: qrterminal.WHITE_BLACK,
-			})
-		}
-		_, _ = fmt.Fprintf(w, "To pair, until %s, with the wallet's DIR:\n  paybeacon wallet pair --data DIR --link %s --pin %s\n", moment(p.Expires), p.Link, p.PIN)
-		if isTerminal(w) {
-			_, _ = fmt.Fprintf(w, "or with what the QR code holds:\n  paybeacon wallet pair --data DIR --qr '%s'\n", p.QR)
-		}
-	})
 }
 
 // The crash points of a device.

@@ -19,7 +19,7 @@ const (
 	benchLinks     = 10 // worlds of two visits
 	benchPace      = 100 * time.Millisecond
 	benchSlowPace  = 1280 * time.Millisecond // what BlueZ uses by itself
-	benchVisitPace = beaconInterval
+	benchVisitPace = ble.IntervalDefault
 	benchListening = 150 * time.Second
 )
 
@@ -44,7 +44,7 @@ func (b benchFloor) near(ctx context.Context, _ string) ([]figure, error) {
 	}{
 		{"walks up, 10 adverts a second", crowd.Alone(), benchPace, true},
 		{"switches on, 10 adverts a second", crowd.SwitchesOn(), benchPace, true},
-		{"walks up, 4 adverts a second", crowd.Alone(), beaconInterval, true},
+		{"walks up, 4 adverts a second", crowd.Alone(), ble.IntervalDefault, true},
 		{"walks up, one advert each 1.28 s", crowd.Alone(), benchSlowPace, false},
 	} {
 		if err := ctx.Err(); err != nil {

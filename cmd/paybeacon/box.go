@@ -81,7 +81,7 @@ func (b *box) close() {
 
 func (b *box) start(ctx context.Context, parts *errgroup.Group) {
 	parts.Go(func() error { return b.store.Run(ctx) })
-	parts.Go(func() error { return b.peer.run(ctx, b.log) })
+	parts.Go(func() error { return b.peer.connect(ctx) })
 	parts.Go(func() error { return b.radio.scanner.Scan(ctx, b.air.hear) })
 	if b.http != nil {
 		parts.Go(func() error { return serveHTTP(ctx, b.http, healthHandler(b.healthy), b.log) })
@@ -134,7 +134,7 @@ func (b *box) nearby() nearbyJSON {
 // changes what a merchant may rely on.
 func (b *box) heed(h ble.Health) {
 	if b.air.heed(h) {
-		b.events.add(radioEvent(h))
+		b.events.add(radioEvent(h.Deaf, h.Why, h.Rate, h.Lost))
 	}
 }
 

@@ -80,9 +80,9 @@ func calibrate(c *call) error {
 	}
 	air := newHearing(ble.TrackerOptions{Lane: lane}, l.clock.now)
 	t := newTapper()
-	err = l.listen(func(h ble.Health) { air.heed(h) }, air.hear, func(ctx context.Context) error {
+	err = l.listen(c.ctx, func(h ble.Health) { air.heed(h) }, air.hear, func(ctx context.Context) error {
 		_, _ = fmt.Fprintf(c.err, "Hold the beacon at the till for three seconds, then take it away; %d times.\n", want)
-		return t.follow(ctx, air, want, c.err)
+		return t.follow(ctx, air, l.clock.now, want, c.err)
 	})
 	switch {
 	case err != nil:
@@ -115,7 +115,7 @@ func (t *tapper) missing(want int, waited time.Duration) error {
 }
 
 // follow looks at the strongest device until there are enough taps.
-func (t *tapper) follow(ctx context.Context, air *hearing, want int, talk io.Writer) error {
+func (t *tapper) follow(ctx context.Context, air *hearing, clock func() time.Time, want int, talk io.Writer) error {
 	tick := time.NewTicker(tapPoll)
 	defer tick.Stop()
 	for {
@@ -124,7 +124,7 @@ func (t *tapper) follow(ctx context.Context, air *hearing, want int, talk io.Wri
 			return nil
 		case <-tick.C:
 		}
-		now := air.now()
+		now := clock()
 		rssi, heard := strongest(air.watch(now), now)
 		if t.step(now, rssi, heard) {
 			_, _ = fmt.Fprintf(talk, "Tap %d of %d: %d dBm\n", len(t.taps), want, t.taps[len(t.taps)-1])

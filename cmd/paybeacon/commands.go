@@ -19,7 +19,12 @@ func commands(ctx context.Context, io stdio) []*cli.Command {
 		demoCommand(ctx, io),
 		serveCommand(ctx, io),
 		adminCommand(ctx, io),
-		scanCommand(ctx, io),
+		scanCommand(ctx, io,
+			radiosCommand(ctx, io),
+			watchCommand(ctx, io),
+			calibrateCommand(ctx, io),
+			recordCommand(ctx, io),
+		),
 		tillCommand(ctx, io),
 		walletCommand(ctx, io),
 		beaconCommand(ctx, io),
@@ -68,7 +73,7 @@ func help(c *call) error {
 		}
 		at = at[k].Subcommands
 	}
-	return newApp(c.ctx, c.stdio).RunContext(c.ctx, append(append([]string{"paybeacon"}, words...), "--help"))
+	return newApp(c.stdio, commands(c.ctx, c.stdio)).RunContext(c.ctx, append(append([]string{"paybeacon"}, words...), "--help"))
 }
 
 func completion(c *call) error {

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -26,7 +25,6 @@ import (
 
 const (
 	controlBytesMax  = 1 << 20
-	socketPathMax    = 100
 	controlReadLimit = 10 * time.Second
 )
 
@@ -83,28 +81,6 @@ func decodeQuery(body []byte, q any) error {
 	return nil
 }
 
-// listenControl opens the socket. A socket file left by a dead daemon is
-// replaced, which is safe because the caller holds the directory's lock.
-func listenControl(d dataDir) (net.Listener, error) {
-	path := d.path("control.sock")
-	if len(path) > socketPathMax {
-		return nil, pay.NewError(pay.CodeConfig, fmt.Sprintf("the path of the control socket has %d bytes, the limit is %d", len(path), socketPathMax),
-			"use a data directory with a shorter path")
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, pay.Wrap(err, pay.CodeConfig, "replace control socket", "check permissions of "+string(d))
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, cannotWrite(err, "open control socket", "check permissions of "+string(d))
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		_ = l.Close()
-		return nil, pay.Wrap(err, pay.CodeConfig, "protect control socket", "use a file system with permissions")
-	}
-	return l, nil
-}
-
 // serveControl answers until ctx ends.
 func serveControl(ctx context.Context, l net.Listener, vs verbs, log *slog.Logger) error {
 	return serveHTTP(ctx, l, controlHandler(vs), log)
@@ -155,12 +131,6 @@ func controlHandler(vs verbs) http.Handler {
 		_ = json.NewEncoder(w).Encode(answer)
 	})
 	return mux
-}
-
-// wireError is an error on its way through the control socket.
-type wireError struct {
-	errorJSON
-	Extra map[string]any `json:"extra,omitempty"`
 }
 
 func refuseHTTP(w http.ResponseWriter, err error) {

@@ -8,9 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,6 +16,7 @@ import (
 	"github.com/paybeacon/paybeacon/store"
 	"github.com/paybeacon/paybeacon/store/badgerkv"
 	"github.com/paybeacon/paybeacon/store/kv"
+	paysync "github.com/paybeacon/paybeacon/sync"
 )
 
 // node is an opened data directory: what it can be asked, without or with a
@@ -47,6 +45,8 @@ type setting struct {
 	offline bool
 }
 
+// newSetting returns the setting of a directory in this process. What goes wrong is
+// logged to talk.
 func newSetting(d dataDir, talk io.Writer) (setting, error) {
 	if d == "" {
 		return setting{}, pay.NewError(pay.CodeUsage, "--data is missing", "name the node's directory with --data or PAYBEACON_DATA")
@@ -73,23 +73,28 @@ func (s seams) pass(point string) {
 	}
 }
 
+// daemonOptions say what to run, and who is told what it does.
+type daemonOptions struct {
+	open func(ctx context.Context, s setting) (daemon, error)
+	// ready is called once, when the node's sockets are open.
+	ready func(readyJSON)
+	// event is called for each thing that happens from then on. After an error
+	// it is not called any more, and the node goes on.
+	event func(eventJSON) error
+}
+
 // runDaemon locks the directory, opens the node, serves its control socket and
-// runs its parts until the context of the call ends.
-func runDaemon(c *call, open func(ctx context.Context, s setting) (daemon, error)) error {
-	defer outliveReaders()()
-	s, err := newSetting(c.data(), c.err)
-	if err != nil {
-		return err
-	}
+// runs its parts until ctx ends.
+func runDaemon(ctx context.Context, s setting, o daemonOptions) error {
 	if err := s.dir.make(); err != nil {
 		return err
 	}
-	unlock, err := s.dir.lock(c.ctx, lockWaitDaemon)
+	unlock, err := s.dir.lock(ctx, lockWaitDaemon)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	n, err := open(c.ctx, s)
+	n, err := o.open(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -98,27 +103,21 @@ func runDaemon(c *call, open func(ctx context.Context, s setting) (daemon, error
 	if err != nil {
 		return err
 	}
-	// Whoever reads this may connect: the sockets are open and the parts below
+	// Whoever is told may connect: the sockets are open and the parts below
 	// answer in a moment.
-	r := n.ready()
-	if err := c.answer(r, func(w io.Writer) {
-		r.Registry = "" // not tried yet: "down" would alarm
-		printReady(w, r)
-	}); err != nil {
-		s.log.Warn("cannot say that the node is ready", "error", err)
-	}
-	parts, ctx := errgroup.WithContext(c.ctx)
+	o.ready(n.ready())
+	parts, running := errgroup.WithContext(ctx)
 	if e, ok := n.(eventful); ok {
-		from, err := e.eventLog().now(ctx)
+		from, err := e.eventLog().now(running)
 		if err != nil {
 			return err
 		}
-		parts.Go(func() error { return c.tellEvents(ctx, e.eventLog(), from, s.log) })
+		parts.Go(func() error { return e.eventLog().tell(running, from, o.event, s.log) })
 	}
-	n.start(ctx, parts)
-	parts.Go(func() error { return serveControl(ctx, control, n.verbs(), s.log) })
+	n.start(running, parts)
+	parts.Go(func() error { return serveControl(running, control, n.verbs(), s.log) })
 	err = parts.Wait()
-	if c.ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		return nil
 	}
 	return err
@@ -212,8 +211,45 @@ func (b *base) timeUp(deadline pay.Time) <-chan time.Time {
 	return time.After(left.Std())
 }
 
+// Store is the node's store. Whoever runs the node in place of its daemon, such
+// as a simulator, runs the store, too.
+func (b *base) Store() *store.Store { return b.store }
+
+// Key is the node's key.
+func (b *base) Key() pay.Key { return b.key }
+
+// space is the room on the disk of the store.
+func (b *base) space() (spaceJSON, error) {
+	free, need, err := b.engine.Space()
+	return spaceJSON{Free: free, Need: need}, err
+}
+
+// position is up to where the node has read its feed, and what it has queued.
+func (b *base) position(ctx context.Context) (pay.Position, error) { return b.store.Position(ctx) }
+
+// stored is a node with a store: all but a device.
+type stored interface {
+	node
+	space() (spaceJSON, error)
+	Store() *store.Store
+}
+
+// connected is a node that has a registry: a box or a wallet.
+type connected interface {
+	stored
+	server() string
+	position(ctx context.Context) (pay.Position, error)
+	probe(ctx context.Context, p pay.Position) (paysync.Greeting, error)
+}
+
+var (
+	_ stored    = (*registryNode)(nil)
+	_ connected = (*box)(nil)
+	_ connected = (*walletNode)(nil)
+)
+
 // openOffline opens a node's store without a daemon, for reading.
-func openOffline(ctx context.Context, d dataDir) (node, error) {
+func openOffline(ctx context.Context, d dataDir) (stored, error) {
 	s, err := newSetting(d, io.Discard)
 	if err != nil {
 		return nil, err
@@ -243,14 +279,4 @@ func listenHTTP(addr string) (net.Listener, error) {
 		return nil, pay.Wrap(err, pay.CodeConfig, "listen for http", "name a free HOST:PORT with --http; port 0 takes any")
 	}
 	return l, nil
-}
-
-// outliveReaders lets the process live when nobody reads its standard output or
-// error any more, until stop: writing there fails then, like writing anywhere
-// else. The signal is caught and not ignored, because what is ignored stays so in
-// the owner's programs that a wallet starts.
-func outliveReaders() (stop func()) {
-	broken := make(chan os.Signal, 1)
-	signal.Notify(broken, syscall.SIGPIPE)
-	return func() { signal.Stop(broken) }
 }

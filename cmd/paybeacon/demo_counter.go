@@ -207,7 +207,7 @@ func (d *counterDemo) thiefReplays() error {
 		return err
 	}
 	d.quiet = before == after
-	d.tell.say("registry", "%s: the code is too old; no wallet hears of it", because(d.stolen))
+	d.tell.say("registry", "%s: the code is too old; no wallet hears of it", because(d.stolen.State, d.stolen.Reason))
 	return nil
 }
 
@@ -237,7 +237,7 @@ func (d *counterDemo) check() error {
 	t.check("the merchant has what they spent", earned[demoShop] == d.spent["ada"]+d.spent["ben"], "%s", formatMoney(earned[demoShop], "EUR"))
 	t.check("every receipt verifies", d.receipts == 8, "%d files, the same on both sides", d.receipts)
 	t.check("the killed payment was made once", d.revived.Outcome == pay.OutcomePaid, "%s", d.revived.State)
-	t.check("the replay was refused", d.stolen.State == pay.StateUnmatched && d.stolen.AmountCaptured == 0, "%s", because(d.stolen))
+	t.check("the replay was refused", d.stolen.State == pay.StateUnmatched && d.stolen.AmountCaptured == 0, "%s", because(d.stolen.State, d.stolen.Reason))
 	t.check("no wallet heard of the replay", d.quiet, "ada and ben saw nothing")
 	return t.verdict()
 }

@@ -240,7 +240,7 @@ func (d *faultsDemo) steppedUp(id string) error {
 		word = "answered by " + string(o.By)
 	}
 	d.ends("a carried code asks its owner", word, string(pay.DemandElsewhere), "heard in two shops at once, so her rule is silent")
-	d.tell.say("ada", "reads: %s", beware(o))
+	d.tell.say("ada", "reads: %s", beware(o.Merchant, o.Site))
 	if err := d.ask(nil, "wallet", "decline", "--data", d.data("ada"), "--id", id); err != nil {
 		return err
 	}
@@ -289,7 +289,7 @@ func (d *faultsDemo) payer(who string) demoPayer {
 }
 
 // reasonOf is because for what a receipt says.
-func reasonOf(r receiptJSON) string { return because(paymentJSON{State: r.State, Reason: r.Reason}) }
+func reasonOf(r receiptJSON) string { return because(r.State, r.Reason) }
 
 // check asks the nodes themselves whether all is well.
 func (d *faultsDemo) check() error {

@@ -40,9 +40,9 @@ func openForger(ctx context.Context, dir string) (*forger, error) {
 	f := &forger{node: n}
 	f.ctx, f.stop = context.WithCancel(ctx)
 	f.parts, f.ctx = errgroup.WithContext(f.ctx)
-	f.parts.Go(func() error { return n.store.Run(f.ctx) })
-	f.parts.Go(func() error { return n.peer.run(f.ctx, n.log) })
-	if err := n.client.WaitUp(f.ctx); err != nil {
+	f.parts.Go(func() error { return n.Store().Run(f.ctx) })
+	f.parts.Go(func() error { return n.connect(f.ctx) })
+	if err := n.waitUp(f.ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("reach the registry: %w", err), f.close())
 	}
 	return f, nil
@@ -58,7 +58,7 @@ func (f *forger) close() error {
 // approval returns the approval of a payment that this wallet was offered, as
 // the wallet would sign it but for the device's code.
 func (f *forger) approval(id string) (a pay.Answer, err error) {
-	err = f.node.store.View(f.ctx, func(v *store.View) error {
+	err = f.node.Store().View(f.ctx, func(v *store.View) error {
 		rec, err := history.Find(v, id)
 		if err != nil {
 			return err
@@ -82,7 +82,7 @@ func approvalOf(id pay.PaymentID, terms pay.Decision) pay.Answer {
 // usedCode returns the device's code with which this wallet made a payment. A
 // wallet keeps what it has signed, so whoever has the wallet has it too.
 func (f *forger) usedCode(id string) (code pay.AuthCode, err error) {
-	err = f.node.store.View(f.ctx, func(v *store.View) error {
+	err = f.node.Store().View(f.ctx, func(v *store.View) error {
 		rec, err := history.Find(v, id)
 		if err != nil {
 			return err
@@ -104,12 +104,12 @@ func (f *forger) usedCode(id string) (code pay.AuthCode, err error) {
 // say signs an answer with the wallet's key, sends it past the wallet, and
 // returns why the registry refuses it.
 func (f *forger) say(a pay.Answer) (why pay.Reason, err error) {
-	a.Created = f.node.store.Now()
-	claim, err := pay.Sign(f.node.key, a)
+	a.Created = f.node.Store().Now()
+	claim, err := pay.Sign(f.node.Key(), a)
 	if err != nil {
 		return "", fmt.Errorf("forge an answer: %w", err)
 	}
-	if err := f.node.store.Do(f.ctx, func(tx *store.Tx) error {
+	if err := f.node.Store().Do(f.ctx, func(tx *store.Tx) error {
 		return tx.Post(pay.Reaction{Publications: []pay.Publication{{Fact: claim}}})
 	}); err != nil {
 		return "", err
@@ -117,8 +117,8 @@ func (f *forger) say(a pay.Answer) (why pay.Reason, err error) {
 	ctx, cancel := context.WithTimeout(f.ctx, refusalWait)
 	defer cancel()
 	err = f.node.watch(ctx, func() (bool, error) {
-		err := f.node.store.View(ctx, func(v *store.View) error {
-			return v.Entries(f.node.member.Scope, 0, 0, func(_ uint64, entry pay.Fact) error {
+		err := f.node.Store().View(ctx, func(v *store.View) error {
+			return v.Entries(f.node.scope(), 0, 0, func(_ uint64, entry pay.Fact) error {
 				if no, err := pay.As[pay.Refusal](entry); err == nil && no.Claim == claim.ID() {
 					why = no.Reason
 				}

@@ -214,7 +214,7 @@ func (s *shop) settle(box, who, id string) (receiptJSON, error) {
 	if p.By != "" && p.By != pay.ByHand {
 		words = fmt.Sprintf("by the rule %s; %s", p.By, words)
 	}
-	s.tell.say("both", "%s; %s", because(p), words)
+	s.tell.say("both", "%s; %s", because(p.State, p.Reason), words)
 	return r, nil
 }
 

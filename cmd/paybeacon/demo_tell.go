@@ -23,30 +23,6 @@ type teller struct {
 	checks  []checkItem
 }
 
-type checkItem struct {
-	Name string `json:"name"`
-	OK   bool   `json:"ok"`
-	Said string `json:"said"`
-}
-
-type checkJSON struct {
-	V      int         `json:"v"`
-	Type   string      `json:"type"`
-	OK     bool        `json:"ok"`
-	Checks []checkItem `json:"checks"`
-}
-
-type sceneJSON struct {
-	V    int    `json:"v"`
-	Type string `json:"type"`
-	Act  int    `json:"act"`
-	Who  string `json:"who"`
-	Said string `json:"said"`
-	// Word is the machine's own for how an attempt ended: a state with its
-	// reason, a reason, a demand or an error code.
-	Word string `json:"word,omitempty"`
-}
-
 func newTeller(c *call) *teller {
 	return &teller{out: c.out, json: c.json, color: c.color, started: time.Now()}
 }
@@ -116,7 +92,7 @@ func (t *teller) verdict() error {
 	var failed error
 	for _, c := range t.checks {
 		if !c.OK {
-			failed = quietError{pay.ExitFailed}
+			failed = quietError{exit: pay.ExitFailed}
 		}
 	}
 	if t.json {

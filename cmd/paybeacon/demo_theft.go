@@ -134,8 +134,8 @@ func (d *faultsDemo) usedCode() error {
 	if err != nil {
 		return err
 	}
-	d.tell.say("cafe", "has waited long enough: %s", because(p))
-	d.attempts = append(d.attempts, attempt{"and the gin was never paid", because(p), "cancelled (by_merchant)"})
+	d.tell.say("cafe", "has waited long enough: %s", because(p.State, p.Reason))
+	d.attempts = append(d.attempts, attempt{"and the gin was never paid", because(p.State, p.Reason), "cancelled (by_merchant)"})
 	return nil
 }
 
@@ -221,6 +221,6 @@ func (d *faultsDemo) oldBroadcast() error {
 		return err
 	}
 	d.quiet = before == after
-	d.ends("a code ten minutes old", because(p), "unmatched (out_of_step)", "no wallet hears of it")
+	d.ends("a code ten minutes old", because(p.State, p.Reason), "unmatched (out_of_step)", "no wallet hears of it")
 	return nil
 }

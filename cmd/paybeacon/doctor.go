@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 
+	"charm.land/lipgloss/v2"
 	"github.com/urfave/cli/v2"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -81,7 +82,7 @@ func runDoctor(c *call) error {
 	if d.clock, err = clockFromEnv(); err != nil {
 		return err
 	}
-	d.setting.log, d.dir = slog.New(slog.DiscardHandler), c.data()
+	d.setting.log, d.dir = slog.New(slog.DiscardHandler), dataDir(c.data())
 	var spec radioSpec
 	if c.flags.IsSet("radio") {
 		if spec, err = parseRadio(c.flags.String("radio")); err != nil {
@@ -201,4 +202,14 @@ func (d *doctor) conclude() error {
 		}
 	}
 	return pay.NewError(code, fmt.Sprintf("%s: %s", worst.Name, worst.Message), worst.Hint)
+}
+
+// levelPaint colours the word for a level.
+func levelPaint(l level) func(string) string {
+	colour := map[level]lipgloss.Style{
+		levelOK:   lipgloss.NewStyle().Foreground(lipgloss.Green),
+		levelWarn: lipgloss.NewStyle().Foreground(lipgloss.Yellow),
+		levelBad:  lipgloss.NewStyle().Foreground(lipgloss.Red).Bold(true),
+	}[l]
+	return func(s string) string { return colour.Render(s) }
 }

@@ -3,19 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/device"
-	paysync "github.com/paybeacon/paybeacon/sync"
 )
 
 const (
@@ -24,6 +17,9 @@ const (
 	offsetMax = 2 * time.Second
 	// probeTime bounds the wait for a registry.
 	probeTime = 5 * time.Second
+
+	// lockWait is how long another process may take to leave the directory.
+	lockWait = 20 * time.Millisecond
 
 	mib = 1 << 20
 )
@@ -171,7 +167,7 @@ func (d *doctor) deviceFinding() finding {
 // openAndLook opens the store of a node that nobody runs, and greets its
 // registry.
 func (d *doctor) openAndLook() error {
-	unlock, err := d.dir.lock(d.ctx, lockPoll)
+	unlock, err := d.dir.lock(d.ctx, lockWait)
 	if err != nil {
 		return d.tell(areaNode, failed("store", err))
 	}
@@ -181,98 +177,40 @@ func (d *doctor) openAndLook() error {
 		return d.tell(areaNode, failed("store", err))
 	}
 	defer n.close()
-	var b *base
-	var p *peer
-	switch n := n.(type) {
-	case *registryNode:
-		b = &n.base
-	case *box:
-		b, p = &n.base, &n.peer
-	case *walletNode:
-		b, p = &n.base, &n.peer
-	}
 	list := []finding{ok("store", "the store opens")}
-	if free, need, err := b.engine.Space(); err != nil {
+	if space, err := n.space(); err != nil {
 		list = append(list, finding{"space", levelWarn, err.Error(), "look with df " + string(d.dir)})
 	} else {
-		list = append(list, spaceFinding(spaceJSON{free, need}))
+		list = append(list, spaceFinding(space))
 	}
-	if p == nil {
+	peer, connects := n.(connected)
+	if !connects {
 		return d.tell(areaNode, list...)
 	}
-	position, err := b.store.Position(d.ctx)
+	position, err := peer.position(d.ctx)
 	if err != nil {
 		return d.tell(areaNode, append(list, failed("store", err))...)
 	}
 	if err := d.tell(areaNode, list...); err != nil {
 		return err
 	}
+	return d.greet(peer, position)
+}
+
+// greet says how a node's registry answers.
+func (d *doctor) greet(peer connected, position pay.Position) error {
 	ctx, cancel := context.WithTimeout(d.ctx, probeTime)
 	defer cancel()
-	g, err := paysync.Probe(ctx, p.options, position)
+	g, err := peer.probe(ctx, position)
 	if d.ctx.Err() != nil {
 		return d.ctx.Err()
 	}
 	if err != nil {
 		return d.tell(areaNode, failed("registry", err))
 	}
-	text := fmt.Sprintf("%s answers with the pinned key in %v", p.options.Address, g.Trip.Round(time.Millisecond))
+	text := fmt.Sprintf("%s answers with the pinned key in %v", peer.server(), g.Trip.Round(time.Millisecond))
 	if g.Ahead > 0 {
 		text += fmt.Sprintf(", %d entries wait for this node", g.Ahead)
 	}
 	return d.tell(areaNode, ok("registry", "%s", text), clockFinding(g.Offset, "just now"))
-}
-
-// lockHolder is who has a data directory open.
-type lockHolder struct {
-	held bool
-	pid  int // 0: not known
-	name string
-}
-
-func (h lockHolder) String() string {
-	if h.pid == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (%s, process %d)", printable(h.name), h.pid)
-}
-
-// lockHolder looks who holds the lock, without making it.
-func (d dataDir) lockHolder() lockHolder {
-	f, err := os.Open(d.path("lock"))
-	if err != nil {
-		return lockHolder{}
-	}
-	defer func() { _ = f.Close() }() // which gives the lock back
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
-		return lockHolder{}
-	}
-	h := lockHolder{held: true}
-	var st unix.Stat_t
-	locks, err := os.ReadFile("/proc/locks")
-	if err != nil || unix.Fstat(int(f.Fd()), &st) != nil {
-		return h // known on Linux only
-	}
-	dev := uint64(st.Dev) //nolint:unconvert // its type differs between systems
-	h.pid = flockHolder(string(locks), fmt.Sprintf("%02x:%02x:%d", unix.Major(dev), unix.Minor(dev), st.Ino))
-	if name, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(h.pid), "comm")); err == nil {
-		h.name = strings.TrimSpace(string(name))
-	} else {
-		h.pid = 0
-	}
-	return h
-}
-
-// flockHolder finds the process in /proc/locks (proc(5)) that holds a whole
-// file, named as there: major and minor in hexadecimal and the inode.
-func flockHolder(locks, file string) (pid int) {
-	for line := range strings.Lines(locks) {
-		f := strings.Fields(line)
-		if len(f) >= 6 && f[1] == "FLOCK" && f[5] == file {
-			if n, err := strconv.Atoi(f[4]); err == nil {
-				return n
-			}
-		}
-	}
-	return 0
 }

@@ -153,8 +153,8 @@ func (d *doctor) lookAtRate(spec radioSpec, h healthJSON) error {
 func (d *doctor) listenFor(spec radioSpec) (ble.Health, error) {
 	var heard atomic.Int64
 	var last atomic.Pointer[ble.Health]
-	l := listener{call: d.call, setting: d.setting, spec: spec, limit: listenTime}
-	err := l.listen(func(h ble.Health) { last.Store(&h) }, func(ble.Advert) { heard.Add(1) }, func(ctx context.Context) error {
+	l := listener{setting: d.setting, spec: spec, limit: listenTime}
+	err := l.listen(d.ctx, func(h ble.Health) { last.Store(&h) }, func(ble.Advert) { heard.Add(1) }, func(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	})

@@ -9,25 +9,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/paybeacon/paybeacon/pay"
-	paysync "github.com/paybeacon/paybeacon/sync"
-	"github.com/paybeacon/paybeacon/sync/quicnet"
 )
 
-const enrolTimeout = 20 * time.Second
-
-type enrolledJSON struct {
-	V        int          `json:"v"`
-	Type     string       `json:"type"`
-	Role     pay.Role     `json:"role"`
-	Node     string       `json:"node"`
-	Scope    pay.Scope    `json:"scope"`
-	Name     pay.Name     `json:"name"`
-	Merchant pay.Name     `json:"merchant,omitempty"`
-	Site     pay.Name     `json:"site,omitempty"`
-	Server   string       `json:"server"`
-	Root     string       `json:"root"`
-	Currency pay.Currency `json:"currency"`
-}
+// enrolLockWait is how long another process may take to leave the directory.
+const enrolLockWait = 2 * time.Second
 
 // enrolCommand is `scan enrol` or `wallet enrol`.
 func enrolCommand(ctx context.Context, io stdio, role pay.Role) *cli.Command {
@@ -46,14 +31,14 @@ func enrolCommand(ctx context.Context, io stdio, role pay.Role) *cli.Command {
 }
 
 func enrol(c *call, role pay.Role) error {
-	text, err := secretFlag(c, "invite")
+	url, err := secretFlag(c, "invite")
 	if err != nil {
 		return err
 	}
-	if c.data() == "" || text == "" {
+	if c.data() == "" || url == "" {
 		return pay.NewError(pay.CodeUsage, "--data or --invite is missing", "write it like: paybeacon "+map[pay.Role]string{pay.RoleBox: "scan", pay.RoleWallet: "wallet"}[role]+" enrol --data DIR --invite 'URL'")
 	}
-	invite, err := pay.ParseInvite(text)
+	invite, err := pay.ParseInvite(url)
 	if err != nil {
 		return err
 	}
@@ -63,11 +48,11 @@ func enrol(c *call, role pay.Role) error {
 			return pay.Wrap(err, pay.CodeUsage, "read --name", "use a shorter or plainer name")
 		}
 	}
-	d := c.data()
+	d := dirOf(c)
 	if err := d.make(); err != nil {
 		return err
 	}
-	unlock, err := d.lock(c.ctx, lockWaitReading)
+	unlock, err := d.lock(c.ctx, enrolLockWait)
 	if err != nil {
 		return err
 	}
@@ -87,38 +72,4 @@ func enrol(c *call, role pay.Role) error {
 	return c.answer(e, func(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "Enrolled as %s %s with the registry at %s\n  root %s\n", m.Role, printable(string(m.Name)), m.Server, m.Root)
 	})
-}
-
-// enrolDir enrols the key of a locked directory. Repeating it with the same
-// invite gives the same answer, so a crash in between locks nobody out.
-func enrolDir(ctx context.Context, d dataDir, invite pay.Invite, role pay.Role, name pay.Name) (member, error) {
-	switch have := d.role(); {
-	case have == pay.RoleRegistry || have == pay.RoleDevice:
-		return member{}, pay.NewError(pay.CodeConflict, fmt.Sprintf("%s is the directory of a %s", d, have), "enrol in a directory of its own")
-	case have != "":
-		m, err := d.loadMember()
-		if err != nil {
-			return member{}, err
-		}
-		if m.Invite != invite.ID || m.Root != invite.Root.String() || m.Role != role {
-			return member{}, pay.NewError(pay.CodeConflict, fmt.Sprintf("%s is already enrolled as %s %s", d, m.Role, m.Name), "enrol in a directory of its own")
-		}
-		return m, nil
-	}
-	key, err := d.loadOrMakeKey("node.key")
-	if err != nil {
-		return member{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, enrolTimeout)
-	defer cancel()
-	joined, err := paysync.Enrol(ctx, quicnet.Dialer{}, key, invite, role, name)
-	if err != nil {
-		return member{}, err
-	}
-	m := member{
-		V: 1, Role: joined.Node.Role, Scope: joined.Node.Scope, Name: joined.Node.Name, Shop: joined.Node.Shop, Site: joined.Node.Site,
-		Server: invite.Address, Invite: invite.ID, Root: invite.Root.String(),
-		Authority: joined.Authority.Raw(), Currency: joined.Currency, Resolver: joined.Resolver,
-	}
-	return m, d.saveMember(m)
 }

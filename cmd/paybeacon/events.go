@@ -6,13 +6,13 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -29,69 +29,6 @@ import (
 // Every event bears the cursor behind it, so a reader that comes back with the
 // last one it saw misses nothing and sees nothing twice; of another daemon's
 // live events it sees all that are kept. 0 is before everything.
-
-// eventKind says what an event is about.
-type eventKind string
-
-const (
-	eventPayment eventKind = "payment" // the registry decided on a payment
-	eventDevice  eventKind = "device"  // a device was bound or released
-	eventRadio   eventKind = "radio"   // the radio hears, or no longer does
-)
-
-// eventJSON is one event. The fields of its kind stand beside the common ones.
-type eventJSON struct {
-	V      int       `json:"v"`
-	Type   string    `json:"type"`
-	Cursor string    `json:"cursor"`
-	At     string    `json:"at"`
-	Kind   eventKind `json:"kind"`
-	*PaymentEvent
-	*DeviceEvent
-	*RadioEvent
-}
-
-// PaymentEvent is what a decision says. Like the other two it is exported so
-// that encoding/json can fill it in.
-type PaymentEvent struct {
-	ID          string       `json:"id"`
-	State       pay.State    `json:"state"`
-	Outcome     pay.Outcome  `json:"outcome"`
-	SafeToRetry bool         `json:"safe_to_retry"`
-	Amount      pay.Amount   `json:"amount"`
-	Currency    pay.Currency `json:"currency"`
-	Merchant    pay.Name     `json:"merchant"`
-	Site        pay.Name     `json:"site"`
-	Payer       pay.Handle   `json:"payer"`
-	Ref         string       `json:"ref"`
-	By          pay.Rule     `json:"by"`
-	Reason      pay.Reason   `json:"reason"`
-	Seq         uint32       `json:"seq"`
-	Test        bool         `json:"test"`
-}
-
-// DeviceEvent is a device bound or released, as its wallet or it itself tells.
-type DeviceEvent struct {
-	Device      string          `json:"device,omitempty"` // at a wallet
-	Wallet      string          `json:"wallet,omitempty"` // at a device
-	DeviceState pay.DeviceState `json:"device_state"`
-}
-
-// RadioEvent is how the radio hears from now on.
-type RadioEvent struct {
-	Radio            string  `json:"radio"`
-	RadioWhy         string  `json:"radio_why"`
-	AdvertsPerSecond float64 `json:"adverts_per_second"`
-	AdvertsLost      uint64  `json:"adverts_lost"`
-}
-
-func radioEvent(h ble.Health) eventJSON {
-	return eventJSON{Kind: eventRadio, RadioEvent: &RadioEvent{Radio: radioWord(h), RadioWhy: h.Why, AdvertsPerSecond: roundRate(h.Rate), AdvertsLost: h.Lost}}
-}
-
-func deviceEvent(state pay.DeviceState, wallet pay.NodeID) eventJSON {
-	return eventJSON{Kind: eventDevice, DeviceEvent: &DeviceEvent{Wallet: wallet.String(), DeviceState: state}}
-}
 
 // eventCursor is a place in both sources.
 type eventCursor struct {
@@ -233,20 +170,6 @@ func (l *eventLog) page(ctx context.Context, after eventCursor, limit int) ([]ev
 	return out, after, nil
 }
 
-// eventsQuery asks for events after Since, or for the Last ones. With Wait it
-// waits that long for the first.
-type eventsQuery struct {
-	Since string     `json:"since,omitempty"`
-	Last  int        `json:"last,omitempty"`
-	Limit int        `json:"limit,omitempty"`
-	Wait  pay.Millis `json:"wait_ms,omitempty"`
-}
-
-type eventsAnswer struct {
-	Items  []eventJSON `json:"items"`
-	Cursor string      `json:"cursor"`
-}
-
 // read is the verb.
 func (l *eventLog) read(ctx context.Context, q eventsQuery) (any, error) {
 	if q.Since == "" {
@@ -264,7 +187,7 @@ func (l *eventLog) read(ctx context.Context, q eventsQuery) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return eventsAnswer{items, next.String()}, nil
+	return eventsAnswer{Items: items, Cursor: next.String()}, nil
 }
 
 // wait is page, but waits up to d for something to tell.
@@ -311,7 +234,31 @@ func (l *eventLog) last(ctx context.Context, n int) (any, error) {
 			at = next
 		}
 		if len(all) >= n || from.feed == 0 {
-			return eventsAnswer{all[max(0, len(all)-n):], end.String()}, nil
+			return eventsAnswer{Items: all[max(0, len(all)-n):], Cursor: end.String()}, nil
 		}
+	}
+}
+
+// eventful is a daemon that has something to tell while it runs.
+type eventful interface{ eventLog() *eventLog }
+
+// tell calls each with what happens behind from, until ctx ends. A daemon whose
+// listener has gone goes on working.
+func (l *eventLog) tell(ctx context.Context, from eventCursor, each func(eventJSON) error, log *slog.Logger) error {
+	for {
+		items, next, err := l.wait(ctx, from, eventsPageMax, time.Hour)
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("read events: %w", err)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		for _, e := range items {
+			if err := each(e); err != nil {
+				log.Warn("cannot tell events any more", "error", err)
+				return nil
+			}
+		}
+		from = next
 	}
 }

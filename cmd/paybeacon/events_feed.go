@@ -86,11 +86,3 @@ func eventOf(rows pay.Rows, f pay.Fact) (e eventJSON, ok bool, err error) {
 		return e, false, nil
 	}
 }
-
-func paymentEventOf(d pay.Decision) *PaymentEvent {
-	outcome := pay.Payment{State: d.State, Seq: d.Seq}.Outcome(pay.Local{})
-	return &PaymentEvent{
-		ID: d.Payment.String(), State: d.State, Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Amount, Currency: d.Currency,
-		Merchant: d.Shop, Site: d.Site, Payer: d.Handle, Ref: d.Ref, By: d.By, Reason: d.Reason, Seq: d.Seq, Test: d.Test,
-	}
-}

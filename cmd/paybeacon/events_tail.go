@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -74,7 +73,7 @@ func (t *eventTail) run(q eventsQuery, follow bool) error {
 			return err
 		}
 		for _, e := range a.Items {
-			if err := t.tellEvent(e); err != nil {
+			if err := tellEvent(t.call, e); err != nil {
 				return err
 			}
 			if t.left--; t.bounded && t.left == 0 {
@@ -95,17 +94,17 @@ func (t *eventTail) run(q eventsQuery, follow bool) error {
 // that could be told.
 func (t *eventTail) ask(q eventsQuery, follow bool) (a eventsAnswer, err error) {
 	if !follow || t.data() == "" {
-		_, err = ask(t.ctx, t.data(), "events", q, &a)
+		_, err = ask(t.ctx, dirOf(t.call), "events", q, &a)
 		return a, err
 	}
 	body, err := json.Marshal(q)
 	if err != nil {
 		return a, fmt.Errorf("encode request: %w", err)
 	}
-	raw, err := askDaemon(t.ctx, t.data(), "events", body)
+	raw, err := askDaemon(t.ctx, dirOf(t.call), "events", body)
 	if errors.Is(err, errNoDaemon) {
 		return a, pay.NewError(pay.CodeNotRunning, fmt.Sprintf("no daemon runs on %s, so nothing new will happen", t.data()),
-			"start it: "+startHint(t.data())+"; or leave --follow out")
+			"start it: "+startHint(dirOf(t.call))+"; or leave --follow out")
 	}
 	if err != nil {
 		return a, err
@@ -116,7 +115,7 @@ func (t *eventTail) ask(q eventsQuery, follow bool) (a eventsAnswer, err error) 
 	return a, nil
 }
 
-func (c *call) tellEvent(e eventJSON) error {
+func tellEvent(c *call, e eventJSON) error {
 	return c.answer(e, func(w io.Writer) { printEvent(w, e) })
 }
 
@@ -153,35 +152,4 @@ func printEvent(w io.Writer, e eventJSON) {
 		_, _ = io.WriteString(w, printable(string(e.Kind)))
 	}
 	_, _ = fmt.Fprintln(w)
-}
-
-// eventful is a daemon that has something to tell while it runs.
-type eventful interface{ eventLog() *eventLog }
-
-// tellEvents prints what happens behind from, until ctx ends. A daemon whose
-// standard output is closed goes on working.
-func (c *call) tellEvents(ctx context.Context, l *eventLog, from eventCursor, log *slog.Logger) error {
-	for {
-		items, next, err := l.wait(ctx, from, eventsPageMax, time.Hour)
-		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("read events: %w", err)
-		}
-		if done(ctx) || !c.tellAll(items, log) {
-			return nil
-		}
-		from = next
-	}
-}
-
-// done says whether ctx has ended.
-func done(ctx context.Context) bool { return ctx.Err() != nil }
-
-func (c *call) tellAll(items []eventJSON, log *slog.Logger) bool {
-	for _, e := range items {
-		if err := c.tellEvent(e); err != nil {
-			log.Warn("cannot tell events any more", "error", err)
-			return false
-		}
-	}
-	return true
 }

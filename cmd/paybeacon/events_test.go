@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -39,7 +35,7 @@ func TestCursorsAreReadStrictly(t *testing.T) {
 	}
 }
 
-func radioNews(n int) eventJSON { return radioEvent(ble.Health{Why: fmt.Sprint("news ", n)}) }
+func radioNews(n int) eventJSON { return radioEvent(false, fmt.Sprint("news ", n), 0, 0) }
 
 func whys(t *testing.T, l *eventLog, q eventsQuery) (list []string, cursor string) {
 	t.Helper()
@@ -109,58 +105,4 @@ func TestReadingWaitsForTheNextEvent(t *testing.T) {
 			t.Errorf("%v after %v", list, time.Since(begun))
 		}
 	})
-}
-
-// TestEventsInWords shows each kind as the line that a person reads, and as the
-// object that a script does.
-func TestEventsInWords(t *testing.T) {
-	t.Parallel()
-	const at = "2025-01-01T12:00:00.000Z"
-	wallet := pay.NodeID{0xAB}
-	for name, c := range map[string]struct {
-		event     eventJSON
-		want      string
-		keys      string // some that must be there
-		forbidden string
-	}{
-		"deaf": {
-			radioEvent(ble.Health{Deaf: true, Why: "nothing\x1b[2Jheard"}), "radio deaf, 0.0 adverts/s: nothing\uFFFD[2Jheard",
-			`"kind":"radio","radio":"deaf","radio_why":"nothing\u001b[2Jheard","adverts_per_second":0`, `"state"`,
-		},
-		"hears": {radioEvent(ble.Health{Rate: 9.96}), "radio ok, 10.0 adverts/s", `"radio":"ok","radio_why":"","adverts_per_second":10`, `"device_state"`},
-		"paired": {
-			deviceEvent(pay.DeviceActive, wallet), "paired with wallet " + wallet.String()[:10],
-			`"kind":"device","wallet":"` + wallet.String() + `","device_state":"active"`, `"radio"`,
-		},
-		"released": {deviceEvent(pay.DeviceRevoked, wallet), "released by wallet " + wallet.String()[:10], `"device_state":"revoked"`, `"radio"`},
-		"paid": {
-			eventJSON{Kind: eventPayment, PaymentEvent: paymentEventOf(pay.Decision{
-				Payment: pay.PaymentID{0xCD}, Seq: 2, State: pay.StateCaptured, Amount: 420, Currency: "EUR", Handle: "amber-otter", By: pay.ByHand, Test: true,
-			})}, "payment cd00000000  4.20 EUR  amber-otter  captured, answered by hand  TEST",
-			`"state":"captured","outcome":"paid","safe_to_retry":false`, `"radio"`,
-		},
-		"not paid": {
-			eventJSON{Kind: eventPayment, PaymentEvent: paymentEventOf(pay.Decision{
-				Payment: pay.PaymentID{0xCD}, Seq: 2, State: pay.StateExpired, Reason: pay.ReasonNoAnswer, Amount: 420, Currency: "EUR", Handle: "amber-otter",
-			})}, "payment cd00000000  4.20 EUR  amber-otter  expired (no_answer)", `"outcome":"not_paid","safe_to_retry":true`, `"radio"`,
-		},
-	} {
-		c.event.V, c.event.Type, c.event.At = 1, "event", at
-		var words bytes.Buffer
-		printEvent(&words, c.event)
-		if got := words.String(); got != moment(at)+"  "+c.want+"\n" {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
-		raw, err := json.Marshal(c.event)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s := string(raw); !strings.Contains(s, c.keys) || strings.Contains(s, c.forbidden) {
-			t.Errorf("%s: %s\nwants %s and not %s", name, s, c.keys, c.forbidden)
-		}
-		var back eventJSON
-		if err := json.Unmarshal(raw, &back); err != nil {
-			t.Errorf("%s cannot be read back: %v", name, err)
-		}
-	}
 }

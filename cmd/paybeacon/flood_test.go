@@ -118,7 +118,7 @@ func (w *world) offline(name string, read func(v *store.View) error) error {
 		return err
 	}
 	defer n.close()
-	return n.store.View(w.ctx, read)
+	return n.Store().View(w.ctx, read)
 }
 
 // TestNodeThatDoesNotRead says Hello and then reads nothing while its feed

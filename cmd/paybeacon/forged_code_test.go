@@ -22,8 +22,8 @@ func (w *world) demand(key, amount string) paymentJSON {
 // witness returns which device the wallet would ask about a payment, and what.
 func (i *insider) witness(id string) (x wallet.Witness) {
 	i.w.t.Helper()
-	i.w.must(i.base.store.View(i.w.ctx, func(v *store.View) (err error) {
-		_, x, _, err = i.wallet.wallet.Witness(v, id, pay.ByHand)
+	i.w.must(i.node.Store().View(i.w.ctx, func(v *store.View) (err error) {
+		_, x, _, err = i.wallet.role().Witness(v, id, pay.ByHand)
 		return err
 	}))
 	return x
@@ -32,7 +32,7 @@ func (i *insider) witness(id string) (x wallet.Witness) {
 // code has the real device sign something, over its link.
 func (i *insider) code(d wallet.Device, a pay.Authentication) pay.AuthCode {
 	i.w.t.Helper()
-	code, err := link.Authenticate(i.w.ctx, link.Peer{Address: d.Link, Key: i.base.key, Device: d.ID}, a)
+	code, err := link.Authenticate(i.w.ctx, link.Peer{Address: d.Link, Key: i.node.Key(), Device: d.ID}, a)
 	i.w.must(err)
 	return code
 }
@@ -103,8 +103,8 @@ func TestForgedCodesPayNothing(t *testing.T) {
 	}
 
 	// The same code pays where it belongs, once, and nowhere else afterwards.
-	w.must(ada.base.store.Do(w.ctx, func(tx *store.Tx) error {
-		_, r, err := ada.wallet.wallet.Answer(tx, tx.Now(), p.ID, pay.Approve, pay.ByHand, right)
+	w.must(ada.node.Store().Do(w.ctx, func(tx *store.Tx) error {
+		_, r, err := ada.wallet.role().Answer(tx, tx.Now(), p.ID, pay.Approve, pay.ByHand, right)
 		if err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func TestForgedCodesPayNothing(t *testing.T) {
 	late := says(ada.code(z.Device, z.Sign), func(a *pay.Answer) { a.Payment, a.Offer, a.Expires = d3.Payment, again, d3.Expires })
 	w.stop("reg")
 	w.startRegistry([]string{clockEnv + "=+3m"})
-	w.must(w.until("the wallet is back", func() (bool, error) { return ada.wallet.peer.word() == "up", nil }))
+	w.must(w.until("the wallet is back", func() (bool, error) { return ada.wallet.up(), nil }))
 	if got := ada.refused("3.5 older than its life", late); got != pay.ReasonLateAnswer {
 		t.Errorf("older than its life: refused as %q", got)
 	}

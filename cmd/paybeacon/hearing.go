@@ -9,19 +9,6 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// The words for how a radio hears.
-const (
-	radioOK   = "ok"
-	radioDeaf = "deaf"
-)
-
-func radioWord(h ble.Health) string {
-	if h.Deaf {
-		return radioDeaf
-	}
-	return radioOK
-}
-
 // hearing is the tracker and its lock: the radio feeds it, commands ask it.
 type hearing struct {
 	mu      sync.Mutex
@@ -70,6 +57,13 @@ func (h *hearing) nearby() pay.Nearby {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.tracker.Nearby(h.now())
+}
+
+// watch returns what is on the air, for a table.
+func (h *hearing) watch(now time.Time) []ble.Row {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.tracker.Watch(now)
 }
 
 // shown says whether a handle was shown lately.

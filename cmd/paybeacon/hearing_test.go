@@ -49,7 +49,7 @@ func TestRateMeter(t *testing.T) {
 // near lets a device be heard near by h, now.
 func near(h *hearing, code byte) {
 	for n := range 30 {
-		a := ble.Advert{At: h.now().Add(time.Duration(n-30) * 100 * time.Millisecond)}
+		a := ble.Advert{At: time.Now().Add(time.Duration(n-30) * 100 * time.Millisecond)}
 		a.SetRSSI(-45)
 		a.Sections, _ = ble.ParsePayload(nil, ble.AppendEID(nil, pay.Code{code}, ble.PowerReference))
 		h.hear(a)
@@ -72,11 +72,6 @@ func TestDeafRadioIsTold(t *testing.T) {
 		n := b.nearby()
 		if n.Radio != radioDeaf || n.Clear != nil || n.RadioWhy != why || n.AdvertsPerSecond != 0 {
 			t.Errorf("deaf: %+v", n)
-		}
-		var words strings.Builder
-		printNearby(&words, n)
-		if !strings.HasPrefix(words.String(), "The radio is deaf: "+why+"\n") {
-			t.Errorf("in words: %q", words.String())
 		}
 		_, err := b.pick(t.Context(), "")
 		if e := describe(err); e.Code != pay.CodeNobodyNear || !strings.Contains(e.Hint, "doctor") {

@@ -19,9 +19,18 @@ import (
 // daemon: it holds the node's real key and store, and says what the test wants.
 type insider struct {
 	w      *world
-	base   base
+	node   insideNode
 	member member
 	wallet *walletNode // nil for a box
+}
+
+// insideNode is a box or a wallet whose daemon does not run.
+type insideNode interface {
+	stored
+	Key() pay.Key
+	watch(ctx context.Context, again func() (bool, error)) error
+	connect(ctx context.Context) error
+	waitUp(ctx context.Context) error
 }
 
 // insider opens a node whose daemon does not run and connects it.
@@ -32,28 +41,26 @@ func (w *world) insider(name string) *insider {
 	i := &insider{w: w}
 	i.member, err = s.dir.loadMember()
 	w.must(err)
-	var line peer
 	if i.member.Role == pay.RoleWallet {
 		i.wallet, err = openWallet(w.ctx, s, walletOptions{})
 		w.must(err)
-		i.base, line = i.wallet.base, i.wallet.peer
+		i.node = i.wallet
 	} else {
-		b, err := openBox(w.ctx, s, boxOptions{})
+		i.node, err = openBox(w.ctx, s, boxOptions{})
 		w.must(err)
-		i.base, line = b.base, b.peer
 	}
 	ctx, stop := context.WithCancel(w.ctx)
 	parts, ctx := errgroup.WithContext(ctx)
-	parts.Go(func() error { return i.base.store.Run(ctx) })
-	parts.Go(func() error { return line.run(ctx, i.base.log) })
+	parts.Go(func() error { return i.node.Store().Run(ctx) })
+	parts.Go(func() error { return i.node.connect(ctx) })
 	w.t.Cleanup(func() {
 		stop()
 		if err := parts.Wait(); err != nil {
 			w.t.Errorf("insider %s: %v", name, err)
 		}
-		i.base.close()
+		i.node.close()
 	})
-	w.must(line.client.WaitUp(w.ctx))
+	w.must(i.node.waitUp(w.ctx))
 	return i
 }
 
@@ -61,15 +68,15 @@ func (w *world) insider(name string) *insider {
 // refused it, once the signed refusal stands in the insider's own feed.
 func (i *insider) refused(what string, body pay.Body) (why pay.Reason) {
 	i.w.t.Helper()
-	claim, err := pay.Sign(i.base.key, body)
+	claim, err := pay.Sign(i.node.Key(), body)
 	i.w.must(err)
-	i.w.must(i.base.store.Do(i.w.ctx, func(tx *store.Tx) error {
+	i.w.must(i.node.Store().Do(i.w.ctx, func(tx *store.Tx) error {
 		return tx.Post(pay.Reaction{Publications: []pay.Publication{{Fact: claim}}})
 	}))
 	ctx, cancel := context.WithTimeout(i.w.ctx, lineTimeout)
 	defer cancel()
-	err = i.base.watch(ctx, func() (bool, error) {
-		err := i.base.store.View(ctx, func(v *store.View) error {
+	err = i.node.watch(ctx, func() (bool, error) {
+		err := i.node.Store().View(ctx, func(v *store.View) error {
 			return v.Entries(i.member.Scope, 0, 0, func(_ uint64, f pay.Fact) error {
 				if no, err := pay.As[pay.Refusal](f); err == nil && no.Claim == claim.ID() {
 					why = no.Reason
@@ -89,8 +96,8 @@ func (i *insider) refused(what string, body pay.Body) (why pay.Reason) {
 // decision that offers it.
 func (i *insider) offer(id string) (offer pay.FactID, d pay.Decision) {
 	i.w.t.Helper()
-	i.w.must(i.base.watch(i.w.ctx, func() (bool, error) {
-		err := i.base.store.View(i.w.ctx, func(v *store.View) error {
+	i.w.must(i.node.watch(i.w.ctx, func() (bool, error) {
+		err := i.node.Store().View(i.w.ctx, func(v *store.View) error {
 			return v.Entries(i.member.Scope, 0, 0, func(_ uint64, f pay.Fact) error {
 				if have, err := pay.As[pay.Decision](f); err == nil && have.Payment.String() == id {
 					offer, d = f.ID(), have
@@ -271,9 +278,9 @@ func TestForgedClaimsChangeNothing(t *testing.T) {
 		{"a box decides that it was paid", rival, captured, pay.ReasonWrongRole},
 		{"a wallet tops itself up", ben, pay.TopUp{Wallet: ben.member.Scope, Amount: 1_000_000, Currency: d.Currency, Key: "gift", At: d.At}, pay.ReasonWrongRole},
 		{"a wallet refuses in the registry's name", ben, pay.Refusal{Claim: pay.FactID(d.Payment), Payment: d.Payment, Reason: pay.ReasonLateCancel, At: d.At}, pay.ReasonWrongRole},
-		{"a wallet gives itself authority", ben, pay.Authority{Root: ben.base.key.Public(), Working: ben.base.key.Public(), From: d.At, Until: d.At + 1_000_000}, pay.ReasonWrongRole},
-		{"a wallet makes itself a box", ben, pay.NodeStatus{Node: ben.base.key.Public(), Role: pay.RoleBox, Scope: d.Merchant, Name: "counter", Shop: d.Shop, Site: d.Site, At: d.At + 1_000_000}, pay.ReasonWrongRole},
-		{"a wallet says that a device is its own", ben, pay.DeviceStatus{Device: ada.base.key.ID(), State: pay.DeviceActive, Type: pay.TypeTag, At: d.At}, pay.ReasonWrongRole},
+		{"a wallet gives itself authority", ben, pay.Authority{Root: ben.node.Key().Public(), Working: ben.node.Key().Public(), From: d.At, Until: d.At + 1_000_000}, pay.ReasonWrongRole},
+		{"a wallet makes itself a box", ben, pay.NodeStatus{Node: ben.node.Key().Public(), Role: pay.RoleBox, Scope: d.Merchant, Name: "counter", Shop: d.Shop, Site: d.Site, At: d.At + 1_000_000}, pay.ReasonWrongRole},
+		{"a wallet says that a device is its own", ben, pay.DeviceStatus{Device: ada.node.Key().ID(), State: pay.DeviceActive, Type: pay.TypeTag, At: d.At}, pay.ReasonWrongRole},
 	} {
 		if got := c.by.refused(c.name, c.says); got != c.want {
 			t.Errorf("%s: refused as %q, want %q", c.name, got, c.want)

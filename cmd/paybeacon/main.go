@@ -11,23 +11,17 @@ package main
 
 import (
 	"context"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
 )
 
-// stdio is where a command reads and writes. Tests give buffers.
-type stdio struct {
-	in       io.Reader
-	out, err io.Writer
-}
-
 func main() {
 	// quic-go would print a warning about socket buffers over a terminal.
 	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	exit := run(ctx, os.Args, stdio{os.Stdin, os.Stdout, os.Stderr})
+	io := stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	exit := run(ctx, os.Args, io, commands(ctx, io))
 	stop()
 	os.Exit(exit)
 }

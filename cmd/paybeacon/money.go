@@ -63,23 +63,6 @@ func formatMoney(a pay.Amount, cur pay.Currency) string {
 	return formatAmount(a, cur) + " " + string(cur)
 }
 
-// count says how many there are of a noun with a regular plural.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// moment shortens an RFC 3339 time in UTC to whole seconds, for people.
-func moment(rfc3339 string) string {
-	seconds, _, cut := strings.Cut(rfc3339, ".")
-	if !cut {
-		return rfc3339
-	}
-	return seconds + "Z"
-}
-
 func parseCurrency(s string) (pay.Currency, error) {
 	cur := pay.Currency(s)
 	if cur.Check() != nil || !currency.IsValid(s) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -18,7 +17,7 @@ type peer struct {
 	options paysync.ClientOptions
 }
 
-// newPeer returns a connection that does nothing until run. server, unless
+// newPeer returns a connection that does nothing until connect. server, unless
 // empty, takes the place of the address that enrolment told.
 func newPeer(b base, m member, server string) (peer, error) {
 	root, err := m.rootID()
@@ -42,21 +41,36 @@ func newPeer(b base, m member, server string) (peer, error) {
 	return peer{paysync.NewClient(o), o}, nil
 }
 
-// run keeps the connection until ctx ends. When the registry says no for good,
+// connect keeps the connection until ctx ends. When the registry says no for good,
 // the node goes on without it: what is stored can still be read.
-func (p peer) run(ctx context.Context, log *slog.Logger) error {
+func (p peer) connect(ctx context.Context) error {
 	if err := p.client.Run(ctx); err != nil {
-		log.Error("the registry will not serve this node", "code", pay.CodeOf(err), "error", err)
+		p.options.Log.Error("the registry will not serve this node", "code", pay.CodeOf(err), "error", err)
 	}
 	return nil
 }
 
+// waitUp returns once the connection is up, or an error when ctx ends before.
+func (p peer) waitUp(ctx context.Context) error { return p.client.WaitUp(ctx) }
+
+// up reports whether the connection is up.
+func (p peer) up() bool { return p.client.State().Up }
+
 // word is "up" or "down".
 func (p peer) word() string {
-	if p.client.State().Up {
+	if p.up() {
 		return "up"
 	}
 	return "down"
+}
+
+// server is the address at which the registry is looked for.
+func (p peer) server() string { return p.options.Address }
+
+// probe greets the registry once, as a node that has read its feed up to
+// position.
+func (p peer) probe(ctx context.Context, position pay.Position) (paysync.Greeting, error) {
+	return paysync.Probe(ctx, p.options, position)
 }
 
 // identity loads who a box or wallet is.

@@ -56,11 +56,11 @@ const radioHint = "write --radio bluez:hci0, air:DIR or replay:FILE"
 
 // parseRadio reads --radio. Whatever it does not understand is refused, so that
 // a slip of the pen does not listen with another adapter than was meant.
-func parseRadio(text string) (radioSpec, error) {
-	kind, rest, more := strings.Cut(text, ":")
+func parseRadio(s string) (radioSpec, error) {
+	kind, rest, more := strings.Cut(s, ":")
 	spec := radioSpec{kind: radioKind(kind)}
 	switch {
-	case text == "":
+	case s == "":
 		return spec, pay.NewError(pay.CodeUsage, "--radio is missing", radioHint)
 	case spec.kind == radioBlueZ:
 		spec.adapter = adapterDefault
@@ -72,7 +72,7 @@ func parseRadio(text string) (radioSpec, error) {
 		spec.path = rest
 		return spec, nil
 	default:
-		return spec, pay.NewError(pay.CodeUsage, fmt.Sprintf("radio %q is not known", printable(text)), radioHint)
+		return spec, pay.NewError(pay.CodeUsage, fmt.Sprintf("radio %q is not known", printable(s)), radioHint)
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"math"
 	"time"
 )
 
@@ -54,6 +53,3 @@ func (m *rateMeter) advance(at time.Time) {
 		m.counts[m.second%int64(len(m.counts))] = 0
 	}
 }
-
-// roundRate keeps one decimal: more would claim to know more.
-func roundRate(perSecond float64) float64 { return math.Round(perSecond*10) / 10 }

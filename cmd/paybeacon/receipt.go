@@ -21,14 +21,14 @@ func writeReceipt(c *call) error {
 	q := idQuery{ID: c.flags.String("id")}
 	if flagExists(c, "key") {
 		var err error
-		if q, err = c.paymentQuery(); err != nil {
+		if q, err = paymentQuery(c); err != nil {
 			return err
 		}
 	} else if q.ID == "" {
 		return pay.NewError(pay.CodeUsage, "--id is missing", "`paybeacon wallet receipts` lists the ids")
 	}
 	var r receiptAnswer
-	if _, err := ask(c.ctx, c.data(), "receipt", q, &r); err != nil {
+	if _, err := ask(c.ctx, dirOf(c), "receipt", q, &r); err != nil {
 		return err
 	}
 	if to == "-" {
@@ -115,7 +115,7 @@ func trustedRoot(c *call) (pay.NodeID, error) {
 	if c.data() == "" {
 		return pay.NodeID{}, nil
 	}
-	return c.data().root()
+	return dirOf(c).root()
 }
 
 func verifyFile(c *call, name string, root pay.NodeID) receiptJSON {

@@ -60,7 +60,7 @@ func record(c *call) error {
 	}
 	r := newRecorder(out, count)
 	begun := l.clock.now()
-	err = l.listen(nil, r.hear, r.wait)
+	err = l.listen(c.ctx, nil, r.hear, r.wait)
 	if flushErr := r.end(); err == nil {
 		err = flushErr
 	}
@@ -74,12 +74,12 @@ func record(c *call) error {
 		return err
 	}
 	done := recordedJSON{V: 1, Type: "recorded", File: to, Adverts: r.written, Skipped: r.skipped, Seconds: roundRate(l.clock.now().Sub(begun).Seconds())}
-	return c.tellRecorded(done)
+	return tellRecorded(c, done)
 }
 
 // tellRecorded says how much there is, on standard error where standard output
 // is the capture itself.
-func (c *call) tellRecorded(r recordedJSON) error {
+func tellRecorded(c *call, r recordedJSON) error {
 	talk := *c
 	if r.File == "-" {
 		talk.out = c.err

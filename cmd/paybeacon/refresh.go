@@ -33,7 +33,7 @@ func (n *walletNode) refreshSoon() {
 func (n *walletNode) refreshDevices(ctx context.Context) error {
 	done := map[pay.DeviceID]time.Time{}
 	for all := false; ; {
-		err := n.client.WaitUp(ctx) // fails only when ctx ended
+		err := n.peer.waitUp(ctx) // fails only when ctx ended
 		left := 0
 		if err == nil {
 			left, err = n.refreshAll(ctx, all, done)

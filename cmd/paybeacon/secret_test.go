@@ -147,17 +147,8 @@ func eachFact(t *testing.T, w *world, name string, fn func(pay.Fact)) {
 	n, err := openOffline(t.Context(), dataDir(w.data(name)))
 	w.must(err)
 	defer n.close()
-	var st *store.Store
-	switch n := n.(type) {
-	case *walletNode:
-		st = n.store
-	case *box:
-		st = n.store
-	default:
-		t.Fatalf("%s is a %T", name, n)
-	}
 	count := 0
-	w.must(st.View(t.Context(), func(v *store.View) error {
+	w.must(n.Store().View(t.Context(), func(v *store.View) error {
 		return v.Facts(func(f pay.Fact) error {
 			count++
 			fn(f)

@@ -36,8 +36,8 @@ func serve(c *call) error {
 		if o.currency, err = parseCurrency(f.String("currency")); err != nil {
 			return err
 		}
-	} else if c.data() != "" && c.data().role() == "" {
+	} else if c.data() != "" && dirOf(c).role() == "" {
 		o.currency = currencyDefault
 	}
-	return runDaemon(c, func(ctx context.Context, s setting) (daemon, error) { return openRegistry(ctx, s, o) })
+	return runNode(c, func(ctx context.Context, s setting) (daemon, error) { return openRegistry(ctx, s, o) })
 }

@@ -16,14 +16,6 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-func dataFlag() cli.Flag {
-	return &cli.StringFlag{Name: "data", Usage: "the node's directory `DIR`", EnvVars: []string{"PAYBEACON_DATA"}}
-}
-
-func idFlag(usage string) cli.Flag { return &cli.StringFlag{Name: "id", Usage: usage} }
-
-func (c *call) data() dataDir { return dataDir(c.flags.String("data")) }
-
 func tillCommand(ctx context.Context, io stdio) *cli.Command {
 	paymentID := idFlag("payment `ID`, or an unambiguous beginning of it")
 	key := &cli.StringFlag{Name: "key", Usage: "name the payment by the `KEY` of its charge"}
@@ -50,7 +42,7 @@ func tillCommand(ctx context.Context, io stdio) *cli.Command {
 
 func tillNearby(c *call) error {
 	var n nearbyJSON
-	raw, err := ask(c.ctx, c.data(), "nearby", noQuery{}, &n)
+	raw, err := ask(c.ctx, dirOf(c), "nearby", noQuery{}, &n)
 	if err != nil {
 		return err
 	}
@@ -142,7 +134,7 @@ func tillCharge(c *call) error {
 		q.Key = pay.IdempotencyKey(ulid.MustNew(ulid.Now(), rand.Reader).String())
 	}
 	var p paymentJSON
-	raw, err := ask(c.ctx, c.data(), "charge", q, &p)
+	raw, err := ask(c.ctx, dirOf(c), "charge", q, &p)
 	if err != nil {
 		if errors.Is(err, errDaemonLost) || errors.Is(err, context.Canceled) {
 			err = pay.Wrap(err, pay.CodeUnknown, "charge was handed over but not answered",
@@ -154,16 +146,16 @@ func tillCharge(c *call) error {
 		if err := c.answer(raw, func(w io.Writer) { printPayment(w, p) }); err != nil {
 			return err
 		}
-		return c.chargeExit(p, q.Key, false)
+		return chargeExit(c, p, q.Key, false)
 	}
-	return c.watchPayment(waitQuery{ID: p.ID, Wait: pay.MillisOf(f.Duration("wait"))}, raw, q.Key)
+	return watchPayment(c, waitQuery{ID: p.ID, Wait: pay.MillisOf(f.Duration("wait"))}, raw, q.Key)
 }
 
 // watchPayment waits for the last word, prints the payment as it then is and
 // exits accordingly. known is what to print if the daemon goes away.
-func (c *call) watchPayment(q waitQuery, known json.RawMessage, key pay.IdempotencyKey) error {
+func watchPayment(c *call, q waitQuery, known json.RawMessage, key pay.IdempotencyKey) error {
 	var p paymentJSON
-	raw, err := ask(c.ctx, c.data(), "wait", q, &p)
+	raw, err := ask(c.ctx, dirOf(c), "wait", q, &p)
 	if err != nil {
 		if known == nil {
 			if errors.Is(err, errDaemonLost) || errors.Is(err, context.Canceled) {
@@ -177,7 +169,7 @@ func (c *call) watchPayment(q waitQuery, known json.RawMessage, key pay.Idempote
 		}
 		p.Outcome, p.SafeToRetry = pay.OutcomeUnknown, false
 		lost := pay.Wrap(err, pay.CodeUnknown, "outcome of payment "+p.ID[:10]+" is unknown",
-			"do not charge anew: ask "+c.waitCommand(p.ID)+" once the box runs again")
+			"do not charge anew: ask "+waitHint(c, p.ID)+" once the box runs again")
 		if err := c.answer(p, func(w io.Writer) { printPayment(w, p) }); err != nil {
 			return err
 		}
@@ -186,12 +178,12 @@ func (c *call) watchPayment(q waitQuery, known json.RawMessage, key pay.Idempote
 	if err := c.answer(raw, func(w io.Writer) { printPayment(w, p) }); err != nil {
 		return err
 	}
-	return c.chargeExit(p, p.Key, true)
+	return chargeExit(c, p, p.Key, true)
 }
 
 // chargeExit turns a payment into the error, or none, that the contract's table
 // asks for. waited says that --wait was given and has passed.
-func (c *call) chargeExit(p paymentJSON, key pay.IdempotencyKey, waited bool) error {
+func chargeExit(c *call, p paymentJSON, key pay.IdempotencyKey, waited bool) error {
 	var err error
 	switch p.Outcome {
 	case pay.OutcomePaid:
@@ -201,27 +193,19 @@ func (c *call) chargeExit(p paymentJSON, key pay.IdempotencyKey, waited bool) er
 			return nil
 		}
 		err = pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("payment %s is still %s", p.ID[:10], p.State),
-			"the charge goes on: watch it with "+c.waitCommand(p.ID))
+			"the charge goes on: watch it with "+waitHint(c, p.ID))
 	case pay.OutcomeNotPaid:
-		err = pay.NewError(pay.CodeNotPaid, fmt.Sprintf("payment %s was not made: %s", p.ID[:10], because(p)), "nothing was charged; you may charge again under a new key")
+		err = pay.NewError(pay.CodeNotPaid, fmt.Sprintf("payment %s was not made: %s", p.ID[:10], because(p.State, p.Reason)), "nothing was charged; you may charge again under a new key")
 	default:
 		err = pay.NewError(pay.CodeUnknown, fmt.Sprintf("outcome of payment %s is unknown", p.ID[:10]),
-			"do not charge anew: ask "+c.waitCommand(p.ID)+" when the registry is reachable again")
+			"do not charge anew: ask "+waitHint(c, p.ID)+" when the registry is reachable again")
 	}
 	return withExtra(withExtra(err, "key", key), "id", p.ID)
 }
 
-// waitCommand is what to type to watch a payment of this till.
-func (c *call) waitCommand(id string) string {
+// waitHint is what to type to watch a payment of this till.
+func waitHint(c *call, id string) string {
 	return fmt.Sprintf("`paybeacon till wait --data %s --id %s`", c.data(), id[:10])
-}
-
-// because says state and reason in words.
-func because(p paymentJSON) string {
-	if p.Reason == "" {
-		return string(p.State)
-	}
-	return fmt.Sprintf("%s (%s)", p.State, p.Reason)
 }
 
 func printPayer(w io.Writer, p paymentJSON) {
@@ -238,7 +222,7 @@ func printPayment(w io.Writer, p paymentJSON) {
 	if p.Test {
 		test = "  TEST (play money)"
 	}
-	_, _ = fmt.Fprintf(w, "%s  %s  %s at %s, %s%s\n", p.ID[:10], formatMoney(p.Amount, p.Currency), p.Merchant, p.Site, because(p), test)
+	_, _ = fmt.Fprintf(w, "%s  %s  %s at %s, %s%s\n", p.ID[:10], formatMoney(p.Amount, p.Currency), p.Merchant, p.Site, because(p.State, p.Reason), test)
 	printPayer(w, p)
 	if p.By != "" {
 		_, _ = fmt.Fprintf(w, "  answered %s\n", by(p.By))
@@ -271,16 +255,11 @@ func printChannels(w io.Writer, p paymentJSON) {
 	}
 	_, _ = fmt.Fprintf(w, "  channels two: %s\n", demandWords(p.Demand))
 	if p.Demand.NeedsPerson() && p.Key == "" && !p.State.Ended() {
-		_, _ = fmt.Fprintf(w, "  BEWARE   %s\n", beware(p))
+		_, _ = fmt.Fprintf(w, "  BEWARE   %s\n", beware(p.Merchant, p.Site))
 	}
 	if p.Problem != "" {
 		_, _ = fmt.Fprintf(w, "  problem  %s\n", printable(p.Problem))
 	}
-}
-
-// beware is what to think of before approving an offer that needs a person.
-func beware(p paymentJSON) string {
-	return fmt.Sprintf("approve only if you stand at %s, %s, now", printable(string(p.Merchant)), printable(string(p.Site)))
 }
 
 func by(r pay.Rule) string {
@@ -290,7 +269,7 @@ func by(r pay.Rule) string {
 	return "by the rule " + string(r)
 }
 
-func (c *call) paymentQuery() (idQuery, error) {
+func paymentQuery(c *call) (idQuery, error) {
 	q := idQuery{ID: c.flags.String("id"), Key: pay.IdempotencyKey(c.flags.String("key"))}
 	if (q.ID == "") == (q.Key == "") {
 		return q, pay.NewError(pay.CodeUsage, "name the payment by one of --id and --key", "`paybeacon till list` shows ids; the key is the one that till charge printed")
@@ -299,12 +278,12 @@ func (c *call) paymentQuery() (idQuery, error) {
 }
 
 func tillShow(c *call) error {
-	q, err := c.paymentQuery()
+	q, err := paymentQuery(c)
 	if err != nil {
 		return err
 	}
 	var p paymentJSON
-	raw, err := ask(c.ctx, c.data(), "show", q, &p)
+	raw, err := ask(c.ctx, dirOf(c), "show", q, &p)
 	if err != nil {
 		return err
 	}
@@ -319,7 +298,7 @@ func tillList(c *call) error {
 // is, as whoever reads the list sees it.
 func listPayments(c *call, verb string, q any, none string, other func(paymentJSON) string) error {
 	var list listAnswer[paymentJSON]
-	if _, err := ask(c.ctx, c.data(), verb, q, &list); err != nil {
+	if _, err := ask(c.ctx, dirOf(c), verb, q, &list); err != nil {
 		return err
 	}
 	return answerList(c, list.Items, func(w io.Writer) {
@@ -327,7 +306,7 @@ func listPayments(c *call, verb string, q any, none string, other func(paymentJS
 			_, _ = fmt.Fprintln(w, none)
 		}
 		for _, p := range list.Items {
-			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], moment(p.Created), formatMoney(p.Amount, p.Currency), other(p), because(p))
+			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], moment(p.Created), formatMoney(p.Amount, p.Currency), other(p), because(p.State, p.Reason))
 			if p.State.Ended() {
 				continue
 			}
@@ -339,36 +318,22 @@ func listPayments(c *call, verb string, q any, none string, other func(paymentJS
 	})
 }
 
-// answerList prints one object a line, or calls plain.
-func answerList[T any](c *call, items []T, plain func(w io.Writer)) error {
-	if !c.json {
-		plain(c.out)
-		return nil
-	}
-	for _, item := range items {
-		if err := printJSON(c.out, item); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func tillWait(c *call) error {
-	q, err := c.paymentQuery()
+	q, err := paymentQuery(c)
 	if err != nil {
 		return err
 	}
-	return c.watchPayment(waitQuery{ID: q.ID, Key: q.Key, Wait: pay.MillisOf(c.flags.Duration("wait"))}, nil, "")
+	return watchPayment(c, waitQuery{ID: q.ID, Key: q.Key, Wait: pay.MillisOf(c.flags.Duration("wait"))}, nil, "")
 }
 
 func tillCancel(c *call) error {
-	q, err := c.paymentQuery()
+	q, err := paymentQuery(c)
 	if err != nil {
 		return err
 	}
 	const wait = 10 * time.Second
 	var p paymentJSON
-	raw, err := ask(c.ctx, c.data(), "cancel", waitQuery{ID: q.ID, Key: q.Key, Wait: pay.MillisOf(wait)}, &p)
+	raw, err := ask(c.ctx, dirOf(c), "cancel", waitQuery{ID: q.ID, Key: q.Key, Wait: pay.MillisOf(wait)}, &p)
 	if err != nil {
 		return err
 	}
@@ -381,6 +346,6 @@ func tillCancel(c *call) error {
 	case p.State.Ended():
 		return pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s was already %s when the cancel arrived", p.ID[:10], p.State), "nothing was changed")
 	default:
-		return pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("no decision on the cancel of %s yet", p.ID[:10]), "it stays asked for: "+c.waitCommand(p.ID))
+		return pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("no decision on the cancel of %s yet", p.ID[:10]), "it stays asked for: "+waitHint(c, p.ID))
 	}
 }

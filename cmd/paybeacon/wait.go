@@ -38,7 +38,7 @@ func waitFor(c *call) error {
 		return waitReady(c, timeout)
 	case "near":
 		var n nearbyJSON
-		raw, err := ask(c.ctx, c.data(), "wait-near", waitQuery{Wait: pay.MillisOf(timeout)}, &n)
+		raw, err := ask(c.ctx, dirOf(c), "wait-near", waitQuery{Wait: pay.MillisOf(timeout)}, &n)
 		if err != nil {
 			return err
 		}
@@ -54,11 +54,14 @@ func waitFor(c *call) error {
 		if id == "" {
 			return pay.NewError(pay.CodeUsage, "--for final needs --id", "name the payment")
 		}
-		return c.watchPayment(waitQuery{ID: id, Wait: pay.MillisOf(timeout)}, nil, "")
+		return watchPayment(c, waitQuery{ID: id, Wait: pay.MillisOf(timeout)}, nil, "")
 	default:
 		return pay.NewError(pay.CodeUsage, "--for is none of ready, near and final", "write --for ready, --for near or --for final")
 	}
 }
+
+// readyPoll is how often a daemon is asked whether it is ready.
+const readyPoll = 20 * time.Millisecond
 
 // waitReady polls the control socket. It may run before the daemon, its socket
 // or the directory exists; it opens no store and takes no lock.
@@ -69,10 +72,10 @@ func waitReady(c *call, timeout time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("encode request: %w", err)
 	}
-	tick := time.NewTicker(lockPoll)
+	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()
 	for {
-		raw, err := askDaemon(ctx, c.data(), "ready", body)
+		raw, err := askDaemon(ctx, dirOf(c), "ready", body)
 		if err == nil {
 			var r readyJSON
 			if err := json.Unmarshal(raw, &r); err != nil {

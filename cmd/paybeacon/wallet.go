@@ -72,7 +72,7 @@ func walletCommand(ctx context.Context, io stdio) *cli.Command {
 
 func walletStatus(c *call) error {
 	var s walletStatusJSON
-	raw, err := ask(c.ctx, c.data(), "status", noQuery{}, &s)
+	raw, err := ask(c.ctx, dirOf(c), "status", noQuery{}, &s)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func walletStatus(c *call) error {
 
 func walletAnswer(c *call, v pay.Verdict) error {
 	var p paymentJSON
-	raw, err := ask(c.ctx, c.data(), "answer", answerQuery{ID: c.flags.String("id"), Verdict: v}, &p)
+	raw, err := ask(c.ctx, dirOf(c), "answer", answerQuery{ID: c.flags.String("id"), Verdict: v}, &p)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func walletReceipts(c *call) error {
 	}
 	if id := c.flags.String("id"); id != "" {
 		var p paymentJSON
-		raw, err := ask(c.ctx, c.data(), "show", idQuery{ID: id}, &p)
+		raw, err := ask(c.ctx, dirOf(c), "show", idQuery{ID: id}, &p)
 		if err != nil {
 			return err
 		}
@@ -129,7 +129,7 @@ func walletDevices(c *call) error {
 		return moveDevice(c, moveQuery{ID: id, Link: link})
 	}
 	var list listAnswer[deviceJSON]
-	if _, err := ask(c.ctx, c.data(), "devices", noQuery{}, &list); err != nil {
+	if _, err := ask(c.ctx, dirOf(c), "devices", noQuery{}, &list); err != nil {
 		return err
 	}
 	return answerList(c, list.Items, func(w io.Writer) {
@@ -144,7 +144,7 @@ func walletDevices(c *call) error {
 
 func moveDevice(c *call, q moveQuery) error {
 	var d deviceJSON
-	raw, err := ask(c.ctx, c.data(), "move", q, &d)
+	raw, err := ask(c.ctx, dirOf(c), "move", q, &d)
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func walletRules(c *call) error {
 		verb, q = "limit", limitQuery{Above: c.flags.String("two-channel-above")}
 	}
 	var r rulesJSON
-	raw, err := ask(c.ctx, c.data(), verb, q, &r)
+	raw, err := ask(c.ctx, dirOf(c), verb, q, &r)
 	if err != nil {
 		return err
 	}
@@ -195,22 +195,6 @@ func printRules(w io.Writer, r rulesJSON) {
 	if r.Pending {
 		_, _ = fmt.Fprintln(w, "  a change waits for the registry")
 	}
-}
-
-// demandWords says in words who demands two channels, and why.
-func demandWords(d pay.Demand) string {
-	words := map[pay.Demand]string{
-		pay.DemandElsewhere: "the same code was heard at two sites at once",
-		pay.DemandDrift:     "the device's clock ran off",
-		pay.DemandRepaired:  "first payment since the device was paired again",
-		pay.DemandSilence:   "the device was not heard of for long",
-		pay.DemandPayer:     "above the payer's own limit",
-		pay.DemandMerchant:  "the merchant asked for it",
-	}
-	if w, ok := words[d]; ok {
-		return w
-	}
-	return printable(string(d))
 }
 
 func printDevice(w io.Writer, d deviceJSON) {
@@ -261,7 +245,7 @@ func walletPair(c *call) error {
 		q.Device = target.Device.String()
 	}
 	var d deviceJSON
-	raw, err := ask(c.ctx, c.data(), "pair", q, &d)
+	raw, err := ask(c.ctx, dirOf(c), "pair", q, &d)
 	if err != nil {
 		return err
 	}
@@ -307,11 +291,11 @@ func secretFlag(c *call, name string) (string, error) {
 	if err != nil {
 		return "", pay.Wrap(err, pay.CodeUsage, "read --"+name+"-file", "name a file that you may read")
 	}
-	text := strings.TrimSpace(string(raw))
-	if text == "" {
+	secret := strings.TrimSpace(string(raw))
+	if secret == "" {
 		return "", pay.NewError(pay.CodeUsage, "read --"+name+"-file: "+printable(file)+" is empty", "look whether the command that was to fill it failed")
 	}
-	return text, nil
+	return secret, nil
 }
 
 func walletRevoke(c *call) error {
@@ -320,7 +304,7 @@ func walletRevoke(c *call) error {
 		return pay.NewError(pay.CodeUsage, "--device is missing", "`paybeacon wallet devices` lists them")
 	}
 	var d deviceJSON
-	raw, err := ask(c.ctx, c.data(), "revoke", q, &d)
+	raw, err := ask(c.ctx, dirOf(c), "revoke", q, &d)
 	if err != nil {
 		return err
 	}

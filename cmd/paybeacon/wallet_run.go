@@ -20,7 +20,7 @@ func walletRunCommand(ctx context.Context, io stdio) *cli.Command {
 		},
 		run: func(c *call) error {
 			o := walletOptions{server: c.flags.String("server"), approve: c.flags.String("approve")}
-			return runDaemon(c, func(ctx context.Context, s setting) (daemon, error) { return openWallet(ctx, s, o) })
+			return runNode(c, func(ctx context.Context, s setting) (daemon, error) { return openWallet(ctx, s, o) })
 		},
 	})
 }

@@ -90,13 +90,19 @@ func parseApprove(s string, cur pay.Currency) (rule wallet.Rule, command string,
 
 func (n *walletNode) start(ctx context.Context, parts *errgroup.Group) {
 	parts.Go(func() error { return n.store.Run(ctx) })
-	parts.Go(func() error { return n.peer.run(ctx, n.log) })
+	parts.Go(func() error { return n.peer.connect(ctx) })
 	parts.Go(func() error { return n.witnessByRule(ctx) })
 	parts.Go(func() error { return n.refreshDevices(ctx) })
 	if n.command != "" {
 		parts.Go(func() error { return newExecutor(n).run(ctx) })
 	}
 }
+
+// scope is whose feed the wallet reads.
+func (n *walletNode) scope() pay.Scope { return n.member.Scope }
+
+// role is what decides for the wallet, over its store.
+func (n *walletNode) role() *wallet.Wallet { return n.wallet }
 
 func (n *walletNode) eventLog() *eventLog { return n.events }
 
@@ -259,7 +265,7 @@ func (n *walletNode) pair(ctx context.Context, q pairQuery) (any, error) {
 	}
 	connecting, cancel := context.WithTimeout(ctx, pairConnectWait)
 	defer cancel()
-	if err := n.client.WaitUp(connecting); err != nil {
+	if err := n.peer.waitUp(connecting); err != nil {
 		return nil, pay.NewError(pay.CodeUnreachable, "the registry is not reachable, so nothing was bound", "pair again when `paybeacon wallet status` says registry up")
 	}
 	root, err := n.member.rootID()

@@ -54,7 +54,7 @@ func watch(c *call) error {
 	if screen {
 		show = func(ctx context.Context) error { return w.onScreen(ctx, c, count) }
 	}
-	return l.listen(w.heed, w.hear, show)
+	return l.listen(c.ctx, w.heed, w.hear, show)
 }
 
 // isTerminalIn says whether keys can be read.
@@ -113,12 +113,6 @@ func (w *watching) scene() watchScene {
 	return s
 }
 
-func (h *hearing) watch(now time.Time) []ble.Row {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.tracker.Watch(now)
-}
-
 // tell prints the air once a second, until ctx ends or count times.
 func (w *watching) tell(ctx context.Context, c *call, count int) error {
 	tick := time.NewTicker(watchEvery)
@@ -155,7 +149,7 @@ func tellScene(c *call, s watchScene) error {
 		}
 	}
 	return printJSON(c.out, airJSON{
-		V: 1, Type: "air", At: pay.TimeOf(s.At).String(), Radio: radioWord(s.Health), RadioWhy: s.Health.Why,
+		V: 1, Type: "air", At: pay.TimeOf(s.At).String(), Radio: radioWord(s.Health.Deaf), RadioWhy: s.Health.Why,
 		AdvertsPerSecond: roundRate(s.Health.Rate), AdvertsLost: s.Health.Lost, Candidates: len(s.Rows), Sightings: len(s.Statics),
 	})
 }

@@ -83,13 +83,3 @@ func inColour() paint {
 	}
 	return func(m meaning, s string) string { return styles[m].Render(s) }
 }
-
-// levelPaint colours the word for a level.
-func levelPaint(l level) func(string) string {
-	colour := map[level]lipgloss.Style{
-		levelOK:   lipgloss.NewStyle().Foreground(lipgloss.Green),
-		levelWarn: lipgloss.NewStyle().Foreground(lipgloss.Yellow),
-		levelBad:  lipgloss.NewStyle().Foreground(lipgloss.Red).Bold(true),
-	}[l]
-	return func(s string) string { return colour.Render(s) }
-}

@@ -11,6 +11,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/pay"
 )
 
 // TestScreenEnds ends the live table in each way there is. It leaves the
@@ -31,13 +32,13 @@ func TestScreenEnds(t *testing.T) {
 			go func() { _, _ = io.WriteString(keys, c.keys) }() // ends with the pipe
 			var out bytes.Buffer
 			w := newWatching(radioSpec{kind: radioAir, path: "shop"}, ble.TrackerOptions{}, time.Now)
-			near(w.air, 1)
+			nearTo(w.air, 1)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			if c.end {
 				cancel()
 			}
-			if err := w.onScreen(ctx, &call{ctx: ctx, stdio: stdio{in, &out, io.Discard}}, c.count); err != nil {
+			if err := w.onScreen(ctx, &call{ctx: ctx, stdio: stdio{in: in, out: &out, err: io.Discard}}, c.count); err != nil {
 				t.Fatal(err)
 			}
 			if text := out.String(); !strings.Contains(text[strings.LastIndex(text, "\x1b")+1:], " CLEAR ") {
@@ -55,7 +56,7 @@ func TestScreenFollowsTheWindow(t *testing.T) {
 	if m.view.width != 61 || m.view.height != 13 {
 		t.Errorf("the table is drawn for %d columns and %d lines", m.view.width, m.view.height)
 	}
-	near(w.air, 1)
+	nearTo(w.air, 1)
 	if len(m.scene.Rows) != 0 {
 		t.Fatal("it looked before it was asked to")
 	}
@@ -64,5 +65,15 @@ func TestScreenFollowsTheWindow(t *testing.T) {
 	}
 	if _, cmd := m.Update(tea.KeyPressMsg{Code: 'x', Text: "x"}); cmd != nil {
 		t.Error("x does something")
+	}
+}
+
+// nearTo lets a device be heard near by h, now.
+func nearTo(h *hearing, code byte) {
+	for n := range 30 {
+		a := ble.Advert{At: time.Now().Add(time.Duration(n-30) * 100 * time.Millisecond)}
+		a.SetRSSI(-45)
+		a.Sections, _ = ble.ParsePayload(nil, ble.AppendEID(nil, pay.Code{code}, ble.PowerReference))
+		h.hear(a)
 	}
 }

@@ -269,24 +269,6 @@ func TestRecordersEnd(t *testing.T) {
 	}
 }
 
-// TestNullIsNoTerminal: a table is drawn, and colours are used, only where
-// somebody can look; /dev/null is a device like a terminal, but nobody is there.
-func TestNullIsNoTerminal(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{os.DevNull, "/dev/zero"} {
-		f, err := os.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if isTerminal(f) {
-			t.Errorf("%s is taken for a terminal", name)
-		}
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 // TestARecordingThatIsKilled leaves whole lines, because nothing else is ever
 // handed to the file.
 func TestARecordingThatIsKilled(t *testing.T) {

@@ -36,6 +36,9 @@ type proc struct {
 }
 
 const (
+	// stagePoll is how often a process is asked whether something has happened.
+	stagePoll = 20 * time.Millisecond
+
 	stageReadyTimeout = "15s"
 	stageStopTimeout  = 5 * time.Second
 )
@@ -259,7 +262,7 @@ func (s *stage) pair(who, rssi string, flags ...string) error {
 // until repeats f until it says true. Each round asks another process, so
 // there is nothing to be woken by.
 func (s *stage) until(what string, f func() (bool, error)) error {
-	tick := time.NewTicker(lockPoll)
+	tick := time.NewTicker(stagePoll)
 	defer tick.Stop()
 	for {
 		ok, err := f()
