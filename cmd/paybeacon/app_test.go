@@ -9,8 +9,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/urfave/cli/v2"
-
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -24,8 +24,8 @@ func runMain(t *testing.T, args ...string) (exit int, stdout, stderr string) {
 	oneApp.Lock()
 	defer oneApp.Unlock()
 	var out, errs bytes.Buffer
-	io := stdio{in: strings.NewReader(""), out: &out, err: &errs}
-	exit = run(t.Context(), append([]string{"paybeacon"}, args...), io, commands(t.Context(), io))
+	io := cli.Stdio{In: strings.NewReader(""), Out: &out, Err: &errs}
+	exit = cli.Run(t.Context(), append([]string{"paybeacon"}, args...), io, commands(t.Context(), io))
 	return exit, out.String(), errs.String()
 }
 
@@ -46,7 +46,7 @@ func leaves(path []string, cmds []*cli.Command, fn func(path []string, c *cli.Co
 func TestEveryLeafKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	count := 0
-	leaves(nil, commands(context.Background(), stdio{}), func(path []string, c *cli.Command) {
+	leaves(nil, commands(context.Background(), cli.Stdio{}), func(path []string, c *cli.Command) {
 		count++
 		name := strings.Join(path, " ")
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func takesMany(c *cli.Command) bool { return strings.HasSuffix(c.ArgsUsage, "...
 func TestUsageErrorsInJSON(t *testing.T) {
 	t.Parallel()
 	exit, stdout, stderr := runMain(t, "till", "charge", "--json", "--amout", "3")
-	var e errorJSON
+	var e api.Problem
 	if err := json.Unmarshal([]byte(stderr), &e); err != nil {
 		t.Fatalf("stderr %q: %v", stderr, err)
 	}

@@ -45,22 +45,41 @@ var plan = map[string]struct {
 	// of the radio need it as well.
 	"ble/bluez/fakebluez": {"what stands in for BlueZ knows BlueZ alone", nil},
 	"ble/bluez/vhci":      {"controllers that exist only in memory know an address and no more", []string{"ble"}},
-	"cmd/paybeacon":       {"wiring: may import all; nobody imports it", nil},
+
+	// The rooms of the program. What two of face, demo, doctor, survey and bench
+	// need lies in a room below them, so there is no arrow among them.
+	"cmd/paybeacon/text":   {"words and amounts for people are made of the domain's values", []string{"pay"}},
+	"cmd/paybeacon/api":    {"scripts read the domain's values, and errors quote strangers", []string{"pay", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/cli":    {"the frame of commands prints the API's error object, and its flags name the tracker's defaults", []string{"pay", "ble", "cmd/paybeacon/api", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/node":   {"a node is made of a role, a store, a session and a radio, and speaks the API", slices.Concat([]string{"cmd/paybeacon/api", "cmd/paybeacon/text"}, belowNode)},
+	"cmd/paybeacon/stage":  {"other processes are known by what the API prints; its thief is in the air", []string{"pay", "ble", "ble/air", "cmd/paybeacon/api"}},
+	"cmd/paybeacon/face":   {"a command on a terminal asks a node", []string{"pay", "ble", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/survey": {"the air is looked at through a node's radio, without a node", []string{"pay", "ble", "ble/replay", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/doctor": {"a node and its radio are looked at from outside", []string{"pay", "pay/device", "ble", "ble/replay", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/demo":   {"a story is played on a stage; its forger has a stolen node and says what no role would", []string{"pay", "pay/device", "pay/history", "store", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/stage", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/bench":  {"what is measured stands below the nodes", []string{"pay", "pay/device", "pay/registry", "store", "store/kv", "store/badgerkv", "ble", "ble/bluez", "ble/bluez/fakebluez", "ble/crowd", "cmd/paybeacon/cli", "cmd/paybeacon/text"}},
+	"cmd/paybeacon":        {"the tree of commands: may import all; nobody imports it", nil},
+}
+
+// belowNode is what a node is wired of.
+var belowNode = []string{
+	"pay", "pay/book", "pay/device", "pay/history", "pay/registry", "pay/till", "pay/wallet",
+	"store", "store/kv", "store/badgerkv", "sync", "sync/link", "sync/quicnet", "ble", "ble/air", "ble/bluez", "ble/replay",
 }
 
 // doors are the heavy dependencies, each with the packages that import it: one,
-// but for the bus, which has two ends.
+// but for the bus, which has two ends, and for colours, which two rooms use.
 var doors = map[string][]string{
 	"github.com/dgraph-io/badger":  {"store/badgerkv"},
 	"github.com/quic-go/quic-go":   {"sync/quicnet"},
 	"github.com/muka/go-bluetooth": {"ble/bluez"},
 	"github.com/godbus/dbus":       {"ble/bluez", "ble/bluez/fakebluez"},
 	"github.com/fxamacker/cbor":    {"pay"},
-	"github.com/urfave/cli":        {"cmd/paybeacon"},
-	"github.com/bojanz/currency":   {"cmd/paybeacon"},
-	"github.com/mdp/qrterminal":    {"cmd/paybeacon"},
-	"charm.land/bubbletea":         {"cmd/paybeacon"},
-	"charm.land/lipgloss":          {"cmd/paybeacon"},
+	"github.com/urfave/cli":        {"cmd/paybeacon/cli"},
+	"github.com/bojanz/currency":   {"cmd/paybeacon/text"},
+	"github.com/mdp/qrterminal":    {"cmd/paybeacon/face"},
+	"charm.land/bubbletea":         {"cmd/paybeacon/survey"},
+	"charm.land/lipgloss":          {"cmd/paybeacon/doctor", "cmd/paybeacon/survey"},
 	"github.com/tidwall/btree":     {"store/kv"},
 }
 

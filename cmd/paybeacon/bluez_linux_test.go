@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/paybeacon/paybeacon/ble/bluez/fakebluez"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -61,15 +63,15 @@ func newBluezWorld(t *testing.T) *bluezWorld {
 
 // command runs one command with --json on the bus of the world and returns what
 // it printed and how it ended.
-func (w *bluezWorld) command(args ...string) (out []byte, e errorJSON) {
+func (w *bluezWorld) command(args ...string) (out []byte, e api.Problem) {
 	w.t.Helper()
-	return commandIn(w.t, w.stage, w.env, args...)
+	return commandIn(w.t, w.Stage, w.env, args...)
 }
 
-func commandIn(t *testing.T, s *stage, env []string, args ...string) (out []byte, e errorJSON) {
+func commandIn(t *testing.T, s *stage.Stage, env []string, args ...string) (out []byte, e api.Problem) {
 	t.Helper()
-	cmd := exec.CommandContext(s.ctx, s.exe, withJSON(args)...)
-	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), env...)
+	cmd := exec.CommandContext(s.Ctx, s.Exe, stage.WithJSON(args)...)
+	cmd.Dir, cmd.Env = s.Dir, append(os.Environ(), env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -88,8 +90,8 @@ func commandIn(t *testing.T, s *stage, env []string, args ...string) (out []byte
 
 func (w *bluezWorld) startBluezBox(radio string) {
 	w.t.Helper()
-	w.must(w.start("box", w.env, "scan", "--data", w.data("box"), "--radio", radio, "--http", "127.0.0.1:0"))
-	_, err := w.ready("box")
+	w.must(w.Start("box", w.env, "scan", "--data", w.Data("box"), "--radio", radio, "--http", "127.0.0.1:0"))
+	_, err := w.Ready("box")
 	w.must(err)
 }
 
@@ -97,7 +99,7 @@ func (w *bluezWorld) startBluezBox(radio string) {
 // is no reason to restart the box.
 func (w *bluezWorld) takesWork() {
 	w.t.Helper()
-	resp, err := http.Get("http://" + w.bound["box"].HTTP + "/readyz")
+	resp, err := http.Get("http://" + w.Bound["box"].HTTP + "/readyz")
 	w.must(err)
 	_ = resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -105,11 +107,11 @@ func (w *bluezWorld) takesWork() {
 	}
 }
 
-func (w *bluezWorld) nearby(what string, is func(nearbyJSON) bool) (n nearbyJSON) {
+func (w *bluezWorld) nearby(what string, is func(api.Nearby) bool) (n api.Nearby) {
 	w.t.Helper()
-	w.must(w.until(what, func() (bool, error) {
-		n = nearbyJSON{}
-		err := w.ask(&n, "till", "nearby", "--data", w.data("box"))
+	w.must(w.Until(what, func() (bool, error) {
+		n = api.Nearby{}
+		err := w.Ask(&n, "till", "nearby", "--data", w.Data("box"))
 		return is(n), err
 	}))
 	return n
@@ -117,9 +119,9 @@ func (w *bluezWorld) nearby(what string, is func(nearbyJSON) bool) (n nearbyJSON
 
 func (w *bluezWorld) pay(amount string) {
 	w.t.Helper()
-	w.nearby("somebody is clearly near", func(n nearbyJSON) bool { return n.Clear != nil })
-	var p paymentJSON
-	w.must(w.ask(&p, "till", "charge", "--data", w.data("box"), "--amount", amount, "--wait", "20s"))
+	w.nearby("somebody is clearly near", func(n api.Nearby) bool { return n.Clear != nil })
+	var p api.Payment
+	w.must(w.Ask(&p, "till", "charge", "--data", w.Data("box"), "--amount", amount, "--wait", "20s"))
 	if p.Outcome != pay.OutcomePaid {
 		w.t.Fatalf("not paid: %+v", p)
 	}
@@ -133,48 +135,48 @@ func TestPaymentOverBlueZ(t *testing.T) {
 	w := newBluezWorld(t)
 	w.startBluezBox("bluez:hci0,marker=hci2")
 	w.startWallet("ada", nil)
-	w.must(w.start("ada-tag", w.env, "beacon", "run", "--data", w.data("ada-tag"), "--radio", "bluez:hci1", "--link", "127.0.0.1:0"))
-	_, err := w.ready("ada-tag")
+	w.must(w.Start("ada-tag", w.env, "beacon", "run", "--data", w.Data("ada-tag"), "--radio", "bluez:hci1", "--link", "127.0.0.1:0"))
+	_, err := w.Ready("ada-tag")
 	w.must(err)
-	p, err := w.pairing("ada-tag")
+	p, err := w.Pairing("ada-tag")
 	w.must(err)
 	if n := len(w.hci1.OnAir()); n != 0 {
 		t.Errorf("an unpaired device broadcasts %d times", n)
 	}
-	w.must(w.ask(nil, "wallet", "pair", "--data", w.data("ada"), "--link", p.Link, "--pin", p.PIN))
+	w.must(w.Ask(nil, "wallet", "pair", "--data", w.Data("ada"), "--link", p.Link, "--pin", p.PIN))
 	w.pay("4.20")
 
 	w.hci0.Deafen(fakebluez.Nothing)
-	n := w.nearby("the radio is deaf", func(n nearbyJSON) bool { return n.Radio == radioDeaf })
+	n := w.nearby("the radio is deaf", func(n api.Nearby) bool { return n.Radio == api.RadioDeaf })
 	if n.Clear != nil || n.RadioWhy == "" {
 		t.Errorf("deaf: %+v", n)
 	}
 	w.takesWork()
-	_, e := w.command("till", "charge", "--data", w.data("box"), "--amount", "1.00")
+	_, e := w.command("till", "charge", "--data", w.Data("box"), "--amount", "1.00")
 	if e.Code != pay.CodeNobodyNear || !strings.Contains(e.Hint, "doctor") {
 		t.Errorf("charging with a deaf radio: %+v", e)
 	}
-	out, e := w.command("doctor", "--data", w.data("box"))
+	out, e := w.command("doctor", "--data", w.Data("box"))
 	if e.Code != pay.CodeRadio || !strings.Contains(string(out), `"name":"hearing","level":"bad"`) {
 		t.Errorf("doctor says %+v and\n%s", e, out)
 	}
 	w.hci0.Deafen(fakebluez.Healthy)
-	w.nearby("the radio hears again", func(n nearbyJSON) bool { return n.Radio == radioOK && n.RadioWhy == "" })
+	w.nearby("the radio hears again", func(n api.Nearby) bool { return n.Radio == api.RadioOK && n.RadioWhy == "" })
 	w.pay("1.00")
 
 	var told []string
-	out, _ = w.command("events", "tail", "--data", w.data("box"), "--since", "0")
-	events, err := decodeLines[eventJSON](out)
+	out, _ = w.command("events", "tail", "--data", w.Data("box"), "--since", "0")
+	events, err := stage.DecodeLines[api.Event](out)
 	w.must(err)
 	for _, e := range events {
 		switch e.Kind {
-		case eventRadio:
+		case api.EventRadio:
 			told = append(told, e.Radio)
-		case eventPayment:
+		case api.EventPayment:
 			told = append(told, string(e.State))
 		}
 	}
-	want := []string{"offered", "captured", radioDeaf, radioOK, "offered", "captured"}
+	want := []string{"offered", "captured", api.RadioDeaf, api.RadioOK, "offered", "captured"}
 	if told = slices.Compact(told); !slices.Equal(told, want) {
 		t.Errorf("events: %v, want %v\n%s", told, want, out)
 	}
@@ -191,11 +193,11 @@ func TestCommandsLookAtBlueZ(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newStage(t.Context(), exe, t.TempDir())
+	s, err := stage.New(t.Context(), exe, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := func(args ...string) (string, errorJSON) {
+	run := func(args ...string) (string, api.Problem) {
 		t.Helper()
 		out, e := commandIn(t, s, env, args...)
 		return string(out), e

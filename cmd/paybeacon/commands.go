@@ -9,34 +9,40 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/bench"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/demo"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/doctor"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/face"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/survey"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-func commands(ctx context.Context, io stdio) []*cli.Command {
+func commands(ctx context.Context, io cli.Stdio) []*cli.Command {
 	return []*cli.Command{
-		demoCommand(ctx, io),
-		serveCommand(ctx, io),
-		adminCommand(ctx, io),
-		scanCommand(ctx, io,
-			radiosCommand(ctx, io),
-			watchCommand(ctx, io),
-			calibrateCommand(ctx, io),
-			recordCommand(ctx, io),
+		demo.Command(ctx, io),
+		face.ServeCommand(ctx, io),
+		face.AdminCommand(ctx, io),
+		face.ScanCommand(ctx, io,
+			survey.RadiosCommand(ctx, io),
+			survey.WatchCommand(ctx, io),
+			survey.CalibrateCommand(ctx, io),
+			survey.RecordCommand(ctx, io),
 		),
-		tillCommand(ctx, io),
-		walletCommand(ctx, io),
-		beaconCommand(ctx, io),
-		receiptCommand(ctx, io),
-		waitCommand(ctx, io),
-		eventsCommand(ctx, io),
-		doctorCommand(ctx, io),
-		benchCommand(ctx, io),
-		newLeaf(ctx, io, leaf{name: "completion", usage: "print a completion script for your shell", args: []string{"bash|zsh|fish"}, noJSON: true, run: completion}),
-		newLeaf(ctx, io, leaf{name: "man", usage: "print the manual page", noJSON: true, run: manual}),
-		newLeaf(ctx, io, leaf{name: "version", usage: "print the version", run: version}),
-		newLeaf(ctx, io, leaf{name: "help", usage: "help on a command, or on exit-codes", args: []string{"COMMAND..."}, noJSON: true, run: help}),
+		face.TillCommand(ctx, io),
+		face.WalletCommand(ctx, io),
+		face.BeaconCommand(ctx, io),
+		face.ReceiptCommand(ctx, io),
+		face.WaitCommand(ctx, io),
+		face.EventsCommand(ctx, io),
+		doctor.Command(ctx, io),
+		bench.Command(ctx, io),
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "completion", Usage: "print a completion script for your shell", Args: []string{"bash|zsh|fish"}, NoJSON: true, Run: completion}),
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "man", Usage: "print the manual page", NoJSON: true, Run: manual}),
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "version", Usage: "print the version", Run: version}),
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "help", Usage: "help on a command, or on exit-codes", Args: []string{"COMMAND..."}, NoJSON: true, Run: help}),
 	}
 }
 
@@ -49,35 +55,35 @@ type versionJSON struct {
 	Data    int    `json:"data_format"`
 }
 
-func version(c *call) error {
-	v := versionJSON{V: 1, Type: "version", Version: "devel", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Data: formatVersion}
+func version(c *cli.Call) error {
+	v := versionJSON{V: 1, Type: "version", Version: "devel", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Data: node.FormatVersion}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		v.Version = info.Main.Version
 	}
-	return c.answer(v, func(w io.Writer) {
+	return c.Answer(v, func(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "paybeacon %s (%s, %s, data format %d)\n", v.Version, v.Go, v.System, v.Data)
 	})
 }
 
-func help(c *call) error {
-	words := c.flags.Args().Slice()
+func help(c *cli.Call) error {
+	words := c.Flags.Args().Slice()
 	if slices.Equal(words, []string{"exit-codes"}) {
-		_, err := io.WriteString(c.out, exitTable)
+		_, err := io.WriteString(c.Out, cli.ExitTable)
 		return err
 	}
-	at := c.flags.App.Commands
+	at := c.Flags.App.Commands
 	for i, word := range words {
 		k := slices.IndexFunc(at, func(cmd *cli.Command) bool { return cmd.Name == word })
 		if k < 0 {
-			return pay.NewError(pay.CodeNotFound, fmt.Sprintf("there is no command %q", printable(strings.Join(words[:i+1], " "))), "`paybeacon help` lists them")
+			return pay.NewError(pay.CodeNotFound, fmt.Sprintf("there is no command %q", text.Printable(strings.Join(words[:i+1], " "))), "`paybeacon help` lists them")
 		}
 		at = at[k].Subcommands
 	}
-	return newApp(c.stdio, commands(c.ctx, c.stdio)).RunContext(c.ctx, append(append([]string{"paybeacon"}, words...), "--help"))
+	return cli.NewApp(c.Stdio, commands(c.Ctx, c.Stdio)).RunContext(c.Ctx, append(append([]string{"paybeacon"}, words...), "--help"))
 }
 
-func completion(c *call) error {
-	shell := c.flags.Args().First()
+func completion(c *cli.Call) error {
+	shell := c.Flags.Args().First()
 	var script string
 	switch shell {
 	case "bash":
@@ -86,13 +92,13 @@ func completion(c *call) error {
 		script = zshCompletion
 	case "fish":
 		var err error
-		if script, err = c.flags.App.ToFishCompletion(); err != nil {
+		if script, err = c.Flags.App.ToFishCompletion(); err != nil {
 			return fmt.Errorf("make completion: %w", err)
 		}
 	default:
 		return pay.NewError(pay.CodeUsage, "name the shell: bash, zsh or fish", "for example: paybeacon completion bash > /etc/bash_completion.d/paybeacon")
 	}
-	_, err := io.WriteString(c.out, script)
+	_, err := io.WriteString(c.Out, script)
 	return err
 }
 
@@ -120,11 +126,11 @@ _paybeacon() {
 compdef _paybeacon paybeacon
 `
 
-func manual(c *call) error {
-	page, err := c.flags.App.ToManWithSection(1)
+func manual(c *cli.Call) error {
+	page, err := c.Flags.App.ToManWithSection(1)
 	if err != nil {
 		return fmt.Errorf("make manual page: %w", err)
 	}
-	_, err = io.WriteString(c.out, page)
+	_, err = io.WriteString(c.Out, page)
 	return err
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
 	paysync "github.com/paybeacon/paybeacon/sync"
@@ -53,8 +55,8 @@ func TestKilledAtEveryCrashPointOfTwoChannels(t *testing.T) {
 	common := append(store.CrashPoints(), paysync.CrashPoints()...)
 	for victim, points := range map[string][]string{
 		"reg":     passedBy("reg", common),
-		"ada":     append(passedBy("ada", common), atBeforeCode, atAfterCode),
-		"ada-tag": {atBeforeWord, atAfterWord},
+		"ada":     append(passedBy("ada", common), node.AtBeforeCode, node.AtAfterCode),
+		"ada-tag": {node.AtBeforeWord, node.AtAfterWord},
 	} {
 		for _, point := range points {
 			t.Run(victim+" at "+point, func(t *testing.T) {
@@ -93,30 +95,30 @@ func passedBy(victim string, points []string) []string {
 // whether it did. flags are more flags of the charge.
 func (w *world) payAcross(victim, crash, key string, flags []string) (died bool) {
 	w.t.Helper()
-	w.stop(victim)
+	w.Stop(victim)
 	w.restart(victim, []string{"PAYBEACON_CRASH=" + crash})
 	if !w.ended(victim) {
 		w.waitNear()
 	}
-	charge := []string{"till", "charge", "--data", w.data("box"), "--amount", "1.00", "--key", key, "--wait", "1s"}
+	charge := []string{"till", "charge", "--data", w.Data("box"), "--amount", "1.00", "--key", key, "--wait", "1s"}
 	charge = append(charge, flags...)
-	var p paymentJSON
-	w.must(w.until("the victim is dead or the payment final", func() (bool, error) {
-		p = paymentJSON{}
-		_ = w.ask(&p, charge...)
+	var p api.Payment
+	w.must(w.Until("the victim is dead or the payment final", func() (bool, error) {
+		p = api.Payment{}
+		_ = w.Ask(&p, charge...)
 		return w.ended(victim) || p.Outcome == pay.OutcomePaid, nil
 	}))
 	died = w.ended(victim)
-	w.stop(victim)
+	w.Stop(victim)
 	w.restart(victim, nil)
 	w.waitNear()
 	for _, name := range []string{"box", "ada"} {
 		w.connected(name)
 	}
 	// The same key again, until it is final.
-	w.must(w.until("payment "+key+" is final", func() (bool, error) {
-		p = paymentJSON{}
-		err := w.ask(&p, charge...)
+	w.must(w.Until("payment "+key+" is final", func() (bool, error) {
+		p = api.Payment{}
+		err := w.Ask(&p, charge...)
 		if exit := exitOf(err); exit != pay.ExitDone && exit != pay.ExitWaitPassed && exit != pay.ExitUnknown {
 			return false, err
 		}
@@ -125,9 +127,9 @@ func (w *world) payAcross(victim, crash, key string, flags []string) (died bool)
 	if p.Amount != 100 || p.AmountCaptured != 100 || p.Key != pay.IdempotencyKey(key) {
 		w.t.Fatalf("%s: %+v", crash, p)
 	}
-	var seen paymentJSON
-	w.must(w.until("the wallet knows of "+key, func() (bool, error) {
-		err := w.ask(&seen, "wallet", "receipts", "--data", w.data("ada"), "--id", p.ID)
+	var seen api.Payment
+	w.must(w.Until("the wallet knows of "+key, func() (bool, error) {
+		err := w.Ask(&seen, "wallet", "receipts", "--data", w.Data("ada"), "--id", p.ID)
 		if exitOf(err) == pay.ExitNotFound {
 			return false, nil
 		}
@@ -143,16 +145,16 @@ func (w *world) payAcross(victim, crash, key string, flags []string) (died bool)
 // restart starts a node again, which may die at once when env says so.
 func (w *world) restart(name string, env []string) {
 	w.t.Helper()
-	args := w.procs[name].args
+	args := w.Procs[name].Args
 	if name == "reg" {
-		args = []string{"serve", "--data", w.data("reg"), "--listen", w.registry.QUIC, "--http", "127.0.0.1:0"}
+		args = []string{"serve", "--data", w.Data("reg"), "--listen", w.registry.QUIC, "--http", "127.0.0.1:0"}
 	}
-	w.must(w.start(name, env, args...))
-	w.must(w.until(name+" is ready or dead", func() (bool, error) {
+	w.must(w.Start(name, env, args...))
+	w.must(w.Until(name+" is ready or dead", func() (bool, error) {
 		if w.ended(name) {
 			return true, nil
 		}
-		err := w.ask(nil, "wait", "--for", "ready", "--data", w.data(name), "--timeout", "50ms")
+		err := w.Ask(nil, "wait", "--for", "ready", "--data", w.Data(name), "--timeout", "50ms")
 		return err == nil, nil
 	}))
 }

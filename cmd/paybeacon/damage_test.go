@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
 )
@@ -36,15 +37,15 @@ func TestFlippedBytesAreFound(t *testing.T) {
 	for n := range 4 {
 		w.payHonestly(fmt.Sprint("payment-", n))
 	}
-	w.must(w.query("reg", "topup", topupQuery{Wallet: "ben", Amount: "3.00", Key: "gift"}, nil))
-	w.stop("box")
-	w.stop("ada")
-	w.kill("reg")
+	w.must(w.query("reg", "topup", api.TopUpRequest{Wallet: "ben", Amount: "3.00", Key: "gift"}, nil))
+	w.Stop("box")
+	w.Stop("ada")
+	w.Kill("reg")
 	images := map[string]image{"killed": w.image("reg")}
-	w.must(w.again("reg", nil))
-	_, err := w.ready("reg")
+	w.must(w.Again("reg", nil))
+	_, err := w.Ready("reg")
 	w.must(err)
-	w.stop("reg")
+	w.Stop("reg")
 	images["stopped"] = w.image("reg")
 	for _, how := range []string{"stopped", "killed"} {
 		im := images[how]
@@ -105,7 +106,7 @@ type imageFile struct {
 func (w *world) image(name string) image {
 	w.t.Helper()
 	im := image{}
-	root := w.data(name)
+	root := w.Data(name)
 	w.must(filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
@@ -183,13 +184,13 @@ func (im image) write(dir string) error {
 // that all is right, it returns what the registry holds; else what it said. An
 // error is something that an audit must never do.
 func (w *world) auditCopy(name string, im image) (content, finding string, err error) {
-	dir := w.data(name)
+	dir := w.Data(name)
 	defer os.RemoveAll(dir)
 	if err := im.write(dir); err != nil {
 		return "", "", err
 	}
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(w.ctx, w.exe, "admin", "audit", "--data", dir, "--json")
+	cmd := exec.CommandContext(w.Ctx, w.Exe, "admin", "audit", "--data", dir, "--json")
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err = cmd.Run()
 	var exit *exec.ExitError
@@ -200,14 +201,14 @@ func (w *world) auditCopy(name string, im image) (content, finding string, err e
 		return "", "", fmt.Errorf("the audit panicked: %s", said)
 	}
 	if err == nil {
-		var a auditJSON
+		var a api.Audit
 		if err := json.Unmarshal(stdout.Bytes(), &a); err != nil || !a.OK || len(a.Findings) > 0 {
 			return "", "", fmt.Errorf("exit 0 with %s (%v)", stdout.String(), err)
 		}
 		content, err := w.content(name)
 		return content, "", err
 	}
-	var e errorJSON
+	var e api.Problem
 	if err := json.Unmarshal(stderr.Bytes(), &e); err != nil || e.Code == "" || e.Message == "" || e.Hint == "" || pay.Exit(exit.ExitCode()) != pay.ExitOf(e.Code) {
 		return "", "", fmt.Errorf("%w and the words %q are no clear error", exit, stderr.String())
 	}

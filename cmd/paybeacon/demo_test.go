@@ -10,14 +10,15 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
 // told is one line of a demo with --json: part of a scene, or the checks.
 type told struct {
-	sceneJSON
-	OK     bool        `json:"ok"`
-	Checks []checkItem `json:"checks"`
+	api.Scene
+	OK     bool            `json:"ok"`
+	Checks []api.CheckItem `json:"checks"`
 }
 
 // playDemo starts a demo as a process of its own, which keeps running, and
@@ -25,10 +26,10 @@ type told struct {
 func playDemo(t *testing.T, scenario string) (w *world, dir string, scenes []told, end told) {
 	t.Helper()
 	w = emptyWorld(t)
-	dir = w.data("d")
-	w.must(w.start("demo", nil, "demo", "--scenario", scenario, "--keep-running", "--data", dir))
-	w.must(w.until("the demo has checked itself", func() (bool, error) {
-		log, err := os.ReadFile(w.data("demo") + ".log")
+	dir = w.Data("d")
+	w.must(w.Start("demo", nil, "demo", "--scenario", scenario, "--keep-running", "--data", dir))
+	w.must(w.Until("the demo has checked itself", func() (bool, error) {
+		log, err := os.ReadFile(w.Data("demo") + ".log")
 		if err != nil {
 			return false, err
 		}
@@ -61,14 +62,14 @@ func playDemo(t *testing.T, scenario string) (w *world, dir string, scenes []tol
 // leave ends a demo that keeps running, as Ctrl-C does.
 func (w *world) leave() {
 	w.t.Helper()
-	demo := w.procs["demo"]
-	w.must(demo.cmd.Process.Signal(syscall.SIGTERM))
+	demo := w.Procs["demo"]
+	w.must(demo.Cmd.Process.Signal(syscall.SIGTERM))
 	select {
-	case <-demo.done:
-	case <-w.ctx.Done():
+	case <-demo.Done:
+	case <-w.Ctx.Done():
 		w.t.Fatal("the demo does not end")
 	}
-	if code := demo.cmd.ProcessState.ExitCode(); code != 0 {
+	if code := demo.Cmd.ProcessState.ExitCode(); code != 0 {
 		w.t.Errorf("the demo ended with %d", code)
 	}
 }
@@ -81,7 +82,7 @@ func wantChecks(t *testing.T, end told, names ...string) {
 		}
 	}
 	for _, name := range names {
-		if !slices.ContainsFunc(end.Checks, func(c checkItem) bool { return c.Name == name }) {
+		if !slices.ContainsFunc(end.Checks, func(c api.CheckItem) bool { return c.Name == name }) {
 			t.Errorf("check %q is missing", name)
 		}
 	}
@@ -145,9 +146,9 @@ func TestFaultsDemo(t *testing.T) {
 // stays requires that a demo which keeps running has people at its counter.
 func (w *world) stays(dir, box string, people int) {
 	w.t.Helper()
-	w.must(w.until("the payers are back", func() (bool, error) {
-		var n nearbyJSON
-		err := w.ask(&n, "till", "nearby", "--data", dir+"/"+box)
+	w.must(w.Until("the payers are back", func() (bool, error) {
+		var n api.Nearby
+		err := w.Ask(&n, "till", "nearby", "--data", dir+"/"+box)
 		return len(n.Candidates) >= people, err
 	}))
 }
@@ -159,7 +160,7 @@ func TestDemoScenarios(t *testing.T) {
 		code pay.ErrorCode
 	}{{"forecourt", pay.CodeNotAvailable}, {"bank robbery", pay.CodeUsage}, {"", pay.CodeUsage}} {
 		exit, stdout, stderr := runMain(t, "demo", "--json", "--scenario", tc.name)
-		var e errorJSON
+		var e api.Problem
 		if err := json.Unmarshal([]byte(stderr), &e); err != nil {
 			t.Fatalf("%q: stderr %q: %v", tc.name, stderr, err)
 		}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -77,7 +79,7 @@ type disk struct {
 
 func (w *world) disk(name string) disk {
 	w.t.Helper()
-	d := disk{w, w.data(name)}
+	d := disk{w, w.Data(name)}
 	w.must(os.MkdirAll(d.path, 0o700))
 	if err := syscall.Mount("tmpfs", d.path, "tmpfs", 0, fmt.Sprintf("size=%dm", roomy)); err != nil {
 		w.t.Fatalf("%v: %v", errNoMount, err)
@@ -103,7 +105,7 @@ func (d disk) leave(mib int64) {
 func (d disk) fill(name, verb string, request any) {
 	d.w.t.Helper()
 	d.leave(tooFull)
-	d.w.must(d.w.until(name+" notices that its disk is full", func() (bool, error) {
+	d.w.must(d.w.Until(name+" notices that its disk is full", func() (bool, error) {
 		switch code := pay.CodeOf(d.w.query(name, verb, request, nil)); code {
 		case pay.CodeNoSpace:
 			return true, nil
@@ -135,14 +137,14 @@ func fullDisks(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), worldTimeout)
-	s, err := newStage(ctx, os.Args[0], dir)
+	s, err := stage.New(ctx, os.Args[0], dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.exe, err = exec.LookPath("paybeacon"); err != nil {
+	if s.Exe, err = exec.LookPath("paybeacon"); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{stage: s, t: t}
+	w := &world{Stage: s, t: t}
 	t.Cleanup(func() {
 		if t.Failed() {
 			w.tellLogs()
@@ -154,25 +156,25 @@ func fullDisks(t *testing.T) {
 		disks[name] = w.disk(name)
 	}
 	// After the disks' own, so that the nodes end before their disks go.
-	t.Cleanup(func() { s.close(); cancel() })
+	t.Cleanup(func() { s.Close(); cancel() })
 
 	w.tooFullToStart(disks["reg"])
 	w.startRegistry(nil)
-	w.must(w.enrol("reg", "box", "scan", "--role", "box", "--name", "counter", "--merchant", "Corner Cafe"))
-	w.must(w.enrol("reg", "ada", "wallet", "--role", "wallet", "--name", "ada"))
-	w.must(w.ask(nil, "admin", "topup", "--data", w.data("reg"), "--wallet", "ada", "--amount", "50.00", "--key", "gift"))
+	w.must(w.Enrol("reg", "box", "scan", "--role", "box", "--name", "counter", "--merchant", "Corner Cafe"))
+	w.must(w.Enrol("reg", "ada", "wallet", "--role", "wallet", "--name", "ada"))
+	w.must(w.Ask(nil, "admin", "topup", "--data", w.Data("reg"), "--wallet", "ada", "--amount", "50.00", "--key", "gift"))
 	w.startBox(nil)
-	w.must(w.start("ada", nil, "wallet", "run", "--data", w.data("ada")))
-	_, err = w.ready("ada")
+	w.must(w.Start("ada", nil, "wallet", "run", "--data", w.Data("ada")))
+	_, err = w.Ready("ada")
 	w.must(err)
-	w.must(w.pair("ada", "-50", "--interval", "50ms"))
+	w.must(w.Pair("ada", "-50", "--interval", "50ms"))
 	ended := w.payByHand("before")
 
 	w.registryFull(disks["reg"])
 	w.boxFull(disks["box"], ended)
 	w.walletFull(disks["ada"], ended)
 
-	w.stop("reg")
+	w.Stop("reg")
 	w.tooFullToStart(disks["reg"])
 	w.startRegistry(nil)
 	w.payByHand("after")
@@ -190,9 +192,9 @@ func (w *world) tooFullToStart(d disk) {
 	w.t.Helper()
 	for _, mib := range []int64{0, tooFull} {
 		d.leave(mib)
-		err := w.ask(nil, "serve", "--data", d.path, "--listen", "127.0.0.1:0", "--http", "")
-		var e *exitError
-		if !errors.As(err, &e) || e.Code != pay.CodeNoSpace || e.exit != pay.ExitConfig || e.Hint == "" {
+		err := w.Ask(nil, "serve", "--data", d.path, "--listen", "127.0.0.1:0", "--http", "")
+		var e *stage.ExitError
+		if !errors.As(err, &e) || e.Code != pay.CodeNoSpace || e.Exit != pay.ExitConfig || e.Hint == "" {
 			w.t.Fatalf("start with %d MiB free: %v, want %s", mib, err, pay.CodeNoSpace)
 		}
 		w.t.Logf("with %d MiB free: %v", mib, err)
@@ -203,8 +205,8 @@ func (w *world) tooFullToStart(d disk) {
 // refused requires that a command says that there is no space.
 func (w *world) refused(what string, args ...string) {
 	w.t.Helper()
-	var e *exitError
-	if err := w.ask(nil, args...); !errors.As(err, &e) || e.Code != pay.CodeNoSpace || e.exit != pay.ExitConfig || e.Hint == "" {
+	var e *stage.ExitError
+	if err := w.Ask(nil, args...); !errors.As(err, &e) || e.Code != pay.CodeNoSpace || e.Exit != pay.ExitConfig || e.Hint == "" {
 		w.t.Fatalf("%s: %v, want %s", what, err, pay.CodeNoSpace)
 	} else {
 		w.t.Logf("%s: %v", what, err)
@@ -215,7 +217,7 @@ func (w *world) refused(what string, args ...string) {
 func (w *world) alive(names ...string) {
 	w.t.Helper()
 	for _, name := range names {
-		if err := w.query(name, "ready", noQuery{}, nil); err != nil || w.ended(name) {
+		if err := w.query(name, "ready", api.Nothing{}, nil); err != nil || w.ended(name) {
 			w.t.Fatalf("%s died (%v)", name, err)
 		}
 	}
@@ -234,8 +236,8 @@ func (w *world) payByHand(key string) (id string) {
 // approve approves a payment once its offer has come.
 func (w *world) approve(id string) {
 	w.t.Helper()
-	w.must(w.until("payment "+id[:10]+" can be approved", func() (bool, error) {
-		err := w.query("ada", "answer", answerQuery{ID: id, Verdict: pay.Approve}, nil)
+	w.must(w.Until("payment "+id[:10]+" can be approved", func() (bool, error) {
+		err := w.query("ada", "answer", api.AnswerRequest{ID: id, Verdict: pay.Approve}, nil)
 		if pay.CodeOf(err) == pay.CodeNotFound {
 			return false, nil
 		}
@@ -249,20 +251,20 @@ func (w *world) approve(id string) {
 func (w *world) registryFull(d disk) {
 	w.t.Helper()
 	offered := w.charge("offered before").ID
-	w.must(w.until("it is offered", func() (bool, error) { return w.shown(offered).State == pay.StateOffered, nil }))
-	d.fill("reg", "topup", topupQuery{Wallet: "ada", Amount: "51.00", Key: "gift"})
+	w.must(w.Until("it is offered", func() (bool, error) { return w.shown(offered).State == pay.StateOffered, nil }))
+	d.fill("reg", "topup", api.TopUpRequest{Wallet: "ada", Amount: "51.00", Key: "gift"})
 	w.refused("top up", "admin", "topup", "--data", d.path, "--wallet", "ada", "--amount", "1.00")
 	w.refused("invite", "admin", "invite", "--data", d.path, "--role", "wallet", "--name", "eve")
 	w.approve(offered)
 	waiting := w.charge("while the registry is full").ID
 	// A few tries later nothing is lost, decided or dead.
 	failures := func(name string) int {
-		log, err := os.ReadFile(w.data(name) + ".log")
+		log, err := os.ReadFile(w.Data(name) + ".log")
 		w.must(err)
 		return strings.Count(string(log), string(pay.CodeNoSpace))
 	}
 	for _, name := range []string{"box", "ada"} {
-		w.must(w.until(name+" has tried again", func() (bool, error) { return failures(name) >= 4, nil }))
+		w.must(w.Until(name+" has tried again", func() (bool, error) { return failures(name) >= 4, nil }))
 	}
 	if p := w.shown(waiting); p.State != pay.StateRequested || !p.Queued || p.Outcome != pay.OutcomePending {
 		w.t.Errorf("while the registry is full a charge is %s, queued %v, %s", p.State, p.Queued, p.Outcome)
@@ -295,16 +297,16 @@ func (w *world) registryFull(d disk) {
 func (w *world) boxFull(d disk, ended string) {
 	w.t.Helper()
 	offered := w.charge("before the box is full").ID
-	w.must(w.until("it is offered", func() (bool, error) { return w.shown(offered).State == pay.StateOffered, nil }))
-	var before, after listAnswer[paymentJSON]
-	w.must(w.query("box", "list", listQuery{}, &before))
-	d.fill("box", "cancel", waitQuery{ID: ended})
+	w.must(w.Until("it is offered", func() (bool, error) { return w.shown(offered).State == pay.StateOffered, nil }))
+	var before, after api.List[api.Payment]
+	w.must(w.query("box", "list", api.ListRequest{}, &before))
+	d.fill("box", "cancel", api.WaitRequest{ID: ended})
 	charge := []string{"till", "charge", "--data", d.path, "--amount", "1.00", "--key", "no space"}
 	w.refused("charge", charge...)
 	w.refused("cancel", "till", "cancel", "--data", d.path, "--id", offered)
 	w.approve(offered)
-	w.must(w.until("the registry has captured it", func() (bool, error) { return w.money()["Corner Cafe"] == 400, nil }))
-	w.must(w.query("box", "list", listQuery{}, &after))
+	w.must(w.Until("the registry has captured it", func() (bool, error) { return w.money()["Corner Cafe"] == 400, nil }))
+	w.must(w.query("box", "list", api.ListRequest{}, &after))
 	if len(after.Items) != len(before.Items) {
 		w.t.Errorf("a refused charge left a payment behind: %d, then %d", len(before.Items), len(after.Items))
 	}
@@ -323,15 +325,15 @@ func (w *world) boxFull(d disk, ended string) {
 func (w *world) walletFull(d disk, ended string) {
 	w.t.Helper()
 	id := w.charge("the wallet is full").ID
-	w.must(w.until("it is pending", func() (bool, error) {
-		var p paymentJSON
-		err := w.query("ada", "show", idQuery{ID: id}, &p)
+	w.must(w.Until("it is pending", func() (bool, error) {
+		var p api.Payment
+		err := w.query("ada", "show", api.PaymentRef{ID: id}, &p)
 		if pay.CodeOf(err) == pay.CodeNotFound {
 			return false, nil
 		}
 		return p.State == pay.StateOffered, err
 	}))
-	d.fill("ada", "answer", answerQuery{ID: ended, Verdict: pay.Approve})
+	d.fill("ada", "answer", api.AnswerRequest{ID: ended, Verdict: pay.Approve})
 	w.refused("approve", "wallet", "approve", "--data", d.path, "--id", id)
 	w.refused("decline", "wallet", "decline", "--data", d.path, "--id", id)
 	w.alive("reg", "box", "ada")

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -15,14 +17,14 @@ import (
 func TestDoctorAndADaemonOfAnotherVersion(t *testing.T) {
 	t.Parallel()
 	w := emptyWorld(t)
-	dir := dataDir(w.data("box"))
-	w.must(dir.make())
-	w.must(dir.saveMember(member{V: 1, Role: pay.RoleBox}))
-	control, err := listenControl(dir)
+	dir := node.Dir(w.Data("box"))
+	w.must(dir.Make())
+	w.must(dir.SaveMember(node.Member{V: 1, Role: pay.RoleBox}))
+	control, err := node.ListenControl(dir)
 	w.must(err)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- serveControl(ctx, control, verbs{}, slog.New(slog.DiscardHandler)) }()
+	go func() { ended <- api.Serve(ctx, control, api.Verbs{}, slog.New(slog.DiscardHandler)) }()
 	raw, err := exec.CommandContext(ctx, "paybeacon", "doctor", "--data", string(dir), "--json").Output()
 	stop()
 	if served := <-ended; served != nil {

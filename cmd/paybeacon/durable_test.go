@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -44,7 +45,7 @@ func TestChargesSurviveRandomKills(t *testing.T) {
 	both.Go(cashier.run)
 	w.must(both.Wait())
 	for _, name := range []string{"reg", "box", "ada"} {
-		_, err := w.ready(name)
+		_, err := w.Ready(name)
 		w.must(err)
 	}
 
@@ -60,8 +61,8 @@ func TestChargesSurviveRandomKills(t *testing.T) {
 	if a := w.audit(); a.Payments != len(cashier.ids) {
 		t.Errorf("audit counts %d payments of %d keys", a.Payments, len(cashier.ids))
 	}
-	var status walletStatusJSON
-	w.must(w.query("ada", "status", noQuery{}, &status))
+	var status api.WalletStatus
+	w.must(w.query("ada", "status", api.Nothing{}, &status))
 	const had = 50_000_00
 	money := w.money()
 	if money["Corner Cafe"] != captured || money["ada"] != had-captured || status.Balance != had-captured || status.Pending != 0 {
@@ -73,13 +74,13 @@ func TestChargesSurviveRandomKills(t *testing.T) {
 // sameReceipt requires that box and wallet hold the same bytes for a payment.
 func (w *world) sameReceipt(id string) {
 	w.t.Helper()
-	var till, wallet receiptAnswer
-	w.must(w.until("the wallet has the receipt of "+id[:10], func() (bool, error) {
-		err := w.query("ada", "receipt", idQuery{ID: id}, &wallet)
+	var till, wallet api.ReceiptFile
+	w.must(w.Until("the wallet has the receipt of "+id[:10], func() (bool, error) {
+		err := w.query("ada", "receipt", api.PaymentRef{ID: id}, &wallet)
 		var e *pay.Error
 		return err == nil, nilIf(errors.As(err, &e) && (e.Code == pay.CodeNotFound || e.Code == pay.CodeConflict), err)
 	}))
-	w.must(w.query("box", "receipt", idQuery{ID: id}, &till))
+	w.must(w.query("box", "receipt", api.PaymentRef{ID: id}, &till))
 	if !bytes.Equal(till.Receipt, wallet.Receipt) {
 		w.t.Errorf("payment %s: receipts differ", id)
 	}
@@ -100,15 +101,15 @@ func nilIf(yes bool, err error) error {
 // the next and starts it again.
 func (w *world) killAfterSome(c *cashier, victim string, random *rand.Rand) error {
 	enough := c.answered.Load() + 1 + random.Int64N(4)
-	if err := w.until("charges are answered", func() (bool, error) { return c.answered.Load() >= enough, nil }); err != nil {
+	if err := w.Until("charges are answered", func() (bool, error) { return c.answered.Load() >= enough, nil }); err != nil {
 		return err
 	}
 	// Questions pass the time in which the victim goes on with its work.
 	for range random.IntN(100) {
-		_ = w.query(victim, "ready", noQuery{}, nil)
+		_ = w.query(victim, "ready", api.Nothing{}, nil)
 	}
-	w.kill(victim)
-	return w.again(victim, nil)
+	w.Kill(victim)
+	return w.Again(victim, nil)
 }
 
 // cashier charges under one key after the other until stop is closed, and
@@ -151,13 +152,13 @@ func (c *cashier) run() error {
 // ask charges under a key until the box answers, and holds the answer against
 // the one that it gave before.
 func (c *cashier) ask(key pay.IdempotencyKey) error {
-	q := chargeQuery{Amount: formatDecimal(c.amounts[key]), Key: key, TTL: 10 * 60_000}
-	return c.w.until("the box answers to "+string(key), func() (bool, error) {
+	q := api.ChargeRequest{Amount: formatDecimal(c.amounts[key]), Key: key, TTL: 10 * 60_000}
+	return c.w.Until("the box answers to "+string(key), func() (bool, error) {
 		c.asked++
-		var p paymentJSON
+		var p api.Payment
 		err := c.w.query("box", "charge", q, &p)
 		switch code := pay.CodeOf(err); {
-		case errors.Is(err, errNoDaemon), errors.Is(err, errDaemonLost), code == pay.CodeNobodyNear, code == pay.CodeAmbiguous:
+		case errors.Is(err, api.ErrNoDaemon), errors.Is(err, api.ErrDaemonLost), code == pay.CodeNobodyNear, code == pay.CodeAmbiguous:
 			return false, nil
 		case err != nil:
 			return false, fmt.Errorf("charge under %s: %w", key, err)
@@ -173,9 +174,9 @@ func (c *cashier) ask(key pay.IdempotencyKey) error {
 
 // settled waits for the last word on an earlier charge, whatever dies meanwhile.
 func (c *cashier) settled(key pay.IdempotencyKey) error {
-	return c.w.until(string(key)+" is settled", func() (bool, error) {
-		var p paymentJSON
-		err := c.w.query("box", "show", idQuery{Key: key}, &p)
+	return c.w.Until(string(key)+" is settled", func() (bool, error) {
+		var p api.Payment
+		err := c.w.query("box", "show", api.PaymentRef{Key: key}, &p)
 		if err == nil && p.ID != c.ids[key] {
 			return false, fmt.Errorf("%s was payment %s and is payment %s", key, c.ids[key], p.ID)
 		}
@@ -195,18 +196,18 @@ func TestIdleWalletComesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.payHonestly("before")
-	w.stop("box")
-	w.kill("reg")
-	w.must(w.again("reg", nil))
-	w.must(w.until("ada is connected to the new registry", func() (bool, error) {
-		var list listAnswer[nodeJSON]
-		if err := w.query("reg", "nodes", noQuery{}, &list); err != nil {
+	w.Stop("box")
+	w.Kill("reg")
+	w.must(w.Again("reg", nil))
+	w.must(w.Until("ada is connected to the new registry", func() (bool, error) {
+		var list api.List[api.Node]
+		if err := w.query("reg", "nodes", api.Nothing{}, &list); err != nil {
 			return false, nil // it is starting
 		}
-		return slices.ContainsFunc(list.Items, func(n nodeJSON) bool { return n.Name == "ada" && n.Connected }), nil
+		return slices.ContainsFunc(list.Items, func(n api.Node) bool { return n.Name == "ada" && n.Connected }), nil
 	}))
-	w.must(w.again("box", nil))
-	_, err := w.ready("box")
+	w.must(w.Again("box", nil))
+	_, err := w.Ready("box")
 	w.must(err)
 	w.payHonestly("after")
 }

@@ -7,6 +7,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
 	paysync "github.com/paybeacon/paybeacon/sync"
@@ -44,7 +46,7 @@ func TestFloodOfRefusedClaims(t *testing.T) {
 		l.conn.Close(paysync.CloseDone)
 	}
 	w.payHonestly("afterwards")
-	w.stop("reg")
+	w.Stop("reg")
 	refusals, kept := map[pay.Reason]int{}, 0
 	w.must(w.offline("reg", func(v *store.View) error {
 		err := v.Entries(scope, 0, 0, func(_ uint64, f pay.Fact) error {
@@ -109,16 +111,16 @@ func (l *line) allRefused(n int) error {
 
 // offline reads the store of a registry that does not run, in this process.
 func (w *world) offline(name string, read func(v *store.View) error) error {
-	s, err := newSetting(dataDir(w.data(name)), io.Discard)
+	s, err := node.NewEnv(node.Dir(w.Data(name)), io.Discard)
 	if err != nil {
 		return err
 	}
-	n, err := openRegistry(w.ctx, s, registryOptions{})
+	n, err := node.OpenRegistry(w.Ctx, s, node.RegistryOptions{})
 	if err != nil {
 		return err
 	}
-	defer n.close()
-	return n.Store().View(w.ctx, read)
+	defer n.Close()
+	return n.Store().View(w.Ctx, read)
 }
 
 // TestNodeThatDoesNotRead says Hello and then reads nothing while its feed
@@ -135,7 +137,7 @@ func TestNodeThatDoesNotRead(t *testing.T) {
 	many.SetLimit(32)
 	for n := range topUps {
 		many.Go(func() error {
-			q := topupQuery{Wallet: "ben", Amount: "1.00", Key: pay.IdempotencyKey(fmt.Sprint("gift-", n))}
+			q := api.TopUpRequest{Wallet: "ben", Amount: "1.00", Key: pay.IdempotencyKey(fmt.Sprint("gift-", n))}
 			return w.query("reg", "topup", q, nil)
 		})
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/wallet"
 	"github.com/paybeacon/paybeacon/store"
@@ -11,19 +13,19 @@ import (
 )
 
 // demand asks for a payment that needs two channels.
-func (w *world) demand(key, amount string) paymentJSON {
+func (w *world) demand(key, amount string) api.Payment {
 	w.t.Helper()
 	w.waitNear()
-	var p paymentJSON
-	w.must(w.query("box", "charge", chargeQuery{Amount: amount, Key: pay.IdempotencyKey(key), TTL: 5 * 60_000, TwoChannel: true}, &p))
+	var p api.Payment
+	w.must(w.query("box", "charge", api.ChargeRequest{Amount: amount, Key: pay.IdempotencyKey(key), TTL: 5 * 60_000, TwoChannel: true}, &p))
 	return p
 }
 
 // witness returns which device the wallet would ask about a payment, and what.
 func (i *insider) witness(id string) (x wallet.Witness) {
 	i.w.t.Helper()
-	i.w.must(i.node.Store().View(i.w.ctx, func(v *store.View) (err error) {
-		_, x, _, err = i.wallet.role().Witness(v, id, pay.ByHand)
+	i.w.must(i.node.Store().View(i.w.Ctx, func(v *store.View) (err error) {
+		_, x, _, err = i.wallet.Role().Witness(v, id, pay.ByHand)
 		return err
 	}))
 	return x
@@ -32,7 +34,7 @@ func (i *insider) witness(id string) (x wallet.Witness) {
 // code has the real device sign something, over its link.
 func (i *insider) code(d wallet.Device, a pay.Authentication) pay.AuthCode {
 	i.w.t.Helper()
-	code, err := link.Authenticate(i.w.ctx, link.Peer{Address: d.Link, Key: i.node.Key(), Device: d.ID}, a)
+	code, err := link.Authenticate(i.w.Ctx, link.Peer{Address: d.Link, Key: i.node.Key(), Device: d.ID}, a)
 	i.w.must(err)
 	return code
 }
@@ -46,8 +48,8 @@ func TestForgedCodesPayNothing(t *testing.T) {
 	w := bareWorld(t)
 	w.startBox(nil)
 	w.startWallet("ada", nil)
-	w.must(w.pair("ada", "-50", "--interval", "50ms"))
-	w.stop("ada")
+	w.must(w.Pair("ada", "-50", "--interval", "50ms"))
+	w.Stop("ada")
 	ada, ben := w.insider("ada"), w.insider("ben")
 
 	p, other := w.demand("first", "1.00"), w.demand("other", "2.00")
@@ -103,8 +105,8 @@ func TestForgedCodesPayNothing(t *testing.T) {
 	}
 
 	// The same code pays where it belongs, once, and nowhere else afterwards.
-	w.must(ada.node.Store().Do(w.ctx, func(tx *store.Tx) error {
-		_, r, err := ada.wallet.role().Answer(tx, tx.Now(), p.ID, pay.Approve, pay.ByHand, right)
+	w.must(ada.node.Store().Do(w.Ctx, func(tx *store.Tx) error {
+		_, r, err := ada.wallet.Role().Answer(tx, tx.Now(), p.ID, pay.Approve, pay.ByHand, right)
 		if err != nil {
 			return err
 		}
@@ -126,9 +128,9 @@ func TestForgedCodesPayNothing(t *testing.T) {
 	// The registry's clock goes on: a code older than its life is late.
 	z := ada.witness(third.ID)
 	late := says(ada.code(z.Device, z.Sign), func(a *pay.Answer) { a.Payment, a.Offer, a.Expires = d3.Payment, again, d3.Expires })
-	w.stop("reg")
-	w.startRegistry([]string{clockEnv + "=+3m"})
-	w.must(w.until("the wallet is back", func() (bool, error) { return ada.wallet.up(), nil }))
+	w.Stop("reg")
+	w.startRegistry([]string{node.ClockEnv + "=+3m"})
+	w.must(w.Until("the wallet is back", func() (bool, error) { return ada.wallet.Up(), nil }))
 	if got := ada.refused("3.5 older than its life", late); got != pay.ReasonLateAnswer {
 		t.Errorf("older than its life: refused as %q", got)
 	}

@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
 )
@@ -20,47 +22,47 @@ import (
 type insider struct {
 	w      *world
 	node   insideNode
-	member member
-	wallet *walletNode // nil for a box
+	member node.Member
+	wallet *node.Wallet // nil for a box
 }
 
 // insideNode is a box or a wallet whose daemon does not run.
 type insideNode interface {
-	stored
+	node.Stored
 	Key() pay.Key
-	watch(ctx context.Context, again func() (bool, error)) error
-	connect(ctx context.Context) error
-	waitUp(ctx context.Context) error
+	Watch(ctx context.Context, again func() (bool, error)) error
+	Connect(ctx context.Context) error
+	WaitUp(ctx context.Context) error
 }
 
 // insider opens a node whose daemon does not run and connects it.
 func (w *world) insider(name string) *insider {
 	w.t.Helper()
-	s, err := newSetting(dataDir(w.data(name)), io.Discard)
+	s, err := node.NewEnv(node.Dir(w.Data(name)), io.Discard)
 	w.must(err)
 	i := &insider{w: w}
-	i.member, err = s.dir.loadMember()
+	i.member, err = s.Dir.LoadMember()
 	w.must(err)
 	if i.member.Role == pay.RoleWallet {
-		i.wallet, err = openWallet(w.ctx, s, walletOptions{})
+		i.wallet, err = node.OpenWallet(w.Ctx, s, node.WalletOptions{})
 		w.must(err)
 		i.node = i.wallet
 	} else {
-		i.node, err = openBox(w.ctx, s, boxOptions{})
+		i.node, err = node.OpenBox(w.Ctx, s, node.BoxOptions{})
 		w.must(err)
 	}
-	ctx, stop := context.WithCancel(w.ctx)
+	ctx, stop := context.WithCancel(w.Ctx)
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return i.node.Store().Run(ctx) })
-	parts.Go(func() error { return i.node.connect(ctx) })
+	parts.Go(func() error { return i.node.Connect(ctx) })
 	w.t.Cleanup(func() {
 		stop()
 		if err := parts.Wait(); err != nil {
 			w.t.Errorf("insider %s: %v", name, err)
 		}
-		i.node.close()
+		i.node.Close()
 	})
-	w.must(i.node.waitUp(w.ctx))
+	w.must(i.node.WaitUp(w.Ctx))
 	return i
 }
 
@@ -70,12 +72,12 @@ func (i *insider) refused(what string, body pay.Body) (why pay.Reason) {
 	i.w.t.Helper()
 	claim, err := pay.Sign(i.node.Key(), body)
 	i.w.must(err)
-	i.w.must(i.node.Store().Do(i.w.ctx, func(tx *store.Tx) error {
+	i.w.must(i.node.Store().Do(i.w.Ctx, func(tx *store.Tx) error {
 		return tx.Post(pay.Reaction{Publications: []pay.Publication{{Fact: claim}}})
 	}))
-	ctx, cancel := context.WithTimeout(i.w.ctx, lineTimeout)
+	ctx, cancel := context.WithTimeout(i.w.Ctx, lineTimeout)
 	defer cancel()
-	err = i.node.watch(ctx, func() (bool, error) {
+	err = i.node.Watch(ctx, func() (bool, error) {
 		err := i.node.Store().View(ctx, func(v *store.View) error {
 			return v.Entries(i.member.Scope, 0, 0, func(_ uint64, f pay.Fact) error {
 				if no, err := pay.As[pay.Refusal](f); err == nil && no.Claim == claim.ID() {
@@ -96,8 +98,8 @@ func (i *insider) refused(what string, body pay.Body) (why pay.Reason) {
 // decision that offers it.
 func (i *insider) offer(id string) (offer pay.FactID, d pay.Decision) {
 	i.w.t.Helper()
-	i.w.must(i.node.watch(i.w.ctx, func() (bool, error) {
-		err := i.node.Store().View(i.w.ctx, func(v *store.View) error {
+	i.w.must(i.node.Watch(i.w.Ctx, func() (bool, error) {
+		err := i.node.Store().View(i.w.Ctx, func(v *store.View) error {
 			return v.Entries(i.member.Scope, 0, 0, func(_ uint64, f pay.Fact) error {
 				if have, err := pay.As[pay.Decision](f); err == nil && have.Payment.String() == id {
 					offer, d = f.ID(), have
@@ -117,7 +119,7 @@ func (w *world) query(name, verb string, request, out any) error {
 	if err != nil {
 		return err
 	}
-	raw, err := askDaemon(w.ctx, dataDir(w.data(name)), verb, body)
+	raw, err := node.AskDaemon(w.Ctx, node.Dir(w.Data(name)), verb, body)
 	if err != nil || out == nil {
 		return err
 	}
@@ -125,11 +127,11 @@ func (w *world) query(name, verb string, request, out any) error {
 }
 
 // charge asks whoever is clearly nearest to the box for 1.00 under a key.
-func (w *world) charge(key string) paymentJSON {
+func (w *world) charge(key string) api.Payment {
 	w.t.Helper()
-	var p paymentJSON
-	q := chargeQuery{Amount: "1.00", Key: pay.IdempotencyKey(key), TTL: 5 * 60_000}
-	w.must(w.until("there is somebody to charge", func() (bool, error) {
+	var p api.Payment
+	q := api.ChargeRequest{Amount: "1.00", Key: pay.IdempotencyKey(key), TTL: 5 * 60_000}
+	w.must(w.Until("there is somebody to charge", func() (bool, error) {
 		err := w.query("box", "charge", q, &p)
 		if code := pay.CodeOf(err); code == pay.CodeNobodyNear || code == pay.CodeAmbiguous {
 			return false, nil
@@ -140,19 +142,19 @@ func (w *world) charge(key string) paymentJSON {
 }
 
 // shown is a payment as the box sees it now.
-func (w *world) shown(id string) paymentJSON {
+func (w *world) shown(id string) api.Payment {
 	w.t.Helper()
-	var p paymentJSON
-	w.must(w.query("box", "show", idQuery{ID: id}, &p))
+	var p api.Payment
+	w.must(w.query("box", "show", api.PaymentRef{ID: id}, &p))
 	return p
 }
 
 // final waits for the last word on a payment.
-func (w *world) final(id string) paymentJSON {
+func (w *world) final(id string) api.Payment {
 	w.t.Helper()
-	var p paymentJSON
-	w.must(w.until("payment "+id[:10]+" is final", func() (bool, error) {
-		err := w.query("box", "wait", waitQuery{ID: id, Wait: 1_000}, &p)
+	var p api.Payment
+	w.must(w.Until("payment "+id[:10]+" is final", func() (bool, error) {
+		err := w.query("box", "wait", api.WaitRequest{ID: id, Wait: 1_000}, &p)
 		return p.State.Ended(), err
 	}))
 	return p
@@ -161,8 +163,8 @@ func (w *world) final(id string) paymentJSON {
 // money is what every account has, by the owner's name.
 func (w *world) money() map[string]pay.Amount {
 	w.t.Helper()
-	var list listAnswer[accountJSON]
-	w.must(w.query("reg", "book", noQuery{}, &list))
+	var list api.List[api.Account]
+	w.must(w.query("reg", "book", api.Nothing{}, &list))
 	out := map[string]pay.Amount{}
 	for _, a := range list.Items {
 		out[string(a.Name)] += a.Balance
@@ -172,18 +174,18 @@ func (w *world) money() map[string]pay.Amount {
 
 // healthy requires that the registry lives, has said nothing like a panic, and
 // that its books are right.
-func (w *world) healthy() auditJSON {
+func (w *world) healthy() api.Audit {
 	w.t.Helper()
 	if w.ended("reg") {
 		w.t.Fatal("the registry died")
 	}
-	log, err := os.ReadFile(w.data("reg") + ".log")
+	log, err := os.ReadFile(w.Data("reg") + ".log")
 	w.must(err)
 	if strings.Contains(string(log), "panic") || strings.Contains(string(log), "goroutine ") {
 		w.t.Fatal("the registry's log holds a panic")
 	}
-	var a auditJSON
-	w.must(w.query("reg", "audit", noQuery{}, &a))
+	var a api.Audit
+	w.must(w.query("reg", "audit", api.Nothing{}, &a))
 	if !a.OK || a.Imbalance != 0 || a.Duplicates != 0 {
 		w.t.Fatalf("audit: %+v", a)
 	}
@@ -199,17 +201,17 @@ func TestForgedClaimsChangeNothing(t *testing.T) {
 	t.Parallel()
 	w := bareWorld(t)
 	w.startBox(nil)
-	w.must(w.enrol("reg", "rival", "scan", "--role", "box", "--name", "stall", "--merchant", "Rival Stall"))
-	w.must(w.enrol("reg", "second", "scan", "--role", "box", "--name", "second", "--merchant", "Corner Cafe"))
+	w.must(w.Enrol("reg", "rival", "scan", "--role", "box", "--name", "stall", "--merchant", "Rival Stall"))
+	w.must(w.Enrol("reg", "second", "scan", "--role", "box", "--name", "second", "--merchant", "Corner Cafe"))
 	// Ben comes nearer than ada, so each charge has one clear payer.
-	payment := map[string]paymentJSON{}
+	payment := map[string]api.Payment{}
 	wallet := map[string]*insider{}
 	for _, who := range []struct{ name, rssi string }{{"ada", "-60"}, {"ben", "-35"}} {
 		w.startWallet(who.name, nil)
 		before := w.nearest()
-		w.must(w.pair(who.name, who.rssi, "--interval", "50ms"))
-		w.stop(who.name)
-		w.must(w.until(who.name+" is clearly nearest", func() (bool, error) {
+		w.must(w.Pair(who.name, who.rssi, "--interval", "50ms"))
+		w.Stop(who.name)
+		w.must(w.Until(who.name+" is clearly nearest", func() (bool, error) {
 			now := w.nearest()
 			return now != "" && now != before, nil
 		}))
@@ -298,7 +300,7 @@ func TestForgedClaimsChangeNothing(t *testing.T) {
 
 	// The honest answers.
 	for who, i := range wallet {
-		_, err := i.wallet.say(w.ctx, payment[who].ID, pay.Approve, pay.ByHand)
+		_, err := i.wallet.Say(w.Ctx, payment[who].ID, pay.Approve, pay.ByHand)
 		w.must(err)
 		if p := w.final(payment[who].ID); p.State != pay.StateCaptured || p.AmountCaptured != 100 || p.Seq != 2 {
 			t.Errorf("%s's honest answer ended %s with %d", who, p.State, p.AmountCaptured)
@@ -316,8 +318,8 @@ func TestForgedClaimsChangeNothing(t *testing.T) {
 // nearest is the handle of whoever is clearly nearest to the box, or "".
 func (w *world) nearest() pay.Handle {
 	w.t.Helper()
-	var n nearbyJSON
-	w.must(w.query("box", "nearby", noQuery{}, &n))
+	var n api.Nearby
+	w.must(w.query("box", "nearby", api.Nothing{}, &n))
 	if n.Clear == nil {
 		return ""
 	}

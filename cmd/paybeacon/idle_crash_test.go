@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/wire"
 )
@@ -47,7 +48,7 @@ func tapped(t *testing.T, file string) (out, in []wire.Message) {
 func TestIdleWalletNoticesARestartByPing(t *testing.T) {
 	t.Parallel()
 	w := bareWorld(t)
-	file := filepath.Join(w.dir, "ada.tap")
+	file := filepath.Join(w.Dir, "ada.tap")
 	w.startWallet("ada", []string{"PAYBEACON_TAP=" + file})
 	w.connected("ada")
 	count := func(list []wire.Message, want wire.Type) (n int) {
@@ -59,13 +60,13 @@ func TestIdleWalletNoticesARestartByPing(t *testing.T) {
 		return n
 	}
 	var idle, out, in []wire.Message
-	w.must(w.until("ada is idle", func() (bool, error) {
+	w.must(w.Until("ada is idle", func() (bool, error) {
 		idle, in = tapped(t, file)
 		return count(in, wire.TypePong) >= 1, nil
 	}))
-	w.kill("reg")
-	w.must(w.again("reg", nil))
-	w.must(w.until("ada greets the new registry", func() (bool, error) {
+	w.Kill("reg")
+	w.must(w.Again("reg", nil))
+	w.must(w.Until("ada greets the new registry", func() (bool, error) {
 		out, in = tapped(t, file)
 		return count(in, wire.TypeWelcome) == 2, nil
 	}))
@@ -78,14 +79,14 @@ func TestIdleWalletNoticesARestartByPing(t *testing.T) {
 	if unanswered < 1 {
 		t.Error("every Ping was answered, so it was not a Ping that told")
 	}
-	var list listAnswer[nodeJSON]
-	w.must(w.query("reg", "nodes", noQuery{}, &list))
+	var list api.List[api.Node]
+	w.must(w.query("reg", "nodes", api.Nothing{}, &list))
 	for _, n := range list.Items {
 		if n.Name == "ada" && !n.Connected {
 			t.Error("the new registry does not know that ada is connected")
 		}
 	}
-	log, err := os.ReadFile(w.data("ada") + ".log")
+	log, err := os.ReadFile(w.Data("ada") + ".log")
 	w.must(err)
 	t.Logf("%d Pings were not answered; ada says:\n%s", unanswered, log)
 }

@@ -14,14 +14,16 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 )
 
 func main() {
 	// quic-go would print a warning about socket buffers over a terminal.
 	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	io := stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	exit := run(ctx, os.Args, io, commands(ctx, io))
+	io := cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	exit := cli.Run(ctx, os.Args, io, commands(ctx, io))
 	stop()
 	os.Exit(exit)
 }

@@ -16,7 +16,7 @@ func TestDaemonOutlivesItsReader(t *testing.T) {
 	w.startWallet("ada", nil)
 	read, write, err := os.Pipe()
 	w.must(err)
-	box := exec.CommandContext(t.Context(), "paybeacon", "scan", "--data", w.data("box"), "--radio", "air:"+w.data("air"), "--json")
+	box := exec.CommandContext(t.Context(), "paybeacon", "scan", "--data", w.Data("box"), "--radio", "air:"+w.Data("air"), "--json")
 	box.Stdout, box.Stderr = write, write
 	w.must(box.Start())
 	w.must(write.Close())
@@ -24,12 +24,12 @@ func TestDaemonOutlivesItsReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.must(read.Close())
-	w.must(w.pair("ada", "-50", "--interval", "50ms"))
-	w.must(w.ask(nil, "wait", "--for", "near", "--data", w.data("box")))
+	w.must(w.Pair("ada", "-50", "--interval", "50ms"))
+	w.must(w.Ask(nil, "wait", "--for", "near", "--data", w.Data("box")))
 	for range 2 { // each is told as events, to nobody
-		w.must(w.ask(nil, "till", "charge", "--data", w.data("box"), "--amount", "1.00", "--wait", "20s"))
+		w.must(w.Ask(nil, "till", "charge", "--data", w.Data("box"), "--amount", "1.00", "--wait", "20s"))
 	}
-	w.must(w.ask(nil, "wait", "--for", "ready", "--data", w.data("box")))
+	w.must(w.Ask(nil, "wait", "--for", "ready", "--data", w.Data("box")))
 	w.must(box.Process.Signal(syscall.SIGTERM))
 	w.must(box.Wait())
 	w.audit()

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -18,24 +20,24 @@ func TestLimitFromSeveralShells(t *testing.T) {
 	above := pay.Amount(100_000)
 	for round := range 5 {
 		const shells = 4
-		told := make([]rulesJSON, shells)
+		told := make([]api.Rules, shells)
 		errs := make([]error, shells)
 		var asking sync.WaitGroup
 		for i := range shells {
 			above -= 100 // lower each time, which takes no device
-			limit := formatAmount(above, "EUR")
+			limit := text.FormatAmount(above, "EUR")
 			asking.Go(func() {
-				var r rulesJSON
-				if errs[i] = w.ask(&r, "wallet", "rules", "--data", w.data("ada"), "--two-channel-above", limit); errs[i] == nil {
+				var r api.Rules
+				if errs[i] = w.Ask(&r, "wallet", "rules", "--data", w.Data("ada"), "--two-channel-above", limit); errs[i] == nil {
 					told[i] = r
 				}
 			})
 		}
 		asking.Wait()
-		var now rulesJSON
-		w.must(w.ask(&now, "wallet", "rules", "--data", w.data("ada")))
-		told = slices.DeleteFunc(told, func(r rulesJSON) bool { return r.TwoChannelAbove == nil })
-		inForce := func(r rulesJSON) bool { return *r.TwoChannelAbove == *now.TwoChannelAbove }
+		var now api.Rules
+		w.must(w.Ask(&now, "wallet", "rules", "--data", w.Data("ada")))
+		told = slices.DeleteFunc(told, func(r api.Rules) bool { return r.TwoChannelAbove == nil })
+		inForce := func(r api.Rules) bool { return *r.TwoChannelAbove == *now.TwoChannelAbove }
 		if now.TwoChannelAbove == nil || !slices.ContainsFunc(told, inForce) {
 			t.Fatalf("round %d: %+v is in force, and nobody was told so: %v", round, now, errs)
 		}

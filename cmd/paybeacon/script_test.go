@@ -16,6 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -72,18 +73,18 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), scriptTimeout)
-			s, err := newStage(ctx, exe, e.WorkDir)
+			s, err := stage.New(ctx, exe, e.WorkDir)
 			if err != nil {
 				cancel()
 				return err
 			}
-			e.Values[stageKey{}] = scriptStage{s, map[string]*thief{}}
-			e.Defer(func() { s.close(); cancel() })
+			e.Values[stageKey{}] = scriptStage{s, map[string]*stage.Thief{}}
+			e.Defer(func() { s.Close(); cancel() })
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"get": scriptGet, "want": scriptWant, "error": scriptError, "lines": scriptLines, "corrupt": scriptCorrupt,
-			"daemon": scriptDaemon, "crash": scriptEnd((*stage).kill), "halt": scriptEnd((*stage).stop), "again": scriptAgain,
+			"daemon": scriptDaemon, "crash": scriptEnd((*stage.Stage).Kill), "halt": scriptEnd((*stage.Stage).Stop), "again": scriptAgain,
 			"world": scriptWorld, "tag": scriptTag, "thief": scriptThief, "codes": scriptCodes, "replay": scriptReplay,
 			"pin": scriptPIN, "until": scriptUntil, "often": scriptOften, "said": scriptSaid,
 		},
@@ -187,8 +188,8 @@ type stageKey struct{}
 
 // scriptStage is a stage and who else is in its air.
 type scriptStage struct {
-	*stage
-	thieves map[string]*thief
+	*stage.Stage
+	thieves map[string]*stage.Thief
 }
 
 func stageOf(ts *testscript.TestScript) scriptStage { return ts.Value(stageKey{}).(scriptStage) }
@@ -200,16 +201,16 @@ func scriptWorld(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	s := stageOf(ts)
 	scriptDaemon(ts, false, []string{"reg", "serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"})
-	ts.Check(s.enrol("reg", "box", "scan", "--role", "box", "--name", "counter", "--merchant", "Corner Cafe", "--site", "counter"))
-	scriptDaemon(ts, false, []string{"box", "scan", "--radio", "air:" + s.data("air"), "--lane", "till-1"})
+	ts.Check(s.Enrol("reg", "box", "scan", "--role", "box", "--name", "counter", "--merchant", "Corner Cafe", "--site", "counter"))
+	scriptDaemon(ts, false, []string{"box", "scan", "--radio", "air:" + s.Data("air"), "--lane", "till-1"})
 	for _, who := range []string{"ada", "ben"} {
-		ts.Check(s.enrol("reg", who, "wallet", "--role", "wallet", "--name", who))
-		ts.Check(s.ask(nil, "admin", "topup", "--data", s.data("reg"), "--wallet", who, "--amount", "50.00"))
+		ts.Check(s.Enrol("reg", who, "wallet", "--role", "wallet", "--name", who))
+		ts.Check(s.Ask(nil, "admin", "topup", "--data", s.Data("reg"), "--wallet", who, "--amount", "50.00"))
 		scriptDaemon(ts, false, []string{who, "wallet", "run"})
 	}
 	for _, name := range []string{"box", "ada", "ben"} {
-		ts.Check(s.until(name+" is connected", func() (bool, error) {
-			r, err := s.ready(name)
+		ts.Check(s.Until(name+" is connected", func() (bool, error) {
+			r, err := s.Ready(name)
 			return r.Registry == "up", err
 		}))
 	}
@@ -219,7 +220,7 @@ func scriptTag(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: tag WHO RSSI [FLAGS]")
 	}
-	ts.Check(stageOf(ts).pair(args[0], args[1], append([]string{"--interval", "50ms"}, args[2:]...)...))
+	ts.Check(stageOf(ts).Pair(args[0], args[1], append([]string{"--interval", "50ms"}, args[2:]...)...))
 }
 
 func scriptThief(ts *testscript.TestScript, neg bool, args []string) {
@@ -227,13 +228,13 @@ func scriptThief(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: thief NAME")
 	}
 	s := stageOf(ts)
-	t, err := newThief(s.ctx, s.data("air"))
+	t, err := stage.NewThief(s.Ctx, s.Data("air"))
 	ts.Check(err)
-	ts.Defer(t.close)
+	ts.Defer(t.Close)
 	s.thieves[args[0]] = t
 }
 
-func thiefOf(ts *testscript.TestScript, neg bool, args []string) (*thief, int) {
+func thiefOf(ts *testscript.TestScript, neg bool, args []string) (*stage.Thief, int) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: codes|replay NAME N")
 	}
@@ -247,12 +248,12 @@ func thiefOf(ts *testscript.TestScript, neg bool, args []string) (*thief, int) {
 
 func scriptCodes(ts *testscript.TestScript, neg bool, args []string) {
 	t, n := thiefOf(ts, neg, args)
-	ts.Check(stageOf(ts).until("the thief has heard enough", func() (bool, error) { return t.codes() >= n, nil }))
+	ts.Check(stageOf(ts).Until("the thief has heard enough", func() (bool, error) { return t.Codes() >= n, nil }))
 }
 
 func scriptReplay(ts *testscript.TestScript, neg bool, args []string) {
 	t, i := thiefOf(ts, neg, args)
-	ts.Defer(t.replay(stageOf(ts).ctx, i))
+	ts.Defer(t.Replay(stageOf(ts).Ctx, i))
 }
 
 // scriptDaemon starts a node whose data directory is NAME and waits until it is
@@ -268,11 +269,11 @@ func scriptDaemon(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: daemon [KEY=VALUE...] NAME COMMAND...")
 	}
 	name := args[0]
-	command := append(args[1:len(args):len(args)], "--data", s.data(name))
-	ts.Check(s.start(name, env, command...))
-	r, err := s.ready(name)
+	command := append(args[1:len(args):len(args)], "--data", s.Data(name))
+	ts.Check(s.Start(name, env, command...))
+	r, err := s.Ready(name)
 	if err != nil {
-		log, _ := os.ReadFile(s.data(name) + ".log")
+		log, _ := os.ReadFile(s.Data(name) + ".log")
 		ts.Fatalf("%v\n%s", err, log)
 	}
 	ts.Setenv(name+"_quic", r.QUIC)
@@ -281,16 +282,16 @@ func scriptDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(name+"_node", r.Node)
 }
 
-func scriptEnd(end func(s *stage, name string)) func(ts *testscript.TestScript, neg bool, args []string) {
+func scriptEnd(end func(s *stage.Stage, name string)) func(ts *testscript.TestScript, neg bool, args []string) {
 	return func(ts *testscript.TestScript, neg bool, args []string) {
 		if neg || len(args) == 0 {
 			ts.Fatalf("usage: crash|halt NAME...")
 		}
 		for _, name := range args {
-			if stageOf(ts).procs[name] == nil {
+			if stageOf(ts).Procs[name] == nil {
 				ts.Fatalf("%s never ran", name)
 			}
-			end(stageOf(ts).stage, name)
+			end(stageOf(ts).Stage, name)
 		}
 	}
 }
@@ -303,8 +304,8 @@ func scriptAgain(ts *testscript.TestScript, neg bool, args []string) {
 		env, args = append(env, args[0]), args[1:]
 	}
 	for _, name := range args {
-		ts.Check(s.again(name, env))
-		_, err := s.ready(name)
+		ts.Check(s.Again(name, env))
+		_, err := s.Ready(name)
 		ts.Check(err)
 	}
 }
@@ -314,7 +315,7 @@ func scriptPIN(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: pin NAME")
 	}
-	p, err := stageOf(ts).pairing(args[0])
+	p, err := stageOf(ts).Pairing(args[0])
 	ts.Check(err)
 	ts.Setenv("PIN", p.PIN)
 	ts.Setenv("LINK", p.Link)
@@ -346,8 +347,8 @@ func scriptSaid(ts *testscript.TestScript, neg bool, args []string) {
 	pattern, err := regexp.Compile(`(?m)` + args[1])
 	ts.Check(err)
 	s := stageOf(ts)
-	ts.Check(s.until(args[0]+" said "+args[1], func() (bool, error) {
-		log, err := os.ReadFile(s.data(args[0]) + ".log")
+	ts.Check(s.Until(args[0]+" said "+args[1], func() (bool, error) {
+		log, err := os.ReadFile(s.Data(args[0]) + ".log")
 		return pattern.Match(log), err
 	}))
 }
@@ -359,8 +360,8 @@ func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	s := stageOf(ts)
 	var last string
-	err := s.until(fmt.Sprintf("%s is %s", args[0], args[1]), func() (bool, error) {
-		raw, _ := s.output(args[2:]...)
+	err := s.Until(fmt.Sprintf("%s is %s", args[0], args[1]), func() (bool, error) {
+		raw, _ := s.Output(args[2:]...)
 		last = string(raw)
 		if args[0] == "lines" {
 			return (strconv.Itoa(bytes.Count(raw, []byte("\n"))) == args[1]) != neg, nil
@@ -368,7 +369,7 @@ func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
 		if len(raw) == 0 {
 			return false, nil
 		}
-		object := decodeObject(ts, string(firstLine(raw)))
+		object := decodeObject(ts, string(stage.FirstLine(raw)))
 		return (field(ts, object, args[0]) == args[1]) != neg, nil
 	})
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/ble/air"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
 )
@@ -25,39 +27,39 @@ import (
 func TestBoxNeverSeesTheCode(t *testing.T) {
 	t.Parallel()
 	w := bareWorld(t)
-	w.startBox([]string{"PAYBEACON_TAP=" + w.data("box.tap")})
-	w.startWallet("ada", []string{"PAYBEACON_TAP=" + w.data("ada.tap")})
+	w.startBox([]string{"PAYBEACON_TAP=" + w.Data("box.tap")})
+	w.startWallet("ada", []string{"PAYBEACON_TAP=" + w.Data("ada.tap")})
 	ear := listen(t, w)
-	w.must(w.pair("ada", "-50", "--interval", "50ms"))
+	w.must(w.Pair("ada", "-50", "--interval", "50ms"))
 	w.waitNear()
 
-	var p paymentJSON
-	w.must(w.ask(&p, "till", "charge", "--data", w.data("box"), "--amount", "12.50", "--two-channel", "--wait", "20s"))
+	var p api.Payment
+	w.must(w.Ask(&p, "till", "charge", "--data", w.Data("box"), "--amount", "12.50", "--two-channel", "--wait", "20s"))
 	if p.Outcome != pay.OutcomePaid || p.Method != pay.MethodTwoChannel {
 		t.Fatalf("the payment is %+v", p)
 	}
-	receipt := w.data("box.receipt")
-	w.must(w.ask(nil, "till", "receipt", "--data", w.data("box"), "--id", p.ID, "--to", receipt))
-	shown, err := w.output("till", "show", "--data", w.data("box"), "--id", p.ID)
+	receipt := w.Data("box.receipt")
+	w.must(w.Ask(nil, "till", "receipt", "--data", w.Data("box"), "--id", p.ID, "--to", receipt))
+	shown, err := w.Output("till", "show", "--data", w.Data("box"), "--id", p.ID)
 	w.must(err)
 	for _, name := range []string{"ada", "box"} {
-		w.stop(name)
+		w.Stop(name)
 	}
 
 	code := codeOf(t, w, p.ID)
-	tap := unhexLines(t, w.data("box.tap"))
+	tap := unhexLines(t, w.Data("box.tap"))
 	if len(tap) == 0 {
 		t.Fatal("the box's frames were not recorded")
 	}
 	for what, raw := range map[string][]byte{
 		"the air": ear(), "the box's frames": tap, "its receipt": read(t, receipt), "what it shows": shown,
-		"its log and events": read(t, w.data("box")+".log"),
+		"its log and events": read(t, w.Data("box")+".log"),
 	} {
 		if found := piece(raw, code); found != "" {
 			t.Errorf("%s holds the code: %s", what, found)
 		}
 	}
-	w.must(filepath.WalkDir(w.data("box"), func(path string, d fs.DirEntry, err error) error {
+	w.must(filepath.WalkDir(w.Data("box"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -71,7 +73,7 @@ func TestBoxNeverSeesTheCode(t *testing.T) {
 			t.Errorf("a %s in the box's store holds the code: %s", f.Kind(), found)
 		}
 	})
-	if piece(unhexLines(t, w.data("ada.tap")), code) == "" {
+	if piece(unhexLines(t, w.Data("ada.tap")), code) == "" {
 		t.Error("the search does not find the code in the wallet's frames, where it is")
 	}
 }
@@ -108,12 +110,12 @@ func piece(raw []byte, code pay.AuthCode) string {
 // that and gives the payloads.
 func listen(t *testing.T, w *world) func() []byte {
 	t.Helper()
-	a, err := air.Open(air.Options{Dir: w.data("air"), RSSI: radioSilent})
+	a, err := air.Open(air.Options{Dir: w.Data("air"), RSSI: node.RadioSilent})
 	w.must(err)
 	var heard []byte
 	done := make(chan error, 1)
 	go func() {
-		done <- a.Scan(w.ctx, func(ad ble.Advert) {
+		done <- a.Scan(w.Ctx, func(ad ble.Advert) {
 			heard, _ = ble.AppendPayload(append(heard, ad.Address[:]...), ad.Sections)
 		})
 	}()
@@ -144,9 +146,9 @@ func codeOf(t *testing.T, w *world, id string) (code pay.AuthCode) {
 // eachFact reads the store of a node that does not run.
 func eachFact(t *testing.T, w *world, name string, fn func(pay.Fact)) {
 	t.Helper()
-	n, err := openOffline(t.Context(), dataDir(w.data(name)))
+	n, err := node.OpenOffline(t.Context(), node.Dir(w.Data(name)))
 	w.must(err)
-	defer n.close()
+	defer n.Close()
 	count := 0
 	w.must(n.Store().View(t.Context(), func(v *store.View) error {
 		return v.Facts(func(f pay.Fact) error {

@@ -24,6 +24,7 @@ import (
 
 	"github.com/quic-go/quic-go"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/pay"
 	paysync "github.com/paybeacon/paybeacon/sync"
 	"github.com/paybeacon/paybeacon/sync/quicnet"
@@ -58,12 +59,12 @@ const lineTimeout = 20 * time.Second
 
 func (w *world) dial(key pay.Key) *line {
 	w.t.Helper()
-	root, err := dataDir(w.data("reg")).root()
+	root, err := node.Dir(w.Data("reg")).Root()
 	w.must(err)
-	conn, err := quicnet.Dialer{}.Dial(w.ctx, w.registry.QUIC, root, key)
+	conn, err := quicnet.Dialer{}.Dial(w.Ctx, w.registry.QUIC, root, key)
 	w.must(err)
 	w.t.Cleanup(func() { conn.Close(paysync.CloseDone) })
-	w.must(conn.Open(w.ctx))
+	w.must(conn.Open(w.Ctx))
 	w.must(conn.SetReadDeadline(time.Now().Add(lineTimeout)))
 	return &line{w, conn, wire.NewReader(conn, pay.FrameBytesMax)}
 }
@@ -71,9 +72,9 @@ func (w *world) dial(key pay.Key) *line {
 // keyAndScope are who a node is.
 func (w *world) keyAndScope(name string) (pay.Key, pay.Scope) {
 	w.t.Helper()
-	m, err := dataDir(w.data(name)).loadMember()
+	m, err := node.Dir(w.Data(name)).LoadMember()
 	w.must(err)
-	key, err := dataDir(w.data(name)).loadKey("node.key")
+	key, err := node.Dir(w.Data(name)).LoadKey("node.key")
 	w.must(err)
 	return key, m.Scope
 }
@@ -298,7 +299,7 @@ func TestNoiseOnTheWire(t *testing.T) {
 		if c.proto != "" {
 			conf.NextProtos = []string{c.proto}
 		}
-		if said, err := greetWith(w.ctx, w.registry.QUIC, conf); err == nil || len(said) > 0 {
+		if said, err := greetWith(w.Ctx, w.registry.QUIC, conf); err == nil || len(said) > 0 {
 			t.Errorf("%s: the registry said %x (%v)", c.name, said, err)
 		}
 		w.payHonestly(c.name)

@@ -19,6 +19,8 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/ble/bluez"
 	"github.com/paybeacon/paybeacon/ble/bluez/vhci"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
 )
 
 // guestNoAdapter: every command that needs a radio says in one sentence that
@@ -35,16 +37,16 @@ func guestNoAdapter(t *testing.T, g *guest) {
 			})
 		}
 		for _, args := range [][]string{
-			{"scan", "--radio", "bluez:hci0", "--data", w.data("box")},
-			{"beacon", "run", "--radio", "bluez:hci0", "--data", w.data("nobody")},
+			{"scan", "--radio", "bluez:hci0", "--data", w.Data("box")},
+			{"beacon", "run", "--radio", "bluez:hci0", "--data", w.Data("nobody")},
 		} {
-			err := w.ask(nil, args...)
-			var e *exitError
-			if !errors.As(err, &e) || e.exit != 11 || e.Message == "" || e.Hint == "" || strings.Contains(e.Message, "\n") {
+			err := w.Ask(nil, args...)
+			var e *stage.ExitError
+			if !errors.As(err, &e) || e.Exit != 11 || e.Message == "" || e.Hint == "" || strings.Contains(e.Message, "\n") {
 				t.Errorf("bluetoothd %v, %v: %v", bluetoothd, args[:2], err)
 				continue
 			}
-			said[fmt.Sprintf("%s; %s", e.Message, e.Hint)] = fmt.Sprintf("exit %d", e.exit)
+			said[fmt.Sprintf("%s; %s", e.Message, e.Hint)] = fmt.Sprintf("exit %d", e.Exit)
 		}
 	}
 	for sentence, exit := range said {
@@ -62,7 +64,7 @@ func guestPayment(t *testing.T, g *guest) {
 	measured(t, "near %.1f s after the tag began", time.Since(began).Seconds())
 	w.take(t)
 	for _, name := range []string{"box", "ada-tag"} {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.procs[name].cmd.Process.Pid))
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.Procs[name].Cmd.Process.Pid))
 		if err != nil || !strings.Contains(string(status), "\nUid:\t1000\t1000\t1000\t1000\n") {
 			t.Errorf("%s does not run as user 1000: %v\n%s", name, err, status)
 		}
@@ -104,15 +106,15 @@ func (w *world) near(t *testing.T, r *guestRadio, box, tag *vhci.Controller) tim
 
 func (w *world) nearAgain(t *testing.T) {
 	t.Helper()
-	w.must(w.ask(nil, "wait", "--for", "near", "--data", w.data("box"), "--timeout", "60s"))
+	w.must(w.Ask(nil, "wait", "--for", "near", "--data", w.Data("box"), "--timeout", "60s"))
 }
 
 // gone waits until the box has lost everybody.
 func (w *world) gone(t *testing.T) {
 	t.Helper()
 	eventually(t, "nobody is near", func() bool {
-		var n nearbyJSON
-		w.must(w.ask(&n, "till", "nearby", "--data", w.data("box")))
+		var n api.Nearby
+		w.must(w.Ask(&n, "till", "nearby", "--data", w.Data("box")))
 		return len(n.Candidates) == 0
 	})
 }
@@ -126,9 +128,9 @@ func (w *world) startTag(t *testing.T, who, adapter, k string) {
 	if ready.Paired != nil && *ready.Paired {
 		return
 	}
-	p, err := w.pairing(tag)
+	p, err := w.Pairing(tag)
 	w.must(err)
-	w.must(w.ask(nil, "wallet", "pair", "--data", w.data(who), "--link", p.Link, "--pin", p.PIN))
+	w.must(w.Ask(nil, "wallet", "pair", "--data", w.Data(who), "--link", p.Link, "--pin", p.PIN))
 }
 
 // guestSteps shows that what the tag sends in two steps differs in code and
@@ -246,7 +248,7 @@ func guestPlain(t *testing.T, g *guest) {
 	measured(t, "near %.1f s after the tag began, which is sent each %v; the duplicate filter dropped %d of %d",
 		took.Seconds(), tag.OnAir()[0].Interval, n.Duplicate, n.Duplicate+n.Told)
 	w.takeFrom(t, "ben")
-	log, err := os.ReadFile(w.data("box") + ".log")
+	log, err := os.ReadFile(w.Data("box") + ".log")
 	if err != nil || !strings.Contains(string(log), "Experimental = true") {
 		t.Errorf("the box does not say what to switch on: %v\n%s", err, log)
 	}
@@ -259,16 +261,16 @@ func guestDiscoverable(t *testing.T, g *guest) {
 	r := g.newRadio(t, "-E")
 	tag := r.plug(another)
 	w.startTag(t, "ada", tag.Name(), "2") // so that it is paired and has something to send
-	w.stop("ada-tag")
+	w.Stop("ada-tag")
 	if err := g.adapter(tag.Name()).SetProperty("org.bluez.Adapter1.Discoverable", dbus.MakeVariant(true)); err != nil {
 		t.Fatal(err)
 	}
-	err := w.ask(nil, "beacon", "run", "--radio", "bluez:"+tag.Name(), "--data", w.data("ada-tag"), "--link", "127.0.0.1:0")
-	var e *exitError
-	if !errors.As(err, &e) || e.exit != 11 || !strings.Contains(e.Hint, "discoverable off") {
+	err := w.Ask(nil, "beacon", "run", "--radio", "bluez:"+tag.Name(), "--data", w.Data("ada-tag"), "--link", "127.0.0.1:0")
+	var e *stage.ExitError
+	if !errors.As(err, &e) || e.Exit != 11 || !strings.Contains(e.Hint, "discoverable off") {
 		t.Fatalf("have %v", err)
 	}
-	measured(t, "exit %d: %s; %s", e.exit, e.Message, e.Hint)
+	measured(t, "exit %d: %s; %s", e.Exit, e.Message, e.Hint)
 }
 
 // guestBtvirt lets a tag and a box meet over BlueZ's own virtual controllers,
@@ -323,27 +325,27 @@ func guestBtvirt(t *testing.T, g *guest) {
 }
 
 // take takes a payment from Ada, who is near.
-func (w *world) take(t *testing.T) paymentJSON {
+func (w *world) take(t *testing.T) api.Payment {
 	t.Helper()
 	return w.takeFrom(t, "ada")
 }
 
 // takeFrom takes a payment from whoever is near and requires that the box and
 // that one's wallet hold the same receipt.
-func (w *world) takeFrom(t *testing.T, who string) paymentJSON {
+func (w *world) takeFrom(t *testing.T, who string) api.Payment {
 	t.Helper()
 	began := time.Now()
-	var p paymentJSON
-	w.must(w.ask(&p, "till", "charge", "--data", w.data("box"), "--amount", "12.50", "--wait", "30s"))
+	var p api.Payment
+	w.must(w.Ask(&p, "till", "charge", "--data", w.Data("box"), "--amount", "12.50", "--wait", "30s"))
 	if p.State != "captured" || p.Outcome != "paid" {
 		t.Fatalf("payment: %+v", p)
 	}
 	measured(t, "charged, asked, approved and captured in %.2f s", time.Since(began).Seconds())
-	ours, theirs := filepath.Join(w.dir, p.ID+".till"), filepath.Join(w.dir, p.ID+".wallet")
-	w.must(w.until("the wallet has its receipt", func() (bool, error) {
-		return w.ask(nil, "wallet", "receipts", "--data", w.data(who), "--id", p.ID, "--to", theirs) == nil, nil
+	ours, theirs := filepath.Join(w.Dir, p.ID+".till"), filepath.Join(w.Dir, p.ID+".wallet")
+	w.must(w.Until("the wallet has its receipt", func() (bool, error) {
+		return w.Ask(nil, "wallet", "receipts", "--data", w.Data(who), "--id", p.ID, "--to", theirs) == nil, nil
 	}))
-	w.must(w.ask(nil, "till", "receipt", "--data", w.data("box"), "--id", p.ID, "--to", ours))
+	w.must(w.Ask(nil, "till", "receipt", "--data", w.Data("box"), "--id", p.ID, "--to", ours))
 	a, errA := os.ReadFile(ours)
 	b, errB := os.ReadFile(theirs)
 	if errA != nil || errB != nil || len(a) == 0 || string(a) != string(b) {

@@ -18,6 +18,8 @@ import (
 
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/ble/bluez/vhci"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
 )
 
 const (
@@ -94,7 +96,7 @@ func (g *guest) startBus(t *testing.T) {
 
 func (g *guest) close() {
 	if g.world != nil {
-		g.world.close()
+		g.world.Close()
 	}
 	_ = g.conn.Close()
 	_ = g.bus.Process.Kill()
@@ -279,32 +281,32 @@ func (g *guest) shop(t *testing.T) *world {
 		if err := os.Chown(dir, guestUser, guestUser); err != nil {
 			t.Fatal(err)
 		}
-		s, err := newStage(context.Background(), "/bin/as-till", dir)
+		s, err := stage.New(context.Background(), "/bin/as-till", dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &world{stage: s, t: t}
+		w := &world{Stage: s, t: t}
 		g.world = w
 		w.startRegistry(nil)
-		w.must(w.enrol("reg", "box", "scan", "--role", "box", "--name", "counter", "--merchant", "Corner Cafe"))
+		w.must(w.Enrol("reg", "box", "scan", "--role", "box", "--name", "counter", "--merchant", "Corner Cafe"))
 		for _, who := range []string{"ada", "ben"} {
-			w.must(w.enrol("reg", who, "wallet", "--role", "wallet", "--name", who))
-			w.must(w.ask(nil, "admin", "topup", "--data", w.data("reg"), "--wallet", who, "--amount", "5000.00"))
+			w.must(w.Enrol("reg", who, "wallet", "--role", "wallet", "--name", who))
+			w.must(w.Ask(nil, "admin", "topup", "--data", w.Data("reg"), "--wallet", who, "--amount", "5000.00"))
 			w.startWallet(who, nil)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	t.Cleanup(cancel)
-	g.world.t, g.world.ctx = t, ctx
+	g.world.t, g.world.Ctx = t, ctx
 	return g.world
 }
 
 // daemonFor starts a node for one check.
-func (w *world) daemonFor(t *testing.T, name string, args ...string) readyJSON {
+func (w *world) daemonFor(t *testing.T, name string, args ...string) api.Ready {
 	t.Helper()
-	w.must(w.start(name, nil, append(args, "--data", w.data(name))...))
-	t.Cleanup(func() { w.stop(name) })
-	r, err := w.ready(name)
+	w.must(w.Start(name, nil, append(args, "--data", w.Data(name))...))
+	t.Cleanup(func() { w.Stop(name) })
+	r, err := w.Ready(name)
 	w.must(err)
 	return r
 }

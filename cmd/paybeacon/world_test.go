@@ -9,15 +9,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
 // world is a registry, a box and wallets as separate processes, for tests that
 // need more than a script can say.
 type world struct {
-	*stage
+	*stage.Stage
 	t        *testing.T
-	registry readyJSON
+	registry api.Ready
 }
 
 const worldTimeout = 5 * time.Minute
@@ -29,7 +31,7 @@ func newWorld(t *testing.T) *world {
 	w := bareWorld(t)
 	w.startBox(nil)
 	w.startWallet("ada", nil)
-	w.must(w.pair("ada", "-50", "--interval", "50ms"))
+	w.must(w.Pair("ada", "-50", "--interval", "50ms"))
 	return w
 }
 
@@ -46,20 +48,20 @@ func emptyWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), worldTimeout)
-	s, err := newStage(ctx, exe, dir)
+	s, err := stage.New(ctx, exe, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		s.close()
+		s.Close()
 		cancel()
 		if t.Failed() {
-			w := &world{stage: s, t: t}
+			w := &world{Stage: s, t: t}
 			w.tellLogs()
 		}
 		_ = os.RemoveAll(dir)
 	})
-	return &world{stage: s, t: t}
+	return &world{Stage: s, t: t}
 }
 
 // bareWorld starts a registry and enrols a box and the wallets ada and ben.
@@ -67,16 +69,16 @@ func bareWorld(t *testing.T) *world {
 	t.Helper()
 	w := emptyWorld(t)
 	w.startRegistry(nil)
-	w.must(w.enrol("reg", "box", "scan", "--role", "box", "--name", "counter", "--merchant", "Corner Cafe"))
+	w.must(w.Enrol("reg", "box", "scan", "--role", "box", "--name", "counter", "--merchant", "Corner Cafe"))
 	for _, who := range []string{"ada", "ben"} {
-		w.must(w.enrol("reg", who, "wallet", "--role", "wallet", "--name", who))
-		w.must(w.ask(nil, "admin", "topup", "--data", w.data("reg"), "--wallet", who, "--amount", "50000.00"))
+		w.must(w.Enrol("reg", who, "wallet", "--role", "wallet", "--name", who))
+		w.must(w.Ask(nil, "admin", "topup", "--data", w.Data("reg"), "--wallet", who, "--amount", "50000.00"))
 	}
 	return w
 }
 
 func (w *world) tellLogs() {
-	logs, _ := filepath.Glob(filepath.Join(w.dir, "*.log"))
+	logs, _ := filepath.Glob(filepath.Join(w.Dir, "*.log"))
 	for _, name := range logs {
 		raw, _ := os.ReadFile(name)
 		const tail = 3000
@@ -101,31 +103,31 @@ func (w *world) startRegistry(env []string) {
 	if w.registry.QUIC != "" {
 		listen = w.registry.QUIC
 	}
-	w.must(w.start("reg", env, "serve", "--data", w.data("reg"), "--listen", listen, "--http", "127.0.0.1:0"))
+	w.must(w.Start("reg", env, "serve", "--data", w.Data("reg"), "--listen", listen, "--http", "127.0.0.1:0"))
 	var err error
-	w.registry, err = w.ready("reg")
+	w.registry, err = w.Ready("reg")
 	w.must(err)
 }
 
 func (w *world) startBox(env []string) {
 	w.t.Helper()
-	w.must(w.start("box", env, "scan", "--data", w.data("box"), "--radio", "air:"+w.data("air")))
-	_, err := w.ready("box")
+	w.must(w.Start("box", env, "scan", "--data", w.Data("box"), "--radio", "air:"+w.Data("air")))
+	_, err := w.Ready("box")
 	w.must(err)
 }
 
 func (w *world) startWallet(who string, env []string) {
 	w.t.Helper()
-	w.must(w.start(who, env, "wallet", "run", "--data", w.data(who), "--approve", "all"))
-	_, err := w.ready(who)
+	w.must(w.Start(who, env, "wallet", "run", "--data", w.Data(who), "--approve", "all"))
+	_, err := w.Ready(who)
 	w.must(err)
 }
 
 // connected waits until a node says that it reaches the registry.
 func (w *world) connected(name string) {
 	w.t.Helper()
-	w.must(w.until(name+" is connected", func() (bool, error) {
-		r, err := w.ready(name)
+	w.must(w.Until(name+" is connected", func() (bool, error) {
+		r, err := w.Ready(name)
 		return r.Registry == "up", err
 	}))
 }
@@ -133,18 +135,18 @@ func (w *world) connected(name string) {
 // waitNear waits until the box is sure whom it hears.
 func (w *world) waitNear() {
 	w.t.Helper()
-	w.must(w.until("somebody is near", func() (bool, error) {
+	w.must(w.Until("somebody is near", func() (bool, error) {
 		if w.ended("box") {
 			return true, nil
 		}
-		return w.ask(nil, "wait", "--for", "near", "--data", w.data("box")) == nil, nil
+		return w.Ask(nil, "wait", "--for", "near", "--data", w.Data("box")) == nil, nil
 	}))
 }
 
 // ended says whether a process of the world has died.
 func (w *world) ended(name string) bool {
 	select {
-	case <-w.procs[name].done:
+	case <-w.Procs[name].Done:
 		return true
 	default:
 		return false
@@ -153,9 +155,9 @@ func (w *world) ended(name string) bool {
 
 // exitOf returns the exit status that a stage's command ended with.
 func exitOf(err error) pay.Exit {
-	var e *exitError
+	var e *stage.ExitError
 	if errors.As(err, &e) {
-		return e.exit
+		return e.Exit
 	}
 	if err != nil {
 		return pay.ExitFailed
@@ -164,10 +166,10 @@ func exitOf(err error) pay.Exit {
 }
 
 // audit requires that the books are right.
-func (w *world) audit() auditJSON {
+func (w *world) audit() api.Audit {
 	w.t.Helper()
-	var a auditJSON
-	err := w.ask(&a, "admin", "audit", "--data", w.data("reg"))
+	var a api.Audit
+	err := w.Ask(&a, "admin", "audit", "--data", w.Data("reg"))
 	if err != nil || !a.OK || a.Imbalance != 0 || a.Duplicates != 0 {
 		w.t.Fatalf("audit: %+v, %v", a, err)
 	}

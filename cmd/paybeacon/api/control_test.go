@@ -1,0 +1,48 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// What a verb does not know may be what the caller relies on: a charge that was
+// meant to hold an amount must not capture it.
+func TestControlRefusesWhatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	var got []ChargeRequest
+	h := Handler(Verbs{"charge": On(false, func(_ context.Context, q ChargeRequest) (any, error) {
+		got = append(got, q)
+		return Nothing{}, nil
+	})})
+	for _, tc := range []struct {
+		name, body, header string
+		status             int
+		key                pay.IdempotencyKey
+	}{
+		{"known fields", `{"amount":"1.00","key":"a"}`, "", http.StatusOK, "a"},
+		{"key in the header", `{"amount":"1.00"}`, "b", http.StatusOK, "b"},
+		{"the same key twice", `{"amount":"1.00","key":"c"}`, "c", http.StatusOK, "c"},
+		{"two keys", `{"amount":"1.00","key":"a"}`, "b", http.StatusBadRequest, ""},
+		{"unknown field", `{"amount":"1.00","key":"a","capture":"manual"}`, "", http.StatusBadRequest, ""},
+		{"two objects", `{"amount":"1.00","key":"a"}{"amount":"2.00"}`, "", http.StatusBadRequest, ""},
+	} {
+		got = nil
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/charge", strings.NewReader(tc.body))
+		if tc.header != "" {
+			r.Header.Set("Idempotency-Key", tc.header)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != tc.status || (len(got) == 1) != (tc.status == http.StatusOK) {
+			t.Errorf("%s: status %d, %d charges", tc.name, w.Code, len(got))
+		}
+		if len(got) == 1 && got[0].Key != tc.key {
+			t.Errorf("%s: key is %q", tc.name, got[0].Key)
+		}
+	}
+}

@@ -1,0 +1,19 @@
+// Package api holds the words that scripts and other programs exchange with a
+// node: the objects that commands print with --json, the requests and answers of
+// a node's control socket, and errors as objects.
+//
+// # Layout
+//
+//	json.go, health.go, events.go   the objects, one type each, with "v" and "type"
+//	requests.go                     what the verbs are asked
+//	problem.go                      an error as an object, and back
+//	control.go                      the server: one POST to /v1/VERB a question
+//	client.go                       the client of the same socket
+//
+// # Guarantees
+//
+// Names and meaning of fields are a promise to people's scripts. Fields may be
+// added; none is renamed or removed. A request with a field that the verb does not
+// know is refused. The package reads no file and knows no node: it can be
+// imported by a program of somebody else.
+package api

@@ -1,0 +1,112 @@
+package api
+
+import (
+	"math"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// eventKind says what an event is about.
+type eventKind string
+
+const (
+	EventPayment eventKind = "payment" // the registry decided on a payment
+	EventDevice  eventKind = "device"  // a device was bound or released
+	EventRadio   eventKind = "radio"   // the radio hears, or no longer does
+)
+
+// Event is one event. The fields of its kind stand beside the common ones.
+type Event struct {
+	V      int       `json:"v"`
+	Type   string    `json:"type"`
+	Cursor string    `json:"cursor"`
+	At     string    `json:"at"`
+	Kind   eventKind `json:"kind"`
+	*PaymentEvent
+	*DeviceEvent
+	*RadioEvent
+}
+
+// PaymentEvent is what a decision says. Like the other two it is exported so
+// that encoding/json can fill it in.
+type PaymentEvent struct {
+	ID          string       `json:"id"`
+	State       pay.State    `json:"state"`
+	Outcome     pay.Outcome  `json:"outcome"`
+	SafeToRetry bool         `json:"safe_to_retry"`
+	Amount      pay.Amount   `json:"amount"`
+	Currency    pay.Currency `json:"currency"`
+	Merchant    pay.Name     `json:"merchant"`
+	Site        pay.Name     `json:"site"`
+	Payer       pay.Handle   `json:"payer"`
+	Ref         string       `json:"ref"`
+	By          pay.Rule     `json:"by"`
+	Reason      pay.Reason   `json:"reason"`
+	Seq         uint32       `json:"seq"`
+	Test        bool         `json:"test"`
+}
+
+// DeviceEvent is a device bound or released, as its wallet or it itself tells.
+type DeviceEvent struct {
+	Device      string          `json:"device,omitempty"` // at a wallet
+	Wallet      string          `json:"wallet,omitempty"` // at a device
+	DeviceState pay.DeviceState `json:"device_state"`
+}
+
+// RadioEvent is how the radio hears from now on.
+type RadioEvent struct {
+	Radio            string  `json:"radio"`
+	RadioWhy         string  `json:"radio_why"`
+	AdvertsPerSecond float64 `json:"adverts_per_second"`
+	AdvertsLost      uint64  `json:"adverts_lost"`
+}
+
+// NewRadioEvent returns the event of a radio that hears like that from now on.
+func NewRadioEvent(deaf bool, why string, perSecond float64, lost uint64) Event {
+	return Event{Kind: EventRadio, RadioEvent: &RadioEvent{Radio: RadioWord(deaf), RadioWhy: why, AdvertsPerSecond: RoundRate(perSecond), AdvertsLost: lost}}
+}
+
+// NewDeviceEvent returns the event of a device whose wallet binds or releases it.
+func NewDeviceEvent(state pay.DeviceState, wallet pay.NodeID) Event {
+	return Event{Kind: EventDevice, DeviceEvent: &DeviceEvent{Wallet: wallet.String(), DeviceState: state}}
+}
+
+// EventsRequest asks for events after Since, or for the Last ones. With Wait it
+// waits that long for the first.
+type EventsRequest struct {
+	Since string     `json:"since,omitempty"`
+	Last  int        `json:"last,omitempty"`
+	Limit int        `json:"limit,omitempty"`
+	Wait  pay.Millis `json:"wait_ms,omitempty"`
+}
+
+type Events struct {
+	Items  []Event `json:"items"`
+	Cursor string  `json:"cursor"`
+}
+
+// NewPaymentEvent returns the event that a decision is.
+func NewPaymentEvent(d pay.Decision) *PaymentEvent {
+	outcome := pay.Payment{State: d.State, Seq: d.Seq}.Outcome(pay.Local{})
+	return &PaymentEvent{
+		ID: d.Payment.String(), State: d.State, Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Amount, Currency: d.Currency,
+		Merchant: d.Shop, Site: d.Site, Payer: d.Handle, Ref: d.Ref, By: d.By, Reason: d.Reason, Seq: d.Seq, Test: d.Test,
+	}
+}
+
+// The words for how a radio hears.
+const (
+	RadioOK   = "ok"
+	RadioDeaf = "deaf"
+)
+
+// RadioWord returns how a radio hears, in one word.
+func RadioWord(deaf bool) string {
+	if deaf {
+		return RadioDeaf
+	}
+	return RadioOK
+}
+
+// RoundRate keeps one decimal: more would claim to know more.
+func RoundRate(perSecond float64) float64 { return math.Round(perSecond*10) / 10 }

@@ -1,0 +1,248 @@
+package api
+
+import (
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// The objects that people's scripts read. Their names and fields are fixed by
+// the contract; new fields may be added.
+
+type Payment struct {
+	V              int                `json:"v"`
+	Type           string             `json:"type"`
+	ID             string             `json:"id"`
+	Key            pay.IdempotencyKey `json:"key,omitempty"`
+	State          pay.State          `json:"state"`
+	Outcome        pay.Outcome        `json:"outcome"`
+	SafeToRetry    bool               `json:"safe_to_retry"`
+	Queued         bool               `json:"queued"`
+	Answering      bool               `json:"answering,omitempty"`
+	Amount         pay.Amount         `json:"amount"`
+	AmountHeld     pay.Amount         `json:"amount_held"`
+	AmountCaptured pay.Amount         `json:"amount_captured"`
+	AmountRefunded pay.Amount         `json:"amount_refunded"`
+	Currency       pay.Currency       `json:"currency"`
+	Merchant       pay.Name           `json:"merchant"`
+	Site           pay.Name           `json:"site"`
+	Payer          pay.Handle         `json:"payer"`
+	Ref            string             `json:"ref"`
+	Mode           string             `json:"mode"`
+	Method         pay.Method         `json:"method"`
+	Demand         pay.Demand         `json:"demand,omitempty"` // who demands two channels, and why
+	By             pay.Rule           `json:"by"`
+	Reason         pay.Reason         `json:"reason"`
+	Created        string             `json:"created"`
+	Expires        string             `json:"expires,omitempty"`
+	Seq            uint32             `json:"seq"`
+	Test           bool               `json:"test"`
+	// Refusal says why the registry refused a claim on this payment, such as
+	// late_answer; it changed nothing.
+	Refusal pay.Reason `json:"refusal,omitempty"`
+	// Problem says in words why the wallet cannot approve it.
+	Problem string `json:"problem,omitempty"`
+}
+
+type Candidate struct {
+	Handle pay.Handle `json:"handle"`
+	RSSI   pay.RSSI   `json:"rssi"`
+	Since  string     `json:"since"`
+	Lane   pay.Lane   `json:"lane"`
+	Near   bool       `json:"near"`
+}
+
+type Nearby struct {
+	V          int         `json:"v"`
+	Type       string      `json:"type"`
+	Candidates []Candidate `json:"candidates"`
+	Clear      *pay.Handle `json:"clear"`
+	Radio      string      `json:"radio"`
+	// RadioWhy says in one sentence what is wrong with the radio; empty when
+	// all is well.
+	RadioWhy         string  `json:"radio_why"`
+	AdvertsPerSecond float64 `json:"adverts_per_second"`
+	// AdvertsLost are those that came faster than this machine could take.
+	AdvertsLost uint64 `json:"adverts_lost"`
+}
+
+type Invite struct {
+	V        int      `json:"v"`
+	Type     string   `json:"type"`
+	Invite   string   `json:"invite"`
+	Role     pay.Role `json:"role"`
+	Name     pay.Name `json:"name"`
+	Merchant pay.Name `json:"merchant,omitempty"`
+	Site     pay.Name `json:"site,omitempty"`
+	Expires  string   `json:"expires"`
+}
+
+type Device struct {
+	V       int             `json:"v"`
+	Type    string          `json:"type"`
+	ID      string          `json:"id"`
+	Kind    pay.DeviceType  `json:"kind"`
+	State   pay.DeviceState `json:"state"`
+	Vehicle pay.Name        `json:"vehicle"`
+	Means   pay.Name        `json:"means"`
+	Link    string          `json:"link,omitempty"`
+	Reason  pay.Reason      `json:"reason,omitempty"`
+	// TrustedFrom is from when on its authentication codes count, if not at once.
+	TrustedFrom string `json:"trusted_from,omitempty"`
+	// Reachable says whether the device answered at Link, where that was tried.
+	Reachable *bool `json:"reachable,omitempty"`
+}
+
+// Rules says what a wallet answers by itself, and above which amount, in
+// minor units, its payments need the device: null for none.
+type Rules struct {
+	V               int          `json:"v"`
+	Type            string       `json:"type"`
+	Approve         string       `json:"approve"`
+	TwoChannelAbove *pay.Amount  `json:"two_channel_above"`
+	Currency        pay.Currency `json:"currency"`
+	Pending         bool         `json:"pending"`
+	Refused         pay.Reason   `json:"refused,omitempty"`
+}
+
+type Audit struct {
+	V          int        `json:"v"`
+	Type       string     `json:"type"`
+	OK         bool       `json:"ok"`
+	Payments   int        `json:"payments"`
+	Imbalance  pay.Amount `json:"imbalance"`
+	Duplicates int        `json:"duplicates"`
+	Findings   []string   `json:"findings"`
+}
+
+type Ready struct {
+	V        int      `json:"v"`
+	Type     string   `json:"type"`
+	Role     pay.Role `json:"role"`
+	Node     string   `json:"node"`
+	QUIC     string   `json:"quic,omitempty"`
+	HTTP     string   `json:"http,omitempty"`
+	Link     string   `json:"link,omitempty"`
+	Paired   *bool    `json:"paired,omitempty"`
+	Registry string   `json:"registry,omitempty"`
+}
+
+type Pairing struct {
+	V       int    `json:"v"`
+	Type    string `json:"type"`
+	Link    string `json:"link"`
+	PIN     string `json:"pin"`
+	Expires string `json:"expires"`
+	QR      string `json:"qr"` // what the QR code on a terminal holds
+}
+
+type Account struct {
+	V         int          `json:"v"`
+	Type      string       `json:"type"`
+	Account   string       `json:"account"`
+	Kind      string       `json:"kind"`
+	Name      pay.Name     `json:"name"`
+	Currency  pay.Currency `json:"currency"`
+	Balance   pay.Amount   `json:"balance"`
+	Held      pay.Amount   `json:"held"`
+	Available pay.Amount   `json:"available"`
+}
+
+type Node struct {
+	V         int       `json:"v"`
+	Type      string    `json:"type"`
+	ID        string    `json:"id"`
+	Role      pay.Role  `json:"role"`
+	Scope     pay.Scope `json:"scope"`
+	Name      pay.Name  `json:"name"`
+	Merchant  pay.Name  `json:"merchant,omitempty"`
+	Site      pay.Name  `json:"site,omitempty"`
+	Revoked   bool      `json:"revoked"`
+	Connected bool      `json:"connected"`
+}
+
+type WalletStatus struct {
+	V        int          `json:"v"`
+	Type     string       `json:"type"`
+	Node     string       `json:"node"`
+	Name     pay.Name     `json:"name"`
+	Scope    pay.Scope    `json:"scope"`
+	Balance  pay.Amount   `json:"balance"`
+	Currency pay.Currency `json:"currency"`
+	Approve  string       `json:"approve,omitempty"`
+	Pending  int          `json:"pending"`
+	Devices  int          `json:"devices"`
+	Registry string       `json:"registry"`
+	// Findings are decisions of the registry that do not fit what this wallet
+	// said or knows, such as a capture that it never approved.
+	Findings []string `json:"findings"`
+}
+
+type TopUp struct {
+	V        int          `json:"v"`
+	Type     string       `json:"type"`
+	Wallet   pay.Scope    `json:"wallet"`
+	Amount   pay.Amount   `json:"amount"`
+	Currency pay.Currency `json:"currency"`
+	Key      string       `json:"key"`
+}
+
+type Receipt struct {
+	V          int          `json:"v"`
+	Type       string       `json:"type"`
+	File       string       `json:"file"`
+	OK         bool         `json:"ok"`
+	Trusted    bool         `json:"trusted"`
+	Root       string       `json:"root"`
+	ID         string       `json:"id"`
+	State      pay.State    `json:"state"`
+	Reason     pay.Reason   `json:"reason"`
+	Amount     pay.Amount   `json:"amount"`
+	Currency   pay.Currency `json:"currency"`
+	Merchant   pay.Name     `json:"merchant"`
+	Site       pay.Name     `json:"site"`
+	By         pay.Rule     `json:"by"`
+	Method     pay.Method   `json:"method"`
+	Demand     pay.Demand   `json:"demand,omitempty"`
+	Ref        string       `json:"ref"`
+	At         string       `json:"at"`
+	Test       bool         `json:"test"`
+	Problem    string       `json:"problem,omitempty"`
+	AuthorityU string       `json:"authority_until,omitempty"`
+}
+
+type Enrolled struct {
+	V        int          `json:"v"`
+	Type     string       `json:"type"`
+	Role     pay.Role     `json:"role"`
+	Node     string       `json:"node"`
+	Scope    pay.Scope    `json:"scope"`
+	Name     pay.Name     `json:"name"`
+	Merchant pay.Name     `json:"merchant,omitempty"`
+	Site     pay.Name     `json:"site,omitempty"`
+	Server   string       `json:"server"`
+	Root     string       `json:"root"`
+	Currency pay.Currency `json:"currency"`
+}
+
+type CheckItem struct {
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	Said string `json:"said"`
+}
+
+type Check struct {
+	V      int         `json:"v"`
+	Type   string      `json:"type"`
+	OK     bool        `json:"ok"`
+	Checks []CheckItem `json:"checks"`
+}
+
+type Scene struct {
+	V    int    `json:"v"`
+	Type string `json:"type"`
+	Act  int    `json:"act"`
+	Who  string `json:"who"`
+	Said string `json:"said"`
+	// Word is the machine's own for how an attempt ended: a state with its
+	// reason, a reason, a demand or an error code.
+	Word string `json:"word,omitempty"`
+}

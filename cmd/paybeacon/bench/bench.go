@@ -1,0 +1,170 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// benchmark is one figure of the product, measured beside a yardstick in the
+// same run: on a noisy machine only their ratio means something.
+type benchmark struct {
+	name string
+	what string
+	run  func(ctx context.Context, dir string) ([]figure, error)
+}
+
+// figure is one line of what a benchmark found.
+type figure struct {
+	V         int     `json:"v"`
+	Type      string  `json:"type"`
+	Name      string  `json:"name"`
+	What      string  `json:"what"`
+	Value     float64 `json:"value"`
+	Unit      string  `json:"unit"`
+	Yardstick float64 `json:"yardstick,omitempty"`
+	Against   string  `json:"against,omitempty"`
+	Ratio     float64 `json:"ratio,omitempty"`
+	Target    string  `json:"target,omitempty"`
+	Met       *bool   `json:"met,omitempty"`
+	// Unmeasured says why there is no value.
+	Unmeasured string `json:"unmeasured,omitempty"`
+}
+
+type machineJSON struct {
+	V      int    `json:"v"`
+	Type   string `json:"type"`
+	CPU    string `json:"cpu"`
+	Cores  int    `json:"cores"`
+	System string `json:"system"`
+	Kernel string `json:"kernel"`
+	Go     string `json:"go"`
+}
+
+func benchmarks() []benchmark {
+	floor := benchFloor{worlds: 1_000, minutes: 300}
+	return []benchmark{
+		{"S4", "durable commits with 64 writers", benchGroupCommit},
+		{"S6", "code look-up among a million devices", benchCodeLookup},
+		{"S11", "adverts through the bus, the radio and the tracker", benchRadio},
+		{"near", "how soon a till is told who is near, in a simulated floor", floor.near},
+		{"crowd", "how often a charge means the wrong one or nobody, in a simulated crowd", floor.crowd},
+		{"wormhole", "a code carried from one stall to another, by a seeded model", benchWormhole},
+	}
+}
+
+func Command(ctx context.Context, io cli.Stdio) *cli.Command {
+	var names []string
+	for _, b := range benchmarks() {
+		names = append(names, fmt.Sprintf("%-8s  %s\n", b.name, b.what))
+	}
+	return cli.NewLeaf(ctx, io, cli.Leaf{
+		Name: "bench", Usage: "measure this machine", Args: []string{"NAME..."},
+		Long:  "Each figure stands beside a yardstick measured in the same run; trust the ratio.\n" + strings.Join(names, "") + "Without a name all of them run.",
+		Flags: []cli.Flag{&cli.StringFlag{Name: "dir", Usage: "measure the disk under `DIR` (default: the temporary directory)"}},
+		Run:   bench,
+	})
+}
+
+func bench(c *cli.Call) error {
+	chosen := benchmarks()
+	if c.Flags.NArg() > 0 {
+		chosen = nil
+		for _, name := range c.Flags.Args().Slice() {
+			i := slices.IndexFunc(benchmarks(), func(b benchmark) bool { return strings.EqualFold(b.name, name) })
+			if i < 0 {
+				return pay.NewError(pay.CodeNotFound, fmt.Sprintf("there is no benchmark %q", text.Printable(name)), "`paybeacon bench --help` names them")
+			}
+			chosen = append(chosen, benchmarks()[i])
+		}
+	}
+	dir, err := os.MkdirTemp(c.Flags.String("dir"), "paybeacon-bench-")
+	if err != nil {
+		return pay.Wrap(err, pay.CodeConfig, "make a temporary directory", "name one that you may write to with --dir")
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	m := machine()
+	if err := c.Answer(m, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "machine  %s, %d cores, %s, kernel %s, %s\n", m.CPU, m.Cores, m.System, m.Kernel, m.Go)
+	}); err != nil {
+		return err
+	}
+	for _, b := range chosen {
+		if !c.JSON {
+			_, _ = fmt.Fprintf(c.Out, "\n%s  %s\n", b.name, b.what)
+		}
+		figures, err := b.run(c.Ctx, dir)
+		if err != nil {
+			return fmt.Errorf("bench %s: %w", b.name, err)
+		}
+		for _, f := range figures {
+			f.V, f.Type, f.Name = 1, "figure", b.name
+			if err := c.Answer(f, func(w io.Writer) { printFigure(w, f) }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func printFigure(w io.Writer, f figure) {
+	if f.Unmeasured != "" {
+		_, _ = fmt.Fprintf(w, "  %s: not measured: %s\n", f.What, f.Unmeasured)
+		return
+	}
+	line := fmt.Sprintf("  %-44s %10s %-4s", f.What, fewDigits(f.Value), f.Unit)
+	if f.Against != "" {
+		line += fmt.Sprintf("  %s: %s", f.Against, fewDigits(f.Yardstick))
+	}
+	if f.Ratio != 0 { // there is none to nothing
+		line += fmt.Sprintf(", ratio %.2f", f.Ratio)
+	}
+	_, _ = fmt.Fprintln(w, strings.TrimRight(line, " "))
+	if f.Target != "" {
+		verdict := "met"
+		if f.Met == nil || !*f.Met {
+			verdict = "NOT met"
+		}
+		_, _ = fmt.Fprintf(w, "    target %s: %s\n", f.Target, verdict)
+	}
+}
+
+// fewDigits writes four digits, or all that stand before the point.
+func fewDigits(v float64) string {
+	if math.Abs(v) >= 1000 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.4g", v)
+}
+
+func machine() machineJSON {
+	m := machineJSON{V: 1, Type: "machine", CPU: "unknown", Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		m.Kernel = unix.ByteSliceToString(u.Release[:])
+	}
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return m
+	}
+	defer func() { _ = f.Close() }()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if name, ok := strings.CutPrefix(s.Text(), "model name"); ok {
+			m.CPU = strings.TrimLeft(name, "\t :")
+			break
+		}
+	}
+	return m
+}

@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	urfave "github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Stdio is where a command reads and writes. Tests give buffers.
+type Stdio struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Leaf is one command that does something. NewLeaf gives every one of them the
+// common flags, the guard against swallowed flags and the line about exit
+// codes, so that none can forget.
+type Leaf struct {
+	Name  string
+	Usage string
+	Long  string
+	Args  []string // names of the positional arguments; a last "NAME..." takes many
+	Flags []urfave.Flag
+	// noJSON marks the three leaves whose answer is text by nature.
+	NoJSON bool
+	// sub are commands below this one (scan enrol).
+	Sub []*urfave.Command
+	Run func(c *Call) error
+}
+
+// Call is one use of a leaf: its context, its flags and where it talks.
+type Call struct {
+	Ctx   context.Context
+	Flags *urfave.Context
+	Stdio
+	JSON  bool
+	Color bool
+}
+
+// Run runs the program that a tree of commands makes, with the given arguments, and
+// returns its exit status.
+func Run(ctx context.Context, args []string, io Stdio, tree []*urfave.Command) int {
+	err := NewApp(io, tree).RunContext(ctx, args)
+	return int(Report(io.Err, err, wantsJSON(args)))
+}
+
+// wantsJSON looks for --json before flags are parsed, so that an error in the
+// flags is told in JSON too.
+func wantsJSON(args []string) bool {
+	return slices.ContainsFunc(args, func(a string) bool { return a == "--json" || a == "-json" || a == "--json=true" })
+}
+
+// NewApp returns the program that a tree of commands makes.
+func NewApp(io Stdio, tree []*urfave.Command) *urfave.App {
+	return &urfave.App{
+		Name:                 "paybeacon",
+		Usage:                "hands-free payment for closed loops",
+		Description:          "Try `paybeacon demo`. Exit codes: `paybeacon help exit-codes`.",
+		HideVersion:          true,
+		EnableBashCompletion: true,
+		// The library adds --help only where the help command is its own.
+		Flags:           []urfave.Flag{urfave.HelpFlag},
+		HideHelpCommand: true,
+		Writer:          io.Out,
+		ErrWriter:       io.Err,
+		// One switch in report decides the exit status; the library would call
+		// os.Exit from within Run.
+		ExitErrHandler: func(*urfave.Context, error) {},
+		OnUsageError:   usageError,
+		Action:         noSuchCommand,
+		Commands:       tree,
+	}
+}
+
+func usageError(c *urfave.Context, err error, _ bool) error {
+	hint := "add --help to the command to see its flags"
+	if atRoot(c) {
+		hint = "flags stand behind the command, as in `paybeacon till list --json`"
+	}
+	return pay.NewError(pay.CodeUsage, err.Error(), hint)
+}
+
+// atRoot says that the words so far name no command at all.
+func atRoot(c *urfave.Context) bool {
+	return c.Command == nil || c.Command.Name == "" || c.Command.Name == "paybeacon"
+}
+
+// noSuchCommand is the action of every command that only groups others.
+func noSuchCommand(c *urfave.Context) error {
+	if !c.Args().Present() {
+		if atRoot(c) {
+			return urfave.ShowAppHelp(c)
+		}
+		return urfave.ShowSubcommandHelp(c)
+	}
+	before := ""
+	if !atRoot(c) {
+		before = c.Command.Name + " "
+	}
+	return pay.NewError(pay.CodeUsage, fmt.Sprintf("there is no command %q", before+text.Printable(c.Args().First())),
+		fmt.Sprintf("`paybeacon %s--help` lists them", before))
+}
+
+// Group returns a command that only holds others.
+func Group(name, usage string, sub ...*urfave.Command) *urfave.Command {
+	return &urfave.Command{
+		Name: name, Usage: usage, Subcommands: sub, HideHelpCommand: true,
+		OnUsageError: usageError, Action: noSuchCommand,
+	}
+}
+
+func NewLeaf(ctx context.Context, io Stdio, l Leaf) *urfave.Command {
+	flags := slices.Clone(l.Flags)
+	if !l.NoJSON {
+		flags = append(flags, &urfave.BoolFlag{Name: "json", Usage: "answer in JSON, one object a line"})
+	}
+	flags = append(flags, &urfave.BoolFlag{Name: "no-color", Usage: "never colour the answer"})
+	for _, f := range flags {
+		if b, ok := f.(*urfave.BoolFlag); ok {
+			b.DisableDefaultText = true // a switch is off by default; saying so on every line hides the rest
+		}
+	}
+	return &urfave.Command{
+		Name: l.Name, Usage: l.Usage, ArgsUsage: strings.Join(l.Args, " "),
+		Description:     strings.TrimSpace(l.Long + "\n\nExit codes: `paybeacon help exit-codes`."),
+		Flags:           flags,
+		Subcommands:     l.Sub,
+		HideHelpCommand: true,
+		OnUsageError:    usageError,
+		Action: func(c *urfave.Context) error {
+			if err := guard(c, l); err != nil {
+				return err
+			}
+			return l.Run(&Call{
+				Ctx: ctx, Flags: c, Stdio: io, JSON: c.Bool("json"),
+				Color: !c.Bool("no-color") && os.Getenv("NO_COLOR") == "" && IsTerminal(io.Out),
+			})
+		},
+	}
+}
+
+// guard refuses what the flag parser would drop without a word: flags after the
+// first argument, arguments that no name waits for, flags of a parent command.
+func guard(c *urfave.Context, l Leaf) error {
+	for _, parent := range c.Lineage()[1:] {
+		if parent.Command != nil && parent.NumFlags() > 0 {
+			return pay.NewError(pay.CodeUsage, fmt.Sprintf("flags stand before %q", l.Name), "put all flags behind the last word of the command")
+		}
+	}
+	args := c.Args().Slice()
+	for _, a := range args {
+		if strings.HasPrefix(a, "-") && a != "-" {
+			return pay.NewError(pay.CodeUsage, fmt.Sprintf("flag %q stands behind an argument", text.Printable(a)), "put all flags before the first argument")
+		}
+	}
+	most := len(l.Args)
+	if most > 0 && strings.HasSuffix(l.Args[most-1], "...") {
+		return nil
+	}
+	if len(args) > most {
+		return pay.NewError(pay.CodeUsage, fmt.Sprintf("argument %q is one too many", text.Printable(args[most])), "add --help to the command to see what it takes")
+	}
+	return nil
+}
+
+// Answer prints v as one line of JSON, or calls plain to print it for people.
+func (c *Call) Answer(v any, plain func(w io.Writer)) error {
+	if c.JSON {
+		return PrintJSON(c.Out, v)
+	}
+	plain(c.Out)
+	return nil
+}
+
+func PrintJSON(w io.Writer, v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	if _, err := fmt.Fprintf(w, "%s\n", line); err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
+	return nil
+}
+
+// AnswerList prints one object a line, or calls plain.
+func AnswerList[T any](c *Call, items []T, plain func(w io.Writer)) error {
+	if !c.JSON {
+		plain(c.Out)
+		return nil
+	}
+	for _, item := range items {
+		if err := PrintJSON(c.Out, item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// IsTerminal says whether w has rows and columns: /dev/null is a device too.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	terminal := false
+	err = raw.Control(func(fd uintptr) {
+		_, err := unix.IoctlGetWinsize(int(fd), unix.TIOCGWINSZ)
+		terminal = err == nil
+	})
+	return err == nil && terminal
+}

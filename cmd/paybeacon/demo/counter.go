@@ -1,0 +1,246 @@
+package demo
+
+import (
+	"errors"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// counterDemo is the story of one counter: two people pay, one declines, the
+// registry dies in mid-payment and comes back, and a thief replays what he
+// recorded.
+type counterDemo struct {
+	*shop
+	thief *stage.Thief
+
+	stolen  api.Payment
+	revived api.Payment
+	// quiet says that no wallet's feed moved while the thief tried.
+	quiet bool
+}
+
+const demoShop = "Corner Cafe"
+
+func newCounterDemo(s *stage.Stage, t *teller) story {
+	return &counterDemo{shop: newShop(s, t, "ada", "ben")}
+}
+
+func (d *counterDemo) play() error {
+	d.tell.title("demo", "one counter, two payers, one thief")
+	return inOrder(d.setUp, d.adaPays, d.benPays, d.benDeclines, d.registryDies, d.thiefReplays)
+}
+
+func (d *counterDemo) setUp() error {
+	d.tell.scene("A registry, a box, two wallets, two devices")
+	if err := d.startRegistry(); err != nil {
+		return err
+	}
+	if err := d.Enrol("registry", "box", "scan", "--role", "box", "--name", "counter", "--merchant", demoShop, "--site", "counter"); err != nil {
+		return err
+	}
+	for _, who := range d.wallets {
+		if err := d.fund(who); err != nil {
+			return err
+		}
+	}
+	if err := d.startNodes(nil, d.nodes()...); err != nil {
+		return err
+	}
+	var err error
+	if d.thief, err = stage.NewThief(d.Ctx, d.Data("air")); err != nil {
+		return err
+	}
+	for _, b := range []struct{ who, rssi string }{{"ada", "-48"}, {"ben", "-58"}} {
+		if err := d.Pair(b.who, b.rssi, "--interval", "100ms"); err != nil {
+			return err
+		}
+	}
+	d.tell.say("box", "serves %s; ada and ben have %s EUR and a tag each", demoShop, demoFunds)
+	return nil
+}
+
+func (d *counterDemo) nodes() []demoNode {
+	return []demoNode{
+		{"box", []string{"scan", "--radio", "air:" + d.Data("air"), "--lane", "till-1"}},
+		{"ada", []string{"wallet", "run", "--approve", "ask"}},
+		{"ben", []string{"wallet", "run", "--approve", "under:20.00"}},
+	}
+}
+
+func (d *counterDemo) adaPays() error {
+	d.tell.scene("Ada pays by hand")
+	n, err := d.near("box", 2)
+	if err != nil {
+		return err
+	}
+	d.hears("box", n)
+	p, err := d.charge("box", "3.80", "flat white", "--nearest")
+	if err != nil {
+		return err
+	}
+	d.tell.say("till", "asks the nearest for %s", text.FormatMoney(p.Amount, p.Currency))
+	if err := d.byHand("ada", p.ID, "approve"); err != nil {
+		return err
+	}
+	_, err = d.settle("box", "ada", p.ID)
+	return err
+}
+
+func (d *counterDemo) benPays() error {
+	d.tell.scene("Ben pays by a rule he signed up to: anything under 20.00")
+	n, err := d.near("box", 2)
+	if err != nil {
+		return err
+	}
+	ben, err := otherThan(n)
+	if err != nil {
+		return err
+	}
+	p, err := d.charge("box", "12.50", "lunch", "--to", string(ben))
+	if err != nil {
+		return err
+	}
+	d.tell.say("till", "asks %s for %s", ben, text.FormatMoney(p.Amount, p.Currency))
+	_, err = d.settle("box", "ben", p.ID)
+	return err
+}
+
+func otherThan(n api.Nearby) (pay.Handle, error) {
+	for _, c := range n.Candidates {
+		if n.Clear == nil || c.Handle != *n.Clear {
+			return c.Handle, nil
+		}
+	}
+	return "", errors.New("the box hears only one device")
+}
+
+func (d *counterDemo) benDeclines() error {
+	d.tell.scene("Ben is asked for too much and declines")
+	n, err := d.near("box", 2)
+	if err != nil {
+		return err
+	}
+	ben, err := otherThan(n)
+	if err != nil {
+		return err
+	}
+	p, err := d.charge("box", "31.00", "team lunch", "--to", string(ben))
+	if err != nil {
+		return err
+	}
+	if err := d.byHand("ben", p.ID, "decline"); err != nil {
+		return err
+	}
+	_, err = d.settle("box", "ben", p.ID)
+	return err
+}
+
+func (d *counterDemo) registryDies() error {
+	d.tell.scene("The registry dies in mid-payment and comes back")
+	if _, err := d.near("box", 2); err != nil {
+		return err
+	}
+	p, err := d.charge("box", "5.20", "two croissants", "--nearest")
+	if err != nil {
+		return err
+	}
+	o, err := d.offered("ada", p.ID)
+	if err != nil {
+		return err
+	}
+	d.tell.say("ada", "is asked for %s", text.FormatMoney(o.Amount, o.Currency))
+	d.Kill("registry")
+	d.tell.say("registry", "is killed (SIGKILL)")
+	if err := d.Ask(nil, "wallet", "approve", "--data", d.Data("ada"), "--id", p.ID); err != nil {
+		return err
+	}
+	d.tell.say("ada", "approves all the same: the answer is stored and waits")
+	var mid api.Payment
+	if err := d.Ask(&mid, "till", "show", "--data", d.Data("box"), "--id", p.ID); err != nil {
+		return err
+	}
+	d.tell.say("till", "shows %s: outcome %s, safe to charge again: %v", mid.State, mid.Outcome, mid.SafeToRetry)
+	if err := d.restartRegistry(nil); err != nil {
+		return err
+	}
+	d.tell.say("registry", "is back on the same address with the same books")
+	if _, err := d.settle("box", "ada", p.ID); err != nil {
+		return err
+	}
+	return d.Ask(&d.revived, "till", "show", "--data", d.Data("box"), "--id", p.ID)
+}
+
+func (d *counterDemo) thiefReplays() error {
+	d.tell.scene("A thief replays ten minutes later what he recorded")
+	recorded := d.thief.Recorded()
+	d.tell.say("thief", "has recorded %d adverts of Ada and Ben all along", recorded)
+	for _, name := range []string{"ada-tag", "ben-tag", "box", "ada", "ben", "registry"} {
+		d.Stop(name)
+	}
+	d.tell.say("night", "all go home; everything starts again with clocks ten minutes on")
+	env := nextDay()
+	if err := d.restartRegistry(env); err != nil {
+		return err
+	}
+	if err := d.startNodes(env, d.nodes()...); err != nil {
+		return err
+	}
+	before, err := d.known()
+	if err != nil {
+		return err
+	}
+	stop := d.thief.Replay(d.Ctx, 0)
+	defer stop()
+	if _, err := d.near("box", 1); err != nil {
+		return err
+	}
+	p, err := d.charge("box", "49.00", "whatever is left", "--nearest")
+	if err != nil {
+		return err
+	}
+	d.tell.say("till", "takes what it hears for %s and asks for %s", p.Payer, text.FormatMoney(p.Amount, p.Currency))
+	if d.stolen, err = d.final("box", p.ID); err != nil {
+		return err
+	}
+	after, err := d.known()
+	if err != nil {
+		return err
+	}
+	d.quiet = before == after
+	d.tell.say("registry", "%s: the code is too old; no wallet hears of it", text.Because(d.stolen.State, d.stolen.Reason))
+	return nil
+}
+
+// morning brings the two tags back to the counter, so that there is somebody to
+// charge while everything keeps running.
+func (d *counterDemo) morning() error { return d.bringBack("box", "ada-tag", "ben-tag") }
+
+func (d *counterDemo) invitation() (who string, commands []string) {
+	return "Ada and Ben are back at the counter", []string{
+		"paybeacon till nearby --data box",
+		"paybeacon till charge --data box --amount 2.40",
+		"paybeacon wallet pending --data ada",
+		"paybeacon wallet approve --data ada",
+		"paybeacon till list --data box",
+		"paybeacon wallet status --data ada",
+		"paybeacon admin audit --data registry",
+	}
+}
+
+// check asks the nodes themselves whether all is well.
+func (d *counterDemo) check() error {
+	earned, err := d.checkBooks()
+	if err != nil {
+		return err
+	}
+	t := d.tell
+	t.check("the merchant has what they spent", earned[demoShop] == d.spent["ada"]+d.spent["ben"], "%s", text.FormatMoney(earned[demoShop], "EUR"))
+	t.check("every receipt verifies", d.receipts == 8, "%d files, the same on both sides", d.receipts)
+	t.check("the killed payment was made once", d.revived.Outcome == pay.OutcomePaid, "%s", d.revived.State)
+	t.check("the replay was refused", d.stolen.State == pay.StateUnmatched && d.stolen.AmountCaptured == 0, "%s", text.Because(d.stolen.State, d.stolen.Reason))
+	t.check("no wallet heard of the replay", d.quiet, "ada and ben saw nothing")
+	return t.verdict()
+}

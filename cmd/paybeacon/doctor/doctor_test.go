@@ -1,0 +1,123 @@
+package doctor
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+func TestWhatDoctorSaysOfANode(t *testing.T) {
+	t.Parallel()
+	const big = 1 << 40
+	dir := node.Dir(t.TempDir())
+	stale := node.Dir(t.TempDir())
+	if err := os.WriteFile(stale.Path("control.sock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	damaged := node.Dir(t.TempDir())
+	if err := os.WriteFile(damaged.Path(node.MemberFile), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		finding finding
+		level   level
+		want    string
+	}{
+		"much space":         {spaceFinding(api.Space{Free: big, Need: 100 * MiB}), levelOK, "1048576 MiB are free, below 100 MiB"},
+		"little space":       {spaceFinding(api.Space{Free: 150 * MiB, Need: 100 * MiB}), levelWarn, "150 MiB are free"},
+		"no space":           {spaceFinding(api.Space{Free: 99 * MiB, Need: 100 * MiB}), levelBad, "99 MiB are free"},
+		"clock right":        {clockFinding(0, "just now"), levelOK, "0s from the registry's, just now"},
+		"clock nearly right": {clockFinding(-1999, "just now"), levelOK, "1.999s ahead of"},
+		"clock slow":         {clockFinding(600_000, "just now"), levelWarn, "10m0s behind"},
+		"clock fast":         {clockFinding(-2001, "just now"), levelWarn, "2.001s ahead of"},
+		"connected":          {sessionFinding(api.Session{Server: "a:1", Up: true, Since: "2025-01-01T12:00:00.000Z"}), levelOK, "connected to a:1"},
+		"connecting":         {sessionFinding(api.Session{Server: "a:1"}), levelWarn, "not connected to a:1 yet"},
+		"away":               {sessionFinding(api.Session{Server: "a:1", Error: "no answer"}), levelBad, "not connected to a:1: no answer"},
+		"daemon runs":        {daemonFinding(dir, true, node.LockHolder{Held: true, PID: 7, Name: "pay\x1bbeacon"}), levelOK, "(pay\uFFFDbeacon, process 7)"},
+		"somebody has it":    {daemonFinding(dir, false, node.LockHolder{Held: true, PID: 7, Name: "cp"}), levelBad, "in use (cp, process 7)"},
+		"nobody known":       {daemonFinding(dir, false, node.LockHolder{Held: true}), levelBad, "in use, and nobody"},
+		"no daemon":          {daemonFinding(dir, false, node.LockHolder{}), levelWarn, "no daemon runs"},
+		"it died":            {daemonFinding(stale, false, node.LockHolder{}), levelWarn, "one that died"},
+		"not enrolled":       {directoryFinding(dir, ""), levelWarn, "belongs to no node yet"},
+		"not known to whom":  {directoryFinding(damaged, damaged.Role()), levelBad, "cannot be understood"},
+		"gone":               {directoryFinding("no/such/folder", pay.RoleBox), levelBad, "no/such/folder"},
+	} {
+		if f := c.finding; f.level != c.level || !strings.Contains(f.message, c.want) || (f.level != levelOK && f.hint == "") {
+			t.Errorf("%s: %+v, want %s %q", name, f, c.level, c.want)
+		}
+	}
+}
+
+// TestWhatDoctorSaysOfAnAdapter reads the findings as one line each: level,
+// name, and whether there is advice.
+func TestWhatDoctorSaysOfAnAdapter(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		adapter ble.Adapter
+		want    string
+	}{
+		"all is well": {
+			ble.Adapter{Name: "hci0", Powered: true, Monitors: true, SlotsFree: 4},
+			"ok hci0 power; ok hci0 monitors; ok hci0 slots",
+		},
+		"experimental interfaces off": {
+			ble.Adapter{Name: "hci0", Powered: true, SlotsFree: 4},
+			"ok hci0 power; warn! hci0 monitors; ok hci0 slots",
+		},
+		"off and discoverable": {
+			ble.Adapter{Name: "hci1", Monitors: true, Discoverable: true, SlotsUsed: 3},
+			"warn! hci1 power; ok hci1 monitors; warn! hci1 discoverable; warn! hci1 slots",
+		},
+		"blocked": {
+			ble.Adapter{Name: "hci0", Blocked: true, Monitors: true},
+			"bad! hci0 power; ok hci0 monitors; warn! hci0 slots",
+		},
+	} {
+		var words []string
+		for _, f := range adapterFindings(c.adapter) {
+			word := string(f.level)
+			if f.hint != "" {
+				word += "!"
+			}
+			words = append(words, word+" "+f.name)
+		}
+		if got := strings.Join(words, "; "); got != c.want {
+			t.Errorf("%s:\nhave %s\nwant %s", name, got, c.want)
+		}
+	}
+}
+
+func TestWhatDoctorSaysOfTheRate(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		health ble.Health
+		want   level
+	}{
+		"quiet":       {ble.Health{}, levelWarn},
+		"some":        {ble.Health{Rate: 12}, levelOK},
+		"too many":    {ble.Health{Rate: 900}, levelWarn},
+		"deaf":        {ble.Health{Deaf: true, Why: "nothing since 10 s"}, levelBad},
+		"hears badly": {ble.Health{Rate: 1, Why: "no monitors"}, levelWarn},
+	} {
+		f := rateFinding(c.health, "it hears")
+		if f.level != c.want || (f.level != levelOK && f.hint == "") || !strings.Contains(f.message, c.health.Why) {
+			t.Errorf("%s: %+v, want %s", name, f, c.want)
+		}
+	}
+}
+
+func TestVersionsOfBlueZ(t *testing.T) {
+	t.Parallel()
+	for out, want := range map[string]string{
+		"bluetoothctl: 5.66\n": "5.66", "5.77\n": "5.77", "": "", "usage: ...": "", "5.66; rm": "", "v5": "",
+	} {
+		if got := blueZVersion(out); got != want {
+			t.Errorf("%q: have %q, want %q", out, got, want)
+		}
+	}
+}

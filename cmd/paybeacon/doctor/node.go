@@ -1,0 +1,219 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/device"
+)
+
+const (
+	// offsetMax is how wrong a node's clock may be before it is worth a word.
+	// Nothing about money rests on it: the registry's clock decides.
+	offsetMax = 2 * time.Second
+	// probeTime bounds the wait for a registry.
+	probeTime = 5 * time.Second
+
+	// lockWait is how long another process may take to leave the directory.
+	lockWait = 20 * time.Millisecond
+
+	MiB = 1 << 20
+)
+
+// lookAtNode examines a data directory, with what its daemon said if one runs.
+func (d *doctor) lookAtNode(h api.Health, running bool) error {
+	if err := d.Dir.Check(); err != nil {
+		return d.tell(areaNode, failed("directory", err))
+	}
+	role := d.Dir.Role()
+	if err := d.tell(areaNode, directoryFinding(d.Dir, role)); err != nil {
+		return err
+	}
+	if d.stranger {
+		return d.tell(areaNode, finding{"daemon", levelWarn, "its daemon is of another version of paybeacon and does not say how it is", "stop it and start it again with this one"})
+	}
+	holder := d.Dir.LockHolder()
+	if err := d.tell(areaNode, daemonFinding(d.Dir, running, holder)); err != nil {
+		return err
+	}
+	switch {
+	case role == pay.RoleDevice:
+		return d.tell(areaNode, d.deviceFinding())
+	case running:
+		return d.tell(areaNode, runningFindings(h)...)
+	case holder.Held:
+		return nil // somebody has it and does not answer: that was said
+	case role == "":
+		return nil
+	default:
+		return d.openAndLook()
+	}
+}
+
+func directoryFinding(dir node.Dir, role pay.Role) finding {
+	info, err := os.Stat(string(dir))
+	switch {
+	case err != nil:
+		return failed("directory", pay.Wrap(err, pay.CodeConfig, "look at "+string(dir), "check its permissions"))
+	case role == "":
+		if _, err := dir.LoadMember(); pay.CodeOf(err) != pay.CodeNotEnrolled {
+			return failed("directory", err)
+		}
+		return finding{"directory", levelWarn, string(dir) + " belongs to no node yet", "enrol it with paybeacon scan enrol or paybeacon wallet enrol"}
+	case info.Mode().Perm()&0o077 != 0:
+		return finding{"directory", levelWarn, fmt.Sprintf("%s holds keys of a %s and is open to others (mode %04o)", dir, role, info.Mode().Perm()), "run chmod 700 " + string(dir)}
+	default:
+		return ok("directory", "%s is the directory of a %s, format %d", dir, role, node.FormatVersion)
+	}
+}
+
+func daemonFinding(dir node.Dir, running bool, holder node.LockHolder) finding {
+	_, err := os.Stat(dir.Path("control.sock"))
+	switch {
+	case running:
+		return ok("daemon", "its daemon answers on control.sock%s", holder)
+	case holder.Held:
+		return finding{"daemon", levelBad, "the directory is in use" + holder.String() + ", and nobody answers on control.sock", "wait a moment if it is just starting or ending; else end that process"}
+	case err == nil:
+		return finding{"daemon", levelWarn, "no daemon runs; one that died left its control.sock, which the next start replaces", "start it: " + node.StartHint(dir)}
+	default:
+		return finding{"daemon", levelWarn, "no daemon runs", "start it: " + node.StartHint(dir)}
+	}
+}
+
+// runningFindings are what only the daemon can know.
+func runningFindings(h api.Health) []finding {
+	list := []finding{ok("store", "its daemon has the store open")}
+	if h.Space != nil {
+		list = append(list, spaceFinding(*h.Space))
+	}
+	if s := h.Session; s != nil {
+		list = append(list, sessionFinding(*s))
+		if s.Up {
+			list = append(list, clockFinding(s.Offset, "when the session began"))
+		}
+	}
+	for _, l := range h.Links {
+		list = append(list, linkFinding(l))
+	}
+	return list
+}
+
+// linkFinding says whether a wallet reaches a device. One out of reach is no
+// fault: it is missed only where a payment needs its word.
+func linkFinding(l api.Link) finding {
+	name := "device " + l.Device[:10]
+	if l.Error == "" {
+		return ok("link", "%s answers at %s and proves its key", name, l.Link)
+	}
+	return finding{"link", levelWarn, name + " is out of reach, so nothing that needs its word can be paid: " + l.Error, l.Hint}
+}
+
+func sessionFinding(s api.Session) finding {
+	switch {
+	case s.Up:
+		return ok("registry", "connected to %s, which proved the pinned key, since %s", s.Server, text.Moment(s.Since))
+	case s.Error == "":
+		return finding{"registry", levelWarn, "not connected to " + s.Server + " yet", "look again in a moment"}
+	default:
+		return finding{"registry", levelBad, "not connected to " + s.Server + ": " + s.Error,
+			cmp.Or(s.Hint, "check that the registry runs; its daemon tries again by itself")}
+	}
+}
+
+func spaceFinding(s api.Space) finding {
+	text := fmt.Sprintf("%d MiB are free, below %d MiB it stops writing", s.Free/MiB, s.Need/MiB)
+	switch {
+	case s.Free < s.Need:
+		return finding{"space", levelBad, text, "free some space on that disk; nothing is lost"}
+	case s.Free < 2*s.Need:
+		return finding{"space", levelWarn, text, "free some space on that disk soon"}
+	default:
+		return ok("space", "%s", text)
+	}
+}
+
+// clockFinding judges the registry's clock minus the node's.
+func clockFinding(offset pay.Millis, when string) finding {
+	far, side := offset.Std(), "behind"
+	switch {
+	case far == 0:
+		side = "from"
+	case far < 0:
+		far, side = -far, "ahead of"
+	}
+	text := fmt.Sprintf("%v %s the registry's, %s", far, side, when)
+	if far > offsetMax {
+		return finding{"clock", levelWarn, text, "switch time synchronisation on, for example with timedatectl set-ntp true; money rests on the registry's clock alone"}
+	}
+	return ok("clock", "%s", text)
+}
+
+func (d *doctor) deviceFinding() finding {
+	raw, err := os.ReadFile(d.Dir.Path(node.DeviceFile))
+	if err != nil {
+		return failed("state", pay.Wrap(err, pay.CodeConfig, "read "+node.DeviceFile, "check its permissions"))
+	}
+	if _, err := device.Decode(raw); err != nil {
+		return failed("state", err)
+	}
+	return ok("state", "identity, keys and counter can be read")
+}
+
+// openAndLook opens the store of a node that nobody runs, and greets its
+// registry.
+func (d *doctor) openAndLook() error {
+	unlock, err := d.Dir.Lock(d.Ctx, lockWait)
+	if err != nil {
+		return d.tell(areaNode, failed("store", err))
+	}
+	defer unlock()
+	n, err := node.OpenOffline(d.Ctx, d.Dir)
+	if err != nil {
+		return d.tell(areaNode, failed("store", err))
+	}
+	defer n.Close()
+	list := []finding{ok("store", "the store opens")}
+	if space, err := n.Space(); err != nil {
+		list = append(list, finding{"space", levelWarn, err.Error(), "look with df " + string(d.Dir)})
+	} else {
+		list = append(list, spaceFinding(space))
+	}
+	peer, connects := n.(node.Connected)
+	if !connects {
+		return d.tell(areaNode, list...)
+	}
+	position, err := peer.Position(d.Ctx)
+	if err != nil {
+		return d.tell(areaNode, append(list, failed("store", err))...)
+	}
+	if err := d.tell(areaNode, list...); err != nil {
+		return err
+	}
+	return d.greet(peer, position)
+}
+
+// greet says how a node's registry answers.
+func (d *doctor) greet(peer node.Connected, position pay.Position) error {
+	ctx, cancel := context.WithTimeout(d.Ctx, probeTime)
+	defer cancel()
+	g, err := peer.Probe(ctx, position)
+	if d.Ctx.Err() != nil {
+		return d.Ctx.Err()
+	}
+	if err != nil {
+		return d.tell(areaNode, failed("registry", err))
+	}
+	text := fmt.Sprintf("%s answers with the pinned key in %v", peer.Server(), g.Trip.Round(time.Millisecond))
+	if g.Ahead > 0 {
+		text += fmt.Sprintf(", %d entries wait for this node", g.Ahead)
+	}
+	return d.tell(areaNode, ok("registry", "%s", text), clockFinding(g.Offset, "just now"))
+}

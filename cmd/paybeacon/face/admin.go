@@ -1,0 +1,183 @@
+package face
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
+	return cli.Group("admin", "look after the registry: invites, accounts, audit",
+		cli.NewLeaf(ctx, io, cli.Leaf{
+			Name: "invite", Usage: "let one box or wallet enrol",
+			Long: "Prints a URL with the registry's address, the root key's fingerprint and a secret that dies at\nfirst use.",
+			Flags: []cli.Flag{
+				cli.DataFlag(),
+				&cli.StringFlag{Name: "role", Usage: "who may enrol: `box|wallet`"},
+				&cli.StringFlag{Name: "name", Usage: "what people call it: `NAME`"},
+				&cli.StringFlag{Name: "merchant", Usage: "whose box it is: `NAME` (default: the name)"},
+				&cli.StringFlag{Name: "site", Usage: "where the box stands: `NAME` (default: the name)"},
+				&cli.StringFlag{Name: "address", Usage: "where nodes reach the registry: `HOST:PORT` (default: where it listens)"},
+				&cli.DurationFlag{Name: "ttl", Value: pay.InviteTTLDefault.Std(), Usage: "how long it may be used: `DUR`"},
+			}, Run: adminInvite,
+		}),
+		cli.NewLeaf(ctx, io, cli.Leaf{
+			Name: "topup", Usage: "put play money into a wallet's account",
+			Flags: []cli.Flag{
+				cli.DataFlag(),
+				&cli.StringFlag{Name: "wallet", Usage: "whose account: the wallet's name, scope or node `ID`"},
+				&cli.StringFlag{Name: "amount", Usage: "decimal `AMOUNT`, such as 50.00"},
+				&cli.StringFlag{Name: "key", Usage: "your own `KEY`; repeat it to retry safely"},
+			}, Run: adminTopup,
+		}),
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "book", Usage: "all accounts and their balances", Flags: []cli.Flag{cli.DataFlag()}, Run: adminBook}),
+		cli.NewLeaf(ctx, io, cli.Leaf{
+			Name: "audit", Usage: "recompute everything from the signed facts and compare",
+			Flags: []cli.Flag{cli.DataFlag()}, Run: adminAudit,
+		}),
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "nodes", Usage: "who is enrolled", Flags: []cli.Flag{cli.DataFlag()}, Run: adminNodes}),
+		cli.NewLeaf(ctx, io, cli.Leaf{
+			Name: "revoke", Usage: "end a node's standing at once",
+			Flags: []cli.Flag{cli.DataFlag(), &cli.StringFlag{Name: "node", Usage: "`ID` of the node, its name, or an unambiguous beginning of the id"}}, Run: adminRevoke,
+		}),
+	)
+}
+
+func adminInvite(c *cli.Call) error {
+	f := c.Flags
+	role := pay.Role(f.String("role"))
+	switch {
+	case role != pay.RoleBox && role != pay.RoleWallet:
+		return pay.NewError(pay.CodeUsage, "--role is neither box nor wallet", "write --role box or --role wallet")
+	case role == pay.RoleWallet && (f.String("merchant") != "" || f.String("site") != ""):
+		return pay.NewError(pay.CodeUsage, "--merchant and --site are for boxes", "leave them out")
+	}
+	name := pay.Name(f.String("name"))
+	if name == "" && f.String("merchant") != "" {
+		name = pay.Name(f.String("merchant"))
+	}
+	if name == "" {
+		name = pay.Name(role)
+	}
+	q := api.InviteRequest{
+		Role: role, Name: name, Merchant: pay.Name(f.String("merchant")), Site: pay.Name(f.String("site")),
+		Address: f.String("address"), TTL: pay.MillisOf(f.Duration("ttl")),
+	}
+	var i api.Invite
+	raw, err := node.Ask(c.Ctx, dirOf(c), "invite", q, &i)
+	if err != nil {
+		return err
+	}
+	return c.Answer(raw, func(w io.Writer) {
+		_, _ = fmt.Fprintln(w, i.Invite)
+		_, _ = fmt.Fprintf(c.Err, "For one %s, until %s. Use it as: paybeacon %s enrol --data DIR --invite 'URL'\n",
+			role, text.Moment(i.Expires), map[pay.Role]string{pay.RoleBox: "scan", pay.RoleWallet: "wallet"}[role])
+	})
+}
+
+func adminTopup(c *cli.Call) error {
+	f := c.Flags
+	q := api.TopUpRequest{Wallet: f.String("wallet"), Amount: f.String("amount"), Key: pay.IdempotencyKey(f.String("key"))}
+	if q.Wallet == "" || q.Amount == "" {
+		return pay.NewError(pay.CodeUsage, "--wallet or --amount is missing", "write it like: paybeacon admin topup --wallet ada --amount 50.00")
+	}
+	if q.Key == "" {
+		q.Key = pay.IdempotencyKey(ulid.MustNew(ulid.Now(), rand.Reader).String())
+	}
+	var t api.TopUp
+	raw, err := node.Ask(c.Ctx, dirOf(c), "topup", q, &t)
+	if err != nil {
+		return api.WithExtra(err, "key", q.Key)
+	}
+	return c.Answer(raw, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "%s of play money put into the account of %s\n", text.FormatMoney(t.Amount, t.Currency), text.Printable(q.Wallet))
+	})
+}
+
+func adminBook(c *cli.Call) error {
+	var list api.List[api.Account]
+	if _, err := node.Ask(c.Ctx, dirOf(c), "book", api.Nothing{}, &list); err != nil {
+		return err
+	}
+	return cli.AnswerList(c, list.Items, func(w io.Writer) { printBook(w, list.Items) })
+}
+
+func printBook(w io.Writer, accounts []api.Account) {
+	for _, a := range accounts {
+		name := string(a.Name)
+		if name == "" {
+			name = a.Account
+		}
+		_, _ = fmt.Fprintf(w, "%-9s %-24s %16s\n", a.Kind, text.Printable(name), text.FormatMoney(a.Balance, a.Currency))
+	}
+}
+
+func adminAudit(c *cli.Call) error {
+	var a api.Audit
+	raw, err := node.Ask(c.Ctx, dirOf(c), "audit", api.Nothing{}, &a)
+	if err != nil {
+		return err
+	}
+	err = c.Answer(raw, func(w io.Writer) {
+		verdict := "The books are right"
+		if !a.OK {
+			verdict = "THE BOOKS ARE NOT RIGHT"
+		}
+		_, _ = fmt.Fprintf(w, "%s: %s, imbalance %d, duplicates %d.\n", verdict, text.Count(a.Payments, "payment"), a.Imbalance, a.Duplicates)
+		for _, f := range a.Findings {
+			_, _ = fmt.Fprintf(w, "  %s\n", text.Printable(f))
+		}
+	})
+	if err != nil || a.OK {
+		return err
+	}
+	return pay.NewError(pay.CodeFailed, fmt.Sprintf("the audit has %s", text.Count(len(a.Findings), "finding")), "stop taking payments and compare with the nodes' own copies; facts held by both sides cannot be changed by one")
+}
+
+func adminNodes(c *cli.Call) error {
+	var list api.List[api.Node]
+	if _, err := node.Ask(c.Ctx, dirOf(c), "nodes", api.Nothing{}, &list); err != nil {
+		return err
+	}
+	return cli.AnswerList(c, list.Items, func(w io.Writer) {
+		if len(list.Items) == 0 {
+			_, _ = fmt.Fprintln(w, "No nodes. Make an invite with: paybeacon admin invite")
+		}
+		for _, n := range list.Items {
+			state := "away"
+			switch {
+			case n.Revoked:
+				state = "revoked"
+			case n.Connected:
+				state = "connected"
+			}
+			line := fmt.Sprintf("%s  %-7s %-20s %-10s %s", n.ID[:10], n.Role, text.Printable(string(n.Name)), state, text.Printable(string(n.Merchant)))
+			_, _ = fmt.Fprintln(w, strings.TrimRight(line, " "))
+		}
+	})
+}
+
+func adminRevoke(c *cli.Call) error {
+	q := api.NodeRef{Node: c.Flags.String("node")}
+	if q.Node == "" {
+		return pay.NewError(pay.CodeUsage, "--node is missing", "`paybeacon admin nodes` lists them")
+	}
+	var n api.Node
+	raw, err := node.Ask(c.Ctx, dirOf(c), "revoke", q, &n)
+	if err != nil {
+		return err
+	}
+	return c.Answer(raw, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "%s %s (%s) is revoked: its connection is closed and it pays and charges no more.\n", n.Role, text.Printable(string(n.Name)), n.ID[:10])
+	})
+}

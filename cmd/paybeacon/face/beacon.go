@@ -1,0 +1,67 @@
+package face
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+const (
+	beaconRSSI     = -58
+	beaconPower    = -59
+	beaconExponent = 6
+
+	intervalMin = 20 * time.Millisecond
+	intervalMax = 10240 * time.Millisecond
+)
+
+func BeaconCommand(ctx context.Context, io cli.Stdio) *cli.Command {
+	return cli.Group("beacon", "the device that a payer carries", cli.NewLeaf(ctx, io, cli.Leaf{
+		Name: "run", Usage: "be a device: broadcast the changing code, answer its wallet on the link",
+		Long: "Unpaired it broadcasts nothing and shows a PIN for `paybeacon wallet pair`.",
+		Flags: []cli.Flag{
+			cli.DataFlag(),
+			&cli.StringFlag{Name: "radio", Usage: "broadcast with `RADIO`: bluez[:hci0] or air:DIR"},
+			&cli.StringFlag{Name: "link", Value: "127.0.0.1:0", Usage: "where its wallet reaches it: `HOST:PORT` (TCP)"},
+			&cli.IntFlag{Name: "rssi", Value: beaconRSSI, Usage: "strength at which others in air:DIR receive it, `dBm`"},
+			&cli.IntFlag{Name: "power", Value: beaconPower, Usage: "strength at 1 m that it states, `dBm`"},
+			&cli.DurationFlag{Name: "interval", Value: ble.IntervalDefault, Usage: "broadcast every `DUR`"},
+			&cli.IntFlag{Name: "k", Value: beaconExponent, Usage: "a code lives 2^`K` seconds; fixed at the first start"},
+		},
+		Run: beaconRun,
+	}))
+}
+
+func beaconRun(c *cli.Call) error {
+	f := c.Flags
+	rssi, err := cli.RSSIFlag(c, "rssi")
+	if err != nil {
+		return err
+	}
+	power, err := cli.RSSIFlag(c, "power")
+	if err != nil {
+		return err
+	}
+	spec, err := node.ParseRadio(f.String("radio"))
+	if err != nil {
+		return err
+	}
+	o := node.DeviceOptions{Radio: spec, Link: f.String("link"), RSSI: rssi, Power: power, Interval: f.Duration("interval"), Tell: func(p api.Pairing) { tellPairing(c, p) }}
+	k := f.Int("k")
+	switch {
+	case k < 0 || k > int(pay.ExponentMax):
+		return pay.NewError(pay.CodeUsage, "--k is outside 0..15", "leave it out: a code then lives 64 s")
+	case o.Interval < intervalMin || o.Interval > intervalMax:
+		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--interval is outside %v..%v", intervalMin, intervalMax), "leave it out")
+	case spec.Kind == node.RadioReplay:
+		return pay.NewError(pay.CodeUsage, "a capture cannot broadcast", "write --radio bluez:hci0 or air:DIR")
+	}
+	o.Exponent = pay.Exponent(k)
+	return runNode(c, func(ctx context.Context, s node.Env) (node.Daemon, error) { return node.OpenDevice(ctx, s, o) })
+}

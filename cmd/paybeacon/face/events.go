@@ -1,0 +1,157 @@
+package face
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+const (
+	// eventsShown is how many past events are told where nobody says from when.
+	eventsShown = 20
+	// eventsWait is how long one question to the daemon waits for an event.
+	eventsWait = 20 * time.Second
+)
+
+func EventsCommand(ctx context.Context, io cli.Stdio) *cli.Command {
+	return cli.Group("events", "what happens to a node", cli.NewLeaf(ctx, io, cli.Leaf{
+		Name: "tail", Usage: "print what happened, and what happens next",
+		Long: "Payments and devices are read from the node's own history, with or without its daemon; what\n" +
+			"its radio did is told by the running daemon, which keeps the last 256 of those. Each event bears\n" +
+			"a cursor: --since with the last one you have seen goes on behind it, and 0 is the beginning.",
+		Flags: []cli.Flag{
+			cli.DataFlag(),
+			&cli.StringFlag{Name: "since", Usage: fmt.Sprintf("everything behind `CURSOR` (default: the last %d events)", eventsShown)},
+			&cli.BoolFlag{Name: "follow", Usage: "go on with what happens next, until interrupted"},
+			&cli.IntFlag{Name: "count", Usage: "end after `N` events", DefaultText: "no end"},
+		},
+		Run: eventsTail,
+	}))
+}
+
+func eventsTail(c *cli.Call) error {
+	f := c.Flags
+	count := f.Int("count")
+	if f.IsSet("count") && count <= 0 {
+		return pay.NewError(pay.CodeUsage, "--count is not above zero", "write it like --count 10")
+	}
+	q := api.EventsRequest{Since: f.String("since"), Last: eventsShown, Limit: count}
+	if count > 0 && count < node.EventsPageMax {
+		q.Last = count
+	}
+	if q.Since != "" {
+		if _, err := node.ParseCursor(q.Since); err != nil {
+			return err
+		}
+	}
+	t := eventTail{Call: c, left: count, bounded: count > 0}
+	err := t.run(q, f.Bool("follow"))
+	if errors.Is(err, context.Canceled) && c.Ctx.Err() != nil {
+		err = nil // being interrupted is how following ends
+	}
+	return err
+}
+
+// eventTail prints events until there are no more, or none are left to print.
+type eventTail struct {
+	*cli.Call
+	bounded bool
+	left    int
+}
+
+func (t *eventTail) run(q api.EventsRequest, follow bool) error {
+	for {
+		a, err := t.ask(q, follow)
+		if err != nil {
+			return err
+		}
+		for _, e := range a.Items {
+			if err := tellEvent(t.Call, e); err != nil {
+				return err
+			}
+			if t.left--; t.bounded && t.left == 0 {
+				return nil
+			}
+		}
+		if !follow && (q.Since == "" || len(a.Items) == 0) {
+			return nil
+		}
+		q = api.EventsRequest{Since: a.Cursor}
+		if follow {
+			q.Wait = pay.MillisOf(eventsWait)
+		}
+	}
+}
+
+// ask puts one question. Following needs a daemon: without one nothing happens
+// that could be told.
+func (t *eventTail) ask(q api.EventsRequest, follow bool) (a api.Events, err error) {
+	if !follow || t.Data() == "" {
+		_, err = node.Ask(t.Ctx, dirOf(t.Call), "events", q, &a)
+		return a, err
+	}
+	body, err := json.Marshal(q)
+	if err != nil {
+		return a, fmt.Errorf("encode request: %w", err)
+	}
+	raw, err := node.AskDaemon(t.Ctx, dirOf(t.Call), "events", body)
+	if errors.Is(err, api.ErrNoDaemon) {
+		return a, pay.NewError(pay.CodeNotRunning, fmt.Sprintf("no daemon runs on %s, so nothing new will happen", t.Data()),
+			"start it: "+node.StartHint(dirOf(t.Call))+"; or leave --follow out")
+	}
+	if err != nil {
+		return a, err
+	}
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return a, fmt.Errorf("read answer: %w", err)
+	}
+	return a, nil
+}
+
+func tellEvent(c *cli.Call, e api.Event) error {
+	return c.Answer(e, func(w io.Writer) { printEvent(w, e) })
+}
+
+// printEvent writes an event as one line.
+func printEvent(w io.Writer, e api.Event) {
+	_, _ = fmt.Fprintf(w, "%s  ", text.Moment(e.At))
+	switch {
+	case e.PaymentEvent != nil:
+		p := e.PaymentEvent
+		state := string(p.State)
+		if p.Reason != "" {
+			state += " (" + string(p.Reason) + ")"
+		}
+		_, _ = fmt.Fprintf(w, "payment %s  %s  %s  %s", p.ID[:10], text.FormatMoney(p.Amount, p.Currency), text.Printable(string(p.Payer)), state)
+		if p.By != "" {
+			_, _ = fmt.Fprintf(w, ", answered %s", by(p.By))
+		}
+		if p.Test {
+			_, _ = io.WriteString(w, "  TEST")
+		}
+	case e.RadioEvent != nil:
+		r := e.RadioEvent
+		_, _ = fmt.Fprintf(w, "radio %s, %.1f adverts/s", r.Radio, r.AdvertsPerSecond)
+		if r.RadioWhy != "" {
+			_, _ = fmt.Fprintf(w, ": %s", text.Sentence(r.RadioWhy))
+		}
+	case e.DeviceEvent != nil && e.Device != "":
+		_, _ = fmt.Fprintf(w, "device %s  %s", e.Device[:10], e.DeviceState)
+	case e.DeviceEvent != nil && e.DeviceState == pay.DeviceActive:
+		_, _ = fmt.Fprintf(w, "paired with wallet %s", e.Wallet[:10])
+	case e.DeviceEvent != nil:
+		_, _ = fmt.Fprintf(w, "released by wallet %s", e.Wallet[:10])
+	default:
+		_, _ = io.WriteString(w, text.Printable(string(e.Kind)))
+	}
+	_, _ = fmt.Fprintln(w)
+}

@@ -1,0 +1,198 @@
+package face
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// writeReceipt serves `till receipt` and `wallet receipts --to`: both sides
+// write the same bytes.
+func writeReceipt(c *cli.Call) error {
+	to := c.Flags.String("to")
+	if to == "" {
+		return pay.NewError(pay.CodeUsage, "--to is missing", "name a file, or - for standard output")
+	}
+	q := api.PaymentRef{ID: c.Flags.String("id")}
+	if flagExists(c, "key") {
+		var err error
+		if q, err = paymentQuery(c); err != nil {
+			return err
+		}
+	} else if q.ID == "" {
+		return pay.NewError(pay.CodeUsage, "--id is missing", "`paybeacon wallet receipts` lists the ids")
+	}
+	var r api.ReceiptFile
+	if _, err := node.Ask(c.Ctx, dirOf(c), "receipt", q, &r); err != nil {
+		return err
+	}
+	if to == "-" {
+		if _, err := c.Out.Write(r.Receipt); err != nil {
+			return fmt.Errorf("write receipt: %w", err)
+		}
+		return nil
+	}
+	if err := node.WriteDurably(to, r.Receipt); err != nil {
+		return node.CannotWrite(err, "write receipt", "name a file that you may write with --to")
+	}
+	opened, err := pay.OpenReceipt(r.Receipt)
+	if err != nil {
+		return fmt.Errorf("check the receipt just written: %w", err)
+	}
+	j := receiptObject(to, opened)
+	return c.Answer(j, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "Receipt of %s written to %s. Check it anywhere with:\n  paybeacon receipt verify --root %s %s\n", r.ID[:10], to, opened.Root, to)
+	})
+}
+
+func flagExists(c *cli.Call, name string) bool {
+	for _, f := range c.Flags.Command.Flags {
+		for _, n := range f.Names() {
+			if n == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func ReceiptCommand(ctx context.Context, io cli.Stdio) *cli.Command {
+	return cli.Group("receipt", "check receipts",
+		cli.NewLeaf(ctx, io, cli.Leaf{
+			Name: "verify", Usage: "check receipts offline, without asking anybody", Args: []string{"FILE..."},
+			Long: "The root to trust comes from a node's directory or as a fingerprint. With neither, the receipt's\nown root is printed and the exit code is 4: it then only proves that the file is whole.",
+			Flags: []cli.Flag{
+				cli.DataFlag(),
+				&cli.StringFlag{Name: "root", Usage: "trust this root `FINGERPRINT`"},
+			},
+			Run: receiptVerify,
+		}))
+}
+
+func receiptVerify(c *cli.Call) error {
+	if c.Flags.NArg() == 0 {
+		return pay.NewError(pay.CodeUsage, "no FILE is named", "name the receipt files to check, or - for standard input")
+	}
+	root, err := trustedRoot(c)
+	if err != nil {
+		return err
+	}
+	var failed, untrusted int
+	for _, name := range c.Flags.Args().Slice() {
+		r := verifyFile(c, name, root)
+		if !r.OK {
+			failed++
+		} else if !r.Trusted {
+			untrusted++
+		}
+		if err := c.Answer(r, func(w io.Writer) { printReceipt(w, r) }); err != nil {
+			return err
+		}
+	}
+	switch {
+	case failed > 0:
+		return pay.NewError(pay.CodeNotTrusted, fmt.Sprintf("%d of %d receipts do not verify", failed, c.Flags.NArg()), "check the name of the file, or ask the other party for its copy: both hold the same bytes")
+	case untrusted > 0:
+		return pay.NewError(pay.CodeNotTrusted, "the receipt is whole, but nothing says that its root is to be trusted",
+			"compare the root's fingerprint with your registry's and give it with --root, or name a node with --data")
+	}
+	return nil
+}
+
+func trustedRoot(c *cli.Call) (pay.NodeID, error) {
+	if s := c.Flags.String("root"); s != "" {
+		id, err := pay.ParseNodeID(s)
+		if err != nil {
+			return id, pay.Wrap(err, pay.CodeUsage, "read --root", "give the 64 hexadecimal digits of the root's fingerprint")
+		}
+		return id, nil
+	}
+	if c.Data() == "" {
+		return pay.NodeID{}, nil
+	}
+	return dirOf(c).Root()
+}
+
+func verifyFile(c *cli.Call, name string, root pay.NodeID) api.Receipt {
+	raw, err := readBounded(c, name)
+	if err == nil {
+		var r pay.Receipt
+		if r, err = pay.OpenReceipt(raw); err == nil {
+			j := receiptObject(name, r)
+			j.OK = root.IsZero() || r.Root == root
+			j.Trusted = !root.IsZero() && r.Root == root
+			if !j.OK {
+				j.Problem = "signed under another root than the one you trust"
+			}
+			return j
+		}
+	}
+	return api.Receipt{V: 1, Type: "receipt", File: name, Problem: err.Error()}
+}
+
+func readBounded(c *cli.Call, name string) ([]byte, error) {
+	r := c.In
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("read receipt: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		r = f
+	}
+	raw, err := io.ReadAll(io.LimitReader(r, pay.ReceiptBytesMax+1))
+	if err != nil {
+		return nil, fmt.Errorf("read receipt: %w", err)
+	}
+	return raw, nil
+}
+
+func receiptObject(file string, r pay.Receipt) api.Receipt {
+	d := r.Decision
+	return api.Receipt{
+		V: 1, Type: "receipt", File: file, OK: true, Root: r.Root.String(), ID: d.Payment.String(),
+		State: d.State, Reason: d.Reason, Amount: d.Amount, Currency: d.Currency, Merchant: d.Shop, Site: d.Site,
+		By: d.By, Method: d.Method(), Demand: d.Demand, Ref: d.Ref, At: d.At.String(), Test: d.Test, AuthorityU: r.Authority.Until.String(),
+	}
+}
+
+func printReceipt(w io.Writer, r api.Receipt) {
+	if r.Root == "" {
+		_, _ = fmt.Fprintf(w, "%s: NOT a valid receipt: %s\n", text.Printable(r.File), text.Printable(r.Problem))
+		return
+	}
+	verdict := "valid"
+	switch {
+	case !r.OK:
+		verdict = "NOT trusted: " + r.Problem
+	case !r.Trusted:
+		verdict = "whole, root not checked"
+	}
+	_, _ = fmt.Fprintf(w, "%s: %s\n", text.Printable(r.File), verdict)
+	test := ""
+	if r.Test {
+		test = "  TEST (play money)"
+	}
+	state := string(r.State)
+	if r.Reason != "" {
+		state += " (" + string(r.Reason) + ")"
+	}
+	_, _ = fmt.Fprintf(w, "  %s  %s to %s at %s%s\n", state, text.FormatMoney(r.Amount, r.Currency), text.Printable(string(r.Merchant)), text.Printable(string(r.Site)), test)
+	if r.Ref != "" {
+		_, _ = fmt.Fprintf(w, "  ref      %s\n", text.Printable(r.Ref))
+	}
+	if r.By != "" {
+		_, _ = fmt.Fprintf(w, "  answered %s\n", by(r.By))
+	}
+	if r.Demand != "" {
+		_, _ = fmt.Fprintf(w, "  channels two: %s\n", text.WhyTwoChannels(r.Demand))
+	}
+	_, _ = fmt.Fprintf(w, "  decided  %s\n  payment  %s\n  root     %s\n", r.At, r.ID, r.Root)
+}

@@ -1,0 +1,45 @@
+package face
+
+import (
+	"context"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// ScanCommand is `scan`; survey are the commands below it that look at the air.
+func ScanCommand(ctx context.Context, io cli.Stdio, survey ...*cli.Command) *cli.Command {
+	flags := []cli.Flag{
+		cli.DataFlag(),
+		cli.RadioFlag("listen with"),
+		&cli.StringFlag{Name: "server", Usage: "the registry at `HOST:PORT` (default: where it was at enrolment)"},
+		cli.LaneFlag(),
+	}
+	flags = append(flags, cli.NearFlags()...)
+	flags = append(flags, &cli.StringFlag{Name: "http", Usage: "/healthz and /readyz on `HOST:PORT` (default: none)"})
+	return cli.NewLeaf(ctx, io, cli.Leaf{
+		Name: "scan", Usage: "run the merchant's box: hear who is near and take charges",
+		Flags: flags,
+		Sub:   append([]*cli.Command{enrolCommand(ctx, io, pay.RoleBox)}, survey...),
+		Run:   scan,
+	})
+}
+
+func scan(c *cli.Call) error {
+	f := c.Flags
+	lane, err := cli.Lane(c)
+	if err != nil {
+		return err
+	}
+	track, err := cli.TrackerOptions(c, lane)
+	if err != nil {
+		return err
+	}
+	spec, err := node.ParseRadio(f.String("radio"))
+	if err != nil {
+		return err
+	}
+	o := node.BoxOptions{Radio: spec, Server: f.String("server"), HTTP: f.String("http"), Track: track}
+	return runNode(c, func(ctx context.Context, s node.Env) (node.Daemon, error) { return node.OpenBox(ctx, s, o) })
+}

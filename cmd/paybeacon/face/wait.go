@@ -1,0 +1,106 @@
+package face
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+func WaitCommand(ctx context.Context, io cli.Stdio) *cli.Command {
+	return cli.NewLeaf(ctx, io, cli.Leaf{
+		Name: "wait", Usage: "wait until a node is ready, a payer is near, or a payment has ended",
+		Flags: []cli.Flag{
+			cli.DataFlag(),
+			&cli.StringFlag{Name: "for", Usage: "what to wait for: `ready|near|final`"},
+			cli.IDFlag("payment `ID`, with --for final"),
+			&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "give up after `DUR`"},
+		}, Run: waitFor,
+	})
+}
+
+func waitFor(c *cli.Call) error {
+	if c.Data() == "" {
+		return pay.NewError(pay.CodeUsage, "--data is missing", "name the node's directory with --data or PAYBEACON_DATA")
+	}
+	timeout := c.Flags.Duration("timeout")
+	if timeout <= 0 {
+		return pay.NewError(pay.CodeUsage, "--timeout is not above zero", "write it like --timeout 10s")
+	}
+	switch c.Flags.String("for") {
+	case "ready":
+		return waitReady(c, timeout)
+	case "near":
+		var n api.Nearby
+		raw, err := node.Ask(c.Ctx, dirOf(c), "wait-near", api.WaitRequest{Wait: pay.MillisOf(timeout)}, &n)
+		if err != nil {
+			return err
+		}
+		if err := c.Answer(raw, func(w io.Writer) { printNearby(w, n) }); err != nil {
+			return err
+		}
+		if n.Clear == nil {
+			return pay.NewError(pay.CodeWaitPassed, "nobody is clearly near", "bring the device closer, or charge with --to HANDLE")
+		}
+		return nil
+	case "final":
+		id := c.Flags.String("id")
+		if id == "" {
+			return pay.NewError(pay.CodeUsage, "--for final needs --id", "name the payment")
+		}
+		return watchPayment(c, api.WaitRequest{ID: id, Wait: pay.MillisOf(timeout)}, nil, "")
+	default:
+		return pay.NewError(pay.CodeUsage, "--for is none of ready, near and final", "write --for ready, --for near or --for final")
+	}
+}
+
+// readyPoll is how often a daemon is asked whether it is ready.
+const readyPoll = 20 * time.Millisecond
+
+// waitReady polls the control socket. It may run before the daemon, its socket
+// or the directory exists; it opens no store and takes no lock.
+func waitReady(c *cli.Call, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(c.Ctx, timeout)
+	defer cancel()
+	body, err := json.Marshal(api.Nothing{})
+	if err != nil {
+		return fmt.Errorf("encode request: %w", err)
+	}
+	tick := time.NewTicker(readyPoll)
+	defer tick.Stop()
+	for {
+		raw, err := node.AskDaemon(ctx, dirOf(c), "ready", body)
+		if err == nil {
+			var r api.Ready
+			if err := json.Unmarshal(raw, &r); err != nil {
+				return fmt.Errorf("read answer: %w", err)
+			}
+			return c.Answer(raw, func(w io.Writer) { printReady(w, r) })
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			if errors.Is(c.Ctx.Err(), context.Canceled) {
+				return c.Ctx.Err()
+			}
+			return pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("no daemon on %s became ready within %v", c.Data(), timeout), "look at what the daemon printed")
+		}
+	}
+}
+
+func printReady(w io.Writer, r api.Ready) {
+	_, _ = fmt.Fprintf(w, "ready: %s %s", r.Role, r.Node[:10])
+	for _, f := range [][2]string{{"quic", r.QUIC}, {"http", r.HTTP}, {"link", r.Link}, {"registry", r.Registry}} {
+		if f[1] != "" {
+			_, _ = fmt.Fprintf(w, "  %s %s", f[0], f[1])
+		}
+	}
+	_, _ = fmt.Fprintln(w)
+}

@@ -1,0 +1,320 @@
+package face
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
+	id := cli.IDFlag("payment `ID`, or an unambiguous beginning of it")
+	return cli.Group("wallet", "the payer's side",
+		enrolCommand(ctx, io, pay.RoleWallet),
+		walletRunCommand(ctx, io),
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "status", Usage: "balance, devices, connection", Flags: []cli.Flag{cli.DataFlag()}, Run: walletStatus}),
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "pending", Usage: "offers that wait for an answer", Flags: []cli.Flag{cli.DataFlag()}, Run: func(c *cli.Call) error {
+			return listPayments(c, "pending", api.Nothing{}, "Nothing waits for an answer.", shopOf)
+		}}),
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "approve", Usage: "pay an offer", Flags: []cli.Flag{cli.DataFlag(), id}, Run: func(c *cli.Call) error {
+			return walletAnswer(c, pay.Approve)
+		}}),
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "decline", Usage: "refuse an offer", Flags: []cli.Flag{cli.DataFlag(), id}, Run: func(c *cli.Call) error {
+			return walletAnswer(c, pay.Decline)
+		}}),
+		cli.NewLeaf(ctx, io, cli.Leaf{
+			Name: "receipts", Usage: "payments that have ended, or one receipt as a file",
+			Flags: []cli.Flag{
+				cli.DataFlag(), id, &cli.StringFlag{Name: "to", Usage: "write the receipt of --id to `FILE`, or - for standard output"},
+				&cli.IntFlag{Name: "limit", Value: 50, Usage: "list at most `N`"},
+			}, Run: walletReceipts,
+		}),
+		cli.NewLeaf(ctx, io, cli.Leaf{
+			Name: "devices", Usage: "devices that pay from this wallet, or where one is now",
+			Flags: []cli.Flag{
+				cli.DataFlag(), cli.IDFlag("device `ID`, or an unambiguous beginning of it"),
+				&cli.StringFlag{Name: "link", Usage: "the device of --id is reached at `HOST:PORT` from now on"},
+			}, Run: walletDevices,
+		}),
+		cli.NewLeaf(ctx, io, cli.Leaf{
+			Name: "rules", Usage: "what this wallet answers by itself, and from where on it needs the device",
+			Long: "With --two-channel-above the registry asks for the device's word on every payment above AMOUNT,\n" +
+				"0 for all, none for none. To raise or lift that limit a device of this wallet must be in reach.",
+			Flags: []cli.Flag{
+				cli.DataFlag(), &cli.StringFlag{Name: "two-channel-above", Usage: "payments above `AMOUNT`, 0 or none, need the device too"},
+			}, Run: walletRules,
+		}),
+		cli.NewLeaf(ctx, io, cli.Leaf{
+			Name: "pair", Usage: "bind a device to this wallet",
+			Long: "The device shows its address and a PIN (paybeacon beacon run).",
+			Flags: []cli.Flag{
+				cli.DataFlag(),
+				&cli.StringFlag{Name: "link", Usage: "the device's address, `HOST:PORT`"},
+				&cli.StringFlag{Name: "pin", Usage: "the `PIN` that the device shows"},
+				&cli.StringFlag{Name: "pin-file", Usage: "read the PIN from `FILE`, or - for standard input"},
+				&cli.StringFlag{Name: "type", Value: string(pay.TypeTag), Usage: "what it is: `tag|phone|jack|voice`"},
+				&cli.StringFlag{Name: "vehicle", Usage: "the `VEHICLE` it rides in: plate=…,fuel=…,tank=…"},
+				&cli.StringFlag{Name: "means", Usage: "`NAME` of the payment means it stands for"},
+				&cli.StringFlag{Name: "qr", Usage: "what the device's QR code holds: `TEXT`"},
+			}, Run: walletPair,
+		}),
+		cli.NewLeaf(ctx, io, cli.Leaf{
+			Name: "revoke", Usage: "end a device's binding at once",
+			Flags: []cli.Flag{cli.DataFlag(), &cli.StringFlag{Name: "device", Usage: "`ID` of the device, or an unambiguous beginning of it"}}, Run: walletRevoke,
+		}),
+	)
+}
+
+func walletStatus(c *cli.Call) error {
+	var s api.WalletStatus
+	raw, err := node.Ask(c.Ctx, dirOf(c), "status", api.Nothing{}, &s)
+	if err != nil {
+		return err
+	}
+	return c.Answer(raw, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "%s  balance %s  TEST (play money)\n", text.Printable(string(s.Name)), text.FormatMoney(s.Balance, s.Currency))
+		_, _ = fmt.Fprintf(w, "  registry %s, %s, %s waiting\n", s.Registry, text.Count(s.Devices, "device"), text.Count(s.Pending, "offer"))
+		if s.Approve != "" {
+			_, _ = fmt.Fprintf(w, "  answers by --approve %s\n", text.Printable(s.Approve))
+		}
+		for _, f := range s.Findings {
+			_, _ = fmt.Fprintf(w, "  THIS DOES NOT FIT, ask who runs the registry: %s\n", text.Printable(f))
+		}
+	})
+}
+
+func walletAnswer(c *cli.Call, v pay.Verdict) error {
+	var p api.Payment
+	raw, err := node.Ask(c.Ctx, dirOf(c), "answer", api.AnswerRequest{ID: c.Flags.String("id"), Verdict: v}, &p)
+	if err != nil {
+		return err
+	}
+	return c.Answer(raw, func(w io.Writer) {
+		printPayment(w, p)
+		if !p.State.Ended() {
+			_, _ = fmt.Fprintf(w, "You %sd; `paybeacon wallet receipts` shows what came of it.\n", v)
+		}
+	})
+}
+
+func walletReceipts(c *cli.Call) error {
+	if c.Flags.String("to") != "" {
+		return writeReceipt(c)
+	}
+	if id := c.Flags.String("id"); id != "" {
+		var p api.Payment
+		raw, err := node.Ask(c.Ctx, dirOf(c), "show", api.PaymentRef{ID: id}, &p)
+		if err != nil {
+			return err
+		}
+		return c.Answer(raw, func(w io.Writer) { printPayment(w, p) })
+	}
+	return listPayments(c, "receipts", api.ListRequest{Limit: c.Flags.Int("limit")}, "No receipts.", shopOf)
+}
+
+// shopOf is the other side as a payer sees it: who wants the money.
+func shopOf(p api.Payment) string { return text.Printable(string(p.Merchant)) }
+
+func walletDevices(c *cli.Call) error {
+	id, link := c.Flags.String("id"), c.Flags.String("link")
+	if (id == "") != (link == "") {
+		return pay.NewError(pay.CodeUsage, "--id and --link go together", "write --id ID --link HOST:PORT to say where a device is now")
+	}
+	if id != "" {
+		return moveDevice(c, api.MoveRequest{ID: id, Link: link})
+	}
+	var list api.List[api.Device]
+	if _, err := node.Ask(c.Ctx, dirOf(c), "devices", api.Nothing{}, &list); err != nil {
+		return err
+	}
+	return cli.AnswerList(c, list.Items, func(w io.Writer) {
+		if len(list.Items) == 0 {
+			_, _ = fmt.Fprintln(w, "No devices. Pair one with: paybeacon wallet pair")
+		}
+		for _, d := range list.Items {
+			printDevice(w, d)
+		}
+	})
+}
+
+func moveDevice(c *cli.Call, q api.MoveRequest) error {
+	var d api.Device
+	raw, err := node.Ask(c.Ctx, dirOf(c), "move", q, &d)
+	if err != nil {
+		return err
+	}
+	return c.Answer(raw, func(w io.Writer) {
+		printDevice(w, d)
+		if d.Reachable != nil && !*d.Reachable {
+			_, _ = fmt.Fprintln(w, "  kept, though nothing answers there now")
+		}
+	})
+}
+
+func walletRules(c *cli.Call) error {
+	verb, q := "rules", any(api.Nothing{})
+	if c.Flags.IsSet("two-channel-above") {
+		verb, q = "limit", api.LimitRequest{Above: c.Flags.String("two-channel-above")}
+	}
+	var r api.Rules
+	raw, err := node.Ask(c.Ctx, dirOf(c), verb, q, &r)
+	if err != nil {
+		return err
+	}
+	if err := c.Answer(raw, func(w io.Writer) { printRules(w, r) }); err != nil {
+		return err
+	}
+	switch {
+	case verb == "rules":
+		return nil
+	case r.Pending:
+		return pay.NewError(pay.CodeWaitPassed, "the registry has not answered yet", "the change stays asked for: look again with `paybeacon wallet rules`")
+	case r.Refused != "":
+		return pay.NewError(pay.CodeConflict, fmt.Sprintf("the registry refused the change: %s", r.Refused), "look at `paybeacon wallet rules` and try again")
+	}
+	return nil
+}
+
+func printRules(w io.Writer, r api.Rules) {
+	if r.Approve != "" {
+		_, _ = fmt.Fprintf(w, "answers by --approve %s\n", text.Printable(r.Approve))
+	}
+	switch {
+	case r.TwoChannelAbove == nil:
+		_, _ = fmt.Fprintln(w, "no limit of your own: the device is needed only where the merchant or the registry asks for it")
+	case *r.TwoChannelAbove == 0:
+		_, _ = fmt.Fprintln(w, "every payment needs the device too")
+	default:
+		_, _ = fmt.Fprintf(w, "payments above %s need the device too\n", text.FormatMoney(*r.TwoChannelAbove, r.Currency))
+	}
+	if r.Pending {
+		_, _ = fmt.Fprintln(w, "  a change waits for the registry")
+	}
+}
+
+func printDevice(w io.Writer, d api.Device) {
+	extra := ""
+	if d.Vehicle != "" {
+		extra += "  " + text.Printable(string(d.Vehicle))
+	}
+	if d.Means != "" {
+		extra += "  means " + text.Printable(string(d.Means))
+	}
+	if d.Link != "" && d.State != pay.DeviceRevoked {
+		extra += "  link " + text.Printable(d.Link)
+	}
+	if d.Reason != "" {
+		extra += "  (" + string(d.Reason) + ")"
+	}
+	if d.TrustedFrom != "" && d.State == pay.DeviceActive {
+		extra += "  its word counts from " + text.Moment(d.TrustedFrom)
+	}
+	_, _ = fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%s  %-6s %-8s%s", d.ID[:10], d.Kind, d.State, extra), " "))
+}
+
+func walletPair(c *cli.Call) error {
+	f := c.Flags
+	pin, err := secretFlag(c, "pin")
+	if err != nil {
+		return err
+	}
+	target := pay.PairingText{Link: f.String("link")}
+	if qr := f.String("qr"); qr != "" {
+		if target.Link != "" || pin != "" {
+			return pay.NewError(pay.CodeUsage, "--qr stands for --link and --pin", "give either the QR code's text or the other two")
+		}
+		if target, err = pay.ParsePairingText(qr); err != nil {
+			return err
+		}
+		pin = target.PIN.String()
+	}
+	if target.Link == "" {
+		return pay.NewError(pay.CodeUsage, "--link is missing", "the device shows its address and a PIN: paybeacon beacon run")
+	}
+	kind := pay.DeviceType(f.String("type"))
+	if err := kind.Check(); err != nil {
+		return pay.Wrap(err, pay.CodeUsage, "read --type", "write --type tag, phone, jack or voice")
+	}
+	q := api.PairRequest{Link: target.Link, PIN: pin, Type: kind, Vehicle: pay.Name(f.String("vehicle")), Means: pay.Name(f.String("means"))}
+	if !target.Device.IsZero() {
+		q.Device = target.Device.String()
+	}
+	var d api.Device
+	raw, err := node.Ask(c.Ctx, dirOf(c), "pair", q, &d)
+	if err != nil {
+		return err
+	}
+	if err := c.Answer(raw, func(w io.Writer) {
+		printDevice(w, d)
+		if d.State == pay.DeviceActive {
+			_, _ = fmt.Fprintln(w, "Paired. A till that hears it asks this wallet: `paybeacon wallet pending`.")
+		}
+	}); err != nil {
+		return err
+	}
+	switch d.State {
+	case pay.DeviceActive:
+		return nil
+	case pay.DevicePending:
+		return pay.NewError(pay.CodeWaitPassed, "the registry has not answered yet", "the mapping stays asked for: look again with `paybeacon wallet devices`")
+	default:
+		return pay.NewError(pay.CodeConflict, fmt.Sprintf("the registry refused the device: %s", d.Reason), "revoke it in the wallet that owns it first")
+	}
+}
+
+// secretFlag reads a one-time secret from --NAME or from the file of
+// --NAME-file.
+func secretFlag(c *cli.Call, name string) (string, error) {
+	value, file := c.Flags.String(name), c.Flags.String(name+"-file")
+	switch {
+	case value != "" && file != "":
+		return "", pay.NewError(pay.CodeUsage, fmt.Sprintf("--%s and --%s-file exclude one another", name, name), "give one of them")
+	case file == "":
+		return value, nil
+	}
+	const secretBytesMax = 4 << 10
+	r := c.In
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return "", pay.Wrap(err, pay.CodeUsage, "read --"+name+"-file", "name a file that you may read")
+		}
+		defer func() { _ = f.Close() }()
+		r = f
+	}
+	raw, err := io.ReadAll(io.LimitReader(r, secretBytesMax))
+	if err != nil {
+		return "", pay.Wrap(err, pay.CodeUsage, "read --"+name+"-file", "name a file that you may read")
+	}
+	secret := strings.TrimSpace(string(raw))
+	if secret == "" {
+		return "", pay.NewError(pay.CodeUsage, "read --"+name+"-file: "+text.Printable(file)+" is empty", "look whether the command that was to fill it failed")
+	}
+	return secret, nil
+}
+
+func walletRevoke(c *cli.Call) error {
+	q := api.DeviceRef{ID: c.Flags.String("device")}
+	if q.ID == "" {
+		return pay.NewError(pay.CodeUsage, "--device is missing", "`paybeacon wallet devices` lists them")
+	}
+	var d api.Device
+	raw, err := node.Ask(c.Ctx, dirOf(c), "revoke", q, &d)
+	if err != nil {
+		return err
+	}
+	if err := c.Answer(raw, func(w io.Writer) { printDevice(w, d) }); err != nil {
+		return err
+	}
+	if d.State != pay.DeviceRevoked {
+		return pay.NewError(pay.CodeWaitPassed, "the registry has not confirmed the revocation yet", "it is queued and takes effect when the registry is reached: `paybeacon wallet devices`")
+	}
+	return nil
+}

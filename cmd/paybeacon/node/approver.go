@@ -1,0 +1,128 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"time"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Approver answers offers by the owner's own command: it gets the offer as
+// JSON on its standard input and says 0 for approve and 1 for decline.
+// Anything else, or taking too long, leaves the offer to a person.
+type Approver struct {
+	node  *Wallet
+	rule  pay.Rule
+	asked map[string]pay.Verdict // what the command said; "" for nothing
+	// retry is when approvals that wait for their device are tried again, however
+	// often the feed moves until then.
+	retry time.Time
+}
+
+const (
+	execTimeout  = 10 * time.Second
+	execAskedMax = 10_000
+)
+
+func NewApprover(n *Wallet) *Approver {
+	// The receipt names the rule but not the command, which is nobody's
+	// business at the till.
+	return &Approver{node: n, rule: "exec", asked: map[string]pay.Verdict{}}
+}
+
+func (x *Approver) run(ctx context.Context) error {
+	changed, stop := x.node.store.WatchAll()
+	defer stop()
+	for {
+		waiting, err := x.answerAll(ctx)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		var again <-chan time.Time
+		if waiting {
+			again = time.After(witnessRetry)
+		}
+		select {
+		case <-changed:
+		case <-again:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// answerAll asks the command about each offer once, and gives its word. waiting
+// says that an answer waits for a device or for space on the disk.
+func (x *Approver) answerAll(ctx context.Context) (waiting bool, err error) {
+	answer, err := x.node.pending(ctx, api.Nothing{})
+	if err != nil {
+		return false, err
+	}
+	late := false // an answer was tried and has to wait
+	offers := answer.(api.List[api.Payment]).Items
+	if len(x.asked) > execAskedMax {
+		clear(x.asked)
+	}
+	for _, p := range offers {
+		verdict, asked := x.asked[p.ID]
+		if asked && verdict != "" && time.Now().Before(x.retry) {
+			waiting = true
+			continue
+		}
+		if !asked {
+			verdict = x.ask(ctx, p)
+			x.asked[p.ID] = verdict
+		}
+		if verdict == "" || p.Refusal != "" {
+			continue
+		}
+		_, err := x.node.Say(ctx, p.ID, verdict, x.rule)
+		switch code := pay.CodeOf(err); {
+		case code == "", code == pay.CodeDecided, code == pay.CodeNotFound:
+		case canWait(err):
+			waiting, late = true, true
+			if !asked {
+				x.node.Log.Warn("an offer waits", "payment", p.ID[:10], "error", err)
+			}
+		case code == pay.CodeUpgrade, code == pay.CodeTooMany, code == pay.CodeNotAllowed:
+			x.asked[p.ID] = ""
+			x.node.Log.Warn("the command's answer cannot be given; a person is asked", "payment", p.ID[:10], "error", err)
+		default:
+			return waiting, err
+		}
+	}
+	if late {
+		x.retry = time.Now().Add(witnessRetry)
+	}
+	return waiting, nil
+}
+
+// ask runs the command for one offer and returns what it says, "" for nothing.
+func (x *Approver) ask(ctx context.Context, p api.Payment) pay.Verdict {
+	ctx, cancel := context.WithTimeout(ctx, execTimeout)
+	defer cancel()
+	offer, err := json.Marshal(p)
+	if err != nil {
+		panic(fmt.Sprintf("paybeacon: internal error: encode offer: %v", err))
+	}
+	cmd := exec.CommandContext(ctx, "sh", "-c", x.node.command)
+	cmd.Stdin = bytes.NewReader(append(offer, '\n'))
+	cmd.WaitDelay = time.Second
+	err = cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return pay.Approve
+	case errors.As(err, &exit) && exit.ExitCode() == 1:
+		return pay.Decline
+	default:
+		x.node.Log.Warn("the command of --approve gave no answer; a person is asked", "payment", p.ID[:10], "error", err)
+		return ""
+	}
+}

@@ -1,0 +1,178 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/device"
+	"github.com/paybeacon/paybeacon/sync/link"
+)
+
+// DeviceOptions say how a device runs.
+type DeviceOptions struct {
+	Radio    RadioSpec
+	Link     string
+	RSSI     pay.RSSI
+	Power    pay.RSSI
+	Interval time.Duration
+	Exponent pay.Exponent
+	// tell says on standard output what the owner of the device wants to see.
+	Tell func(api.Pairing)
+}
+
+// Device is the node of `beacon run`: the device's role, its link and a radio.
+type Device struct {
+	Env
+	options DeviceOptions
+	device  *device.Device
+	radio   radio
+	link    net.Listener
+	events  *eventLog
+
+	mu      sync.Mutex
+	started bool
+	untold  []api.Pairing // shown before the node said that it is ready
+}
+
+func OpenDevice(ctx context.Context, s Env, o DeviceOptions) (*Device, error) {
+	if role := s.Dir.Role(); role != "" && role != pay.RoleDevice {
+		return nil, pay.NewError(pay.CodeConflict, string(s.Dir)+" is the directory of a "+string(role), "give the device a directory of its own")
+	}
+	state, err := s.Dir.loadOrMakeDevice(o.Exponent, s.Clock.millis())
+	if err != nil {
+		return nil, err
+	}
+	b := &Device{Env: s, options: o, events: newEventLog(s.Clock.Now, eventFeed{})}
+	if b.radio, err = openRadio(ctx, s, o.Radio, radioOptions{RSSI: o.RSSI}); err != nil {
+		return nil, err
+	}
+	if err := mayAdvertise(ctx, o.Radio); err != nil {
+		b.Close()
+		return nil, err
+	}
+	if b.link, err = s.listenLink(ctx, o.Link); err != nil {
+		b.Close()
+		return nil, err
+	}
+	b.device, err = device.Open(device.Options{
+		State: state, Now: s.Clock.Now, Random: rand.Reader,
+		Keep: func(st device.State) error { return s.Dir.Write(DeviceFile, st.Encode()) },
+		Tell: b.tell,
+	})
+	if err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// loadOrMakeDevice returns the device kept in the directory, making it first
+// when there is none.
+func (d Dir) loadOrMakeDevice(k pay.Exponent, now pay.Time) (device.State, error) {
+	raw, err := os.ReadFile(d.Path(DeviceFile))
+	switch {
+	case err == nil:
+		return device.Decode(raw)
+	case !errors.Is(err, fs.ErrNotExist):
+		return device.State{}, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(DeviceFile), "check its permissions")
+	}
+	state, err := device.New(rand.Reader, k, now)
+	if err != nil {
+		return state, err
+	}
+	return state, d.Write(DeviceFile, state.Encode())
+}
+
+func (b *Device) Close() {
+	if b.link != nil {
+		_ = b.link.Close()
+	}
+	b.radio.close()
+}
+
+func (b *Device) tell(e device.Event) {
+	switch e.Kind {
+	case device.EventPairing:
+		at := reachable(b.link.Addr())
+		b.show(api.Pairing{V: 1, Type: "pairing", Link: at, PIN: e.PIN.String(), Expires: e.Expires.String(), QR: pay.PairingText{
+			Link: at, PIN: e.PIN, Device: b.device.Key().ID(),
+		}.String()})
+	case device.EventPaired:
+		b.Log.Info("paired", "wallet", e.Wallet.Short())
+		b.events.add(api.NewDeviceEvent(pay.DeviceActive, e.Wallet))
+	case device.EventAuthenticated:
+		b.Log.Info("gave its word", "wallet", e.Wallet.Short(), "for", string(e.Signed.Purpose), "amount", text.FormatMoney(e.Signed.Amount, e.Signed.Currency))
+	case device.EventReleased:
+		b.Log.Info("released by its wallet", "wallet", e.Wallet.Short())
+		b.events.add(api.NewDeviceEvent(pay.DeviceRevoked, e.Wallet))
+	case device.EventSilent:
+		hint := ""
+		if pe := (*pay.Error)(nil); errors.As(e.Err, &pe) {
+			hint = pe.Hint
+		}
+		b.Log.Warn("nothing is broadcast; trying again", "error", e.Err, "hint", hint)
+	}
+}
+
+// show tells a PIN, but not before the node has said that it is ready.
+func (b *Device) show(p api.Pairing) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.started {
+		b.untold = append(b.untold, p)
+		return
+	}
+	b.options.Tell(p)
+}
+
+func (b *Device) Start(ctx context.Context, parts *errgroup.Group) {
+	b.mu.Lock()
+	b.started = true
+	for _, p := range b.untold {
+		b.options.Tell(p)
+	}
+	b.mu.Unlock()
+	parts.Go(func() error { return b.device.Run(ctx, b) })
+	parts.Go(func() error {
+		return link.Serve(ctx, link.Options{
+			Listener: b.link, Key: b.device.Key(), Log: b.Log, Release: b.device.Release,
+			Meet: func(wallet pay.PublicKey, exporter []byte) link.Session {
+				return crashing{b.device.Meet(wallet, exporter), b.seams}
+			},
+		})
+	})
+}
+
+// Broadcast puts one code on the air until ctx ends, from a fresh address.
+func (b *Device) Broadcast(ctx context.Context, code pay.Code) error {
+	return b.radio.advertiser.Advertise(ctx, ble.AppendEID(nil, code, b.options.Power), b.options.Interval)
+}
+
+func (b *Device) eventLog() *eventLog { return b.events }
+
+func (b *Device) Ready() api.Ready {
+	_, paired := b.device.Binding()
+	return api.Ready{V: 1, Type: "ready", Role: pay.RoleDevice, Node: b.device.Key().ID().String(), Link: b.link.Addr().String(), Paired: &paired}
+}
+
+func (b *Device) Verbs() api.Verbs {
+	return api.Verbs{
+		"ready":  api.On(true, func(context.Context, api.Nothing) (any, error) { return b.Ready(), nil }),
+		"events": api.On(true, b.events.read),
+		"health": api.On(false, func(context.Context, api.Nothing) (any, error) {
+			return api.Health{V: 1, Type: "health", Spec: b.options.Radio.String()}, nil
+		}),
+	}
+}

@@ -1,0 +1,174 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Dir is one node's directory:
+//
+//	format            the layout's version, a number
+//	lock              held by the process that has the directory open
+//	control.sock      the running daemon's socket, mode 0600
+//	store/            the facts and all that is derived from them (not for a device)
+//	node.key          the node's key; at the registry its working key
+//	root.key, secrets.json, authority.cose              registry only
+//	member.json       what enrolment told                box and wallet
+//	device.state      identity, beacon key, counter       device
+//
+// Every file is written beside its place, flushed and renamed over it.
+type Dir string
+
+const (
+	// FormatVersion is of what lies in a directory. Version 2 may hold payments by
+	// two channels, which version 1 cannot read.
+	FormatVersion = 2
+
+	lockWaitReading = 2 * time.Second
+	lockWaitDaemon  = 5 * time.Second
+	lockPoll        = 20 * time.Millisecond
+)
+
+func (d Dir) Path(name string) string { return filepath.Join(string(d), name) }
+
+// Make creates the directory or checks that this program understands the one
+// that is there. One of an older version is of this one from now on, so that an
+// older program does not take it for damaged.
+func (d Dir) Make() error {
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return CannotWrite(err, "make data directory", "name a directory that you may write to with --data")
+	}
+	_, err := os.Stat(d.Path("format"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.Write("format", []byte(strconv.Itoa(FormatVersion)+"\n"))
+	}
+	if err := d.Check(); err != nil {
+		return err
+	}
+	raw, err := os.ReadFile(d.Path("format"))
+	if err == nil && strings.TrimSpace(string(raw)) != strconv.Itoa(FormatVersion) {
+		err = d.Write("format", []byte(strconv.Itoa(FormatVersion)+"\n"))
+	}
+	return err
+}
+
+// Check refuses a directory of a newer program and one that is not a node's.
+func (d Dir) Check() error {
+	raw, err := os.ReadFile(d.Path("format"))
+	if errors.Is(err, fs.ErrNotExist) {
+		what := "is not a node's data directory"
+		if _, err := os.Stat(string(d)); errors.Is(err, fs.ErrNotExist) {
+			what = "does not exist"
+		}
+		return pay.NewError(pay.CodeNotFound, fmt.Sprintf("%s %s", d, what),
+			"check --data; serve, enrol and beacon run make one")
+	}
+	if err != nil {
+		return pay.Wrap(err, pay.CodeConfig, "read data directory", "check that you may read "+string(d))
+	}
+	have, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+	if err != nil {
+		return pay.NewError(pay.CodeConfig, fmt.Sprintf("%s holds no version number", d.Path("format")), "restore the directory from a backup")
+	}
+	if have > FormatVersion {
+		return pay.NewError(pay.CodeNewerData, fmt.Sprintf("data directory %s has format %d, this program knows %d", d, have, FormatVersion),
+			"use the newer paybeacon that wrote it; nothing was changed")
+	}
+	return nil
+}
+
+// Write replaces a file durably: it is either the old one or the new one.
+func (d Dir) Write(name string, content []byte) error {
+	if err := WriteDurably(d.Path(name), content); err != nil {
+		return CannotWrite(err, "write "+name, "check permissions of "+string(d))
+	}
+	return nil
+}
+
+// CannotWrite says why a file or directory could not be made.
+func CannotWrite(err error, what, hint string) error {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return pay.Wrap(err, pay.CodeNoSpace, what, "free some space on that disk; nothing is lost")
+	}
+	return pay.Wrap(err, pay.CodeConfig, what, hint)
+}
+
+func WriteDurably(path string, content []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	return err
+}
+
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// Lock takes the directory for this process, waiting up to wait for another
+// one to leave. The returned function gives it back; the kernel does so too
+// when the process dies.
+func (d Dir) Lock(ctx context.Context, wait time.Duration) (unlock func(), err error) {
+	f, err := os.OpenFile(d.Path("lock"), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, CannotWrite(err, "open lock", "check that you may write to "+string(d))
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	tick := time.NewTicker(lockPoll)
+	defer tick.Stop()
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			_ = f.Close()
+			return nil, pay.Wrap(err, pay.CodeConfig, "lock data directory", "use a local file system that supports flock")
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			_ = f.Close()
+			return nil, pay.NewError(pay.CodeInUse, fmt.Sprintf("data directory %s is in use by another process", d),
+				"stop that process, or give this one a --data of its own")
+		}
+	}
+}

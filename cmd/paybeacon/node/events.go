@@ -1,0 +1,266 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// What happens to a node is told as events, one JSON object each, from two
+// sources:
+//
+//	payments and devices   the entries of the node's own feed: nothing is kept
+//	                       for them, and they can be read again for ever
+//	radio and pairing      a short ring in the memory of the daemon: whoever
+//	                       asks sees the last ones, until the daemon ends
+//
+// A cursor names a place in both, as in 12.5f0c.3: after entry 12 of the feed,
+// and after the 3rd live event of the daemon that drew 5f0c when it started.
+// Every event bears the cursor behind it, so a reader that comes back with the
+// last one it saw misses nothing and sees nothing twice; of another daemon's
+// live events it sees all that are kept. 0 is before everything.
+
+// Cursor is a place in both sources.
+type Cursor struct {
+	feed  uint64 // entries read
+	start string // names the daemon's start that live counts from
+	live  uint64 // live events read
+}
+
+const startDigits = 8
+
+func (c Cursor) String() string {
+	return fmt.Sprintf("%d.%s.%d", c.feed, cmp.Or(c.start, strings.Repeat("0", startDigits)), c.live)
+}
+
+// ParseCursor reads what String writes; "0" is the beginning.
+func ParseCursor(s string) (Cursor, error) {
+	bad := pay.NewError(pay.CodeUsage, fmt.Sprintf("%q is no cursor", text.Printable(s)), "give the cursor of an event that was printed, or 0 for the beginning")
+	if s == "0" {
+		return Cursor{}, nil
+	}
+	parts := strings.Split(s, ".")
+	if len(parts) != 3 || len(parts[1]) != startDigits {
+		return Cursor{}, bad
+	}
+	feed, err := strconv.ParseUint(parts[0], 10, 63)
+	if err != nil {
+		return Cursor{}, bad
+	}
+	live, err := strconv.ParseUint(parts[2], 10, 63)
+	if err != nil {
+		return Cursor{}, bad
+	}
+	if _, err := hex.DecodeString(parts[1]); err != nil {
+		return Cursor{}, bad
+	}
+	return Cursor{feed: feed, start: parts[1], live: live}, nil
+}
+
+const (
+	// liveEventsMax bounds the ring of live events.
+	liveEventsMax = 256
+	// EventsPageMax bounds one answer.
+	EventsPageMax = 256
+)
+
+// eventLog is both sources of one node.
+type eventLog struct {
+	clock func() time.Time
+	feed  eventFeed // its read is nil where the node has no feed
+	start string
+
+	mu      sync.Mutex
+	ring    []liveEvent
+	count   uint64        // live events ever
+	changed chan struct{} // closed and replaced with each live event
+}
+
+type liveEvent struct {
+	n uint64
+	e api.Event
+}
+
+func newEventLog(clock func() time.Time, feed eventFeed) *eventLog {
+	var start [startDigits / 2]byte
+	_, _ = rand.Read(start[:]) // it never fails
+	return &eventLog{clock: clock, feed: feed, start: hex.EncodeToString(start[:]), changed: make(chan struct{})}
+}
+
+// add notes a live event.
+func (l *eventLog) add(e api.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.count++
+	e.V, e.Type, e.At = 1, "event", pay.TimeOf(l.clock()).String()
+	if len(l.ring) == liveEventsMax {
+		l.ring = slices.Delete(l.ring, 0, 1)
+	}
+	l.ring = append(l.ring, liveEvent{l.count, e})
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// live returns the live events after a cursor, and a channel that tells of the
+// next one.
+func (l *eventLog) live(after Cursor) (list []liveEvent, changed <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	seen := after.live
+	if after.start != l.start {
+		seen = 0
+	}
+	for _, e := range l.ring {
+		if e.n > seen {
+			list = append(list, e)
+		}
+	}
+	return list, l.changed
+}
+
+// now returns the cursor behind all that has happened.
+func (l *eventLog) now(ctx context.Context) (Cursor, error) {
+	l.mu.Lock()
+	c := Cursor{start: l.start, live: l.count}
+	l.mu.Unlock()
+	if l.feed.store == nil {
+		return c, nil
+	}
+	head, err := l.feed.store.Head(ctx, l.feed.scope)
+	c.feed = head.Cursor.Seq
+	return c, err
+}
+
+// page returns up to limit events after a cursor, and the cursor behind them.
+// Events of the two sources are told in the order of their times; whichever way
+// that goes, each event's cursor covers exactly what was told before it.
+func (l *eventLog) page(ctx context.Context, after Cursor, limit int) ([]api.Event, Cursor, error) {
+	live, _ := l.live(after)
+	if after.start != l.start {
+		after.start, after.live = l.start, 0
+	}
+	stored, to, err := l.feed.read(ctx, after.feed, limit)
+	if err != nil {
+		return nil, after, err
+	}
+	var out []api.Event
+	for len(out) < limit && len(stored)+len(live) > 0 {
+		var e api.Event
+		if len(live) == 0 || (len(stored) > 0 && stored[0].e.At <= live[0].e.At) {
+			e, after.feed, stored = stored[0].e, stored[0].n, stored[1:]
+		} else {
+			e, after.live, live = live[0].e, live[0].n, live[1:]
+		}
+		e.Cursor = after.String()
+		out = append(out, e)
+	}
+	if len(stored) == 0 {
+		after.feed = to
+	}
+	return out, after, nil
+}
+
+// read is the verb.
+func (l *eventLog) read(ctx context.Context, q api.EventsRequest) (any, error) {
+	if q.Since == "" {
+		return l.last(ctx, min(max(q.Last, 0), EventsPageMax))
+	}
+	after, err := ParseCursor(q.Since)
+	if err != nil {
+		return nil, err
+	}
+	limit := EventsPageMax
+	if q.Limit > 0 {
+		limit = min(q.Limit, EventsPageMax)
+	}
+	items, next, err := l.wait(ctx, after, limit, q.Wait.Std())
+	if err != nil {
+		return nil, err
+	}
+	return api.Events{Items: items, Cursor: next.String()}, nil
+}
+
+// wait is page, but waits up to d for something to tell.
+func (l *eventLog) wait(ctx context.Context, after Cursor, limit int, d time.Duration) ([]api.Event, Cursor, error) {
+	waiting, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	stored, stop := l.feed.watch()
+	defer stop()
+	for {
+		// Taken before looking, so that nothing slips through between.
+		_, live := l.live(after)
+		items, next, err := l.page(ctx, after, limit)
+		if err != nil || len(items) > 0 || d <= 0 || waiting.Err() != nil {
+			return items, next, err
+		}
+		after = next
+		select {
+		case <-stored:
+		case <-live:
+		case <-waiting.Done():
+		}
+	}
+}
+
+// last returns the last n events. Not every entry of a feed is an event, so it
+// looks further back until there are enough.
+func (l *eventLog) last(ctx context.Context, n int) (any, error) {
+	end, err := l.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for back := uint64(2 * n); ; back *= 4 {
+		from := Cursor{feed: end.feed - min(end.feed, back)}
+		var all []api.Event
+		for at := from; ; {
+			items, next, err := l.page(ctx, at, EventsPageMax)
+			if err != nil {
+				return nil, err
+			}
+			all, end = append(all, items...), next
+			if len(items) < EventsPageMax {
+				break
+			}
+			at = next
+		}
+		if len(all) >= n || from.feed == 0 {
+			return api.Events{Items: all[max(0, len(all)-n):], Cursor: end.String()}, nil
+		}
+	}
+}
+
+// eventful is a daemon that has something to tell while it runs.
+type eventful interface{ eventLog() *eventLog }
+
+// tell calls each with what happens behind from, until ctx ends. A daemon whose
+// listener has gone goes on working.
+func (l *eventLog) tell(ctx context.Context, from Cursor, each func(api.Event) error, log *slog.Logger) error {
+	for {
+		items, next, err := l.wait(ctx, from, EventsPageMax, time.Hour)
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("read events: %w", err)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		for _, e := range items {
+			if err := each(e); err != nil {
+				log.Warn("cannot tell events any more", "error", err)
+				return nil
+			}
+		}
+		from = next
+	}
+}

@@ -1,0 +1,101 @@
+package node
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Hearing is the tracker and its lock: the radio feeds it, commands ask it.
+type Hearing struct {
+	mu      sync.Mutex
+	tracker *ble.Tracker
+	now     func() time.Time
+	rate    rateMeter
+	told    bool // the radio itself says how it hears
+	state   ble.Health
+}
+
+func NewHearing(o ble.TrackerOptions, now func() time.Time) *Hearing {
+	return &Hearing{tracker: ble.NewTracker(o), now: now}
+}
+
+func (h *Hearing) Hear(a ble.Advert) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.rate.count(a.At)
+	h.tracker.Observe(a)
+}
+
+// Heed takes in what the radio says of itself, and returns whether it says
+// something else than before.
+func (h *Hearing) Heed(s ble.Health) (news bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	news = s.Deaf != h.state.Deaf || s.Why != h.state.Why
+	h.told, h.state = true, s
+	h.tracker.SetDeaf(s.Deaf)
+	return news
+}
+
+// Health is what the radio last said of itself. One that says nothing, because
+// it is simulated, is never deaf; its adverts are counted here.
+func (h *Hearing) Health() ble.Health {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.state
+	if !h.told {
+		s.Rate = h.rate.perSecond(h.now())
+	}
+	return s
+}
+
+func (h *Hearing) nearby() pay.Nearby {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.tracker.Nearby(h.now())
+}
+
+// Watch returns what is on the air, for a table.
+func (h *Hearing) Watch(now time.Time) []ble.Row {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.tracker.Watch(now)
+}
+
+// shown says whether a handle was shown lately.
+func (h *Hearing) shown(handle pay.Handle) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, presence := h.tracker.Find(handle, h.now())
+	return presence != ble.NeverShown
+}
+
+// untilClear waits up to wait for somebody to be clearly nearest and returns
+// what is heard then. Strengths settle with time as well as with adverts, so it
+// looks again at a short interval.
+func (h *Hearing) untilClear(ctx context.Context, wait time.Duration) pay.Nearby {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	tick := time.NewTicker(clearPoll)
+	defer tick.Stop()
+	for {
+		n := h.nearby()
+		if n.Clear != "" {
+			return n
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return h.nearby()
+		}
+	}
+}
+
+const (
+	clearPoll   = 50 * time.Millisecond
+	nearestWait = 2 * time.Second
+)

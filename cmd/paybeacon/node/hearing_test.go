@@ -1,0 +1,99 @@
+package node
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+func TestRateMeter(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2025, 1, 1, 12, 0, 0, 0, time.UTC)
+	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
+	steady := func(from, to, every int) (list []int) {
+		for ms := from; ms < to; ms += every {
+			list = append(list, ms)
+		}
+		return list
+	}
+	for name, c := range map[string]struct {
+		heard []int
+		asked int
+		want  float64
+	}{
+		"nothing":                 {nil, 5000, 0},
+		"the first second":        {steady(0, 500, 100), 600, 5},
+		"steady":                  {steady(0, 10_000, 100), 10_000, 10},
+		"steady, asked later":     {steady(0, 10_000, 100), 10_900, 10},
+		"begins":                  {steady(0, 2000, 100), 2000, 10},
+		"fell silent":             {steady(0, 10_000, 100), 12_000, 6},
+		"silent for long":         {steady(0, 10_000, 100), 60_000, 0},
+		"after a long silence":    {append(steady(0, 1000, 100), steady(60_000, 61_000, 100)...), 61_000, 2},
+		"the running second only": {steady(0, 100, 10), 999, 10},
+	} {
+		var m rateMeter
+		for _, ms := range c.heard {
+			m.count(at(ms))
+		}
+		if got := m.perSecond(at(c.asked)); got != c.want {
+			t.Errorf("%s: have %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// near lets a device be heard near by h, now.
+func near(h *Hearing, code byte) {
+	for n := range 30 {
+		a := ble.Advert{At: time.Now().Add(time.Duration(n-30) * 100 * time.Millisecond)}
+		a.SetRSSI(-45)
+		a.Sections, _ = ble.ParsePayload(nil, ble.AppendEID(nil, pay.Code{code}, ble.PowerReference))
+		h.Hear(a)
+	}
+}
+
+// TestDeafRadioIsTold follows a box whose radio goes deaf and hears again.
+func TestDeafRadioIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &box{air: NewHearing(ble.TrackerOptions{Lane: "1"}, time.Now), events: newEventLog(time.Now, eventFeed{})}
+		near(b.air, 1)
+		if n := b.nearby(); n.Radio != api.RadioOK || n.Clear == nil || n.RadioWhy != "" || n.AdvertsPerSecond == 0 {
+			t.Fatalf("hearing: %+v", n)
+		}
+		const why = "nothing was heard for 10 s; discovery was started anew"
+		for range 5 { // told each second, news once
+			b.heed(ble.Health{Deaf: true, Why: why})
+		}
+		n := b.nearby()
+		if n.Radio != api.RadioDeaf || n.Clear != nil || n.RadioWhy != why || n.AdvertsPerSecond != 0 {
+			t.Errorf("deaf: %+v", n)
+		}
+		_, err := b.pick(t.Context(), "")
+		if e := api.Describe(err); e.Code != pay.CodeNobodyNear || !strings.Contains(e.Hint, "doctor") {
+			t.Errorf("charging the nearest: %+v", e)
+		}
+		b.heed(ble.Health{Rate: 12.34, Why: "BlueZ offers no advertisement monitors"})
+		b.heed(ble.Health{Rate: 12.34})
+		b.heed(ble.Health{Rate: 99})
+		if n := b.nearby(); n.Radio != api.RadioOK || n.RadioWhy != "" || n.AdvertsPerSecond != 99 {
+			t.Errorf("hearing again: %+v", n)
+		}
+		answer, err := b.events.read(context.Background(), api.EventsRequest{Last: 9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told []string
+		for _, e := range answer.(api.Events).Items {
+			told = append(told, e.Radio+" "+e.RadioWhy)
+		}
+		if got := strings.Join(told, "; "); got != "deaf "+why+"; ok BlueZ offers no advertisement monitors; ok " {
+			t.Errorf("events: %s", got)
+		}
+	})
+}

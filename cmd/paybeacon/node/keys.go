@@ -1,0 +1,232 @@
+package node
+
+import (
+	"crypto/ecdh"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// The files of a data directory that say what it is.
+const (
+	secretsFile   = "secrets.json"
+	authorityFile = "authority.cose"
+	MemberFile    = "member.json"
+	DeviceFile    = "device.state"
+)
+
+const pemType = "PRIVATE KEY" // PKCS #8, RFC 5958
+
+// loadOrMakeKey returns the Ed25519 key kept in the named file, making it first
+// when there is none.
+func (d Dir) loadOrMakeKey(name string) (pay.Key, error) {
+	key, err := d.LoadKey(name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	if key, err = pay.NewKey(rand.Reader); err != nil {
+		return pay.Key{}, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key.Signer())
+	if err != nil {
+		return pay.Key{}, fmt.Errorf("encode key: %w", err)
+	}
+	return key, d.Write(name, pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}))
+}
+
+func (d Dir) LoadKey(name string) (pay.Key, error) {
+	raw, err := os.ReadFile(d.Path(name))
+	if err != nil {
+		return pay.Key{}, fmt.Errorf("read key: %w", err)
+	}
+	block, _ := pem.Decode(raw)
+	if block == nil || block.Type != pemType {
+		return pay.Key{}, pay.NewError(pay.CodeConfig, d.Path(name)+" holds no private key", "restore it from a backup")
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return pay.Key{}, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(name), "restore it from a backup")
+	}
+	priv, ok := parsed.(ed25519.PrivateKey)
+	if !ok {
+		return pay.Key{}, pay.NewError(pay.CodeConfig, d.Path(name)+" is not an Ed25519 key", "restore it from a backup")
+	}
+	return pay.KeyFromSeed(priv.Seed())
+}
+
+// registrySecrets are the registry's long-lived secrets besides its keys.
+type registrySecrets struct {
+	V        int          `json:"v"`
+	Currency pay.Currency `json:"currency"`
+	Resolver []byte       `json:"resolver"` // X25519 private key
+	PayerRef [32]byte     `json:"payer_ref"`
+	Reset    [32]byte     `json:"stateless_reset"`
+	Token    [32]byte     `json:"address_token"`
+}
+
+func (s registrySecrets) resolver() (*ecdh.PrivateKey, error) {
+	return ecdh.X25519().NewPrivateKey(s.Resolver)
+}
+
+// loadOrMakeSecrets returns the registry's secrets, making them first for a new
+// registry, whose currency is then fixed.
+func (d Dir) loadOrMakeSecrets(currency pay.Currency) (registrySecrets, error) {
+	const name = secretsFile
+	var s registrySecrets
+	raw, err := os.ReadFile(d.Path(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		resolver, err := ecdh.X25519().GenerateKey(rand.Reader)
+		if err != nil {
+			return s, fmt.Errorf("make resolver key: %w", err)
+		}
+		s = registrySecrets{V: 1, Currency: currency, Resolver: resolver.Bytes()}
+		for _, secret := range []*[32]byte{&s.PayerRef, &s.Reset, &s.Token} {
+			_, _ = rand.Read(secret[:]) // never fails, crypto/rand says
+		}
+		raw, err := json.MarshalIndent(s, "", "  ")
+		if err != nil {
+			return s, fmt.Errorf("encode secrets: %w", err)
+		}
+		return s, d.Write(name, raw)
+	case err != nil:
+		return s, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(name), "check its permissions")
+	}
+	if err := json.Unmarshal(raw, &s); err != nil || s.V != 1 {
+		return s, pay.NewError(pay.CodeConfig, d.Path(name)+" cannot be understood", "restore it from a backup")
+	}
+	return s, nil
+}
+
+// loadOrMakeAuthority returns the root key's word on the working key. It is
+// signed once; root.key may then be kept elsewhere.
+func (d Dir) loadOrMakeAuthority(working pay.Key, now pay.Time) (pay.Fact, error) {
+	const name = authorityFile
+	raw, err := os.ReadFile(d.Path(name))
+	if err == nil {
+		a, err := pay.OpenAuthority(raw, pay.NodeID{})
+		if err != nil {
+			return pay.Fact{}, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(name), "restore it from a backup")
+		}
+		if a.Working != working.Public() {
+			return pay.Fact{}, pay.NewError(pay.CodeConfig, "node.key is not the key that authority.cose names", "restore both from the same backup")
+		}
+		return pay.Parse(raw)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return pay.Fact{}, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(name), "check its permissions")
+	}
+	root, err := d.loadOrMakeKey("root.key")
+	if err != nil {
+		return pay.Fact{}, err
+	}
+	f, err := pay.Sign(root, pay.Authority{
+		Root: root.Public(), Working: working.Public(),
+		From: now.Add(-authorityBackdated), Until: now.Add(authorityLife),
+	})
+	if err != nil {
+		return pay.Fact{}, err
+	}
+	return f, d.Write(name, f.Raw())
+}
+
+const (
+	// authorityBackdated lets a registry whose clock was ahead when it was set
+	// up still decide after the clock is set right.
+	authorityBackdated pay.Millis = 30 * 24 * 3_600_000
+	authorityLife      pay.Millis = 10 * 365 * 24 * 3_600_000
+)
+
+// Member is what a box or wallet keeps of its enrolment.
+type Member struct {
+	V         int           `json:"v"`
+	Role      pay.Role      `json:"role"`
+	Scope     pay.Scope     `json:"scope"`
+	Name      pay.Name      `json:"name"`
+	Shop      pay.Name      `json:"merchant,omitempty"`
+	Site      pay.Name      `json:"site,omitempty"`
+	Server    string        `json:"server"`
+	Invite    pay.InviteID  `json:"invite"`
+	Root      string        `json:"root"` // fingerprint that is pinned
+	Authority []byte        `json:"authority"`
+	Currency  pay.Currency  `json:"currency"`
+	Resolver  pay.BeaconKey `json:"resolver"`
+}
+
+func (d Dir) LoadMember() (Member, error) {
+	var m Member
+	raw, err := os.ReadFile(d.Path(MemberFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, pay.NewError(pay.CodeNotEnrolled, fmt.Sprintf("%s is not enrolled with any registry", d),
+			"get an invite (paybeacon admin invite), then scan enrol or wallet enrol")
+	}
+	if err != nil {
+		return m, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(MemberFile), "check its permissions")
+	}
+	if err := json.Unmarshal(raw, &m); err != nil || m.V != 1 {
+		return m, pay.NewError(pay.CodeConfig, d.Path(MemberFile)+" cannot be understood", "restore it from a backup, or enrol anew in another directory")
+	}
+	return m, nil
+}
+
+// Root returns the fingerprint of the root that the node trusts.
+func (d Dir) Root() (pay.NodeID, error) {
+	if err := d.Check(); err != nil {
+		return pay.NodeID{}, err
+	}
+	if d.Role() == pay.RoleRegistry {
+		raw, err := os.ReadFile(d.Path(authorityFile))
+		if err != nil {
+			return pay.NodeID{}, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(authorityFile), "start the registry once, or restore it from a backup")
+		}
+		a, err := pay.OpenAuthority(raw, pay.NodeID{})
+		if err != nil {
+			return pay.NodeID{}, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(authorityFile), "restore it from a backup")
+		}
+		return a.Root.ID(), nil
+	}
+	m, err := d.LoadMember()
+	if err != nil {
+		return pay.NodeID{}, err
+	}
+	return m.rootID()
+}
+
+func (m Member) rootID() (pay.NodeID, error) {
+	id, err := pay.ParseNodeID(m.Root)
+	if err != nil {
+		return id, pay.Wrap(err, pay.CodeConfig, "read pinned root", "restore "+MemberFile+" from a backup")
+	}
+	return id, nil
+}
+
+// Role says what the directory is by the files in it; "" when it is new.
+func (d Dir) Role() pay.Role {
+	if _, err := os.Stat(d.Path(secretsFile)); err == nil {
+		return pay.RoleRegistry
+	}
+	if _, err := os.Stat(d.Path(DeviceFile)); err == nil {
+		return pay.RoleDevice
+	}
+	m, err := d.LoadMember()
+	if err != nil {
+		return ""
+	}
+	return m.Role
+}
+
+func (d Dir) SaveMember(m Member) error {
+	raw, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode membership: %w", err)
+	}
+	return d.Write(MemberFile, raw)
+}

@@ -1,0 +1,44 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/paybeacon/paybeacon/ble"
+)
+
+// Listener hears adverts for a while, and needs no node.
+type Listener struct {
+	Env
+	Spec RadioSpec
+	// limit ends it by itself; 0 means never.
+	Limit time.Duration
+}
+
+// Listen opens the radio, feeds each advert to hear and runs show beside it.
+// It ends when show returns, when the time is over or when it is interrupted,
+// all of which are no errors, and when the radio fails, which is one.
+func (l Listener) Listen(ctx context.Context, health func(ble.Health), hear func(ble.Advert), show func(ctx context.Context) error) error {
+	r, err := openRadio(ctx, l.Env, l.Spec, radioOptions{RSSI: RadioSilent, health: health})
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if l.Limit > 0 {
+		ctx, cancel = context.WithTimeout(ctx, l.Limit)
+		defer cancel()
+	}
+	scanned := make(chan error, 1)
+	go func() {
+		scanned <- r.scanner.Scan(ctx, hear)
+		cancel()
+	}()
+	shown := show(ctx)
+	cancel()
+	if err := <-scanned; err != nil {
+		return err
+	}
+	return shown
+}

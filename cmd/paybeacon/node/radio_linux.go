@@ -1,0 +1,21 @@
+package node
+
+import (
+	"context"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/ble/bluez"
+)
+
+func openBlueZ(ctx context.Context, s Env, spec RadioSpec, o radioOptions) (radio, error) {
+	b, err := bluez.Open(ctx, bluez.Options{
+		Adapter: spec.Adapter, Marker: spec.Marker, Health: o.health, Now: s.Clock.Now, Log: s.Log,
+	})
+	if err != nil {
+		return radio{}, err
+	}
+	return radio{scanner: b, advertiser: b, close: func() {}}, nil
+}
+
+// ListAdapters returns the radios of this machine, by name.
+func ListAdapters(ctx context.Context) ([]ble.Adapter, error) { return bluez.Adapters(ctx) }

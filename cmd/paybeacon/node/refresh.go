@@ -1,0 +1,106 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/wallet"
+	"github.com/paybeacon/paybeacon/store"
+	"github.com/paybeacon/paybeacon/sync/link"
+)
+
+// A device's clock drifts, and what the registry knows of it grows old. While
+// wallet and device are within reach of one another, the wallet has the device
+// sign its counter anew about once a day, and at once when the registry says
+// that the clock ran off. Nobody has to think of it.
+
+const (
+	refreshEvery = 20 * time.Hour
+	refreshRetry = 15 * time.Minute
+)
+
+// refreshSoon asks for a refresh of all devices, whatever their age.
+func (n *Wallet) refreshSoon() {
+	select {
+	case n.stale <- struct{}{}:
+	default: // it is asked for already
+	}
+}
+
+// refreshDevices keeps the registry's knowledge of this wallet's devices fresh
+// until ctx ends.
+func (n *Wallet) refreshDevices(ctx context.Context) error {
+	done := map[pay.DeviceID]time.Time{}
+	for all := false; ; {
+		err := n.peer.WaitUp(ctx) // fails only when ctx ended
+		left := 0
+		if err == nil {
+			left, err = n.refreshAll(ctx, all, done)
+		}
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		timer := time.NewTimer(refreshRetry)
+		select {
+		case <-timer.C:
+			all = all && left > 0 // what was asked for and out of reach stays asked for
+		case <-n.stale:
+			all = true
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+		timer.Stop()
+	}
+}
+
+// refreshAll refreshes every device that is due and returns how many of them were
+// out of reach. done is when each was refreshed by this process: a device is not
+// asked again sooner because the registry refused the last word, or because the
+// wallet's clock is far ahead.
+func (n *Wallet) refreshAll(ctx context.Context, all bool, done map[pay.DeviceID]time.Time) (left int, err error) {
+	var devices []wallet.Device
+	err = n.store.View(ctx, func(v *store.View) (err error) {
+		devices, err = n.wallet.Devices(v)
+		return err
+	})
+	for _, d := range devices {
+		lately := !done[d.ID].IsZero() && time.Since(done[d.ID]) < refreshEvery
+		due := all || !lately && n.store.Now().Sub(d.Said).Std() >= refreshEvery
+		if d.State != pay.DeviceActive || d.Link == "" || d.Revoking || !due {
+			continue
+		}
+		if bad := n.refresh(ctx, d); bad != nil {
+			left++
+			n.Log.Debug("a device could not be set right; it is tried again later", "device", d.ID.Short(), "error", bad)
+			continue
+		}
+		done[d.ID] = time.Now()
+	}
+	return left, err
+}
+
+// refresh has one device sign its counter and posts it as a mapping, which
+// changes nothing but what the registry knows of the device's clock. The owner
+// may speak while the device does, and has the last word.
+func (n *Wallet) refresh(ctx context.Context, d wallet.Device) error {
+	root, err := n.member.rootID()
+	if err != nil {
+		return err
+	}
+	_, err = link.Pair(ctx, link.PairOptions{
+		Peer:     link.Peer{Address: d.Link, Key: n.key, Device: d.ID},
+		Registry: root, Resolver: n.member.Resolver, Type: d.Type,
+		Keep: func(p link.Paired) error {
+			return n.store.Do(ctx, func(tx *store.Tx) error {
+				_, r, err := n.wallet.RefreshDevice(tx, tx.Now(), p.Bind)
+				if err != nil {
+					return err
+				}
+				return tx.Post(r)
+			})
+		},
+	})
+	return err
+}

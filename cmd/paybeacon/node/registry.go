@@ -1,0 +1,329 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/book"
+	"github.com/paybeacon/paybeacon/pay/registry"
+	"github.com/paybeacon/paybeacon/store"
+	paysync "github.com/paybeacon/paybeacon/sync"
+	"github.com/paybeacon/paybeacon/sync/quicnet"
+)
+
+// Registry is the node of `serve`: the registry's role over its store, and
+// the server that all others connect to.
+type Registry struct {
+	base
+	authority pay.Authority
+	role      *registry.Registry
+	listener  *quicnet.Listener
+	server    *paysync.Server
+	http      net.Listener
+}
+
+type RegistryOptions struct {
+	Listen   string // empty: only the store is opened
+	HTTP     string
+	Currency pay.Currency
+	Busy     bool
+}
+
+func OpenRegistry(ctx context.Context, s Env, o RegistryOptions) (*Registry, error) {
+	if role := s.Dir.Role(); role != "" && role != pay.RoleRegistry {
+		return nil, pay.NewError(pay.CodeConflict, string(s.Dir)+" is the directory of a "+string(role), "give the registry a directory of its own")
+	}
+	key, err := s.Dir.loadOrMakeKey("node.key")
+	if err != nil {
+		return nil, err
+	}
+	authority, err := s.Dir.loadOrMakeAuthority(key, s.Clock.millis())
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := s.Dir.loadOrMakeSecrets(o.Currency)
+	if err != nil {
+		return nil, err
+	}
+	if o.Currency != "" && o.Currency != secrets.Currency {
+		return nil, pay.NewError(pay.CodeConflict, "this registry deals in "+string(secrets.Currency), "leave --currency out; it is fixed when the registry is made")
+	}
+	n := &Registry{}
+	if n.authority, err = pay.OpenAuthority(authority.Raw(), pay.NodeID{}); err != nil {
+		return nil, pay.Wrap(err, pay.CodeConfig, "open the registry's authority", "restore the directory from a backup")
+	}
+	if n.role, err = newRegistryRole(s, key, authority, n.authority, secrets); err != nil {
+		return nil, err
+	}
+	n.base, err = openBase(ctx, s, key, storeOptions{own: pay.ScopeRegistry, reactor: n.role, authority: authority, busy: o.Busy})
+	if err != nil {
+		return nil, err
+	}
+	if o.Listen == "" {
+		return n, nil
+	}
+	if err := n.listen(ctx, o, authority, secrets); err != nil {
+		n.Close()
+		return nil, err
+	}
+	return n, nil
+}
+
+func newRegistryRole(s Env, key pay.Key, authority pay.Fact, a pay.Authority, secrets registrySecrets) (*registry.Registry, error) {
+	resolver, err := secrets.resolver()
+	if err != nil {
+		return nil, pay.Wrap(err, pay.CodeConfig, "open the registry's secrets", "restore the directory from a backup")
+	}
+	return registry.New(registry.Options{
+		Key: key, Authority: authority, Root: a.Root.ID(), RefSecret: secrets.PayerRef,
+		Resolver: resolver, Currency: secrets.Currency, Log: s.Log,
+	})
+}
+
+// listen binds the sockets and builds the tables of codes, so that the first
+// request is answered as fast as the last.
+func (n *Registry) listen(ctx context.Context, o RegistryOptions, authority pay.Fact, secrets registrySecrets) error {
+	addr, err := net.ResolveUDPAddr("udp", o.Listen)
+	if err != nil {
+		return pay.Wrap(err, pay.CodeUsage, "read --listen", "write it like --listen 127.0.0.1:7443")
+	}
+	socket, err := net.ListenUDP("udp", addr)
+	if err != nil {
+		return pay.Wrap(err, pay.CodeConfig, "listen for nodes", "name a free HOST:PORT with --listen; port 0 takes any")
+	}
+	n.listener, err = quicnet.Listen(quicnet.ListenOptions{
+		Socket: socket, Key: n.key, Authority: authority.Raw(), ResetKey: &secrets.Reset, TokenKey: &secrets.Token,
+	})
+	if err != nil {
+		_ = socket.Close()
+		return err
+	}
+	n.server = paysync.NewServer(paysync.ServerOptions{
+		Listener: n.listener, Hub: hub{n.store, n.role}, Authority: authority.Raw(), Log: n.Log,
+		Seams: paysync.Seams{At: n.seams.at, Tap: n.seams.tap},
+	})
+	if n.http, err = listenHTTP(o.HTTP); err != nil {
+		return err
+	}
+	return n.role.RefreshCodes(ctx, n.snapshot, n.store.Now())
+}
+
+func (n *Registry) snapshot(ctx context.Context, fn func(pay.Rows) error) error {
+	return n.store.View(ctx, func(v *store.View) error { return fn(v) })
+}
+
+func (n *Registry) Close() {
+	if n.listener != nil {
+		_ = n.listener.Close()
+	}
+	if n.http != nil {
+		_ = n.http.Close()
+	}
+	n.base.Close()
+}
+
+func (n *Registry) Start(ctx context.Context, parts *errgroup.Group) {
+	parts.Go(func() error { return n.store.Run(ctx) })
+	parts.Go(func() error { return n.server.Run(ctx) })
+	parts.Go(func() error { return n.role.RunCodes(ctx, n.snapshot, n.store.Now) })
+	if n.http != nil {
+		parts.Go(func() error { return api.ServeHTTP(ctx, n.http, healthHandler(n.healthy), n.Log) })
+	}
+}
+
+// healthy says whether the registry can decide: an empty command makes the
+// whole way through the executor to the disk.
+func (n *Registry) healthy(ctx context.Context) error {
+	return n.store.Do(ctx, func(*store.Tx) error { return nil })
+}
+
+func (n *Registry) Ready() api.Ready {
+	r := api.Ready{V: 1, Type: "ready", Role: pay.RoleRegistry, Node: n.key.ID().String()}
+	if n.listener != nil {
+		r.QUIC = n.listener.Addr().String()
+	}
+	if n.http != nil {
+		r.HTTP = n.http.Addr().String()
+	}
+	return r
+}
+
+// hub is the registry as its sessions see it.
+type hub struct {
+	*store.Store
+	role *registry.Registry
+}
+
+var _ paysync.Hub = hub{}
+
+func (h hub) Member(ctx context.Context, node pay.NodeID) (status pay.NodeStatus, ok bool, err error) {
+	err = h.View(ctx, func(v *store.View) error {
+		status, ok, err = h.role.Member(v, node)
+		return err
+	})
+	return status, ok, err
+}
+
+func (h hub) Enrol(ctx context.Context, claim pay.EnrolClaim) (m pay.Membership, err error) {
+	err = h.Do(ctx, func(tx *store.Tx) error {
+		var r pay.Reaction
+		if m, r, err = h.role.Enrol(tx, tx.Now(), claim); err != nil {
+			return err
+		}
+		return tx.Post(r)
+	})
+	return m, err
+}
+
+func (n *Registry) Verbs() api.Verbs {
+	return api.Verbs{
+		"ready":  api.On(true, func(context.Context, api.Nothing) (any, error) { return n.Ready(), nil }),
+		"invite": api.On(false, n.invite),
+		"topup":  api.On(false, n.topup),
+		"book":   api.On(true, n.book),
+		"audit":  api.On(true, n.audit),
+		"nodes":  api.On(true, n.nodes),
+		"revoke": api.On(false, n.revoke),
+		"health": api.On(false, func(context.Context, api.Nothing) (any, error) { return n.base.health(), nil }),
+	}
+}
+
+func (n *Registry) invite(ctx context.Context, q api.InviteRequest) (any, error) {
+	if q.Address == "" {
+		q.Address = n.Ready().QUIC
+	}
+	if _, _, err := net.SplitHostPort(q.Address); err != nil {
+		return nil, pay.NewError(pay.CodeUsage, "--address is not HOST:PORT", "write it like --address pay.example:7443")
+	}
+	var made registry.Invited
+	err := n.store.Do(ctx, func(tx *store.Tx) (err error) {
+		made, err = n.role.Invite(tx, tx.Now(), rand.Reader, registry.InviteSpec{
+			Role: q.Role, Name: q.Name, Merchant: q.Merchant, Site: q.Site, Address: q.Address, TTL: q.TTL,
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	i := api.Invite{V: 1, Type: "invite", Invite: made.Invite.String(), Role: made.Role, Name: q.Name, Expires: made.Expires.String()}
+	if q.Role == pay.RoleBox {
+		i.Merchant, i.Site = orName(q.Merchant, q.Name), orName(q.Site, q.Name)
+	}
+	return i, nil
+}
+
+func orName(n, fallback pay.Name) pay.Name {
+	if n == "" {
+		return fallback
+	}
+	return n
+}
+
+func (n *Registry) topup(ctx context.Context, q api.TopUpRequest) (any, error) {
+	cur := n.role.Currency()
+	amount, err := text.ParseAmount(q.Amount, cur)
+	if err != nil {
+		return nil, err
+	}
+	var done pay.TopUp
+	err = n.store.Do(ctx, func(tx *store.Tx) error {
+		scope, err := n.role.FindWallet(tx, q.Wallet)
+		if err != nil {
+			return err
+		}
+		var r pay.Reaction
+		done, r, err = n.role.TopUp(tx, tx.Now(), pay.TopUp{Wallet: scope, Amount: amount, Currency: cur, Key: q.Key})
+		if err != nil {
+			return err
+		}
+		return tx.Post(r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.TopUp{V: 1, Type: "topup", Wallet: done.Wallet, Amount: done.Amount, Currency: done.Currency, Key: string(done.Key)}, nil
+}
+
+func (n *Registry) book(ctx context.Context, _ api.Nothing) (any, error) {
+	var out api.List[api.Account]
+	err := n.store.View(ctx, func(v *store.View) error {
+		names := map[string]pay.Name{}
+		err := n.role.Members(v, func(m pay.NodeStatus) error {
+			names[string(m.Scope)] = m.Name
+			if m.Role == pay.RoleBox {
+				names[string(m.Scope)] = m.Shop
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return book.Each(v, func(a book.Account, b book.Balance) bool {
+			owner := string(a.Owner)
+			out.Items = append(out.Items, api.Account{
+				V: 1, Type: "account", Account: owner, Kind: accountKind(owner), Name: names[owner], Currency: a.Currency,
+				Balance: b.Posted(), Held: b.HeldDebits, Available: b.Available(),
+			})
+			return true
+		})
+	})
+	return out, err
+}
+
+func accountKind(owner string) string {
+	switch {
+	case strings.HasPrefix(owner, "w/"):
+		return "wallet"
+	case strings.HasPrefix(owner, "m/"):
+		return "merchant"
+	default:
+		return "house"
+	}
+}
+
+func (n *Registry) nodes(ctx context.Context, _ api.Nothing) (any, error) {
+	var out api.List[api.Node]
+	err := n.store.View(ctx, func(v *store.View) error {
+		return n.role.Members(v, func(m pay.NodeStatus) error {
+			out.Items = append(out.Items, n.nodeObject(m))
+			return nil
+		})
+	})
+	return out, err
+}
+
+func (n *Registry) nodeObject(m pay.NodeStatus) api.Node {
+	id := m.Node.ID()
+	return api.Node{
+		V: 1, Type: "node", ID: id.String(), Role: m.Role, Scope: m.Scope, Name: m.Name, Merchant: m.Shop, Site: m.Site,
+		Revoked: m.Revoked, Connected: n.server != nil && n.server.Connected(id),
+	}
+}
+
+// revoke ends a node's standing and its session.
+func (n *Registry) revoke(ctx context.Context, q api.NodeRef) (any, error) {
+	var status pay.NodeStatus
+	err := n.store.Do(ctx, func(tx *store.Tx) error {
+		found, err := n.role.FindNode(tx, "", q.Node)
+		if err != nil {
+			return err
+		}
+		var r pay.Reaction
+		if status, r, err = n.role.RevokeNode(tx, tx.Now(), found.Node.ID()); err != nil {
+			return err
+		}
+		return tx.Post(r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	n.server.Disconnect(status.Node.ID())
+	return n.nodeObject(status), nil
+}

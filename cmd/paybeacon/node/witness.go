@@ -1,0 +1,244 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/wallet"
+	"github.com/paybeacon/paybeacon/store"
+	"github.com/paybeacon/paybeacon/sync/link"
+)
+
+// Some offers need the word of a device beside the approval of its wallet. The
+// wallet's daemon asks the device for it over the link at the moment of the
+// approval, whether a person approves or a rule, and keeps in mind why a device
+// could not be had, for its owner to see.
+
+// witnessRetry is how often an offer that a rule approves is tried again while
+// its device cannot be had.
+const witnessRetry = 2 * time.Second
+
+// crash points of a two-channel payment, beside those of store and sync.
+const (
+	AtBeforeCode = "wallet.before-code" // the device has not been asked
+	AtAfterCode  = "wallet.after-code"  // it has answered, the wallet has not
+)
+
+// problems are why offers cannot be approved, until they can or end.
+type problems struct {
+	mu  sync.Mutex
+	why map[pay.PaymentID]string
+}
+
+// problemsMax bounds what is kept in mind. Beyond it nothing is lost but words.
+const problemsMax = 1_000
+
+// note sets or, with a nil error, ends a problem.
+func (p *problems) note(id pay.PaymentID, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		delete(p.why, id)
+		return
+	}
+	if p.why == nil || len(p.why) >= problemsMax {
+		p.why = map[pay.PaymentID]string{}
+	}
+	p.why[id] = err.Error()
+}
+
+func (p *problems) of(id pay.PaymentID) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.why[id]
+}
+
+// Say answers an offer; it returns once the answer is durable. An approval of
+// an offer that demands two channels first gets the device's word; without it
+// nothing is answered, and the offer stays open.
+func (n *Wallet) Say(ctx context.Context, id string, v pay.Verdict, by pay.Rule) (any, error) {
+	var code pay.AuthCode
+	if v == pay.Approve {
+		var err error
+		if id, code, err = n.witness(ctx, id, by); err != nil {
+			return nil, err
+		}
+	}
+	var e wallet.Entry
+	err := n.store.Do(ctx, func(tx *store.Tx) (err error) {
+		var r pay.Reaction
+		if e, r, err = n.wallet.Answer(tx, tx.Now(), id, v, by, code); err != nil {
+			return err
+		}
+		return tx.Post(r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if e.Demand == pay.DemandDrift && v == pay.Approve {
+		n.refreshSoon()
+	}
+	return n.paymentObject(e), nil
+}
+
+// witness asks the device for its word on an offer. It returns the full id of
+// the payment that is meant, and a zero code where one channel is enough.
+func (n *Wallet) witness(ctx context.Context, id string, by pay.Rule) (full string, code pay.AuthCode, err error) {
+	var p pay.PaymentID
+	var w wallet.Witness
+	var needed bool
+	err = n.store.View(ctx, func(v *store.View) error {
+		p, w, needed, err = n.wallet.Witness(v, id, by)
+		return err
+	})
+	switch {
+	case err != nil:
+		return id, code, err
+	case !needed: // p, because another may be the only pending one a moment later
+		return p.String(), code, nil
+	}
+	n.seams.pass(AtBeforeCode)
+	code, err = n.authenticate(ctx, w.Device, w.Sign)
+	n.problems.note(p, err)
+	if err == nil {
+		n.seams.pass(AtAfterCode)
+	}
+	return p.String(), code, err
+}
+
+// authenticate gets a device's authentication code. Unless ctx ended its errors
+// are *pay.Error with CodeDevice.
+func (n *Wallet) authenticate(ctx context.Context, d wallet.Device, a pay.Authentication) (pay.AuthCode, error) {
+	name := "device " + d.ID.Short()
+	switch {
+	case d.State == pay.DeviceRevoked: // pending may be a refresh; the registry knows
+		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and does not belong to this wallet any more", "decline the offer")
+	case d.Link == "":
+		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and this wallet does not know where its link is",
+			"say where: "+moveHint(d))
+	case n.store.Now() < d.Trusted: // the registry would refuse its word
+		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and its word counts for nothing before "+text.Moment(d.Trusted.String()),
+			"a further device of a wallet is on probation for a day; use one that you have had for longer")
+	}
+	code, err := link.Authenticate(ctx, link.Peer{Address: d.Link, Key: n.key, Device: d.ID}, a)
+	if err == nil || ctx.Err() != nil {
+		return code, err
+	}
+	hint := "bring the device within reach, then try again; if its address changed: " + moveHint(d)
+	var known *pay.Error
+	if errors.As(err, &known) && known.Code != pay.CodeUnreachable {
+		hint = known.Hint
+	}
+	return code, pay.Wrap(err, pay.CodeDevice, name+" is needed and did not give its word", hint)
+}
+
+// witnessByRule gets the device's word for the offers that the owner's rule
+// approves, and tries again while the device cannot be had.
+func (n *Wallet) witnessByRule(ctx context.Context) error {
+	changed, stop := n.store.WatchAll()
+	defer stop()
+	for {
+		left, err := n.witnessAll(ctx)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		var again <-chan time.Time
+		if left > 0 {
+			again = time.After(witnessRetry)
+		}
+		select {
+		case <-changed:
+			if left == 0 {
+				continue
+			}
+			select { // a busy feed must not make the device be asked more often
+			case <-again:
+			case <-ctx.Done():
+				return nil
+			}
+		case <-again:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// canWait says that an answer could not be given now and may be a moment later:
+// the device is out of reach, or the disk is full. Neither is a reason for the
+// wallet to end.
+func canWait(err error) bool {
+	code := pay.CodeOf(err)
+	return code == pay.CodeDevice || code == pay.CodeNoSpace
+}
+
+// witnessAll tries each such offer once and returns how many are left.
+func (n *Wallet) witnessAll(ctx context.Context) (left int, err error) {
+	var ids []pay.PaymentID
+	err = n.store.View(ctx, func(v *store.View) error {
+		ids, err = n.wallet.RuleNeedsWitness(v)
+		return err
+	})
+	for _, id := range ids {
+		before := n.problems.of(id)
+		_, err := n.Say(ctx, id.String(), pay.Approve, n.wallet.RuleName())
+		switch code := pay.CodeOf(err); {
+		case code == "", code == pay.CodeDecided, code == pay.CodeNotFound:
+			continue
+		case canWait(err), code == pay.CodeUpgrade, code == pay.CodeTooMany:
+			left++
+			n.problems.note(id, err)
+			if before != err.Error() {
+				n.Log.Warn("an offer waits", "payment", id.Short(), "error", err)
+			}
+		default:
+			return left, err
+		}
+	}
+	return left, err
+}
+
+// paymentObject is paymentOfWallet with what stands in the way of an approval.
+func (n *Wallet) paymentObject(e wallet.Entry) api.Payment {
+	p := paymentOfWallet(e)
+	if e.State().Ended() {
+		return p
+	}
+	if p.Problem = n.problems.of(e.ID); p.Problem == "" && e.Refusal != "" {
+		p.Problem = "the registry refused the answer: " + string(e.Refusal)
+	}
+	return p
+}
+
+// moveDevice notes where a device's link is now. Another device there is
+// refused; one that cannot be reached is taken at its owner's word, because
+// nothing is ever said to a device that does not prove its key.
+func (n *Wallet) moveDevice(ctx context.Context, q api.MoveRequest) (any, error) {
+	var d wallet.Device
+	err := n.store.View(ctx, func(v *store.View) (err error) {
+		d, err = n.wallet.Device(v, q.ID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	reached := link.Reach(ctx, link.Peer{Address: q.Link, Key: n.key, Device: d.ID})
+	if reached != nil && pay.CodeOf(reached) != pay.CodeUnreachable {
+		return nil, reached
+	}
+	err = n.store.Do(ctx, func(tx *store.Tx) (err error) {
+		d, err = n.wallet.MoveDevice(tx, d.ID, q.Link)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := deviceObject(d)
+	ok := reached == nil
+	out.Reachable = &ok
+	return out, nil
+}

@@ -1,0 +1,200 @@
+package survey
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/ble/replay"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+type recordedJSON struct {
+	V       int     `json:"v"`
+	Type    string  `json:"type"`
+	File    string  `json:"file"`
+	Adverts int     `json:"adverts"`
+	Skipped int     `json:"skipped"` // those that no capture can hold
+	Seconds float64 `json:"seconds"`
+}
+
+func RecordCommand(ctx context.Context, io cli.Stdio) *cli.Command {
+	return cli.NewLeaf(ctx, io, cli.Leaf{
+		Name: "record", Usage: "record what is on the air, to be played with --radio replay:FILE",
+		Long: "A capture holds the codes and addresses of whoever was near: treat it as you would a list of\n" +
+			"visitors. It ends when interrupted, and what was heard until then is kept.",
+		Flags: []cli.Flag{
+			cli.RadioFlag("listen with"),
+			&cli.StringFlag{Name: "to", Usage: "`FILE`, or - for standard output"},
+			&cli.BoolFlag{Name: "force", Usage: "write over a file that exists"},
+			cli.ForFlag("end after `DUR`"),
+			&cli.IntFlag{Name: "count", Usage: "end after `N` adverts", DefaultText: "no end"},
+		}, Run: record,
+	})
+}
+
+func record(c *cli.Call) error {
+	l, err := newListener(c, slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	if err != nil {
+		return err
+	}
+	count, err := cli.PositiveCount(c)
+	if err != nil {
+		return err
+	}
+	to := c.Flags.String("to")
+	if to == "" {
+		return pay.NewError(pay.CodeUsage, "--to is missing", "write --to FILE, or --to - for standard output")
+	}
+	out, closeOut, err := createCapture(c, to)
+	if err != nil {
+		return err
+	}
+	r := newRecorder(out, count)
+	begun := l.Clock.Now()
+	err = l.Listen(c.Ctx, nil, r.hear, r.wait)
+	if flushErr := r.end(); err == nil {
+		err = flushErr
+	}
+	if closeErr := closeOut(); err == nil && closeErr != nil {
+		err = node.CannotWrite(closeErr, "write "+to, "check that disk")
+	}
+	if err != nil {
+		if r.written == 0 && to != "-" && !c.Flags.Bool("force") {
+			_ = os.Remove(to) // it was made here and holds nothing; the next try would stumble over it
+		}
+		return err
+	}
+	done := recordedJSON{V: 1, Type: "recorded", File: to, Adverts: r.written, Skipped: r.skipped, Seconds: api.RoundRate(l.Clock.Now().Sub(begun).Seconds())}
+	return tellRecorded(c, done)
+}
+
+// tellRecorded says how much there is, on standard error where standard output
+// is the capture itself.
+func tellRecorded(c *cli.Call, r recordedJSON) error {
+	talk := *c
+	if r.File == "-" {
+		talk.Out = c.Err
+	}
+	return talk.Answer(r, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "%d adverts in %.1f s recorded to %s\n", r.Adverts, r.Seconds, text.Printable(r.File))
+		if r.Skipped > 0 {
+			_, _ = fmt.Fprintf(w, "  %d more held nothing that a capture can keep\n", r.Skipped)
+		}
+	})
+}
+
+// createCapture opens the file, which must not exist yet unless it may be
+// written over.
+func createCapture(c *cli.Call, to string) (io.Writer, func() error, error) {
+	if to == "-" {
+		return c.Out, func() error { return nil }, nil
+	}
+	how := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if c.Flags.Bool("force") {
+		how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(to, how, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, nil, pay.NewError(pay.CodeConflict, "the file "+text.Printable(to)+" exists", "name another one, or add --force to write over it")
+	}
+	if err != nil {
+		return nil, nil, node.CannotWrite(err, "make capture", "name a file that you may write with --to")
+	}
+	return &wholeWrites{file: f}, f.Close, nil
+}
+
+// wholeWrites keeps of a file what was written whole: what a full disk cuts is
+// taken back, so that the capture can be played as far as it goes.
+type wholeWrites struct {
+	file  *os.File
+	whole int64
+}
+
+func (w *wholeWrites) Write(b []byte) (int, error) {
+	n, err := w.file.Write(b)
+	if err != nil {
+		_ = w.file.Truncate(w.whole) // a pipe has no end to set
+		return 0, err
+	}
+	w.whole += int64(n)
+	return n, nil
+}
+
+// recorder writes adverts until it has enough or cannot.
+type recorder struct {
+	out     *bufio.Writer
+	writer  *replay.Writer
+	most    int // 0: no end
+	written int
+	skipped int
+	failed  error
+	enough  chan struct{} // closed when no more is wanted
+}
+
+func newRecorder(out io.Writer, most int) *recorder {
+	r := &recorder{out: bufio.NewWriter(out), most: most, enough: make(chan struct{})}
+	r.writer = replay.NewWriter(r.out)
+	return r
+}
+
+// hear is called by the radio alone.
+func (r *recorder) hear(a ble.Advert) {
+	if r.failed != nil || (r.most > 0 && r.written == r.most) {
+		return
+	}
+	if len(a.Sections) == 0 {
+		r.skipped++
+		return
+	}
+	if err := r.writer.Write(a); err != nil {
+		// A buffered writer keeps its error; without one, the advert is to blame,
+		// and no stranger's advert ends a recording.
+		if _, r.failed = r.out.Write(nil); r.failed != nil {
+			close(r.enough)
+			return
+		}
+		r.skipped++
+		return
+	}
+	if r.out.Available() < replay.LineBytesMax {
+		// Whole lines only: what is killed leaves a capture that can be played.
+		if r.failed = r.out.Flush(); r.failed != nil {
+			close(r.enough)
+			return
+		}
+	}
+	if r.written++; r.written == r.most {
+		close(r.enough)
+	}
+}
+
+func (r *recorder) wait(ctx context.Context) error {
+	select {
+	case <-r.enough:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// end brings what is buffered to the file. The radio must have ended.
+func (r *recorder) end() error {
+	err := r.failed
+	if err == nil {
+		err = r.out.Flush()
+	}
+	if err != nil {
+		return node.CannotWrite(err, "write capture", "check that you may write there")
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package text
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Printable quotes what a stranger may have written, so that it cannot move the
+// cursor or change colours, and keeps it short.
+func Printable(s string) string { return printableUpTo(s, 80) }
+
+// Sentence does the same for a sentence of our own that may quote a stranger.
+func Sentence(s string) string { return printableUpTo(s, 400) }
+
+func printableUpTo(s string, runesMax int) string {
+	var b strings.Builder
+	for i, r := range []rune(s) {
+		if i == runesMax {
+			b.WriteString("…")
+			break
+		}
+		if !unicode.IsPrint(r) {
+			r = '\uFFFD'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// Count says how many there are of a noun with a regular plural.
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Moment shortens an RFC 3339 time in UTC to whole seconds, for people.
+func Moment(rfc3339 string) string {
+	seconds, _, cut := strings.Cut(rfc3339, ".")
+	if !cut {
+		return rfc3339
+	}
+	return seconds + "Z"
+}
+
+// Because says in words how a payment stands, and why.
+func Because(s pay.State, r pay.Reason) string {
+	if r == "" {
+		return string(s)
+	}
+	return fmt.Sprintf("%s (%s)", s, r)
+}
+
+// Beware is what to think of before approving an offer that needs a person.
+func Beware(merchant, site pay.Name) string {
+	return fmt.Sprintf("approve only if you stand at %s, %s, now", Printable(string(merchant)), Printable(string(site)))
+}
+
+// WhyTwoChannels says in words who demands two channels, and why.
+func WhyTwoChannels(d pay.Demand) string {
+	words := map[pay.Demand]string{
+		pay.DemandElsewhere: "the same code was heard at two sites at once",
+		pay.DemandDrift:     "the device's clock ran off",
+		pay.DemandRepaired:  "first payment since the device was paired again",
+		pay.DemandSilence:   "the device was not heard of for long",
+		pay.DemandPayer:     "above the payer's own limit",
+		pay.DemandMerchant:  "the merchant asked for it",
+	}
+	if w, ok := words[d]; ok {
+		return w
+	}
+	return Printable(string(d))
+}
