@@ -22,11 +22,12 @@ var plan = map[string]struct {
 	may []string
 }{
 	"pay":             {"the domain knows nothing of ours", nil},
-	"pay/book":        {"accounts are the domain's", []string{"pay"}},
-	"pay/registry":    {"a role knows the domain and the accounts", []string{"pay", "pay/book"}},
-	"pay/history":     {"payments as box and wallet both see them: one fold for two roles", []string{"pay"}},
-	"pay/till":        {"a role knows the domain and how to fold it", []string{"pay", "pay/history"}},
-	"pay/wallet":      {"a role knows the domain and how to fold it", []string{"pay", "pay/history"}},
+	"pay/rows":        {"the only typed access to a role's rows", []string{"pay"}},
+	"pay/book":        {"accounts are the domain's", []string{"pay", "pay/rows"}},
+	"pay/registry":    {"a role knows the domain, its rows and the accounts", []string{"pay", "pay/rows", "pay/book"}},
+	"pay/history":     {"payments as box and wallet both see them: one fold for two roles", []string{"pay", "pay/rows"}},
+	"pay/till":        {"a role knows the domain, its rows and how to fold it", []string{"pay", "pay/rows", "pay/history"}},
+	"pay/wallet":      {"a role knows the domain, its rows and how to fold it", []string{"pay", "pay/rows", "pay/history"}},
 	"pay/device":      {"a role knows the domain", []string{"pay"}},
 	"wire":            {"messages carry the domain's facts", []string{"pay"}},
 	"store":           {"the store keeps the domain's facts in an engine", []string{"pay", "store/kv"}},
