@@ -1,10 +1,10 @@
 package book
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // HousePlay owns the account that play money is issued from. It is the only
@@ -47,39 +47,25 @@ type Hold struct {
 // Remaining returns what is still held: authorised less captured and released.
 func (h Hold) Remaining() pay.Amount { return h.Authorised - h.Captured - h.Released }
 
-const (
-	accountPrefix = "b/a/"
-	holdPrefix    = "b/h/"
-	totalPrefix   = "b/t/"
+var (
+	accountRows = rows.New("b/a/", "what was posted to an account and what is held",
+		rows.Join(rows.TextUntil[pay.Currency]("CURRENCY", '/'), rows.Text[pay.Scope]("OWNER")), rows.CBOR[Balance]())
+	holdRows  = rows.New("b/h/", "the hold of a payment", rows.ID[pay.PaymentID]("PAYMENT"), rows.CBOR[Hold]())
+	totalRows = rows.New("b/t/", "the running totals of all accounts", rows.Text[pay.Currency]("CURRENCY"), rows.CBOR[Balance]())
 )
 
-func (a Account) key() []byte {
-	return []byte(accountPrefix + string(a.Currency) + "/" + string(a.Owner))
-}
+// Spaces returns the key spaces of the book.
+func Spaces() rows.Spaces { return rows.Spaces{accountRows.Space, holdRows.Space, totalRows.Space} }
 
-func holdKey(p pay.PaymentID) []byte { return append([]byte(holdPrefix), p[:]...) }
+type accountKey = rows.Pair[pay.Currency, pay.Scope]
 
-func totalKey(c pay.Currency) []byte { return []byte(totalPrefix + string(c)) }
-
-func accountOf(key []byte) (Account, error) {
-	rest, ok := bytes.CutPrefix(key, []byte(accountPrefix))
-	currency, owner, cut := bytes.Cut(rest, []byte{'/'})
-	if !ok || !cut {
-		return Account{}, fmt.Errorf("read account: row %q names no account", key)
-	}
-	return Account{Owner: pay.Scope(owner), Currency: pay.Currency(currency)}, nil
-}
-
-// after returns the first key behind all keys that start with prefix.
-func after(prefix string) []byte {
-	end := []byte(prefix)
-	end[len(end)-1]++
-	return end
+func (a Account) key() accountKey {
+	return accountKey{First: a.Currency, Second: a.Owner}
 }
 
 // Load returns the balance of an account; one that never moved is all zero.
-func Load(rows pay.Rows, a Account) (Balance, error) {
-	b, _, err := load[Balance](rows, a.key())
+func Load(view pay.Rows, a Account) (Balance, error) {
+	b, _, err := accountRows.Get(view, a.key())
 	if err != nil {
 		return b, fmt.Errorf("load account of %s: %w", a.Owner, err)
 	}
@@ -87,8 +73,8 @@ func Load(rows pay.Rows, a Account) (Balance, error) {
 }
 
 // HoldOf returns the hold of a payment, and whether there is one.
-func HoldOf(rows pay.Rows, payment pay.PaymentID) (Hold, bool, error) {
-	h, ok, err := load[Hold](rows, holdKey(payment))
+func HoldOf(view pay.Rows, payment pay.PaymentID) (Hold, bool, error) {
+	h, ok, err := holdRows.Get(view, payment)
 	if err != nil {
 		return h, false, fmt.Errorf("load hold of payment %s: %w", payment.Short(), err)
 	}
@@ -97,33 +83,12 @@ func HoldOf(rows pay.Rows, payment pay.PaymentID) (Hold, bool, error) {
 
 // Each calls fn for every account that ever moved, by currency and owner, until
 // fn returns false.
-func Each(rows pay.Rows, fn func(Account, Balance) (more bool)) error {
-	var failed error
-	err := rows.Scan([]byte(accountPrefix), after(accountPrefix), 0, func(key, value []byte) bool {
-		var a Account
-		var b Balance
-		if a, failed = accountOf(key); failed != nil {
-			return false
-		}
-		if failed = pay.Decode(value, &b); failed != nil {
-			failed = fmt.Errorf("read account of %s: %w", a.Owner, failed)
-			return false
-		}
-		return fn(a, b)
+func Each(view pay.Rows, fn func(Account, Balance) (more bool)) error {
+	err := accountRows.Scan(view, accountRows.All(), 0, func(key accountKey, b Balance) bool {
+		return fn(Account{Owner: key.Second, Currency: key.First}, b)
 	})
 	if err != nil {
 		return fmt.Errorf("list accounts: %w", err)
 	}
-	return failed
-}
-
-func load[T any](rows pay.Rows, key []byte) (v T, ok bool, err error) {
-	raw, ok, err := rows.Get(key)
-	if err != nil || !ok {
-		return v, false, err
-	}
-	if err := pay.Decode(raw, &v); err != nil {
-		return v, false, err
-	}
-	return v, true, nil
+	return nil
 }

@@ -37,7 +37,11 @@ func (m memory) Scan(from, to []byte, limit int, fn func(key, value []byte) bool
 	return nil
 }
 
+// Put panics for a row that lies in no declared space.
 func (m memory) Put(key, value []byte) error {
+	if err := book.Spaces().Check(key, value); err != nil {
+		panic(err)
+	}
 	m[string(key)] = string(value)
 	return nil
 }

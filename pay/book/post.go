@@ -24,9 +24,9 @@ type Payment struct {
 
 // TopUp issues play money into a wallet's account. ErrFull, and nothing
 // written, when the wallet would hold more than pay.BalanceMax.
-func TopUp(rows pay.WritableRows, wallet pay.Scope, amount pay.Amount, currency pay.Currency) error {
+func TopUp(tx pay.WritableRows, wallet pay.Scope, amount pay.Amount, currency pay.Currency) error {
 	t := transfer{from: Account{HousePlay, currency}, to: Account{wallet, currency}, amount: amount, issue: true}
-	if err := t.post(rows); err != nil {
+	if err := t.post(tx); err != nil {
 		return fmt.Errorf("top up %s: %w", wallet, err)
 	}
 	return nil
@@ -37,8 +37,8 @@ func TopUp(rows pay.WritableRows, wallet pay.Scope, amount pay.Amount, currency 
 // gone) is below the amount and with ErrFull when the merchant's account is
 // full; both write nothing. Paying one payment twice is a mistake in the
 // program and panics.
-func Pay(rows pay.WritableRows, p Payment) error {
-	_, posted, err := HoldOf(rows, p.ID)
+func Pay(tx pay.WritableRows, p Payment) error {
+	_, posted, err := HoldOf(tx, p.ID)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func Pay(rows pay.WritableRows, p Payment) error {
 		panic("book: internal error: payment " + p.ID.Short() + " is posted already")
 	}
 	t := transfer{from: Account{p.From, p.Currency}, to: Account{p.To, p.Currency}, amount: p.Amount}
-	if err := t.post(rows); err != nil {
+	if err := t.post(tx); err != nil {
 		return fmt.Errorf("pay %s: %w", p.ID.Short(), err)
 	}
 	hold := Hold{From: p.From, To: p.To, Currency: p.Currency, Authorised: p.Amount, Captured: p.Amount}
@@ -54,7 +54,7 @@ func Pay(rows pay.WritableRows, p Payment) error {
 	if hold.Remaining() != 0 {
 		panic("book: internal error: an immediate payment left a hold open")
 	}
-	return rows.Put(holdKey(p.ID), pay.Encode(hold))
+	return holdRows.Put(tx, p.ID, hold)
 }
 
 // transfer is one balanced posting: from is debited and to is credited by the
@@ -66,22 +66,22 @@ type transfer struct {
 }
 
 // post checks everything before it writes anything.
-func (t transfer) post(rows pay.WritableRows) error {
+func (t transfer) post(tx pay.WritableRows) error {
 	if err := t.amount.CheckPayable(); err != nil {
 		return err
 	}
 	if t.from.Owner == t.to.Owner || t.from.Currency != t.to.Currency {
 		return fmt.Errorf("transfer from %s to %s is not between two accounts of one currency", t.from.Owner, t.to.Owner)
 	}
-	from, err := Load(rows, t.from)
+	from, err := Load(tx, t.from)
 	if err != nil {
 		return err
 	}
-	to, err := Load(rows, t.to)
+	to, err := Load(tx, t.to)
 	if err != nil {
 		return err
 	}
-	total, _, err := load[Balance](rows, totalKey(t.from.Currency))
+	total, _, err := totalRows.Get(tx, t.from.Currency)
 	if err != nil {
 		return fmt.Errorf("load totals: %w", err)
 	}
@@ -99,7 +99,7 @@ func (t transfer) post(rows pay.WritableRows) error {
 		return err
 	}
 	t.assert(newFrom, newTo, total)
-	return t.put(rows, newFrom, newTo, total)
+	return t.put(tx, newFrom, newTo, total)
 }
 
 // moved returns both balances after the transfer, with checked sums.
@@ -133,14 +133,14 @@ func (b Balance) plus(changes ...Balance) (Balance, error) {
 	return b, nil
 }
 
-func (t transfer) put(rows pay.WritableRows, from, to, total Balance) error {
-	if err := rows.Put(t.from.key(), pay.Encode(from)); err != nil {
+func (t transfer) put(tx pay.WritableRows, from, to, total Balance) error {
+	if err := accountRows.Put(tx, t.from.key(), from); err != nil {
 		return err
 	}
-	if err := rows.Put(t.to.key(), pay.Encode(to)); err != nil {
+	if err := accountRows.Put(tx, t.to.key(), to); err != nil {
 		return err
 	}
-	return rows.Put(totalKey(t.from.Currency), pay.Encode(total))
+	return totalRows.Put(tx, t.from.Currency, total)
 }
 
 // assert keeps I1 and I2. A registry that finds its own book wrong must not

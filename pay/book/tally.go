@@ -47,13 +47,13 @@ func (t *Tally) move(from, to Account, amount pay.Amount) {
 // Compare reports each account, total and count of holds in the rows that
 // differs from the tally. It returns by how much debits and credits of the rows
 // differ, summed over currencies, in minor units.
-func (t *Tally) Compare(rows pay.Rows, report func(finding string)) (imbalance pay.Amount, err error) {
+func (t *Tally) Compare(view pay.Rows, report func(finding string)) (imbalance pay.Amount, err error) {
 	if t.err != nil {
 		report("book: the facts add up to more than fits an account")
 	}
 	totals := make(map[pay.Currency]Balance)
 	seen := 0
-	err = Each(rows, func(a Account, b Balance) bool {
+	err = Each(view, func(a Account, b Balance) bool {
 		want, ok := t.sums[a]
 		if ok {
 			seen++
@@ -78,7 +78,7 @@ func (t *Tally) Compare(rows pay.Rows, report func(finding string)) (imbalance p
 	for _, currency := range slices.Sorted(maps.Keys(totals)) {
 		sum := totals[currency]
 		imbalance += distance(sum.Debits, sum.Credits) + distance(sum.HeldDebits, sum.HeldCredits)
-		kept, _, err := load[Balance](rows, totalKey(currency))
+		kept, _, err := totalRows.Get(view, currency)
 		if err != nil {
 			return imbalance, fmt.Errorf("load totals: %w", err)
 		}
@@ -86,20 +86,16 @@ func (t *Tally) Compare(rows pay.Rows, report func(finding string)) (imbalance p
 			report("book: the running totals in " + string(currency) + " are not the sum of the accounts")
 		}
 	}
-	return imbalance, t.compareHolds(rows, report)
+	return imbalance, t.compareHolds(view, report)
 }
 
-func (t *Tally) compareHolds(rows pay.Rows, report func(string)) error {
-	holds := 0
-	err := rows.Scan([]byte(holdPrefix), after(holdPrefix), 0, func(_, _ []byte) bool {
-		holds++
-		return true
-	})
+func (t *Tally) compareHolds(view pay.Rows, report func(string)) error {
+	kept, err := holdRows.Count(view)
 	if err != nil {
 		return fmt.Errorf("count holds: %w", err)
 	}
-	if holds != t.holds {
-		report(fmt.Sprintf("book: %d payments are posted, the facts say %d", holds, t.holds))
+	if kept != t.holds {
+		report(fmt.Sprintf("book: %d payments are posted, the facts say %d", kept, t.holds))
 	}
 	return nil
 }
