@@ -13,14 +13,14 @@
 //
 // # Layout
 //
-// The package owns the role's rows whose key begins with 'h'. Numbers are
-// big-endian.
+// The package owns the role's rows whose key begins with 'h'. Ids
+// are raw bytes; numbers and moments are written as in package rows.
 //
-//	h p PAYMENT                    -> row: created, heard, chain
-//	h t ^CREATED 8 PAYMENT         -> the payments, newest first
-//	h x PAYMENT SEQ 4 FACT         -> a finding: why the decision does not fit
-//	h a WORKING 32 FROM 8 FACT     -> an authority by the key that it speaks for
-//	h u KIND                       -> first fact of a critical kind not understood
+//	ha WORKING FROM FACT  an authority by the key that it speaks for
+//	hp PAYMENT            row: created, heard, chain
+//	ht CREATED PAYMENT    the payments, newest first
+//	hu KIND               the first fact of a critical kind that is not understood
+//	hx PAYMENT SEQ FACT   a finding: why the decision does not fit
 //
 // # Guarantees
 //
@@ -29,7 +29,6 @@
 package history
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -57,43 +56,34 @@ type row struct {
 }
 
 const (
-	idBytes = 32
 	// straysAtOnce bounds the findings that one fold looks at: several
 	// decisions on one place in one chain are a registry gone wrong.
 	straysAtOnce = 8
 )
 
-func paymentKey(id pay.PaymentID) []byte { return append([]byte("hp"), id[:]...) }
-
-func newestKey(created pay.Time, id pay.PaymentID) []byte {
-	// Later times sort first: the sign bit is kept, all others are flipped.
-	return append(binary.BigEndian.AppendUint64([]byte("ht"), uint64(created)^(1<<63-1)), id[:]...)
-}
-
 // Begin notes a payment that a request opened and on which there may be no
 // decision yet. A payment that is known already stays as it is.
-func Begin(rows pay.WritableRows, now pay.Time, request pay.FactID, created pay.Time) (Record, error) {
-	rec, ok, err := Get(rows, pay.PaymentID(request))
+func Begin(tx pay.WritableRows, now pay.Time, request pay.FactID, created pay.Time) (Record, error) {
+	rec, ok, err := Get(tx, pay.PaymentID(request))
 	if ok || err != nil {
 		return rec, err
 	}
 	rec = Record{Payment: pay.Open(request), Created: created, Heard: now}
-	return rec, put(rows, rec, true)
+	return rec, put(tx, rec, true)
 }
 
 // Get returns a payment, and whether it is known.
-func Get(rows pay.Rows, id pay.PaymentID) (Record, bool, error) {
-	raw, ok, err := rows.Get(paymentKey(id))
-	if err != nil || !ok {
-		return Record{}, false, err
-	}
-	var r row
-	if err := pay.Decode(raw, &r); err != nil {
+func Get(view pay.Rows, id pay.PaymentID) (Record, bool, error) {
+	r, ok, err := paymentRows.Get(view, id)
+	if err != nil {
 		return Record{}, false, fmt.Errorf("read payment %s: %w", id.Short(), err)
+	}
+	if !ok {
+		return Record{}, false, nil
 	}
 	rec := Record{Payment: pay.Open(pay.FactID(id)), Chain: r.Chain, Created: r.Created, Heard: r.Heard}
 	for _, link := range r.Chain {
-		d, err := decision(rows, link)
+		d, err := decision(view, link)
 		if err == nil {
 			rec.Payment, err = rec.Payment.Next(link, d)
 		}
@@ -104,8 +94,8 @@ func Get(rows pay.Rows, id pay.PaymentID) (Record, bool, error) {
 	return rec, true, nil
 }
 
-func decision(rows pay.Rows, id pay.FactID) (pay.Decision, error) {
-	f, ok, err := rows.Fact(id)
+func decision(view pay.Rows, id pay.FactID) (pay.Decision, error) {
+	f, ok, err := view.Fact(id)
 	if err != nil {
 		return pay.Decision{}, err
 	}
@@ -115,21 +105,21 @@ func decision(rows pay.Rows, id pay.FactID) (pay.Decision, error) {
 	return pay.As[pay.Decision](f)
 }
 
-func put(rows pay.WritableRows, rec Record, fresh bool) error {
+func put(tx pay.WritableRows, rec Record, fresh bool) error {
 	if fresh {
-		if err := rows.Put(newestKey(rec.Created, rec.Payment.ID), nil); err != nil {
+		if err := newestRows.Put(tx, newestKey{First: rec.Created, Second: rec.Payment.ID}, struct{}{}); err != nil {
 			return err
 		}
 	}
-	return rows.Put(paymentKey(rec.Payment.ID), pay.Encode(row{Created: rec.Created, Heard: rec.Heard, Chain: rec.Chain}))
+	return paymentRows.Put(tx, rec.Payment.ID, row{Created: rec.Created, Heard: rec.Heard, Chain: rec.Chain})
 }
 
 // Fold takes in the decision d, whose stored fact has the given id, and then
 // whatever was waiting for it. It returns the payment as it then is and what
 // was taken in: nothing when d was known or does not fit, which leaves the
 // payment as it was.
-func Fold(rows pay.WritableRows, now pay.Time, id pay.FactID, d pay.Decision) (Record, []Step, error) {
-	rec, known, err := Get(rows, d.Payment)
+func Fold(tx pay.WritableRows, now pay.Time, id pay.FactID, d pay.Decision) (Record, []Step, error) {
+	rec, known, err := Get(tx, d.Payment)
 	if err != nil || slices.Contains(rec.Chain, id) {
 		return rec, nil, err
 	}
@@ -138,15 +128,15 @@ func Fold(rows pay.WritableRows, now pay.Time, id pay.FactID, d pay.Decision) (R
 	}
 	next, err := rec.Payment.Next(id, d)
 	if err != nil {
-		return rec, nil, AddFinding(rows, id, d, err.Error())
+		return rec, nil, AddFinding(tx, id, d, err.Error())
 	}
 	rec.take(id, next)
-	steps, err := takeWaiting(rows, &rec)
+	steps, err := takeWaiting(tx, &rec)
 	if err != nil {
 		return rec, nil, err
 	}
 	rec.Heard = now
-	return rec, append([]Step{{id, d}}, steps...), put(rows, rec, !known)
+	return rec, append([]Step{{id, d}}, steps...), put(tx, rec, !known)
 }
 
 func (rec *Record) take(id pay.FactID, next pay.Payment) {
@@ -155,45 +145,42 @@ func (rec *Record) take(id pay.FactID, next pay.Payment) {
 
 // takeWaiting takes up findings that follow the last decision. It ends because
 // each one taken up lengthens the chain, and chains are short.
-func takeWaiting(rows pay.WritableRows, rec *Record) (steps []Step, err error) {
+func takeWaiting(tx pay.WritableRows, rec *Record) (steps []Step, err error) {
 	for {
-		key, id, d, ok, err := waiting(rows, rec.Payment)
+		key, d, ok, err := waiting(tx, rec.Payment)
 		if err != nil || !ok {
 			return steps, err
 		}
+		id := key.Second.Second
 		next, err := rec.Payment.Next(id, d)
 		if err != nil {
 			return steps, err
 		}
 		rec.take(id, next)
 		steps = append(steps, Step{id, d})
-		if err := rows.Delete(key); err != nil {
+		if err := findingRows.Delete(tx, key); err != nil {
 			return steps, err
 		}
 	}
 }
 
 // waiting returns a finding that fits behind the last decision of p.
-func waiting(rows pay.Rows, p pay.Payment) (key []byte, id pay.FactID, d pay.Decision, ok bool, err error) {
-	from := binary.BigEndian.AppendUint32(findingKey(p.ID), p.Seq+1)
-	to := binary.BigEndian.AppendUint32(findingKey(p.ID), p.Seq+2)
-	keys, err := keysIn(rows, from, to, straysAtOnce)
+func waiting(view pay.Rows, p pay.Payment) (key findingKey, d pay.Decision, ok bool, err error) {
+	next, behind := findingOf(p.ID, p.Seq+1, pay.FactID{}), findingOf(p.ID, p.Seq+2, pay.FactID{})
+	keys, err := findingRows.Keys(view, findingRows.Between(next, behind), straysAtOnce)
 	if err != nil {
-		return nil, id, d, false, err
+		return key, d, false, err
 	}
 	for _, key := range keys {
-		if len(key) != len(from)+idBytes {
-			return nil, id, d, false, fmt.Errorf("read finding: key has %d bytes", len(key))
-		}
-		id = pay.FactID(key[len(from):])
-		if d, err = decision(rows, id); err != nil {
-			return nil, id, d, false, err
+		id := key.Second.Second
+		if d, err = decision(view, id); err != nil {
+			return key, d, false, err
 		}
 		if _, err := p.Next(id, d); err == nil {
-			return key, id, d, true, nil
+			return key, d, true, nil
 		}
 	}
-	return nil, id, d, false, nil
+	return key, d, false, nil
 }
 
 // Deadline returns when, by this node's clock, the last word is overdue. It is
@@ -208,16 +195,16 @@ func (rec Record) Deadline(ttl pay.Millis) pay.Time {
 
 // Newest returns up to limit payments that keep accepts, newest first; limit is
 // held within 1..pay.ListMax, and a nil keep accepts all.
-func Newest(rows pay.Rows, limit int, keep func(Record) bool) (list []Record, err error) {
+func Newest(view pay.Rows, limit int, keep func(Record) bool) (list []Record, err error) {
 	const page = 128
 	limit = min(max(limit, 1), pay.ListMax)
-	for from := []byte("ht"); ; {
-		keys, err := keysIn(rows, from, []byte("hu"), page)
+	for rest := newestRows.All(); ; {
+		keys, err := newestRows.Keys(view, rest, page)
 		if err != nil {
 			return nil, err
 		}
 		for _, key := range keys {
-			rec, err := byKey(rows, key)
+			rec, err := listed(view, key.Second)
 			if err != nil {
 				return nil, err
 			}
@@ -231,28 +218,15 @@ func Newest(rows pay.Rows, limit int, keep func(Record) bool) (list []Record, er
 		if len(keys) < page {
 			return list, nil
 		}
-		from = append(keys[page-1], 0)
+		rest = newestRows.Behind(keys[page-1])
 	}
 }
 
-func byKey(rows pay.Rows, key []byte) (Record, error) {
-	const head = len("ht") + 8
-	if len(key) != head+idBytes {
-		return Record{}, fmt.Errorf("read payment: key has %d bytes", len(key))
-	}
-	id := pay.PaymentID(key[head:])
-	rec, ok, err := Get(rows, id)
+// listed returns a payment that another row names.
+func listed(view pay.Rows, id pay.PaymentID) (Record, error) {
+	rec, ok, err := Get(view, id)
 	if err == nil && !ok {
 		err = fmt.Errorf("payment %s is listed and missing", id.Short())
 	}
 	return rec, err
-}
-
-// keysIn returns copies of up to limit keys in [from, to).
-func keysIn(rows pay.Rows, from, to []byte, limit int) (keys [][]byte, err error) {
-	err = rows.Scan(from, to, limit, func(key, _ []byte) bool {
-		keys = append(keys, slices.Clone(key))
-		return true
-	})
-	return keys, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
+	payrows "github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // rows is a role's rows in memory.
@@ -25,7 +26,11 @@ func (r *rows) Get(key []byte) ([]byte, bool, error) {
 	return bytes.Clone(v), ok, nil
 }
 
+// Put panics for a row that lies in no declared space.
 func (r *rows) Put(key, value []byte) error {
+	if err := history.Spaces().Check(key, value); err != nil {
+		panic(err)
+	}
 	r.values[string(key)] = bytes.Clone(value)
 	return nil
 }
@@ -222,6 +227,8 @@ func TestNewestOrdersAllTimes(t *testing.T) {
 	}
 }
 
+var things = payrows.New("z", "things", payrows.ID[pay.FactID]("THING"), payrows.None())
+
 func TestFindIDIsAPrefixSearch(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -234,13 +241,12 @@ func TestFindIDIsAPrefixSearch(t *testing.T) {
 				continue
 			}
 			ids = append(ids, id.String())
-			_ = r.Put(append([]byte("z"), id[:]...), nil)
+			r.values["z"+string(id[:])] = nil
 		}
-		_ = r.Put([]byte("y"), nil)
-		_ = r.Put([]byte("{"), nil)
+		r.values["y"], r.values["{"] = nil, nil
 		digits := rapid.StringMatching(`[0f12]{1,5}|[0f]{64}|[0f]{65}|[g ]{0,2}`).Draw(rt, "digits")
 		fit := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !strings.HasPrefix(id, digits) })
-		got, err := history.FindID(r, []byte("z"), digits, "thing")
+		got, err := history.FindID(r, things, digits, "thing")
 		want := pay.ErrorCode("")
 		switch {
 		case digits == "" || len(digits) > 64 || strings.ContainsAny(digits, "g "):
@@ -258,6 +264,13 @@ func TestFindIDIsAPrefixSearch(t *testing.T) {
 	})
 }
 
+func TestSpacesAreApart(t *testing.T) {
+	t.Parallel()
+	if err := history.Spaces().CheckApart(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDamagedRowsAreErrors(t *testing.T) {
 	t.Parallel()
 	c := chain(t, 1, pay.StateDeclined)
@@ -266,7 +279,7 @@ func TestDamagedRowsAreErrors(t *testing.T) {
 		name   string
 		damage func(*rows)
 	}{
-		{"not CBOR", func(r *rows) { _ = r.Put(append([]byte("hp"), id[:]...), []byte{0xff}) }},
+		{"not CBOR", func(r *rows) { r.values["hp"+string(id[:])] = []byte{0xff} }},
 		{"decision missing", func(r *rows) { delete(r.facts, c[0].ID()) }},
 		{"decisions that do not link", func(r *rows) { r.facts[c[1].ID()] = c[0] }},
 	}

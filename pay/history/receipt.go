@@ -1,59 +1,56 @@
 package history
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // authoritiesAtOnce bounds the authorities of one key that a receipt looks at.
 const authoritiesAtOnce = 64
 
 // AddAuthority keeps a verified authority, so that receipts can enclose it.
-func AddAuthority(rows pay.WritableRows, f pay.Fact) error {
+func AddAuthority(tx pay.WritableRows, f pay.Fact) error {
 	a, err := pay.As[pay.Authority](f)
 	if err != nil {
 		return err
 	}
-	working, id := a.Working.ID(), f.ID()
-	key := append([]byte("ha"), working[:]...)
-	key = binary.BigEndian.AppendUint64(key, uint64(a.From)^1<<63)
-	return rows.Put(append(key, id[:]...), nil)
+	key := authorityKey{First: a.Working.ID(), Second: rows.Pair[pay.Time, pay.FactID]{First: a.From, Second: f.ID()}}
+	return authorityRows.Put(tx, key, struct{}{})
 }
 
 // Receipt returns the receipt file of a payment that has ended, paid or not. It
 // is the same bytes on every node that holds the same facts: of the authorities
 // that cover the decision it encloses the one that began first. A payment that
 // has not ended is a pay.Error with pay.CodeConflict.
-func Receipt(rows pay.Rows, rec Record) ([]byte, error) {
+func Receipt(view pay.Rows, rec Record) ([]byte, error) {
 	p := rec.Payment
 	if !p.State.Ended() {
 		return nil, pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s has no receipt yet: it is %s", p.ID.Short(), p.State),
 			"a receipt is written about the registry's last word: wait until the payment has ended")
 	}
-	f, ok, err := rows.Fact(p.Last)
+	f, ok, err := view.Fact(p.Last)
 	if err == nil && !ok {
 		err = fmt.Errorf("decision %s is named and missing", p.Last)
 	}
 	if err != nil {
 		return nil, err
 	}
-	authority, err := authorityOf(rows, f.Signer(), p.Terms.At)
+	authority, err := authorityOf(view, f.Signer(), p.Terms.At)
 	if err != nil {
 		return nil, err
 	}
 	return pay.EncodeReceipt(authority, f), nil
 }
 
-func authorityOf(rows pay.Rows, working pay.NodeID, at pay.Time) (pay.Fact, error) {
-	from := append([]byte("ha"), working[:]...)
-	keys, err := keysIn(rows, from, append(append([]byte(nil), from...), endOfKeys...), authoritiesAtOnce)
+func authorityOf(view pay.Rows, working pay.NodeID, at pay.Time) (pay.Fact, error) {
+	keys, err := authorityRows.Keys(view, rows.Under(authorityRows, working), authoritiesAtOnce)
 	if err != nil {
 		return pay.Fact{}, err
 	}
 	for _, key := range keys {
-		f, ok, err := rows.Fact(pay.FactID(key[len(key)-idBytes:]))
+		f, ok, err := view.Fact(key.Second.Second)
 		if err != nil {
 			return pay.Fact{}, err
 		}
@@ -67,6 +64,3 @@ func authorityOf(rows pay.Rows, working pay.NodeID, at pay.Time) (pay.Fact, erro
 	return pay.Fact{}, pay.NewError(pay.CodeNotFound, fmt.Sprintf("the authority of the key %s that decided is not here yet", working.Short()),
 		"let the node reach the registry once, then ask again")
 }
-
-// endOfKeys is above whatever follows a fixed beginning of a key.
-const endOfKeys = "\xff\xff\xff\xff\xff\xff\xff\xff\xff"
