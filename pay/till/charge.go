@@ -69,7 +69,7 @@ func (t *Till) Repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
 }
 
 func (t *Till) repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
-	id, ok, err := byKey(v, o.Key)
+	id, ok, err := keyRows.Get(v, o.Key)
 	if err != nil || !ok {
 		return Entry{}, false, err
 	}
@@ -83,17 +83,6 @@ func (t *Till) repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
 	}
 	e, err := t.queuedEntry(v, now, rec, r, req)
 	return e, err == nil, err
-}
-
-func byKey(rows pay.Rows, k pay.IdempotencyKey) (id pay.PaymentID, ok bool, err error) {
-	raw, ok, err := rows.Get(keyKey(k))
-	if err != nil || !ok {
-		return id, false, err
-	}
-	if len(raw) != len(id) {
-		return id, false, fmt.Errorf("read key: payment id has %d bytes", len(raw))
-	}
-	return pay.PaymentID(raw), true, nil
 }
 
 // sameOrder compares an order with what its key stands for. Whom a request
@@ -139,10 +128,10 @@ func (t *Till) open(tx Tx, now pay.Time, o Order, req pay.Request, f pay.Fact) (
 		return Entry{}, pay.Reaction{}, err
 	}
 	r, id := row{Own: true, To: o.To, Manual: o.Manual}, rec.Payment.ID
-	if err := putRow(tx, id, r); err != nil {
+	if err := ownRows.Put(tx, id, r); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
-	if err := tx.Put(keyKey(o.Key), id[:]); err != nil {
+	if err := keyRows.Put(tx, o.Key, id); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
 	e := t.entry(now, rec, r, req)
@@ -179,7 +168,7 @@ func (t *Till) Cancel(tx Tx, now pay.Time, id string) (Entry, pay.Reaction, erro
 	}
 	cancel := f.ID()
 	r.Cancel, r.CancelRefused, r.Withdrawn = cancel[:], "", attached
-	if err := putRow(tx, e.ID, r); err != nil {
+	if err := ownRows.Put(tx, e.ID, r); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
 	e.Local.Withdrawn, e.Cancelling = attached, !attached

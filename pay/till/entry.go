@@ -53,7 +53,7 @@ func (t *Till) Show(v View, now pay.Time, id string) (Entry, error) {
 // Find returns the payment that a key stands for, or a *pay.Error with
 // CodeNotFound.
 func (t *Till) Find(v View, now pay.Time, k pay.IdempotencyKey) (Entry, error) {
-	id, ok, err := byKey(v, k)
+	id, ok, err := keyRows.Get(v, k)
 	if err == nil && !ok {
 		err = pay.NewError(pay.CodeNotFound, "no payment has that key", "`paybeacon till list` shows the keys")
 	}
@@ -130,7 +130,7 @@ func load(rows pay.Rows, id pay.PaymentID) (rec history.Record, r row, req pay.R
 // beside returns what stands beside the decisions of a payment; both are zero
 // for a payment of another box whose request is not here.
 func beside(rows pay.Rows, id pay.PaymentID) (r row, req pay.Request, err error) {
-	if r, _, err = getRow(rows, id); err != nil {
+	if r, _, err = ownRows.Get(rows, id); err != nil {
 		return r, req, err
 	}
 	req, _, err = request(rows, id)

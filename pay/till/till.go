@@ -17,8 +17,8 @@
 //
 // Beside the rows of package history, which begin with 'h':
 //
-//	k KEY      -> payment 32      idempotency keys; they never expire
-//	o PAYMENT  -> row             what this box said about a payment
+//	k KEY      the payment that an idempotency key stands for; keys never expire
+//	o PAYMENT  row: what this box asked for and was refused
 //
 // # Guarantees
 //
@@ -30,8 +30,6 @@
 package till
 
 import (
-	"fmt"
-
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
 )
@@ -67,48 +65,6 @@ type Tx interface {
 	// together. It returns false, and does nothing, when that item may have
 	// left the box.
 	Attach(to pay.FactID, f pay.Fact) (ok bool, err error)
-}
-
-// row is what this box said about a payment. Fields may be added if they can be
-// left out.
-type row struct {
-	Own           bool       `cbor:"1,keyasint,omitempty"` // this box asked for it
-	Recovered     bool       `cbor:"2,keyasint,omitempty"` // the request came down the feed: To is not known
-	To            pay.Handle `cbor:"3,keyasint,omitempty"` // the literal --to, "" for --nearest
-	Manual        bool       `cbor:"4,keyasint,omitempty"`
-	Withdrawn     bool       `cbor:"6,keyasint,omitempty"` // Cancel travels with the request
-	Cancel        []byte     `cbor:"7,keyasint,omitempty"` // the id of the last cancel
-	Refused       pay.Reason `cbor:"8,keyasint,omitempty"` // of the request
-	CancelRefused pay.Reason `cbor:"9,keyasint,omitempty"` // of the last cancel
-}
-
-func (r row) cancelled() bool { return len(r.Cancel) > 0 && r.CancelRefused == "" }
-
-// keyMayHavePaid says that the refusal of the request leaves open what became
-// of the charge. The registry knows the key by another request, which this box
-// made before its store was lost and which may have been paid; or it did not
-// say why it refused. Neither is a reason to charge again.
-func (r row) keyMayHavePaid() bool {
-	return r.Refused == pay.ReasonKeyUsed || r.Refused == pay.ReasonTooMany
-}
-
-func rowKey(id pay.PaymentID) []byte { return append([]byte("o"), id[:]...) }
-
-func keyKey(k pay.IdempotencyKey) []byte { return append([]byte("k"), k...) }
-
-func getRow(rows pay.Rows, id pay.PaymentID) (r row, ok bool, err error) {
-	raw, ok, err := rows.Get(rowKey(id))
-	if err != nil || !ok {
-		return r, false, err
-	}
-	if err := pay.Decode(raw, &r); err != nil {
-		return r, false, fmt.Errorf("read what was asked for payment %s: %w", id.Short(), err)
-	}
-	return r, true, nil
-}
-
-func putRow(rows pay.WritableRows, id pay.PaymentID, r row) error {
-	return rows.Put(rowKey(id), pay.Encode(r))
 }
 
 // request returns the request that opened a payment, if it is stored here.
@@ -195,19 +151,19 @@ func (t *Till) recover(rows pay.WritableRows, now pay.Time, f pay.Fact) error {
 		return err
 	}
 	id := pay.PaymentID(f.ID())
-	if _, ok, err := getRow(rows, id); ok || err != nil || r.Merchant != t.options.Merchant {
+	if ok, err := ownRows.Has(rows, id); ok || err != nil || r.Merchant != t.options.Merchant {
 		return err
 	}
-	if err := putRow(rows, id, row{Own: f.Signer() == t.options.Key.ID(), Recovered: true}); err != nil {
+	if err := ownRows.Put(rows, id, row{Own: f.Signer() == t.options.Key.ID(), Recovered: true}); err != nil {
 		return err
 	}
 	if _, err := history.Begin(rows, now, f.ID(), r.Created); err != nil {
 		return err
 	}
-	if _, taken, err := rows.Get(keyKey(r.Key)); taken || err != nil {
+	if taken, err := keyRows.Has(rows, r.Key); taken || err != nil {
 		return err
 	}
-	return rows.Put(keyKey(r.Key), id[:])
+	return keyRows.Put(rows, r.Key, id)
 }
 
 // refused notes that the registry refused a claim. What was refused changed
@@ -223,7 +179,7 @@ func refused(rows pay.WritableRows, claim pay.Fact, why pay.Reason) error {
 	} else if claim.Kind() != pay.KindRequest {
 		return nil
 	}
-	r, ok, err := getRow(rows, id)
+	r, ok, err := ownRows.Get(rows, id)
 	if err != nil || !ok {
 		return err
 	}
@@ -236,7 +192,7 @@ func refused(rows pay.WritableRows, claim pay.Fact, why pay.Reason) error {
 	default:
 		return nil
 	}
-	return putRow(rows, id, r)
+	return ownRows.Put(rows, id, r)
 }
 
 func factID(raw []byte) (id pay.FactID) {

@@ -30,7 +30,11 @@ func (r *rows) Get(key []byte) ([]byte, bool, error) {
 	return bytes.Clone(v), ok, nil
 }
 
+// Put panics for a row that lies in no declared space.
 func (r *rows) Put(key, value []byte) error {
+	if err := till.Spaces().Check(key, value); err != nil {
+		panic(err)
+	}
 	r.values[string(key)] = bytes.Clone(value)
 	return nil
 }

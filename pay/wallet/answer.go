@@ -16,25 +16,6 @@ type answerRow struct {
 	Refused pay.Reason  `cbor:"4,keyasint,omitempty"` // the registry refused it
 }
 
-func answerKey(id pay.PaymentID) []byte { return append([]byte("n"), id[:]...) }
-
-func openKey(id pay.PaymentID) []byte { return append([]byte("q"), id[:]...) }
-
-func getAnswer(rows pay.Rows, id pay.PaymentID) (a answerRow, ok bool, err error) {
-	raw, ok, err := rows.Get(answerKey(id))
-	if err != nil || !ok {
-		return a, false, err
-	}
-	if err := pay.Decode(raw, &a); err != nil {
-		return a, false, fmt.Errorf("read answer to payment %s: %w", id.Short(), err)
-	}
-	return a, true, nil
-}
-
-func putAnswer(rows pay.WritableRows, id pay.PaymentID, a answerRow) error {
-	return rows.Put(answerKey(id), pay.Encode(a))
-}
-
 // sign makes the answer to an open offer, repeating its terms, and stores that
 // it was given.
 func (w *Wallet) sign(rows pay.WritableRows, now pay.Time, p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode) (answerRow, pay.Fact, error) {
@@ -46,7 +27,7 @@ func (w *Wallet) sign(rows pay.WritableRows, now pay.Time, p pay.Payment, v pay.
 		return answerRow{}, pay.Fact{}, fmt.Errorf("answer: %w", err)
 	}
 	a := answerRow{Answer: f.ID(), Verdict: v, By: by}
-	return a, f, putAnswer(rows, p.ID, a)
+	return a, f, answerRows.Put(rows, p.ID, a)
 }
 
 // Answer approves or declines the offer whose payment id begins with the digits
@@ -87,7 +68,7 @@ func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Ve
 // answerable returns a *pay.Error when the payment can have no such answer from
 // this wallet, whatever the device says.
 func answerable(rows pay.Rows, p pay.Payment, v pay.Verdict) error {
-	a, answered, err := getAnswer(rows, p.ID)
+	a, answered, err := answerRows.Get(rows, p.ID)
 	switch {
 	case err != nil:
 		return err
@@ -126,17 +107,17 @@ func (w *Wallet) recover(rows pay.WritableRows, f pay.Fact) error {
 	if err != nil || f.Signer() != w.options.Key.ID() {
 		return err
 	}
-	if _, ok, err := getAnswer(rows, a.Payment); ok || err != nil {
+	if ok, err := answerRows.Has(rows, a.Payment); ok || err != nil {
 		return err
 	}
-	return putAnswer(rows, a.Payment, answerRow{Answer: f.ID(), Verdict: a.Verdict, By: a.By})
+	return answerRows.Put(rows, a.Payment, answerRow{Answer: f.ID(), Verdict: a.Verdict, By: a.By})
 }
 
 func answerRefused(rows pay.WritableRows, id pay.PaymentID, answer pay.FactID, why pay.Reason) error {
-	a, ok, err := getAnswer(rows, id)
+	a, ok, err := answerRows.Get(rows, id)
 	if err != nil || !ok || a.Answer != answer || a.Refused != "" {
 		return err
 	}
 	a.Refused = why
-	return putAnswer(rows, id, a)
+	return answerRows.Put(rows, id, a)
 }

@@ -50,27 +50,6 @@ type Pairing struct {
 	Link    string // host:port of the device's link
 }
 
-func deviceKey(id pay.DeviceID) []byte { return append([]byte("d"), id[:]...) }
-
-func getDevice(rows pay.Rows, id pay.DeviceID) (r deviceRow, ok bool, err error) {
-	raw, ok, err := rows.Get(deviceKey(id))
-	if err != nil || !ok {
-		return r, false, err
-	}
-	return r, true, decodeDevice(id, raw, &r)
-}
-
-func decodeDevice(id pay.DeviceID, raw []byte, r *deviceRow) error {
-	if err := pay.Decode(raw, r); err != nil {
-		return fmt.Errorf("read device %s: %w", id.Short(), err)
-	}
-	return nil
-}
-
-func putDevice(rows pay.WritableRows, id pay.DeviceID, r deviceRow) error {
-	return rows.Put(deviceKey(id), pay.Encode(r))
-}
-
 func device(id pay.DeviceID, r deviceRow) Device {
 	d := Device{ID: id, Type: r.Type, State: r.Known, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link, Reason: r.Refused, Said: r.At, Trusted: r.Trusted}
 	switch {
@@ -92,7 +71,7 @@ func (w *Wallet) Map(rows pay.WritableRows, now pay.Time, p Pairing) (Device, pa
 	if err != nil {
 		return Device{}, pay.Reaction{}, err
 	}
-	r, _, err := getDevice(rows, m.Device)
+	r, _, err := deviceRows.Get(rows, m.Device)
 	if err != nil {
 		return Device{}, pay.Reaction{}, err
 	}
@@ -102,7 +81,7 @@ func (w *Wallet) Map(rows pay.WritableRows, now pay.Time, p Pairing) (Device, pa
 	}
 	r.Link = p.Link
 	if same {
-		return device(m.Device, r), pay.Reaction{}, putDevice(rows, m.Device, r)
+		return device(m.Device, r), pay.Reaction{}, deviceRows.Put(rows, m.Device, r)
 	}
 	f, err := pay.Sign(w.options.Key, m)
 	if err != nil {
@@ -110,7 +89,7 @@ func (w *Wallet) Map(rows pay.WritableRows, now pay.Time, p Pairing) (Device, pa
 	}
 	r.Type, r.Vehicle, r.Means = b.Type, m.Vehicle, m.Means
 	r.Mapping, r.Mapped, r.Refused = f.ID(), false, ""
-	return device(m.Device, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, putDevice(rows, m.Device, r)
+	return device(m.Device, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, deviceRows.Put(rows, m.Device, r)
 }
 
 // RefreshDevice is Map for a bind that a device of this wallet signed anew
@@ -123,7 +102,7 @@ func (w *Wallet) RefreshDevice(rows pay.WritableRows, now pay.Time, bind []byte)
 	if err != nil {
 		return Device{}, pay.Reaction{}, err
 	}
-	r, _, err := getDevice(rows, m.Device)
+	r, _, err := deviceRows.Get(rows, m.Device)
 	if err != nil {
 		return Device{}, pay.Reaction{}, err
 	}
@@ -178,12 +157,11 @@ func sameMapping(rows pay.Rows, r deviceRow, m pay.Mapping) (bool, error) {
 // transaction. Revoking again posts nothing. Its errors are those of
 // history.FindID.
 func (w *Wallet) RevokeDevice(rows pay.WritableRows, now pay.Time, digits string) (Device, pay.Reaction, error) {
-	found, err := history.FindID(rows, []byte("d"), digits, "device")
+	id, err := history.FindID(rows, deviceRows, digits, "device")
 	if err != nil {
 		return Device{}, pay.Reaction{}, err
 	}
-	id := pay.DeviceID(found)
-	r, _, err := getDevice(rows, id)
+	r, _, err := deviceRows.Get(rows, id)
 	if err != nil {
 		return Device{}, pay.Reaction{}, err
 	}
@@ -195,7 +173,7 @@ func (w *Wallet) RevokeDevice(rows pay.WritableRows, now pay.Time, digits string
 		return Device{}, pay.Reaction{}, fmt.Errorf("revoke device: %w", err)
 	}
 	r.Revoke, r.Revoking, r.Refused = f.ID(), true, ""
-	return device(id, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, putDevice(rows, id, r)
+	return device(id, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, deviceRows.Put(rows, id, r)
 }
 
 // MoveDevice notes where a device's link is from now on.
@@ -203,7 +181,7 @@ func (w *Wallet) MoveDevice(rows pay.WritableRows, id pay.DeviceID, link string)
 	if link == "" || len(link) > linkBytesMax {
 		return Device{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("the link's address has %d bytes", len(link)), "give it as host:port")
 	}
-	r, ok, err := getDevice(rows, id)
+	r, ok, err := deviceRows.Get(rows, id)
 	if err == nil && !ok {
 		err = pay.NewError(pay.CodeNotFound, "there is no device "+id.Short(), "`paybeacon wallet devices` lists them")
 	}
@@ -211,45 +189,34 @@ func (w *Wallet) MoveDevice(rows pay.WritableRows, id pay.DeviceID, link string)
 		return Device{}, err
 	}
 	r.Link = link
-	return device(id, r), putDevice(rows, id, r)
+	return device(id, r), deviceRows.Put(rows, id, r)
 }
 
 // Devices returns the wallet's devices in the order of their ids, at most
 // pay.ListMax, revoked ones included.
 func (w *Wallet) Devices(rows pay.Rows) (list []Device, err error) {
-	var bad error
-	err = rows.Scan([]byte("d"), []byte("e"), pay.ListMax, func(key, value []byte) bool {
-		var id pay.DeviceID
-		copy(id[:], key[1:])
-		var r deviceRow
-		if bad = decodeDevice(id, value, &r); bad != nil {
-			return false
-		}
+	err = deviceRows.Scan(rows, deviceRows.All(), pay.ListMax, func(id pay.DeviceID, r deviceRow) bool {
 		list = append(list, device(id, r))
 		return true
 	})
-	if err == nil {
-		err = bad
-	}
 	return list, err
 }
 
 // Device returns the device whose id begins with the given hexadecimal digits.
 // Its errors are those of history.FindID.
 func (w *Wallet) Device(rows pay.Rows, digits string) (Device, error) {
-	found, err := history.FindID(rows, []byte("d"), digits, "device")
+	id, err := history.FindID(rows, deviceRows, digits, "device")
 	if err != nil {
 		return Device{}, err
 	}
-	id := pay.DeviceID(found)
-	r, _, err := getDevice(rows, id)
+	r, _, err := deviceRows.Get(rows, id)
 	return device(id, r), err
 }
 
 // noteDevice takes in the registry's word on a device. The latest word counts;
 // of two at one moment the one that revokes.
 func noteDevice(rows pay.WritableRows, s pay.DeviceStatus) error {
-	r, _, err := getDevice(rows, s.Device)
+	r, _, err := deviceRows.Get(rows, s.Device)
 	if err != nil {
 		return err
 	}
@@ -265,13 +232,13 @@ func noteDevice(rows pay.WritableRows, s pay.DeviceStatus) error {
 			r.Vehicle, r.Means = s.Vehicle, s.Means
 		}
 	}
-	return putDevice(rows, s.Device, r)
+	return deviceRows.Put(rows, s.Device, r)
 }
 
 // deviceRefused notes that the registry refused the last mapping or revoke of a
 // device. What the registry said of the device before stays in force.
 func deviceRefused(rows pay.WritableRows, id pay.DeviceID, claim pay.FactID, why pay.Reason) error {
-	r, ok, err := getDevice(rows, id)
+	r, ok, err := deviceRows.Get(rows, id)
 	if err != nil || !ok {
 		return err
 	}
@@ -284,5 +251,5 @@ func deviceRefused(rows pay.WritableRows, id pay.DeviceID, claim pay.FactID, why
 		return nil
 	}
 	r.Refused = why
-	return putDevice(rows, id, r)
+	return deviceRows.Put(rows, id, r)
 }

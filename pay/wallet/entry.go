@@ -66,13 +66,7 @@ func (w *Wallet) Pending(rows pay.Rows, now pay.Time) ([]Entry, error) {
 }
 
 func pending(rows pay.Rows) (list []open, err error) {
-	var ids []pay.PaymentID
-	err = rows.Scan([]byte("q"), []byte("r"), pay.ListMax, func(key, _ []byte) bool {
-		var id pay.PaymentID
-		copy(id[:], key[1:])
-		ids = append(ids, id)
-		return true
-	})
+	ids, err := openRows.Keys(rows, openRows.All(), pay.ListMax)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +75,7 @@ func pending(rows pay.Rows) (list []open, err error) {
 		if err != nil {
 			return nil, err
 		}
-		a, answered, err := getAnswer(rows, id)
+		a, answered, err := answerRows.Get(rows, id)
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +128,7 @@ func (w *Wallet) Receipt(rows pay.Rows, id string) (pay.PaymentID, []byte, error
 }
 
 func queuedEntry(v View, now pay.Time, rec history.Record) (Entry, error) {
-	a, answered, err := getAnswer(v, rec.Payment.ID)
+	a, answered, err := answerRows.Get(v, rec.Payment.ID)
 	if err != nil {
 		return Entry{}, err
 	}

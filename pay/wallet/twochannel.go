@@ -13,31 +13,25 @@ import (
 // signs is made here from the offer and the challenge; whoever talks to the
 // device only carries it.
 
-func challengeKey(id pay.PaymentID) []byte { return append([]byte("c"), id[:]...) }
-
 // challenged notes the challenge for a payment. The first one counts.
 func challenged(rows pay.WritableRows, f pay.Fact) error {
 	c, err := pay.As[pay.Challenge](f)
 	if err != nil {
 		return err
 	}
-	key, id := challengeKey(c.Payment), f.ID()
-	if _, known, err := rows.Get(key); known || err != nil {
+	if known, err := challengeRows.Has(rows, c.Payment); known || err != nil {
 		return err
 	}
-	return rows.Put(key, id[:])
+	return challengeRows.Put(rows, c.Payment, f.ID())
 }
 
 // challenge returns the challenge for a payment; ok is false when there is none.
 func challenge(rows pay.Rows, id pay.PaymentID) (c pay.Challenge, ok bool, err error) {
-	raw, ok, err := rows.Get(challengeKey(id))
+	fact, ok, err := challengeRows.Get(rows, id)
 	if err != nil || !ok {
 		return c, false, err
 	}
-	if len(raw) != len(pay.FactID{}) {
-		return c, false, fmt.Errorf("read challenge: its name has %d bytes", len(raw))
-	}
-	f, ok, err := rows.Fact(pay.FactID(raw))
+	f, ok, err := rows.Fact(fact)
 	if err != nil || !ok {
 		return c, false, err
 	}
@@ -76,7 +70,7 @@ func (w *Wallet) Witness(rows pay.Rows, id string, by pay.Rule) (p pay.PaymentID
 		return p, Witness{}, false, pay.NewError(pay.CodeDevice, fmt.Sprintf("payment %s demands the device and its challenge is missing", p.Short()),
 			"decline it and ask the merchant to charge again")
 	}
-	r, _, err := getDevice(rows, c.Device)
+	r, _, err := deviceRows.Get(rows, c.Device)
 	if err != nil {
 		return p, Witness{}, false, err
 	}
@@ -151,22 +145,13 @@ type limitRow struct {
 	Pending  bool         `cbor:"7,keyasint,omitempty"`
 }
 
-const limitKey = "l"
-
-func getLimit(rows pay.Rows) (r limitRow, err error) {
-	r.Above = pay.AmountMax
-	raw, ok, err := rows.Get([]byte(limitKey))
-	if err != nil || !ok {
-		return r, err
+// getLimit returns the limit row; without one no amount needs the device.
+func getLimit(rows pay.Rows) (limitRow, error) {
+	r, ok, err := limitRows.Get(rows)
+	if !ok {
+		r.Above = pay.AmountMax
 	}
-	if err := pay.Decode(raw, &r); err != nil {
-		return r, fmt.Errorf("read limit: %w", err)
-	}
-	return r, nil
-}
-
-func putLimit(rows pay.WritableRows, r limitRow) error {
-	return rows.Put([]byte(limitKey), pay.Encode(r))
+	return r, err
 }
 
 // Limit returns the limit in force, pay.AmountMax when none was ever set.
@@ -211,7 +196,7 @@ func (w *Wallet) SetLimit(rows pay.WritableRows, l pay.Limit) (pay.FactID, pay.R
 		return pay.FactID{}, pay.Reaction{}, fmt.Errorf("set limit: %w", err)
 	}
 	r.Asked, r.Pending, r.Refused = f.ID(), true, ""
-	return f.ID(), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, putLimit(rows, r)
+	return f.ID(), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, limitRows.Put(rows, r)
 }
 
 // limited takes in the registry's word on the limit. The latest counts; of two
@@ -231,7 +216,7 @@ func limited(rows pay.WritableRows, f pay.Fact) error {
 	if r.Claim.IsZero() || s.At >= r.At {
 		r.Above, r.Currency, r.Claim, r.At = s.Above, s.Currency, s.Claim, s.At
 	}
-	return putLimit(rows, r)
+	return limitRows.Put(rows, r)
 }
 
 func limitRefused(rows pay.WritableRows, claim pay.FactID, why pay.Reason) error {
@@ -240,7 +225,7 @@ func limitRefused(rows pay.WritableRows, claim pay.FactID, why pay.Reason) error
 		return err
 	}
 	r.Pending, r.Refused = false, why
-	return putLimit(rows, r)
+	return limitRows.Put(rows, r)
 }
 
 // decided says that a payment cannot be answered any more.

@@ -19,13 +19,13 @@
 //
 // Beside the rows of package history, which begin with 'h':
 //
-//	b CURRENCY  -> amount        what was topped up less what was captured
-//	c PAYMENT   -> FACT          the challenge for an offer that demands two channels
-//	d DEVICE    -> deviceRow     what the registry and this wallet said of a device
-//	l           -> limitRow      above which amount payments need the device
-//	n PAYMENT   -> answerRow     the answer this wallet gave
-//	q PAYMENT   ->               an offer that may still be open
-//	v FACT      ->               a top-up that is in the balance
+//	b CURRENCY  what was topped up less what was captured
+//	c PAYMENT   the challenge for an offer that demands two channels
+//	d DEVICE    what the registry and this wallet stated about a device
+//	l           above which amount payments need the device
+//	n PAYMENT   the answer that this wallet gave last
+//	q PAYMENT   an offer that may still be open
+//	v FACT      a top-up that is in the balance
 //
 // # Guarantees
 //
@@ -169,9 +169,9 @@ func (w *Wallet) decided(rows pay.WritableRows, now pay.Time, f pay.Fact) (pay.R
 		}
 	}
 	if rec.Payment.State != pay.StateOffered {
-		return pay.Reaction{}, rows.Delete(openKey(d.Payment))
+		return pay.Reaction{}, openRows.Delete(rows, d.Payment)
 	}
-	if err := rows.Put(openKey(d.Payment), nil); err != nil {
+	if err := openRows.Put(rows, d.Payment, struct{}{}); err != nil {
 		return pay.Reaction{}, err
 	}
 	return w.byRule(rows, now, rec)
@@ -182,7 +182,7 @@ func (w *Wallet) decided(rows pay.WritableRows, now pay.Time, f pay.Fact) (pay.R
 // kept as a finding.
 func captured(rows pay.WritableRows, s history.Step) error {
 	d := s.Decision
-	a, ok, err := getAnswer(rows, d.Payment)
+	a, ok, err := answerRows.Get(rows, d.Payment)
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (w *Wallet) byRule(rows pay.WritableRows, now pay.Time, rec history.Record)
 	if !covers {
 		return pay.Reaction{}, nil
 	}
-	if _, answered, err := getAnswer(rows, rec.Payment.ID); answered || err != nil {
+	if answered, err := answerRows.Has(rows, rec.Payment.ID); answered || err != nil {
 		return pay.Reaction{}, err
 	}
 	if verdict == pay.Approve {

@@ -1,0 +1,42 @@
+package till
+
+import (
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
+	"github.com/paybeacon/paybeacon/pay/rows"
+)
+
+var (
+	keyRows = rows.New("k", "the payment that an idempotency key stands for; keys never expire",
+		rows.Text[pay.IdempotencyKey]("KEY"), rows.ID[pay.PaymentID]("PAYMENT"))
+	ownRows = rows.New("o", "what this box asked for and was refused about a payment",
+		rows.ID[pay.PaymentID]("PAYMENT"), rows.CBOR[row]())
+)
+
+// Spaces returns the key spaces of the role, those of package history included.
+func Spaces() rows.Spaces {
+	return append(rows.Spaces{keyRows.Space, ownRows.Space}, history.Spaces()...)
+}
+
+// row is what this box said about a payment. Fields may be added if they can be
+// left out.
+type row struct {
+	Own           bool       `cbor:"1,keyasint,omitempty"` // this box asked for it
+	Recovered     bool       `cbor:"2,keyasint,omitempty"` // the request came down the feed: To is not known
+	To            pay.Handle `cbor:"3,keyasint,omitempty"` // the literal --to, "" for --nearest
+	Manual        bool       `cbor:"4,keyasint,omitempty"`
+	Withdrawn     bool       `cbor:"6,keyasint,omitempty"` // Cancel travels with the request
+	Cancel        []byte     `cbor:"7,keyasint,omitempty"` // the id of the last cancel
+	Refused       pay.Reason `cbor:"8,keyasint,omitempty"` // of the request
+	CancelRefused pay.Reason `cbor:"9,keyasint,omitempty"` // of the last cancel
+}
+
+func (r row) cancelled() bool { return len(r.Cancel) > 0 && r.CancelRefused == "" }
+
+// keyMayHavePaid says that the refusal of the request leaves open what became
+// of the charge. The registry knows the key by another request, which this box
+// made before its store was lost and which may have been paid; or it did not
+// say why it refused. Neither is a reason to charge again.
+func (r row) keyMayHavePaid() bool {
+	return r.Refused == pay.ReasonKeyUsed || r.Refused == pay.ReasonTooMany
+}
