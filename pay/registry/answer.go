@@ -68,7 +68,7 @@ func covers(a pay.Answer, h head) bool {
 // decision that says so. A box that was revoked since it asked charges no more.
 func (t *turn) capture(h head, v verdict) (verdict, error) {
 	d := h.Decision
-	box, ok, err := get[memberRow](t.rows, memberKey(h.Box))
+	box, ok, err := memberRows.Get(t.rows, h.Box)
 	if err != nil {
 		return v, err
 	}
@@ -162,5 +162,5 @@ func (t *turn) expire(h *head) error {
 }
 
 func (t *turn) payment(id pay.PaymentID) (head, bool, error) {
-	return get[head](t.rows, paymentKey(id))
+	return paymentRows.Get(t.rows, id)
 }

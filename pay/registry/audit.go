@@ -3,12 +3,14 @@ package registry
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/book"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // AuditRows is what an audit reads: one snapshot of the role's rows and of all
@@ -50,14 +52,15 @@ func (r *Registry) Audit(ctx context.Context, rows AuditRows) (AuditResult, erro
 		func() error { return a.facts(ctx, a.readAuthority) },
 		func() error { return a.facts(ctx, a.readNode) },
 		func() error { return a.facts(ctx, a.readRest) },
-		func() error { return a.eachRow(ctx, prefixMember, a.checkMember) },
-		func() error { return a.eachRow(ctx, prefixDevice, a.checkDevice) },
-		func() error { return a.eachRow(ctx, prefixPayment, a.checkPayment) },
+		func() error { return walk(ctx, a, memberRows, a.checkMember) },
+		func() error { return walk(ctx, a, deviceRows, a.checkDevice) },
+		func() error { return walk(ctx, a, paymentRows, a.checkPayment) },
 		a.checkKeys,
 		a.checkTopUps,
 		a.checkLimits,
 		a.checkMissing,
 		a.checkBook,
+		a.checkSpaces,
 	} {
 		if err := pass(); err != nil {
 			return AuditResult{}, fmt.Errorf("audit: %w", err)
@@ -104,16 +107,19 @@ func (a *auditor) facts(ctx context.Context, read func(pay.Fact) error) error {
 	})
 }
 
-func (a *auditor) eachRow(ctx context.Context, prefix string, check func(id [32]byte, value []byte) error) error {
-	return each(a.rows, []byte(prefix), func(key, value []byte) error {
+// walk calls check for each row of a table whose key can be read; a key that
+// cannot is a finding.
+func walk[K, V any](ctx context.Context, a *auditor, table rows.Table[K, V], check func(k K, v V, damage error) error) error {
+	return table.Walk(a.rows, table.All(), func(k K, v V, damage error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if len(key) != len(prefix)+32 {
-			a.find("row %q has no id", key)
+		var key *rows.KeyError
+		if errors.As(damage, &key) {
+			a.find("row %q has no id", key.Key)
 			return nil
 		}
-		return check([32]byte(key[len(prefix):]), value)
+		return check(k, v, damage)
 	})
 }
 
@@ -152,7 +158,7 @@ func (a *auditor) spoken(f pay.Fact, at pay.Time) (bool, error) {
 
 // refused says whether f is a claim that the registry refused.
 func (a *auditor) refused(f pay.Fact) (bool, error) {
-	row, _, err := get[settledRow](a.rows, settledKey(f.ID()))
+	row, _, err := settledRows.Get(a.rows, f.ID())
 	return row.Reason != "", err
 }
 
@@ -246,7 +252,7 @@ func (a *auditor) readTopUp(f pay.Fact) error {
 	}
 	a.topUps++
 	a.tally.TopUp(t.Wallet, t.Amount, t.Currency)
-	row, ok, err := get[topUpRow](a.rows, topUpKey(t.Key))
+	row, ok, err := topUpRows.Get(a.rows, t.Key)
 	if err != nil {
 		return err
 	}
@@ -256,25 +262,20 @@ func (a *auditor) readTopUp(f pay.Fact) error {
 	return nil
 }
 
-func (a *auditor) checkMember(id [32]byte, value []byte) error {
-	var row memberRow
-	if err := pay.Decode(value, &row); err != nil {
-		a.find("node %s: its row cannot be read", pay.NodeID(id).Short())
+func (a *auditor) checkMember(id pay.NodeID, row memberRow, damage error) error {
+	if damage != nil {
+		a.find("node %s: its row cannot be read", id.Short())
 		return nil
 	}
 	if said, ok := a.nodes[id]; !ok || said != row.Status {
-		a.find("node %s: its row is not what the registry last said of it", pay.NodeID(id).Short())
+		a.find("node %s: its row is not what the registry last said of it", id.Short())
 	}
 	return nil
 }
 
 func (a *auditor) checkTopUps() error {
-	n := 0
-	err := each(a.rows, []byte(prefixTopUp), func(_, _ []byte) error {
-		n++
-		return nil
-	})
-	if n != a.topUps {
+	n, err := topUpRows.Count(a.rows)
+	if err == nil && n != a.topUps {
 		a.find("%d keys of top-ups are kept, the facts say %d", n, a.topUps)
 	}
 	return err
@@ -290,7 +291,7 @@ func (a *auditor) checkMissing() error {
 		a.find("device %s: it was mapped and has no row", id.Short())
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(a.nodes), compareIDs) {
-		_, ok, err := a.rows.Get(memberKey(id))
+		ok, err := memberRows.Has(a.rows, id)
 		if err != nil {
 			return err
 		}
@@ -308,8 +309,8 @@ func (a *auditor) checkWallet(s pay.NodeStatus) error {
 	if s.Role != pay.RoleWallet {
 		return nil
 	}
-	node, ok, err := getID(a.rows, walletKey(s.Scope))
-	if err == nil && (!ok || pay.NodeID(node) != s.Node.ID()) {
+	node, ok, err := walletRows.Get(a.rows, s.Scope)
+	if err == nil && (!ok || node != s.Node.ID()) {
 		a.find("node %s: its scope %s is kept for another", s.Node.ID().Short(), s.Scope)
 	}
 	return err
@@ -318,6 +319,14 @@ func (a *auditor) checkWallet(s pay.NodeStatus) error {
 func (a *auditor) checkBook() (err error) {
 	a.out.Imbalance, err = a.tally.Compare(a.rows, func(finding string) { a.find("%s", finding) })
 	return err
+}
+
+// checkSpaces reports rows that no feature of the registry could have written.
+func (a *auditor) checkSpaces() error {
+	return Spaces().CheckAll(a.rows, func(damage error) error {
+		a.find("%v", damage)
+		return nil
+	})
 }
 
 func comparePayments(x, y pay.PaymentID) int { return bytes.Compare(x[:], y[:]) }

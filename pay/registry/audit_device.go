@@ -1,15 +1,18 @@
 package registry
 
-import "github.com/paybeacon/paybeacon/pay"
+import (
+	"errors"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/rows"
+)
 
 // checkDevice compares a device's row with the registry's last word on it, and
 // with the mapping and the bind that it follows from.
-func (a *auditor) checkDevice(raw [32]byte, value []byte) error {
-	id := pay.DeviceID(raw)
+func (a *auditor) checkDevice(id pay.DeviceID, row deviceRow, damage error) error {
 	last, said := a.devices[id]
 	delete(a.devices, id)
-	var row deviceRow
-	if err := pay.Decode(value, &row); err != nil {
+	if damage != nil {
 		a.find("device %s: its row cannot be read", id.Short())
 		return nil
 	}
@@ -47,14 +50,14 @@ func (a *auditor) checkMapping(id pay.DeviceID, row deviceRow, claim pay.Fact) e
 		a.find("device %s: its row is not what the device signed", id.Short())
 		return nil
 	}
-	holder, ok, err := getID(a.rows, beaconKey(row.Beacon))
+	holder, ok, err := beaconRows.Get(a.rows, row.Beacon)
 	if err != nil {
 		return err
 	}
-	if !ok || pay.DeviceID(holder) != id {
+	if !ok || holder != id {
 		a.find("device %s: its beacon key is kept for another", id.Short())
 	}
-	if _, ok, err = a.rows.Get(ownedKey(row.Wallet, id)); err != nil {
+	if ok, err = ownedRows.Has(a.rows, rows.Key(row.Wallet, id)); err != nil {
 		return err
 	} else if !ok {
 		a.find("device %s: it is not among its wallet's", id.Short())
@@ -64,17 +67,16 @@ func (a *auditor) checkMapping(id pay.DeviceID, row deviceRow, claim pay.Fact) e
 
 // checkSource derives the device's key anew.
 func (a *auditor) checkSource(id pay.DeviceID, row deviceRow, bind pay.Bind) error {
-	raw, ok, err := a.rows.Get(sourceKey(row.Number))
+	s, ok, err := getSource(a.rows, row.Number)
+	if err != nil && !errors.Is(err, rows.ErrDamaged) {
+		return err
+	}
+	newest, _, err := newestRow.Get(a.rows)
 	if err != nil {
 		return err
 	}
-	newest, err := newestNumber(a.rows)
-	if err != nil {
-		return err
-	}
-	s, bad := decodeSource(row.Number, raw)
 	key, err := a.identityKey(bind.Beacon)
-	if !ok || bad != nil || err != nil || row.Number > newest || s.device != id || s.Key != key ||
+	if !ok || err != nil || row.Number > newest || s.device != id || s.Key != key ||
 		s.Exponent != bind.Exponent || s.Counter != row.Counter || s.AnchorAt != row.AnchorAt {
 		a.find("device %s: its codes would not be found", id.Short())
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/book"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // link is a decision with the name of its fact.
@@ -17,8 +18,7 @@ type link struct {
 
 // checkPayment folds the decisions on one payment anew and compares the result
 // with its row.
-func (a *auditor) checkPayment(raw [32]byte, value []byte) error {
-	id := pay.PaymentID(raw)
+func (a *auditor) checkPayment(id pay.PaymentID, h head, damage error) error {
 	ids, ok := a.payments[id]
 	if !ok {
 		a.find("payment %s: it has a row and was never decided on", id.Short())
@@ -26,8 +26,7 @@ func (a *auditor) checkPayment(raw [32]byte, value []byte) error {
 	}
 	delete(a.payments, id)
 	a.out.Payments++
-	var h head
-	if err := pay.Decode(value, &h); err != nil {
+	if damage != nil {
 		a.find("payment %s: its row cannot be read", id.Short())
 		return nil
 	}
@@ -110,15 +109,15 @@ func (a *auditor) checkRequest(id pay.PaymentID, p pay.Payment, h head) error {
 	if f.Signer() != h.Box || box.Role != pay.RoleBox || box.Scope != d.Merchant || box.Shop != d.Shop {
 		a.find("payment %s: its request is not from a box of the merchant", id.Short())
 	}
-	holder, ok, err := getID(a.rows, chargeKey(f.Signer(), req.Key))
+	holder, ok, err := chargeRows.Get(a.rows, rows.Key(f.Signer(), req.Key))
 	switch {
 	case err != nil:
 		return err
 	case !ok:
 		a.find("payment %s: its key is not kept", id.Short())
-	case pay.PaymentID(holder) != id:
+	case holder != id:
 		a.out.Duplicates++
-		a.find("payment %s: its key stands for payment %s", id.Short(), pay.PaymentID(holder).Short())
+		a.find("payment %s: its key stands for payment %s", id.Short(), holder.Short())
 	default:
 		a.keys++
 	}
@@ -202,11 +201,7 @@ func (a *auditor) checkHold(p pay.Payment, h head) error {
 
 // checkKeys reports keys that stand for payments which nobody decided on.
 func (a *auditor) checkKeys() error {
-	n := 0
-	err := each(a.rows, []byte(prefixKey), func(_, _ []byte) error {
-		n++
-		return nil
-	})
+	n, err := chargeRows.Count(a.rows)
 	if err == nil && n != a.keys {
 		a.find("%d keys of payments are kept, the facts say %d", n, a.keys)
 	}

@@ -60,7 +60,10 @@ func TestAuditFinds(t *testing.T) {
 			id := c.other.key.ID()
 			c.mem.rows.Set("w/"+string(c.payer.status.Scope), id[:])
 		}, "is kept for another"},
-		"device row gone": {func(c *counter, _, _ pay.Fact) { c.mem.rows.Delete(c.rowOf("d/")) }, "has no row"},
+		"row of no space":       {func(c *counter, _, _ pay.Fact) { c.mem.rows.Set("zz", nil) }, "in no space"},
+		"row without its id":    {func(c *counter, _, _ pay.Fact) { c.mem.rows.Set("k/x", nil) }, "row \"k/x\""},
+		"code source cut short": {func(c *counter, _, _ pay.Fact) { c.mem.rows.Set(c.rowOf("c/"), nil) }, "codes would not be found"},
+		"device row gone":       {func(c *counter, _, _ pay.Fact) { c.mem.rows.Delete(c.rowOf("d/")) }, "has no row"},
 		"device stolen": {func(c *counter, _, _ pay.Fact) {
 			c.replace(c.rowOf("d/"), string(c.payer.status.Scope), string(c.other.status.Scope))
 		}, "its wallet asked for"},

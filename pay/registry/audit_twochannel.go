@@ -62,11 +62,8 @@ func (a *auditor) checkLimits() error {
 			a.find("limit of %s: it was raised without a code of a device", scope)
 		}
 	}
-	prefix := []byte(prefixLimit)
-	err := each(a.rows, prefix, func(key, value []byte) error {
-		scope := pay.Scope(key[len(prefix):])
-		var row limitRow
-		if err := pay.Decode(value, &row); err != nil {
+	err := limitRows.Walk(a.rows, limitRows.All(), func(scope pay.Scope, row limitRow, damage error) error {
+		if damage != nil {
 			a.find("limit of %s: its row cannot be read", scope)
 			return nil
 		}

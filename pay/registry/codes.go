@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -101,7 +100,7 @@ func (r *Registry) RefreshCodes(ctx context.Context, view Snapshot, now pay.Time
 // sourcesAfter reads the sources with numbers above since, and the newest
 // number that was ever given.
 func sourcesAfter(rows pay.Rows, since uint32) (fresh []sourceRow, upTo uint32, err error) {
-	if upTo, err = newestNumber(rows); err != nil || upTo <= since {
+	if upTo, _, err = newestRow.Get(rows); err != nil || upTo <= since {
 		return nil, since, err
 	}
 	err = eachSource(rows, since, 0, func(s sourceRow) bool {
@@ -111,38 +110,13 @@ func sourcesAfter(rows pay.Rows, since uint32) (fresh []sourceRow, upTo uint32, 
 	return fresh, upTo, err
 }
 
-// newestNumber returns the number that was given to a source last.
-func newestNumber(rows pay.Rows) (uint32, error) {
-	raw, ok, err := rows.Get([]byte(keyNumber))
-	if err != nil || !ok {
-		return 0, err
-	}
-	if len(raw) != 4 {
-		return 0, fmt.Errorf("read newest number: %d bytes are no number", len(raw))
-	}
-	return binary.BigEndian.Uint32(raw), nil
-}
-
 // eachSource calls fn for the sources with numbers above since, at most limit
 // of them, until fn returns false.
-func eachSource(rows pay.Rows, since uint32, limit int, fn func(sourceRow) (more bool)) error {
-	var failed error
-	from, to := append(sourceKey(since), 0), end([]byte(prefixSource))
-	err := rows.Scan(from, to, limit, func(key, value []byte) bool {
-		var number uint32
-		var s sourceRow
-		if number, failed = numberOf(key); failed != nil {
-			return false
-		}
-		if s, failed = decodeSource(number, value); failed != nil {
-			return false
-		}
+func eachSource(view pay.Rows, since uint32, limit int, fn func(sourceRow) (more bool)) error {
+	return sourceRows.Scan(view, sourceRows.Behind(since), limit, func(number uint32, s sourceRow) bool {
+		s.Number = number
 		return fn(s)
 	})
-	if err != nil {
-		return err
-	}
-	return failed
 }
 
 func (c *codes) add(fresh []sourceRow, upTo uint32) {

@@ -3,12 +3,12 @@ package registry
 import (
 	"cmp"
 	"crypto/ecdh"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // mapping gives a device to the wallet that signed, when the device signed too.
@@ -21,7 +21,7 @@ func (t *turn) mapping() error {
 	if err != nil {
 		return t.refuse(pay.ReasonWrongTerms, pay.PaymentID{})
 	}
-	old, known, err := get[deviceRow](t.rows, deviceKey(m.Device))
+	old, known, err := deviceRows.Get(t.rows, m.Device)
 	if err != nil {
 		return err
 	}
@@ -60,10 +60,10 @@ func (t *turn) mapping() error {
 	if row.Trusted, err = t.probation(old, known); err != nil {
 		return err
 	}
-	if err := t.rows.Put(beaconKey(bind.Beacon), m.Device[:]); err != nil {
+	if err := beaconRows.Put(t.rows, bind.Beacon, m.Device); err != nil {
 		return err
 	}
-	if err := t.rows.Put(ownedKey(t.from.Scope, m.Device), nil); err != nil {
+	if err := ownedRows.Put(t.rows, rows.Key(t.from.Scope, m.Device), struct{}{}); err != nil {
 		return err
 	}
 	return t.setDevice(m.Device, row)
@@ -77,7 +77,7 @@ func (t *turn) probation(old deviceRow, known bool) (pay.Time, error) {
 	if known && old.Wallet == t.from.Scope {
 		return t.resumed(old)
 	}
-	_, equipped, err := t.rows.Get(equippedKey(t.from.Scope))
+	equipped, err := equippedRows.Has(t.rows, t.from.Scope)
 	if err != nil {
 		return 0, err
 	}
@@ -92,7 +92,7 @@ func (t *turn) probation(old deviceRow, known bool) (pay.Time, error) {
 	if equipped {
 		return t.now.Add(pay.DeviceProbation), nil
 	}
-	return 0, t.rows.Put(equippedKey(t.from.Scope), nil)
+	return 0, equippedRows.Put(t.rows, t.from.Scope, struct{}{})
 }
 
 // mayMap returns why the device may not be mapped as asked, or "".
@@ -108,7 +108,7 @@ func (t *turn) mayMap(device pay.DeviceID, bind pay.Bind, bindID pay.FactID, old
 	case known && bindID != old.Bind && bind.Counter < old.Counter:
 		return pay.ReasonOutOfStep, nil // the device has said something newer since
 	}
-	holder, taken, err := getID(t.rows, beaconKey(bind.Beacon))
+	holder, taken, err := beaconRows.Get(t.rows, bind.Beacon)
 	if err != nil {
 		return "", err
 	}
@@ -127,9 +127,8 @@ func (t *turn) mayMap(device pay.DeviceID, bind pay.Bind, bindID pay.FactID, old
 
 // countDevices returns how many devices are mapped to a wallet now.
 func (t *turn) countDevices(wallet pay.Scope) (n int, err error) {
-	prefix := ownedPrefix(wallet)
-	err = each(t.rows, prefix, func(key, _ []byte) error {
-		row, ok, err := get[deviceRow](t.rows, deviceKey(pay.DeviceID(key[len(prefix):])))
+	err = ownedRows.Each(t.rows, rows.Under(ownedRows, wallet), func(key ownedKey, _ struct{}) error {
+		row, ok, err := deviceRows.Get(t.rows, key.Second)
 		if ok && row.State == pay.DeviceActive && row.Wallet == wallet {
 			n++
 		}
@@ -144,7 +143,7 @@ func (t *turn) revoke() error {
 	if err != nil {
 		return err
 	}
-	row, ok, err := get[deviceRow](t.rows, deviceKey(c.Device))
+	row, ok, err := deviceRows.Get(t.rows, c.Device)
 	if err != nil {
 		return err
 	}
@@ -153,13 +152,13 @@ func (t *turn) revoke() error {
 	}
 	row.State = pay.DeviceRevoked
 	// Of a device that an older version mapped nothing says so yet.
-	if err := t.rows.Put(equippedKey(row.Wallet), nil); err != nil {
+	if err := equippedRows.Put(t.rows, row.Wallet, struct{}{}); err != nil {
 		return err
 	}
-	if err := t.rows.Delete(sourceKey(row.Number)); err != nil {
+	if err := sourceRows.Delete(t.rows, row.Number); err != nil {
 		return err
 	}
-	if err := t.rows.Delete(ownedKey(row.Wallet, c.Device)); err != nil {
+	if err := ownedRows.Delete(t.rows, rows.Key(row.Wallet, c.Device)); err != nil {
 		return err
 	}
 	return t.setDevice(c.Device, row)
@@ -193,7 +192,7 @@ func (t *turn) setDevice(device pay.DeviceID, row deviceRow) error {
 		return err
 	}
 	row.Status = id
-	if err := put(t.rows, deviceKey(device), row); err != nil {
+	if err := deviceRows.Put(t.rows, device, row); err != nil {
 		return err
 	}
 	return t.settle("")
@@ -202,7 +201,7 @@ func (t *turn) setDevice(device pay.DeviceID, row deviceRow) error {
 // addSource stores a source under the next number in place of the one that it
 // replaces.
 func (t *turn) addSource(s sourceRow) (uint32, error) {
-	n, err := newestNumber(t.rows)
+	n, _, err := newestRow.Get(t.rows)
 	if err != nil {
 		return 0, err
 	}
@@ -210,30 +209,26 @@ func (t *turn) addSource(s sourceRow) (uint32, error) {
 		panic("registry: internal error: numbers of code sources are used up")
 	}
 	n++
-	if err := t.rows.Put([]byte(keyNumber), binary.BigEndian.AppendUint32(nil, n)); err != nil {
+	if err := newestRow.Put(t.rows, n); err != nil {
 		return 0, err
 	}
 	if s.replaces != 0 {
-		if err := t.rows.Delete(sourceKey(s.replaces)); err != nil {
+		if err := sourceRows.Delete(t.rows, s.replaces); err != nil {
 			return 0, err
 		}
 	}
-	return n, t.rows.Put(sourceKey(n), s.encode())
+	return n, sourceRows.Put(t.rows, n, s)
 }
 
 // learnDrift narrows what is known of a device's clock by a code that its owner
 // has just paid with.
 func (t *turn) learnDrift(h head) error {
-	row, ok, err := get[deviceRow](t.rows, deviceKey(h.Device))
+	row, ok, err := deviceRows.Get(t.rows, h.Device)
 	if err != nil || !ok || row.State != pay.DeviceActive {
 		return err
 	}
-	raw, ok, err := t.rows.Get(sourceKey(row.Number))
+	s, ok, err := getSource(t.rows, row.Number)
 	if err != nil || !ok {
-		return err
-	}
-	s, err := decodeSource(row.Number, raw)
-	if err != nil {
 		return err
 	}
 	if first, last, ok := s.steps(h.Heard, h.Heard+1); !ok || h.Step < first || h.Step > last {
@@ -247,7 +242,7 @@ func (t *turn) learnDrift(h head) error {
 	if err != nil {
 		return err
 	}
-	return put(t.rows, deviceKey(h.Device), row)
+	return deviceRows.Put(t.rows, h.Device, row)
 }
 
 // anchorAt returns when the claim at hand was made by the registry's clock.

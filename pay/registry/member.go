@@ -59,7 +59,7 @@ func (r *Registry) Invite(rows pay.WritableRows, now pay.Time, random io.Reader,
 		return Invited{}, fmt.Errorf("make invite: %w", err)
 	}
 	row.Secret = invite.Secret
-	if err := put(rows, inviteKey(invite.ID), row); err != nil {
+	if err := inviteRows.Put(rows, invite.ID, row); err != nil {
 		return Invited{}, fmt.Errorf("make invite: %w", err)
 	}
 	return Invited{Invite: invite, Role: row.Role, Scope: row.Scope, Expires: row.Expires}, nil
@@ -115,9 +115,9 @@ func firstName(names ...pay.Name) pay.Name {
 // scopeFor returns the scope of a known merchant, or mints one.
 func scopeFor(rows pay.WritableRows, random io.Reader, row inviteRow) (pay.Scope, error) {
 	if row.Role == pay.RoleBox {
-		raw, known, err := rows.Get(merchantKey(row.Shop))
-		if known || err != nil {
-			return pay.Scope(raw), err
+		known, ok, err := merchantRows.Get(rows, row.Shop)
+		if ok || err != nil {
+			return known, err
 		}
 	}
 	var id [10]byte
@@ -126,7 +126,7 @@ func scopeFor(rows pay.WritableRows, random io.Reader, row inviteRow) (pay.Scope
 	}
 	scope, _ := row.Role.Scope(hex.EncodeToString(id[:]))
 	if row.Role == pay.RoleBox {
-		return scope, rows.Put(merchantKey(row.Shop), []byte(scope))
+		return scope, merchantRows.Put(rows, row.Shop, scope)
 	}
 	return scope, nil
 }
@@ -138,7 +138,7 @@ func scopeFor(rows pay.WritableRows, random io.Reader, row inviteRow) (pay.Scope
 // that is enrolled already; pay.CodeNotAllowed for one that was revoked.
 func (r *Registry) Enrol(rows pay.WritableRows, now pay.Time, c pay.EnrolClaim) (pay.Membership, pay.Reaction, error) {
 	node := c.Node.ID()
-	m, known, err := get[memberRow](rows, memberKey(node))
+	m, known, err := memberRows.Get(rows, node)
 	if err != nil {
 		return pay.Membership{}, pay.Reaction{}, fmt.Errorf("enrol: %w", err)
 	}
@@ -163,7 +163,7 @@ func (r *Registry) Enrol(rows pay.WritableRows, now pay.Time, c pay.EnrolClaim) 
 		return pay.Membership{}, pay.Reaction{}, pay.Wrap(err, pay.CodeUsage, "enrol", "choose a shorter or plainer --name")
 	}
 	i.Used, i.Secret = true, pay.InviteSecret{}
-	if err := put(rows, inviteKey(c.Invite), i); err != nil {
+	if err := inviteRows.Put(rows, c.Invite, i); err != nil {
 		return pay.Membership{}, pay.Reaction{}, fmt.Errorf("enrol: %w", err)
 	}
 	out, err := r.setMember(rows, now, memberRow{Status: status, Invite: c.Invite})
@@ -175,7 +175,7 @@ func openInvite(rows pay.Rows, now pay.Time, c pay.EnrolClaim) (inviteRow, error
 	refuse := func(why string) (inviteRow, error) {
 		return inviteRow{}, pay.NewError(pay.CodeInvite, "enrol: "+why, inviteHint)
 	}
-	i, ok, err := get[inviteRow](rows, inviteKey(c.Invite))
+	i, ok, err := inviteRows.Get(rows, c.Invite)
 	if err != nil {
 		return i, fmt.Errorf("enrol: %w", err)
 	}
@@ -206,11 +206,11 @@ func (r *Registry) setMember(rows pay.WritableRows, now pay.Time, m memberRow) (
 		return pay.Reaction{}, err
 	}
 	if m.Status.Role == pay.RoleWallet {
-		if err := rows.Put(walletKey(m.Status.Scope), node[:]); err != nil {
+		if err := walletRows.Put(rows, m.Status.Scope, node); err != nil {
 			return pay.Reaction{}, err
 		}
 	}
-	if err := put(rows, memberKey(node), m); err != nil {
+	if err := memberRows.Put(rows, node, m); err != nil {
 		return pay.Reaction{}, err
 	}
 	return pay.Reaction{Publications: []pay.Publication{posting}}, nil
@@ -220,7 +220,7 @@ func (r *Registry) setMember(rows pay.WritableRows, now pay.Time, m memberRow) (
 // its devices resolve to nobody. Revoking twice changes nothing. An unknown
 // node is a *pay.Error with pay.CodeNotFound.
 func (r *Registry) RevokeNode(rows pay.WritableRows, now pay.Time, node pay.NodeID) (pay.NodeStatus, pay.Reaction, error) {
-	m, ok, err := get[memberRow](rows, memberKey(node))
+	m, ok, err := memberRows.Get(rows, node)
 	switch {
 	case err != nil:
 		return pay.NodeStatus{}, pay.Reaction{}, fmt.Errorf("revoke node: %w", err)
@@ -236,20 +236,14 @@ func (r *Registry) RevokeNode(rows pay.WritableRows, now pay.Time, node pay.Node
 
 // Member returns the standing of a node; ok is false for a stranger.
 func (r *Registry) Member(rows pay.Rows, node pay.NodeID) (status pay.NodeStatus, ok bool, err error) {
-	m, ok, err := get[memberRow](rows, memberKey(node))
+	m, ok, err := memberRows.Get(rows, node)
 	return m.Status, ok, err
 }
 
 // Members calls fn for every node that was ever enrolled, by node id, until fn
 // returns an error, which it returns.
 func (r *Registry) Members(rows pay.Rows, fn func(pay.NodeStatus) error) error {
-	return each(rows, []byte(prefixMember), func(_, value []byte) error {
-		var m memberRow
-		if err := pay.Decode(value, &m); err != nil {
-			return fmt.Errorf("list members: %w", err)
-		}
-		return fn(m.Status)
-	})
+	return memberRows.Each(rows, memberRows.All(), func(_ pay.NodeID, m memberRow) error { return fn(m.Status) })
 }
 
 // namedMax bounds how many nodes an error lists.

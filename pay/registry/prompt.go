@@ -1,10 +1,10 @@
 package registry
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // prompted is one offer that a wallet did not approve, or not yet.
@@ -17,8 +17,8 @@ type prompted struct {
 // notes nothing, when the box has used up its unanswered and declined prompts
 // of the last hour.
 func (t *turn) prompt(wallet pay.Scope, box pay.NodeID, payment pay.PaymentID) (bool, error) {
-	key := promptsKey(wallet, box)
-	list, _, err := get[[]prompted](t.rows, key)
+	key := rows.Key(wallet, box)
+	list, _, err := promptRows.Get(t.rows, key)
 	if err != nil {
 		return false, err
 	}
@@ -26,19 +26,19 @@ func (t *turn) prompt(wallet pay.Scope, box pay.NodeID, payment pay.PaymentID) (
 	if len(list) >= pay.PromptsPerHour {
 		return false, nil
 	}
-	return true, put(t.rows, key, append(list, prompted{At: t.now, Payment: payment}))
+	return true, promptRows.Put(t.rows, key, append(list, prompted{At: t.now, Payment: payment}))
 }
 
 // forgetPrompt takes a prompt off the count: the payer approved it, or a rule
 // answered and nobody was disturbed.
 func (t *turn) forgetPrompt(wallet pay.Scope, box pay.NodeID, payment pay.PaymentID) error {
-	key := promptsKey(wallet, box)
-	list, ok, err := get[[]prompted](t.rows, key)
+	key := rows.Key(wallet, box)
+	list, ok, err := promptRows.Get(t.rows, key)
 	if err != nil || !ok {
 		return err
 	}
 	rest := slices.DeleteFunc(list, func(p prompted) bool { return p.Payment == payment })
-	return put(t.rows, key, rest)
+	return promptRows.Put(t.rows, key, rest)
 }
 
 // heardPrune bounds the forgotten places that one request clears away.
@@ -49,30 +49,26 @@ const heardPrune = 8
 // step is over: whoever carried the code may have been heard first. Places are
 // kept as long as a request for their step can still arrive.
 func (t *turn) heardElsewhere(m match, here where) (bool, error) {
-	key := heardKey(m.device, m.step)
-	first, known, err := get[where](t.rows, key)
+	key := rows.Key(m.device, m.step)
+	first, known, err := heardRows.Get(t.rows, key)
 	switch {
 	case err != nil, known && first.Twice, known && first == here:
 		return first.Twice, err
 	case known:
 		first.Twice = true
-		return true, put(t.rows, key, first)
+		return true, heardRows.Put(t.rows, key, first)
 	}
 	oldest, _, ok := m.source.steps(t.now.Add(-pay.RequestTTLMax), t.now)
 	if ok {
-		var gone [][]byte
-		err := t.rows.Scan(heardKey(m.device, 0), heardKey(m.device, oldest), heardPrune, func(key, _ []byte) bool {
-			gone = append(gone, bytes.Clone(key))
-			return true
-		})
+		gone, err := heardRows.Keys(t.rows, heardRows.Between(rows.Key(m.device, pay.Step(0)), rows.Key(m.device, oldest)), heardPrune)
 		if err != nil {
 			return false, err
 		}
 		for _, key := range gone {
-			if err := t.rows.Delete(key); err != nil {
+			if err := heardRows.Delete(t.rows, key); err != nil {
 				return false, err
 			}
 		}
 	}
-	return false, put(t.rows, key, here)
+	return false, heardRows.Put(t.rows, key, here)
 }

@@ -18,8 +18,8 @@ type budgetRow struct {
 // leaves behind; beyond it the author is still told, but nothing is stored.
 func (t *turn) refuse(reason pay.Reason, payment pay.PaymentID, other ...pay.Scope) error {
 	t.out.Refused = reason
-	key := budgetKey(t.in.Fact.Signer())
-	b, _, err := get[budgetRow](t.rows, key)
+	node := t.in.Fact.Signer()
+	b, _, err := budgetRows.Get(t.rows, node)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (t *turn) refuse(reason pay.Reason, payment pay.PaymentID, other ...pay.Sco
 	default:
 		return nil
 	}
-	return put(t.rows, key, b)
+	return budgetRows.Put(t.rows, node, b)
 }
 
 // refuseSigned posts the refusal and remembers it, so that the same claim again
@@ -66,5 +66,5 @@ func (t *turn) refuseSigned(reason pay.Reason, payment pay.PaymentID, other []pa
 
 // settle remembers that the claim at hand has had its effect.
 func (t *turn) settle(reason pay.Reason) error {
-	return put(t.rows, settledKey(t.in.Fact.ID()), settledRow{Reason: reason})
+	return settledRows.Put(t.rows, t.in.Fact.ID(), settledRow{Reason: reason})
 }

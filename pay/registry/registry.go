@@ -93,7 +93,7 @@ func (r *Registry) React(rows pay.WritableRows, now pay.Time, in pay.Input) (pay
 // was settled before.
 func (t *turn) claimed() (pay.Reaction, error) {
 	rows, in := t.rows, t.in
-	m, ok, err := get[memberRow](rows, memberKey(in.Fact.Signer()))
+	m, ok, err := memberRows.Get(rows, in.Fact.Signer())
 	switch {
 	case err != nil:
 		return pay.Reaction{}, fmt.Errorf("react to %s: %w", in.Fact.Kind(), err)
@@ -103,7 +103,7 @@ func (t *turn) claimed() (pay.Reaction, error) {
 		return pay.Reaction{Refused: pay.ReasonNodeRevoked}, nil
 	}
 	t.from = m.Status
-	settled, ok, err := get[settledRow](rows, settledKey(in.Fact.ID()))
+	settled, ok, err := settledRows.Get(rows, in.Fact.ID())
 	if err != nil {
 		return pay.Reaction{}, fmt.Errorf("react to %s: %w", in.Fact.Kind(), err)
 	}

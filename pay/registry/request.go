@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // request opens a payment: it finds out who is asked, or says why nobody is.
@@ -13,7 +14,7 @@ func (t *turn) request() error {
 		return err
 	}
 	id := pay.PaymentID(t.in.Fact.ID())
-	if _, known, err := t.rows.Get(paymentKey(id)); known || err != nil {
+	if known, err := paymentRows.Has(t.rows, id); known || err != nil {
 		return err
 	}
 	reason, err := t.mayAsk(req)
@@ -23,7 +24,7 @@ func (t *turn) request() error {
 	if reason != "" {
 		return t.refuse(reason, id)
 	}
-	if err := t.rows.Put(chargeKey(t.in.Fact.Signer(), req.Key), id[:]); err != nil {
+	if err := chargeRows.Put(t.rows, rows.Key(t.in.Fact.Signer(), req.Key), id); err != nil {
 		return err
 	}
 	age := min(max(t.in.Age, 0), pay.RequestTTLMax)
@@ -43,7 +44,7 @@ func (t *turn) mayAsk(req pay.Request) (pay.Reason, error) {
 	case req.Currency != t.currency:
 		return pay.ReasonWrongCurrency, nil
 	}
-	_, used, err := t.rows.Get(chargeKey(t.in.Fact.Signer(), req.Key))
+	used, err := chargeRows.Has(t.rows, rows.Key(t.in.Fact.Signer(), req.Key))
 	if used {
 		return pay.ReasonKeyUsed, err
 	}
@@ -167,7 +168,7 @@ func (t *turn) decide(h *head, v verdict) error {
 	}
 	assertMoved(before, after, v)
 	h.Last, h.Decision = id, d
-	return put(t.rows, paymentKey(d.Payment), *h)
+	return paymentRows.Put(t.rows, d.Payment, *h)
 }
 
 // assertMoved keeps I3, I6 and I8 for one decision.

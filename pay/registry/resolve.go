@@ -53,18 +53,13 @@ func (t *turn) candidates(numbers []uint32, upTo uint32, tail int, code pay.Code
 		return true
 	}
 	for _, n := range numbers {
-		raw, ok, err := t.rows.Get(sourceKey(n))
+		s, ok, err := getSource(t.rows, n)
 		if err != nil {
 			return nil, err
 		}
-		if !ok {
-			continue // replaced since the table was built
+		if ok { // else it was replaced since the table was built
+			try(s)
 		}
-		s, err := decodeSource(n, raw)
-		if err != nil {
-			return nil, err
-		}
-		try(s)
 	}
 	if err := eachSource(t.rows, upTo, tail, try); err != nil {
 		return nil, err
@@ -72,7 +67,7 @@ func (t *turn) candidates(numbers []uint32, upTo uint32, tail int, code pay.Code
 	var found []match
 	for _, h := range hits {
 		device := h.source.device
-		row, ok, err := get[deviceRow](t.rows, deviceKey(device))
+		row, ok, err := deviceRows.Get(t.rows, device)
 		if err != nil {
 			return nil, err
 		}
@@ -86,10 +81,10 @@ func (t *turn) candidates(numbers []uint32, upTo uint32, tail int, code pay.Code
 // walletActive says whether a node of the wallet's scope is enrolled and not
 // revoked.
 func (t *turn) walletActive(wallet pay.Scope) (bool, error) {
-	node, ok, err := getID(t.rows, walletKey(wallet))
+	node, ok, err := walletRows.Get(t.rows, wallet)
 	if err != nil || !ok {
 		return false, err
 	}
-	m, ok, err := get[memberRow](t.rows, memberKey(node))
+	m, ok, err := memberRows.Get(t.rows, node)
 	return ok && !m.Status.Revoked, err
 }

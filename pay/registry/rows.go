@@ -1,34 +1,48 @@
 package registry
 
 import (
-	"bytes"
-	"encoding/binary"
-	"fmt"
-
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/book"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
-// The prefixes of the rows; see the package comment.
-const (
-	prefixPrompts  = "a/"
-	prefixSource   = "c/"
-	prefixDevice   = "d/"
-	prefixSettled  = "f/"
-	prefixHeard    = "h/"
-	prefixInvite   = "i/"
-	prefixBeacon   = "k/"
-	prefixMember   = "m/"
-	keyNumber      = "n"
-	prefixOwned    = "o/"
-	prefixPayment  = "p/"
-	prefixKey      = "q/"
-	prefixBudget   = "r/"
-	prefixMerchant = "s/"
-	prefixTopUp    = "t/"
-	prefixLimit    = "u/"
-	prefixEquipped = "v/"
-	prefixWallet   = "w/"
+type ownedKey = rows.Pair[pay.Scope, pay.DeviceID]
+
+// The key spaces; the package comment lists them.
+var (
+	promptRows = rows.New("a/", "prompts without approval in the last hour",
+		rows.Join(rows.TextUntil[pay.Scope]("WALLET", 0), rows.ID[pay.NodeID]("BOX")), rows.CBOR[[]prompted]())
+	sourceRows = rows.New("c/", "code source: key, exponent and anchor of one mapping",
+		rows.Uint32[uint32]("NUMBER"), rows.NewCodec("code source", appendSource, readSource))
+	deviceRows  = rows.New("d/", "whose the device is", rows.ID[pay.DeviceID]("DEVICE"), rows.CBOR[deviceRow]())
+	settledRows = rows.New("f/", "a claim that was settled without a decision, and how",
+		rows.ID[pay.FactID]("CLAIM"), rows.CBOR[settledRow]())
+	heardRows = rows.New("h/", "where a code was heard first",
+		rows.Join(rows.ID[pay.DeviceID]("DEVICE"), rows.Uint32[pay.Step]("STEP")), rows.CBOR[where]())
+	inviteRows  = rows.New("i/", "an invite", rows.ID8[pay.InviteID]("INVITE"), rows.CBOR[inviteRow]())
+	beaconRows  = rows.New("k/", "the device that has this beacon key", rows.ID[pay.BeaconKey]("BEACON"), rows.ID[pay.DeviceID]("DEVICE"))
+	memberRows  = rows.New("m/", "a node: role, scope, names", rows.ID[pay.NodeID]("NODE"), rows.CBOR[memberRow]())
+	newestRow   = rows.NewSingle("n", "the number of the newest code source", rows.Uint32[uint32]("NUMBER"))
+	ownedRows   = rows.New("o/", "the wallet's devices", rows.Join(rows.TextUntil[pay.Scope]("WALLET", 0), rows.ID[pay.DeviceID]("DEVICE")), rows.None())
+	paymentRows = rows.New("p/", "where a payment stands: the fold of its decisions", rows.ID[pay.PaymentID]("PAYMENT"), rows.CBOR[head]())
+	chargeRows  = rows.New("q/", "the payment that a box opened under a key",
+		rows.Join(rows.ID[pay.NodeID]("BOX"), rows.Text[pay.IdempotencyKey]("KEY")), rows.ID[pay.PaymentID]("PAYMENT"))
+	budgetRows   = rows.New("r/", "refusals of this hour", rows.ID[pay.NodeID]("NODE"), rows.CBOR[budgetRow]())
+	merchantRows = rows.New("s/", "the scope of a merchant's name", rows.Text[pay.Name]("MERCHANT"), rows.Text[pay.Scope]("SCOPE"))
+	topUpRows    = rows.New("t/", "a top-up", rows.Text[pay.IdempotencyKey]("KEY"), rows.CBOR[topUpRow]())
+	limitRows    = rows.New("u/", "above which amount the wallet's payments need its device", rows.Text[pay.Scope]("WALLET"), rows.CBOR[limitRow]())
+	equippedRows = rows.New("v/", "the wallet has had a device", rows.Text[pay.Scope]("WALLET"), rows.None())
+	walletRows   = rows.New("w/", "the node that speaks for a wallet's scope", rows.Text[pay.Scope]("WALLET"), rows.ID[pay.NodeID]("NODE"))
 )
+
+// Spaces returns the key spaces of the role, those of the book included.
+func Spaces() rows.Spaces {
+	return append(rows.Spaces{
+		promptRows.Space, sourceRows.Space, deviceRows.Space, settledRows.Space, heardRows.Space, inviteRows.Space, beaconRows.Space,
+		memberRows.Space, newestRow.Space, ownedRows.Space, paymentRows.Space, chargeRows.Space, budgetRows.Space, merchantRows.Space,
+		topUpRows.Space, limitRows.Space, equippedRows.Space, walletRows.Space,
+	}, book.Spaces()...)
+}
 
 // head is where a payment stands, and what the registry needs to go on with it.
 type head struct {
@@ -93,106 +107,4 @@ type where struct {
 	Merchant pay.Scope `cbor:"1,keyasint"`
 	Site     pay.Name  `cbor:"2,keyasint"`
 	Twice    bool      `cbor:"3,keyasint,omitempty"`
-}
-
-func idKey(prefix string, id [32]byte) []byte { return append([]byte(prefix), id[:]...) }
-
-func memberKey(n pay.NodeID) []byte        { return idKey(prefixMember, n) }
-func settledKey(id pay.FactID) []byte      { return idKey(prefixSettled, id) }
-func deviceKey(d pay.DeviceID) []byte      { return idKey(prefixDevice, d) }
-func beaconKey(b pay.BeaconKey) []byte     { return idKey(prefixBeacon, b) }
-func paymentKey(p pay.PaymentID) []byte    { return idKey(prefixPayment, p) }
-func budgetKey(n pay.NodeID) []byte        { return idKey(prefixBudget, n) }
-func inviteKey(id pay.InviteID) []byte     { return append([]byte(prefixInvite), id[:]...) }
-func merchantKey(name pay.Name) []byte     { return append([]byte(prefixMerchant), name...) }
-func topUpKey(k pay.IdempotencyKey) []byte { return append([]byte(prefixTopUp), k...) }
-
-func walletKey(s pay.Scope) []byte { return append([]byte(prefixWallet), s...) }
-
-func equippedKey(s pay.Scope) []byte { return append([]byte(prefixEquipped), s...) }
-
-func limitKey(s pay.Scope) []byte { return append([]byte(prefixLimit), s...) }
-
-func sourceKey(number uint32) []byte {
-	return binary.BigEndian.AppendUint32([]byte(prefixSource), number)
-}
-
-func heardKey(d pay.DeviceID, s pay.Step) []byte {
-	return binary.BigEndian.AppendUint32(idKey(prefixHeard, d), uint32(s))
-}
-
-func chargeKey(box pay.NodeID, k pay.IdempotencyKey) []byte {
-	return append(idKey(prefixKey, box), k...)
-}
-
-func promptsKey(wallet pay.Scope, box pay.NodeID) []byte {
-	return append(append(append([]byte(prefixPrompts), wallet...), 0), box[:]...)
-}
-
-func ownedKey(wallet pay.Scope, d pay.DeviceID) []byte {
-	return append(ownedPrefix(wallet), d[:]...)
-}
-
-func ownedPrefix(wallet pay.Scope) []byte {
-	return append(append([]byte(prefixOwned), wallet...), 0)
-}
-
-// end returns the first key behind all keys that start with prefix.
-func end(prefix []byte) []byte {
-	to := bytes.Clone(prefix)
-	to[len(to)-1]++ // no prefix here ends in 0xFF
-	return to
-}
-
-func get[T any](rows pay.Rows, key []byte) (v T, ok bool, err error) {
-	raw, ok, err := rows.Get(key)
-	if err != nil || !ok {
-		return v, false, err
-	}
-	if err := pay.Decode(raw, &v); err != nil {
-		return v, false, fmt.Errorf("read row %q: %w", key[:min(2, len(key))], err)
-	}
-	return v, true, nil
-}
-
-func put(rows pay.WritableRows, key []byte, v any) error { return rows.Put(key, pay.Encode(v)) }
-
-// getID reads a row whose value is an id.
-func getID(rows pay.Rows, key []byte) (id [32]byte, ok bool, err error) {
-	raw, ok, err := rows.Get(key)
-	if err != nil || !ok {
-		return id, false, err
-	}
-	if len(raw) != len(id) {
-		return id, false, fmt.Errorf("read row %q: %d bytes are no id", key[:min(2, len(key))], len(raw))
-	}
-	return [32]byte(raw), true, nil
-}
-
-// pageRows bounds the rows that each keeps in memory.
-const pageRows = 256
-
-// each calls fn for the rows that start with prefix, in order. It reads them in
-// pages, so that fn may read other rows.
-func each(rows pay.Rows, prefix []byte, fn func(key, value []byte) error) error {
-	type row struct{ key, value []byte }
-	from, to := bytes.Clone(prefix), end(prefix)
-	for page := make([]row, 0, pageRows); ; page = page[:0] {
-		err := rows.Scan(from, to, pageRows, func(key, value []byte) bool {
-			page = append(page, row{bytes.Clone(key), bytes.Clone(value)})
-			return true
-		})
-		if err != nil {
-			return err
-		}
-		for _, r := range page {
-			if err := fn(r.key, r.value); err != nil {
-				return err
-			}
-		}
-		if len(page) < pageRows {
-			return nil
-		}
-		from = append(page[len(page)-1].key, 0)
-	}
 }

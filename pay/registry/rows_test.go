@@ -9,6 +9,7 @@ import (
 	"github.com/tidwall/btree"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/registry"
 )
 
 // wake is a deadline that the role asked for.
@@ -16,6 +17,8 @@ type wake struct {
 	at      pay.Time
 	subject pay.Subject
 }
+
+var spaces = registry.Spaces()
 
 // memory is a pay.WritableRows and registry.AuditRows in memory.
 type memory struct {
@@ -65,7 +68,11 @@ func (m *memory) Facts(fn func(pay.Fact) error) error {
 	return nil
 }
 
+// Put panics for a row that lies in no declared space.
 func (m *memory) Put(key, value []byte) error {
+	if err := spaces.Check(key, value); err != nil {
+		panic(err)
+	}
 	m.log = append(m.log, string(key)+" = "+string(value))
 	m.rows.Set(string(key), bytes.Clone(value))
 	return nil

@@ -2,7 +2,7 @@ package registry
 
 import (
 	"encoding/binary"
-	"fmt"
+	"errors"
 	"math"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -37,36 +37,37 @@ type sourceRow struct {
 
 const sourceRowBytes = 32 + 16 + 1 + 4 + 8 + 8 + 8 + 8 + 4
 
-func (s sourceRow) encode() []byte {
-	raw := make([]byte, 0, sourceRowBytes)
-	raw = append(raw, s.device[:]...)
-	raw = append(raw, s.Key[:]...)
-	raw = append(raw, byte(s.Exponent))
-	raw = binary.BigEndian.AppendUint32(raw, uint32(s.Counter))
+// appendSource writes a source without its number, which is its key.
+func appendSource(dst []byte, s sourceRow) []byte {
+	dst = append(dst, s.device[:]...)
+	dst = append(dst, s.Key[:]...)
+	dst = append(dst, byte(s.Exponent))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(s.Counter))
 	for _, v := range []int64{int64(s.AnchorAt), int64(s.Early), int64(s.Late), int64(s.Resolved)} {
-		raw = binary.BigEndian.AppendUint64(raw, uint64(v))
+		dst = binary.BigEndian.AppendUint64(dst, uint64(v))
 	}
-	return binary.BigEndian.AppendUint32(raw, s.replaces)
+	return binary.BigEndian.AppendUint32(dst, s.replaces)
 }
 
-func decodeSource(number uint32, raw []byte) (s sourceRow, err error) {
-	if len(raw) != sourceRowBytes || raw[48] > byte(pay.ExponentMax) {
-		return s, fmt.Errorf("read code source %d: the row is damaged", number)
+// readSource reads a source whose number the caller knows from its key.
+func readSource(raw []byte) (s sourceRow, rest []byte, err error) {
+	if len(raw) < sourceRowBytes || raw[48] > byte(pay.ExponentMax) {
+		return s, nil, errors.New("read code source: too few bytes or a wrong exponent")
 	}
 	u64 := func(at int) int64 { return int64(binary.BigEndian.Uint64(raw[at:])) }
-	s.Number, s.device, s.Key = number, pay.DeviceID(raw[:32]), pay.IdentityKey(raw[32:48])
+	s.device, s.Key = pay.DeviceID(raw[:32]), pay.IdentityKey(raw[32:48])
 	s.Exponent, s.Counter = pay.Exponent(raw[48]), pay.Counter(binary.BigEndian.Uint32(raw[49:]))
 	s.AnchorAt, s.Early, s.Late, s.Resolved = pay.Time(u64(53)), pay.Millis(u64(61)), pay.Millis(u64(69)), pay.Time(u64(77))
 	s.replaces = binary.BigEndian.Uint32(raw[85:])
-	return s, nil
+	return s, raw[sourceRowBytes:], nil
 }
 
-// numberOf returns the number in the key of a source row.
-func numberOf(key []byte) (uint32, error) {
-	if len(key) != len(prefixSource)+4 {
-		return 0, fmt.Errorf("read code source: row %q has no number", key)
-	}
-	return binary.BigEndian.Uint32(key[len(prefixSource):]), nil
+// getSource returns the source with the number; ok is false when it was
+// replaced.
+func getSource(view pay.Rows, number uint32) (s sourceRow, ok bool, err error) {
+	s, ok, err = sourceRows.Get(view, number)
+	s.Number = number
+	return s, ok, err
 }
 
 // stepMillis returns how long one step lasts.

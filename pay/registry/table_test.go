@@ -89,12 +89,13 @@ func TestSourceRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := sourceRow{CodeSource: drawSource(t), device: pay.DeviceID{1, 2}, replaces: rapid.Uint32().Draw(t, "replaces")}
-		raw := s.encode()
-		if got, err := decodeSource(s.Number, raw); err != nil || got != s {
+		raw := appendSource(nil, s)
+		s.Number = 0 // it is the key
+		if got, rest, err := readSource(raw); err != nil || len(rest) > 0 || got != s {
 			t.Fatalf("%+v came back as %+v, %v", s, got, err)
 		}
 		for n := range raw {
-			if _, err := decodeSource(1, raw[:n]); err == nil {
+			if _, _, err := readSource(raw[:n]); err == nil {
 				t.Fatalf("%d bytes were taken for a source", n)
 			}
 		}

@@ -32,7 +32,7 @@ func (r *Registry) TopUp(rows pay.WritableRows, now pay.Time, ask pay.TopUp) (pa
 	if err := ask.Check(); err != nil {
 		return ask, pay.Reaction{}, pay.Wrap(err, pay.CodeUsage, "top up", "see paybeacon admin topup --help")
 	}
-	old, used, err := get[topUpRow](rows, topUpKey(ask.Key))
+	old, used, err := topUpRows.Get(rows, ask.Key)
 	switch {
 	case err != nil:
 		return ask, pay.Reaction{}, fmt.Errorf("top up: %w", err)
@@ -54,7 +54,7 @@ func (r *Registry) TopUp(rows pay.WritableRows, now pay.Time, ask pay.TopUp) (pa
 		return ask, pay.Reaction{}, err
 	}
 	row := topUpRow{Fact: posting.Fact.ID(), Wallet: ask.Wallet, Amount: ask.Amount, Currency: ask.Currency, At: now}
-	if err := put(rows, topUpKey(ask.Key), row); err != nil {
+	if err := topUpRows.Put(rows, ask.Key, row); err != nil {
 		return ask, pay.Reaction{}, fmt.Errorf("top up: %w", err)
 	}
 	return ask, pay.Reaction{Publications: []pay.Publication{posting}}, nil

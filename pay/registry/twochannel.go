@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // limitRow is above which amount a wallet's payments need its device, and the
@@ -23,7 +24,7 @@ type limitRow struct {
 // found, the most alarming reason first, or "". elsewhere says that the code
 // was heard at two sites.
 func (t *turn) demand(m match, h *head, asked, elsewhere bool) (pay.Demand, error) {
-	limit, limited, err := get[limitRow](t.rows, limitKey(m.row.Wallet))
+	limit, limited, err := limitRows.Get(t.rows, m.row.Wallet)
 	switch {
 	case err != nil:
 		return "", err
@@ -52,7 +53,7 @@ func (t *turn) carriedSince(h head) (bool, error) {
 	if h.Decision.Method() != pay.MethodOne {
 		return false, nil
 	}
-	heard, ok, err := get[where](t.rows, heardKey(h.Device, h.Step))
+	heard, ok, err := heardRows.Get(t.rows, rows.Key(h.Device, h.Step))
 	return ok && heard.Twice, err
 }
 
@@ -98,7 +99,7 @@ func (t *turn) checkCode(a pay.Answer, h head) (pay.Reason, error) {
 // spoken returns why a code is not the word of a device that speaks for the
 // wallet at hand, or "".
 func (t *turn) spoken(device pay.DeviceID, code pay.AuthCode, what pay.Authentication) (pay.Reason, error) {
-	row, ok, err := get[deviceRow](t.rows, deviceKey(device))
+	row, ok, err := deviceRows.Get(t.rows, device)
 	switch {
 	case err != nil:
 		return "", err
@@ -154,12 +155,12 @@ func bindOf(rows pay.Rows, row deviceRow) (b pay.Bind, err error) {
 // proven notes that a device has paid by two channels: what was in doubt since
 // it was paired again is settled.
 func (t *turn) proven(h head) error {
-	row, ok, err := get[deviceRow](t.rows, deviceKey(h.Device))
+	row, ok, err := deviceRows.Get(t.rows, h.Device)
 	if err != nil || !ok || !row.Repaired {
 		return err
 	}
 	row.Repaired = false
-	return put(t.rows, deviceKey(h.Device), row)
+	return deviceRows.Put(t.rows, h.Device, row)
 }
 
 // limit sets above which amount a wallet's payments need its device.
@@ -168,7 +169,7 @@ func (t *turn) limit() error {
 	if err != nil {
 		return err
 	}
-	old, known, err := get[limitRow](t.rows, limitKey(t.from.Scope))
+	old, known, err := limitRows.Get(t.rows, t.from.Scope)
 	if err != nil {
 		return err
 	}
@@ -188,7 +189,7 @@ func (t *turn) limit() error {
 	if err != nil {
 		return err
 	}
-	if err := put(t.rows, limitKey(t.from.Scope), row); err != nil {
+	if err := limitRows.Put(t.rows, t.from.Scope, row); err != nil {
 		return err
 	}
 	return t.settle("")
