@@ -26,7 +26,7 @@ const scriptTimeout = 3 * time.Minute
 // TestMain lets the test binary be the program itself, so that scripts and
 // tests run it as separate processes.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"paybeacon": main})
+	testscript.Main(cleanBuilds{m}, map[string]func(){"paybeacon": main})
 }
 
 // TestScripts runs the stories under testdata/script. Beside testscript's own

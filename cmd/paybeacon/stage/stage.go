@@ -20,12 +20,15 @@ import (
 
 // Stage runs the processes of a demo: this same program, once for each node.
 type Stage struct {
-	Ctx   context.Context
-	Exe   string
-	Dir   string
-	Procs map[string]*Proc
-	Bound map[string]api.Ready // what each listened on when it was last ready
-	order []string
+	Ctx context.Context
+	Exe string
+	Dir string
+	// Programs are the programs of the nodes that run another one than Exe, such
+	// as another version, by the name of the node.
+	Programs map[string]string
+	Procs    map[string]*Proc
+	Bound    map[string]api.Ready // what each listened on when it was last ready
+	order    []string
 }
 
 // Proc is one node's process. Its output goes to a log file beside its data.
@@ -53,10 +56,18 @@ func New(ctx context.Context, exe, dir string) (*Stage, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, pay.Wrap(err, pay.CodeConfig, "make demo directory", "name another one with --data")
 	}
-	return &Stage{Ctx: ctx, Exe: exe, Dir: dir, Procs: map[string]*Proc{}, Bound: map[string]api.Ready{}}, nil
+	return &Stage{Ctx: ctx, Exe: exe, Dir: dir, Procs: map[string]*Proc{}, Programs: map[string]string{}, Bound: map[string]api.Ready{}}, nil
 }
 
 func (s *Stage) Data(name string) string { return filepath.Join(s.Dir, name) }
+
+// programOf returns the program that a node runs.
+func (s *Stage) programOf(name string) string {
+	if exe, ok := s.Programs[name]; ok {
+		return exe
+	}
+	return s.Exe
+}
 
 // Start runs a daemon and waits until it is ready. env is added to this
 // process's environment.
@@ -66,7 +77,7 @@ func (s *Stage) Start(name string, env []string, args ...string) error {
 		return fmt.Errorf("open log: %w", err)
 	}
 	p := &Proc{Args: args, log: log, Done: make(chan struct{})}
-	p.Cmd = exec.Command(s.Exe, WithJSON(args)...)
+	p.Cmd = exec.Command(s.programOf(name), WithJSON(args)...)
 	p.Cmd.Dir = s.Dir
 	p.Cmd.Env = append(os.Environ(), env...)
 	p.Cmd.Stdout, p.Cmd.Stderr = log, log
@@ -164,7 +175,11 @@ func (s *Stage) Ask(out any, args ...string) error {
 }
 
 func (s *Stage) Output(args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(s.Ctx, s.Exe, WithJSON(args)...)
+	name := ""
+	if i := slices.Index(args, "--data"); i >= 0 && i+1 < len(args) {
+		name = filepath.Base(args[i+1])
+	}
+	cmd := exec.CommandContext(s.Ctx, s.programOf(name), WithJSON(args)...)
 	cmd.Dir = s.Dir
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

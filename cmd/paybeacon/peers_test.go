@@ -1,0 +1,182 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// The versions that work together, or say in one sentence what to upgrade
+// first.
+var (
+	// beforeRanges is the last commit of version 2 of the protocol, which knows
+	// no ranges of versions.
+	beforeRanges = &build{commit: "d8b08d6fa0e9e66a21314acc7a43850ac4b7d813"}
+)
+
+// oldWorld is a world in which every node runs the program of another version.
+// ada's tag is near the box, and her wallet approves everything.
+func oldWorld(t *testing.T, exe string) *world {
+	t.Helper()
+	w := emptyWorld(t)
+	w.run(exe, "reg", "box", "ada", "ada-tag")
+	w.startRegistry(nil)
+	w.must(w.Enrol("reg", "box", "scan", "--role", "box", "--name", "counter", "--merchant", "Corner Cafe"))
+	w.must(w.Enrol("reg", "ada", "wallet", "--role", "wallet", "--name", "ada"))
+	w.must(w.Ask(nil, "admin", "topup", "--data", w.Data("reg"), "--wallet", "ada", "--amount", "50.00"))
+	w.startBox(nil)
+	w.startWallet("ada", nil)
+	w.must(w.Pair("ada", "-50", "--interval", "50ms"))
+	return w
+}
+
+// run lets nodes run a program from their next start on; "" is the one under
+// test.
+func (w *world) run(exe string, names ...string) {
+	for _, name := range names {
+		delete(w.Programs, name)
+		if exe != "" {
+			w.Programs[name] = exe
+		}
+	}
+}
+
+// upgrade ends a node and starts it again, in place, with another program.
+func (w *world) upgrade(exe, name string) {
+	w.t.Helper()
+	w.Stop(name)
+	w.run(exe, name)
+	w.must(w.Again(name, nil))
+	_, err := w.Ready(name)
+	w.must(err)
+}
+
+// chargeNearest asks the nearest person for an amount, with the box's own
+// program, and does not wait for the outcome.
+func (w *world) chargeNearest(key, amount string) (p api.Payment) {
+	w.t.Helper()
+	w.waitNear()
+	w.must(w.Until("there is somebody to charge", func() (bool, error) {
+		err := w.Ask(&p, "till", "charge", "--data", w.Data("box"), "--amount", amount, "--key", key, "--ttl", "5m")
+		var e *stage.ExitError
+		if errors.As(err, &e) && (e.Code == pay.CodeNobodyNear || e.Code == pay.CodeAmbiguous) {
+			return false, nil
+		}
+		return err == nil, err
+	}))
+	return p
+}
+
+// paid waits until box and wallet both say that a payment is paid, and that they
+// hold the same receipt of it.
+func (w *world) paid(id string, amount pay.Amount) {
+	w.t.Helper()
+	var till api.Payment
+	w.must(w.Until("payment "+id[:10]+" is paid", func() (bool, error) {
+		err := w.Ask(&till, "till", "show", "--data", w.Data("box"), "--id", id)
+		return till.Outcome == pay.OutcomePaid, err
+	}))
+	if till.State != pay.StateCaptured || till.AmountCaptured != amount || till.Amount != amount {
+		w.t.Errorf("the box shows %+v", till)
+	}
+	var own []byte
+	w.must(w.Until("the wallet has the receipt", func() (bool, error) {
+		var err error
+		own, err = w.Output("wallet", "receipts", "--data", w.Data("ada"), "--id", id)
+		return err == nil && len(own) > 0, nilIf(exitOf(err) == pay.ExitNotFound, err)
+	}))
+	var wallet api.Payment
+	w.must(json.Unmarshal(stage.FirstLine(own), &wallet))
+	if wallet.ID != id || wallet.State != pay.StateCaptured || wallet.AmountCaptured != amount {
+		w.t.Errorf("the wallet shows %+v", wallet)
+	}
+	files := [2]string{w.Data("till.receipt"), w.Data("wallet.receipt")}
+	w.must(w.Ask(nil, "till", "receipt", "--data", w.Data("box"), "--id", id, "--to", files[0]))
+	w.must(w.Ask(nil, "wallet", "receipts", "--data", w.Data("ada"), "--id", id, "--to", files[1]))
+	var raw [2]string
+	for i, name := range files {
+		b, err := os.ReadFile(name)
+		w.must(err)
+		w.must(os.Remove(name))
+		raw[i] = string(b)
+	}
+	if raw[0] != raw[1] {
+		w.t.Errorf("payment %s: receipts differ", id)
+	}
+	if r, err := pay.OpenReceipt([]byte(raw[0])); err != nil || r.Decision.Payment.String() != id {
+		w.t.Errorf("payment %s: its receipt says %+v (%v)", id, r.Decision, err)
+	}
+}
+
+// told waits until the log of a node has a line with all of words.
+func (w *world) told(name string, words ...string) {
+	w.t.Helper()
+	w.must(w.Until(name+" says "+strings.Join(words, " and "), func() (bool, error) {
+		raw, err := os.ReadFile(w.Data(name) + ".log")
+		for line := range strings.Lines(string(raw)) {
+			found := true
+			for _, word := range words {
+				found = found && strings.Contains(line, word)
+			}
+			if found {
+				return true, err
+			}
+		}
+		return false, err
+	}))
+}
+
+// TestUpgradeFromBeforeVersionRanges: against the last version that knew no
+// ranges each side says what to upgrade first, what was queued meanwhile is paid
+// after the upgrade, and the directories of before keep what they held.
+func TestUpgradeFromBeforeVersionRanges(t *testing.T) {
+	t.Parallel()
+	for name, registryFirst := range map[string]bool{"registry first": true, "nodes first": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := oldWorld(t, beforeRanges.program(t))
+			before := w.chargeNearest("before", "12.50")
+			w.paid(before.ID, 1250)
+			first, then := []string{"reg"}, []string{"box", "ada"}
+			if !registryFirst {
+				first, then = then, first
+			}
+			for _, node := range first {
+				w.upgrade("", node)
+			}
+			if registryFirst {
+				w.told("box", "registry", "version")
+			} else {
+				w.told("box", "upgrade the registry first")
+				w.told("ada", "upgrade the registry first")
+			}
+			meanwhile := w.chargeNearest("meanwhile", "3.00")
+			if !meanwhile.Queued || meanwhile.SafeToRetry || meanwhile.Outcome != pay.OutcomePending {
+				t.Errorf("the charge during the upgrade is %+v", meanwhile)
+			}
+			for _, node := range then {
+				w.upgrade("", node)
+			}
+			w.paid(meanwhile.ID, 300)
+			w.paid(before.ID, 1250)
+			after := w.chargeNearest("after", "1.00")
+			w.upgrade("", "ada-tag")
+			w.paid(after.ID, 100)
+			if again := w.chargeNearest("before", "12.50"); again.ID != before.ID {
+				t.Errorf("the key of before made another payment: %+v", again)
+			}
+			if a := w.audit(); a.Payments != 3 {
+				t.Errorf("the audit counts %+v", a)
+			}
+			if money := w.money(); money["ada"] != 5000-1650 || money["Corner Cafe"] != 1650 {
+				t.Errorf("accounts: %v", money)
+			}
+		})
+	}
+}
