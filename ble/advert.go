@@ -10,18 +10,22 @@ import (
 )
 
 const (
-	// LegacyBytesMax is what a legacy advertisement holds. Everything this
-	// product sends fits into it.
+	// LegacyBytesMax is the capacity of a legacy advertisement, in bytes. Every
+	// payload that this product sends is at most this long. Published: Bluetooth
+	// Core 5.4, volume 6, part B, 2.3.1.
 	LegacyBytesMax = 31
-	// PayloadBytesMax is the longest payload that is read: what one extended
-	// advertising report carries.
+	// PayloadBytesMax is the longest payload that ParsePayload reads, in bytes: no
+	// advertising packet is longer, extended ones included. Published: Bluetooth
+	// Core 5.4, volume 6, part B, 2.3.
 	PayloadBytesMax = 255
 	// SectionsMax bounds the service and manufacturer sections of one advert.
+	// Chosen: more than twice the seven that a legacy advertisement can hold, at
+	// four bytes or more each.
 	SectionsMax = 16
 )
 
 // Address is a device address, most significant byte first. It is for display
-// and recordings: it changes with the code and names nobody.
+// and recordings only: it changes with the code and identifies nobody.
 type Address [6]byte
 
 // String returns the address as in "5A:01:C2:33:44:55".
@@ -37,7 +41,9 @@ func (a Address) String() string {
 	return string(out[:])
 }
 
-// ParseAddress reads the form that String writes, in either case.
+// ParseAddress reads the form that String writes, in upper or lower case. It
+// fails on any other text; the error states what is wrong with it and matches no
+// sentinel.
 func ParseAddress(s string) (Address, error) {
 	var a Address
 	parts := strings.SplitN(s, ":", len(a)+1)
@@ -54,32 +60,32 @@ func ParseAddress(s string) (Address, error) {
 	return a, nil
 }
 
-// Advert is one advertisement as a radio heard it. Whoever receives one may
-// use its sections only until the call that delivered it returns, because
-// radios reuse the memory behind them.
+// Advert is one advertisement as a radio heard it. Its sections are valid only
+// until the call that delivered it returns, because radios reuse the memory
+// behind them.
 type Advert struct {
-	// At is when it was heard, by the radio's clock, with its monotonic
+	// At is when the advert was heard, by the radio's clock, with its monotonic
 	// reading.
 	At time.Time
-	// Address is the sender's at this moment.
+	// Address is the sender's current address.
 	Address Address
-	// RSSI is the received strength. It means something only with HasRSSI.
+	// RSSI is the received strength in dBm. It is valid only with HasRSSI.
 	RSSI pay.RSSI
-	// HasRSSI says that the controller knew the strength.
+	// HasRSSI reports whether the controller knew the strength.
 	HasRSSI bool
-	// Sections is the data that the advert carried, in its order.
+	// Sections is the data in the advert, in the advert's order.
 	Sections []Section
 }
 
-// Strengths outside this range do not exist on the air; 127 stands for "not
-// known" (Bluetooth Core 5.4, volume 4, part E, 7.7.65.2).
+// The strengths that a controller can report, in dBm. The value 127 stands for
+// "not known". Published: Bluetooth Core 5.4, volume 4, part E, 7.7.65.2.
 const (
 	rssiMin = -127
 	rssiMax = 20
 )
 
-// SetRSSI notes the strength that a controller reported, in dBm. A value that
-// means "not known" or that cannot be leaves the advert without one.
+// SetRSSI stores the strength that a controller reported, in dBm. With 127 ("not
+// known") or any other value outside -127..20 the advert has no strength.
 func (a *Advert) SetRSSI(dBm int) {
 	a.RSSI, a.HasRSSI = 0, dBm >= rssiMin && dBm <= rssiMax
 	if a.HasRSSI {
@@ -87,8 +93,8 @@ func (a *Advert) SetRSSI(dBm int) {
 	}
 }
 
-// SectionKind says what a section's ID means. Its value is the type of the AD
-// structure (Bluetooth Assigned Numbers 2.3).
+// SectionKind tells what kind of number a section's ID is. Its value is the type
+// of the AD structure (Bluetooth Assigned Numbers, 2.3).
 type SectionKind uint8
 
 // The kinds of section.
@@ -97,7 +103,7 @@ const (
 	ManufacturerData SectionKind = 0xFF // ID is a company identifier
 )
 
-// Section is the data one service or one manufacturer put into an advert.
+// Section is the data of one service or one manufacturer in an advert.
 type Section struct {
 	Kind SectionKind
 	ID   uint16

@@ -9,30 +9,36 @@ import (
 )
 
 // ServiceUUID is the 16-bit service under which devices broadcast their code.
-// FEAA is Google's, given to Eddystone: a product that ships needs a number of
-// its own, and this is the one place where it stands.
+// FEAA belongs to Google and is assigned to Eddystone. A product that ships
+// needs a number of its own; it is defined only here.
 const ServiceUUID uint16 = 0xFEAA
 
 const (
 	companyApple = 0x004C
 
-	frameUID  = 0x00
-	frameTLM  = 0x20
-	frameEID  = 0x30
-	tlmPlain  = 0x00
-	eidBytes  = 10
-	uidBytes  = 18
-	uidRFU    = 20
-	tlmBytes  = 14
-	iBytes    = 23
-	altBytes  = 24
-	idBytesAt = 2 // where the identity begins in every frame that has one
+	frameUID = 0x00
+	frameTLM = 0x20
+	frameEID = 0x30
+	tlmPlain = 0x00
+
+	// The lengths of the frames without service or company number, in bytes.
+	// Published: the specifications of Eddystone, iBeacon and AltBeacon.
+	eidBytes         = 10
+	uidBytes         = 18
+	uidReservedBytes = 20 // with the two reserved bytes, which may be left out
+	tlmBytes         = 14
+	iBeaconBytes     = 23
+	altBeaconBytes   = 24
+
+	// idAt is the offset of the identity in every frame that has one, in bytes.
+	// Published: as above.
+	idAt = 2
 )
 
 // FrameKind names a beacon format.
 type FrameKind uint8
 
-// The formats. Only EID changes with time; the others are static and never pay.
+// The formats. Only an EID changes with time and can become a candidate.
 const (
 	EID       FrameKind = iota + 1 // Eddystone ephemeral identifier
 	UID                            // Eddystone identifier
@@ -63,11 +69,11 @@ func (k FrameKind) String() string {
 type Frame struct {
 	Kind FrameKind
 	// Power is the strength at 1 m that the sender states, in dBm, not clamped.
-	// A TLM frame states none.
+	// It is zero in a TLM frame, which states none.
 	Power pay.RSSI
-	// Code is what an EID frame says.
+	// Code is the rotating code of an EID frame, and zero in the others.
 	Code pay.Code
-	// Telemetry is what a TLM frame says.
+	// Telemetry is the content of a TLM frame, and zero in the others.
 	Telemetry Telemetry
 
 	id  [20]byte
@@ -101,26 +107,28 @@ func (f Frame) String() string {
 }
 
 var (
-	// ErrNoFrame says that a section holds none of the formats known here.
+	// ErrNoFrame means that a section holds none of the known formats.
 	ErrNoFrame = errors.New("parse frame: none of the known formats")
-	// ErrFrameLength says that a section begins as a known format but does not
-	// have its length.
+	// ErrFrameLength means that a section begins like a known format but has
+	// another length.
 	ErrFrameLength = errors.New("parse frame: wrong length for its format")
 )
 
 // ParseFrame reads the beacon frame in a section. It accepts the exact lengths
 // of the published formats and nothing else: Eddystone EID, UID (with or
-// without its two reserved bytes) and unencrypted TLM, iBeacon and AltBeacon.
+// without its two reserved bytes) and unencrypted TLM, iBeacon and AltBeacon. It
+// returns ErrFrameLength if a section begins like one of them and has another
+// length, and ErrNoFrame for all other sections.
 func ParseFrame(s Section) (Frame, error) {
 	switch {
 	case s.Kind == ServiceData && s.ID == ServiceUUID && len(s.Data) > 0:
 		return parseEddystone(s.Data)
-	case s.Kind != ManufacturerData || len(s.Data) < idBytesAt:
+	case s.Kind != ManufacturerData || len(s.Data) < idAt:
 		return Frame{}, ErrNoFrame
 	case s.ID == companyApple && s.Data[0] == 0x02 && s.Data[1] == 0x15:
-		return parseStatic(IBeacon, s.Data, iBytes)
+		return parseStatic(IBeacon, s.Data, iBeaconBytes)
 	case s.Data[0] == 0xBE && s.Data[1] == 0xAC:
-		return parseStatic(AltBeacon, s.Data, altBytes)
+		return parseStatic(AltBeacon, s.Data, altBeaconBytes)
 	default:
 		return Frame{}, ErrNoFrame
 	}
@@ -132,13 +140,13 @@ func parseEddystone(d []byte) (Frame, error) {
 		if len(d) != eidBytes {
 			return Frame{}, ErrFrameLength
 		}
-		return Frame{Kind: EID, Power: powerAtOneMetre(d[1]), Code: pay.Code(d[idBytesAt:])}, nil
+		return Frame{Kind: EID, Power: powerAtOneMetre(d[1]), Code: pay.Code(d[idAt:])}, nil
 	case frameUID:
-		if len(d) != uidBytes && len(d) != uidRFU {
+		if len(d) != uidBytes && len(d) != uidReservedBytes {
 			return Frame{}, ErrFrameLength
 		}
 		f := Frame{Kind: UID, Power: powerAtOneMetre(d[1])}
-		f.idN = uint8(copy(f.id[:], d[idBytesAt:uidBytes]))
+		f.idN = uint8(copy(f.id[:], d[idAt:uidBytes]))
 		return f, nil
 	case frameTLM:
 		if len(d) < 2 || d[1] != tlmPlain {
@@ -158,24 +166,24 @@ func parseEddystone(d []byte) (Frame, error) {
 	}
 }
 
-// parseStatic reads the two manufacturer formats: two bytes of prefix, 20 of
-// identity, the power at 1 m.
+// parseStatic reads the manufacturer formats iBeacon and AltBeacon: two bytes of
+// prefix, 20 of identity, the power at 1 m.
 func parseStatic(kind FrameKind, d []byte, size int) (Frame, error) {
 	if len(d) != size {
 		return Frame{}, ErrFrameLength
 	}
 	f := Frame{Kind: kind, Power: pay.RSSI(int8(d[22]))}
-	f.idN = uint8(copy(f.id[:], d[idBytesAt:22]))
+	f.idN = uint8(copy(f.id[:], d[idAt:22]))
 	return f, nil
 }
 
-// flagsBroadcast says LE general discoverable, no BR/EDR, as every Eddystone
-// device does: a value of our own would set our devices apart.
+// flagsBroadcast means LE general discoverable, no BR/EDR. Every Eddystone
+// device sends it; another value would make our devices distinguishable.
 const flagsBroadcast = 0x06
 
 // AppendEID appends the payload with which a device broadcasts code: flags, the
-// list of services and the EID frame, 21 bytes in all. The stated power at 1 m
-// is clamped to PowerMin..PowerMax.
+// list of services and the EID frame, 21 bytes in all. The stated power at 1 m,
+// in dBm, is clamped to PowerMin..PowerMax.
 func AppendEID(b []byte, code pay.Code, power pay.RSSI) []byte {
 	const low, high = byte(ServiceUUID & 0xFF), byte(ServiceUUID >> 8)
 	power = min(max(power, PowerMin), PowerMax)

@@ -44,7 +44,7 @@ func vectors(t testing.TB) (out []vector) {
 	return out
 }
 
-// read writes a payload as the vectors do.
+// read writes the frames in a payload in the form of the vectors.
 func read(payload []byte) string {
 	sections, err := ble.ParsePayload(nil, payload)
 	if err != nil {
@@ -76,7 +76,7 @@ func TestVectors(t *testing.T) {
 }
 
 // TestEveryPrefix cuts each good vector everywhere: a payload that ends inside
-// a structure is refused whole, one that ends between two says what came
+// a structure is refused whole, one that ends between two yields the sections
 // before, and a frame without its last byte is never a frame.
 func TestEveryPrefix(t *testing.T) {
 	t.Parallel()
@@ -119,7 +119,7 @@ func everySectionPrefix(t *testing.T, name string, s ble.Section) {
 	}
 }
 
-// isBoundary says that n bytes of payload are whole structures.
+// isBoundary reports whether the first n bytes of payload are whole structures.
 func isBoundary(payload []byte, n int) bool {
 	at := 0
 	for at < n {
@@ -230,7 +230,7 @@ func FuzzPayload(f *testing.F) {
 }
 
 // FuzzFrame reads any section, and every prefix of it: a frame has the exact
-// length of its format, says of itself what its format says, and owns its bytes.
+// length of its format, has only the fields of its format, and owns its bytes.
 func FuzzFrame(f *testing.F) {
 	for _, v := range vectors(f) {
 		sections, err := ble.ParsePayload(nil, v.payload)
@@ -261,7 +261,7 @@ func FuzzFrame(f *testing.F) {
 	})
 }
 
-// frameLengths are the lengths that each format has, and of its identity.
+// frameLengths lists the lengths of each format and of its identity, in bytes.
 var frameLengths = map[ble.FrameKind]struct {
 	kind   ble.SectionKind
 	bytes  []int
@@ -290,8 +290,8 @@ func checkFrame(t *testing.T, s ble.Section, f ble.Frame) {
 	}
 }
 
-// TestWorkedExample holds the document against the vector and the code: the
-// bytes in its table are the payload of the vector it names.
+// TestWorkedExample compares the document with the vector and the code: the
+// bytes in its table are the payload of the vector that it names.
 func TestWorkedExample(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("ADVERT.md")

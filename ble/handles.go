@@ -6,41 +6,41 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// handleDrawsMax bounds the draws for one handle. There are some thirty
-// thousand handles for a few thousand devices, so that one in eight is taken at
-// worst.
+// handleDrawsMax bounds the draws for one handle. Chosen: of some 35,000
+// handles at most one in four is taken (pay.CandidatesMax in use, as many
+// remembered), so 256 draws practically always find a free one.
 const handleDrawsMax = 256
 
-// handleBook knows which handles are in use and which were shown a short while
-// ago. A handle that a cashier may still have in mind is not given to another
-// device, so that a charge by handle never reaches a stranger.
+// handleBook records which handles are in use and which were shown recently. A
+// handle that a cashier may still remember is not given to another device, so
+// that a charge by handle never reaches another person.
 type handleBook struct {
 	box     pay.NodeID
 	present map[pay.Handle]int32
 	left    map[pay.Handle]leftHandle
-	ring    []pay.Handle // of left, oldest overwritten
-	next    int
+	ring    []pay.Handle // keys of left; a new one overwrites the oldest
+	next    int          // the slot of ring that is written next
 }
 
 type leftHandle struct {
-	origin pay.Code // it was made from
-	shown  time.Duration
-	place  int // in the ring
+	origin pay.Code      // the code that the handle was made from
+	shown  time.Duration // when it was shown last
+	slot   int           // in ring
 }
 
 func newHandleBook(box pay.NodeID) handleBook {
 	return handleBook{box: box, present: map[pay.Handle]int32{}, left: map[pay.Handle]leftHandle{}}
 }
 
-// draw returns a handle for track i, made from the first code heard of it, and
-// "" if every draw is taken.
+// draw gives track i a handle made from origin, the first code heard of it. It
+// returns "" if every draw is taken.
 func (b *handleBook) draw(origin pay.Code, i int32, now time.Duration) pay.Handle {
 	for n := range handleDrawsMax {
 		h := pay.HandleFor(b.box, origin, n)
 		if _, taken := b.present[h]; taken {
 			continue
 		}
-		if l, ok := b.left[h]; ok && l.origin != origin && b.remembers(h, now) {
+		if l, ok := b.left[h]; ok && l.origin != origin && b.wasShown(h, now) {
 			continue
 		}
 		b.present[h] = i
@@ -49,7 +49,8 @@ func (b *handleBook) draw(origin pay.Code, i int32, now time.Duration) pay.Handl
 	return ""
 }
 
-// release takes a handle back from a track and remembers that it was shown.
+// release takes handle h back from a track and records when it was last shown.
+// It does nothing for a track without a handle.
 func (b *handleBook) release(h pay.Handle, origin pay.Code, shown time.Duration) {
 	if h == "" {
 		return
@@ -58,18 +59,18 @@ func (b *handleBook) release(h pay.Handle, origin pay.Code, shown time.Duration)
 	if len(b.ring) < pay.CandidatesMax {
 		b.ring = append(b.ring, h)
 	} else {
-		if old := b.ring[b.next]; b.left[old].place == b.next {
+		if old := b.ring[b.next]; b.left[old].slot == b.next {
 			delete(b.left, old)
 		}
 		b.ring[b.next] = h
 	}
-	b.left[h] = leftHandle{origin: origin, shown: shown, place: b.next}
+	b.left[h] = leftHandle{origin: origin, shown: shown, slot: b.next}
 	b.next = (b.next + 1) % pay.CandidatesMax
 }
 
-// remembers says that h was shown within pay.HandleMemory and is borne by
-// nobody now.
-func (b *handleBook) remembers(h pay.Handle, now time.Duration) bool {
+// wasShown reports whether h was released and its last showing is less than
+// pay.HandleMemory ago. It does not look at handles in use.
+func (b *handleBook) wasShown(h pay.Handle, now time.Duration) bool {
 	l, ok := b.left[h]
 	return ok && now-l.shown < pay.HandleMemory.Std()
 }

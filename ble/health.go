@@ -2,38 +2,41 @@ package ble
 
 import "time"
 
-// Health is what a radio says of its own hearing. A radio tells it whenever
-// Deaf or Why changes, and about once a second while it hears.
+// Health describes how well a radio receives. A radio reports it whenever Deaf
+// or Why changes, and about once a second while it scans.
 type Health struct {
-	// Deaf says that the radio hears nothing at all, although it should.
+	// Deaf reports whether the radio hears nothing at all, although it should.
 	Deaf bool
-	// Rate is how many adverts of any kind were heard a second, lately.
+	// Rate is how many adverts of any kind the radio heard a second, over the
+	// last seconds.
 	Rate float64
-	// Why says in one sentence what is wrong and what is done about it. It is
-	// empty when all is well, and may be set without Deaf where the radio only
-	// hears badly.
+	// Why is one sentence about what is wrong and what is being done about it. It
+	// is empty when nothing is wrong. It may be set without Deaf if the radio
+	// receives only part of the adverts.
 	Why string
-	// Lost counts the adverts since the start that reached this process and had
-	// to be dropped, because more came than it could take.
+	// Lost counts the adverts since the start that reached this process and were
+	// dropped because more came than it could take.
 	Lost uint64
-	// Lag is how long adverts lately waited between BlueZ and this process.
+	// Lag is how long recent adverts waited between BlueZ and this process.
 	Lag time.Duration
 }
 
-// Adapter is what is known of one radio of this machine.
+// Adapter is the state of one radio of this machine.
 type Adapter struct {
 	Name    string  // such as "hci0"
-	Address Address // its public one, which is never broadcast
-	// Powered says that it is switched on, Blocked that rfkill keeps it off.
+	Address Address // the public address, which is never broadcast
+	// Powered reports whether the adapter is switched on, Blocked whether rfkill
+	// keeps it off.
 	Powered, Blocked bool
-	// Discoverable says that its public address goes out with whatever it
-	// advertises, so that nothing may be.
+	// Discoverable reports whether the adapter would send its public address with
+	// every advertisement. Nothing is advertised then.
 	Discoverable bool
-	// Discovering says that somebody listens with it.
+	// Discovering reports whether a discovery runs, by any program.
 	Discovering bool
-	// Monitors says that BlueZ offers advertisement monitors on it, without
-	// which a steady beacon is heard about once in ten seconds.
+	// Monitors reports whether BlueZ offers advertisement monitors on the
+	// adapter. Without them it reports a steady beacon about once in ten seconds.
 	Monitors bool
-	// SlotsFree and SlotsUsed count the advertisements it can still take and has.
+	// SlotsFree and SlotsUsed count the advertisements that the adapter can still
+	// take and those that it has.
 	SlotsFree, SlotsUsed int
 }

@@ -20,7 +20,7 @@ func (t *Tracker) verify(fail func(string, ...any)) {
 		}
 		used++
 		codes++
-		if s.carried {
+		if s.continued {
 			codes++
 			if t.byCode[s.former] != int32(i) {
 				fail("former code of track %d leads elsewhere", i)
@@ -57,8 +57,8 @@ func (t *Tracker) verify(fail func(string, ...any)) {
 		fail("remembers %d handles", len(t.handles.left))
 	}
 	walked := 0
-	for list := range t.faint.head {
-		for i := t.faint.head[list]; i >= 0; i = t.tracks[i].link.next {
+	for list := range t.notNear.head {
+		for i := t.notNear.head[list]; i >= 0; i = t.tracks[i].link.next {
 			walked++
 		}
 	}
@@ -94,7 +94,7 @@ func TestTrackerStaysConsistent(t *testing.T) {
 	})
 }
 
-// checkNearby asserts what a till relies on.
+// checkNearby checks the properties of Nearby on which a till relies.
 func checkNearby(r *rapid.T, n pay.Nearby) {
 	handles := map[pay.Handle]bool{}
 	for i, c := range n.Candidates {

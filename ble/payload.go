@@ -5,7 +5,9 @@ import (
 	"errors"
 )
 
-// The AD structures that an encoder writes beside sections.
+// The types of the AD structures that AppendEID writes beside sections, and the
+// sizes of the parts of one. Published: Bluetooth Core 5.4, volume 3, part C,
+// 11, and Assigned Numbers, 2.3.
 const (
 	adFlags        = 0x01
 	adServices16   = 0x03 // complete list of 16-bit service UUIDs
@@ -13,7 +15,7 @@ const (
 	sectionIDBytes = 2
 )
 
-// The reasons for which a payload is refused as a whole.
+// The reasons to refuse a whole payload, in reading and in writing.
 var (
 	errPayloadLong     = errors.New("parse payload: longer than an advertising report")
 	errPayloadCut      = errors.New("parse payload: ends inside a structure")
@@ -25,10 +27,15 @@ var (
 )
 
 // ParsePayload appends to dst the service and manufacturer sections of an
-// advertising payload: a row of AD structures, each a length, a type and data,
-// that a length of zero ends early (Bluetooth Core 5.4, volume 3, part C, 11).
-// Other structures are stepped over. A payload with one bad structure is refused
-// whole. The sections share memory with payload.
+// advertising payload. A payload is a row of AD structures, each a length, a
+// type and data; a length of zero ends it early (Bluetooth Core 5.4, volume 3,
+// part C, 11). Structures of other types are skipped. The sections share memory
+// with payload.
+//
+// It refuses the whole payload, and returns dst as it was, if the payload is
+// longer than PayloadBytesMax, ends inside a structure, has data after its end,
+// has a section without an ID, or has more than SectionsMax sections. The error
+// states which; it matches no exported sentinel.
 func ParsePayload(dst []Section, payload []byte) ([]Section, error) {
 	if len(payload) > PayloadBytesMax {
 		return dst, errPayloadLong
@@ -62,7 +69,8 @@ func ParsePayload(dst []Section, payload []byte) ([]Section, error) {
 }
 
 // AppendPayload appends sections to b as AD structures. ParsePayload reads the
-// same sections back. It fails on a section longer than a structure can be.
+// same sections back. It fails on a section that is longer than an AD structure
+// can be and on one of an unknown kind; the error matches no exported sentinel.
 func AppendPayload(b []byte, sections []Section) ([]byte, error) {
 	for _, s := range sections {
 		if s.Kind != ServiceData && s.Kind != ManufacturerData {

@@ -6,10 +6,10 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// ranking finds the weakest of many tracks at once, and among equals the one
-// heard longest ago, so that a flood of codes pushes out itself rather than a
-// device that is heard regularly. It is one list for each strength, threaded
-// through the tracks, and a bit for each list that is not empty.
+// ranking finds the weakest of many tracks in constant time, and among equals
+// the one heard longest ago, so that a flood of codes displaces its own codes and
+// not a device that is heard regularly. It keeps one list for each strength,
+// linked through the tracks, and a bit for each list that is not empty.
 type ranking struct {
 	head, tail [256]int32
 	filled     [4]uint64
@@ -64,7 +64,7 @@ func (r *ranking) remove(tracks []track, i int32) {
 	tracks[i].link = unranked
 }
 
-// weakest returns the track to forget first, or -1 if there is none.
+// weakest returns the track to drop first, or -1 if there is none.
 func (r *ranking) weakest() int32 {
 	for k, word := range r.filled {
 		if word != 0 {

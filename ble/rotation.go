@@ -6,49 +6,55 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// A device changes its code every step, and with it its address: one code falls
-// silent and another begins, and nothing in the air ties the two together. The
-// tracker ties them when there is only one way to do so: exactly one track fell
-// silent and exactly one new code began within the same short window and within
-// a few dB. Then the new code continues the track as if nothing had happened.
+// A device changes its code every step, and with it its address: one code stops
+// and another begins, and nothing in the air links the two. The tracker links
+// them if there is only one way to do so: exactly one track fell silent, and
+// exactly one new code began, within the same short window and within a few dB.
+// Then the new code continues the track: handle, dwell and filter stay.
 //
-// Whether a track fell silent shows only with time. Until then the new code is
-// pending: it is not listed, and it counts against everybody's lead except that
-// of the one track it may continue, which keeps its place meanwhile. A track
-// that is heard again has not fallen silent, so two people standing side by
-// side are told apart after one interval. In any doubt the new code is a new
-// device, which costs its owner one dwell and harms nobody.
+// Whether a track fell silent is known only after a while. Until then the new
+// code is pending: it is not listed. It counts against the lead of every other
+// track, except of the one that it may continue, which keeps its place
+// meanwhile. A track that is heard again has not fallen silent, so two people
+// side by side are distinguished after one interval. In doubt the new code is a
+// new device; then its owner waits for one more dwell, and nothing worse.
 
 const (
 	// rotationWindowMin is the least time within which the new code must follow
-	// the old one, and after which the old one counts as silent.
+	// the old one, and after which the old one counts as silent. Chosen: longer
+	// than 1.28 s, the longest interval that BlueZ uses by itself.
 	rotationWindowMin = 1500 * time.Millisecond
-	// rotationSpan is how far the strengths of the two may lie apart, in dB.
+	// rotationSpan is how far the strengths of the two may differ, in dB. Chosen:
+	// wide enough for the fading between two codes of one device, and narrow
+	// enough to exclude devices at other distances.
 	rotationSpan = 8
-	// rotationDoubt is how long a new code is listened to before its strength
-	// rules a track out, and rotationFade how far off, in dB, its first adverts
-	// may be meanwhile: they may have been faded ones.
-	rotationDoubt = time.Second
-	rotationFade  = 20
-	// pendingMax bounds the codes that may be pending at once. When more begin,
-	// the air is too crowded to tie anything together.
+	// rotationSettleMin is how long a new code must have been heard before its
+	// strength excludes a track. rotationFadeSpan is how much its strength may
+	// differ until then, in dB. Chosen: the first adverts may be faded ones; after
+	// a second the median is taken over several.
+	rotationSettleMin = time.Second
+	rotationFadeSpan  = 20
+	// pendingMax bounds the codes that are pending at once. Chosen: when more
+	// begin within one window, the tracker links no codes at all.
 	pendingMax = 32
-	// crowdedFor is how long that judgement stands: the longest window.
-	crowdedFor = silenceIntervals * intervalMax
+	// crowdedSpan is how long the tracker links no codes after pendingMax was
+	// reached. Chosen: the longest window.
+	crowdedSpan = silenceIntervals * intervalMax
 )
 
-// rotation keeps the codes that may continue older ones.
+// rotation is the list of the codes that may continue older tracks.
 type rotation struct {
-	pending   []int32 // tracks, oldest first
-	crowdedAt time.Duration
+	pending   []int32       // tracks, oldest first
+	crowdedAt time.Duration // when a code found the list full, last
 }
 
 func newRotation() rotation {
-	return rotation{pending: make([]int32, 0, pendingMax), crowdedAt: -crowdedFor - 1}
+	return rotation{pending: make([]int32, 0, pendingMax), crowdedAt: -crowdedSpan - 1}
 }
 
-// begin notes that track i is a new code.
-func (r *rotation) begin(tracks []track, i int32, now time.Duration) {
+// add puts track i, which has a new code, on the list. If the list is full, it
+// records that instead.
+func (r *rotation) add(tracks []track, i int32, now time.Duration) {
 	if len(r.pending) == pendingMax {
 		r.crowdedAt = now
 		return
@@ -57,8 +63,8 @@ func (r *rotation) begin(tracks []track, i int32, now time.Duration) {
 	r.pending = append(r.pending, i)
 }
 
-// end takes track i off the list.
-func (r *rotation) end(tracks []track, i int32) {
+// remove takes track i off the list, if it is on it.
+func (r *rotation) remove(tracks []track, i int32) {
 	if !tracks[i].pending {
 		return
 	}
@@ -72,68 +78,70 @@ func (r *rotation) end(tracks []track, i int32) {
 	r.pending = kept
 }
 
-// window is the time within which a successor must begin.
+// window is the time after the track's last advert within which the code that
+// continues it must begin.
 func (s *track) window() time.Duration { return max(silenceIntervals*s.interval, rotationWindowMin) }
 
-// settle decides about every pending code that can be decided about.
-func (t *Tracker) settle(now time.Duration) {
+// settlePending decides, for each pending code for which this can be known by
+// now, whether it continues an older track or is a new device.
+func (t *Tracker) settlePending(now time.Duration) {
 	var todo [pendingMax]int32
 	n := copy(todo[:], t.rotation.pending)
 	for _, i := range todo[:n] {
 		if !t.tracks[i].pending {
 			continue
 		}
-		twin, decided := t.predecessor(i, now)
+		older, decided := t.predecessor(i, now)
 		switch {
 		case !decided:
-			t.tracks[i].twin = twin
-		case twin >= 0:
-			t.carry(twin, i, now)
+			t.tracks[i].onlyOlder = older
+		case older >= 0:
+			t.continueTrack(older, i, now)
 		default:
-			t.rotation.end(t.tracks, i)
+			t.rotation.remove(t.tracks, i)
 		}
 	}
 }
 
-// predecessor looks for the track that the pending track i continues. While
-// that is open it returns the only one that comes into question, or -1 if there
-// are several. Decided without one, i is a new device.
-func (t *Tracker) predecessor(i int32, now time.Duration) (twin int32, decided bool) {
+// predecessor returns the track that the pending track i continues. If decided,
+// that is the answer, and -1 means that i is a new device. If not, it is the only
+// track that i may continue, or -1 if there are several or none for now.
+func (t *Tracker) predecessor(i int32, now time.Duration) (older int32, decided bool) {
 	s := &t.tracks[i]
 	found, open, unsure := 0, false, false
-	twin = -1
+	older = -1
 	for j := range t.tracks {
 		o := &t.tracks[j]
 		if !o.used || int32(j) == i || o.last > s.first || s.first-o.last > o.window() {
 			continue
 		}
-		if !alike(o.rssi, s.rssi, rotationSpan) {
-			unsure = unsure || now-s.first < rotationDoubt && alike(o.rssi, s.rssi, rotationFade)
+		if !withinSpan(o.rssi, s.rssi, rotationSpan) {
+			unsure = unsure || now-s.first < rotationSettleMin && withinSpan(o.rssi, s.rssi, rotationFadeSpan)
 			continue
 		}
 		found++
-		twin = int32(j)
+		older = int32(j)
 		open = open || now-o.last <= o.window()
 	}
 	switch {
 	case found == 0:
 		return -1, !unsure
-	case found == 1 && (t.tracks[twin].interval == 0 || !t.onlySuccessor(i, twin, now)):
-		// Heard once is too little to know what its silence means, and two
-		// successors are one too many.
+	case found == 1 && (t.tracks[older].interval == 0 || !t.onlySuccessor(i, older, now)):
+		// Of a track heard once the interval is not known, so its silence proves
+		// nothing; and if two codes could continue it, neither does.
 		return -1, true
 	case found > 1:
 		return -1, !open
 	default:
-		return twin, !open
+		return older, !open
 	}
 }
 
-// onlySuccessor says that no other code than that of track i began when track
-// old may have fallen silent.
+// onlySuccessor reports whether no other code than that of track i began when
+// track old may have fallen silent.
 func (t *Tracker) onlySuccessor(i, old int32, now time.Duration) bool {
 	o := &t.tracks[old]
-	if now-t.rotation.crowdedAt <= crowdedFor {
+	if now-t.rotation.crowdedAt <= crowdedSpan {
 		return false
 	}
 	for j := range t.tracks {
@@ -141,23 +149,23 @@ func (t *Tracker) onlySuccessor(i, old int32, now time.Duration) bool {
 		if !s.used || int32(j) == i || int32(j) == old {
 			continue
 		}
-		if s.first >= o.last && s.first-o.last <= o.window() && alike(s.rssi, o.rssi, rotationSpan) {
+		if s.first >= o.last && s.first-o.last <= o.window() && withinSpan(s.rssi, o.rssi, rotationSpan) {
 			return false
 		}
 	}
 	return true
 }
 
-// carry lets the track old continue under the code of the track next: handle,
-// dwell and filter stay.
-func (t *Tracker) carry(old, next int32, now time.Duration) {
+// continueTrack gives the track old the code of the track next, and frees next.
+// Handle, dwell and filter of old stay.
+func (t *Tracker) continueTrack(old, next int32, now time.Duration) {
 	o, s := &t.tracks[old], &t.tracks[next]
 	if o.pending {
-		// Its own past is still in doubt, so it counts as new.
-		t.rotation.end(t.tracks, old)
+		// Whether old itself continues a track is not decided, so it counts as new.
+		t.rotation.remove(t.tracks, old)
 	}
 	t.forgetFormer(o)
-	o.carried, o.former, o.carriedAt = true, o.code, now
+	o.continued, o.former, o.continuedAt = true, o.code, now
 	o.code, o.last = s.code, s.last
 	t.byCode[o.code] = old
 	o.filter.addAll(&s.filter)
@@ -165,27 +173,27 @@ func (t *Tracker) carry(old, next int32, now time.Duration) {
 	if o.strongSince == never {
 		o.strongSince = s.strongSince
 	}
-	t.vacate(next)
-	t.judge(old, o.last)
+	t.freeTrack(next)
+	t.updateNear(old, o.last)
 }
 
-// contradict undoes a wrong tie: the code that track i was thought to have left
-// behind is heard again. Nobody can say any more whose handle it was, so nobody
-// keeps it, and both begin anew.
-func (t *Tracker) contradict(i int32, now time.Duration) {
+// undoContinuation corrects a wrong link: the former code of track i is heard
+// again, so two devices shared the track. It is not known which of them a person
+// saw under the handle, so neither keeps it, and both start again as new devices.
+func (t *Tracker) undoContinuation(i int32, now time.Duration) {
 	s := &t.tracks[i]
 	t.forgetFormer(s)
 	t.handles.release(s.handle, s.origin, s.shown)
 	s.handle, s.origin = "", s.code
-	s.first, s.steady, s.strongSince, s.weakSince, s.near = now, now, never, never, false
+	s.first, s.heardSince, s.strongSince, s.weakSince, s.near = now, now, never, never, false
 	s.filter = filter{}
 	s.filter.add(now, s.rssi)
 	s.trail = trail{}
 	t.rank(i)
 }
 
-// alike says that two strengths lie within span dB of one another.
-func alike(a, b pay.RSSI, span int) bool {
+// withinSpan reports whether two strengths differ by at most span dB.
+func withinSpan(a, b pay.RSSI, span int) bool {
 	d := int(a) - int(b)
 	return d >= -span && d <= span
 }

@@ -10,43 +10,46 @@ import (
 )
 
 // Sighting is a static beacon or a telemetry sender on the air. It is for
-// people to look at: it is no candidate and cannot become one.
+// display only: it is no candidate and cannot become one.
 type Sighting struct {
 	Kind FrameKind
-	// ID is the identity that the frame states, as Frame.ID does. Telemetry
-	// states none, so it is told apart by Address, for display only.
+	// ID is the identity that the frame states, as returned by Frame.ID.
+	// Telemetry states none and is distinguished by Address, for display only.
 	ID []byte
-	// Address is where it was heard from last.
+	// Address is the sender's address in the last advert.
 	Address Address
-	// RSSI is the strength of the last advert that had one, as received. It
-	// means something only with HasRSSI.
+	// RSSI is the strength of the last advert that had one, in dBm, as received.
+	// It is valid only with HasRSSI.
 	RSSI    pay.RSSI
 	HasRSSI bool
-	// Power is the strength at 1 m that the frame states; telemetry states none.
+	// Power is the strength at 1 m that the frame states, in dBm; telemetry states
+	// none.
 	Power pay.RSSI
-	// Telemetry is what a TLM frame said last.
+	// Telemetry is the content of the last TLM frame.
 	Telemetry Telemetry
 	// First and Last are when it was heard first and last, Count how often.
 	First, Last time.Time
 	Count       uint64
-	// Rate is how many adverts a second are heard of it lately.
+	// Rate is how many adverts a second are heard of it now; it falls while it is
+	// silent. It is 0 until two were heard.
 	Rate float64
-	// Trail is how strongly it was heard lately, as received.
+	// Trail is its recent strengths, as received.
 	Trail Trail
 }
 
-// Sightings keeps what is on the air besides codes that can pay: iBeacon,
-// AltBeacon, Eddystone-UID and TLM, each once by format and identity. It knows
-// no candidates, so nothing in it can be charged. It holds at most
-// pay.SightingsMax and forgets whoever was unheard for longest, at the latest
-// after pay.SightingMemory. It reads no clock and is not safe for concurrent use.
+// Sightings lists the static beacons and telemetry senders on the air: iBeacon,
+// AltBeacon, Eddystone-UID and TLM, each once by format and identity. It has no
+// candidates, so nothing in it can be charged. It holds at most
+// pay.SightingsMax, drops the one unheard for longest when it is full, and each
+// one after pay.SightingMemory without an advert. It reads no clock and is not
+// safe for concurrent use.
 type Sightings struct {
 	base  time.Time
 	now   time.Duration
 	seen  []sighting
 	free  []int32
 	byKey map[sightingKey]int32
-	// Every sighting stands in one list in the order of its last advert.
+	// All sightings form one list in the order of their last adverts.
 	oldest, newest int32
 }
 
@@ -69,16 +72,16 @@ type sighting struct {
 	older, newer int32
 }
 
-// NewSightings returns a list that has seen nothing yet.
+// NewSightings returns an empty list.
 func NewSightings() *Sightings {
 	return &Sightings{byKey: map[sightingKey]int32{}, oldest: -1, newest: -1}
 }
 
-// Observe takes in one advert, with or without a strength. Frames with a
-// rotating code leave no trace: those are the Tracker's. It allocates nothing
-// for a beacon already known.
+// Observe records one advert, with or without a strength. It ignores frames
+// with a rotating code, which the Tracker handles. It allocates nothing for a
+// beacon already known.
 func (l *Sightings) Observe(a Advert) {
-	now := l.moment(a.At)
+	now := l.advance(a.At)
 	for i := range a.Sections {
 		f, err := ParseFrame(a.Sections[i])
 		if err != nil || f.Kind == EID {
@@ -88,7 +91,7 @@ func (l *Sightings) Observe(a Advert) {
 		if f.Kind == TLM {
 			key.idN = uint8(copy(key.id[:], a.Address[:]))
 		}
-		s := l.see(key, now)
+		s := l.touch(key, now)
 		s.address, s.power, s.telemetry = a.Address, f.Power, f.Telemetry
 		if a.HasRSSI {
 			s.rssi, s.hasRSSI = a.RSSI, true
@@ -97,11 +100,11 @@ func (l *Sightings) Observe(a Advert) {
 	}
 }
 
-// All returns what is on the air at the moment now, in the order in which it
-// was first heard, so that a line stays where a person looks for it.
+// All returns the sightings at the moment now, in the order in which they were
+// first heard, so that a line on a screen keeps its place.
 func (l *Sightings) All(now time.Time) []Sighting {
-	d := l.moment(now)
-	l.forget(d)
+	d := l.advance(now)
+	l.expire(d)
 	var out []Sighting
 	for i := l.oldest; i >= 0; i = l.seen[i].newer {
 		out = append(out, l.seen[i].at(d, now))
@@ -126,14 +129,15 @@ func (s *sighting) at(now time.Duration, at time.Time) Sighting {
 	return out
 }
 
-// see returns the sighting of key, known or new, as the one heard last.
-func (l *Sightings) see(key sightingKey, now time.Duration) *sighting {
-	l.forget(now)
+// touch returns the sighting of key, known or new, after moving it to the end of
+// the list and counting one advert.
+func (l *Sightings) touch(key sightingKey, now time.Duration) *sighting {
+	l.expire(now)
 	i, known := l.byKey[key]
 	if known {
 		l.unlink(i)
 	} else {
-		i = l.place(key, now)
+		i = l.add(key, now)
 	}
 	l.link(i)
 	s := &l.seen[i]
@@ -147,8 +151,8 @@ func (l *Sightings) see(key sightingKey, now time.Duration) *sighting {
 	return s
 }
 
-// place makes room for a new sighting.
-func (l *Sightings) place(key sightingKey, now time.Duration) (i int32) {
+// add makes a new sighting and drops the oldest one if the list is full.
+func (l *Sightings) add(key sightingKey, now time.Duration) (i int32) {
 	if len(l.byKey) >= pay.SightingsMax {
 		l.drop(l.oldest)
 	}
@@ -163,8 +167,8 @@ func (l *Sightings) place(key sightingKey, now time.Duration) (i int32) {
 	return i
 }
 
-// forget lets go of what was not heard for too long.
-func (l *Sightings) forget(now time.Duration) {
+// expire drops the sightings without an advert for pay.SightingMemory.
+func (l *Sightings) expire(now time.Duration) {
 	for l.oldest >= 0 && now-l.seen[l.oldest].last >= pay.SightingMemory.Std() {
 		l.drop(l.oldest)
 	}
@@ -202,8 +206,9 @@ func (l *Sightings) unlink(i int32) {
 	}
 }
 
-// moment places at on a time line of its own, which never goes back.
-func (l *Sightings) moment(at time.Time) time.Duration {
+// advance converts at to the time since the first moment seen, which never goes
+// back.
+func (l *Sightings) advance(at time.Time) time.Duration {
 	if l.base.IsZero() {
 		l.base = at
 	}

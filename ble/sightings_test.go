@@ -106,8 +106,8 @@ func TestSightingsForgetTheLongestUnheard(t *testing.T) {
 	}
 }
 
-// TestStaticFramesNeverBecomeCandidates plays every vector to both and looks
-// who took it.
+// TestStaticFramesNeverBecomeCandidates gives every vector to a Tracker and to
+// Sightings and checks which of them lists it.
 func TestStaticFramesNeverBecomeCandidates(t *testing.T) {
 	t.Parallel()
 	for _, v := range vectors(t) {

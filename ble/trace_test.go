@@ -13,11 +13,12 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// A trace is a story about one lane, a line an event, times from its beginning:
+// A trace describes what happens on one lane, one event a line, with times
+// counted from its beginning:
 //
 //	0s..3s A -50           code A at -50 dBm every 250 ms (or "/100ms" after the strength)
 //	1.5s   A -50           once
-//	2s     ? A* B clear=A  listed, strongest first, * near; who is clear, or "-"
+//	2s     ? A* B clear=A  listed, strongest first, * near; the clear one, or "-"
 //
 // Handles are written as the code they were made from. "A=A2" is the handle of
 // A with the current code A2.
@@ -30,7 +31,7 @@ type traceEvent struct {
 	at   time.Duration
 	code string
 	rssi int
-	want string // a question if not empty
+	want string // if not empty, the expected answer of Nearby
 }
 
 func codeNamed(name string) (c pay.Code) {

@@ -6,7 +6,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// track is what is known of one device on the air.
+// track is the state of one device on the air.
 type track struct {
 	used   bool
 	code   pay.Code   // heard last
@@ -15,7 +15,7 @@ type track struct {
 	shown  time.Duration
 
 	first, last time.Duration
-	steady      time.Duration // heard since without a silence
+	heardSince  time.Duration // heard since without a silence
 	interval    time.Duration // smoothed; 0 until heard twice
 	rssi        pay.RSSI      // filtered
 	filter      filter
@@ -26,31 +26,31 @@ type track struct {
 	near        bool
 	since       time.Duration // near since
 
-	// pending says that it is not settled yet whether code continues an older
-	// track; twin is that one if only one comes into question, else -1.
-	pending bool
-	twin    int32
+	// pending reports whether it is still open if code continues an older track.
+	// onlyOlder is that track if there is only one that it may be, else -1.
+	pending   bool
+	onlyOlder int32
 
-	// carried says that code continued former, at carriedAt.
-	carried   bool
-	former    pay.Code
-	carriedAt time.Duration
+	// continued reports whether code continued the code former, at continuedAt.
+	continued   bool
+	former      pay.Code
+	continuedAt time.Duration
 
 	link rankLink
 }
 
-// never is a moment that has not come.
+// never is the value of a moment that has not come.
 const never time.Duration = -1
 
-// silence is how long the track may be unheard and still be the one ahead.
+// silence is how long the track may go without an advert and still be clear.
 func (s *track) silence() time.Duration { return max(silenceIntervals*s.interval, silenceMin) }
 
-// hear takes in one advert of a rotating code, already normalised.
+// hear records one advert with a rotating code. rssi is normalised.
 func (t *Tracker) hear(code pay.Code, rssi pay.RSSI, now time.Duration) {
 	i, known := t.byCode[code]
 	former := known && t.tracks[i].code != code
 	if former {
-		t.contradict(i, now)
+		t.undoContinuation(i, now)
 		known = false
 	}
 	if known && now-t.tracks[i].last >= t.options.Leave {
@@ -63,23 +63,23 @@ func (t *Tracker) hear(code pay.Code, rssi pay.RSSI, now time.Duration) {
 		}
 	}
 	if former {
-		t.rotation.end(t.tracks, i) // an old code continues nothing
+		t.rotation.remove(t.tracks, i) // a code that came back continues no other track
 	}
 	s := &t.tracks[i]
-	s.keepPace(now)
+	s.learnInterval(now)
 	s.last = now
 	s.filter.add(now, rssi)
 	s.trail.add(now, rssi)
-	t.judge(i, now)
+	t.updateNear(i, now)
 }
 
-// keepPace learns the device's interval from the gap before this advert, and
-// starts the dwell afresh after a silence.
-func (s *track) keepPace(now time.Duration) {
+// learnInterval updates the device's interval by the gap before this advert, and
+// restarts the dwell after a silence.
+func (s *track) learnInterval(now time.Duration) {
 	gap := now - s.last
 	switch {
 	case gap > s.silence():
-		s.strongSince, s.steady = never, now
+		s.strongSince, s.heardSince = never, now
 	case gap < intervalMin:
 	case s.interval == 0:
 		s.interval = min(gap, intervalMax)
@@ -88,8 +88,8 @@ func (s *track) keepPace(now time.Duration) {
 	}
 }
 
-// judge applies the two thresholds to the filtered strength.
-func (t *Tracker) judge(i int32, now time.Duration) {
+// updateNear applies the two thresholds to the filtered strength.
+func (t *Tracker) updateNear(i int32, now time.Duration) {
 	s, o := &t.tracks[i], &t.options
 	s.rssi = s.filter.median(now)
 	if s.rssi < o.Near {
@@ -111,19 +111,20 @@ func (t *Tracker) judge(i int32, now time.Duration) {
 	t.rank(i)
 }
 
-// rank files the track where the weakest one that is not near can be found.
+// rank moves the track to the ranking's list for its strength if it is not near,
+// and out of the ranking if it is.
 func (t *Tracker) rank(i int32) {
-	t.faint.remove(t.tracks, i)
+	t.notNear.remove(t.tracks, i)
 	if s := &t.tracks[i]; s.used && !s.near {
-		t.faint.push(t.tracks, i, s.rssi)
+		t.notNear.push(t.tracks, i, s.rssi)
 	}
 }
 
-// admit makes room for a new code. It refuses when the tracker is full and
-// everybody in it is near or stronger.
+// admit makes a track for a new code. It reports false if the tracker is full
+// and every track in it is near or stronger than rssi.
 func (t *Tracker) admit(code pay.Code, rssi pay.RSSI, now time.Duration) (int32, bool) {
 	if len(t.tracks)-len(t.free) >= t.max {
-		weakest := t.faint.weakest()
+		weakest := t.notNear.weakest()
 		if weakest < 0 || t.tracks[weakest].rssi > rssi {
 			return 0, false
 		}
@@ -137,44 +138,46 @@ func (t *Tracker) admit(code pay.Code, rssi pay.RSSI, now time.Duration) (int32,
 		t.tracks = append(t.tracks, track{})
 	}
 	t.tracks[i] = track{
-		used: true, code: code, origin: code, first: now, last: now, steady: now, rssi: rssi,
-		strongSince: never, weakSince: never, twin: -1, link: unranked,
+		used: true, code: code, origin: code, first: now, last: now, heardSince: now, rssi: rssi,
+		strongSince: never, weakSince: never, onlyOlder: -1, link: unranked,
 	}
 	t.byCode[code] = i
-	t.rotation.begin(t.tracks, i, now)
+	t.rotation.add(t.tracks, i, now)
 	return i, true
 }
 
-// drop forgets a track; its handle is remembered if a person saw it.
+// drop frees a track. Its handle, if it was shown, stays in the handle book.
 func (t *Tracker) drop(i int32) {
 	s := &t.tracks[i]
 	t.forgetFormer(s)
 	delete(t.byCode, s.code)
 	t.handles.release(s.handle, s.origin, s.shown)
-	t.vacate(i)
+	t.freeTrack(i)
 }
 
-// vacate frees the place of a track whose code, handle and history are already
-// accounted for.
-func (t *Tracker) vacate(i int32) {
-	t.faint.remove(t.tracks, i)
-	t.rotation.end(t.tracks, i)
+// freeTrack frees the place of a track whose codes and handle are already
+// removed from the indexes or belong to another track.
+func (t *Tracker) freeTrack(i int32) {
+	t.notNear.remove(t.tracks, i)
+	t.rotation.remove(t.tracks, i)
 	t.tracks[i] = track{link: unranked}
 	t.free = append(t.free, i)
 }
 
 func (t *Tracker) forgetFormer(s *track) {
-	if s.carried {
+	if s.continued {
 		delete(t.byCode, s.former)
-		s.carried = false
+		s.continued = false
 	}
 }
 
-// filterSamples bounds what one track remembers: two seconds at 16 adverts a
-// second; of a faster device the newest.
+// filterSamples bounds the strengths that one track keeps. Chosen: filterWindow
+// at 16 adverts a second; of a faster device the newest count.
 const filterSamples = 32
 
-// filterWindow is how far back the median reaches.
+// filterWindow is the span of time of which the median is taken. Measured:
+// `paybeacon bench near crowd`, simulated; an average over 20 s reacts too late,
+// and a single advert is wrong too often.
 const filterWindow = 2 * time.Second
 
 // filter is a ring of the strengths heard last.
@@ -191,7 +194,7 @@ func (f *filter) add(at time.Duration, rssi pay.RSSI) {
 	f.n = min(f.n+1, filterSamples)
 }
 
-// addAll appends what g holds, oldest first.
+// addAll appends the samples of g, oldest first.
 func (f *filter) addAll(g *filter) {
 	for k := g.n; k > 0; k-- {
 		j := (g.next + filterSamples - k) % filterSamples
@@ -199,8 +202,8 @@ func (f *filter) addAll(g *filter) {
 	}
 }
 
-// median returns the median of the window that ends at now, of two middle
-// values the weaker. The newest sample always counts.
+// median returns the median strength of the window that ends at now, in dBm; of
+// two middle values the weaker one. The newest sample always counts.
 func (f *filter) median(now time.Duration) pay.RSSI {
 	var sorted [filterSamples]pay.RSSI
 	n := 0

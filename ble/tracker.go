@@ -9,7 +9,9 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// What a Tracker uses where its options are zero.
+// The options of a Tracker that are zero take these values. Near and Far are
+// the strengths of a device of -59 dBm at 1 m; Margin is in dB. Measured:
+// `paybeacon bench near crowd`, simulated, never with physical radios.
 const (
 	NearDefault   pay.RSSI = -65
 	FarDefault    pay.RSSI = -71
@@ -23,25 +25,30 @@ const IntervalDefault = 250 * time.Millisecond
 
 const (
 	// silenceMin is the shortest silence after which a candidate is no longer
-	// the one ahead, however often it used to be heard.
+	// clear, however short its interval. Chosen: longer than filterWindow, shorter
+	// than LeaveDefault.
 	silenceMin = 3 * time.Second
-	// silenceIntervals says the same in intervals of the device.
+	// silenceIntervals is the same as a multiple of the device's interval. Chosen:
+	// two adverts in a row may be lost.
 	silenceIntervals = 3
-	// intervalMax bounds the interval that a device may teach the tracker; the
-	// longest that BlueZ uses by itself is 1.28 s.
+	// intervalMax bounds the interval that the tracker learns of a device. Chosen:
+	// above 1.28 s, the longest that BlueZ uses by itself.
 	intervalMax = 1500 * time.Millisecond
-	// intervalMin is below what Bluetooth allows (20 ms): two reports closer
-	// than this are one advert told twice.
+	// intervalMin is the shortest gap between two adverts; reports closer than
+	// this are one advert reported twice. Chosen: half of the 20 ms that Bluetooth
+	// Core 5.4 allows at least (volume 6, part B, 4.4.2.2).
 	intervalMin = 10 * time.Millisecond
-	// tidyEvery is how often hearing adverts also looks for who has left.
-	tidyEvery = 100 * time.Millisecond
+	// expireInterval is how often Observe also drops the tracks that have left and
+	// settles pending codes. Chosen: short beside every dwell and leave, and long
+	// enough that the pass over all tracks costs little per advert.
+	expireInterval = 100 * time.Millisecond
 )
 
-// TrackerOptions say what near means on one lane. Strengths are normalised to
-// -59 dBm at 1 m. Zero means the default above.
+// TrackerOptions define what near means on one lane. Strengths are in dBm,
+// normalised to a device of -59 dBm at 1 m. Zero means the default above.
 type TrackerOptions struct {
 	Box    pay.NodeID // makes the handles
-	Lane   pay.Lane   // stands in every candidate
+	Lane   pay.Lane   // copied into every candidate
 	Near   pay.RSSI   // at least this strong for Dwell: near
 	Far    pay.RSSI   // weaker than this for Leave: no longer near
 	Dwell  time.Duration
@@ -49,8 +56,9 @@ type TrackerOptions struct {
 	Margin pay.RSSI      // lead over the second, in dB, below which nobody is clear
 }
 
-// Check returns what is wrong with explicit options, as a person gave them:
-// far must be below near, and times and margin must be above zero.
+// Check validates options that a person gave, after defaults: far must be below
+// near, dwell and margin above zero, and leave longer than dwell. It returns a
+// *pay.Error with pay.CodeUsage for the first rule that they break.
 func (o TrackerOptions) Check() error {
 	switch {
 	case o.Near < rssiMin || o.Near > rssiMax || o.Far < rssiMin:
@@ -75,57 +83,59 @@ func (o TrackerOptions) withDefaults() TrackerOptions {
 }
 
 // Tracker turns the adverts of one lane into candidates. It reads no clock and
-// starts nothing: time enters with the adverts and with each question, and
+// starts no goroutine: time enters with the adverts and with each query, and
 // never goes back. It is not safe for concurrent use.
 //
 // A candidate's strength is the median of its last two seconds. It becomes near
-// when that has reached Near for Dwell, stays near until it has been below Far
-// for Leave, and is gone when nothing was heard for Leave. Near and strong are
-// not enough to be clear: the one ahead must lead everybody heard by Margin,
-// must be above Far now and must not have fallen silent, nor have been back from
-// a silence for less than Dwell: that would be charging on one advert.
+// when its strength has been at Near or above for Dwell, stays near until its
+// strength has been below Far for Leave, and is gone when it was not heard for
+// Leave.
+//
+// At most one candidate is clear: the strongest one, if it is near, is at Far or
+// above now, leads every other track by Margin, and is not silent. After a
+// silence it must have been heard for Dwell again, so that no charge rests on a
+// single advert.
 type Tracker struct {
-	options TrackerOptions
-	base    time.Time     // the first moment seen; all others count from it
-	now     time.Duration // the latest moment seen
-	tidied  time.Duration
-	deaf    bool
+	options   TrackerOptions
+	base      time.Time     // the first moment seen; durations count from it
+	now       time.Duration // the latest moment seen
+	expiredAt time.Duration
+	deaf      bool
 
 	tracks   []track
 	free     []int32
 	byCode   map[pay.Code]int32 // current codes, and former ones for a while
-	faint    ranking            // the tracks that are not near
+	notNear  ranking            // the tracks that are not near
 	rotation rotation
 	handles  handleBook
 	max      int // tracks
 }
 
-// NewTracker returns a tracker that has heard nothing yet.
+// NewTracker returns a tracker without candidates.
 func NewTracker(o TrackerOptions) *Tracker {
 	return &Tracker{
 		options:  o.withDefaults(),
 		byCode:   map[pay.Code]int32{},
-		faint:    newRanking(),
+		notNear:  newRanking(),
 		rotation: newRotation(),
 		handles:  newHandleBook(o.Box),
 		max:      pay.CandidatesMax,
 	}
 }
 
-// SetDeaf notes whether the radio has stopped hearing anything at all. While it
-// is deaf, Nearby says so and names nobody clear.
+// SetDeaf sets whether the radio hears nothing at all. While it is deaf, Nearby
+// reports that and no candidate is clear.
 func (t *Tracker) SetDeaf(deaf bool) { t.deaf = deaf }
 
-// Observe takes in one advert. Adverts without a strength and frames that are
-// not rotating codes leave no trace. It allocates nothing for a code already
-// known.
+// Observe records one advert. It ignores adverts without a strength and frames
+// without a rotating code. It allocates nothing for a code already known.
 func (t *Tracker) Observe(a Advert) {
 	if !a.HasRSSI {
 		return
 	}
-	now := t.moment(a.At)
-	if now-t.tidied >= tidyEvery {
-		t.tidy(now)
+	now := t.advance(a.At)
+	if now-t.expiredAt >= expireInterval {
+		t.expire(now)
 	}
 	for i := range a.Sections {
 		f, err := ParseFrame(a.Sections[i])
@@ -136,11 +146,11 @@ func (t *Tracker) Observe(a Advert) {
 	}
 }
 
-// Nearby returns everybody who is heard at the moment now, strongest first, and
-// who is ahead, if anybody is. Whoever it lists counts as shown.
+// Nearby returns all candidates at the moment now, strongest first, and which of
+// them is clear, if any. Their handles count as shown.
 func (t *Tracker) Nearby(now time.Time) pay.Nearby {
-	d := t.moment(now)
-	t.tidy(d)
+	d := t.advance(now)
+	t.expire(d)
 	out := pay.Nearby{Deaf: t.deaf}
 	listed := t.listed()
 	for _, i := range listed {
@@ -154,7 +164,7 @@ func (t *Tracker) Nearby(now time.Time) pay.Nearby {
 	return out
 }
 
-// listed returns the tracks that may be shown, strongest first.
+// listed returns the tracks that are not pending, strongest first.
 func (t *Tracker) listed() []int32 {
 	listed := make([]int32, 0, len(t.tracks)-len(t.free))
 	for i := range t.tracks {
@@ -169,8 +179,8 @@ func (t *Tracker) listed() []int32 {
 	return listed
 }
 
-// show gives track i a handle if it has none and notes that a person saw it.
-// It fails only when every handle is taken.
+// show gives track i a handle if it has none and records when it was shown. It
+// reports false only if every handle is taken.
 func (t *Tracker) show(i int32, now time.Duration) bool {
 	s := &t.tracks[i]
 	if s.handle == "" {
@@ -180,17 +190,17 @@ func (t *Tracker) show(i int32, now time.Duration) bool {
 	return s.handle != ""
 }
 
-// isClear says whether the strongest track leads everybody by the margin and
-// may be charged without asking. Whoever may be its own next code, and is not
-// known to be somebody else, does not count against it.
+// isClear reports whether first, the strongest track, may be charged without
+// asking which candidate is meant. A pending code that can continue only this
+// track does not count against its lead.
 func (t *Tracker) isClear(first int32, now time.Duration) bool {
 	s := &t.tracks[first]
-	if !s.near || s.rssi < t.options.Far || now-s.last > s.silence() || s.last-s.steady < t.options.Dwell {
+	if !s.near || s.rssi < t.options.Far || now-s.last > s.silence() || s.last-s.heardSince < t.options.Dwell {
 		return false
 	}
 	for i := range t.tracks {
 		o := &t.tracks[i]
-		if !o.used || int32(i) == first || o.pending && o.twin == first {
+		if !o.used || int32(i) == first || o.pending && o.onlyOlder == first {
 			continue
 		}
 		if int(s.rssi)-int(o.rssi) < int(t.options.Margin) {
@@ -212,32 +222,34 @@ func (t *Tracker) candidate(s *track, now time.Duration, at time.Time) pay.Candi
 	return c
 }
 
-// Presence says what became of a handle.
+// Presence is the state of a handle.
 type Presence uint8
 
-// The answers to Find.
+// The states of a handle.
 const (
-	NeverShown Presence = iota // or longer ago than pay.HandleMemory
-	Present
-	Left // shown within pay.HandleMemory, and gone from the air
+	NeverShown Presence = iota // never, or not within pay.HandleMemory
+	Present                    // a device on the air has it
+	Left                       // shown within pay.HandleMemory, and its device is gone
 )
 
-// Find returns the candidate that bears handle h at the moment now, or says
-// that it left or was never shown. A candidate need not be near to be found.
+// Find returns the candidate with handle h at the moment now and Present, or an
+// empty candidate and Left or NeverShown. It finds candidates that are not near
+// as well.
 func (t *Tracker) Find(h pay.Handle, now time.Time) (pay.Candidate, Presence) {
-	d := t.moment(now)
-	t.tidy(d)
+	d := t.advance(now)
+	t.expire(d)
 	if i, ok := t.handles.present[h]; ok {
 		return t.candidate(&t.tracks[i], d, now), Present
 	}
-	if t.handles.remembers(h, d) {
+	if t.handles.wasShown(h, d) {
 		return pay.Candidate{}, Left
 	}
 	return pay.Candidate{}, NeverShown
 }
 
-// moment places at on the tracker's own time line, which never goes back.
-func (t *Tracker) moment(at time.Time) time.Duration {
+// advance converts at to the time since the first moment seen, which never goes
+// back.
+func (t *Tracker) advance(at time.Time) time.Duration {
 	if t.base.IsZero() {
 		t.base = at
 	}
@@ -245,19 +257,19 @@ func (t *Tracker) moment(at time.Time) time.Duration {
 	return t.now
 }
 
-// tidy lets go of whoever has left and settles which new codes continue old
-// ones.
-func (t *Tracker) tidy(now time.Duration) {
-	t.tidied = now
+// expire drops the tracks and former codes that were not heard for Leave, and
+// settles pending codes.
+func (t *Tracker) expire(now time.Duration) {
+	t.expiredAt = now
 	for i := range t.tracks {
 		s := &t.tracks[i]
 		switch {
 		case !s.used:
 		case now-s.last >= t.options.Leave:
 			t.drop(int32(i))
-		case s.carried && now-s.carriedAt >= t.options.Leave:
+		case s.continued && now-s.continuedAt >= t.options.Leave:
 			t.forgetFormer(s)
 		}
 	}
-	t.settle(now)
+	t.settlePending(now)
 }

@@ -225,7 +225,7 @@ func TestObserveDoesNotAllocate(t *testing.T) {
 			tracker.Observe(a)
 		}
 	}
-	for range 20 { // until no new code waits for its past to be settled
+	for range 20 { // until no code is pending
 		round()
 	}
 	if n := testing.AllocsPerRun(50, round); n != 0 {

@@ -6,45 +6,46 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Row is one device on the air as a person sees it who watches the lane.
+// Row is one device on the air, for a person who watches the lane.
 type Row struct {
-	// Candidate is what Nearby says of it. Its handle is empty while Pending.
+	// Candidate is the one that Nearby returns. Its handle is empty while Pending.
 	pay.Candidate
-	// Clear says that a charge for the nearest would mean this one.
+	// Clear reports whether a charge for the nearest would select this one.
 	Clear bool
-	// Pending says that the code is so new that it may be the next one of a
-	// device that is listed already; within seconds it either is or is not.
+	// Pending reports whether the code is so new that it may be the next code of
+	// a device that is listed already. This is settled within seconds.
 	Pending bool
-	// Interval is the pace at which it is heard; 0 until heard twice.
+	// Interval is the smoothed time from one advert to the next; 0 until two were
+	// heard.
 	Interval time.Duration
-	// Trail is what was heard of it lately, normalised like the candidate's
-	// strength and not filtered.
+	// Trail is its recent strengths, normalised like the candidate's and not
+	// filtered.
 	Trail Trail
 }
 
 // Watch returns every device that is heard at the moment now: those of Nearby in
-// the same order, then the pending ones. It decides nothing that Nearby would
-// not, and like there whoever it lists counts as shown.
+// the same order, then the pending ones. It decides what Nearby would decide,
+// and the handles it returns count as shown, as those of Nearby do.
 func (t *Tracker) Watch(now time.Time) []Row {
-	d := t.moment(now)
-	t.tidy(d)
+	d := t.advance(now)
+	t.expire(d)
 	listed := t.listed()
 	rows := make([]Row, 0, len(t.tracks)-len(t.free))
 	for n, i := range listed {
 		t.show(i, d)
-		r := t.row(i, d, now)
+		r := t.watchRow(i, d, now)
 		r.Clear = n == 0 && r.Handle != "" && !t.deaf && t.isClear(i, d)
 		rows = append(rows, r)
 	}
 	for _, i := range t.rotation.pending {
-		r := t.row(i, d, now)
+		r := t.watchRow(i, d, now)
 		r.Pending = true
 		rows = append(rows, r)
 	}
 	return rows
 }
 
-func (t *Tracker) row(i int32, now time.Duration, at time.Time) Row {
+func (t *Tracker) watchRow(i int32, now time.Duration, at time.Time) Row {
 	s := &t.tracks[i]
 	return Row{Candidate: t.candidate(s, now, at), Interval: s.interval, Trail: s.trail.until(now)}
 }

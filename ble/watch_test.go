@@ -11,8 +11,8 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// rows writes a table as the traces do, with what a person reads beside it:
-// "!" for clear, "?" for pending.
+// rows writes the rows of Watch in the form of the traces, with "!" for clear
+// and "?" for pending.
 func rows(tracker *ble.Tracker, at time.Duration) string {
 	var words []string
 	for _, r := range tracker.Watch(traceStart.Add(at)) {
@@ -63,8 +63,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// TestWatchedThroughARotation asks all the time, pending codes included, so
-// that a handle given too early would be found.
+// TestWatchedThroughARotation calls Watch after every advert, also while codes
+// are pending, so that it finds a handle that is given too early.
 func TestWatchedThroughARotation(t *testing.T) {
 	t.Parallel()
 	tracker := ble.NewTracker(ble.TrackerOptions{Box: traceBox})

@@ -6,30 +6,39 @@ import (
 	"time"
 )
 
-// WatchdogLimits say when silence means that the radio is deaf. Zero means the
-// default below.
+// WatchdogLimits define when silence means that the radio is deaf. Zero means
+// the default below.
 type WatchdogLimits struct {
-	// Silence is how long nothing of any kind may be heard. Any place with
-	// people has phones, earphones and televisions that advertise all the time.
+	// Silence is how long the radio may hear nothing of any kind.
 	Silence time.Duration
-	// SlowSilence is the same for a radio that reports a steady beacon only once
-	// in ten seconds.
+	// SlowSilence is the same for a radio that reports a steady beacon only about
+	// once in ten seconds.
 	SlowSilence time.Duration
 	// MarkerSilence is the same while a marker of our own is on the air.
 	MarkerSilence time.Duration
 	// PauseMax bounds the pause between two remedies, which doubles.
 	PauseMax time.Duration
-	// Lag is how late adverts may arrive before it is said.
+	// Lag is how late adverts may arrive before Health.Why mentions it.
 	Lag time.Duration
 }
 
-// What a Watchdog uses where its limits are zero.
+// The limits of a Watchdog that are zero take these values.
 const (
-	SilenceDefault       = 10 * time.Second
-	SlowSilenceDefault   = 35 * time.Second
+	// SilenceDefault is for WatchdogLimits.Silence. Chosen: where people are,
+	// phones, earphones and televisions advertise all the time.
+	SilenceDefault = 10 * time.Second
+	// SlowSilenceDefault is for WatchdogLimits.SlowSilence. Chosen: three times
+	// the ten seconds in which such a radio reports a steady beacon once.
+	SlowSilenceDefault = 35 * time.Second
+	// MarkerSilenceDefault is for WatchdogLimits.MarkerSilence. Chosen: a dozen
+	// markers, at one each 250 ms.
 	MarkerSilenceDefault = 3 * time.Second
-	PauseMaxDefault      = 5 * time.Minute
-	LagDefault           = 2 * time.Second
+	// PauseMaxDefault is for WatchdogLimits.PauseMax. Chosen: an empty place is
+	// not disturbed often, and a repaired radio is found within minutes.
+	PauseMaxDefault = 5 * time.Minute
+	// LagDefault is for WatchdogLimits.Lag. Chosen: as long as the window of the
+	// tracker's median; a longer lag delays every decision noticeably.
+	LagDefault = 2 * time.Second
 )
 
 func (l WatchdogLimits) withDefaults() WatchdogLimits {
@@ -41,17 +50,17 @@ func (l WatchdogLimits) withDefaults() WatchdogLimits {
 	return l
 }
 
-// Remedy is what a Watchdog asks for.
+// Remedy is an action that a Watchdog requests.
 type Remedy uint8
 
-// The remedies against deafness, in the order in which they are tried.
+// The remedies for deafness, in the order in which they are tried.
 const (
 	NoRemedy Remedy = iota
 	RestartDiscovery
 	PowerCycle
 )
 
-// String returns what was done, for a sentence.
+// String returns what was done, as part of a sentence.
 func (r Remedy) String() string {
 	switch r {
 	case RestartDiscovery:
@@ -68,56 +77,58 @@ type Beat struct {
 	At time.Time // with its monotonic reading
 	// Adverts counts adverts of any kind, without those of our marker.
 	Adverts int
-	// Markers counts those of our marker, and MarkerOn says that it is on the
-	// air, so that it should be heard.
+	// Markers counts those of our marker. MarkerOn reports whether the marker is
+	// on the air, so that it should be heard.
 	Markers  int
 	MarkerOn bool
-	// Down says in a sentence why the radio does not listen at all, if it does
-	// not. Slow says the same of a radio that hears seldom.
+	// Down is a sentence about why the radio does not listen at all, empty if it
+	// does. Slow is the same for a radio that hears only part of the adverts.
 	Down, Slow string
 	// Lost and Lag are as in Health.
 	Lost uint64
 	Lag  time.Duration
 }
 
-// Verdict is what follows from a beat.
+// Verdict is the result of a beat.
 type Verdict struct {
 	Remedy Remedy
 	Health Health
-	// Said is a sentence for the log. Each is said once in an episode.
-	Said string
+	// Message is a sentence for the log, empty if there is nothing new. Each
+	// sentence comes once in an episode.
+	Message string
 }
 
-// rateBeats is how many beats the rate is taken over.
+// rateBeats is the number of beats over which the rate is taken. Chosen: at one
+// beat a second, short enough to follow a change and long enough to be steady.
 const rateBeats = 5
 
-// Watchdog notices that a radio is deaf and says what to do about it: restart
-// the discovery, then switch the adapter off and on, then both again with
-// pauses that double. It reads no clock and starts nothing.
+// Watchdog detects that a radio is deaf and returns the remedy: restart the
+// discovery, then switch the adapter off and on, then both again with pauses
+// that double. It reads no clock and starts no goroutine.
 type Watchdog struct {
-	limits WatchdogLimits
-	now    time.Time
-	began  time.Time // of this silence
-	since  time.Time // of the last remedy in it, or when it began
-	marked time.Time // when the marker was last heard, or not expected
-	down   string
-	steps  int    // remedies tried in this silence
-	last   Remedy // the latest of them
-	lost   uint64
-	muted  bool // it was said that only the marker is missing
+	limits         WatchdogLimits
+	now            time.Time
+	began          time.Time // start of this silence
+	since          time.Time // of the last remedy in it, or when it began
+	markerAt       time.Time // when the marker was last heard, or not expected
+	down           string
+	steps          int    // remedies tried in this silence
+	last           Remedy // the latest of them
+	lost           uint64
+	markerReported bool // a message that only the marker is missing was returned
 
 	past  [rateBeats]struct{ at, adverts int64 } // nanoseconds since first
 	first time.Time
 	beats int
 }
 
-// NewWatchdog returns a watchdog that has not begun to listen.
+// NewWatchdog returns a watchdog whose first silence begins with the first beat.
 func NewWatchdog(l WatchdogLimits) *Watchdog { return &Watchdog{limits: l.withDefaults()} }
 
-// Step takes in one beat. Beats come about once a second.
+// Step processes one beat. Beats come about once a second.
 func (w *Watchdog) Step(b Beat) Verdict {
 	if w.first.IsZero() {
-		w.first, w.now, w.began, w.since, w.marked = b.At, b.At, b.At, b.At, b.At
+		w.first, w.now, w.began, w.since, w.markerAt = b.At, b.At, b.At, b.At, b.At
 	}
 	if b.At.After(w.now) { // time never goes back
 		w.now = b.At
@@ -125,45 +136,46 @@ func (w *Watchdog) Step(b Beat) Verdict {
 	v := Verdict{Health: Health{Rate: w.rate(b.Adverts), Lost: b.Lost, Lag: b.Lag}}
 	switch {
 	case b.Down != "":
-		w.fall(b, &v)
+		w.noteDown(b, &v)
 	case w.down != "":
-		v.Said = "listening again after " + w.silence()
+		v.Message = "listening again after " + w.silenceText()
 		w.down = ""
-		w.hear()
+		w.endSilence()
 	case b.Adverts+b.Markers > 0:
 		if w.steps > 0 {
-			v.Said = "hearing again after " + w.silence()
+			v.Message = "hearing again after " + w.silenceText()
 		}
-		w.hear()
+		w.endSilence()
 	default:
-		w.doubt(b, &v)
+		w.checkSilence(b, &v)
 	}
-	w.complain(b, &v)
+	w.assess(b, &v)
 	return v
 }
 
-// fall notes that the radio does not listen at all, which others mend.
-func (w *Watchdog) fall(b Beat, v *Verdict) {
+// noteDown records that the radio does not listen at all. That has a cause of
+// its own, which no remedy of the watchdog removes.
+func (w *Watchdog) noteDown(b Beat, v *Verdict) {
 	if w.down == "" && w.steps == 0 {
 		w.began = w.now
 	}
 	if b.Down != w.down {
-		v.Said = b.Down
+		v.Message = b.Down
 	}
 	w.down = b.Down
 	w.steps, w.last = 0, NoRemedy
-	w.since, w.marked = w.now, w.now
+	w.since, w.markerAt = w.now, w.now
 }
 
-// hear ends a silence.
-func (w *Watchdog) hear() {
+// endSilence records that something was heard.
+func (w *Watchdog) endSilence() {
 	w.began, w.since = w.now, w.now
 	w.steps, w.last = 0, NoRemedy
 }
 
-// doubt decides whether a silence has lasted too long.
-func (w *Watchdog) doubt(b Beat, v *Verdict) {
-	if w.now.Sub(w.since) < w.patience(b) {
+// checkSilence requests the next remedy if the silence has lasted too long.
+func (w *Watchdog) checkSilence(b Beat, v *Verdict) {
+	if w.now.Sub(w.since) < w.silenceMax(b) {
 		return
 	}
 	w.since = w.now
@@ -175,14 +187,14 @@ func (w *Watchdog) doubt(b Beat, v *Verdict) {
 	v.Remedy = w.last
 	switch w.steps {
 	case 1:
-		v.Said = "nothing heard for " + w.silence() + ", restarting the discovery"
+		v.Message = "nothing heard for " + w.silenceText() + ", restarting the discovery"
 	case 2:
-		v.Said = "still nothing after " + w.silence() + ", switching the adapter off and on"
+		v.Message = "still nothing after " + w.silenceText() + ", switching the adapter off and on"
 	}
 }
 
-// patience is how long the silence may last until the next remedy.
-func (w *Watchdog) patience(b Beat) time.Duration {
+// silenceMax is how long the silence may last until the next remedy.
+func (w *Watchdog) silenceMax(b Beat) time.Duration {
 	p := w.limits.Silence
 	if b.Slow != "" {
 		p = w.limits.SlowSilence
@@ -196,14 +208,14 @@ func (w *Watchdog) patience(b Beat) time.Duration {
 	return p
 }
 
-// complain says what is wrong, the worst thing first.
-func (w *Watchdog) complain(b Beat, v *Verdict) {
+// assess sets Deaf and Why by the worst problem there is.
+func (w *Watchdog) assess(b Beat, v *Verdict) {
 	late, dropped := b.Lag > w.limits.Lag, b.Lost > w.lost
 	w.lost = max(w.lost, b.Lost)
 	if !b.MarkerOn || b.Markers > 0 {
-		w.marked, w.muted = w.now, false
+		w.markerAt, w.markerReported = w.now, false
 	}
-	unmarked := w.now.Sub(w.marked) >= w.limits.Silence
+	unmarked := w.now.Sub(w.markerAt) >= w.limits.Silence
 	h := &v.Health
 	switch {
 	case b.Down != "":
@@ -214,15 +226,15 @@ func (w *Watchdog) complain(b Beat, v *Verdict) {
 		h.Why = "more adverts come than this machine can take: some are late or lost"
 	case unmarked:
 		h.Why = "the marker of the second adapter is not heard; move the adapters closer or leave the marker out"
-		if !w.muted && v.Said == "" {
-			w.muted, v.Said = true, h.Why
+		if !w.markerReported && v.Message == "" {
+			w.markerReported, v.Message = true, h.Why
 		}
 	default:
 		h.Why = b.Slow
 	}
 }
 
-func (w *Watchdog) silence() string {
+func (w *Watchdog) silenceText() string {
 	return fmt.Sprint(w.now.Sub(w.began).Round(time.Second))
 }
 

@@ -9,13 +9,13 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-// beats is a story for a watchdog: at each second what was heard, and what is
-// expected to follow. Seconds that are left out were silent.
+// beats is a test case of a watchdog: what is heard at each second, and the
+// verdicts that are expected. Seconds that are left out are silent.
 type beats struct {
 	limits ble.WatchdogLimits
 	until  int
 	heard  func(second int, b *ble.Beat)
-	want   string // "second remedy: said" for each second on which something follows
+	want   string // "second remedy: message" for each second with either of them
 	deaf   string // the spans in which the radio is deaf, as in "10-34"
 }
 
@@ -130,10 +130,10 @@ func story(t *testing.T, c beats) {
 		b := ble.Beat{At: traceStart.Add(time.Duration(s) * time.Second)}
 		c.heard(s, &b)
 		v := w.Step(b)
-		if v.Remedy != ble.NoRemedy || v.Said != "" {
+		if v.Remedy != ble.NoRemedy || v.Message != "" {
 			line := fmt.Sprintf("%d %s", s, names[v.Remedy])
-			if v.Said != "" {
-				line += ": " + v.Said
+			if v.Message != "" {
+				line += ": " + v.Message
 			}
 			happened = append(happened, line)
 		}
@@ -210,7 +210,7 @@ func TestWatchdogShowsWhatIsLost(t *testing.T) {
 	}
 }
 
-// TestWatchdogLivesWithABadClock feeds times that stand still and go back.
+// TestWatchdogLivesWithABadClock passes times that stand still and go back.
 func TestWatchdogLivesWithABadClock(t *testing.T) {
 	t.Parallel()
 	w := ble.NewWatchdog(ble.WatchdogLimits{})

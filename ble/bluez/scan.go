@@ -130,8 +130,8 @@ func (s *scan) step(ctx context.Context, at time.Time) {
 	}
 	v := s.dog.Step(s.beat)
 	s.beat.Adverts, s.beat.Markers, s.beat.Lag = 0, 0, 0
-	if v.Said != "" {
-		s.radio.log.Warn(v.Said, "adapter", s.radio.adapter)
+	if v.Message != "" {
+		s.radio.log.Warn(v.Message, "adapter", s.radio.adapter)
 	}
 	s.radio.health(v.Health)
 	switch {
