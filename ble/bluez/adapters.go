@@ -23,13 +23,14 @@ import (
 
 const (
 	pathRoot = "/org/bluez/"
-	// rfkillDir is where the kernel tells which radios are blocked.
+	// rfkillDir is the folder in which the kernel shows which radios are blocked.
 	rfkillDir = "/sys/class/rfkill"
 )
 
-// Adapters lists the radios that BlueZ manages on this machine, by name. It
-// fails with pay.CodeRadio where there is no system bus, no BlueZ or no
-// permission; no adapter at all is an empty list.
+// Adapters lists the radios that BlueZ manages on this machine, ordered by name,
+// at most adaptersMax. Without an adapter the list is empty. It returns an error
+// with pay.CodeRadio if there is no system bus, no BlueZ, no permission, or no
+// valid answer.
 func Adapters(ctx context.Context) ([]ble.Adapter, error) {
 	if _, err := connection(); err != nil {
 		return nil, busError(err)
@@ -39,7 +40,7 @@ func Adapters(ctx context.Context) ([]ble.Adapter, error) {
 }
 
 func (r *Radio) adapters(ctx context.Context) ([]ble.Adapter, error) {
-	tree, err := answer[map[dbus.ObjectPath]map[string]map[string]dbus.Variant](r.ask(ctx, "/", ifaceTree, ifaceTree+".GetManagedObjects"))
+	tree, err := result[map[dbus.ObjectPath]map[string]map[string]dbus.Variant](r.request(ctx, "/", ifaceTree, ifaceTree+".GetManagedObjects"))
 	if err != nil {
 		return nil, radioError("list the adapters", err)
 	}
@@ -62,25 +63,26 @@ func (r *Radio) adapters(ctx context.Context) ([]ble.Adapter, error) {
 	return found[:min(len(found), adaptersMax)], nil
 }
 
-// adapterOf returns the name of the adapter at path, if there can be one.
+// adapterOf returns the name of the adapter at path, and whether path can be
+// that of an adapter.
 func adapterOf(path dbus.ObjectPath) (string, bool) {
 	name, ok := strings.CutPrefix(string(path), pathRoot)
 	return name, ok && isAdapterName(name)
 }
 
-// isAdapterName says that name can be the last part of an adapter's path.
+// isAdapterName reports whether name can be the last part of an adapter's path.
 func isAdapterName(name string) bool {
 	return name != "" && len(name) <= nameBytesMax && !strings.ContainsFunc(name, func(c rune) bool {
 		return c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
 	})
 }
 
-// describe reads the properties of an adapter. One of an unexpected type counts
-// as not there, except that an adapter that does not say that it is hidden
-// counts as discoverable.
+// describe reads the properties of an adapter. A property of an unexpected type
+// counts as missing. Without the property Discoverable the adapter counts as
+// discoverable, so that nothing is advertised on it.
 func (r *Radio) describe(name string, p map[string]dbus.Variant) ble.Adapter {
 	is := func(property string) bool { on, _ := p[property].Value().(bool); return on }
-	hidden, known := p["Discoverable"].Value().(bool)
+	discoverable, known := p["Discoverable"].Value().(bool)
 	power, _ := p["PowerState"].Value().(string)
 	text, _ := p["Address"].Value().(string)
 	address, err := ble.ParseAddress(text)
@@ -89,14 +91,15 @@ func (r *Radio) describe(name string, p map[string]dbus.Variant) ble.Adapter {
 	}
 	a := ble.Adapter{
 		Name: name, Address: address, Powered: is("Powered"), Discovering: is("Discovering"),
-		Discoverable: hidden || !known,
+		Discoverable: discoverable || !known,
 	}
 	a.Blocked = !a.Powered && (power == "off-blocked" || r.isBlocked(name))
 	return a
 }
 
-// isBlocked asks the kernel whether rfkill keeps the adapter off. Before PowerState
-// there was no other way to know. What cannot be read is not blocked.
+// isBlocked reports whether rfkill keeps the adapter off, by the files of the
+// kernel. Versions of BlueZ without the property PowerState give no other way to
+// know. If a file cannot be read, the adapter counts as not blocked.
 func (r *Radio) isBlocked(name string) bool {
 	switches, err := filepath.Glob(filepath.Join(r.rfkill, "rfkill*"))
 	if err != nil {

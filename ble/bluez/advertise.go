@@ -8,17 +8,18 @@ import (
 )
 
 // Advertise broadcasts payload, not connectable, from a fresh random address,
-// until ctx ends, and then returns nil. When it has returned, nothing of it is
-// sent any more, so that the next code may begin. BlueZ heeds the interval from
-// version 5.77 on, before that only with its experimental interfaces. BlueZ
-// writes flags and service list by itself: of payload it gets the service and
-// manufacturer data.
+// until ctx ends, and then returns nil, or an error with pay.CodeRadio if BlueZ
+// does not confirm that the advertisement is off the air. When it has returned
+// nil, the payload is no longer sent, so that the next code may begin. BlueZ
+// applies the interval from version 5.77 on, and before that only with its
+// experimental interfaces. BlueZ writes flags and service list itself: it gets
+// only the service and manufacturer data of payload.
 //
-// It fails with pay.CodeRadio when the payload does not fit, and when the
-// adapter refuses the first advertisement of this Radio: then a person has to
-// do something. Once one was accepted, a bluetoothd that restarts, an adapter
-// that vanishes or is switched off, taken slots and the like are said once and
-// waited out, with the same payload as long as ctx lives.
+// Advertise returns an error with pay.CodeRadio if the payload cannot be sent
+// (no section, or more than 31 bytes), and if the first advertisement of this
+// Radio is refused: then a person has to act. After one was accepted, it logs a
+// failure once and tries again until ctx ends, with the same payload: bluetoothd
+// restarts, the adapter vanishes or is switched off, all slots are taken.
 func (r *Radio) Advertise(ctx context.Context, payload []byte, interval time.Duration) error {
 	b, err := r.newBroadcast(payload, interval)
 	if err != nil {

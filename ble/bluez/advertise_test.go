@@ -152,7 +152,7 @@ func TestBroadcastHeals(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		disturb func(*fakebluez.Adapter)
-		silent  bool // nothing may be on the air before it is mended
+		silent  bool // nothing may be on the air before it is repaired
 		mend    func(*fakebluez.Adapter)
 	}{
 		"unplugged and back":      {(*fakebluez.Adapter).Unplug, true, (*fakebluez.Adapter).Plug},
@@ -234,7 +234,7 @@ func TestBroadcastOutlivesBluetoothd(t *testing.T) {
 		}
 		onAir(t, a, 1)
 	}
-	// One that ends while bluetoothd is away ends well.
+	// Ending without a bluetoothd is no error.
 	daemon.Stop()
 	stop()
 	stop = s.begin(payloadOf(2))
@@ -246,10 +246,11 @@ func TestBroadcastOutlivesBluetoothd(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "it went with the connection", func() bool { return len(a.OnAir()) == 0 })
-	a.SetDiscoverable(false) // something to look after the adapter for
+	a.SetDiscoverable(false) // a change that makes the broadcast check the adapter
 	stop()
 
-	// One whose registration is answered too late must not stay on the air.
+	// An advertisement whose registration is answered too late must not stay on
+	// the air.
 	stop = s.begin(payloadOf(3))
 	onAir(t, a, 3)
 	stop()
@@ -263,7 +264,7 @@ func TestBroadcastOutlivesBluetoothd(t *testing.T) {
 	stop()
 }
 
-// TestRotationsLeakNothing counts what thousands of codes leave behind.
+// TestRotationsLeakNothing counts goroutines and objects after thousands of codes.
 func TestRotationsLeakNothing(t *testing.T) {
 	if !alone(t) {
 		return

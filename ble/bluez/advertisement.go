@@ -12,11 +12,14 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-// intervalMsMax is the longest interval that a controller knows.
+// intervalMsMax is the longest advertising interval that is requested, in
+// milliseconds. Published: BlueZ, org.bluez.LEAdvertisement1: MinInterval and
+// MaxInterval are 20 ms to 10,485 s.
 const intervalMsMax = 10_485_000
 
-// advertisement makes the properties of an advertisement object. Only what is
-// set may stand there: BlueZ takes an empty name or a power of 0 at its word.
+// advertisement makes the properties of an advertisement object. It holds only
+// properties that are set, because BlueZ would apply an empty name or a power of
+// 0. It returns errPayload, or the error of ble.ParsePayload.
 func advertisement(payload []byte, interval time.Duration) (map[string]*prop.Prop, error) {
 	sections, err := ble.ParsePayload(nil, payload)
 	if err != nil {
@@ -59,11 +62,11 @@ func longUUID(id uint16) string { return fmt.Sprintf("0000%04x-0000-1000-8000-00
 // advertisementCalls is what BlueZ may call on the advertisement.
 type advertisementCalls struct{ released chan<- struct{} }
 
-// Release is BlueZ's word that the advertisement has ended.
+// Release is called by BlueZ when it has ended the advertisement. It never fails.
 func (c advertisementCalls) Release() *dbus.Error {
 	select {
 	case c.released <- struct{}{}:
-	default: // told already
+	default: // Release was called before
 	}
 	return nil
 }

@@ -15,21 +15,21 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-// broadcast is one payload that is kept on the air.
+// broadcast keeps one payload on the air.
 type broadcast struct {
 	radio      *Radio
 	properties map[string]*prop.Prop
-	// changed is told when the payload comes on the air or goes.
+	// changed is called when the payload comes on the air and when it goes off.
 	changed func(on bool)
 
-	ear      *ear // nil while there is no bus
+	signals  *signalConn // nil without a bus
 	conn     *dbus.Conn
-	path     dbus.ObjectPath // of the object that BlueZ has; empty when silent
+	path     dbus.ObjectPath // of the exported object; empty when nothing is on the air
 	released chan struct{}
 
-	again *time.Timer
-	pause time.Duration
-	said  bool // that something is wrong
+	retryTimer    *time.Timer
+	pause         time.Duration
+	failureLogged bool // since the payload was last on the air
 }
 
 func (r *Radio) newBroadcast(payload []byte, interval time.Duration) (*broadcast, error) {
@@ -40,94 +40,98 @@ func (r *Radio) newBroadcast(payload []byte, interval time.Duration) (*broadcast
 	return &broadcast{radio: r, properties: p, changed: func(bool) {}}, nil
 }
 
-// run keeps the payload on the air until ctx ends.
+// run keeps the payload on the air until ctx ends. Its errors are those of
+// Advertise.
 func (b *broadcast) run(ctx context.Context) error {
-	b.again = time.NewTimer(0)
-	b.again.Stop()
-	defer b.again.Stop()
-	defer func() { b.ear.close() }()
-	if err := b.put(ctx); err != nil {
+	b.retryTimer = time.NewTimer(0)
+	b.retryTimer.Stop()
+	defer b.retryTimer.Stop()
+	defer func() { b.signals.close() }()
+	if err := b.start(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		if !b.radio.wasOnAir.Load() {
 			return err
 		}
-		b.complain(err)
+		b.retryLater(err)
 	}
 	for {
 		select {
 		case <-ctx.Done():
-			return b.take(ctx)
+			return b.stop(ctx)
 		case <-b.released:
-			b.forget()
-			b.complain(radioError("advertise", errReleased))
-		case a := <-b.ear.arrivals():
-			b.hear(ctx, a.signal)
-		case <-b.ear.end():
-			b.ear = nil
-			b.forget()
-			b.complain(radioError("advertise", errBusEnded))
-		case <-b.again.C:
+			b.withdraw()
+			b.retryLater(radioError("advertise", errReleased))
+		case a := <-b.signals.arrivals():
+			b.handle(ctx, a.signal)
+		case <-b.signals.done():
+			b.signals = nil
+			b.withdraw()
+			b.retryLater(radioError("advertise", errBusEnded))
+		case <-b.retryTimer.C:
 			if b.path != "" {
 				continue
 			}
-			if err := b.put(ctx); err != nil && ctx.Err() == nil {
-				b.complain(err)
+			if err := b.start(ctx); err != nil && ctx.Err() == nil {
+				b.retryLater(err)
 			}
 		}
 	}
 }
 
-// hear handles a signal about the adapter or bluetoothd.
-func (b *broadcast) hear(ctx context.Context, s *dbus.Signal) {
+// handle handles a signal about the adapter or bluetoothd.
+func (b *broadcast) handle(ctx context.Context, s *dbus.Signal) {
 	var unused ble.Advert
-	switch read(s, b.radio.path, &unused) {
-	case daemonGone, adapterGone:
-		b.drop(ctx)
-		b.complain(radioError("advertise", errVanished))
-	case daemonCame, adapterCame:
-		// What came is new and knows of nothing, unless it was quicker to be
-		// asked than to be announced.
-		b.drop(ctx)
-		b.again.Reset(b.radio.limits.settle)
+	switch readSignal(s, b.radio.path, &unused) {
+	case daemonStopped, adapterRemoved:
+		b.stopQuietly(ctx)
+		b.retryLater(radioError("advertise", errVanished))
+	case daemonStarted, adapterAdded:
+		// A new adapter or bluetoothd has no advertisement, unless it accepted this
+		// one before its own signal arrived; then it is registered again.
+		b.stopQuietly(ctx)
+		b.retryTimer.Reset(b.radio.limits.settleDelay)
 	case adapterChanged:
-		// Off, it may have dropped the advertisement; discoverable, it sends its
-		// public address along. Either way this one ends.
+		// An adapter that is off may have dropped the advertisement, and a
+		// discoverable one sends its public address with it. Either way it ends.
 		a, err := b.radio.state(ctx)
 		if err != nil || !a.Powered || a.Discoverable {
-			b.drop(ctx)
+			b.stopQuietly(ctx)
 		}
 		if b.path == "" {
-			b.again.Reset(b.radio.limits.settle)
+			b.retryTimer.Reset(b.radio.limits.settleDelay)
 		}
-	case nothing, advertHeard, lifeHeard:
+	case noEvent, advertHeard, otherHeard:
 	}
 }
 
-// drop takes the payload off the air where that is expected to have happened.
-func (b *broadcast) drop(ctx context.Context) {
-	if err := b.take(ctx); err != nil {
+// stopQuietly is stop for a payload that is probably off the air already: an
+// error only goes to the debug log.
+func (b *broadcast) stopQuietly(ctx context.Context) {
+	if err := b.stop(ctx); err != nil {
 		b.radio.log.Debug("unregister advertisement", "adapter", b.radio.adapter, "error", err)
 	}
 }
 
-// complain says once what is wrong and has put called again, ever later.
-func (b *broadcast) complain(err error) {
+// retryLater logs err, if it is the first failure since the payload was on the
+// air, and plans the next start after a pause that doubles.
+func (b *broadcast) retryLater(err error) {
 	l := b.radio.limits
 	b.pause = min(max(2*b.pause, l.retry), l.retryMax)
-	b.again.Reset(b.pause)
-	if !b.said {
-		b.said = true
-		b.radio.log.Warn("nothing is broadcast: "+reason(err), "adapter", b.radio.adapter)
+	b.retryTimer.Reset(b.pause)
+	if !b.failureLogged {
+		b.failureLogged = true
+		b.radio.log.Warn("nothing is broadcast: "+retryReason(err), "adapter", b.radio.adapter)
 	}
 }
 
-// put brings the payload on the air.
-func (b *broadcast) put(ctx context.Context) (err error) {
+// start puts the payload on the air. It returns an error with pay.CodeRadio if
+// there is no bus or adapter, the adapter is discoverable, or BlueZ refuses.
+func (b *broadcast) start(ctx context.Context) (err error) {
 	r := b.radio
-	if b.ear == nil {
-		if b.ear, err = r.listen(ctx, adapterOnly); err != nil {
+	if b.signals == nil {
+		if b.signals, err = r.listen(ctx, adapterOnly); err != nil {
 			return err
 		}
 	}
@@ -139,27 +143,28 @@ func (b *broadcast) put(ctx context.Context) (err error) {
 		return radioError("advertise", errDiscoverable)
 	}
 	if err := b.export(); err != nil {
-		b.forget()
+		b.withdraw()
 		return radioError("export advertisement", err)
 	}
-	// It is not given up half-way when ctx ends: it might come on the air with
-	// nobody left to take it off.
+	// The call is not cancelled when ctx ends, because the advertisement could
+	// still come on the air, and nothing would end it.
 	if err := r.call(context.WithoutCancel(ctx), r.path, advertising.LEAdvertisingManager1Interface, "RegisterAdvertisement", b.path, map[string]any{}); err != nil {
-		// One that was not answered may yet come on the air.
-		b.drop(ctx)
+		// A call that was not answered in time may still put it on the air.
+		b.stopQuietly(ctx)
 		return radioError("register advertisement", err)
 	}
 	r.wasOnAir.Store(true)
 	b.pause = 0
-	if b.said {
-		b.said = false
+	if b.failureLogged {
+		b.failureLogged = false
 		r.log.Info("broadcasting again", "adapter", r.adapter)
 	}
 	b.changed(true)
 	return nil
 }
 
-// export shows the advertisement to BlueZ, under a path that is new each time.
+// export exports the advertisement object for BlueZ, under a path that is new
+// each time.
 func (b *broadcast) export() error {
 	conn, err := connection()
 	if err != nil {
@@ -173,23 +178,24 @@ func (b *broadcast) export() error {
 		exportProperties(conn, b.path, prop.Map{advertising.LEAdvertisement1Interface: b.properties}))
 }
 
-// take takes the payload off the air.
-func (b *broadcast) take(ctx context.Context) error {
+// stop takes the payload off the air. It returns an error with pay.CodeRadio if
+// BlueZ still runs and does not confirm that.
+func (b *broadcast) stop(ctx context.Context) error {
 	if b.path == "" {
 		return nil
 	}
 	path := b.path
-	defer b.forget()
+	defer b.withdraw()
 	err := b.radio.call(context.WithoutCancel(ctx), b.radio.path, advertising.LEAdvertisingManager1Interface, "UnregisterAdvertisement", path)
-	// What BlueZ, the adapter or the bus no longer knows is silent already.
+	// If BlueZ, the adapter or the bus is gone, so is the advertisement.
 	if err == nil || adviceFor(err) == absent || adviceFor(err) == noBlueZ || !b.conn.Connected() {
 		return nil
 	}
 	return radioError("unregister advertisement", err)
 }
 
-// forget withdraws the object, which BlueZ does not have any more.
-func (b *broadcast) forget() {
+// withdraw removes the object from the bus, after BlueZ has dropped it.
+func (b *broadcast) withdraw() {
 	if b.path == "" {
 		return
 	}

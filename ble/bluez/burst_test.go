@@ -101,8 +101,8 @@ func TestBurstArrivesCompleteAndInOrder(t *testing.T) {
 	}
 }
 
-// TestWhatIsLostIsCounted lets the reader stand still until adverts have to be
-// dropped: none of them is hidden, and the rest come in order.
+// TestWhatIsLostIsCounted stops the reader until adverts have to be dropped: each
+// of them is counted, and the others come in order.
 func TestWhatIsLostIsCounted(t *testing.T) {
 	t.Parallel()
 	const adverts = 3 * bluez.ArrivalsQueued
@@ -139,8 +139,8 @@ func TestWhatIsLostIsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-begun
-	// The reader stands still until the connection has dropped all that the queue
-	// does not hold.
+	// The reader waits until the connection has dropped all signals that the queue
+	// cannot take.
 	for r.Lost() < adverts-bluez.ArrivalsQueued-1 {
 		runtime.Gosched()
 	}

@@ -22,13 +22,14 @@ const (
 	ifaceDevice = "org.bluez.Device1"
 )
 
-// libraryLock guards what go-bluetooth keeps for the whole process without a
-// guard of its own: the connection to the system bus. It is held only while
-// that is looked up, never during a call.
+// libraryLock guards go-bluetooth's connection to the system bus, which the
+// library shares in the whole process without a lock. It is held while the
+// connection is looked up, never during a call.
 var libraryLock sync.Mutex
 
 // connection returns go-bluetooth's connection to the system bus. The library
-// keeps a connection that has ended; this has it make another.
+// keeps a connection that has ended; connection makes it open another. It
+// returns the error of the connection attempt.
 func connection() (*dbus.Conn, error) {
 	libraryLock.Lock()
 	defer libraryLock.Unlock()
@@ -41,14 +42,14 @@ func connectLocked() (*dbus.Conn, error) {
 	if err != nil || conn.Connected() {
 		return conn, err
 	}
-	_ = library.CloseConnections() // it has ended by itself, which is no news
+	_ = library.CloseConnections() // an error only means that it has ended
 	return library.GetConnection(library.SystemBus)
 }
 
-// object returns go-bluetooth's client for one interface at path, connected.
-// The constructors of its generated stubs are not used: they read every
-// property into a struct, panic on one of an unexpected type, and lose the name
-// of an error; and their calls end only when bluetoothd answers.
+// object returns go-bluetooth's connected client for one interface at path. The
+// constructors of the generated stubs are not used: they read every property
+// into a struct, panic on one of an unexpected type, and drop the name of an
+// error; and their calls end only when bluetoothd answers.
 func object(path dbus.ObjectPath, iface string) (dbus.BusObject, error) {
 	libraryLock.Lock()
 	defer libraryLock.Unlock()
@@ -62,22 +63,23 @@ func object(path dbus.ObjectPath, iface string) (dbus.BusObject, error) {
 	return c.GetDbusObject(), nil
 }
 
-// call calls one method of BlueZ and waits for the answer, no longer than
-// limits.answer.
+// call calls one method of BlueZ and waits for the answer, at most
+// limits.answerMax. It returns errNoAnswer after that, the error of the
+// connection if there is no bus, or the D-Bus error of the method.
 func (r *Radio) call(ctx context.Context, path dbus.ObjectPath, iface, method string, args ...any) error {
-	return r.ask(ctx, path, iface, iface+"."+method, args...).Err
+	return r.request(ctx, path, iface, iface+"."+method, args...).Err
 }
 
-// ask is call for a method that returns something. method is its full name;
-// iface is the one that the object is there for.
-func (r *Radio) ask(ctx context.Context, path dbus.ObjectPath, iface, method string, args ...any) *dbus.Call {
+// request is call for a method that returns a value. method is its full name,
+// iface the interface of the client object.
+func (r *Radio) request(ctx context.Context, path dbus.ObjectPath, iface, method string, args ...any) *dbus.Call {
 	o, err := object(path, iface)
 	if err != nil {
 		return &dbus.Call{Err: err}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, r.limits.answer, errNoAnswer)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.limits.answerMax, errNoAnswer)
 	defer cancel()
-	// A bluetoothd that somebody ended is not started by asking it.
+	// NoAutoStart: a call must not start a bluetoothd that a person stopped.
 	c := o.CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...)
 	if errors.Is(c.Err, context.DeadlineExceeded) {
 		c.Err = context.Cause(ctx)
@@ -85,14 +87,16 @@ func (r *Radio) ask(ctx context.Context, path dbus.ObjectPath, iface, method str
 	return c
 }
 
-// properties reads all properties of one interface at path.
+// properties reads all properties of one interface at path. It returns the
+// errors of call, and errBadAnswer.
 func (r *Radio) properties(ctx context.Context, path dbus.ObjectPath, iface string) (map[string]dbus.Variant, error) {
-	return answer[map[string]dbus.Variant](r.ask(ctx, path, iface, ifaceProps+".GetAll", iface))
+	return result[map[string]dbus.Variant](r.request(ctx, path, iface, ifaceProps+".GetAll", iface))
 }
 
-// answer returns what a call returned, if it is one T. godbus's Store would
-// convert what is not, by rules of its own.
-func answer[T any](c *dbus.Call) (T, error) {
+// result returns the single value of type T that a call returned. It returns
+// the error of the call, or errBadAnswer for a value of another type, which
+// godbus's Store would convert by rules of its own.
+func result[T any](c *dbus.Call) (T, error) {
 	var none T
 	if c.Err != nil {
 		return none, c.Err
@@ -102,16 +106,17 @@ func answer[T any](c *dbus.Call) (T, error) {
 			return v, nil
 		}
 	}
-	return none, errOddAnswer
+	return none, errBadAnswer
 }
 
-// setProperty sets one property of an interface at path.
+// setProperty sets one property of an interface at path. It returns the errors
+// of call.
 func (r *Radio) setProperty(ctx context.Context, path dbus.ObjectPath, iface, name string, value any) error {
-	return r.ask(ctx, path, iface, ifaceProps+".Set", iface, name, dbus.MakeVariant(value)).Err
+	return r.request(ctx, path, iface, ifaceProps+".Set", iface, name, dbus.MakeVariant(value)).Err
 }
 
-// export shows v at path. godbus looks up what is shown without its own lock
-// when something is withdrawn, so both are done under ours.
+// export exports v at path. When an object is removed, godbus reads its table of
+// objects without its own lock; so both happen under libraryLock.
 func export(conn *dbus.Conn, v any, path dbus.ObjectPath, iface string) error {
 	libraryLock.Lock()
 	defer libraryLock.Unlock()
@@ -125,7 +130,7 @@ func exportProperties(conn *dbus.Conn, path dbus.ObjectPath, p prop.Map) error {
 	return err
 }
 
-// withdraw takes an object off the bus, which fails only for a bad path.
+// withdraw removes an object from the bus. That fails only for an invalid path.
 func withdraw(conn *dbus.Conn, path dbus.ObjectPath, iface string) {
 	_ = export(conn, nil, path, iface)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/paybeacon/paybeacon/ble/bluez/fakebluez"
 )
 
-// TestDeafRadioIsMended makes an adapter deaf, lets the watchdog see it and
-// counts what is done until the adapter hears again.
+// TestDeafRadioIsMended makes an adapter deaf, lets the watchdog detect it and
+// counts the remedies until the adapter hears again.
 func TestDeafRadioIsMended(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -87,8 +87,8 @@ func TestWhatCannotBeMendedIsSaidOnce(t *testing.T) {
 	}
 }
 
-// settled waits until the scan has handled what a told it so far: it looks after
-// its adapter when that says something of itself.
+// settled waits until the scan has handled all earlier signals of a: it makes an
+// attempt when the adapter reports a change.
 func settled(t *testing.T, a *fakebluez.Adapter) {
 	t.Helper()
 	before := a.Calls("SetDiscoveryFilter")

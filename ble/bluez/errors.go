@@ -19,17 +19,18 @@ var (
 	errBlocked      = errors.New("the adapter is kept off by rfkill")
 	errNoAnswer     = errors.New("bluetoothd does not answer")
 	errVanished     = errors.New("the adapter is gone, or BlueZ has ended")
-	errOddAnswer    = errors.New("BlueZ answers something that it should not")
+	errBadAnswer    = errors.New("BlueZ answers something that it should not")
 	errSameAdapter  = errors.New("an adapter cannot mark itself")
 	errBusEnded     = errors.New("the system bus ended the connection")
 )
 
-// advice is what is made of an error: a sentence of ours and what a person can
-// do about it.
+// advice is how an error is shown to a person: a sentence of ours and what the
+// person can do about it.
 type advice struct{ sentence, hint string }
 
-// ours are the errors of this package.
-var ours = map[error]advice{
+// ownAdvice is the advice for the errors of this package. The sentence is the
+// error's own text.
+var ownAdvice = map[error]advice{
 	errAdapterName:  {"", "name one such as --radio bluez:hci0; bluetoothctl list shows them"},
 	errReleased:     {"", "see journalctl -u bluetooth; another program may have reset the adapter"},
 	errDiscoverable: {"", "switch it off with bluetoothctl discoverable off"},
@@ -37,7 +38,7 @@ var ours = map[error]advice{
 	errBlocked:      {"", "switch it on with rfkill unblock bluetooth, or with the machine's own switch"},
 	errNoAnswer:     {"", "restart it with systemctl restart bluetooth"},
 	errVanished:     {"", "plug it in again, or start BlueZ with systemctl start bluetooth"},
-	errOddAnswer:    {"", "see which version runs with bluetoothctl version; 5.55 or later is needed"},
+	errBadAnswer:    {"", "see which version runs with bluetoothctl version; 5.55 or later is needed"},
 	errSameAdapter:  {"", "name another adapter for the marker, or leave it out"},
 	errBusEnded:     {"", "see systemctl status dbus"},
 }
@@ -48,14 +49,14 @@ var (
 	denied  = advice{"the system bus does not let this user talk to BlueZ", "see /etc/dbus-1/system.d/bluetooth.conf, or run as a user that it names"}
 )
 
-// foreign are the errors of BlueZ and the bus, by the last part of their names.
-// The texts that come with them differ between versions and are shown only
-// where the name says too little.
-var foreign = map[string]advice{
+// busAdvice is the advice for the errors of BlueZ and the bus, by the last part
+// of their names. The texts of these errors differ between versions and are
+// shown only for names that are not listed here.
+var busAdvice = map[string]advice{
 	"ServiceUnknown": noBlueZ, "NameHasNoOwner": noBlueZ, "ServiceNotFound": noBlueZ, "NoSuchUnit": noBlueZ, "NoReply": noBlueZ,
 	"UnknownObject": absent, "UnknownMethod": absent, "UnknownInterface": absent, "DoesNotExist": absent, "NoSuchObject": absent,
 	"AccessDenied": denied, "NotAuthorized": denied,
-	"Blocked":       {errBlocked.Error(), ours[errBlocked].hint},
+	"Blocked":       {errBlocked.Error(), ownAdvice[errBlocked].hint},
 	"NotReady":      {"the adapter is switched off", "switch it on with rfkill unblock bluetooth, then bluetoothctl power on"},
 	"NotPermitted":  {"every advertising slot of the adapter is taken", "end another program that advertises"},
 	"AlreadyExists": {"BlueZ has this already", "end the other advertisement of this program first"},
@@ -63,50 +64,50 @@ var foreign = map[string]advice{
 	"NotSupported":  {"this adapter or this version of BlueZ cannot do that", "use another adapter"},
 }
 
-// adviceFor finds what belongs to an error.
+// adviceFor returns the advice for an error.
 func adviceFor(err error) advice {
-	for known, a := range ours {
+	for known, a := range ownAdvice {
 		if errors.Is(err, known) {
 			a.sentence = known.Error()
 			return a
 		}
 	}
 	name := errorName(err)
-	if a, ok := foreign[name[strings.LastIndexByte(name, '.')+1:]]; ok {
+	if a, ok := busAdvice[name[strings.LastIndexByte(name, '.')+1:]]; ok {
 		return a
 	}
 	return advice{printable(err.Error()), "see journalctl -u bluetooth, and try bluetoothctl power off, then power on"}
 }
 
-// refusal is an error with a sentence that may be shown: an error of BlueZ
-// carries a text that anybody on the bus may have written.
-type refusal struct {
+// shownError is an error with a sentence that may be shown. An error of BlueZ
+// has a text that any program on the bus may have written.
+type shownError struct {
 	sentence string
 	err      error
 }
 
-func (e *refusal) Error() string { return e.sentence }
-func (e *refusal) Unwrap() error { return e.err }
+func (e *shownError) Error() string { return e.sentence }
+func (e *shownError) Unwrap() error { return e.err }
 
-// radioError says what failed and what a person can do about it. An error that
-// says so already stays as it is.
+// radioError returns err as a *pay.Error with pay.CodeRadio, a sentence and a
+// hint. An error that is one already stays as it is.
 func radioError(action string, err error) error {
 	if known := (*pay.Error)(nil); errors.As(err, &known) {
 		return err
 	}
 	a := adviceFor(err)
-	return pay.Wrap(&refusal{a.sentence, err}, pay.CodeRadio, action, a.hint)
+	return pay.Wrap(&shownError{a.sentence, err}, pay.CodeRadio, action, a.hint)
 }
 
-// busError says that there is no bus to speak over.
+// busError returns the *pay.Error, with pay.CodeRadio, for a system bus that is
+// missing or cannot be reached.
 func busError(err error) error {
-	return pay.Wrap(&refusal{"there is none, or it cannot be reached", err}, pay.CodeRadio, "connect to the system bus",
+	return pay.Wrap(&shownError{"there is none, or it cannot be reached", err}, pay.CodeRadio, "connect to the system bus",
 		"start D-Bus, or use --radio air:DIR where there is none, as in most containers")
 }
 
-// reason says in one sentence what an error means for a radio that keeps
-// trying.
-func reason(err error) string {
+// retryReason returns one sentence about err, for a radio that keeps trying.
+func retryReason(err error) string {
 	if known := (*pay.Error)(nil); errors.As(err, &known) {
 		return known.Error() + "; " + known.Hint + "; trying again"
 	}
@@ -125,7 +126,7 @@ func errorName(err error) string {
 	return ""
 }
 
-// isNamed says that err is one of the D-Bus errors of these names.
+// isNamed reports whether err is a D-Bus error with one of these names.
 func isNamed(err error, names ...string) bool {
 	have := errorName(err)
 	for _, n := range names {
@@ -136,8 +137,8 @@ func isNamed(err error, names ...string) bool {
 	return false
 }
 
-// printable makes a foreign text fit to be shown: short, and without control
-// characters.
+// printable makes a foreign text safe to show: at most foreignBytesMax bytes of
+// it, and no control characters.
 func printable(s string) string {
 	cut := len(s) > foreignBytesMax
 	if cut {

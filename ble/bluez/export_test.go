@@ -11,15 +11,15 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-// Quicken lets r wait for milliseconds where it waits for seconds.
+// Quicken makes r wait for milliseconds instead of seconds.
 func (r *Radio) Quicken() {
-	r.limits.settle, r.limits.retry, r.limits.retryMax = time.Millisecond, time.Millisecond, 20*time.Millisecond
+	r.limits.settleDelay, r.limits.retry, r.limits.retryMax = time.Millisecond, time.Millisecond, 20*time.Millisecond
 }
 
-// SetAnswer says how long bluetoothd may take to answer.
-func (r *Radio) SetAnswer(d time.Duration) { r.limits.answer = d }
+// SetAnswer sets how long bluetoothd may take to answer.
+func (r *Radio) SetAnswer(d time.Duration) { r.limits.answerMax = d }
 
-// Drive lets the watchdog of r beat when the test says so.
+// Drive makes beats the clock of r's watchdog.
 func (r *Radio) Drive(beats <-chan time.Time) {
 	r.ticks = func(time.Duration) (<-chan time.Time, func()) { return beats, func() {} }
 }
@@ -34,8 +34,8 @@ func CloseLibrary() error {
 	return library.CloseConnections()
 }
 
-// EndBus breaks the connection that go-bluetooth keeps, as a bus that goes away
-// does.
+// EndBus closes the connection that go-bluetooth keeps, as happens when the bus
+// ends.
 func EndBus() error {
 	conn, err := connection()
 	if err != nil {
@@ -47,17 +47,17 @@ func EndBus() error {
 // Connection is the one that go-bluetooth keeps.
 func Connection() (*dbus.Conn, error) { return connection() }
 
-// SetPatience says how long the connection waits for a reader that stands still.
-func (r *Radio) SetPatience(d time.Duration) { r.limits.patience = d }
+// SetPatience sets how long the connection waits for a reader that takes nothing.
+func (r *Radio) SetPatience(d time.Duration) { r.limits.readerWait = d }
 
-// ReadAdvert reads a signal of the adapter at path, and says whether it is an
+// ReadAdvert reads a signal of the adapter at path, and reports whether it is an
 // advert with data.
 func ReadAdvert(s *dbus.Signal, path dbus.ObjectPath, a *ble.Advert) bool {
-	return read(s, path, a) == advertHeard
+	return readSignal(s, path, a) == advertHeard
 }
 
 // ArrivalsQueued is how many signals wait for the reader.
 const ArrivalsQueued = arrivalsQueued
 
-// Lost counts the signals that had to be dropped.
+// Lost returns how many signals were dropped.
 func (r *Radio) Lost() uint64 { return r.lost.Load() }

@@ -12,7 +12,7 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-// clay is the bytes out of which a hostile signal is made.
+// clay is the input bytes from which a hostile signal is made.
 type clay []byte
 
 func (c *clay) byte() byte {
@@ -42,7 +42,7 @@ func (c *clay) path() dbus.ObjectPath {
 	return pick(c, hci0, device, "/", "/org/bluez/hci00", device+"/service01", hci0+"/dev_"+dbus.ObjectPath(c.bytes()), dbus.ObjectPath(c.bytes()))
 }
 
-// value makes anything that godbus may decode.
+// value makes a value of any type that godbus may decode.
 func (c *clay) value(depth int) any {
 	kind := c.byte() % 20
 	if depth > 4 && kind > 11 {
@@ -113,7 +113,7 @@ func (c *clay) variant(depth int) dbus.Variant {
 	return dbus.MakeVariantWithSignature(c.value(depth+1), dbus.ParseSignatureMust("v"))
 }
 
-// FuzzSignal reads signals of every shape and gives what comes of them to a
+// FuzzSignal reads signals of every shape and passes the adverts in them to a
 // tracker.
 func FuzzSignal(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 7, 8, 19, 3, 0, 1, 2, 200})
@@ -135,7 +135,7 @@ func FuzzSignal(f *testing.F) {
 			for range c.byte() % 5 {
 				s.Body = append(s.Body, c.value(0))
 			}
-			if read(s, hci0, &a) != advertHeard {
+			if readSignal(s, hci0, &a) != advertHeard {
 				continue
 			}
 			if len(a.Sections) == 0 || len(a.Sections) > ble.SectionsMax {

@@ -32,13 +32,13 @@ func writeFile(t *testing.T, path, text string) {
 	}
 }
 
-// TestScanHeals disturbs the adapter, looks at what the radio says of it, mends
-// the adapter and hears again.
+// TestScanHeals disturbs the adapter, checks the radio's health, repairs the
+// adapter and checks that the radio hears again.
 func TestScanHeals(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		disturb func(*fakebluez.Adapter)
-		why     string // what the radio says; empty where it mends it at once
+		why     string // Health.Why; empty where the radio recovers at once
 		mend    func(*fakebluez.Adapter)
 	}{
 		"unplugged and back":   {(*fakebluez.Adapter).Unplug, "is gone; waiting", (*fakebluez.Adapter).Plug},
@@ -128,7 +128,7 @@ func TestScanHealsWhenBluetoothdRestarts(t *testing.T) {
 }
 
 // TestScanGetsTheMonitorOfANewBlueZ switches the experimental interfaces on, as
-// a person does who was told to.
+// a person does after the log message.
 func TestScanGetsTheMonitorOfANewBlueZ(t *testing.T) {
 	if !alone(t) {
 		return
@@ -164,7 +164,7 @@ func TestScanOutlivesABluetoothdThatHangs(t *testing.T) {
 	ready(t, a)
 	s.hears(a, 1)
 	daemon.Hang(true)
-	s.stop() // which ends although nobody answers
+	s.stop() // it ends although bluetoothd does not answer
 	daemon.Hang(false)
 }
 
@@ -177,7 +177,7 @@ func TestScanOutlivesTheBus(t *testing.T) {
 	ready(t, a)
 	s.hears(a, 1)
 	// The library's connection breaks; discovery and monitor are gone with it,
-	// and the power that another program switches off tells the radio.
+	// and the radio learns of it when another program switches the power off.
 	if err := bluez.EndBus(); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestWithoutBlueZAndWithoutABus(t *testing.T) {
 	both(t, "no bus", "connect to the system bus", "--radio air:DIR")
 }
 
-// TestAdaptersAreListed looks at everything that is told of an adapter.
+// TestAdaptersAreListed checks every field of an adapter.
 func TestAdaptersAreListed(t *testing.T) {
 	if !alone(t) {
 		return

@@ -81,8 +81,8 @@ func needBus(t testing.TB) {
 	}
 }
 
-// alone says that this process runs the calling test alone. If not, it has
-// another process do so and the test returns.
+// alone reports whether this process runs only the calling test. If not, it runs
+// the test in another process, and the caller returns.
 func alone(t *testing.T) bool {
 	t.Helper()
 	needBus(t)
@@ -168,7 +168,7 @@ func (s *station) now() time.Time {
 	return s.clock
 }
 
-// tick lets time pass and the watchdog look.
+// tick advances the clock by d and runs the watchdog.
 func (s *station) tick(d time.Duration) {
 	s.mu.Lock()
 	s.clock = s.clock.Add(d)
@@ -223,7 +223,7 @@ func scan(t testing.TB, o bluez.Options, change ...func(*bluez.Radio)) *station 
 	return s
 }
 
-// next is the next advert that is heard.
+// next waits for the next advert that is heard and returns it.
 func (s *station) next() ble.Advert {
 	s.t.Helper()
 	select {
@@ -235,7 +235,7 @@ func (s *station) next() ble.Advert {
 	}
 }
 
-// feels waits until the radio says something of its health.
+// feels waits until the radio reports a health for which is returns true.
 func (s *station) feels(what string, is func(ble.Health) bool) ble.Health {
 	s.t.Helper()
 	var h ble.Health
@@ -257,7 +257,7 @@ func ready(t testing.TB, a *fakebluez.Adapter) {
 	until(t, a.Name()+" listens", func() bool { return a.Discovering() > 0 && a.Monitors() > 0 })
 }
 
-// hears lets a hear an advert and checks that the station does.
+// hears makes adapter a hear an advert and checks that the station hears it.
 func (s *station) hears(a *fakebluez.Adapter, n byte) {
 	s.t.Helper()
 	a.Hear(fakebluez.Report{Address: [6]byte{n}, RSSI: -50, Services: map[uint16][]byte{ble.ServiceUUID: {n}}})

@@ -13,23 +13,27 @@ import (
 )
 
 const (
-	// companyTest is the company identifier that the Bluetooth SIG leaves to
-	// tests; a product needs its own.
+	// companyTest is the company identifier that the Bluetooth SIG reserves for
+	// tests; a product needs its own. Published: Bluetooth Assigned Numbers,
+	// company identifiers.
 	companyTest = 0xFFFF
+	// markerBytes is the length of a marker's content. Chosen: "pbm1" and eight
+	// random bytes, so that two boxes never send the same.
 	markerBytes = 12
 )
 
-// marker is a sign of life that another adapter of this machine broadcasts: a
-// radio that does not hear it is deaf, however empty the place. Its content is
-// random and new with each start, so that it tells nobody which box this is.
+// marker is an advertisement that another adapter of this machine broadcasts. A
+// radio that does not hear it is deaf, even where nobody else advertises. Its
+// content is random and new with each start, so that it does not identify the
+// box.
 type marker struct {
 	content []byte
 	on      atomic.Bool
 	done    chan struct{}
 }
 
-// startMarker broadcasts a marker until ctx ends, if one is wanted. An adapter
-// that cannot is said once and does not hinder the scan.
+// startMarker broadcasts a marker until ctx ends, if Options.Marker names an
+// adapter. If that adapter fails, the log says so once, and the scan goes on.
 func (r *Radio) startMarker(ctx context.Context) *marker {
 	if r.marker == "" {
 		return nil
@@ -51,7 +55,7 @@ func (m *marker) run(ctx context.Context, listener, sender *Radio) {
 	if err != nil {
 		panic("bluez: internal error: a marker that is no payload")
 	}
-	told := false
+	logged := false
 	for pause := sender.limits.retry; ; pause = min(2*pause, sender.limits.retryMax) {
 		b, err := sender.newBroadcast(payload, markerInterval)
 		if err != nil {
@@ -66,9 +70,9 @@ func (m *marker) run(ctx context.Context, listener, sender *Radio) {
 		if ctx.Err() != nil {
 			return
 		}
-		if !told {
-			told = true
-			listener.log.Warn("no marker: "+reason(err), "adapter", sender.adapter)
+		if !logged {
+			logged = true
+			listener.log.Warn("no marker: "+retryReason(err), "adapter", sender.adapter)
 		}
 		if !waitFor(ctx, pause) {
 			return
@@ -76,18 +80,18 @@ func (m *marker) run(ctx context.Context, listener, sender *Radio) {
 	}
 }
 
-// wait waits until nothing of the marker is on the air.
+// wait waits until the marker is off the air and its goroutine has ended.
 func (m *marker) wait() {
 	if m != nil {
 		<-m.done
 	}
 }
 
-// isOn says that the marker is on the air.
+// isOn reports whether the marker is on the air.
 func (m *marker) isOn() bool { return m != nil && m.on.Load() }
 
-// marks says that an advert is the marker.
-func (m *marker) marks(a *ble.Advert) bool {
+// matches reports whether an advert is the marker.
+func (m *marker) matches(a *ble.Advert) bool {
 	if m == nil {
 		return false
 	}

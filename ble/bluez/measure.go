@@ -14,9 +14,11 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-// Drop receives the signals of adapter's devices as Scan does, but lets them go
-// once godbus has decoded them, until ctx ends. It is the yardstick beside which
-// Scan is measured. begun is called when it receives, each for every signal.
+// Drop receives the signals of adapter's devices as Scan does, but discards them
+// once godbus has decoded them, until ctx ends, and then returns nil. The cost of
+// Scan is measured against it. begun is called when it starts to receive, each
+// for every signal. It returns an error with pay.CodeRadio if there is no bus or
+// the bus ends the connection.
 func Drop(ctx context.Context, adapter string, begun, each func()) error {
 	r := newRadio(Options{Adapter: adapter})
 	e, err := r.listen(ctx, withDevices)
@@ -29,7 +31,7 @@ func Drop(ctx context.Context, adapter string, begun, each func()) error {
 		select {
 		case <-e.arrivals():
 			each()
-		case <-e.end():
+		case <-e.done():
 			return busError(errBusEnded)
 		case <-ctx.Done():
 			return nil
@@ -37,14 +39,14 @@ func Drop(ctx context.Context, adapter string, begun, each func()) error {
 	}
 }
 
-// Cost is what one advert costs.
+// Cost is the cost of one advert.
 type Cost struct {
 	Nanoseconds float64
 	Allocations float64
 }
 
-// CostOfReading measures what it costs to read signals about known devices and
-// to hand their adverts to each: everything between godbus and the tracker.
+// CostOfReading measures the cost of reading signals about known devices and of
+// passing their adverts to each: everything between godbus and the tracker.
 func CostOfReading(devices, adverts int, each func(ble.Advert)) Cost {
 	const path = dbus.ObjectPath(pathRoot + AdapterDefault)
 	signals := make([]*dbus.Signal, devices)
@@ -63,7 +65,7 @@ func CostOfReading(devices, adverts int, each func(ble.Advert)) Cost {
 	var a ble.Advert
 	run := func(n int) {
 		for i := range n {
-			if read(signals[i%len(signals)], path, &a) == advertHeard {
+			if readSignal(signals[i%len(signals)], path, &a) == advertHeard {
 				at = at.Add(100 * time.Microsecond) // 10,000 a second
 				a.At = at
 				each(a)

@@ -15,21 +15,21 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-// slowly is what is said of a radio without a monitor.
-const slowly = "a beacon is heard only about once a second, because BlueZ offers no advertisement monitors: " +
+// slowMessage describes a radio without a monitor.
+const slowMessage = "a beacon is heard only about once a second, because BlueZ offers no advertisement monitors: " +
 	"set Experimental = true in /etc/bluetooth/main.conf and restart bluetooth"
 
-// monitor is an advertisement monitor for our service. Its only purpose is that
-// the controller's duplicate filter goes off while it is registered; the
-// adverts themselves come from the discovery.
+// monitor is an advertisement monitor for our service. Its only purpose is to
+// keep the controller's duplicate filter off while it is registered; the adverts
+// themselves come from the discovery.
 type monitor struct {
 	radio      *Radio
 	root       dbus.ObjectPath
-	conn       *dbus.Conn // on which it is shown; nil when it is not
+	conn       *dbus.Conn // on which it is exported; nil when it is not
 	properties map[string]dbus.Variant
-	slow       string      // what is wrong without it, if it is not registered
-	warned     bool        // and that this was said
-	released   atomic.Bool // by BlueZ, which then does not use it any more
+	slow       string      // slowMessage if it is not registered, else empty
+	warned     bool        // slow was logged
+	released   atomic.Bool // BlueZ released it and does not use it any more
 	activated  chan struct{}
 }
 
@@ -40,9 +40,9 @@ type pattern struct {
 	Content []byte
 }
 
-// begin registers the monitor, again if need be, and waits until BlueZ uses it.
-// A BlueZ that has none is told of once.
-func (m *monitor) begin(ctx context.Context) {
+// start registers the monitor, again if BlueZ has released it, and waits until
+// BlueZ uses it. If BlueZ offers no monitors, the log says so once.
+func (m *monitor) start(ctx context.Context) {
 	err := m.register(ctx)
 	if err == nil {
 		m.await(ctx)
@@ -54,16 +54,16 @@ func (m *monitor) begin(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	m.slow = slowly
+	m.slow = slowMessage
 	if !m.warned {
 		m.warned = true
-		m.radio.log.Warn(slowly, "adapter", m.radio.adapter, "error", printable(err.Error()))
+		m.radio.log.Warn(slowMessage, "adapter", m.radio.adapter, "error", printable(err.Error()))
 	}
 }
 
 func (m *monitor) register(ctx context.Context) error {
 	if m.released.Swap(false) {
-		m.end(ctx)
+		m.stop(ctx)
 	}
 	conn, err := connection()
 	if err != nil {
@@ -77,11 +77,11 @@ func (m *monitor) register(ctx context.Context) error {
 	return m.radio.call(ctx, m.radio.path, monitors.AdvertisementMonitorManager1Interface, "RegisterMonitor", m.root)
 }
 
-// await waits until BlueZ says that it uses the monitor, which it does after it
-// has accepted it. Without that word a discovery works all the same, only the
-// duplicate filter stays on for longer.
+// await waits until BlueZ calls Activate, which it does some time after it has
+// accepted the monitor, or until settleDelay is over. A discovery that begins
+// earlier works as well, but the duplicate filter stays on for longer.
 func (m *monitor) await(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, m.radio.limits.settle)
+	ctx, cancel := context.WithTimeout(ctx, m.radio.limits.settleDelay)
 	defer cancel()
 	select {
 	case <-m.activated:
@@ -89,8 +89,8 @@ func (m *monitor) await(ctx context.Context) {
 	}
 }
 
-// export shows the objects that BlueZ reads: a root with the tree below it and
-// the monitor itself.
+// export exports the objects that BlueZ reads: a root that lists the objects
+// below it, and the monitor itself.
 func (m *monitor) export(conn *dbus.Conn) error {
 	m.root = dbus.ObjectPath(fmt.Sprintf("%s/monitor%d", objectRoot, objects.Add(1)))
 	patterns := []pattern{{Start: 0, Type: uint8(ble.ServiceData), Content: []byte{byte(ble.ServiceUUID & 0xFF), byte(ble.ServiceUUID >> 8)}}}
@@ -109,8 +109,9 @@ func (m *monitor) export(conn *dbus.Conn) error {
 
 func (m *monitor) path() dbus.ObjectPath { return m.root + "/beacon" }
 
-// end takes the monitor back. BlueZ forgets it by itself if this fails.
-func (m *monitor) end(ctx context.Context) {
+// stop unregisters the monitor. If that fails, BlueZ drops it when the connection
+// ends.
+func (m *monitor) stop(ctx context.Context) {
 	if m.conn == nil {
 		return
 	}
@@ -123,43 +124,43 @@ func (m *monitor) end(ctx context.Context) {
 	m.conn = nil
 }
 
-// monitorTree answers BlueZ's question for the objects below the root.
+// monitorTree answers BlueZ's query for the objects below the root.
 type monitorTree struct {
 	path       dbus.ObjectPath
 	properties map[string]dbus.Variant
 }
 
-// GetManagedObjects lists the one monitor with its properties.
+// GetManagedObjects returns the one monitor with its properties. It never fails.
 func (t monitorTree) GetManagedObjects() (map[dbus.ObjectPath]map[string]map[string]dbus.Variant, *dbus.Error) {
 	return map[dbus.ObjectPath]map[string]map[string]dbus.Variant{
 		t.path: {monitors.AdvertisementMonitor1Interface: t.properties},
 	}, nil
 }
 
-// monitorCalls is what BlueZ may call on the monitor. All but Release is told by
-// the discovery as well.
+// monitorCalls is what BlueZ may call on the monitor. Devices that it finds are
+// reported by the discovery as well, so those calls are ignored.
 type monitorCalls struct {
 	released  *atomic.Bool
 	activated chan<- struct{}
 }
 
-// Activate says that BlueZ uses the monitor.
+// Activate is called when BlueZ begins to use the monitor. It never fails.
 func (c monitorCalls) Activate() *dbus.Error {
 	select {
 	case c.activated <- struct{}{}:
-	default: // nobody waits for it
+	default: // an earlier call is still unread
 	}
 	return nil
 }
 
-// Release says that BlueZ let go of the monitor.
+// Release is called when BlueZ no longer uses the monitor. It never fails.
 func (c monitorCalls) Release() *dbus.Error {
 	c.released.Store(true)
 	return nil
 }
 
-// DeviceFound says that a device matches.
+// DeviceFound is called for a device that matches. It does nothing.
 func (monitorCalls) DeviceFound(dbus.ObjectPath) *dbus.Error { return nil }
 
-// DeviceLost says that a device no longer matches.
+// DeviceLost is called for a device that no longer matches. It does nothing.
 func (monitorCalls) DeviceLost(dbus.ObjectPath) *dbus.Error { return nil }

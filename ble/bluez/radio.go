@@ -20,23 +20,24 @@ const (
 	// AdapterDefault is the adapter used where none is named.
 	AdapterDefault = "hci0"
 
-	// objectRoot is where this process shows its own objects to BlueZ.
+	// objectRoot is the path below which this process exports its objects.
 	objectRoot = "/org/paybeacon"
 )
 
-// Options say which adapter to use.
+// Options configure a Radio.
 type Options struct {
-	// Adapter is such as "hci0"; empty means AdapterDefault.
+	// Adapter is the name of the adapter, such as "hci0"; empty means
+	// AdapterDefault.
 	Adapter string
-	// Marker is another adapter that broadcasts a sign of life for Adapter to
-	// hear, such as "hci1"; empty means none.
+	// Marker is the name of another adapter, such as "hci1", that broadcasts a
+	// marker for Adapter to hear; empty means none.
 	Marker string
-	// Health is told how well the radio hears while Scan runs, from one goroutine
-	// at a time; nil means that nobody wants to know.
+	// Health is called with the radio's health while Scan runs, from one
+	// goroutine at a time; nil means no reports.
 	Health func(ble.Health)
-	// Now stamps what is heard; nil is the system's clock.
+	// Now gives the time of an advert; nil means the system's clock.
 	Now func() time.Time
-	// Log is told when the radio heals itself or is slow; nil is silence.
+	// Log receives failures, recoveries and slow radios; nil means no log.
 	Log *slog.Logger
 }
 
@@ -49,23 +50,25 @@ type Radio struct {
 	now     func() time.Time
 	log     *slog.Logger
 	limits  limits
-	rfkill  string // the kernel's folder
+	rfkill  string // rfkillDir, or a test's folder
 	// ticks makes the beats of the watchdog.
 	ticks func(time.Duration) (beats <-chan time.Time, stop func())
-	// lost counts the signals that had to be dropped.
+	// lost counts the signals that were dropped.
 	lost atomic.Uint64
-	// wasOnAir says that an advertisement was accepted once: from then on
-	// Advertise heals itself instead of failing.
+	// wasOnAir reports whether an advertisement was ever accepted. Since then
+	// Advertise retries instead of failing.
 	wasOnAir atomic.Bool
 }
 
-// objects numbers what this process shows to BlueZ: all radios of a process
-// share go-bluetooth's connection, and with it the paths on it.
+// objects numbers the objects that this process exports: all radios of a process
+// share go-bluetooth's connection, and with it the paths.
 var objects atomic.Uint64
 
-// Open checks that BlueZ runs and has the adapter. The library behind this
-// package logs through logrus's process-wide logger; Open raises that one's
-// level to errors. ctx bounds the check only.
+// Open checks that BlueZ runs and has the adapter, and returns its radio. ctx
+// bounds the check only. It returns an error with pay.CodeRadio for a bad name,
+// a missing bus, BlueZ or adapter, and a bluetoothd that does not answer. The
+// library behind this package logs through logrus's process-wide logger; Open
+// limits that logger to errors.
 func Open(ctx context.Context, o Options) (*Radio, error) {
 	r := newRadio(o)
 	if !isAdapterName(r.adapter) || r.marker != "" && !isAdapterName(r.marker) {
@@ -103,7 +106,8 @@ func tick(every time.Duration) (<-chan time.Time, func()) {
 	return t.C, t.Stop
 }
 
-// state reads what BlueZ says of the adapter.
+// state reads the state of the adapter from BlueZ. Its errors are those of
+// properties.
 func (r *Radio) state(ctx context.Context) (ble.Adapter, error) {
 	p, err := r.properties(ctx, r.path, adapter.Adapter1Interface)
 	if err != nil {
@@ -112,7 +116,8 @@ func (r *Radio) state(ctx context.Context) (ble.Adapter, error) {
 	return r.describe(r.adapter, p), nil
 }
 
-// powerOn switches the adapter on if it is off, and returns its state before.
+// powerOn switches the adapter on if it is off, and returns the state that it had
+// before. It returns an error with pay.CodeRadio if BlueZ or rfkill prevents it.
 func (r *Radio) powerOn(ctx context.Context) (ble.Adapter, error) {
 	a, err := r.state(ctx)
 	if err != nil {

@@ -45,7 +45,7 @@ func TestScanHearsFirstSightAndChanges(t *testing.T) {
 		{fakebluez.Report{RSSI: -70, Manufacturer: map[uint16][]byte{0x4C: {0, 0, 5}}}, true, -70, ble.ManufacturerData, 5},
 	} {
 		c.report.Address = from
-		a.Hear(fakebluez.Report{Address: from, RSSI: -60, Name: "without data"}) // counted, not told
+		a.Hear(fakebluez.Report{Address: from, RSSI: -60, Name: "without data"}) // counted, not delivered
 		a.Hear(c.report)
 		got := s.next()
 		if got.Address != ble.Address(from) || got.HasRSSI != c.known || got.RSSI != c.rssi || !got.At.Equal(s.now()) {
@@ -129,7 +129,7 @@ func TestWithoutMonitorsItWorksSlowlyAndSaysSo(t *testing.T) {
 	if h.Deaf || !strings.Contains(h.Why, "Experimental = true") {
 		t.Errorf("health %+v", h)
 	}
-	a.SetPower(false) // it begins anew, and does not say it again
+	a.SetPower(false) // the scan begins anew and does not log it again
 	until(t, "it discovers again", func() bool { return a.Discovering() > 0 })
 	s.tick(time.Second)
 	s.stop()

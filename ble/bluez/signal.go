@@ -12,25 +12,26 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-// event is what a signal means to a radio.
+// event is the meaning of a signal for a radio.
 type event uint8
 
 const (
-	nothing        event = iota
-	advertHeard          // with data that somebody may know
-	lifeHeard            // something was heard, but it carried no such data
-	adapterChanged       // its power or discovery is not as it was
-	adapterGone
-	adapterCame
-	daemonGone
-	daemonCame
+	noEvent        event = iota
+	advertHeard          // with data of a service or a manufacturer
+	otherHeard           // an advert without such data
+	adapterChanged       // its power, discovery or discoverability
+	adapterRemoved
+	adapterAdded
+	daemonStopped
+	daemonStarted
 )
 
-// read turns a signal into what it means. If it is an advert, it is written to
-// a, whose sections are reused. A signal of unexpected shape means nothing.
-func read(s *dbus.Signal, path dbus.ObjectPath, a *ble.Advert) event {
+// readSignal returns the meaning of a signal of the adapter at path. An advert is
+// written to a, whose sections are reused. A signal of unexpected shape is
+// noEvent.
+func readSignal(s *dbus.Signal, path dbus.ObjectPath, a *ble.Advert) event {
 	if len(s.Body) < 2 {
-		return nothing
+		return noEvent
 	}
 	switch s.Name {
 	case ifaceProps + ".PropertiesChanged":
@@ -49,7 +50,7 @@ func read(s *dbus.Signal, path dbus.ObjectPath, a *ble.Advert) event {
 			return readDevice(at, device, path, a)
 		}
 		if _, ok := added[adapter.Adapter1Interface]; ok && at == path {
-			return adapterCame
+			return adapterAdded
 		}
 	case ifaceTree + ".InterfacesRemoved":
 		at, _ := s.Body[0].(dbus.ObjectPath)
@@ -57,18 +58,18 @@ func read(s *dbus.Signal, path dbus.ObjectPath, a *ble.Advert) event {
 		if at == path {
 			for _, iface := range removed {
 				if iface == adapter.Adapter1Interface {
-					return adapterGone
+					return adapterRemoved
 				}
 			}
 		}
 	case ifaceBus + ".NameOwnerChanged":
 		return readOwner(s.Body)
 	}
-	return nothing
+	return noEvent
 }
 
-// readAdapter tells changes that may have ended what we do with the adapter
-// from those that cannot have, such as that of its alias.
+// readAdapter returns adapterChanged for changes that may have ended a discovery
+// or an advertisement, and noEvent for others, such as that of the alias.
 func readAdapter(p map[string]dbus.Variant) event {
 	if on, ok := p["Discovering"].Value().(bool); ok && !on {
 		return adapterChanged
@@ -78,31 +79,31 @@ func readAdapter(p map[string]dbus.Variant) event {
 			return adapterChanged
 		}
 	}
-	return nothing
+	return noEvent
 }
 
 func readOwner(body []any) event {
 	if len(body) < 3 {
-		return nothing
+		return noEvent
 	}
 	name, _ := body[0].(string)
 	owner, ok := body[2].(string)
 	switch {
 	case name != service || !ok:
-		return nothing
+		return noEvent
 	case owner == "":
-		return daemonGone
+		return daemonStopped
 	default:
-		return daemonCame
+		return daemonStarted
 	}
 }
 
-// readDevice takes an advert out of the properties of a device. Properties that
-// say nothing about what was heard, such as Connected, make none.
+// readDevice reads an advert from the changed properties of a device. Without a
+// property that comes from an advert (Connected does not), it returns noEvent.
 func readDevice(at dbus.ObjectPath, p map[string]dbus.Variant, path dbus.ObjectPath, a *ble.Advert) event {
 	address, ok := addressOf(at, path)
 	if !ok {
-		return nothing
+		return noEvent
 	}
 	a.Address = address
 	a.RSSI, a.HasRSSI = 0, false
@@ -125,10 +126,10 @@ func readDevice(at dbus.ObjectPath, p map[string]dbus.Variant, path dbus.ObjectP
 	}
 	for _, name := range []string{"RSSI", "ServiceData", "ManufacturerData", "Name", "TxPower", "AdvertisingData", "AdvertisingFlags"} {
 		if _, ok := p[name]; ok {
-			return lifeHeard
+			return otherHeard
 		}
 	}
-	return nothing
+	return noEvent
 }
 
 func addSection(a *ble.Advert, kind ble.SectionKind, id uint16, v dbus.Variant) {
@@ -138,7 +139,8 @@ func addSection(a *ble.Advert, kind ble.SectionKind, id uint16, v dbus.Variant) 
 	}
 }
 
-// addressOf reads the address out of /org/bluez/hci0/dev_AA_BB_CC_DD_EE_FF.
+// addressOf reads the address in a path such as
+// /org/bluez/hci0/dev_AA_BB_CC_DD_EE_FF.
 func addressOf(at, path dbus.ObjectPath) (ble.Address, bool) {
 	const separator = "/dev_"
 	rest, ok := strings.CutPrefix(string(at), string(path))
@@ -177,8 +179,8 @@ func digit(c byte) byte {
 	return 0xFF
 }
 
-// shortUUID returns the 16-bit number in a UUID that is built on the Bluetooth
-// base UUID.
+// shortUUID returns the 16-bit number in a UUID that is derived from the
+// Bluetooth base UUID, and whether it is one.
 func shortUUID(uuid string) (uint16, bool) {
 	const head, tail = "0000", "-0000-1000-8000-00805f9b34fb"
 	if len(uuid) != 36 || uuid[:4] != head || !strings.EqualFold(uuid[8:], tail) {

@@ -41,19 +41,19 @@ func removed(path any, interfaces any) *dbus.Signal {
 
 func describe(e event, a ble.Advert) string {
 	switch e {
-	case nothing:
+	case noEvent:
 		return "nothing"
 	case adapterChanged:
 		return "adapter changed"
-	case adapterGone:
+	case adapterRemoved:
 		return "adapter gone"
-	case adapterCame:
+	case adapterAdded:
 		return "adapter came"
-	case daemonGone:
+	case daemonStopped:
 		return "daemon gone"
-	case daemonCame:
+	case daemonStarted:
 		return "daemon came"
-	case lifeHeard:
+	case otherHeard:
 		return "life"
 	case advertHeard:
 	}
@@ -126,15 +126,15 @@ func TestSignals(t *testing.T) {
 		"somebody else came":       {&dbus.Signal{Name: ifaceBus + ".NameOwnerChanged", Body: []any{"org.example", "", ":1.7"}}, "nothing"},
 		"owner of other type":      {&dbus.Signal{Name: ifaceBus + ".NameOwnerChanged", Body: []any{service, 1, 2}}, "nothing"},
 	} {
-		// What an earlier advert left behind must not show.
+		// Values of an earlier advert must not remain.
 		a := ble.Advert{RSSI: -1, HasRSSI: true, Sections: []ble.Section{{Kind: ble.ServiceData, ID: 1}}}
-		e := read(c.signal, hci0, &a)
+		e := readSignal(c.signal, hci0, &a)
 		if got := describe(e, a); got != c.want {
 			t.Errorf("%s:\nhave %s\nwant %s", name, got, c.want)
 		}
 	}
 	var a ble.Advert
-	read(changed(device, ifaceDevice, properties{"ManufacturerData": v(many)}), hci0, &a)
+	readSignal(changed(device, ifaceDevice, properties{"ManufacturerData": v(many)}), hci0, &a)
 	if len(a.Sections) != ble.SectionsMax {
 		t.Errorf("%d sections, want no more than %d", len(a.Sections), ble.SectionsMax)
 	}
@@ -175,7 +175,7 @@ func TestAdvertisement(t *testing.T) {
 	}
 }
 
-// TestPropertiesHaveTheirSignatures holds what BlueZ expects on the bus.
+// TestPropertiesHaveTheirSignatures checks the D-Bus types that BlueZ expects.
 func TestPropertiesHaveTheirSignatures(t *testing.T) {
 	t.Parallel()
 	eid := ble.AppendEID(nil, pay.Code{}, 0)
