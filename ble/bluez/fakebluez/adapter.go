@@ -8,10 +8,11 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Cure is what makes a deaf adapter hear again.
+// Cure is the action after which a deaf adapter hears again.
 type Cure uint8
 
-// The cures. An adapter in good health needs none.
+// The cures. Healthy means that the adapter is not deaf, Nothing that it stays
+// deaf.
 const (
 	Healthy Cure = iota
 	DiscoveryRestart
@@ -26,42 +27,42 @@ type Adapter struct {
 	path    dbus.ObjectPath
 	address string
 
-	// What follows is guarded by the mutex of z.
+	// The fields below are guarded by the mutex of z.
 	plugged, power, blocked, oldKernel, discoverable bool
 	deaf                                             Cure
 	slots                                            int
-	watchesOff                                       bool
-	twisted                                          map[string]Properties // what replaces properties, by interface
+	monitorsOff                                      bool
+	overrides                                        map[string]Properties // values that replace properties, by interface
 	filters                                          map[string]filter     // by client; they outlive discovery
 	sessions                                         map[string]bool       // clients that discover
-	watches                                          map[string]string     // path to client
+	monitors                                         map[string]string     // path to client
 	adverts                                          map[string]*advert    // by client and path
 	devices                                          map[dbus.ObjectPath]*device
 	swept                                            time.Time
 }
 
-// AddAdapter plugs in a new adapter such as "hci0", switched off.
+// AddAdapter plugs in a new adapter with a name such as "hci0", switched off.
 func (z *BlueZ) AddAdapter(name string) *Adapter {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	a := &Adapter{
 		z: z, name: name, path: dbus.ObjectPath("/org/bluez/" + name), slots: 5,
-		address:  fmt.Sprintf("00:1A:7D:DA:71:%02X", len(z.adapters)),
-		twisted:  map[string]Properties{},
-		filters:  map[string]filter{},
-		sessions: map[string]bool{}, watches: map[string]string{}, adverts: map[string]*advert{}, devices: map[dbus.ObjectPath]*device{},
+		address:   fmt.Sprintf("00:1A:7D:DA:71:%02X", len(z.adapters)),
+		overrides: map[string]Properties{},
+		filters:   map[string]filter{},
+		sessions:  map[string]bool{}, monitors: map[string]string{}, adverts: map[string]*advert{}, devices: map[dbus.ObjectPath]*device{},
 	}
 	z.adapters[name] = a
 	a.plugged = true
 	z.showLocked(a)
-	z.noteLocked()
+	z.notifyLocked()
 	return a
 }
 
-// Name is such as "hci0".
+// Name returns the adapter's name, such as "hci0".
 func (a *Adapter) Name() string { return a.name }
 
-// showLocked puts the adapter into the tree and tells so.
+// showLocked adds the adapter to the tree and sends InterfacesAdded.
 func (z *BlueZ) showLocked(a *Adapter) {
 	var v = dbus.MakeVariant
 	interfaces := map[string]Properties{
@@ -79,10 +80,10 @@ func (z *BlueZ) showLocked(a *Adapter) {
 	if !a.oldKernel {
 		interfaces[ifaceAdapter]["PowerState"] = v(a.powerState())
 	}
-	if !a.watchesOff {
-		interfaces[ifaceWatches] = Properties{"SupportedMonitorTypes": v([]string{"or_patterns"}), "SupportedFeatures": v([]string{})}
+	if !a.monitorsOff {
+		interfaces[ifaceMonitorManager] = Properties{"SupportedMonitorTypes": v([]string{"or_patterns"}), "SupportedFeatures": v([]string{})}
 	}
-	for iface, p := range a.twisted {
+	for iface, p := range a.overrides {
 		if interfaces[iface] != nil {
 			maps.Copy(interfaces[iface], p)
 		}
@@ -102,35 +103,36 @@ func (a *Adapter) powerState() string {
 	}
 }
 
-// Unplug takes the adapter away, and Plug brings it back, switched off.
+// Unplug removes the adapter from the machine.
 func (a *Adapter) Unplug() {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
 	a.resetLocked()
 	a.plugged, a.power = false, false
 	delete(a.z.tree, a.path)
-	a.z.emitLocked("/", ifaceTree+".InterfacesRemoved", a.path, []string{ifaceProps, ifaceAdapter, ifaceSlots, ifaceWatches})
-	a.z.noteLocked()
+	a.z.emitLocked("/", ifaceTree+".InterfacesRemoved", a.path, []string{ifaceProps, ifaceAdapter, ifaceSlots, ifaceMonitorManager})
+	a.z.notifyLocked()
 }
 
-// Plug brings an adapter back that was unplugged.
+// Plug adds an unplugged adapter again, switched off.
 func (a *Adapter) Plug() {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
 	a.plugged = true
 	a.z.showLocked(a)
-	a.z.noteLocked()
+	a.z.notifyLocked()
 }
 
-// SetPower switches the adapter as another program would.
+// SetPower switches the adapter on or off, as another program would.
 func (a *Adapter) SetPower(on bool) {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
 	a.powerLocked(on)
 }
 
-// Block has rfkill keep the adapter off, or lets it go. A kernel that is old
-// does not say why it is off.
+// Block makes rfkill keep the adapter off, or, with on false, no longer. With old
+// the adapter has no PowerState, as on an old kernel, which does not report why
+// it is off.
 func (a *Adapter) Block(on, old bool) {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
@@ -141,7 +143,7 @@ func (a *Adapter) Block(on, old bool) {
 	a.powerLocked(false)
 }
 
-// SetDiscoverable makes the adapter show itself to everybody.
+// SetDiscoverable sets whether the adapter is discoverable.
 func (a *Adapter) SetDiscoverable(on bool) {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
@@ -149,14 +151,14 @@ func (a *Adapter) SetDiscoverable(on bool) {
 	a.z.setLocked(a.path, ifaceAdapter, Properties{"Discoverable": dbus.MakeVariant(on)})
 }
 
-// Deafen lets the adapter hear nothing until it is cured.
+// Deafen makes the adapter hear nothing until the given cure happens.
 func (a *Adapter) Deafen(until Cure) {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
 	a.deaf = until
 }
 
-// SetSlots says how many advertisements fit.
+// SetSlots sets how many advertisements the adapter can have.
 func (a *Adapter) SetSlots(n int) {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
@@ -164,30 +166,30 @@ func (a *Adapter) SetSlots(n int) {
 	a.slotsLocked()
 }
 
-// SetMonitors says whether there are advertisement monitors, which need
-// BlueZ's experimental interfaces. It is told when BlueZ starts.
+// SetMonitors sets whether there are advertisement monitors, which need BlueZ's
+// experimental interfaces. Clients see it when BlueZ starts.
 func (a *Adapter) SetMonitors(on bool) {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
-	a.watchesOff = !on
-	clear(a.watches)
+	a.monitorsOff = !on
+	clear(a.monitors)
 	if p := a.z.tree[a.path]; p != nil {
-		delete(p, ifaceWatches)
+		delete(p, ifaceMonitorManager)
 		if on {
-			p[ifaceWatches] = Properties{"SupportedMonitorTypes": dbus.MakeVariant([]string{"or_patterns"})}
+			p[ifaceMonitorManager] = Properties{"SupportedMonitorTypes": dbus.MakeVariant([]string{"or_patterns"})}
 		}
 	}
 }
 
-// Twist gives properties values of any type, and tells so.
+// Twist gives properties values of any type, and sends PropertiesChanged.
 func (a *Adapter) Twist(iface string, p Properties) {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
-	a.twisted[iface] = p
+	a.overrides[iface] = p
 	a.z.setLocked(a.path, iface, p)
 }
 
-// Calls counts the calls of a method on this adapter, such as
+// Calls returns how often a method of this adapter was called, such as
 // "StartDiscovery" or "SetPowered".
 func (a *Adapter) Calls(member string) int {
 	a.z.mu.Lock()
@@ -195,46 +197,47 @@ func (a *Adapter) Calls(member string) int {
 	return a.z.calls[a.name+"."+member]
 }
 
-// Calls counts the calls of a method on an adapter, known or not.
+// Calls returns how often a method of an adapter was called. The adapter may be
+// unknown; then it is 0.
 func (z *BlueZ) Calls(adapter, member string) int {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	return z.calls[adapter+"."+member]
 }
 
-// Discovering says how many clients discover.
+// Discovering returns how many clients have a discovery.
 func (a *Adapter) Discovering() int {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
 	return len(a.sessions)
 }
 
-// Monitors says how many advertisement monitors are registered.
+// Monitors returns how many advertisement monitors are registered.
 func (a *Adapter) Monitors() int {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
-	return len(a.watches)
+	return len(a.monitors)
 }
 
-// resetLocked ends whatever the adapter does.
+// resetLocked ends everything that the adapter does.
 func (a *Adapter) resetLocked() {
 	clear(a.sessions)
 	clear(a.filters)
-	clear(a.watches)
+	clear(a.monitors)
 	clear(a.devices)
-	a.silenceLocked()
+	a.endAllLocked()
 }
 
-// dropLocked ends what a client had of the adapter.
+// dropLocked ends everything that a client has registered with the adapter.
 func (a *Adapter) dropLocked(client string) {
 	delete(a.filters, client)
 	if a.sessions[client] {
 		delete(a.sessions, client)
 		a.discoveringLocked()
 	}
-	for path, owner := range a.watches {
+	for path, owner := range a.monitors {
 		if owner == client {
-			delete(a.watches, path)
+			delete(a.monitors, path)
 		}
 	}
 	for key, ad := range a.adverts {
@@ -247,7 +250,7 @@ func (a *Adapter) dropLocked(client string) {
 func (a *Adapter) powerLocked(on bool) {
 	if !on {
 		clear(a.sessions)
-		a.silenceLocked()
+		a.endAllLocked()
 		if a.deaf == PowerOff {
 			a.deaf = Healthy
 		}
@@ -265,7 +268,7 @@ func (a *Adapter) powerLocked(on bool) {
 	a.z.setLocked(a.path, ifaceAdapter, p)
 }
 
-// assignLocked is a client's Set of an adapter's property.
+// assignLocked carries out a client's Set of a property of the adapter.
 func (a *Adapter) assignLocked(name string, value dbus.Variant) *dbus.Error {
 	on, ok := value.Value().(bool)
 	if name != "Powered" || !ok {

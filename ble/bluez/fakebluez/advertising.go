@@ -10,10 +10,12 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// legacyBytesMax is what an advertisement holds.
+// legacyBytesMax is the capacity of an advertisement, in bytes. Published:
+// Bluetooth Core 5.4, volume 6, part B, 2.3.1.
 const legacyBytesMax = 31
 
-// strengthDefault is how one adapter hears another, in dBm.
+// strengthDefault is the strength at which one adapter hears another, in dBm.
+// Chosen: near enough to be a candidate.
 const strengthDefault = -60
 
 // advert is an advertisement on the air.
@@ -76,12 +78,12 @@ func (a *Adapter) register(client string, path dbus.ObjectPath, key string) *dbu
 	if a.z.conn != conn {
 		return errNotReady
 	}
-	if a.discoverable { // then it goes out connectable, from the public address
+	if a.discoverable { // then BlueZ sends it connectable, from the public address
 		ad.report.Address = publicAddress(a.address)
 	}
 	a.adverts[key] = ad
 	a.slotsLocked()
-	a.z.parts.Go(func() { a.sound(ad) })
+	a.z.goroutines.Go(func() { a.transmit(ad) })
 	return nil
 }
 
@@ -126,7 +128,7 @@ func (a *Adapter) readAdvert(p Properties) (*advert, *dbus.Error) {
 	if ms, ok := p["MinInterval"].Value().(uint32); ok && ms > 0 {
 		ad.interval = time.Duration(ms) * time.Millisecond
 	}
-	_, _ = rand.Read(ad.report.Address[:]) // it never fails
+	_, _ = rand.Read(ad.report.Address[:]) // Read never fails
 	ad.report.Address[0] &= 0x3F           // non-resolvable private
 	return ad, nil
 }
@@ -139,9 +141,9 @@ func publicAddress(text string) (a [6]byte) {
 	return a
 }
 
-// sound lets the other adapters hear an advertisement, at once and then at its
-// interval, until it ends.
-func (a *Adapter) sound(ad *advert) {
+// transmit makes the other adapters hear an advertisement, at once and then at
+// its interval, until it ends.
+func (a *Adapter) transmit(ad *advert) {
 	tick := time.NewTicker(ad.interval)
 	defer tick.Stop()
 	for {
@@ -179,8 +181,8 @@ func (a *Adapter) endLocked(key string) {
 	a.slotsLocked()
 }
 
-// silenceLocked takes everything off the air without a word.
-func (a *Adapter) silenceLocked() {
+// endAllLocked takes all advertisements off the air without notifying clients.
+func (a *Adapter) endAllLocked() {
 	for key := range a.adverts {
 		a.endLocked(key)
 	}
@@ -191,11 +193,11 @@ func (a *Adapter) slotsLocked() {
 		"ActiveInstances":    dbus.MakeVariant(byte(len(a.adverts))),
 		"SupportedInstances": dbus.MakeVariant(byte(max(0, a.slots-len(a.adverts)))),
 	})
-	a.z.noteLocked()
+	a.z.notifyLocked()
 }
 
-// ReleaseAll ends every advertisement and tells their owners, as BlueZ does when
-// the kernel takes them away.
+// ReleaseAll ends every advertisement and calls Release of their owners, as BlueZ
+// does when the kernel removes them.
 func (a *Adapter) ReleaseAll() {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
@@ -207,7 +209,7 @@ func (a *Adapter) ReleaseAll() {
 	}
 }
 
-// OnAir lists what the adapter advertises.
+// OnAir returns what the adapter advertises.
 func (a *Adapter) OnAir() []Report {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
@@ -218,8 +220,9 @@ func (a *Adapter) OnAir() []Report {
 	return all
 }
 
-// Shown lists the objects below path that the clients which advertise or
-// discover show to BlueZ, as their introspection says.
+// Shown returns the introspection of the objects below path, of all clients that
+// advertise or discover, joined. It returns the D-Bus error of a client that does
+// not answer.
 func (a *Adapter) Shown(ctx context.Context, path dbus.ObjectPath) (string, error) {
 	a.z.mu.Lock()
 	conn, clients := a.z.conn, map[string]bool{}

@@ -12,60 +12,66 @@ import (
 )
 
 const (
-	service      = "org.bluez"
-	ifaceProps   = "org.freedesktop.DBus.Properties"
-	ifaceTree    = "org.freedesktop.DBus.ObjectManager"
-	ifaceAdapter = "org.bluez.Adapter1"
-	ifaceDevice  = "org.bluez.Device1"
-	ifaceSlots   = "org.bluez.LEAdvertisingManager1"
-	ifaceAdvert  = "org.bluez.LEAdvertisement1"
-	ifaceWatches = "org.bluez.AdvertisementMonitorManager1"
-	ifaceWatch   = "org.bluez.AdvertisementMonitor1"
+	service             = "org.bluez"
+	ifaceProps          = "org.freedesktop.DBus.Properties"
+	ifaceTree           = "org.freedesktop.DBus.ObjectManager"
+	ifaceAdapter        = "org.bluez.Adapter1"
+	ifaceDevice         = "org.bluez.Device1"
+	ifaceSlots          = "org.bluez.LEAdvertisingManager1"
+	ifaceAdvert         = "org.bluez.LEAdvertisement1"
+	ifaceMonitorManager = "org.bluez.AdvertisementMonitorManager1"
+	ifaceMonitor        = "org.bluez.AdvertisementMonitor1"
 )
 
-// Properties are those of one interface.
+// Properties are the properties of one interface, by name.
 type Properties = map[string]dbus.Variant
 
-// Options say how a BlueZ behaves. Zero values are what real ones do.
+// Options configure a BlueZ. Zero means the default below.
 type Options struct {
-	// Interval is how often an advertisement is sent that does not say.
+	// Interval is how often an advertisement is sent that states no interval.
 	Interval time.Duration
 	// DuplicateWindow is how often a device is reported while the controller's
 	// duplicate filter is on.
 	DuplicateWindow time.Duration
-	// DeviceTimeout is how long a silent device is remembered.
+	// DeviceTimeout is how long a device without adverts is kept.
 	DeviceTimeout time.Duration
-	// Apart has adapters hear one another only where SetStrength said how.
+	// Apart makes adapters hear one another only after SetStrength.
 	Apart bool
 }
 
-// What Options mean where they are zero.
+// The options of a BlueZ that are zero take these values.
 const (
-	IntervalDefault        = 100 * time.Millisecond
+	// IntervalDefault is for Options.Interval. Chosen: tests need not wait long
+	// for an advert.
+	IntervalDefault = 100 * time.Millisecond
+	// DuplicateWindowDefault is for Options.DuplicateWindow. Measured: BlueZ 5.66
+	// with virtual controllers in a virtual machine.
 	DuplicateWindowDefault = 10 * time.Second
-	DeviceTimeoutDefault   = 30 * time.Second
+	// DeviceTimeoutDefault is for Options.DeviceTimeout. Measured: BlueZ 5.66 with
+	// virtual controllers in a virtual machine.
+	DeviceTimeoutDefault = 30 * time.Second
 )
 
-// BlueZ is a bluetoothd. Its methods may be called at the same time.
+// BlueZ imitates a bluetoothd. Its methods may be called at the same time.
 type BlueZ struct {
 	bus     *Bus
 	options Options
 
-	mu       sync.Mutex
-	conn     *dbus.Conn // nil while it does not run
-	wire     *wire
-	adapters map[string]*Adapter
-	tree     map[dbus.ObjectPath]map[string]Properties
-	refused  map[string]*dbus.Error // by member, or "adapter.member"
-	calls    map[string]int         // answered, by "adapter.member"
-	strength map[[2]string]int16
-	changed  chan struct{} // closed at each change, then renewed
-	hung     chan struct{} // closed when a hung one goes on; nil when it does not hang
-	parts    sync.WaitGroup
+	mu         sync.Mutex
+	conn       *dbus.Conn // nil while it does not run
+	wire       *wire
+	adapters   map[string]*Adapter
+	tree       map[dbus.ObjectPath]map[string]Properties
+	refused    map[string]*dbus.Error // by member, or "adapter.member"
+	calls      map[string]int         // answered, by "adapter.member"
+	strength   map[[2]string]int16
+	changed    chan struct{} // closed at each change, then renewed
+	hung       chan struct{} // closed when it no longer hangs; nil when it does not hang
+	goroutines sync.WaitGroup
 }
 
 // Run starts a BlueZ without adapters on the bus. The caller closes it before
-// the bus.
+// the bus. Its errors are those of Start.
 func Run(b *Bus, o Options) (*BlueZ, error) {
 	pick := func(d *time.Duration, zero time.Duration) {
 		if *d == 0 {
@@ -82,8 +88,9 @@ func Run(b *Bus, o Options) (*BlueZ, error) {
 	return z, z.Start()
 }
 
-// Start lets it run again after Stop. Its adapters are there at once and, as
-// after a boot, switched off.
+// Start starts it again after Stop. Its adapters are there at once and, as after
+// a boot, switched off. It fails if the bus cannot be reached or the name
+// org.bluez is taken; the errors match no sentinel.
 func (z *BlueZ) Start() error {
 	conn, w, err := z.bus.connect(dbus.WithHandler(handler{z}), dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
 	if err != nil {
@@ -95,7 +102,7 @@ func (z *BlueZ) Start() error {
 	if err != nil {
 		return errors.Join(err, conn.Close())
 	}
-	z.parts.Go(func() { z.watch(signals) })
+	z.goroutines.Go(func() { z.watchClients(signals) })
 	z.mu.Lock()
 	z.conn, z.wire = conn, w
 	z.mu.Unlock()
@@ -113,12 +120,12 @@ func (z *BlueZ) Start() error {
 			z.showLocked(a)
 		}
 	}
-	z.noteLocked()
+	z.notifyLocked()
 	return nil
 }
 
-// Stop ends it as a crash would: without a word to anybody. What clients had of
-// it is gone.
+// Stop ends it as a crash would: no client is notified, and everything that
+// clients had registered is gone.
 func (z *BlueZ) Stop() {
 	z.mu.Lock()
 	conn := z.conn
@@ -128,7 +135,7 @@ func (z *BlueZ) Stop() {
 		a.power = false
 	}
 	clear(z.tree)
-	z.noteLocked()
+	z.notifyLocked()
 	z.mu.Unlock()
 	if conn != nil {
 		_ = conn.Close()
@@ -136,13 +143,14 @@ func (z *BlueZ) Stop() {
 	z.Hang(false)
 }
 
-// Close ends it for good and waits for its parts.
+// Close ends it for good and waits for its goroutines.
 func (z *BlueZ) Close() {
 	z.Stop()
-	z.parts.Wait()
+	z.goroutines.Wait()
 }
 
-// Hang lets it take calls without answering, or lets it go on.
+// Hang makes it receive calls without answering them, or, with false, answer
+// again.
 func (z *BlueZ) Hang(on bool) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -155,31 +163,32 @@ func (z *BlueZ) Hang(on bool) {
 	}
 }
 
-// Refuse lets it answer every call of a method with an error, such as
-// "org.freedesktop.DBus.Error.AccessDenied". member is such as
-// "StartDiscovery", for all adapters, or "hci0.StartDiscovery".
+// Refuse makes it answer every call of a method with the error name and text,
+// such as "org.freedesktop.DBus.Error.AccessDenied". member is a method such as
+// "StartDiscovery", for all adapters, or "hci0.StartDiscovery", for one.
 func (z *BlueZ) Refuse(member, name, text string) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	z.refused[member] = dbus.NewError(name, []any{text})
 }
 
-// Allow takes Refuse back.
+// Allow ends the effect of Refuse for member.
 func (z *BlueZ) Allow(member string) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	delete(z.refused, member)
 }
 
-// SetStrength says how strongly one adapter hears what another advertises; -60
-// is what it is otherwise.
+// SetStrength sets how strongly adapter to hears what adapter from advertises, in
+// dBm; the default is -60.
 func (z *BlueZ) SetStrength(from, to string, dBm int16) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	z.strength[[2]string{from, to}] = dBm
 }
 
-// Until waits until holds is true, which is asked again after each change.
+// Until waits until holds returns true, and calls it again after each change. It
+// returns the error of ctx if ctx ends first.
 func (z *BlueZ) Until(ctx context.Context, holds func() bool) error {
 	for {
 		z.mu.Lock()
@@ -196,14 +205,14 @@ func (z *BlueZ) Until(ctx context.Context, holds func() bool) error {
 	}
 }
 
-// noteLocked wakes whoever waits in Until.
-func (z *BlueZ) noteLocked() {
+// notifyLocked wakes the callers that wait in Until.
+func (z *BlueZ) notifyLocked() {
 	close(z.changed)
 	z.changed = make(chan struct{})
 }
 
-// watch forgets what a client had when it leaves the bus.
-func (z *BlueZ) watch(signals <-chan *dbus.Signal) {
+// watchClients drops what a client had registered when it leaves the bus.
+func (z *BlueZ) watchClients(signals <-chan *dbus.Signal) {
 	for s := range signals {
 		if len(s.Body) < 3 || s.Body[2] != "" {
 			continue
@@ -213,19 +222,19 @@ func (z *BlueZ) watch(signals <-chan *dbus.Signal) {
 		for _, a := range z.adapters {
 			a.dropLocked(client)
 		}
-		z.noteLocked()
+		z.notifyLocked()
 		z.mu.Unlock()
 	}
 }
 
-// emitLocked sends a signal. Nobody hears those of a BlueZ that does not run.
+// emitLocked sends a signal, if this BlueZ runs.
 func (z *BlueZ) emitLocked(path dbus.ObjectPath, name string, values ...any) {
 	if z.conn != nil {
 		_ = z.conn.Emit(path, name, values...)
 	}
 }
 
-// setLocked changes properties and tells so.
+// setLocked changes properties and sends PropertiesChanged.
 func (z *BlueZ) setLocked(path dbus.ObjectPath, iface string, p Properties) {
 	have := z.tree[path][iface]
 	if have == nil {
@@ -233,10 +242,10 @@ func (z *BlueZ) setLocked(path dbus.ObjectPath, iface string, p Properties) {
 	}
 	maps.Copy(have, p)
 	z.emitLocked(path, ifaceProps+".PropertiesChanged", iface, p, []string{})
-	z.noteLocked()
+	z.notifyLocked()
 }
 
-// answer answers one call.
+// answer answers one call, after a hang is over. Its errors are *dbus.Error.
 func (z *BlueZ) answer(r request) ([]any, error) {
 	z.mu.Lock()
 	hung := z.hung
@@ -244,14 +253,14 @@ func (z *BlueZ) answer(r request) ([]any, error) {
 	if hung != nil {
 		<-hung
 	}
-	out, err := z.decide(r)
+	out, err := z.dispatch(r)
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-func (z *BlueZ) decide(r request) ([]any, *dbus.Error) {
+func (z *BlueZ) dispatch(r request) ([]any, *dbus.Error) {
 	a, err := z.admit(r)
 	if err != nil {
 		return nil, err
@@ -271,16 +280,16 @@ func (z *BlueZ) decide(r request) ([]any, *dbus.Error) {
 		if a != nil {
 			return nil, a.slot(r)
 		}
-	case ifaceWatches:
-		if a != nil && a.hasWatches() {
-			return nil, a.watchCall(r)
+	case ifaceMonitorManager:
+		if a != nil && a.hasMonitors() {
+			return nil, a.monitorCall(r)
 		}
 	}
 	return nil, busFailure("UnknownMethod", fmt.Sprintf("Method %q with interface %q doesn't exist", r.member, r.iface))
 }
 
-// admit finds the adapter that a call is for, counts the call, and refuses it if
-// that was asked for.
+// admit returns the adapter that a call is for, or nil, and counts the call. It
+// returns the error that Refuse has set for it.
 func (z *BlueZ) admit(r request) (*Adapter, *dbus.Error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
@@ -296,7 +305,7 @@ func (z *BlueZ) admit(r request) (*Adapter, *dbus.Error) {
 			z.calls[one.name+"."+member]++
 		}
 	}
-	z.noteLocked()
+	z.notifyLocked()
 	if err := z.refused[member]; err != nil {
 		return nil, err
 	}

@@ -8,22 +8,28 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Burst is a run of adverts that are encoded already, so that sending them costs
-// next to nothing and their receiver can be measured.
+// Burst is a series of encoded adverts. Sending them costs little, so that their
+// receiver can be measured.
 type Burst struct {
 	z     *BlueZ
 	bytes []byte
 }
 
 const (
-	// serialFirst is far beyond what the connection itself counts to.
-	serialFirst  = 1 << 30
-	serialOffset = 8       // of the serial in a message (D-Bus Specification, Message Format)
-	burstChunk   = 1 << 16 // bytes a write
+	// serialFirst is the serial of a burst's first message. Chosen: far above the
+	// serials that the connection itself reaches.
+	serialFirst = 1 << 30
+	// serialOffset is the offset of the serial in a message, in bytes. Published:
+	// D-Bus Specification, Message Format.
+	serialOffset = 8
+	// burstChunk is how many bytes one write sends. Chosen: few system calls, and
+	// no more than a socket's buffer.
+	burstChunk = 1 << 16
 )
 
-// Burst encodes adverts of devices that are known to BlueZ: each becomes one
-// change of properties, in order.
+// Burst encodes adverts of devices that BlueZ has already: each becomes one
+// PropertiesChanged, in order. It fails if a report cannot be encoded; the error
+// is that of godbus.
 func (a *Adapter) Burst(reports []Report) (*Burst, error) {
 	var out bytes.Buffer
 	for i, r := range reports {
@@ -43,8 +49,8 @@ func (a *Adapter) Burst(reports []Report) (*Burst, error) {
 	return &Burst{z: a.z, bytes: out.Bytes()}, nil
 }
 
-// Send sends the burst as fast as the bus takes it. Nothing else of this BlueZ
-// is sent meanwhile.
+// Send sends the burst as fast as the bus accepts it. This BlueZ sends nothing
+// else meanwhile. It returns the error of the socket.
 func (b *Burst) Send() error {
 	b.z.mu.Lock()
 	w := b.z.wire

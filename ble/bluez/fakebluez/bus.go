@@ -15,13 +15,15 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Package is the Debian package that brings the dbus-daemon.
+// Package is the name of the Debian package with the dbus-daemon.
 const Package = "dbus-daemon"
 
-// ErrNoDaemon says that this machine has no dbus-daemon.
+// ErrNoDaemon means that this machine has no dbus-daemon.
 var ErrNoDaemon = errors.New("there is no dbus-daemon; install the package " + Package)
 
-// config lets everybody do everything and queues whatever a burst brings.
+// config allows every call, and queues without a practical limit, so that no
+// signal of a burst is lost. The limits are in bytes and connections. Chosen:
+// larger than any burst of the tests.
 const config = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <listen>unix:path=%s</listen>
@@ -40,9 +42,9 @@ const config = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
 </busconfig>
 `
 
-// Bus is a message bus of our own.
+// Bus is a private message bus.
 type Bus struct {
-	// Address is what DBUS_SYSTEM_BUS_ADDRESS must say.
+	// Address is the value for DBUS_SYSTEM_BUS_ADDRESS.
 	Address string
 	socket  string
 	command *exec.Cmd
@@ -50,7 +52,8 @@ type Bus struct {
 }
 
 // StartBus starts a dbus-daemon on a socket in dir, whose path must be short.
-// It fails with ErrNoDaemon where there is none. The caller closes it.
+// The caller closes the bus. It returns ErrNoDaemon if there is no dbus-daemon;
+// other errors, of the file or the process, match no sentinel.
 func StartBus(dir string) (*Bus, error) {
 	program, err := exec.LookPath("dbus-daemon")
 	if err != nil {
@@ -62,30 +65,30 @@ func StartBus(dir string) (*Bus, error) {
 	}
 	b := &Bus{Address: "unix:path=" + socket, socket: socket}
 	b.command = exec.Command(program, "--config-file="+file, "--nofork", "--nopidfile", "--nosyslog", "--print-address=1")
-	var said strings.Builder
-	b.command.Stderr = &said
+	var stderr strings.Builder
+	b.command.Stderr = &stderr
 	if b.output, err = b.command.StdoutPipe(); err != nil {
 		return nil, fmt.Errorf("start bus: %w", err)
 	}
 	if err := b.command.Start(); err != nil {
 		return nil, fmt.Errorf("start bus: %w", err)
 	}
-	// It writes its address when it takes connections.
+	// The daemon writes its address when it accepts connections.
 	if _, err := bufio.NewReader(b.output).ReadString('\n'); err != nil {
 		b.Close()
-		return nil, fmt.Errorf("start bus: %w: %s", err, strings.TrimSpace(said.String()))
+		return nil, fmt.Errorf("start bus: %w: %s", err, strings.TrimSpace(stderr.String()))
 	}
 	return b, nil
 }
 
 // Close ends the bus and with it every connection to it.
 func (b *Bus) Close() {
-	_ = b.command.Process.Kill() // fails only when it has ended
+	_ = b.command.Process.Kill() // fails only if it has ended
 	_ = b.command.Wait()
 }
 
-// wire is a connection's socket. Each message is one write of godbus, so that
-// raw ones may come between them.
+// wire is a connection's socket. godbus writes each message with one call of
+// Write, so encoded messages may be written between them.
 type wire struct {
 	net.Conn
 	mu sync.Mutex

@@ -9,12 +9,12 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// filter is what a client asked to hear.
+// filter is the discovery filter of a client.
 type filter struct {
 	given, duplicates bool
 }
 
-// Report is what a controller hears of one advert.
+// Report is one advert as a controller hears it.
 type Report struct {
 	Address      [6]byte
 	RSSI         int16
@@ -24,7 +24,7 @@ type Report struct {
 	Manufacturer map[uint16][]byte
 }
 
-// device is a device that BlueZ remembers.
+// device is a device that BlueZ keeps.
 type device struct {
 	seen, reported time.Time
 	rssi           int16
@@ -64,7 +64,7 @@ func (a *Adapter) control(r request) *dbus.Error {
 	default:
 		return busFailure("UnknownMethod", "no such method")
 	}
-	a.z.noteLocked()
+	a.z.notifyLocked()
 	return nil
 }
 
@@ -87,7 +87,7 @@ func readFilter(given map[string]dbus.Variant) (filter, *dbus.Error) {
 	return f, nil
 }
 
-// Path is where BlueZ shows the device of that address.
+// Path returns the path of the device with that address.
 func (a *Adapter) Path(address [6]byte) dbus.ObjectPath {
 	var b strings.Builder
 	b.WriteString(string(a.path) + "/dev")
@@ -97,8 +97,8 @@ func (a *Adapter) Path(address [6]byte) dbus.ObjectPath {
 	return dbus.ObjectPath(b.String())
 }
 
-// Hear gives the adapter an advert. It is told only while somebody discovers,
-// and by the rules of discovery.
+// Hear makes the adapter hear an advert. Clients get it only while one of them
+// discovers, and by the rules of discovery.
 func (a *Adapter) Hear(r Report) {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
@@ -117,7 +117,7 @@ func (a *Adapter) hearLocked(r Report, now time.Time) {
 		a.devices[path] = d
 	}
 	d.seen = now
-	if known && len(a.watches) == 0 && now.Sub(d.reported) < a.z.options.DuplicateWindow {
+	if known && len(a.monitors) == 0 && now.Sub(d.reported) < a.z.options.DuplicateWindow {
 		return
 	}
 	d.reported = now
@@ -131,14 +131,14 @@ func (a *Adapter) hearLocked(r Report, now time.Time) {
 		a.z.emitLocked("/", ifaceTree+".InterfacesAdded", path, map[string]Properties{ifaceDevice: p})
 		return
 	}
-	if p := a.newsLocked(d, r); len(p) > 0 {
+	if p := a.changesLocked(d, r); len(p) > 0 {
 		a.z.emitLocked(path, ifaceProps+".PropertiesChanged", ifaceDevice, p, []string{})
 	}
 }
 
-// newsLocked is what of a report the rules of discovery tell about a known
-// device.
-func (a *Adapter) newsLocked(d *device, r Report) Properties {
+// changesLocked returns the properties in a report that the rules of discovery
+// send for a known device.
+func (a *Adapter) changesLocked(d *device, r Report) Properties {
 	var given, duplicates bool
 	for client := range a.sessions {
 		f := a.filters[client]
@@ -194,7 +194,7 @@ func addressText(a [6]byte) string {
 	return fmt.Sprintf("%02X:%02X:%02X:%02X:%02X:%02X", a[0], a[1], a[2], a[3], a[4], a[5])
 }
 
-// Forget removes every device, as happens to those that were silent for long.
+// Forget removes every device, as BlueZ does after DeviceTimeout.
 func (a *Adapter) Forget() {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
@@ -209,7 +209,8 @@ func (a *Adapter) removeLocked(path dbus.ObjectPath) {
 	a.z.emitLocked("/", ifaceTree+".InterfacesRemoved", path, []string{ifaceProps, ifaceDevice})
 }
 
-// sweepLocked removes silent devices now and then.
+// sweepLocked removes the devices without an advert for DeviceTimeout, at most
+// once a second.
 func (a *Adapter) sweepLocked(now time.Time) {
 	if now.Sub(a.swept) < time.Second {
 		return
@@ -222,7 +223,7 @@ func (a *Adapter) sweepLocked(now time.Time) {
 	}
 }
 
-// Tell sends a change of a device's properties as it is, whatever its types.
+// Tell sends PropertiesChanged of a device with p unchanged, whatever the types.
 func (a *Adapter) Tell(address [6]byte, p Properties) {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()

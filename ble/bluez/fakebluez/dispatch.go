@@ -2,34 +2,36 @@ package fakebluez
 
 import "github.com/godbus/dbus/v5"
 
-// handler lets godbus hand every call to BlueZ.answer, whatever its path,
+// handler makes godbus pass every call to BlueZ.answer, whatever its path,
 // interface and arguments.
 type handler struct{ z *BlueZ }
 
-// LookupObject finds every path.
+// LookupObject returns an object for every path.
 func (h handler) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
 	return target{z: h.z, path: path}, true
 }
 
-// target is the object, then the interface, then the method that a call is for.
+// target is the object, the interface and the method that a call is for, as far
+// as godbus has looked them up.
 type target struct {
 	z             *BlueZ
 	path          dbus.ObjectPath
 	iface, member string
 }
 
-// LookupInterface finds every interface.
+// LookupInterface returns an interface for every name.
 func (t target) LookupInterface(name string) (dbus.Interface, bool) { t.iface = name; return t, true }
 
-// LookupMethod finds every method.
+// LookupMethod returns a method for every name.
 func (t target) LookupMethod(name string) (dbus.Method, bool) { t.member = name; return t, true }
 
-// DecodeArguments keeps the arguments as they came, behind the sender.
+// DecodeArguments returns the sender and then the arguments, unchanged. It never
+// fails.
 func (t target) DecodeArguments(_ *dbus.Conn, sender string, _ *dbus.Message, args []any) ([]any, error) {
 	return append([]any{sender}, args...), nil
 }
 
-// Call hands the call to BlueZ.
+// Call passes the call to BlueZ and returns its answer or its *dbus.Error.
 func (t target) Call(args ...any) ([]any, error) {
 	sender, _ := args[0].(string)
 	out, err := t.z.answer(request{sender, t.path, t.iface, t.member, args[1:]})
@@ -39,17 +41,17 @@ func (t target) Call(args ...any) ([]any, error) {
 	return out, nil
 }
 
-// NumArguments and the rest are what godbus asks of a method whose arguments it
-// decodes by itself.
+// NumArguments is not called. Like the three methods below, it is for methods
+// whose arguments godbus decodes itself.
 func (target) NumArguments() int { return 0 }
 
-// NumReturns is not asked for.
+// NumReturns is not called.
 func (target) NumReturns() int { return 0 }
 
-// ArgumentValue is not asked for.
+// ArgumentValue is not called.
 func (target) ArgumentValue(int) any { return nil }
 
-// ReturnValue is not asked for.
+// ReturnValue is not called.
 func (target) ReturnValue(int) any { return nil }
 
 // request is one call of a client.
@@ -60,7 +62,7 @@ type request struct {
 	args          []any
 }
 
-// argument returns argument i of a call if it is there and a T.
+// argument returns argument i of a call, and whether it is there and a T.
 func argument[T any](r request, i int) (T, bool) {
 	var none T
 	if i >= len(r.args) {

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// client speaks to a BlueZ of its own.
+// client is connected to a BlueZ of its own.
 type client struct {
 	t       *testing.T
 	adapter *fakebluez.Adapter
@@ -103,7 +103,7 @@ func (c *client) expect(what string, want ...string) {
 	}
 }
 
-// TestRulesOfDiscovery is what a client can tell from a real BlueZ.
+// TestRulesOfDiscovery checks the rules that a client observes in a real BlueZ.
 func TestRulesOfDiscovery(t *testing.T) {
 	t.Parallel()
 	c := begin(t)
@@ -140,7 +140,7 @@ func TestRulesOfDiscovery(t *testing.T) {
 	c.expect("again", "InterfacesRemoved")
 }
 
-// patterns shows a monitor as a client does.
+// patterns exports a monitor as a client does.
 type patterns struct{}
 
 func (patterns) GetManagedObjects() (map[dbus.ObjectPath]map[string]map[string]dbus.Variant, *dbus.Error) {

@@ -7,28 +7,28 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-func (a *Adapter) hasWatches() bool {
+func (a *Adapter) hasMonitors() bool {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
-	return !a.watchesOff
+	return !a.monitorsOff
 }
 
 // watchCall answers the calls of AdvertisementMonitorManager1.
-func (a *Adapter) watchCall(r request) *dbus.Error {
+func (a *Adapter) monitorCall(r request) *dbus.Error {
 	root, ok := argument[dbus.ObjectPath](r, 0)
 	if !ok {
 		return errArguments
 	}
 	key := r.sender + string(root)
 	a.z.mu.Lock()
-	conn, registered := a.z.conn, a.watches[key] != ""
+	conn, registered := a.z.conn, a.monitors[key] != ""
 	a.z.mu.Unlock()
 	switch {
 	case r.member == "UnregisterMonitor" && registered:
 		a.z.mu.Lock()
 		defer a.z.mu.Unlock()
-		delete(a.watches, key)
-		a.z.noteLocked()
+		delete(a.monitors, key)
+		a.z.notifyLocked()
 		return nil
 	case r.member == "UnregisterMonitor":
 		return failure("DoesNotExist", "Does Not Exist")
@@ -36,46 +36,46 @@ func (a *Adapter) watchCall(r request) *dbus.Error {
 		return busFailure("UnknownMethod", "no such method")
 	case registered:
 		return failure("AlreadyExists", "Already Exists")
-	case conn == nil || !a.readWatch(conn, r.sender, root):
+	case conn == nil || !a.readMonitors(conn, r.sender, root):
 		return failure("Failed", "the monitor cannot be read")
 	}
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
-	a.watches[key] = r.sender
-	a.z.noteLocked()
+	a.monitors[key] = r.sender
+	a.z.notifyLocked()
 	return nil
 }
 
-// readWatch reads the monitors below root and says whether there is one that
-// BlueZ would activate.
-func (a *Adapter) readWatch(conn *dbus.Conn, client string, root dbus.ObjectPath) bool {
+// readMonitors reads the monitors below root and reports whether there is one
+// that BlueZ would activate and whose Activate succeeds.
+func (a *Adapter) readMonitors(conn *dbus.Conn, client string, root dbus.ObjectPath) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	c := conn.Object(client, root).CallWithContext(ctx, ifaceTree+".GetManagedObjects", 0)
 	if c.Err != nil || len(c.Body) != 1 {
 		return false
 	}
-	// As it came: godbus's Store would make other types of it.
+	// The body is used directly, because godbus's Store would convert the types.
 	tree, _ := c.Body[0].(map[dbus.ObjectPath]map[string]Properties)
 	for path, interfaces := range tree {
-		p := interfaces[ifaceWatch]
+		p := interfaces[ifaceMonitor]
 		if p["Type"].Value() == "or_patterns" && p["Patterns"].Signature().String() == "a(yyay)" {
-			return conn.Object(client, path).CallWithContext(ctx, ifaceWatch+".Activate", 0).Err == nil
+			return conn.Object(client, path).CallWithContext(ctx, ifaceMonitor+".Activate", 0).Err == nil
 		}
 	}
 	return false
 }
 
-// ReleaseMonitors ends every monitor and tells their owners.
+// ReleaseMonitors ends every monitor and calls Release of their owners.
 func (a *Adapter) ReleaseMonitors() {
 	a.z.mu.Lock()
 	defer a.z.mu.Unlock()
-	for key, client := range a.watches {
+	for key, client := range a.monitors {
 		if a.z.conn != nil {
 			path := dbus.ObjectPath(key[len(client):] + "/beacon")
-			a.z.conn.Object(client, path).Go(ifaceWatch+".Release", dbus.FlagNoReplyExpected, nil)
+			a.z.conn.Object(client, path).Go(ifaceMonitor+".Release", dbus.FlagNoReplyExpected, nil)
 		}
-		delete(a.watches, key)
+		delete(a.monitors, key)
 	}
-	a.z.noteLocked()
+	a.z.notifyLocked()
 }
