@@ -13,46 +13,47 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-// Port joins a controller to its host. Read and Write take and give one packet
-// each, as the kernel's device does, and Close ends a Read that waits. Write
-// must not wait, and may not keep the packet.
+// Port connects a controller with its host. Read returns one packet of the host
+// and Write sends one to it, as the kernel's device does, and Close ends a Read
+// that waits. Write must not wait and must not keep the packet.
 type Port interface {
 	io.ReadWriteCloser
-	// Name is what the host calls the controller, such as "hci0".
+	// Name is the host's name for the controller, such as "hci0".
 	Name() string
 }
 
-// Cure is what makes a deaf controller hear again.
+// Cure is the event after which a deaf controller hears again.
 type Cure byte
 
 // The cures, from the mildest.
 const (
-	// Hears is no deafness.
+	// Hears means that the controller is not deaf.
 	Hears Cure = iota
-	// CureScan ends when the host begins another scan.
+	// CureScan means that it is deaf until the host begins another scan.
 	CureScan
-	// CureReset ends when the host resets the controller, as it does when it
-	// is switched off and on.
+	// CureReset means that it is deaf until the host resets the controller, as
+	// the host does when it switches the controller off and on.
 	CureReset
-	// CureNever does not end.
+	// CureNever means that it stays deaf.
 	CureNever
 )
 
-// strengthDefault is how controllers hear each other where the test says
-// nothing, in dBm.
+// strengthDefault is the strength at which controllers hear each other unless
+// the test sets one, in dBm. Chosen: near enough to be a candidate.
 const strengthDefault = -60
 
-// Options say what an air is like.
+// Options configure an Air.
 type Options struct {
-	// Seed decides all chance.
+	// Seed determines all random values.
 	Seed uint64
-	// Heard is called for each advertisement that a host is told of, from one
-	// goroutine at a time; nil means that nobody wants to know. It must be quick
-	// and may not call back.
+	// Heard is called for each advertisement that is reported to a host, from one
+	// goroutine at a time; nil means no calls. It must return quickly and must not
+	// call methods of the Air or of its controllers.
 	Heard func(to *Controller, r Report, at time.Time)
 }
 
-// Air is what controllers share. Its methods may be called at the same time.
+// Air delivers advertisements from each controller to the others. Its methods
+// may be called at the same time.
 type Air struct {
 	options Options
 	wake    chan struct{}
@@ -64,7 +65,7 @@ type Air struct {
 	event       []byte // the one being written, reused
 }
 
-// NewAir returns an air in which nobody is yet. Nothing is sent before Run.
+// NewAir returns an air without controllers. Nothing is sent before Run.
 func NewAir(o Options) *Air {
 	return &Air{options: o, wake: make(chan struct{}, 1), random: rand.New(rand.NewPCG(o.Seed, 1)), strength: map[[2]*Controller]int8{}}
 }
@@ -81,18 +82,20 @@ type Controller struct {
 	changed chan struct{}
 }
 
-// Counts say what became of the advertisements that reached a controller.
+// Counts counts the advertisements that reached a controller by what happened to
+// them, and two commands of the host.
 type Counts struct {
-	Told      int // the host was told
-	Duplicate int // the duplicate filter dropped it
-	Deaf      int // it was deaf
-	Closed    int // it did not listen, or its window was closed
-	Lost      int // the host did not take it
+	Told      int // reported to the host
+	Duplicate int // dropped by the duplicate filter
+	Deaf      int // not heard, because the controller was deaf
+	Closed    int // not heard, because it did not scan or its window was closed
+	Lost      int // reported, but the host did not take the report
 	Scans     int // scans that the host began
-	Resets    int
+	Resets    int // resets by the host
 }
 
-// Run sends what is due until ctx ends, and then returns nil.
+// Run sends advertisements when they are due until ctx ends, and then returns
+// nil.
 func (a *Air) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -111,8 +114,8 @@ func (a *Air) Run(ctx context.Context) error {
 	}
 }
 
-// send sends what is due at the moment now and says how long it is until
-// something is due again.
+// send sends what is due at the moment now. It returns how long it is until the
+// next one is due, and whether there is one.
 func (a *Air) send(now time.Time) (wait time.Duration, due bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -123,8 +126,8 @@ func (a *Air) send(now time.Time) (wait time.Duration, due bool) {
 				continue
 			}
 			if !set.due.After(now) {
-				a.spread(c, set, now)
-				set.due = set.after(now, a.random)
+				a.transmit(c, set, now)
+				set.due = set.nextDue(now, a.random)
 			}
 			if next.IsZero() || set.due.Before(next) {
 				next = set.due
@@ -134,9 +137,9 @@ func (a *Air) send(now time.Time) (wait time.Duration, due bool) {
 	return next.Sub(now), !next.IsZero()
 }
 
-// spread gives one advertisement to everybody else.
-func (a *Air) spread(from *Controller, set *advSet, now time.Time) {
-	r := from.state.report(set)
+// transmit delivers one advertisement to all other controllers.
+func (a *Air) transmit(from *Controller, set *advSet, now time.Time) {
+	r := from.state.reportOf(set)
 	for _, to := range a.controllers {
 		if to == from {
 			continue
@@ -145,32 +148,34 @@ func (a *Air) spread(from *Controller, set *advSet, now time.Time) {
 		if dBm, ok := a.strength[[2]*Controller{from, to}]; ok {
 			r.RSSI = dBm
 		}
-		if to.tell(r, now) != closed && r.Kind != NonConnectable && len(set.response) > 0 {
+		if to.deliver(r, now) != notListening && r.Kind != NonConnectable && len(set.response) > 0 {
 			response := r
 			response.Kind, response.Data = ScanResponse, set.response
-			to.tell(response, now)
+			to.deliver(response, now)
 		}
 	}
 }
 
-// SetStrength sets how to hears from, in dBm; 127 means that to cannot tell.
+// SetStrength sets the strength at which to hears from, in dBm; 127 means that to
+// does not know it.
 func (a *Air) SetStrength(from, to *Controller, dBm int8) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.strength[[2]*Controller{from, to}] = dBm
 }
 
-// Plug adds a controller behind port. It obeys its host until Unplug.
+// Plug adds a controller for port. It carries out its host's commands until
+// Unplug.
 func (a *Air) Plug(port Port, m Model) *Controller {
 	c := &Controller{air: a, port: port, done: make(chan struct{}), changed: make(chan struct{}), state: newState(m)}
 	a.mu.Lock()
 	a.controllers = append(a.controllers, c)
 	a.mu.Unlock()
-	go c.obey()
+	go c.serve()
 	return c
 }
 
-// Unplug takes the controller away from its host.
+// Unplug removes the controller and closes its port. It returns the port's error.
 func (c *Controller) Unplug() error {
 	c.air.mu.Lock()
 	c.air.controllers = slices.DeleteFunc(c.air.controllers, func(o *Controller) bool { return o == c })
@@ -188,11 +193,11 @@ func (c *Controller) Unplug() error {
 	return nil
 }
 
-// Name is what the host calls the controller.
+// Name returns the host's name for the controller.
 func (c *Controller) Name() string { return c.port.Name() }
 
-// obey reads commands until the port ends.
-func (c *Controller) obey() {
+// serve reads commands and carries them out until the port ends.
+func (c *Controller) serve() {
 	defer close(c.done)
 	buf := make([]byte, packetBytesMax)
 	for {
@@ -202,21 +207,21 @@ func (c *Controller) obey() {
 		}
 		order, err := parseCommand(buf[:n])
 		if errors.Is(err, errNoCommand) {
-			continue // data for a connection: there is none
+			continue // data for a connection, but there are no connections
 		}
 		if err != nil {
-			continue // no opcode that could be answered
+			continue // there is no opcode to answer
 		}
-		c.do(order)
+		c.run(order)
 	}
 }
 
-func (c *Controller) do(order command) {
+func (c *Controller) run(order command) {
 	c.air.mu.Lock()
 	defer c.air.mu.Unlock()
-	listened := c.state.listen.on
-	s, returned := c.state.do(order, time.Now())
-	if c.state.listen.on && !listened {
+	listened := c.state.enabled.on
+	s, returned := c.state.run(order, time.Now())
+	if c.state.enabled.on && !listened {
 		c.counts.Scans++
 	}
 	if order.op == opReset {
@@ -228,17 +233,17 @@ func (c *Controller) do(order command) {
 	c.changed = make(chan struct{})
 	select {
 	case c.air.wake <- struct{}{}:
-	default: // about to wake
+	default: // a wake-up is pending already
 	}
 }
 
-// tell lets the controller hear r; the air's lock is held.
-func (c *Controller) tell(r Report, now time.Time) verdict {
-	v := c.state.hear(r, c.air.random.Float64())
+// deliver makes the controller hear r. The caller holds the air's lock.
+func (c *Controller) deliver(r Report, now time.Time) verdict {
+	v := c.state.receive(r, c.air.random.Float64())
 	switch v {
-	case closed:
+	case notListening:
 		c.counts.Closed++
-	case deafened:
+	case whileDeaf:
 		c.counts.Deaf++
 	case duplicate:
 		c.counts.Duplicate++
@@ -259,34 +264,35 @@ func (c *Controller) tell(r Report, now time.Time) verdict {
 	return v
 }
 
-// Inject lets the controller hear r as if somebody had sent it, and says
-// whether its host was told.
+// Inject makes the controller hear r as if another controller had sent it, and
+// reports whether its duplicate filter and scan let r through to the host.
 func (c *Controller) Inject(r Report) bool {
 	c.air.mu.Lock()
 	defer c.air.mu.Unlock()
-	return c.tell(r, time.Now()) == heard
+	return c.deliver(r, time.Now()) == heard
 }
 
-// Deafen makes the controller hear nothing, although it scans, until it is
-// cured.
+// Deafen makes the controller hear nothing, although it scans, until the given
+// cure happens.
 func (c *Controller) Deafen(until Cure) {
 	c.air.mu.Lock()
 	defer c.air.mu.Unlock()
 	c.state.deaf = until
 }
 
-// Counts returns what it has counted since it was plugged in.
+// Counts returns the counts since the controller was plugged in.
 func (c *Controller) Counts() Counts {
 	c.air.mu.Lock()
 	defer c.air.mu.Unlock()
 	return c.counts
 }
 
-// Listening says whether the host has it scan, and with the duplicate filter.
+// Listening reports whether the host has switched scanning on, and whether with
+// the duplicate filter.
 func (c *Controller) Listening() (on, filtered bool) {
 	c.air.mu.Lock()
 	defer c.air.mu.Unlock()
-	return c.state.listen.on, c.state.listen.on && c.state.listen.filter
+	return c.state.enabled.on, c.state.enabled.on && c.state.enabled.filter
 }
 
 // Changed returns a channel that is closed when the host has given the
@@ -303,14 +309,14 @@ type OnAir struct {
 	Interval time.Duration
 }
 
-// OnAir returns what the controller sends, for one set at a time.
+// OnAir returns the advertisements that the controller sends, one for each set.
 func (c *Controller) OnAir() []OnAir {
 	c.air.mu.Lock()
 	defer c.air.mu.Unlock()
 	var sent []OnAir
 	for _, set := range c.state.sets {
 		if set.on {
-			r := c.state.report(set)
+			r := c.state.reportOf(set)
 			r.Data = slices.Clone(r.Data)
 			sent = append(sent, OnAir{Report: r, Interval: set.interval})
 		}
@@ -330,5 +336,5 @@ func (c *Controller) Unknown() []uint16 {
 	return ops
 }
 
-// Address is the controller's public one.
+// Address returns the controller's public address.
 func (c *Controller) Address() ble.Address { return c.state.model.Address }

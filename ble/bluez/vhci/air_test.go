@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// host is the other side of a controller, as the kernel is.
+// host is the host of a controller, in place of the kernel.
 type host struct {
 	name     string
 	commands chan []byte
@@ -61,7 +61,7 @@ func (h *host) Close() error {
 	return nil
 }
 
-// say sends commands, written in hexadecimal, and waits until they are obeyed.
+// say sends commands, written in hexadecimal, and waits until each is answered.
 func (h *host) say(commands ...string) {
 	for _, c := range commands {
 		raw, err := hex.DecodeString(strings.ReplaceAll(c, " ", ""))
@@ -73,7 +73,7 @@ func (h *host) say(commands ...string) {
 	}
 }
 
-// take returns the reports since it was last called, and forgets them.
+// take returns the reports since its last call, and removes them.
 func (h *host) take() [][]byte {
 	synctest.Wait()
 	h.mu.Lock()
@@ -103,7 +103,7 @@ const (
 
 var advData = "01 0820 20 03 020106" + strings.Repeat("00", 28)
 
-// inAir runs a story with a sender and a listener in a bubble of virtual time.
+// inAir runs a test with a sender and a listener in a bubble of virtual time.
 func inAir(t *testing.T, o vhci.Options, story func(air *vhci.Air, sender, listener *host, from, to *vhci.Controller)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

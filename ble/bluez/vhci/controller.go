@@ -10,46 +10,48 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-// Model says what sort of controller one is.
+// Model describes the kind of a controller.
 type Model struct {
-	// Address is its public one.
+	// Address is the public address.
 	Address ble.Address
-	// Extended says that it knows extended advertising and scanning.
+	// Extended reports whether it supports extended advertising and scanning.
 	Extended bool
-	// FilterByData makes its duplicate filter let a sender through when it says
-	// something new. Most chips go by the address alone.
+	// FilterByData makes its duplicate filter compare data as well as addresses.
+	// Most chips compare addresses only.
 	FilterByData bool
 }
 
 // setsMax is how many advertisements an extended controller can send at once.
+// Chosen: more than the program uses at once.
 const setsMax = 4
 
-// filterMax bounds what a duplicate filter remembers; a full one forgets all.
+// filterMax bounds the entries of a duplicate filter; a full one is cleared.
+// Chosen: as many devices as the program tracks.
 const filterMax = 4096
 
 // advSet is one advertisement that a host has prepared.
 type advSet struct {
 	advertising
-	address  ble.Address // the random one
+	address  ble.Address // the random address
 	data     []byte
 	response []byte
 	on       bool
-	due      time.Time // of its next sending
+	due      time.Time // when it is sent next
 }
 
-// state is a controller without its port: what the host has told it.
+// state is a controller without its port: what the host has set.
 type state struct {
-	model   Model
-	random  ble.Address
-	scan    scanning
-	listen  scanEnabling
-	seen    map[sender]struct{}
-	sets    map[byte]*advSet
-	deaf    Cure
-	unknown map[opcode]int
+	model      Model
+	random     ble.Address
+	scanParams scanning
+	enabled    scanEnabling
+	seen       map[sender]struct{}
+	sets       map[byte]*advSet
+	deaf       Cure
+	unknown    map[opcode]int
 }
 
-// sender is what a duplicate filter remembers.
+// sender is an entry of a duplicate filter.
 type sender struct {
 	address ble.Address
 	kind    Kind
@@ -57,12 +59,12 @@ type sender struct {
 }
 
 func newState(m Model) *state {
-	return &state{model: m, scan: scanning{share: 1}, seen: map[sender]struct{}{}, sets: map[byte]*advSet{}, unknown: map[opcode]int{}}
+	return &state{model: m, scanParams: scanning{share: 1}, seen: map[sender]struct{}{}, sets: map[byte]*advSet{}, unknown: map[opcode]int{}}
 }
 
-// do obeys one command at the moment now and returns its answer.
-func (s *state) do(c command, now time.Time) (status, []byte) {
-	if returned, ok := s.read(c.op); ok {
+// run carries out one command at the moment now and returns its answer.
+func (s *state) run(c command, now time.Time) (status, []byte) {
+	if returned, ok := s.readOnly(c.op); ok {
 		return statusOK, returned
 	}
 	var err error
@@ -76,15 +78,15 @@ func (s *state) do(c command, now time.Time) (status, []byte) {
 		}
 		s.random = addressAt(c.params)
 	case opLEScanParams:
-		s.scan, err = keep(s.scan, c.params, parseScanParams)
+		s.scanParams, err = parseOr(s.scanParams, c.params, parseScanParams)
 	case opLEExtScanParams:
-		s.scan, err = keep(s.scan, c.params, parseExtScanParams)
+		s.scanParams, err = parseOr(s.scanParams, c.params, parseExtScanParams)
 	case opLEScanEnable:
-		err = s.listenTo(parseScanEnable(c.params))
+		err = s.enableScan(parseScanEnable(c.params))
 	case opLEExtScanEnable:
-		err = s.listenTo(parseExtScanEnable(c.params))
+		err = s.enableScan(parseExtScanEnable(c.params))
 	default:
-		return s.advertise(c, now)
+		return s.runAdvertising(c, now)
 	}
 	if err != nil {
 		return statusInvalid, nil
@@ -92,25 +94,25 @@ func (s *state) do(c command, now time.Time) (status, []byte) {
 	return statusOK, nil
 }
 
-// advertise obeys the commands about advertisements.
-func (s *state) advertise(c command, now time.Time) (status, []byte) {
+// runAdvertising carries out the commands about advertisements.
+func (s *state) runAdvertising(c command, now time.Time) (status, []byte) {
 	var err error
 	switch c.op {
 	case opLEAdvParams:
-		err = s.prepare(parseAdvParams(c.params))
+		err = s.setParams(parseAdvParams(c.params))
 	case opLEExtAdvParams:
-		if err = s.prepare(parseExtAdvParams(c.params)); err == nil {
-			return statusOK, []byte{0} // the power that was chosen, dBm
+		if err = s.setParams(parseExtAdvParams(c.params)); err == nil {
+			return statusOK, []byte{0} // the selected power, in dBm
 		}
 	case opLEAdvData, opLEScanResponse:
 		var data []byte
 		if data, err = parseAdvData(c.params); err == nil {
-			err = s.fill(dataPart{handle: legacyHandle, first: true, data: data}, c.op == opLEScanResponse)
+			err = s.setData(dataPart{handle: legacyHandle, first: true, data: data}, c.op == opLEScanResponse)
 		}
 	case opLEExtAdvData, opLEExtScanResponse:
 		var part dataPart
 		if part, err = parseExtAdvData(c.params); err == nil {
-			err = s.fill(part, c.op == opLEExtScanResponse)
+			err = s.setData(part, c.op == opLEExtScanResponse)
 		}
 	case opLESetAdvSetAddress:
 		var a setAddress
@@ -118,9 +120,9 @@ func (s *state) advertise(c command, now time.Time) (status, []byte) {
 			s.sets[a.handle].address = a.address
 		}
 	case opLEAdvEnable:
-		err = s.enable(parseAdvEnable, c.params, now)
+		err = s.enableSets(parseAdvEnable, c.params, now)
 	case opLEExtAdvEnable:
-		err = s.enable(parseExtAdvEnable, c.params, now)
+		err = s.enableSets(parseExtAdvEnable, c.params, now)
 	case opLERemoveAdvSet:
 		if len(c.params) != 1 {
 			return statusInvalid, nil
@@ -138,8 +140,8 @@ func (s *state) advertise(c command, now time.Time) (status, []byte) {
 	return statusOK, nil
 }
 
-// keep returns what parse reads, or what was there before.
-func keep[T any](before T, p []byte, parse func([]byte) (T, error)) (T, error) {
+// parseOr returns what parse reads from p, or before and the error of parse.
+func parseOr[T any](before T, p []byte, parse func([]byte) (T, error)) (T, error) {
 	after, err := parse(p)
 	if err != nil {
 		return before, err
@@ -150,13 +152,13 @@ func keep[T any](before T, p []byte, parse func([]byte) (T, error)) (T, error) {
 func (s *state) reset() {
 	clear(s.sets)
 	clear(s.seen)
-	s.listen, s.scan = scanEnabling{}, scanning{share: 1}
+	s.enabled, s.scanParams = scanEnabling{}, scanning{share: 1}
 	if s.deaf <= CureReset {
 		s.deaf = Hears
 	}
 }
 
-func (s *state) listenTo(e scanEnabling, err error) error {
+func (s *state) enableScan(e scanEnabling, err error) error {
 	if err != nil {
 		return err
 	}
@@ -166,11 +168,11 @@ func (s *state) listenTo(e scanEnabling, err error) error {
 			s.deaf = Hears
 		}
 	}
-	s.listen = e
+	s.enabled = e
 	return nil
 }
 
-func (s *state) prepare(a advertising, err error) error {
+func (s *state) setParams(a advertising, err error) error {
 	if err != nil {
 		return err
 	}
@@ -186,10 +188,10 @@ func (s *state) prepare(a advertising, err error) error {
 	return nil
 }
 
-func (s *state) fill(part dataPart, response bool) error {
+func (s *state) setData(part dataPart, response bool) error {
 	set := s.sets[part.handle]
 	if set == nil {
-		// The legacy set may be filled before it is described.
+		// The legacy set may get its data before its parameters.
 		if part.handle != legacyHandle {
 			return errParams
 		}
@@ -215,7 +217,7 @@ func (s *state) fill(part dataPart, response bool) error {
 	return nil
 }
 
-func (s *state) enable(parse func([]byte) (enabling, error), p []byte, now time.Time) error {
+func (s *state) enableSets(parse func([]byte) (enabling, error), p []byte, now time.Time) error {
 	e, err := parse(p)
 	if err != nil {
 		return err
@@ -239,8 +241,8 @@ func (s *state) enable(parse func([]byte) (enabling, error), p []byte, now time.
 	return nil
 }
 
-// report is what a set sends.
-func (s *state) report(set *advSet) Report {
+// reportOf returns the advertisement that a set sends.
+func (s *state) reportOf(set *advSet) Report {
 	r := Report{Kind: set.kind, Address: s.model.Address, Data: set.data, Extended: set.extended}
 	if set.random {
 		r.Random, r.Address = true, set.address
@@ -248,27 +250,27 @@ func (s *state) report(set *advSet) Report {
 	return r
 }
 
-// verdict is what became of an advertisement at one controller.
+// verdict is what happens to an advertisement at one controller.
 type verdict byte
 
 const (
-	heard     verdict = iota
-	closed            // it did not listen at that moment, or could not understand
-	deafened          // it should have heard
-	duplicate         // its filter dropped it
+	heard        verdict = iota
+	notListening         // it did not listen at that moment, or could not understand
+	whileDeaf            // it should have heard
+	duplicate            // its filter dropped it
 )
 
-// hear decides whether the host is told of r. luck is uniform in 0..1 and
-// stands for where in the scan interval r fell.
-func (s *state) hear(r Report, luck float64) verdict {
+// receive decides whether r is reported to the host. luck is uniform in 0..1 and
+// is the position of r in the scan interval.
+func (s *state) receive(r Report, luck float64) verdict {
 	switch {
-	case !s.listen.on || luck >= s.scan.share || (r.Extended && !s.model.Extended):
-		return closed
-	case r.Kind == ScanResponse && !s.scan.active:
-		return closed
+	case !s.enabled.on || luck >= s.scanParams.share || (r.Extended && !s.model.Extended):
+		return notListening
+	case r.Kind == ScanResponse && !s.scanParams.active:
+		return notListening
 	case s.deaf != Hears:
-		return deafened
-	case !s.listen.filter:
+		return whileDeaf
+	case !s.enabled.filter:
 		return heard
 	}
 	from := sender{address: r.Address, kind: r.Kind}
@@ -285,16 +287,17 @@ func (s *state) hear(r Report, luck float64) verdict {
 	return heard
 }
 
-// after is when a set that was sent at its time is due again: advertisers add up
-// to 10 ms by chance, so that two of them do not collide for ever.
-func (set *advSet) after(now time.Time, random *rand.Rand) time.Time {
+// nextDue is when a set that was sent at the moment now is due again. Advertisers
+// add a random delay of up to 10 ms, so that two of them do not collide for ever.
+// Published: Bluetooth Core 5.4, volume 6, part B, 4.4.2.2 (advDelay).
+func (set *advSet) nextDue(now time.Time, random *rand.Rand) time.Time {
 	return now.Add(set.interval + time.Duration(random.Int64N(int64(10*time.Millisecond))))
 }
 
-// read answers the commands that only ask.
-func (s *state) read(op opcode) ([]byte, bool) {
+// readOnly answers the commands that only read, and reports whether op is one.
+func (s *state) readOnly(op opcode) ([]byte, bool) {
 	switch op {
-	case opReadVersion: // 5.2, of nobody
+	case opReadVersion: // 5.2, manufacturer The Linux Foundation
 		return []byte{0x0b, 0, 0, 0x0b, 0xf1, 0x05, 0, 0}, true
 	case opReadCommands:
 		return s.commands(), true
@@ -331,7 +334,8 @@ func (s *state) read(op opcode) ([]byte, bool) {
 	}
 }
 
-// commands is the bit mask of what the controller knows (volume 4, part E, 6.27).
+// commands returns the bit mask of the commands that the controller supports
+// (Bluetooth Core 5.4, volume 4, part E, 6.27).
 func (s *state) commands() []byte {
 	b := make([]byte, 64)
 	b[5] = 0xc0  // event mask, reset

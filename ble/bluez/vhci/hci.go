@@ -8,7 +8,7 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-// The packets of the transport that the kernel's driver speaks: a type, then
+// The packet types of the transport that the kernel's driver uses: a type, then
 // the packet (Bluetooth Core 5.4, volume 4, part A).
 const (
 	packetCommand = 0x01
@@ -16,6 +16,7 @@ const (
 	packetVendor  = 0xff // the driver's own: make a controller
 )
 
+// The sizes of a packet. Published: Bluetooth Core 5.4, volume 4, part E, 5.4.
 const (
 	commandHeaderBytes = 4   // packet type, opcode, length
 	paramsBytesMax     = 255 // of a command or an event
@@ -30,7 +31,7 @@ const (
 	metaExtendedReport = 0x0d
 )
 
-// status is a controller's answer (volume 1, part F).
+// status is a controller's answer (Bluetooth Core 5.4, volume 1, part F).
 type status byte
 
 const (
@@ -39,10 +40,10 @@ const (
 	statusInvalid        status = 0x12 // invalid parameters
 )
 
-// opcode names a command.
+// opcode is the number of a command.
 type opcode uint16
 
-// The commands that are known.
+// The supported commands.
 const (
 	opSetEventMask        opcode = 0x0c01
 	opReset               opcode = 0x0c03
@@ -82,7 +83,7 @@ const (
 	opLEReadTransmitPower opcode = 0x204b
 )
 
-// command is one order of the host.
+// command is one command of the host.
 type command struct {
 	op     opcode
 	params []byte
@@ -95,7 +96,9 @@ var (
 	errReportLong = errors.New("append report: data does not fit the report")
 )
 
-// parseCommand reads one packet of the host. The command shares its memory.
+// parseCommand reads one packet of the host. The command shares its memory. It
+// returns errNoCommand for another type of packet, and errPacketCut or
+// errPacketLong for a wrong length.
 func parseCommand(packet []byte) (command, error) {
 	if len(packet) > 0 && packet[0] != packetCommand {
 		return command{}, errNoCommand
@@ -113,14 +116,14 @@ func parseCommand(packet []byte) (command, error) {
 	return c, nil
 }
 
-// appendComplete appends the event that answers a command: its status and what
-// it returns.
+// appendComplete appends the event that answers a command: its status and the
+// values that it returns.
 func appendComplete(dst []byte, op opcode, s status, returned ...byte) []byte {
 	dst = append(dst, packetEvent, eventCommandComplete, byte(4+len(returned)), 1, byte(op), byte(op>>8), byte(s))
 	return append(dst, returned...)
 }
 
-// Kind is what sort of advertisement a report is of.
+// Kind is the kind of advertisement in a report.
 type Kind byte
 
 // The kinds of advertisement, numbered as in a legacy report.
@@ -135,19 +138,20 @@ const (
 type Report struct {
 	Kind    Kind
 	Address ble.Address
-	// Random says that the address is a random one, not a public one.
+	// Random reports whether the address is random, not public.
 	Random bool
 	// Data is the advertising payload: 31 bytes at most in a legacy one.
 	Data []byte
 	// RSSI is the strength in dBm; 127 means that it is not known.
 	RSSI int8
-	// Extended says that it came in an extended packet, which controllers
+	// Extended reports whether it came in an extended packet, which controllers
 	// without extended advertising do not hear.
 	Extended bool
 }
 
 const (
-	// extendedDataMax is what one extended report can carry.
+	// extendedDataMax is how many bytes of data one extended report can carry.
+	// Published: Bluetooth Core 5.4, volume 4, part E, 7.7.65.13.
 	extendedDataMax = paramsBytesMax - 26
 
 	powerUnknown = 0x7f
@@ -172,8 +176,9 @@ func (r Report) extendedType() uint16 {
 	}
 }
 
-// appendReport appends the event that tells the host of r, in the form for
-// controllers with or without extended advertising.
+// appendReport appends the event that reports r to the host, in the form for
+// controllers with or without extended advertising. It returns errReportLong if
+// the data do not fit that form.
 func appendReport(dst []byte, r Report, extended bool) ([]byte, error) {
 	limit := ble.LegacyBytesMax
 	if extended && r.Extended {
@@ -199,7 +204,7 @@ func appendReport(dst []byte, r Report, extended bool) ([]byte, error) {
 	dst = append(dst, packetEvent, eventMeta, byte(26+len(r.Data)), metaExtendedReport, 1, byte(kind), byte(kind>>8), random)
 	dst = appendAddress(dst, r.Address)
 	dst = append(dst, phy1M, secondary, 0xff, powerUnknown, byte(r.RSSI), 0, 0) // no set id, no periodic interval
-	dst = append(dst, make([]byte, 7)...)                                       // nobody is addressed
+	dst = append(dst, make([]byte, 7)...)                                       // no direct address
 	return append(append(dst, byte(len(r.Data))), r.Data...), nil
 }
 

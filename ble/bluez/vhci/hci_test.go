@@ -12,7 +12,7 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-// vectors are commands as the kernel sends them, and what they say.
+// vectors are commands as the kernel sends them, and their meaning.
 var vectors = []struct{ name, packet, want string }{
 	{"reset", "01 030c 00", "0c03"},
 	{"random address", "01 0520 06 665544332211", "2005 665544332211"},
@@ -34,7 +34,7 @@ var vectors = []struct{ name, packet, want string }{
 	{"extended scan on, filtered", "01 4220 06 01 01 0000 0000", "{on:true filter:true}"},
 }
 
-// describe parses a command's parameters and says what they are.
+// describe parses a command's parameters and writes them as text.
 func describe(c command) (string, error) {
 	say := func(v any, err error) (string, error) { return fmt.Sprintf("%+v", v), err }
 	switch c.op {
@@ -110,7 +110,7 @@ func TestEveryPrefixIsRefused(t *testing.T) {
 		for n := range len(whole.params) {
 			cut := command{whole.op, whole.params[:n]}
 			s := newState(Model{Extended: true})
-			if got, _ := s.do(cut, time.Time{}); got != statusInvalid {
+			if got, _ := s.run(cut, time.Time{}); got != statusInvalid {
 				t.Errorf("%s with %d bytes of parameters: status %#x", v.name, n, got)
 			}
 		}
@@ -167,7 +167,7 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// TestWhatTheHostMayRead holds the lengths that the kernel reads.
+// TestWhatTheHostMayRead checks the lengths that the kernel expects.
 func TestWhatTheHostMayRead(t *testing.T) {
 	t.Parallel()
 	s := newState(Model{Address: ble.Address{0, 0x1A, 0x7D, 0, 0, 1}, Extended: true})
@@ -176,11 +176,11 @@ func TestWhatTheHostMayRead(t *testing.T) {
 		opLEReadBufferSize: 3, opLEReadFeatures: 8, opLEReadAdvPower: 1, opLEReadAcceptSize: 1, opLEReadStates: 8,
 		opLEReadAdvDataMax: 2, opLEReadAdvSets: 1, opLEReadTransmitPower: 2,
 	} {
-		if got, returned := s.do(command{op: op}, time.Time{}); got != statusOK || len(returned) != want {
+		if got, returned := s.run(command{op: op}, time.Time{}); got != statusOK || len(returned) != want {
 			t.Errorf("%04x: status %#x and %d bytes, want %d", uint16(op), got, len(returned), want)
 		}
 	}
-	if got, _ := s.do(command{op: 0xfc01}, time.Time{}); got != statusUnknownCommand || s.unknown[0xfc01] != 1 {
+	if got, _ := s.run(command{op: 0xfc01}, time.Time{}); got != statusUnknownCommand || s.unknown[0xfc01] != 1 {
 		t.Errorf("a vendor's command: %#x", got)
 	}
 }
@@ -198,7 +198,7 @@ func FuzzCommand(f *testing.F) {
 				if err != nil {
 					continue
 				}
-				answer, returned := s.do(c, time.Time{})
+				answer, returned := s.run(c, time.Time{})
 				event := appendComplete(nil, c.op, answer, returned...)
 				if len(event) != 3+int(event[2]) {
 					t.Fatalf("an answer of %d bytes says %d", len(event), event[2])
@@ -210,7 +210,7 @@ func FuzzCommand(f *testing.F) {
 					if set.on && set.interval < intervalMin {
 						t.Fatalf("sent each %v", set.interval)
 					}
-					r := s.report(set)
+					r := s.reportOf(set)
 					r.RSSI = -60
 					if _, err := appendReport(nil, r, true); err != nil {
 						t.Fatalf("a set that cannot be reported: %v", err)

@@ -9,19 +9,21 @@ import (
 )
 
 // The parameters of the commands (Bluetooth Core 5.4, volume 4, part E, 7.8),
-// each parsed on its own. All of them are exact in length, so a prefix is
-// always refused.
+// with one parser for each. All lengths are exact, so a prefix is always refused.
+// Every parser returns errParams for parameters that the command cannot have.
 
-// slot is the unit of advertising intervals.
+// slot is the unit of advertising intervals. Published: Bluetooth Core 5.4,
+// volume 4, part E, 7.8.5.
 const slot = 625 * time.Microsecond
 
-// intervalMin is the shortest interval of an advertisement; a shorter one is
-// taken for it.
+// intervalMin is the shortest interval of an advertisement; it replaces shorter
+// ones. Published: Bluetooth Core 5.4, volume 4, part E, 7.8.5.
 const intervalMin = 20 * time.Millisecond
 
+// errParams means that parameters are not those of the command.
 var errParams = errors.New("read parameters: not as the command has them")
 
-// advertising says how a set is sent.
+// advertising is how a set is sent.
 type advertising struct {
 	handle   byte
 	interval time.Duration
@@ -30,7 +32,7 @@ type advertising struct {
 	extended bool
 }
 
-// legacyHandle stands for the one set of a controller without extended
+// legacyHandle is the handle of the one set of a controller without extended
 // advertising. No extended set has it.
 const legacyHandle = 0xff
 
@@ -47,12 +49,12 @@ func parseAdvParams(p []byte) (advertising, error) {
 	case 3:
 		a.kind = NonConnectable
 	default:
-		return advertising{}, errParams // directed: nobody is there to connect
+		return advertising{}, errParams // directed; connections are not modelled
 	}
 	return a, nil
 }
 
-// The properties of an extended set: what its packets are.
+// The bits of an extended set's properties.
 const (
 	propConnectable = 0x01
 	propScannable   = 0x02
@@ -86,7 +88,7 @@ func parseExtAdvParams(p []byte) (advertising, error) {
 
 func atLeast(slots uint32) time.Duration { return max(time.Duration(slots)*slot, intervalMin) }
 
-// parseAdvData reads the payload of the legacy set, which comes padded.
+// parseAdvData reads the payload of the legacy set, which the host sends padded.
 func parseAdvData(p []byte) ([]byte, error) {
 	if len(p) != 1+ble.LegacyBytesMax || int(p[0]) > ble.LegacyBytesMax {
 		return nil, errParams
@@ -97,7 +99,7 @@ func parseAdvData(p []byte) ([]byte, error) {
 // dataPart is one piece of an extended set's payload.
 type dataPart struct {
 	handle byte
-	first  bool // what was there before is replaced
+	first  bool // it replaces the earlier payload
 	data   []byte
 }
 
@@ -143,29 +145,29 @@ func parseExtAdvEnable(p []byte) (enabling, error) {
 	return e, nil
 }
 
-// scanning says how a controller listens.
+// scanning is how a controller scans.
 type scanning struct {
-	active bool    // it asks for scan responses
-	share  float64 // of the time that its window is open
+	active bool    // it requests scan responses
+	share  float64 // of the time, in which its window is open: 0..1
 }
 
 func parseScanParams(p []byte) (scanning, error) {
 	if len(p) != 7 || p[0] > 1 {
 		return scanning{}, errParams
 	}
-	return listening(p[0], p[1:])
+	return parseWindow(p[0], p[1:])
 }
 
-// parseExtScanParams reads the parameters for the first PHY named.
+// parseExtScanParams reads the parameters for the first PHY in the list.
 func parseExtScanParams(p []byte) (scanning, error) {
 	const header, each = 3, 5
 	if len(p) < header+each || (len(p)-header)%each != 0 || p[3] > 1 {
 		return scanning{}, errParams
 	}
-	return listening(p[3], p[4:])
+	return parseWindow(p[3], p[4:])
 }
 
-func listening(kind byte, p []byte) (scanning, error) {
+func parseWindow(kind byte, p []byte) (scanning, error) {
 	interval, window := binary.LittleEndian.Uint16(p), binary.LittleEndian.Uint16(p[2:])
 	if interval == 0 || window == 0 || window > interval {
 		return scanning{}, errParams
@@ -173,7 +175,7 @@ func listening(kind byte, p []byte) (scanning, error) {
 	return scanning{active: kind == 1, share: float64(window) / float64(interval)}, nil
 }
 
-// scanEnabling switches listening and its duplicate filter on or off.
+// scanEnabling switches scanning and its duplicate filter on or off.
 type scanEnabling struct{ on, filter bool }
 
 func parseScanEnable(p []byte) (scanEnabling, error) {

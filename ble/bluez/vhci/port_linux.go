@@ -6,21 +6,22 @@ import (
 	"os"
 )
 
-// devicePath is where the kernel module hci_vhci lets a program be a
-// controller.
+// devicePath is the device of the kernel module hci_vhci, through which a program
+// acts as a controller.
 const devicePath = "/dev/vhci"
 
-// kernelPort is a controller as the kernel sees it.
+// kernelPort is the port of a controller of the kernel.
 type kernelPort struct {
 	*os.File
 	name string
 }
 
-// Name is what the kernel calls the controller.
+// Name returns the kernel's name for the controller.
 func (p kernelPort) Name() string { return p.name }
 
-// Open makes a controller in this machine's kernel. It fails where the module
-// hci_vhci is missing or this user may not use it.
+// Open makes a controller in this machine's kernel. It returns an error that
+// wraps os.ErrNotExist if the module hci_vhci is missing, os.ErrPermission if
+// this user may not use it, or another error of the driver.
 func Open() (Port, error) {
 	f, err := os.OpenFile(devicePath, os.O_RDWR, 0)
 	if err != nil {
@@ -28,14 +29,14 @@ func Open() (Port, error) {
 	}
 	index, err := makeController(f)
 	if err != nil {
-		_ = f.Close() // the first error says more
+		_ = f.Close() // the first error is the useful one
 		return nil, fmt.Errorf("make virtual controller: %w", err)
 	}
 	return kernelPort{File: f, name: fmt.Sprintf("hci%d", index)}, nil
 }
 
-// makeController asks the driver for a primary controller and returns its
-// index.
+// makeController makes the driver create a primary controller and returns its
+// index. It fails if the driver answers otherwise.
 func makeController(f *os.File) (int, error) {
 	if _, err := f.Write([]byte{packetVendor, 0}); err != nil {
 		return 0, err
