@@ -21,30 +21,35 @@ import (
 )
 
 const (
-	// pathBytesMax is what a socket's path may measure everywhere.
+	// pathBytesMax bounds the path of a socket, in bytes. Chosen: below the 104 of
+	// macOS and the 108 of Linux.
 	pathBytesMax = 100
-	// peersMax bounds the sockets that one advert is sent to.
+	// peersMax bounds the sockets to which one advert is sent. Chosen: more than a
+	// demo or test has processes.
 	peersMax = 1024
-	// intervalMin is the shortest interval that Bluetooth knows.
+	// intervalMin is the shortest advertising interval. Published: Bluetooth Core
+	// 5.4, volume 6, part B, 4.4.2.2.
 	intervalMin = 20 * time.Millisecond
 
-	suffix    = ".air"
+	suffix = ".air"
+	// nameBytes is how many random bytes make a socket's name. Chosen: short
+	// paths, and no two names alike in practice.
 	nameBytes = 6
 )
 
-// Options say where the air is and how a sender is heard in it.
+// Options configure an Air.
 type Options struct {
-	// Dir is the folder that is shared; Open makes it if it is missing.
+	// Dir is the shared folder; Open makes it if it is missing.
 	Dir string
-	// RSSI is the strength at which others receive what Advertise sends.
+	// RSSI is the strength in dBm at which others receive what Advertise sends.
 	RSSI pay.RSSI
-	// Now stamps what is heard; nil is the system's clock.
+	// Now gives the time of an advert; nil means the system's clock.
 	Now func() time.Time
-	// Random makes addresses and the socket's name; nil is crypto/rand.
+	// Random makes addresses and the socket's name; nil means crypto/rand.
 	Random io.Reader
 }
 
-// Air is one station in the shared air. Its methods may be called at the same
+// Air is one station in the shared folder. Its methods may be called at the same
 // time.
 type Air struct {
 	dir, name string
@@ -59,7 +64,10 @@ type Air struct {
 }
 
 // Open joins the air in o.Dir. From then on adverts reach this station; until
-// Scan takes them they wait in the socket's short queue. The caller closes it.
+// Scan reads them they wait in the socket's short queue. The caller closes it. It
+// returns an error with pay.CodeConfig if the folder is not given or its path is
+// too long, one with pay.CodeRadio if the socket cannot be made, and the error of
+// o.Random if it fails.
 func Open(o Options) (*Air, error) {
 	a := &Air{dir: o.Dir, rssi: o.RSSI, now: o.Now, random: o.Random}
 	if a.now == nil {
@@ -69,7 +77,7 @@ func Open(o Options) (*Air, error) {
 		a.random = rand.Reader
 	}
 	var id [nameBytes]byte
-	if err := a.fill(id[:]); err != nil {
+	if err := a.readRandom(id[:]); err != nil {
 		return nil, err
 	}
 	a.name = hex.EncodeToString(id[:]) + suffix
@@ -86,7 +94,8 @@ func Open(o Options) (*Air, error) {
 	return a, nil
 }
 
-// bind makes the socket and shows it to the others only once it receives.
+// bind makes the socket, and gives it the name under which others find it once it
+// can receive.
 func (a *Air) bind() error {
 	if err := os.MkdirAll(a.dir, 0o700); err != nil {
 		return err
@@ -108,7 +117,8 @@ func (a *Air) bind() error {
 	return nil
 }
 
-// Close leaves the air. A Scan that is under way returns.
+// Close leaves the air. A running Scan returns. Close returns the errors of
+// removing and closing the socket, joined.
 func (a *Air) Close() error {
 	err := os.Remove(filepath.Join(a.dir, a.name))
 	if errors.Is(err, os.ErrNotExist) {
@@ -117,12 +127,13 @@ func (a *Air) Close() error {
 	return errors.Join(err, a.conn.Close())
 }
 
-// Garbage returns how many datagrams were no adverts.
+// Garbage returns how many received datagrams were not adverts.
 func (a *Air) Garbage() uint64 { return a.garbage.Load() }
 
 // Scan calls each for every advert that others send, until ctx ends, and then
-// returns nil. each must return quickly and may not keep the advert's sections.
-// There is one Scan at a time.
+// returns nil. It returns an error with pay.CodeRadio if the socket fails or is
+// closed. each must return quickly and must not keep the advert's sections. Only
+// one Scan may run at a time.
 func (a *Air) Scan(ctx context.Context, each func(ble.Advert)) error {
 	if err := a.conn.SetReadDeadline(time.Time{}); err != nil {
 		return scanError(err)
@@ -130,8 +141,8 @@ func (a *Air) Scan(ctx context.Context, each func(ble.Advert)) error {
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
-		// A deadline in the past wakes the read; it cannot fail but for a closed
-		// socket, and then the read has ended anyway.
+		// A deadline in the past ends the read. Setting it fails only for a closed
+		// socket, whose read has ended anyway.
 		_ = a.conn.SetReadDeadline(time.Unix(1, 0))
 	})
 	defer func() {
@@ -139,7 +150,7 @@ func (a *Air) Scan(ctx context.Context, each func(ble.Advert)) error {
 			<-stopped
 		}
 	}()
-	// One byte more than an advert tells one that is too long.
+	// One byte more than an advert has shows that a datagram is too long.
 	buffer := make([]byte, datagramBytesMax+1)
 	var advert ble.Advert
 	for {
@@ -163,10 +174,10 @@ func scanError(err error) error {
 	return pay.Wrap(err, pay.CodeRadio, "receive from the air", "check that its folder still exists and start again")
 }
 
-// Advertise sends payload at once and then at each interval from a fresh
-// address, until ctx ends, and then returns nil. When it has returned, nothing
-// of it is sent any more, so that the next code may begin. It fails on a payload
-// that a legacy advertisement cannot hold.
+// Advertise sends payload from a fresh address, at once and then at each
+// interval, until ctx ends, and then returns nil. When it has returned, the
+// payload is no longer sent, so that the next code may begin. Intervals below 20
+// ms count as 20 ms. It returns the errors of Send, and that of Options.Random.
 func (a *Air) Advertise(ctx context.Context, payload []byte, interval time.Duration) error {
 	from, err := a.freshAddress()
 	if err != nil {
@@ -186,16 +197,17 @@ func (a *Air) Advertise(ctx context.Context, payload []byte, interval time.Durat
 	return nil
 }
 
-// freshAddress makes a non-resolvable private address: random, its two highest
-// bits zero (Bluetooth Core 5.4, volume 6, part B, 1.3.2.2).
+// freshAddress makes a non-resolvable private address: random, with its two
+// highest bits zero (Bluetooth Core 5.4, volume 6, part B, 1.3.2.2). It returns
+// the error of the random source.
 func (a *Air) freshAddress() (ble.Address, error) {
 	var address ble.Address
-	err := a.fill(address[:])
+	err := a.readRandom(address[:])
 	address[0] &= 0x3F
 	return address, err
 }
 
-func (a *Air) fill(b []byte) error {
+func (a *Air) readRandom(b []byte) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, err := io.ReadFull(a.random, b); err != nil {

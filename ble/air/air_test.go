@@ -49,7 +49,7 @@ func open(t *testing.T, o air.Options) *air.Air {
 	return a
 }
 
-// heard is an advert in a form that outlives the call that brought it.
+// heard is a copy of an advert, valid after the call that delivered it.
 type heard struct {
 	address ble.Address
 	rssi    pay.RSSI
@@ -58,7 +58,7 @@ type heard struct {
 	at      time.Time
 }
 
-// listen scans until the test ends and delivers what it hears.
+// listen scans until the test ends and delivers the adverts.
 func listen(t *testing.T, a *air.Air) <-chan heard {
 	t.Helper()
 	out := make(chan heard, 1000)

@@ -7,9 +7,14 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
+// The parts of a datagram, as in the package comment.
 const (
-	magic            = "pba1"
-	headerBytes      = len(magic) + len(ble.Address{}) + 1
+	magic = "pba1"
+	// headerBytes is the length of everything before the payload. Chosen: magic,
+	// address and one byte of strength.
+	headerBytes = len(magic) + len(ble.Address{}) + 1
+	// datagramBytesMax is the length of the longest datagram. Published: as
+	// ble.LegacyBytesMax.
 	datagramBytesMax = headerBytes + ble.LegacyBytesMax
 )
 
@@ -18,7 +23,8 @@ var (
 	errDatagram    = errors.New("parse datagram: not an advert")
 )
 
-// appendDatagram appends one advert in the form of the package comment.
+// appendDatagram appends one advert in the form of the package comment. It
+// returns errPayloadSize for an empty payload and one that is too long.
 func appendDatagram(b []byte, from ble.Address, rssi pay.RSSI, payload []byte) ([]byte, error) {
 	if len(payload) == 0 || len(payload) > ble.LegacyBytesMax {
 		return b, errPayloadSize
@@ -30,7 +36,8 @@ func appendDatagram(b []byte, from ble.Address, rssi pay.RSSI, payload []byte) (
 }
 
 // parseDatagram reads a datagram into a, whose sections are reused and share
-// memory with d. It refuses a payload that is not a row of AD structures.
+// memory with d. It returns errDatagram for everything that is not an advert,
+// such as a payload that is not a row of AD structures.
 func parseDatagram(a *ble.Advert, d []byte) error {
 	if len(d) <= headerBytes || len(d) > datagramBytesMax || string(d[:len(magic)]) != magic {
 		return errDatagram

@@ -12,17 +12,17 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Send sends one advert from the given address, to be received at rssi (127:
-// not known). It returns once every other station was tried, waits for none,
-// and fails only on a payload that cannot be sent or when this station can no
-// longer send at all.
+// Send sends one advert from the given address, to be received at rssi in dBm
+// (127: not known). It tries every other station and waits for none. It fails if
+// the payload is empty or longer than ble.LegacyBytesMax, with an error that
+// matches no sentinel, and with pay.CodeRadio if this station cannot send at all.
 func (a *Air) Send(from ble.Address, rssi pay.RSSI, payload []byte) error {
 	var space [datagramBytesMax]byte
 	datagram, err := appendDatagram(space[:0], from, rssi, payload)
 	if err != nil {
 		return err
 	}
-	names, err := a.others()
+	names, err := a.otherSockets()
 	if err != nil {
 		return pay.Wrap(err, pay.CodeRadio, "send into the air", "check that its folder still exists and start again")
 	}
@@ -34,9 +34,9 @@ func (a *Air) Send(from ble.Address, rssi pay.RSSI, payload []byte) error {
 	return nil
 }
 
-// others lists the sockets in the folder but for one's own. A folder that was
-// removed is an air in which nobody listens.
-func (a *Air) others() ([]string, error) {
+// otherSockets lists the sockets in the folder except this station's own. A
+// folder that was removed has none.
+func (a *Air) otherSockets() ([]string, error) {
 	dir, err := os.Open(a.dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -44,7 +44,7 @@ func (a *Air) others() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = dir.Close() }() // it was only read
+	defer func() { _ = dir.Close() }() // the folder was only read
 	names, err := dir.Readdirnames(peersMax)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -58,8 +58,9 @@ func (a *Air) others() ([]string, error) {
 	return kept, nil
 }
 
-// sendTo tries one receiver. A file nobody receives at belongs to a dead
-// process and is removed; every other reason is that receiver's loss.
+// sendTo sends to one receiver. A socket that refuses belongs to a process that
+// has ended, and is removed. Other failures of the receiver are ignored. sendTo
+// returns an error only if this station's own socket is closed.
 func (a *Air) sendTo(path string, datagram []byte) error {
 	if len(path) > pathBytesMax {
 		return nil
@@ -70,13 +71,14 @@ func (a *Air) sendTo(path string, datagram []byte) error {
 		return true // never wait until the receiver has room
 	})
 	if errors.Is(sendErr, syscall.ECONNREFUSED) && isSocket(path) {
-		// Somebody else may have removed it first, or may not let us.
+		// Another process may have removed it, or own it.
 		_ = os.Remove(path)
 	}
 	return err
 }
 
-// isSocket keeps a file that only bears such a name from being removed.
+// isSocket reports whether path is a socket, so that no other file with such a
+// name is removed.
 func isSocket(path string) bool {
 	info, err := os.Lstat(path)
 	return err == nil && info.Mode().Type() == os.ModeSocket
