@@ -4,7 +4,7 @@
 // # Capture
 //
 // A capture is a text file of JSON lines, one advert a line, at most 1,024 bytes
-// each; empty lines count for nothing:
+// each; empty lines are ignored:
 //
 //	{"t":250,"address":"5A:01:C2:33:44:55","rssi":-58,"adv":"0201060303aafe0d16aafe30ee..."}
 //
@@ -13,14 +13,14 @@
 //	rssi     received strength in dBm, left out when it is not known
 //	adv      advertising payload in hexadecimal, at most 255 bytes
 //
-// Further keys may be added and are stepped over. The recorder writes only what
-// reaches the program, service and manufacturer data, so a payload may be shorter
-// than it was on the air.
+// Other keys may be added and are ignored. The recorder writes only the service
+// and manufacturer data, which is what radios deliver, so a payload may be
+// shorter than it was on the air.
 //
 // # Guarantees
 //
-// Open reads the capture once and refuses a bad one with the number of the bad
-// line, so that nothing surprises later. Scan plays it as it happened and then
-// stays silent, like an air in which nobody is left. Memory does not grow with
-// the length of a capture.
+// Open reads the whole capture once and refuses a bad one with the number of the
+// bad line, so that Scan fails only if the file changes. Scan delivers each
+// advert at its time, and no adverts after the last one. Memory does not grow
+// with the length of a capture.
 package replay

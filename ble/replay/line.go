@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	// LineBytesMax bounds a line: twice the longest payload and its keys.
+	// LineBytesMax bounds a line, in bytes. Chosen: the longest payload in
+	// hexadecimal takes 510, and the keys the rest.
 	LineBytesMax = 1024
-	// offsetMax bounds how long a capture may last.
+	// offsetMax bounds the length of a capture. Chosen: a week of recording.
 	offsetMax = 7 * 24 * time.Hour
 )
 
@@ -27,7 +28,7 @@ type line struct {
 	Adv     string `json:"adv"`
 }
 
-// advert is a line that was checked.
+// advert is a checked line.
 type advert struct {
 	offset time.Duration
 	ble.Advert
@@ -48,8 +49,8 @@ func newReader(r io.Reader) *reader {
 	return &reader{lines: lines}
 }
 
-// next returns the next advert, valid until the call after, or io.EOF. Other
-// errors name the line.
+// next returns the next advert, valid until the next call, or io.EOF at the end.
+// Other errors state the number of the line and match no sentinel.
 func (r *reader) next() (advert, error) {
 	for r.lines.Scan() {
 		r.number++

@@ -13,10 +13,10 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// TestRecordedStepsAreOneDevice plays what the real bluetoothd put on the air
-// for the real program, as virtual controllers heard it (make test-radio with
-// -vm.update records it anew): each step has a code and an address of its own,
-// from a kind of address that nobody can trace, and still there is one device.
+// TestRecordedStepsAreOneDevice plays what the real bluetoothd advertised for the
+// real program, as virtual controllers heard it (make test-radio with -vm.update
+// records it anew). Each step has a code and a non-resolvable address of its own,
+// and the tracker finds one device.
 func TestRecordedStepsAreOneDevice(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(captures, "vm-two-steps.jsonl")
@@ -41,8 +41,8 @@ func TestRecordedStepsAreOneDevice(t *testing.T) {
 			if known, ok := byAddress[a.Address]; ok && known != f.Code {
 				t.Errorf("%v sends %v and %v", a.Address, known, f.Code)
 			}
-			// The two bits in front are zero for an address that cannot be
-			// resolved (Bluetooth Core 5.4, volume 6, part B, 1.3.2.2).
+			// The two highest bits of a non-resolvable private address are zero
+			// (Bluetooth Core 5.4, volume 6, part B, 1.3.2.2).
 			if a.Address[0]>>6 != 0 {
 				t.Errorf("%v can be traced", a.Address)
 			}
@@ -65,8 +65,8 @@ func TestRecordedStepsAreOneDevice(t *testing.T) {
 	})
 }
 
-// TestRecordedPayloadsAreWhole holds what BlueZ makes of what it is given: flags
-// and the list of services are its own.
+// TestRecordedPayloadsAreWhole checks the payload that BlueZ makes: it writes
+// flags and the list of services itself.
 func TestRecordedPayloadsAreWhole(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile(filepath.Join(captures, "vm-two-steps.jsonl"))

@@ -12,11 +12,11 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Options say what to play.
+// Options configure a Replay.
 type Options struct {
 	// File is the path of the capture.
 	File string
-	// Now stamps what is heard; nil is the system's clock.
+	// Now gives the time of an advert; nil means the system's clock.
 	Now func() time.Time
 }
 
@@ -26,26 +26,28 @@ type Replay struct {
 	now  func() time.Time
 }
 
-// Open checks the whole capture and returns it ready to play.
+// Open checks the whole capture and returns it ready to play. It returns an error
+// with pay.CodeRadio if the file cannot be read or a line is bad.
 func Open(o Options) (*Replay, error) {
 	r := &Replay{file: o.File, now: o.Now}
 	if r.now == nil {
 		r.now = time.Now
 	}
-	if err := r.each(func(advert) error { return nil }); err != nil {
+	if err := r.eachAdvert(func(advert) error { return nil }); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// Scan calls each for every advert of the capture at its time, counted from
-// now, and after the last one waits for ctx. When ctx ends it returns nil. each
-// must return quickly and may not keep the advert's sections.
+// Scan calls each for every advert of the capture at its time, counted from the
+// call of Scan, and then waits until ctx ends. When ctx ends, it returns nil. It
+// returns an error with pay.CodeRadio if the file cannot be read any more. each
+// must return quickly and must not keep the advert's sections.
 func (r *Replay) Scan(ctx context.Context, each func(ble.Advert)) error {
 	start := r.now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	err := r.each(func(a advert) error {
+	err := r.eachAdvert(func(a advert) error {
 		timer.Reset(a.offset - r.now().Sub(start))
 		select {
 		case <-ctx.Done():
@@ -65,14 +67,15 @@ func (r *Replay) Scan(ctx context.Context, each func(ble.Advert)) error {
 	return err
 }
 
-// each calls fn for every advert of the file until fn fails.
-func (r *Replay) each(fn func(advert) error) error {
+// eachAdvert calls fn for every advert of the file, until fn fails. It returns
+// the error of fn, or one with pay.CodeRadio for the file.
+func (r *Replay) eachAdvert(fn func(advert) error) error {
 	const hint = "give a capture made with scan record"
 	f, err := os.Open(r.file)
 	if err != nil {
 		return pay.Wrap(err, pay.CodeRadio, "open capture", hint)
 	}
-	defer func() { _ = f.Close() }() // it was only read
+	defer func() { _ = f.Close() }() // the file was only read
 	lines := newReader(f)
 	for {
 		a, err := lines.next()

@@ -30,7 +30,7 @@ const captures = "../../testdata/capture"
 
 var start = time.Date(2025, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// played is an advert in a form that outlives the call that brought it.
+// played is a copy of an advert, valid after the call that delivered it.
 type played struct {
 	after   time.Duration
 	address ble.Address
@@ -57,8 +57,8 @@ func open(t *testing.T, path string) *replay.Replay {
 	return r
 }
 
-// play runs the capture for a while and returns what it brought. It must run in
-// a synctest bubble.
+// play runs the capture for length and returns its adverts. It must run in a
+// synctest bubble.
 func play(t *testing.T, path string, length time.Duration) (out []played) {
 	t.Helper()
 	r := open(t, path)
@@ -221,8 +221,8 @@ type device struct {
 	phase    time.Duration
 }
 
-// record simulates devices that advertise every 250 ms and writes what a box
-// hears.
+// record simulates devices that advertise every 250 ms and writes the adverts
+// that a box hears.
 func record(t *testing.T, seed uint64, length time.Duration, devices ...device) []byte {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 0))

@@ -18,12 +18,13 @@ type Writer struct {
 	last  int64
 }
 
-// NewWriter returns a writer that counts time from the first advert.
+// NewWriter returns a writer of a capture that begins with the first advert.
 func NewWriter(w io.Writer) *Writer { return &Writer{out: json.NewEncoder(w)} }
 
 // Write appends one advert as one line, with a single Write of the underlying
-// writer. An advert without sections is not worth a line and leaves none. What
-// Write wrote, Open reads.
+// writer. It ignores an advert without sections. Open reads everything that Write
+// has written. Write fails on an advert with more sections or bytes than a
+// payload can have, and returns the error of the underlying writer.
 func (w *Writer) Write(a ble.Advert) error {
 	if len(a.Sections) == 0 {
 		return nil
