@@ -59,7 +59,7 @@ func TestMeasureIsRepeatable(t *testing.T) {
 	}
 }
 
-// heard is what a box hears of one code of the people in a world.
+// heard is the adverts of one code that a box hears, added up.
 type heard struct {
 	adverts, unknown int
 	sum              float64
@@ -67,7 +67,8 @@ type heard struct {
 	address          ble.Address
 }
 
-// listen plays a world and looks at each code, static beacons aside.
+// listen runs a world and adds up the adverts of each code, without those of
+// static beacons.
 func listen(t *testing.T, o crowd.Options) map[pay.Code]*heard {
 	t.Helper()
 	codes, addresses := map[pay.Code]*heard{}, map[ble.Address]pay.Code{}
@@ -111,7 +112,7 @@ func listen(t *testing.T, o crowd.Options) map[pay.Code]*heard {
 	}
 }
 
-// TestAirIsAsDescribed holds the package comment against what is heard.
+// TestAirIsAsDescribed compares the package comment with the adverts heard.
 func TestAirIsAsDescribed(t *testing.T) {
 	t.Parallel()
 	strength := map[float64]float64{}
@@ -167,8 +168,8 @@ func TestCodesLiveAboutAMinute(t *testing.T) {
 	}
 }
 
-// TestNobodyIsClearWithoutALead plays every scene and checks at every look what
-// a till relies on.
+// TestNobodyIsClearWithoutALead runs every scene and checks at every query the
+// properties on which a till relies.
 func TestNobodyIsClearWithoutALead(t *testing.T) {
 	t.Parallel()
 	looks, clear := 0, 0

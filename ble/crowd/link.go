@@ -9,20 +9,18 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Linking is what somebody who records everything makes of it: of the codes
-// that began, how many were tied to the right one before, and how many a guess
-// among all codes then on the air would have tied.
+// Linking is the result of linking codes of one device from a full recording.
 type Linking struct {
-	Codes  int
-	Linked float64
-	Guess  float64
+	Codes  int     // codes that began
+	Linked float64 // share of them that was linked to the device's code before
+	Guess  float64 // share that a random guess among the codes on the air links
 }
 
-// Advantage returns by what share of codes the linker does better than a guess.
+// Advantage returns by what share of codes the linker is better than a guess.
 func (l Linking) Advantage() float64 { return l.Linked - l.Guess }
 
-// sound is what a recording says of one code.
-type sound struct {
+// codeLog is the recording of one code.
+type codeLog struct {
 	code        pay.Code
 	owner       Person
 	first, last time.Duration
@@ -32,13 +30,13 @@ type sound struct {
 }
 
 // linkSamples is how many strengths at either end of a code's life the linker
-// compares.
+// compares. Chosen: their mean hardly depends on fading.
 const linkSamples = 20
 
-// record listens to a whole world.
-func record(w *World) []*sound {
-	byCode := map[pay.Code]*sound{}
-	var all []*sound
+// record returns the recordings of all codes of a world.
+func record(w *World) []*codeLog {
+	byCode := map[pay.Code]*codeLog{}
+	var all []*codeLog
 	for {
 		a, more := w.Next()
 		if !more {
@@ -51,7 +49,7 @@ func record(w *World) []*sound {
 			}
 			s, at := byCode[f.Code], a.At.Sub(Start)
 			if s == nil {
-				s = &sound{code: f.Code, owner: w.Owner(f.Code), first: at, stated: f.Power}
+				s = &codeLog{code: f.Code, owner: w.Owner(f.Code), first: at, stated: f.Power}
 				byCode[f.Code] = s
 				all = append(all, s)
 			}
@@ -64,8 +62,9 @@ func record(w *World) []*sound {
 	}
 }
 
-// pace is the seconds from one advert to the next, of a code heard twice.
-func (s *sound) pace() float64 { return (s.last - s.first).Seconds() / float64(s.count-1) }
+// pace is the mean time from one advert to the next, in seconds, of a code heard
+// at least twice.
+func (s *codeLog) pace() float64 { return (s.last - s.first).Seconds() / float64(s.count-1) }
 
 func mean(v []float64) float64 {
 	sum := 0.0
@@ -75,9 +74,9 @@ func mean(v []float64) float64 {
 	return sum / float64(max(len(v), 1))
 }
 
-// device is how unlike two codes are in what belongs to the device: the power
-// it states and its pace.
-func device(a, b *sound) float64 {
+// deviceDistance is how much two codes differ in the properties of a device: the
+// stated power and the pace. It is 0 for equal ones.
+func deviceDistance(a, b *codeLog) float64 {
 	d := 0.0
 	if a.count > 1 && b.count > 1 {
 		d = 3 * math.Abs(math.Log(a.pace()/b.pace()))
@@ -88,7 +87,7 @@ func device(a, b *sound) float64 {
 	return d
 }
 
-// repeat adds up what once finds in as many worlds, from o.Trial on.
+// repeat adds up the results of once in trials worlds, from o.Trial on.
 func repeat(o Options, trials int, once func(o Options) Linking) (out Linking) {
 	for range trials {
 		l := once(o)
@@ -102,31 +101,31 @@ func repeat(o Options, trials int, once func(o Options) Linking) (out Linking) {
 	return out
 }
 
-// LinkRotations records as many worlds of o without a pause and ties each code that
-// begins to the code it most likely follows: one that fell silent shortly before,
-// from a device that states the same power at the same pace, as strong.
+// LinkRotations records trials worlds of o without a pause and links each code
+// that begins to the code that it most likely follows: one that stopped shortly
+// before, of a device with the same stated power and pace, at a similar strength.
 func LinkRotations(o Options, trials int) Linking { return repeat(o, trials, linkRotations) }
 
 func linkRotations(o Options) Linking {
-	const window = 5 * time.Second // more than jitter and the slowest pace
+	const window = 5 * time.Second // Chosen: more than jitter and the slowest pace
 	all := record(New(o))
-	return link(all, all, func(old, next *sound) (float64, bool) {
+	return link(all, all, func(old, next *codeLog) (float64, bool) {
 		gap := next.first - old.last
 		if gap < 0 || gap > window {
 			return 0, false
 		}
 		before, after := old.rssi[max(0, len(old.rssi)-linkSamples):], next.rssi[:min(linkSamples, len(next.rssi))]
-		return device(old, next) + math.Abs(mean(before)-mean(after))/3 + gap.Seconds(), true
-	}, func(old, next *sound) bool { return old.first < next.first && next.first-old.last <= 2*window })
+		return deviceDistance(old, next) + math.Abs(mean(before)-mean(after))/3 + gap.Seconds(), true
+	}, func(old, next *codeLog) bool { return old.first < next.first && next.first-old.last <= 2*window })
 }
 
-// LinkVisits records both visits of as many worlds of Visits and ties each device of the second to
-// one of the first. It may use only what belongs to the device: place, code and
-// address are new.
+// LinkVisits records both visits of trials worlds of Visits and links each device
+// of the second visit to one of the first. Only properties of the device can help
+// it: place, code and address are new.
 func LinkVisits(o Options, trials int) Linking { return repeat(o, trials, linkVisits) }
 
 func linkVisits(o Options) Linking {
-	var before, after []*sound
+	var before, after []*codeLog
 	for _, s := range record(New(o)) {
 		if s.last < VisitEnds && VisitEnds-s.last < 5*time.Second {
 			before = append(before, s)
@@ -134,17 +133,18 @@ func linkVisits(o Options) Linking {
 			after = append(after, s)
 		}
 	}
-	return link(before, after, func(old, next *sound) (float64, bool) { return device(old, next), true },
-		func(_, _ *sound) bool { return true })
+	return link(before, after, func(old, next *codeLog) (float64, bool) { return deviceDistance(old, next), true },
+		func(_, _ *codeLog) bool { return true })
 }
 
-// link ties each of next to the cheapest of old. A code counts if its owner sent
-// one of old that was a choice; cost says whether and how well two go together,
-// choice whom a guess would draw from. Equals are settled by the code, that is
-// by chance. Linked and Guess are sums here, not shares.
-func link(old, next []*sound, cost func(old, next *sound) (float64, bool), choice func(old, next *sound) bool) (out Linking) {
+// link links each of next to the one of old with the lowest cost. cost returns how
+// badly two match, and whether they can match at all. choice reports whether a
+// guess for next would consider old. A code of next counts only if its owner sent
+// a code of old that choice considers. Equal costs are decided by the code, that
+// is by chance. Linked and Guess are sums here, not shares.
+func link(old, next []*codeLog, cost func(old, next *codeLog) (float64, bool), choice func(old, next *codeLog) bool) (out Linking) {
 	for _, n := range next {
-		var best *sound
+		var best *codeLog
 		cheapest, choices, owned := math.Inf(1), 0, false
 		for _, o := range old {
 			if o == n || !choice(o, n) {

@@ -7,37 +7,42 @@ import (
 )
 
 const (
-	// chargeFirst and chargeSpan say when the cashier charges, after the customer
-	// has come to a stand: not at once.
+	// The cashier charges at a random moment of chargeSpan, which begins
+	// chargeFirst after the customer has stopped at the till. Chosen: a cashier
+	// does not charge at once.
 	chargeFirst = 2 * time.Second
 	chargeSpan  = 4 * time.Second
-	// chargeWait is how long a charge for the nearest waits for a clear one.
+	// chargeWait is how long a charge for the nearest waits for a clear candidate.
+	// Chosen: as long as the till waits.
 	chargeWait = 2 * time.Second
-	// poll is how often everything asks.
-	poll = 50 * time.Millisecond
+	// queryInterval is how often each rule is queried. Chosen: fine beside the
+	// seconds that are measured.
+	queryInterval = 50 * time.Millisecond
 )
 
-// Untold is the time until told of somebody who never was.
+// Untold is the result of Told where too few customers were ever selected.
 const Untold time.Duration = math.MaxInt64
 
-// Tally is how one rule did in many worlds of one scene.
+// Tally is the result of one rule in many worlds of one scene. A customer is told
+// at the moment when the rule selects them for the first time.
 type Tally struct {
 	Scene  string
 	Rule   string
 	Seed   uint64
 	Trials int
-	// Right, Wrong and Abstained count the charges by whom they meant: the
-	// customer, somebody else, nobody within the time a charge waits.
+	// Right, Wrong and Abstained count the charges for which the rule selected
+	// the customer, another person, or nobody while the charge waited.
 	Right, Wrong, Abstained int
-	// FalseNear counts the worlds without a customer in which somebody counted as
+	// FalseNear counts the worlds without a customer in which a person counted as
 	// near at least once.
 	FalseNear int
 
 	told []time.Duration // sorted
 }
 
-// Told returns after what time the share p of all customers had been told, from
-// when they came to a stand; Untold if fewer ever were.
+// Told returns the time after which the share p of all customers, 0..1, had been
+// told, counted from when they stopped at the till. It returns Untold if fewer
+// ever were.
 func (t *Tally) Told(p float64) time.Duration {
 	if len(t.told) == 0 {
 		return Untold
@@ -45,8 +50,8 @@ func (t *Tally) Told(p float64) time.Duration {
 	return t.told[min(int(math.Ceil(p*float64(len(t.told))))-1, len(t.told)-1)]
 }
 
-// ToldWithin returns the share of customers who had been told within d of coming
-// to a stand.
+// ToldWithin returns the share of customers who were told within d of stopping at
+// the till.
 func (t *Tally) ToldWithin(d time.Duration) float64 {
 	n, _ := slices.BinarySearch(t.told, d+1)
 	return t.Share(n)
@@ -55,14 +60,15 @@ func (t *Tally) ToldWithin(d time.Duration) float64 {
 // Share returns n as a share of all trials.
 func (t *Tally) Share(n int) float64 { return float64(n) / float64(max(t.Trials, 1)) }
 
-// Measure plays o.Scene trials times, from o.Trial on, to all rules at once.
+// Measure runs o.Scene trials times, from o.Trial on, with all rules at once, and
+// returns one Tally for each rule, in their order.
 func Measure(o Options, trials int, rules ...Contender) []Tally {
 	out := make([]Tally, len(rules))
 	for i, r := range rules {
 		out[i] = Tally{Scene: o.Scene.Name, Rule: r.Name, Seed: o.Seed, Trials: trials}
 	}
 	for range trials {
-		play(o, rules, out)
+		runWorld(o, rules, out)
 		o.Trial++
 	}
 	for i := range out {
@@ -71,29 +77,29 @@ func Measure(o Options, trials int, rules ...Contender) []Tally {
 	return out
 }
 
-// watch is one rule in one world.
-type watch struct {
-	rule    Rule
-	told    time.Duration
-	decided bool
-	picked  Person
-	near    bool
+// ruleRun is one rule in one world.
+type ruleRun struct {
+	rule      Rule
+	toldAfter time.Duration
+	decided   bool
+	picked    Person
+	near      bool
 }
 
-// play runs one world.
-func play(o Options, rules []Contender, out []Tally) {
+// runWorld runs one world with all rules and adds the results to out.
+func runWorld(o Options, rules []Contender, out []Tally) {
 	w := New(o)
-	charge := w.Arrives + w.span(chargeFirst, chargeFirst+chargeSpan)
-	watches := make([]watch, len(rules))
+	charge := w.Arrives + w.randomSpan(chargeFirst, chargeFirst+chargeSpan)
+	watches := make([]ruleRun, len(rules))
 	for i, r := range rules {
-		watches[i] = watch{rule: r.New(), told: Untold, picked: Nobody}
+		watches[i] = ruleRun{rule: r.New(), toldAfter: Untold, picked: Nobody}
 	}
-	ask := poll
+	ask := queryInterval
 	for {
 		a, more := w.Next()
-		for ; ask < w.End && (!more || Start.Add(ask).Before(a.At)); ask += poll {
+		for ; ask < w.End && (!more || Start.Add(ask).Before(a.At)); ask += queryInterval {
 			for i := range watches {
-				watches[i].look(w, ask, charge)
+				watches[i].query(w, ask, charge)
 			}
 		}
 		if !more {
@@ -108,8 +114,9 @@ func play(o Options, rules []Contender, out []Tally) {
 	}
 }
 
-// look asks the rule at the moment at, as a cashier and a customer would.
-func (v *watch) look(w *World, at, charge time.Duration) {
+// query asks the rule for its selection at the moment at, and records the first
+// one of the customer and the one at the moment of the charge.
+func (v *ruleRun) query(w *World, at, charge time.Duration) {
 	now := Start.Add(at)
 	if w.Customer == Nobody {
 		if !v.near {
@@ -125,22 +132,22 @@ func (v *watch) look(w *World, at, charge time.Duration) {
 		return
 	}
 	who := w.Owner(code)
-	if who == w.Customer && v.told == Untold {
-		v.told = at - w.Arrives
+	if who == w.Customer && v.toldAfter == Untold {
+		v.toldAfter = at - w.Arrives
 	}
 	if at >= charge && at <= charge+chargeWait && !v.decided {
 		v.decided, v.picked = true, who
 	}
 }
 
-func (t *Tally) add(w *World, v *watch) {
+func (t *Tally) add(w *World, v *ruleRun) {
 	if w.Customer == Nobody {
 		if v.near {
 			t.FalseNear++
 		}
 		return
 	}
-	t.told = append(t.told, v.told)
+	t.told = append(t.told, v.toldAfter)
 	switch {
 	case !v.decided:
 		t.Abstained++

@@ -25,8 +25,8 @@ func measure(t *testing.T, o crowd.Options, rules ...crowd.Contender) map[string
 	return out
 }
 
-// TestPicksStayWithinBounds has bounds far above what was measured: it fails
-// when the tracker breaks, not when a figure moves.
+// TestPicksStayWithinBounds has bounds far above the measured figures, so that it
+// fails when the tracker breaks and not when a figure changes a little.
 func TestPicksStayWithinBounds(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -68,8 +68,8 @@ func TestPicksStayWithinBounds(t *testing.T) {
 	}
 }
 
-// TestNearSaysLittleAboutMetres holds what the README says: on a lane as
-// delivered somebody at 1.5 m counts as near, on a narrowed one rarely.
+// TestNearSaysLittleAboutMetres checks a statement of the README: with the default
+// thresholds a person at 1.5 m counts as near, with narrower ones rarely.
 func TestNearSaysLittleAboutMetres(t *testing.T) {
 	t.Parallel()
 	got := measure(t, crowd.Options{Scene: crowd.Waiting(1.5), Exact: true},
@@ -116,9 +116,9 @@ func TestTally(t *testing.T) {
 	}
 }
 
-// TestLinker shows what rotation does and does not hide: between two visits
-// little is left to tie devices by, while somebody who listens without a pause
-// ties most codes to the ones before.
+// TestLinker shows what rotation does and does not hide: few devices can be linked
+// between two visits, but a listener without a pause links most codes to the ones
+// before.
 func TestLinker(t *testing.T) {
 	t.Parallel()
 	const n = 100

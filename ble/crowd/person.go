@@ -11,29 +11,36 @@ import (
 )
 
 const (
-	codePeriod   = 64 * time.Second
-	advertDelay  = 10 * time.Millisecond
-	walkingSpeed = 1.0 // metres a second
-	blockedFrom  = 0.7 // metres before the till, from where others may stand between
+	// codePeriod is the length of a step. Chosen: 2^6 s, as in the product.
+	codePeriod = 64 * time.Second
+	// advertDelay is the longest random delay of an advert. Published: Bluetooth
+	// Core 5.4, volume 6, part B, 4.4.2.2 (advDelay).
+	advertDelay = 10 * time.Millisecond
+	// walkingSpeed is in metres a second. Chosen: slow walking in a shop.
+	walkingSpeed = 1.0
+	// blockedFrom is how many metres before the till others may stand in between.
+	// Chosen: behind the place of the customer.
+	blockedFrom = 0.7
 )
 
-// stop is a place along the lane at a moment. Between two stops one walks.
+// stop is a place along the lane at a moment. A person walks from one stop to the
+// next.
 type stop struct {
 	at    time.Duration
-	along float64 // metres before the till, or beyond it
+	along float64 // metres before the till; negative beyond it
 }
 
-// person is somebody with a device, or a static beacon on a wall.
+// person is a person with a device, or a static beacon on a wall.
 type person struct {
 	aside    float64 // metres from the line that runs to the till
 	stops    []stop
 	carry    carry
 	crowding float64       // dB lost to others while not at the till
-	leaves   time.Duration // out of the shop from here
-	returns  time.Duration // until here
+	leaves   time.Duration // out of the shop from this moment
+	returns  time.Duration // until this one
 
 	stated   pay.RSSI
-	power    float64 // true one at 1 m, less what hand or pocket takes
+	power    float64 // true one at 1 m in dBm, less the loss in hand or pocket
 	interval time.Duration
 	static   []byte // payload of a beacon that never changes; nil for a device
 
@@ -41,13 +48,13 @@ type person struct {
 	code    pay.Code
 	address ble.Address
 	nominal time.Duration // when the next code would begin without jitter
-	rotates time.Duration // when it does
+	rotates time.Duration // when it begins
 	due     time.Duration
 	payload []byte
 }
 
 // place returns the distance to the box, whether the person is still in the
-// line before the till, and whether it walks.
+// queue before the till, and whether the person walks.
 func (p *person) place(at time.Duration) (metres float64, waits, walking bool) {
 	along := p.stops[0].along
 	for i := 1; i < len(p.stops); i++ {
@@ -66,8 +73,8 @@ func (p *person) place(at time.Duration) (metres float64, waits, walking bool) {
 	return math.Hypot(p.aside, along), along > blockedFrom, walking
 }
 
-// strength draws what the box hears of an advert sent at the moment at, and
-// says whether it hears it at all.
+// strength draws the strength in dBm of an advert that is sent at the moment at,
+// and whether the box hears it.
 func (p *person) strength(r *rand.Rand, at time.Duration) (rssi int, heard bool) {
 	metres, waits, walking := p.place(at)
 	rice, crowding := riceHand, 0.0
@@ -77,7 +84,7 @@ func (p *person) strength(r *rand.Rand, at time.Duration) (rssi int, heard bool)
 	if waits && p.crowding > 0 {
 		rice, crowding = riceHidden, p.crowding
 	}
-	dBm := p.power - pathLoss(metres) - crowding + p.fading.next(r, at, walking, rice)
+	dBm := p.power - pathLoss(metres) - crowding + p.fading.gain(r, at, walking, rice)
 	lost, unknown := r.IntN(lostOneIn) == 0, r.IntN(unknownOneIn) == 0
 	if unknown {
 		return unknownRSSI, !lost
@@ -85,7 +92,7 @@ func (p *person) strength(r *rand.Rand, at time.Duration) (rssi int, heard bool)
 	return int(math.Round(min(dBm, 20))), !lost && dBm >= hearingFloor
 }
 
-// send returns the payload that goes out at the moment at and plans the next.
+// send returns the payload that is sent at the moment at, and plans the next one.
 func (p *person) send(r *rand.Rand, at time.Duration) []byte {
 	if p.static == nil && at >= p.rotates {
 		p.rotate(r)
@@ -110,7 +117,7 @@ func (p *person) rotate(r *rand.Rand) {
 	p.address[0] &= 0x3F // non-resolvable private
 	p.payload = ble.AppendEID(nil, p.code, p.stated)
 	if p.stated < ble.PowerMin {
-		// AppendEID clamps what a device of ours states; a liar does not.
+		// AppendEID clamps the stated power; a device that cheats does not.
 		p.payload[len(p.payload)-len(p.code)-1] = byte(int8(p.stated) + 41)
 	}
 }

@@ -7,18 +7,18 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Rule tells from adverts alone whom a charge would mean.
+// Rule selects from adverts alone the device that a charge is for.
 type Rule interface {
-	// Observe takes in one advert. It keeps nothing of its sections.
+	// Observe processes one advert. It keeps no sections.
 	Observe(a ble.Advert)
-	// Pick returns a code of the one whom a charge at the moment now would mean,
-	// or false if it would ask.
+	// Pick returns a code of the device that a charge at the moment now selects,
+	// or false if the till would ask.
 	Pick(now time.Time) (pay.Code, bool)
-	// Near returns a code of somebody who counts as near, or false.
+	// Near returns a code of a device that counts as near, or false.
 	Near(now time.Time) (pay.Code, bool)
 }
 
-// Contender is a rule by name, made anew for each world.
+// Contender is a rule with a name. New makes a fresh one for each world.
 type Contender struct {
 	Name string
 	New  func() Rule
@@ -26,16 +26,16 @@ type Contender struct {
 
 // Tracker is the product's rule on a lane with options o.
 func Tracker(name string, o ble.TrackerOptions) Contender {
-	return Contender{name, func() Rule { return tracked{ble.NewTracker(o)} }}
+	return Contender{name, func() Rule { return trackerRule{ble.NewTracker(o)} }}
 }
 
-type tracked struct{ t *ble.Tracker }
+type trackerRule struct{ t *ble.Tracker }
 
-// Observe is the tracker's.
-func (r tracked) Observe(a ble.Advert) { r.t.Observe(a) }
+// Observe passes the advert to the tracker.
+func (r trackerRule) Observe(a ble.Advert) { r.t.Observe(a) }
 
-// Pick returns the code of whoever is clear.
-func (r tracked) Pick(now time.Time) (pay.Code, bool) {
+// Pick returns the code of the clear candidate.
+func (r trackerRule) Pick(now time.Time) (pay.Code, bool) {
 	n := r.t.Nearby(now)
 	for _, c := range n.Candidates {
 		if c.Handle == n.Clear {
@@ -46,7 +46,7 @@ func (r tracked) Pick(now time.Time) (pay.Code, bool) {
 }
 
 // Near returns the code of the strongest one that is near.
-func (r tracked) Near(now time.Time) (pay.Code, bool) {
+func (r trackerRule) Near(now time.Time) (pay.Code, bool) {
 	for _, c := range r.t.Nearby(now).Candidates {
 		if c.Near {
 			return c.Code, true
@@ -56,7 +56,8 @@ func (r tracked) Near(now time.Time) (pay.Code, bool) {
 }
 
 // Average is the rule by which many beacon libraries measure distance: the mean
-// of span, near at threshold, the strongest wins.
+// strength over span. A device is near at the threshold near in dBm, and the
+// strongest is selected.
 func Average(name string, span time.Duration, near pay.RSSI) Contender {
 	return Contender{name, func() Rule { return &average{span: span, near: near, of: map[pay.Code]*samples{}} }}
 }
@@ -93,7 +94,7 @@ func (r *average) Observe(a ble.Advert) {
 	}
 }
 
-// trim lets go of what is older than from.
+// trim drops the samples before from.
 func (s *samples) trim(from time.Time) {
 	n := 0
 	for n < len(s.at) && s.at[n].Before(from) {
@@ -126,11 +127,11 @@ func (r *average) Pick(now time.Time) (best pay.Code, found bool) {
 	return best, found
 }
 
-// Near is the same: this rule knows no lead.
+// Near returns the same as Pick: this rule has no margin.
 func (r *average) Near(now time.Time) (pay.Code, bool) { return r.Pick(now) }
 
-// Strongest is the simplest rule: whoever sent the strongest advert of the last
-// second is meant, and near at threshold.
+// Strongest is the simplest rule: it selects the device with the strongest advert
+// of the last second, if that is at the threshold near in dBm.
 func Strongest(name string, near pay.RSSI) Contender {
 	return Contender{name, func() Rule { return &strongest{near: near} }}
 }
@@ -174,5 +175,5 @@ func (r *strongest) Pick(now time.Time) (pay.Code, bool) {
 	return best.code, best.rssi >= r.near
 }
 
-// Near is the same: this rule knows no lead.
+// Near returns the same as Pick: this rule has no margin.
 func (r *strongest) Near(now time.Time) (pay.Code, bool) { return r.Pick(now) }

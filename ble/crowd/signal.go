@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// What the air does to a signal; the package comment says what each one means.
+// The parameters of the channel; the package comment defines each. Chosen: usual
+// values for one room in the 2.4 GHz band; none was measured on a shop floor.
 const (
 	lossExponent   = 2.0
 	distanceMin    = 0.1 // metres; nearer makes no difference
@@ -30,7 +31,7 @@ const (
 	channels = 3
 )
 
-// carry is where somebody has the device.
+// carry is where a person has the device.
 type carry uint8
 
 const (
@@ -38,7 +39,7 @@ const (
 	pocket
 )
 
-// loss draws what is lost there, in dB.
+// loss draws the loss there, in dB.
 func (c carry) loss(r *rand.Rand) float64 {
 	if c == pocket {
 		return max(0, 10+3*r.NormFloat64())
@@ -46,10 +47,10 @@ func (c carry) loss(r *rand.Rand) float64 {
 	return max(0, 1+1.5*r.NormFloat64())
 }
 
-// crowdingLoss draws what somebody standing between takes, in dB.
+// crowdingLoss draws the loss through people in between, in dB.
 func crowdingLoss(r *rand.Rand) float64 { return max(0, 4+2*r.NormFloat64()) }
 
-// fading is what changes about one path through the air with time.
+// fading is the state of one path between a device and the box.
 type fading struct {
 	at      time.Duration
 	begun   bool
@@ -57,14 +58,15 @@ type fading struct {
 	scatter [channels]complex128 // each of unit power
 }
 
-// next moves on to the moment at and returns the gain in dB of one advert then.
-func (f *fading) next(r *rand.Rand, at time.Duration, walking bool, rice float64) float64 {
+// gain advances the path to the moment at and returns the gain in dB of one
+// advert at that moment.
+func (f *fading) gain(r *rand.Rand, at time.Duration, walking bool, rice float64) float64 {
 	gap := at - f.at
 	slow, fast := shadowStanding, fadingStanding
 	if walking {
 		slow, fast = shadowWalking, fadingWalking
 	}
-	keep, stay := memory(gap, slow), memory(gap, fast)
+	keep, stay := decay(gap, slow), decay(gap, fast)
 	if !f.begun {
 		f.begun, keep, stay = true, 0, 0
 	}
@@ -80,8 +82,8 @@ func (f *fading) next(r *rand.Rand, at time.Duration, walking bool, rice float64
 	return f.shadow + 10*math.Log10(max(re*re+im*im, 1e-6))
 }
 
-// memory is how much of a value is left of it after gap.
-func memory(gap, span time.Duration) float64 { return math.Exp(-gap.Seconds() / span.Seconds()) }
+// decay is the correlation of a value after gap, with the time constant span.
+func decay(gap, span time.Duration) float64 { return math.Exp(-gap.Seconds() / span.Seconds()) }
 
 func pathLoss(metres float64) float64 {
 	return 10 * lossExponent * math.Log10(max(metres, distanceMin))

@@ -12,30 +12,31 @@ import (
 // Start is the moment at which every world begins.
 var Start = time.Date(2025, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// Person numbers the people of a world.
+// Person is the number of a person in a world.
 type Person int
 
-// Nobody is the owner of what nobody sent.
+// Nobody is the owner of a code that was not sent in this world.
 const Nobody Person = -1
 
-// Options make a world.
+// Options define a world.
 type Options struct {
 	Scene Scene
 	Seed  uint64
-	Trial uint64 // which of the many worlds of this seed
-	// Interval is the pace of every device. Zero mixes 100 ms, 250 ms and 1.28 s
-	// as six, three and one in ten.
+	Trial uint64 // the number of the world among those of the seed
+	// Interval is the advertising interval of every device. Zero gives six devices
+	// in ten 100 ms, three 250 ms and one 1.28 s.
 	Interval time.Duration
-	// Exact makes every device state its power truly, whatever carries it: what
-	// is left is what the air does.
+	// Exact makes the true power of every device equal to the stated one, also in
+	// a pocket, so that only the channel changes the strength.
 	Exact bool
 }
 
 // World is one scene played once. It is not safe for concurrent use.
 type World struct {
-	// Customer is who stands at the till from Arrives until End, or Nobody.
+	// Customer is the person who stands at the till from Arrives until End, or
+	// Nobody.
 	Customer Person
-	// Arrives is when the customer has come to a stand, from Start.
+	// Arrives is when the customer has stopped at the till, from Start.
 	Arrives time.Duration
 	// End is when the scene ends, from Start.
 	End time.Duration
@@ -44,7 +45,7 @@ type World struct {
 	interval time.Duration
 	exact    bool
 	people   []*person
-	queue    queue
+	queue    sendQueue
 	owners   map[pay.Code]Person
 	sections []ble.Section
 }
@@ -90,7 +91,7 @@ func (w *World) Next() (ble.Advert, bool) {
 	return ble.Advert{}, false
 }
 
-// Owner returns who sent code in this world so far.
+// Owner returns the person who has sent code in this world so far, or Nobody.
 func (w *World) Owner(code pay.Code) Person {
 	if p, ok := w.owners[code]; ok {
 		return p
@@ -98,14 +99,14 @@ func (w *World) Owner(code pay.Code) Person {
 	return Nobody
 }
 
-// queue is a heap of people by when they send next.
-type queue struct {
+// sendQueue is a heap of people by the time at which they send next.
+type sendQueue struct {
 	people []*person
 	order  []int
 }
 
-func newQueue(people []*person) queue {
-	q := queue{people: people, order: make([]int, len(people))}
+func newQueue(people []*person) sendQueue {
+	q := sendQueue{people: people, order: make([]int, len(people))}
 	for i := range q.order {
 		q.order[i] = i
 	}
@@ -115,8 +116,8 @@ func newQueue(people []*person) queue {
 	return q
 }
 
-// sink moves the one at place i down to where it belongs.
-func (q *queue) sink(i int) {
+// sink moves the entry at place i down to its place in the heap.
+func (q *sendQueue) sink(i int) {
 	for {
 		first := i
 		for _, child := range [2]int{2*i + 1, 2*i + 2} {
@@ -132,8 +133,8 @@ func (q *queue) sink(i int) {
 	}
 }
 
-// before says that the one at place a sends before the one at b.
-func (q *queue) before(a, b int) bool {
+// before reports whether the person at place a sends before the one at place b.
+func (q *sendQueue) before(a, b int) bool {
 	x, y := q.order[a], q.order[b]
 	return cmp.Or(cmp.Compare(q.people[x].due, q.people[y].due), cmp.Compare(x, y)) < 0
 }
