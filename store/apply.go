@@ -57,24 +57,25 @@ func (s *Store) Applied(ctx context.Context, node pay.NodeID, inc pay.Incarnatio
 	return n, wrap("read applied", err)
 }
 
-// Apply applies verified items of a node's outbox in order, all in the one
-// transaction that also moves the node's number on. Items applied before are
-// skipped; items that leave a gap are refused as a whole with an error that
-// wraps pay.ErrGap. A new incarnation starts at 0. Refused has the items whose
-// first fact the role refused now; a refusal of what travels with it is told by
-// its signed fact alone.
+// Apply is Tx.Apply in a transaction of its own.
 func (s *Store) Apply(ctx context.Context, node pay.NodeID, inc pay.Incarnation, items []pay.Item) (done pay.Applied, err error) {
-	if !s.registry() {
-		return done, errors.New("apply items: only the registry does")
-	}
 	err = s.Do(ctx, func(tx *Tx) error {
-		done, err = tx.apply(node, inc, items)
+		done, err = tx.Apply(node, inc, items)
 		return err
 	})
 	return done, wrap("apply items", err)
 }
 
-func (tx *Tx) apply(node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay.Applied, error) {
+// Apply applies verified items of a node's outbox in order, and moves the node's
+// number on. Items applied before are skipped; items that leave a gap are
+// refused as a whole with an error that wraps pay.ErrGap, and a node's store
+// refuses all. A new incarnation starts at 0. Refused has the items whose first
+// fact the role refused now; a refusal of what travels with it stands in its
+// signed fact alone.
+func (tx *Tx) Apply(node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay.Applied, error) {
+	if !tx.s.registry() {
+		return pay.Applied{}, errors.New("only the registry does")
+	}
 	n, err := tx.Applied(node, inc)
 	if err != nil {
 		return pay.Applied{}, err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"log/slog"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store/kv"
@@ -9,55 +10,98 @@ import (
 
 // batch is what shares one engine transaction: deadlines, then commands.
 type batch struct {
+	gains
 	store   *Store
 	moment  moment
-	next    pay.Time // earliest deadline, or dueUnknown
-	session bool     // new outbox items leave the node at once
-	errs    []error  // what each command returned
-	ran     int      // commands that ran
+	plan    plan
+	session bool    // new outbox items leave the node at once
+	errs    []error // what each command that ran returned
+	fired   int     // deadlines
+}
 
-	fired  int
-	bytes  int
-	wrote  bool
-	opened bool
-	outbox bool
+// plan bounds a batch. An engine that cannot commit so much at once makes it
+// shrink.
+type plan struct {
+	commands int   // commands to run at most
+	due      int   // deadlines to fire at most
+	tooBig   error // the one deadline left is too big for the engine: it is not run
+}
+
+// gains are what a command that succeeded leaves to those around it: to the
+// command that it is a part of, to the batch, and to those who wait.
+type gains struct {
+	next   pay.Time // earliest deadline set, dueNever when none; of a batch, dueUnknown at first
+	wrote  int      // bytes
+	opened bool     // a session was opened
+	outbox bool     // the outbox got items
 	scopes []pay.Scope
+	notes  []note
+
+	published bool // the log got rows
+	effects   bool // effects were asked for or finished, or need not wait any more
+	counted   numbers
+}
+
+// note is a line for the log, which is written once the batch is durable.
+type note struct {
+	level slog.Level
+	text  string
+	args  []any
+}
+
+func (g *gains) add(more gains) {
+	g.next = min(g.next, more.next)
+	g.wrote += more.wrote
+	g.opened = g.opened || more.opened
+	g.outbox = g.outbox || more.outbox
+	g.scopes = append(g.scopes, more.scopes...)
+	g.notes = append(g.notes, more.notes...)
+	g.published = g.published || more.published
+	g.effects = g.effects || more.effects
+	if more.counted.known {
+		g.counted = more.counted
+	}
 }
 
 // run fires deadlines and runs commands until the batch is full. An error fails
 // the whole batch.
-func (b *batch) run(w kv.Tx, cmds []*command) error {
+func (b *batch) run(w kv.Tx, cmds []Command) error {
 	if err := b.fireDue(w); err != nil {
 		return err
 	}
-	for i, c := range cmds {
+	for _, fn := range cmds {
 		if err := b.fireDue(w); err != nil {
 			return err
 		}
 		if b.full() {
 			break
 		}
-		failed, err := b.one(w, c.fn)
+		failed, err := b.one(w, fn)
 		if err != nil {
 			return err
 		}
-		b.errs[i], b.ran = failed, i+1
+		b.errs = append(b.errs, failed)
 	}
-	if !b.wrote {
+	if b.wrote == 0 {
 		return nil
 	}
 	tx := newTx(b.store, b, w)
+	if b.counted.known && (b.published || b.effects) {
+		if err := tx.putMeta(metaNumbers, b.counted.encode()); err != nil {
+			return err
+		}
+	}
 	return tx.putMeta(metaClock, b.moment.encode())
 }
 
-// full says that nothing more may join the batch.
+// full reports whether nothing more may join the batch.
 func (b *batch) full() bool {
-	return b.fired >= b.store.limits.BatchDue || b.bytes >= b.store.limits.BatchBytes
+	return b.fired >= b.plan.due || b.wrote >= b.store.limits.BatchBytes
 }
 
 // one runs a command above an overlay. failed is the command's own error, which
 // leaves the others alone; err is the engine's.
-func (b *batch) one(w kv.Tx, fn func(*Tx) error) (failed, err error) {
+func (b *batch) one(w kv.Tx, fn Command) (failed, err error) {
 	overlay := kv.NewOverlay(w)
 	tx := newTx(b.store, b, overlay)
 	failed = fn(tx)
@@ -68,18 +112,6 @@ func (b *batch) one(w kv.Tx, fn func(*Tx) error) (failed, err error) {
 	if err := overlay.Apply(w); err != nil {
 		return nil, fmt.Errorf("join the batch: %w", err)
 	}
-	b.take(tx)
+	b.add(tx.gains)
 	return nil, nil
-}
-
-// take keeps what the rest of the batch and those who wait must know of a
-// command that succeeded.
-func (b *batch) take(tx *Tx) {
-	b.bytes += tx.wrote
-	b.wrote = b.wrote || tx.wrote > 0
-	b.next = min(b.next, tx.next)
-	b.session = b.session || tx.opened
-	b.opened = b.opened || tx.opened
-	b.outbox = b.outbox || tx.outbox
-	b.scopes = append(b.scopes, tx.scopes...)
 }

@@ -59,8 +59,10 @@ func newClock(read func() time.Time, kept moment) *clock {
 }
 
 // moment reads the clocks.
-func (c *clock) moment() moment {
-	t := c.read()
+func (c *clock) moment() moment { return c.at(c.read()) }
+
+// at is moment for a reading that the caller has taken.
+func (c *clock) at(t time.Time) moment {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last = moment{

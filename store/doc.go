@@ -5,11 +5,11 @@
 //
 // # The idea
 //
-// One goroutine, the executor in Run, writes. It takes whatever commands wait,
-// runs the deadlines that have come, then each command in an overlay of its
-// own, and commits the lot in one engine transaction, so that many commands
-// share one flush. A command that fails leaves its overlay behind and undoes
-// nobody else. What a command posts, the fact that caused it, the feed entries,
+// One goroutine, the executor in Run, writes. It takes whatever commands wait and
+// hands them to Step, which runs the deadlines that have come, then each command
+// in an overlay of its own, and commits the lot in one engine transaction, so
+// that many commands share one flush. A command that fails leaves its overlay
+// behind and undoes nobody else. What a command publishes, the fact that caused it, the feed entries,
 // heads, digests and the role's rows change together or not at all.
 //
 // # Layout
@@ -18,15 +18,21 @@
 // their sign bit flipped, so that bytes order like numbers.
 //
 //	a NODE                  -> incarnation 8, n 8      last outbox item applied from a node
-//	d TIME 8 PAYMENT TIE 4  ->                         a deadline; TIE keeps equal ones apart
+//	d TIME 8 SUBJECT TIE 4  ->                         a deadline; TIE keeps equal ones apart
 //	e SCOPE 0x00 SEQ 8      -> fact id 32, chain 32    feed entry, numbered from 1
 //	f FACT                  -> raw fact                the bytes that were signed
 //	h SCOPE                 -> seq 8, chain 32, digest 16   state of a feed
 //	i FACT SCOPE            -> seq 8                   where in a feed a fact stands
-//	m NAME                  -> see meta.go             format, identity, epoch, clock, outbox position
+//	j N 8                   -> effect in CBOR          an effect without a result, numbered from 1
+//	l SEQ 8                 -> fact id 32              the registry's log, numbered from 1
+//	m NAME                  -> see meta.go             format, identity, epoch, clock, numbers, outbox position
 //	o N 8                   -> ticks 8, fact ids       outbox item
 //	q FACT                  -> n 8                     which outbox item holds a fact
 //	r KEY                   -> value                   a row of the role
+//	x SUBJECT               -> see aside.go            a subject that is set aside, and why
+//	x SUBJECT N 4           -> time 8, effect 8        what waits of it: a deadline, or an effect's result
+//
+// A subject is one byte for its kind and 32 for its id.
 //
 // Every value is followed by the CRC-32C of key and value (4 bytes), which is
 // checked whenever a row is read. It finds decay; that nobody rewrote history
@@ -42,10 +48,35 @@
 // by wall time while the program is not running and never falls back behind
 // what was stored.
 //
+// # What fails
+//
+// A deadline whose rule fails because of its subject, with an error or a panic,
+// must not hold up everybody else. Its writes are discarded and its subject is
+// set aside: what failed waits, and so does whatever comes due for the subject
+// later, until the rule is tried again, which each start does, and Retry. The
+// role refuses claims on the subject meanwhile. A failure that all share sets
+// nothing aside: of the engine, of the rows in space m, or that the registry
+// cannot sign (pay.ErrCannotSign). It fails the whole batch, deadlines are tried
+// again each second, and no command passes one that has come.
+//
+// # Effects
+//
+// What a role asks to be done outside the store is stored in the transaction
+// that asks for it, and done after it, at least once: again after a restart,
+// with the same number, until Finish has stored the result together with what
+// the role makes of it. Carry does them.
+//
+// # The log
+//
+// The registry's log names each fact that was published, once, in the order of
+// publication, across all feeds. Old stores have none of what was published
+// before they were of format 2.
+//
 // # Guarantees
 //
 // What Do acknowledged is durable. A fact stands at most once in a feed. An
-// outbox item is applied exactly once for each incarnation. Functions given to
+// outbox item is applied exactly once for each incarnation. Each deadline and
+// each result of an effect has its consequences once. Functions given to
 // Do, and the Reactor, may run more than once and must not call the store they
 // run in other than through their Tx.
 package store

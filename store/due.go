@@ -60,12 +60,12 @@ func (b *batch) fireDue(w kv.Tx) error {
 func (b *batch) dueKeys(w kv.Tx) (keys [][]byte, err error) {
 	v := View{s: b.store, r: w}
 	b.next = dueNever
-	err = v.scan([]byte{spaceDue}, []byte{spaceDue + 1}, b.store.limits.BatchDue-b.fired+1, func(key, _ []byte) (bool, error) {
+	err = v.scan([]byte{spaceDue}, []byte{spaceDue + 1}, b.plan.due-b.fired+1, func(key, _ []byte) (bool, error) {
 		at, _, ok := splitDueKey(key)
 		if !ok {
 			return false, damaged(key, "deadline")
 		}
-		if at > b.moment.now || len(keys) == b.store.limits.BatchDue-b.fired {
+		if at > b.moment.now || len(keys) == b.plan.due-b.fired {
 			b.next = at
 			return false, nil
 		}
@@ -75,23 +75,20 @@ func (b *batch) dueKeys(w kv.Tx) (keys [][]byte, err error) {
 	return keys, err
 }
 
-// fire removes one deadline and lets the role react to it. A failure fails the
-// batch: to go on without it would let a late command win.
+// fire removes one deadline and lets the role react to it. When that fails
+// because of the deadline's subject, the subject is set aside; any other failure
+// fails the batch: to go on without the deadline would let a late command win.
 func (b *batch) fire(w kv.Tx, key []byte) error {
-	_, subject, _ := splitDueKey(key)
+	at, subject, _ := splitDueKey(key)
 	tx := newTx(b.store, b, w)
+	b.fired++
 	if err := tx.delete(key); err != nil {
 		return err
 	}
-	if _, err := tx.React(pay.DeadlineReached{Subject: subject}); err != nil {
+	if err := tx.meet(subject, due{at: at}, b.plan.tooBig); err != nil {
 		return err
 	}
 	tx.ended = true
-	b.fired++
-	b.take(tx)
+	b.add(tx.gains)
 	return nil
 }
-
-// SetAside reports whether a deadline of the subject failed and waits to be
-// tried again.
-func (v *View) SetAside(pay.Subject) (bool, error) { return false, nil }

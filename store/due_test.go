@@ -255,12 +255,12 @@ func TestTimerLooksAgainWhenTheClockIsSetForward(t *testing.T) {
 	})
 }
 
-// A deadline whose reaction fails holds everybody up rather than let a late
-// command win, and is tried again by itself.
-func TestFailingDeadlineLetsNobodyPass(t *testing.T) {
+// A deadline that cannot fire for a reason that all share holds everybody up
+// rather than let a late command win, and is tried again by itself.
+func TestNothingPassesADeadlineThatCannotBeSigned(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		errSick := errors.New("sick")
+		errSick := fmt.Errorf("sick: %w", pay.ErrCannotSign)
 		var sick atomic.Bool
 		sick.Store(true)
 		o := registryOptions()

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
@@ -32,7 +31,7 @@ const (
 )
 
 type command struct {
-	fn    func(*Tx) error
+	fn    Command
 	state atomic.Int32
 	done  chan error
 }
@@ -42,19 +41,48 @@ type command struct {
 // is. fn may run more than once, and must not call the store other than through
 // tx. When ctx ends before fn's turn has come, fn does not run; after that Do
 // waits for the outcome. An error that wraps kv.ErrUnknown leaves the outcome
-// open.
+// open. ErrEnded means that the store does not run any more.
 func (s *Store) Do(ctx context.Context, fn func(tx *Tx) error) error {
+	c, err := s.submit(ctx, fn)
+	if err != nil {
+		return err
+	}
+	return s.await(ctx, c)
+}
+
+// doAll is Do for several commands, which may share a transaction.
+func (s *Store) doAll(ctx context.Context, fns []Command) []error {
+	errs := make([]error, len(fns))
+	cmds := make([]*command, len(fns))
+	for i, fn := range fns {
+		cmds[i], errs[i] = s.submit(ctx, fn)
+	}
+	for i, c := range cmds {
+		if errs[i] == nil {
+			errs[i] = s.await(ctx, c)
+		}
+	}
+	return errs
+}
+
+// submit puts a command in line.
+func (s *Store) submit(ctx context.Context, fn Command) (*command, error) {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("wait for the store: %w", err)
+		return nil, fmt.Errorf("wait for the store: %w", err)
 	}
 	c := &command{fn: fn, done: make(chan error, 1)}
 	select {
 	case s.queue <- c:
+		return c, nil
 	case <-ctx.Done():
-		return fmt.Errorf("wait for the store: %w", ctx.Err())
+		return nil, fmt.Errorf("wait for the store: %w", ctx.Err())
 	case <-s.ended:
-		return ErrEnded
+		return nil, ErrEnded
 	}
+}
+
+// await returns the outcome of a command that is in line.
+func (s *Store) await(ctx context.Context, c *command) error {
 	var given error
 	select {
 	case err := <-c.done:
@@ -78,6 +106,7 @@ func (s *Store) Run(ctx context.Context) error {
 		return errors.New("run store: it runs already, or has run")
 	}
 	defer close(s.ended)
+	s.retryAtStart(ctx)
 	timer := time.NewTimer(0) // deadlines may have come while nobody ran
 	defer timer.Stop()
 	var cmds []*command
@@ -93,7 +122,7 @@ func (s *Store) Run(ctx context.Context) error {
 			}
 		}
 		cmds = s.gather(cmds)
-		rest, err := s.commit(context.WithoutCancel(ctx), cmds)
+		rest, err := s.step(context.WithoutCancel(ctx), cmds)
 		s.report(len(cmds), err, &failing)
 		if errors.Is(err, kv.ErrClosed) {
 			refuse(rest, err)
@@ -110,6 +139,32 @@ func (s *Store) Run(ctx context.Context) error {
 		}
 		cmds = append(cmds[:0], rest...)
 	}
+}
+
+// retryAtStart lets the role react again to what was set aside: the program may
+// be a newer one, which knows better.
+func (s *Store) retryAtStart(ctx context.Context) {
+	var done Retried
+	if err := s.retryEach(ctx, s.stepAll, &done); err != nil && ctx.Err() == nil {
+		s.log.Error("could not try again what was set aside", "err", err)
+	}
+}
+
+// stepAll runs commands without Run, in as many transactions as they need.
+func (s *Store) stepAll(ctx context.Context, fns []Command) []error {
+	var errs []error
+	for len(errs) < len(fns) {
+		if err := ctx.Err(); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		done, err := s.Step(context.WithoutCancel(ctx), s.clock.read(), fns[len(errs):])
+		errs = append(errs, done.Errs...)
+		if err != nil && len(done.Errs) == 0 {
+			errs = append(errs, err)
+		}
+	}
+	return errs
 }
 
 // report tells once that committing fails and once that it works again. Those
@@ -163,61 +218,18 @@ func (s *Store) pause(failed bool) (rest time.Duration, ok bool) {
 	}
 }
 
-// commit runs one batch and tells everybody concerned. It returns the commands
-// that found no room in it. The error is the engine's and has been given to
-// the commands.
-func (s *Store) commit(ctx context.Context, cmds []*command) (rest []*command, err error) {
-	if len(cmds) == 0 && s.nextDue > s.Now() {
-		return nil, nil
+// step runs one batch and gives each command that ran its outcome. It returns
+// the commands that found no room in it.
+func (s *Store) step(ctx context.Context, cmds []*command) (rest []*command, err error) {
+	fns := make([]Command, len(cmds))
+	for i, c := range cmds {
+		fns[i] = c.fn
 	}
-	s.at(beforeCommit)
-	b, err := s.attempt(ctx, cmds)
-	if errors.Is(err, kv.ErrTooBig) && len(cmds) > 1 {
-		half := len(cmds) / 2
-		left, err := s.commit(ctx, cmds[:half])
-		return append(left, cmds[half:]...), err
+	done, err := s.Step(ctx, s.clock.read(), fns)
+	for i, outcome := range done.Errs {
+		cmds[i].done <- outcome
 	}
-	if err != nil {
-		s.nextDue = dueUnknown
-		err = explain(err)
-		refuse(cmds, err)
-		return nil, err
-	}
-	s.at(afterCommit)
-	s.nextDue = b.next
-	if b.opened {
-		s.session.Store(true)
-	}
-	s.tell(b)
-	for i, c := range cmds[:b.ran] {
-		c.done <- b.errs[i]
-	}
-	return cmds[b.ran:], nil
-}
-
-// attempt runs the batch in one engine transaction, from the start again when
-// the engine asks for it.
-func (s *Store) attempt(ctx context.Context, cmds []*command) (b *batch, err error) {
-	now := s.clock.moment()
-	errs := make([]error, len(cmds))
-	err = s.engine.Update(ctx, func(w kv.Tx) error {
-		b = &batch{store: s, moment: now, next: s.nextDue, session: s.session.Load(), errs: errs}
-		return b.run(w, cmds)
-	})
-	return b, err
-}
-
-// explain makes of an engine's error one that a person can act on.
-func explain(err error) error {
-	switch {
-	case errors.Is(err, kv.ErrNoSpace):
-		return pay.Wrap(err, pay.CodeNoSpace, "too little space to store anything", "free space on the disk that holds the data; nothing was lost")
-	case errors.Is(err, kv.ErrUnknown):
-		// A charge that may be stored is one that may still be paid.
-		return pay.Wrap(err, pay.CodeUnknown, "store the change", "it may have been stored: start the node again and repeat the same command, with the same --key")
-	default:
-		return fmt.Errorf("store the change: %w", err)
-	}
+	return cmds[len(done.Errs):], err
 }
 
 func refuse(cmds []*command, err error) {

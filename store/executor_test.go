@@ -186,7 +186,7 @@ func TestTransactionThatFailsFailsAllItsCommands(t *testing.T) {
 
 func TestBatchThatIsTooBigIsSplit(t *testing.T) {
 	t.Parallel()
-	const most = 5 // rows in one transaction
+	const most = 6 // rows in one transaction
 	o := registryOptions()
 	inner := o.Engine
 	o.Engine = &engine{inner, func(ctx context.Context, fn func(kv.Tx) error) error {

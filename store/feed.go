@@ -197,8 +197,14 @@ func (tx *Tx) publish(scope pay.Scope, f pay.Fact, known bool) error {
 		return err
 	}
 	if a := tx.s.authority; state.seq == 0 && !a.IsZero() && a.ID() != f.ID() {
-		if _, err := tx.storeFact(a); err != nil {
+		stored, err := tx.storeFact(a)
+		if err != nil {
 			return err
+		}
+		if !stored {
+			if err := tx.logged(a.ID()); err != nil {
+				return err
+			}
 		}
 		if state, err = tx.appendEntry(scope, state, a.ID()); err != nil {
 			return err

@@ -16,10 +16,13 @@ const (
 	spaceFact    = 'f'
 	spaceHead    = 'h'
 	spaceIndex   = 'i'
+	spaceEffect  = 'j'
+	spaceLog     = 'l'
 	spaceMeta    = 'm'
 	spaceOutbox  = 'o'
 	spaceQueued  = 'q'
 	spaceRole    = 'r'
+	spaceAside   = 'x'
 )
 
 const (
@@ -32,6 +35,9 @@ const (
 	dueBytesV1 = dueBytes - 1
 	entryBytes = 2 * idBytes
 	headBytes  = seqBytes + idBytes + 16
+
+	asideBytes     = 1 + 1 + idBytes
+	asideItemBytes = asideBytes + 4
 
 	// scopeKeyBytesMax bounds a scope as part of a key. Scopes are minted
 	// shorter; this only keeps a mistake from becoming a key.
@@ -79,6 +85,24 @@ func dueKey(buf []byte, at pay.Time, about pay.Subject, tie uint32) []byte {
 
 func roleKey(buf, key []byte) []byte {
 	return append(append(buf, spaceRole), key...)
+}
+
+func asideKey(buf []byte, subject pay.Subject) []byte {
+	return append(append(buf, spaceAside, byte(subject.Kind)), subject.ID[:]...)
+}
+
+func asideItemKey(buf []byte, subject pay.Subject, n uint32) []byte {
+	return binary.BigEndian.AppendUint32(asideKey(buf, subject), n)
+}
+
+// splitAsideKey reads the key of a subject that is set aside, or the beginning
+// of the key of what waits of it.
+func splitAsideKey(key []byte) (subject pay.Subject, ok bool) {
+	if len(key) < asideBytes || key[0] != spaceAside {
+		return subject, false
+	}
+	subject = pay.Subject{Kind: pay.SubjectKind(key[1]), ID: [32]byte(key[2:asideBytes])}
+	return subject, subject.Check() == nil && (len(key) == asideBytes || len(key) == asideItemBytes)
 }
 
 // timeBits orders times as unsigned numbers.

@@ -12,15 +12,20 @@ import (
 
 // formatVersion is the layout of this program. A store with a higher one was
 // written by a newer program and is left alone.
-const formatVersion = 1
+//
+//	1   the first
+//	2   spaces j, l and x, meta row n; deadlines name a subject, and those of
+//	    format 1, which name a payment, are still read
+const formatVersion = 2
 
 // The rows of the meta space, by the byte after the space.
 const (
-	metaFormat = 'f' // version 4
-	metaOwn    = 's' // the scope that Options.Own named when the store was made
-	metaEpoch  = 'e' // epoch 8: the registry's own, or that of a node's mirror
-	metaClock  = 'c' // moment
-	metaOutbox = 'o' // outboxState
+	metaFormat  = 'f' // version 4
+	metaOwn     = 's' // the scope that Options.Own named when the store was made
+	metaEpoch   = 'e' // epoch 8: the registry's own, or that of a node's mirror
+	metaClock   = 'c' // moment
+	metaOutbox  = 'o' // outboxState
+	metaNumbers = 'n' // numbers
 )
 
 func metaKey(buf []byte, name byte) []byte { return append(buf, spaceMeta, name) }
@@ -28,6 +33,7 @@ func metaKey(buf []byte, name byte) []byte { return append(buf, spaceMeta, name)
 // keptMeta is what Open needs of the meta rows.
 type keptMeta struct {
 	found  bool
+	format uint32
 	own    pay.Scope
 	epoch  pay.Epoch
 	moment moment
@@ -60,7 +66,7 @@ func (v *View) readMeta(own pay.Scope) (m keptMeta, err error) {
 			fmt.Sprintf("the data is in format %d, and this program knows formats up to %d", version, formatVersion),
 			"run the newer program that wrote it, or restore a backup made before the upgrade; nothing was changed")
 	}
-	m.found = true
+	m.found, m.format = true, version
 	raw, err := v.meta(metaOwn)
 	if err != nil {
 		return m, err
@@ -104,25 +110,28 @@ func (v *View) format() (uint32, error) {
 	return 0, err
 }
 
-// writeMeta writes the rows of a new store, and the clock of any: an age that
-// was told by this process must not shrink in the next.
+// writeMeta writes the rows of a new store, those that a store of an older
+// format lacks, and the clock of any: an age that this process has given must
+// not shrink in the next.
 func (s *Store) writeMeta(ctx context.Context, m keptMeta) error {
 	now := s.clock.moment()
 	return s.engine.Update(ctx, func(w kv.Tx) error {
 		tx := newTx(s, &batch{moment: now}, w)
-		if m.found {
-			return tx.putMeta(metaClock, now.encode())
-		}
 		for _, row := range []struct {
 			name  byte
+			write bool
 			value []byte
 		}{
-			{metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion)},
-			{metaOwn, []byte(m.own)},
-			{metaEpoch, m.epoch[:]},
-			{metaClock, now.encode()},
-			{metaOutbox, m.outbox.encode()},
+			{metaFormat, m.format < formatVersion, binary.BigEndian.AppendUint32(nil, formatVersion)},
+			{metaNumbers, m.format < 2, numbers{}.encode()},
+			{metaOwn, !m.found, []byte(m.own)},
+			{metaEpoch, !m.found, m.epoch[:]},
+			{metaOutbox, !m.found, m.outbox.encode()},
+			{metaClock, true, now.encode()},
 		} {
+			if !row.write {
+				continue
+			}
 			if err := tx.putMeta(row.name, row.value); err != nil {
 				return err
 			}
@@ -137,7 +146,12 @@ func (v *View) meta(name byte) ([]byte, error) {
 	if err == nil && !ok {
 		err = damaged(metaKey(nil, name), "absence")
 	}
-	return raw, err
+	return raw, v.broken(err)
+}
+
+// badMeta returns the error for a meta row whose value does not have its form.
+func (v *View) badMeta(name byte, what string) error {
+	return v.broken(damaged(metaKey(nil, name), what))
 }
 
 func (tx *Tx) putMeta(name byte, value []byte) error {
@@ -153,7 +167,7 @@ func (v *View) epoch() (e pay.Epoch, err error) {
 		return e, err
 	}
 	if len(raw) != len(e) {
-		return e, damaged(metaKey(nil, metaEpoch), "epoch")
+		return e, v.badMeta(metaEpoch, "epoch")
 	}
 	return pay.Epoch(raw), nil
 }
@@ -165,7 +179,7 @@ func (v *View) moment() (moment, error) {
 	}
 	m, ok := decodeMoment(raw)
 	if !ok {
-		return m, damaged(metaKey(nil, metaClock), "clock")
+		return m, v.badMeta(metaClock, "clock")
 	}
 	return m, nil
 }
@@ -207,7 +221,7 @@ func (v *View) outboxState() (outboxState, error) {
 	}
 	o, ok := decodeOutboxState(raw)
 	if !ok {
-		return o, damaged(metaKey(nil, metaOutbox), "outbox position")
+		return o, v.badMeta(metaOutbox, "outbox position")
 	}
 	return o, nil
 }

@@ -12,22 +12,24 @@ import (
 // another epoch, a gap, or a history that differs from the one stored.
 var ErrFeed = errors.New("store: entries do not continue the feed")
 
-// Mirror appends verified entries of the node's feed behind the entry that from
-// names and returns the new head. Entries that the node has are skipped; what
-// contradicts them, or leaves a gap, is refused as a whole with an error that
-// wraps ErrFeed. The role reacts to each new entry in the same transaction.
+// Mirror is Tx.Mirror in a transaction of its own.
 func (s *Store) Mirror(ctx context.Context, from pay.Cursor, facts []pay.Fact) (head pay.Head, err error) {
 	err = s.Do(ctx, func(tx *Tx) error {
-		head, err = tx.mirror(from, facts)
+		head, err = tx.Mirror(from, facts)
 		return err
 	})
 	return head, wrap("mirror feed", err)
 }
 
-func (tx *Tx) mirror(from pay.Cursor, facts []pay.Fact) (pay.Head, error) {
+// Mirror appends verified entries of the node's feed behind the entry that from
+// names and returns the new head. Entries that the node has are skipped; what
+// contradicts them, or leaves a gap, is refused as a whole with an error that
+// wraps ErrFeed. The role reacts to each new entry in the same transaction. The
+// registry's store mirrors nothing.
+func (tx *Tx) Mirror(from pay.Cursor, facts []pay.Fact) (pay.Head, error) {
 	scope := tx.s.own
 	if tx.s.registry() {
-		return pay.Head{}, errors.New("the registry mirrors nobody")
+		return pay.Head{}, errors.New("the registry mirrors no feed")
 	}
 	epoch, err := tx.joinHistory(from, len(facts) > 0)
 	if err != nil {

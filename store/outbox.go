@@ -218,30 +218,31 @@ func (s *Store) Outbox(ctx context.Context, after uint64, limit int) (items []pa
 
 // SessionOpened notes, durably before it returns, that whatever is queued may
 // from now on have left the node. New items leave at once until SessionClosed.
-// With an empty outbox there is nothing to write.
 func (s *Store) SessionOpened(ctx context.Context) error {
-	return wrap("open session", s.Do(ctx, func(tx *Tx) error {
-		tx.opened = true
-		o, err := tx.outboxState()
-		if err != nil || !o.queued() {
-			return err
-		}
-		o.sent = o.last
-		return tx.putOutboxState(o)
-	}))
+	return wrap("open session", s.Do(ctx, (*Tx).SessionOpened))
+}
+
+// SessionOpened notes that whatever is queued may from now on have left the
+// node, and that new items leave at once until Store.SessionClosed. With an
+// empty outbox there is nothing to write.
+func (tx *Tx) SessionOpened() error {
+	tx.opened = true
+	o, err := tx.outboxState()
+	if err != nil || !o.queued() {
+		return err
+	}
+	o.sent = o.last
+	return tx.putOutboxState(o)
 }
 
 // SessionClosed notes that new items no longer leave at once.
 func (s *Store) SessionClosed() { s.session.Store(false) }
 
-// Acked notes that the items up to n of that incarnation are durable at the
-// registry. The role hears of each item that was refused, by the item's first
-// fact: that is the one the reason is about. An acknowledgement for another
-// incarnation is ignored; one of items that were never made is an error.
+// Acked is Tx.Acked in as many transactions as it takes.
 func (s *Store) Acked(ctx context.Context, inc pay.Incarnation, n uint64, refused map[uint64]pay.Reason) error {
 	for more := true; more; {
 		err := s.Do(ctx, func(tx *Tx) (err error) {
-			more, err = tx.acked(inc, n, refused)
+			more, err = tx.Acked(inc, n, refused)
 			return err
 		})
 		if err != nil {
@@ -251,8 +252,13 @@ func (s *Store) Acked(ctx context.Context, inc pay.Incarnation, n uint64, refuse
 	return nil
 }
 
-// acked removes up to ackedAtOnce items and says whether some are left.
-func (tx *Tx) acked(inc pay.Incarnation, n uint64, refused map[uint64]pay.Reason) (more bool, err error) {
+// Acked notes that the items up to n of that incarnation are durable at the
+// registry. The role gets a pay.ClaimRefused for each item that was refused,
+// with the item's first fact: that is the one the reason is about. An
+// acknowledgement for another incarnation is ignored; one of items that were
+// never made is an error. One call removes up to 256 items; more reports whether
+// some are left for the next.
+func (tx *Tx) Acked(inc pay.Incarnation, n uint64, refused map[uint64]pay.Reason) (more bool, err error) {
 	o, err := tx.outboxState()
 	if err != nil || inc != o.inc || n <= o.acked {
 		return false, err

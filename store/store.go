@@ -120,7 +120,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.epoch = kept.epoch
 	s.clock = newClock(clockOf(o), kept.moment)
-	if !kept.found || kept.outbox.queued() {
+	if kept.format < formatVersion || kept.outbox.queued() {
 		if err := s.writeMeta(ctx, kept); err != nil {
 			return nil, fmt.Errorf("open store: %w", explain(err))
 		}

@@ -14,29 +14,23 @@ import (
 // succeeds. It is valid until the function it was handed to returns.
 type Tx struct {
 	View
+	gains // counted only when the command succeeds
 	w     kv.Tx
 	batch *batch
 	ended bool
-
-	// What the batch takes over when the command succeeds.
-	wrote  int         // bytes
-	next   pay.Time    // earliest deadline added
-	scopes []pay.Scope // feeds that got entries
-	outbox bool        // the outbox got items
-	opened bool        // a session was opened
 }
 
 var _ pay.WritableRows = (*Tx)(nil)
 
 func newTx(s *Store, b *batch, w kv.Tx) *Tx {
-	return &Tx{View: View{s: s, r: w}, w: w, batch: b, next: dueNever}
+	return &Tx{View: View{s: s, r: w}, w: w, batch: b, gains: gains{next: dueNever, counted: b.counted}}
 }
 
 // Now returns the time of the batch. All its commands see the same.
 func (tx *Tx) Now() pay.Time { return tx.batch.moment.now }
 
 // SessionOpen says whether new outbox items leave the node at once.
-func (tx *Tx) SessionOpen() bool { return tx.batch.session || tx.opened }
+func (tx *Tx) SessionOpen() bool { return tx.batch.session || tx.batch.opened || tx.opened }
 
 // Put stores a row of the role.
 func (tx *Tx) Put(key, value []byte) error {
@@ -70,7 +64,7 @@ func (tx *Tx) React(in pay.Input) (pay.Reason, error) {
 	if err != nil {
 		return "", fmt.Errorf("react: %w", err)
 	}
-	if r.Refused != "" && len(r.Publications) == 0 && !known && tx.s.registry() {
+	if r.Refused != "" && len(r.Publications) == 0 && len(r.Effects) == 0 && !known && tx.s.registry() {
 		tx.key = idKey(tx.key[:0], spaceFact, fact.ID())
 		return r.Refused, tx.delete(tx.key)
 	}
@@ -88,6 +82,11 @@ func (tx *Tx) Post(r pay.Reaction) error {
 			return fmt.Errorf("post %s: %w", p.Fact.Kind(), err)
 		}
 	}
+	for _, e := range r.Effects {
+		if err := tx.ask(e); err != nil {
+			return fmt.Errorf("ask for effect %q: %w", e.Kind, err)
+		}
+	}
 	return nil
 }
 
@@ -102,6 +101,14 @@ func (tx *Tx) post(p pay.Publication) error {
 	if !tx.s.registry() {
 		return tx.enqueue(p.Fact, known)
 	}
+	news := len(p.Scopes) > 0
+	if news && known {
+		stood, err := tx.stands(p.Fact.ID())
+		if err != nil {
+			return err
+		}
+		news = !stood
+	}
 	for i, scope := range p.Scopes {
 		if slices.Contains(p.Scopes[:i], scope) {
 			continue
@@ -110,7 +117,10 @@ func (tx *Tx) post(p pay.Publication) error {
 			return err
 		}
 	}
-	return nil
+	if !news {
+		return nil
+	}
+	return tx.logged(p.Fact.ID())
 }
 
 // storeFact keeps the bytes of f and says whether they were kept before.
@@ -130,7 +140,7 @@ func (tx *Tx) put(key, value []byte) error {
 	sealed := seal(tx.s.sealed[:0], key, value)
 	tx.s.sealed = sealed
 	tx.wrote += len(key) + len(sealed)
-	return tx.w.Put(key, sealed)
+	return tx.broken(tx.w.Put(key, sealed))
 }
 
 func (tx *Tx) delete(key []byte) error {
@@ -138,5 +148,5 @@ func (tx *Tx) delete(key []byte) error {
 		return kv.ErrEnded
 	}
 	tx.wrote += len(key)
-	return tx.w.Delete(key)
+	return tx.broken(tx.w.Delete(key))
 }

@@ -16,7 +16,8 @@ const findingsMax = 100
 // Verify walks all rows of the store and returns what is wrong with them, in
 // words for a person: checksums and forms of all rows; ids and signatures of
 // facts; numbers, chains, digests and heads of feeds; places, outbox items and
-// applied numbers. keyOf returns the key that a fact's signature is held
+// applied numbers; the log; effects; and what is set aside, as far as it fits
+// together. keyOf returns the key that a fact's signature is held
 // against; ok is false where the caller knows none, and the signature is then
 // left unchecked. What the role's rows should hold, only the role can say.
 //
@@ -26,6 +27,9 @@ func (v *View) Verify(ctx context.Context, keyOf func(f pay.Fact) (key pay.Publi
 	a := &audit{v: v, keyOf: keyOf}
 	if a.outbox, err = v.outboxState(); err == nil {
 		a.clock, err = v.moment()
+	}
+	if err == nil {
+		a.numbers, err = v.numbers()
 	}
 	if err = a.blame(err); err != nil {
 		return nil, fmt.Errorf("verify store: %w", err)
@@ -68,6 +72,11 @@ type audit struct {
 	outbox outboxState
 	clock  moment
 	items  uint64
+
+	numbers numbers
+	logged  uint64     // rows of the log so far
+	effects uint64     // effects so far
+	aside   *asideWalk // the subject that the walk is in, or nil
 
 	scope pay.Scope // the feed that the walk is in, or ""
 	feed  feedState // as its entries so far make it
@@ -118,6 +127,10 @@ func (a *audit) row(key, sealed []byte) error {
 		return a.head(key, value)
 	case spaceIndex:
 		return a.place(key, value)
+	case spaceEffect:
+		return a.effect(key, value)
+	case spaceLog:
+		return a.logRow(key, value)
 	case spaceMeta:
 		return a.metaRow(key, value)
 	case spaceOutbox:
@@ -125,6 +138,8 @@ func (a *audit) row(key, sealed []byte) error {
 	case spaceQueued:
 		return a.queued(key, value)
 	case spaceRole:
+	case spaceAside:
+		return a.asideRow(key, value)
 	default:
 		return damaged(key, "key space")
 	}
@@ -132,10 +147,12 @@ func (a *audit) row(key, sealed []byte) error {
 }
 
 func (a *audit) end() error {
-	if err := a.blame(a.endFeed()); err != nil {
-		return err
+	for _, end := range []func() error{a.endFeed, a.endAside, a.endNumbers} {
+		if err := a.blame(end()); err != nil {
+			return err
+		}
 	}
-	const metaRows = 5
+	const metaRows = 6
 	if a.meta != metaRows {
 		return finding("%d of %d meta rows are there", a.meta, metaRows)
 	}
@@ -267,7 +284,7 @@ func (a *audit) metaRow(key, value []byte) error {
 		ok = pay.Scope(value) == a.v.s.own
 	case metaEpoch:
 		ok = len(value) == len(pay.Epoch{}) && (!a.v.s.registry() || pay.Epoch(value) == a.v.s.epoch)
-	case metaClock, metaOutbox: // read at the beginning of the walk
+	case metaClock, metaOutbox, metaNumbers: // read at the beginning of the walk
 	default:
 		ok = false
 	}

@@ -18,11 +18,16 @@ import (
 // everything returns a store with rows in every space that its kind has.
 func everything(t testing.TB, o store.Options) *store.Store {
 	t.Helper()
+	o.Reactor = newWard(7, 8)
 	s, stop := start(t, o)
 	defer stop()
 	do(t, s, func(tx *store.Tx) error {
-		return errors.Join(tx.Put([]byte("balance"), []byte("100")), tx.Wake(noon+1000, payment(1).Subject()))
+		return errors.Join(tx.Put([]byte("balance"), []byte("100")), tx.Wake(noon+1000, payment(1).Subject()),
+			tx.Wake(noon, payment(7).Subject()), tx.Wake(noon, payment(7).Subject()),
+			tx.Post(pay.Reaction{Effects: []pay.Effect{effect(1, "one"), effect(8, "two"), effect(2, "three")}}))
 	})
+	finish(t, s, 2, "result")
+	finish(t, s, 3, "result")
 	if o.Own == pay.ScopeRegistry {
 		post(t, s, []pay.Scope{"m/a", "w/b"}, claim(t, 1), claim(t, 2))
 		if _, err := s.Apply(t.Context(), pay.NodeID{7}, pay.Incarnation{1}, []pay.Item{{N: 1, Facts: []pay.Fact{claim(t, 3)}}}); err != nil {
@@ -82,10 +87,7 @@ func TestVerifyFindsAnyFlippedByte(t *testing.T) {
 				spaces[key[0]] = true
 				findWith(t, s, o.Engine, key, value, newKey, []byte(newValue), nil)
 			})
-			want := 7
-			if o.Own == boxScope {
-				want = 8
-			}
+			want := 11
 			if len(spaces) < want {
 				t.Errorf("only %d key spaces were tried", len(spaces))
 			}
@@ -104,7 +106,7 @@ func TestVerifyFindsRewrittenHistory(t *testing.T) {
 			s := everything(t, o)
 			rows := map[string]string{}
 			for key, value := range rowsOf(t, o.Engine) {
-				if strings.ContainsRune("efhioq", rune(key[0])) {
+				if strings.ContainsRune("efhiloq", rune(key[0])) {
 					rows[key] = value[:len(value)-4]
 				}
 			}
@@ -168,7 +170,15 @@ func TestVerifyFindsRowsThatShouldNotBe(t *testing.T) {
 	three := string(idBytes(claim(t, 3)))
 	two := "\x00\x00\x00\x00\x00\x00\x00\x02"
 	nine := "\x00\x00\x00\x00\x00\x00\x00\x09"
+	aside := "xp" + idText(payment(7))
 	for name, row := range map[string]struct{ key, value string }{
+		"row of the log behind its end":         {"l" + nine, three},
+		"effect that was never asked for":       {"j" + nine, string(pay.Encode(map[int]pay.Effect{1: effect(1, "x")}))},
+		"effect that was finished":              {"j\x00\x00\x00\x00\x00\x00\x00\x03", string(pay.Encode(map[int]pay.Effect{1: effect(1, "x")}))},
+		"that which waits without its subject":  {"xp" + three + "\x00\x00\x00\x00", strings.Repeat("\x00", 16)},
+		"that which waits and is not counted":   {aside + "\x00\x00\x00\x09", strings.Repeat("\x00", 16)},
+		"result that waits and is not there":    {aside + "\x00\x00\x00\x01", strings.Repeat("\x00", 15) + "\x01"},
+		"subject set aside without a cause":     {"xp" + three, strings.Repeat("\x00", 20)},
 		"place of a fact that is not there":     {"i" + three + string(boxScope), two},
 		"place in a feed that does not exist":   {"i" + three + "m/none", two},
 		"number of an item without the fact":    {"q" + three, two},
@@ -282,3 +292,5 @@ func TestRememberedFactDoesNotHideADamagedOne(t *testing.T) {
 		t.Errorf("Fact = %v", err)
 	}
 }
+
+func idText(p pay.PaymentID) string { return string(p[:]) }

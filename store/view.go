@@ -14,6 +14,17 @@ type View struct {
 	s   *Store
 	r   kv.Reader
 	key []byte // room for the key of the next Get or Put
+	// fault is the first error of the engine, or of a row that all others rest
+	// on, as opposed to one that concerns only what is being read.
+	fault error
+}
+
+// broken notes an error that concerns more than what is being read or written.
+func (v *View) broken(err error) error {
+	if v.fault == nil {
+		v.fault = err
+	}
+	return err
 }
 
 var _ pay.Rows = (*View)(nil)
@@ -81,7 +92,7 @@ func (v *View) mustFact(id pay.FactID) (pay.Fact, error) {
 func (v *View) get(key []byte) ([]byte, bool, error) {
 	sealed, ok, err := v.r.Get(key)
 	if err != nil || !ok {
-		return nil, false, err
+		return nil, false, v.broken(err)
 	}
 	value, err := unseal(key, sealed)
 	return value, err == nil, err
@@ -102,5 +113,5 @@ func (v *View) scan(from, to []byte, limit int, fn func(key, value []byte) (more
 	if stopped != nil {
 		return stopped
 	}
-	return err
+	return v.broken(err)
 }

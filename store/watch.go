@@ -13,6 +13,8 @@ type watchers struct {
 	mu      sync.Mutex
 	byScope map[pay.Scope][]chan struct{}
 	all     []chan struct{}
+	log     []chan struct{}
+	effects []chan struct{}
 }
 
 // Watch returns a channel that gets a token after each commit that added to the
@@ -39,14 +41,32 @@ func (s *Store) Watch(scope pay.Scope) (changed <-chan struct{}, stop func()) {
 // WatchAll returns a channel that gets a token after each commit that changed
 // anything. Tokens coalesce. stop releases the channel and may be called again.
 func (s *Store) WatchAll() (changed <-chan struct{}, stop func()) {
-	w, ch := &s.watch, make(chan struct{}, 1)
+	return s.watch.add(&s.watch.all)
+}
+
+// WatchLog returns a channel that gets a token after each commit that added to
+// the log. Tokens coalesce. stop releases the channel and may be called again.
+func (s *Store) WatchLog() (changed <-chan struct{}, stop func()) {
+	return s.watch.add(&s.watch.log)
+}
+
+// WatchEffects returns a channel that gets a token after each commit that asked
+// for effects, finished some, or ended the wait of a subject that was set aside.
+// Tokens coalesce. stop releases the channel and may be called again.
+func (s *Store) WatchEffects() (changed <-chan struct{}, stop func()) {
+	return s.watch.add(&s.watch.effects)
+}
+
+// add makes a channel in one of the lists of w.
+func (w *watchers) add(list *[]chan struct{}) (changed <-chan struct{}, stop func()) {
+	ch := make(chan struct{}, 1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.all = append(w.all, ch)
+	*list = append(*list, ch)
 	return ch, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.all = without(w.all, ch)
+		*list = without(*list, ch)
 	}
 }
 
@@ -60,18 +80,26 @@ func (s *Store) tell(b *batch) {
 	if b.outbox {
 		give(s.changed)
 	}
-	if !b.wrote {
+	if b.wrote == 0 {
 		return
 	}
 	w := &s.watch
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, scope := range b.scopes {
-		for _, ch := range w.byScope[scope] {
-			give(ch)
-		}
+		giveAll(w.byScope[scope])
 	}
-	for _, ch := range w.all {
+	giveAll(w.all)
+	if b.published {
+		giveAll(w.log)
+	}
+	if b.effects {
+		giveAll(w.effects)
+	}
+}
+
+func giveAll(list []chan struct{}) {
+	for _, ch := range list {
 		give(ch)
 	}
 }

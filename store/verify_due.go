@@ -1,0 +1,124 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// logRow checks that the log has no gap and names facts that are stored.
+func (a *audit) logRow(key, value []byte) error {
+	seq, id, ok := splitLogRow(key, value)
+	if !ok {
+		return damaged(key, "row of the log")
+	}
+	a.logged++
+	if seq != a.logged {
+		want := a.logged
+		a.logged = seq // the next row is judged by itself
+		return finding("log: row %d came where row %d should be", seq, want)
+	}
+	if _, ok, err := a.v.get(idKey(nil, spaceFact, id)); err != nil {
+		return err
+	} else if !ok {
+		return finding("log: the fact of row %d is missing", seq)
+	}
+	return nil
+}
+
+// effect checks an effect's form and number, and that a result waits only for a
+// subject that is set aside.
+func (a *audit) effect(key, value []byte) error {
+	row, ok := decodeEffect(value)
+	if !ok || len(key) != 1+seqBytes {
+		return damaged(key, "effect")
+	}
+	a.effects++
+	n := binary.BigEndian.Uint64(key[1:])
+	if n == 0 || n > a.numbers.asked {
+		return finding("effect %d is outside 1..%d", n, a.numbers.asked)
+	}
+	if !row.Done {
+		return nil
+	}
+	if waits, err := a.v.SetAside(row.Effect.Subject); err != nil {
+		return err
+	} else if !waits {
+		return finding("effect %d has a result, and its subject %s is not set aside", n, row.Effect.Subject.Short())
+	}
+	return nil
+}
+
+func (a *audit) endNumbers() error {
+	if a.logged != a.numbers.log {
+		return finding("the log ends at row %d and should at row %d", a.logged, a.numbers.log)
+	}
+	if a.effects != a.numbers.open {
+		return finding("%d effects are there and %d should be", a.effects, a.numbers.open)
+	}
+	return nil
+}
+
+// asideWalk is a subject that is set aside, and the number that what waits of it
+// has next.
+type asideWalk struct {
+	subject pay.Subject
+	row     asideRow
+	n       uint32
+}
+
+// asideRow checks the row of a subject, or one of the rows of what waits of it,
+// which follow.
+func (a *audit) asideRow(key, value []byte) error {
+	subject, ok := splitAsideKey(key)
+	if !ok {
+		return damaged(key, "subject set aside")
+	}
+	if len(key) == asideItemBytes {
+		return a.asideItem(subject, binary.BigEndian.Uint32(key[asideBytes:]), value)
+	}
+	if err := a.blame(a.endAside()); err != nil {
+		return err
+	}
+	row, ok := decodeAside(value)
+	if !ok {
+		return damaged(key, "subject set aside")
+	}
+	a.aside = &asideWalk{subject, row, row.first}
+	return nil
+}
+
+func (a *audit) asideItem(subject pay.Subject, n uint32, value []byte) error {
+	w := a.aside
+	if w == nil || w.subject != subject || w.n != n {
+		return finding("subject %s: number %d waits and is not counted", subject.Short(), n)
+	}
+	w.n++
+	d, ok := decodeDue(value)
+	if !ok {
+		return damaged(asideItemKey(nil, subject, n), "that which waits")
+	}
+	if d.effect == 0 {
+		return nil
+	}
+	row, ok, err := a.v.effect(d.effect)
+	if err != nil {
+		return err
+	}
+	if !ok || !row.Done || row.Effect.Subject != subject {
+		return finding("subject %s: the result of effect %d waits and is missing", subject.Short(), d.effect)
+	}
+	return nil
+}
+
+func (a *audit) endAside() error {
+	if a.aside == nil {
+		return nil
+	}
+	w := *a.aside
+	a.aside = nil
+	if w.n != w.row.next {
+		return finding("subject %s: what waits ends before number %d, and %d should be there", w.subject.Short(), w.n, w.row.next-w.row.first)
+	}
+	return nil
+}
