@@ -32,6 +32,14 @@ type ClientOptions struct {
 	Seams       Seams
 }
 
+// identity returns what a session over conn knows before it begins.
+func (o ClientOptions) identity(conn Conn) ClientIdentity {
+	return ClientIdentity{
+		Scope: o.Scope, Root: o.Root, Working: conn.Peer(), Versions: o.Versions,
+		Authorities: append([][]byte{conn.Authority()}, o.Authorities...),
+	}
+}
+
 // State is what a node knows of its connection to the registry.
 type State struct {
 	Up    bool

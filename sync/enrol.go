@@ -2,7 +2,6 @@ package paysync
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -23,8 +22,8 @@ import (
 func Enrol(ctx context.Context, d Dialer, key pay.Key, invite pay.Invite, role pay.Role, name pay.Name) (pay.Membership, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialMax)
 	defer cancel()
-	ask := wire.Enrol{Invite: invite.ID, Role: role, Name: name}.Speaking(wire.Supported())
-	if err := ask.Check(); err != nil {
+	claim := wire.Enrol{Invite: invite.ID, Role: role, Name: name}.Speaking(wire.Supported())
+	if err := claim.Check(); err != nil {
 		return pay.Membership{}, pay.Wrap(err, pay.CodeUsage, "cannot ask to enrol", "give a printable name of at most 64 bytes")
 	}
 	conn, err := d.Dial(ctx, invite.Address, invite.Root, key)
@@ -32,49 +31,23 @@ func Enrol(ctx context.Context, d Dialer, key pay.Key, invite pay.Invite, role p
 		return pay.Membership{}, err
 	}
 	defer conn.Close(CloseDone)
-	m, err := askToEnrol(ctx, conn, key, invite.Secret, ask)
-	if errors.Is(err, wire.ErrMalformed) {
-		return pay.Membership{}, protocolError("an answer that cannot be read").Err
-	}
-	if pay.CodeOf(err) == pay.CodeUpgrade {
-		return pay.Membership{}, err
-	}
+	exporter, err := conn.Exporter()
 	if err != nil {
-		return pay.Membership{}, pay.Wrap(err, pay.CodeUnreachable, "the registry at "+invite.Address+" does not answer", "check that it runs and can be reached, then enrol again with the same invite")
+		return pay.Membership{}, pay.Wrap(err, pay.CodeFailed, "cannot bind the invite's proof to this connection", "report it; the invite was not used")
+	}
+	claim.Proof = pay.InviteProof(invite.Secret, exporter, key.Public())
+	m, err := ask(ctx, conn, invite.Address, claim)
+	if err != nil {
+		return pay.Membership{}, err
 	}
 	switch m := m.(type) {
 	case wire.Bye:
-		return pay.Membership{}, byeError(m, ask.Versions())
+		return pay.Membership{}, byeError(m, claim.Versions())
 	case wire.Enrolled:
 		return checkEnrolled(m, key, invite.Root, role)
 	default:
 		return pay.Membership{}, protocolError(fmt.Sprintf("%T answers Enrol", m)).Err
 	}
-}
-
-// askToEnrol sends the claim and returns the answer.
-func askToEnrol(ctx context.Context, conn Conn, key pay.Key, secret pay.InviteSecret, ask wire.Enrol) (wire.Message, error) {
-	if err := conn.Open(ctx); err != nil {
-		return nil, fmt.Errorf("open stream: %w", err)
-	}
-	exporter, err := conn.Exporter()
-	if err != nil {
-		return nil, fmt.Errorf("export keying material: %w", err)
-	}
-	ask.Proof = pay.InviteProof(secret, exporter, key.Public())
-	defer context.AfterFunc(ctx, func() { conn.Close(CloseSilent) })()
-	out := sender{conn: conn}
-	if err := out.send(ctx, ask); err != nil {
-		return nil, err
-	}
-	m, err := wire.ReadMessage(conn, pay.FirstFrameBytesMax)
-	if err != nil && ctx.Err() != nil {
-		return nil, errors.Join(context.Cause(ctx), err)
-	}
-	if err != nil {
-		return nil, readError(err)
-	}
-	return m, nil
 }
 
 // checkEnrolled believes the registry only as far as it names this very node

@@ -25,6 +25,8 @@ type model struct {
 	up        bool
 	client    *paysync.ClientSession
 	server    *paysync.ServerSession
+	atNode    *paysync.NodeEffects
+	atServer  paysync.RegistryEffects
 	toServer  [][]byte
 	toClient  [][]byte
 	clientDue []paysync.Effect
@@ -40,7 +42,9 @@ func newModel() *model {
 func (m *model) cut() {
 	m.up = false
 	m.toServer, m.toClient, m.clientDue, m.serverDue = nil, nil, nil, nil
-	m.box.SessionClosed()
+	if m.atNode != nil {
+		m.atNode.Close()
+	}
 }
 
 func (m *model) connect() {
@@ -50,6 +54,10 @@ func (m *model) connect() {
 	m.up = true
 	m.client = paysync.NewClientSession(paysync.ClientIdentity{Scope: testScope, Root: m.reg.root.ID(), Working: m.reg.working.Public()})
 	m.server = &paysync.ServerSession{}
+	m.atNode = paysync.NewNodeEffects(m.box)
+	m.atServer = paysync.RegistryEffects{
+		Hub: m.reg, Node: m.box.key.ID(), PingEvery: func() pay.Millis { return 2_000 }, Authority: m.reg.authority.Raw(),
+	}
 	m.clientDue = m.client.Step(m.now, paysync.Connected{Position: m.box.position()})
 }
 
@@ -69,32 +77,20 @@ func (m *model) clientWork(t fataler, crash bool) {
 	effect := m.clientDue[0]
 	m.clientDue = m.clientDue[1:]
 	var after paysync.Event
-	ctx := context.Background()
-	var err error
 	switch e := effect.(type) {
 	case paysync.Send:
 		if _, ok := e.Message.(wire.Push); ok && !m.box.isOpen {
 			t.Fatalf("pushed before the store knew of the session")
 		}
 		m.toServer = append(m.toServer, wire.Append(nil, e.Message))
-	case paysync.OpenOutbox:
-		err = m.box.SessionOpened(ctx)
-		after = paysync.Opened{}
-	case paysync.ReadOutbox:
-		var items []pay.Item
-		items, err = m.box.Outbox(ctx, e.After, e.Limit)
-		after = paysync.Queued{Items: items}
-	case paysync.NoteAck:
-		err = m.box.Acked(ctx, e.Incarnation, e.N, e.Refused)
-	case paysync.MirrorEntries:
-		var head pay.Head
-		head, err = m.box.Mirror(ctx, e.From, e.Facts)
-		after = paysync.Mirrored{Head: head}
+	case paysync.WentUp:
 	case paysync.End:
 		t.Fatalf("the node ended a sound session: %v", e.Err)
-	}
-	if err != nil {
-		t.Fatalf("node: %v", err)
+	default:
+		var err error
+		if after, err = m.atNode.Do(context.Background(), effect); err != nil {
+			t.Fatalf("node: %v", err)
+		}
 	}
 	switch {
 	case crash:
@@ -111,24 +107,16 @@ func (m *model) serverWork(t fataler, crash bool) {
 	effect := m.serverDue[0]
 	m.serverDue = m.serverDue[1:]
 	var after paysync.Event
-	ctx := context.Background()
 	switch e := effect.(type) {
 	case paysync.Send:
 		m.toClient = append(m.toClient, wire.Append(nil, e.Message))
-	case paysync.Look:
-		after = paysync.Stood{Standing: m.look(e.Hello)}
-	case paysync.ApplyItems:
-		applied, err := m.reg.Apply(ctx, m.box.key.ID(), e.Incarnation, e.Items)
-		if err != nil {
-			t.Fatalf("registry: %v", err)
-		}
-		after = paysync.Applied{Applied: applied}
-	case paysync.ReadFeed:
-		facts, _ := m.reg.Feed(ctx, testScope, e.After, e.Limit)
-		chain, _, _ := m.reg.ChainAt(ctx, testScope, e.After+uint64(len(facts)))
-		after = paysync.Fed{Facts: facts, Chain: chain, More: len(facts) == e.Limit}
 	case paysync.End:
 		t.Fatalf("the registry ended a sound session: %v", e.Err)
+	default:
+		var err error
+		if after, err = m.atServer.Do(context.Background(), effect); err != nil {
+			t.Fatalf("registry: %v", err)
+		}
 	}
 	switch {
 	case crash:
@@ -136,16 +124,6 @@ func (m *model) serverWork(t fataler, crash bool) {
 	case after != nil:
 		m.tellServer(after)
 	}
-}
-
-func (m *model) look(h wire.Hello) paysync.Standing {
-	ctx := context.Background()
-	st := paysync.Standing{Now: 1, PingEvery: 2_000, Authority: m.reg.authority.Raw()}
-	st.Member, st.Known, _ = m.reg.Member(ctx, m.box.key.ID())
-	st.Head, _ = m.reg.Head(ctx, testScope)
-	st.Chain, st.HasChain, _ = m.reg.ChainAt(ctx, testScope, h.Cursor.Seq)
-	st.Applied, _ = m.reg.Applied(ctx, m.box.key.ID(), h.Incarnation)
-	return st
 }
 
 func (m *model) deliverToServer(t fataler) {

@@ -2,7 +2,6 @@ package paysync
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -39,20 +38,12 @@ func Probe(ctx context.Context, o ClientOptions, position pay.Position) (Greetin
 		return Greeting{}, err
 	}
 	defer conn.Close(CloseDone)
-	s := NewClientSession(ClientIdentity{
-		Scope: o.Scope, Root: o.Root, Working: conn.Peer(), Authorities: append([][]byte{conn.Authority()}, o.Authorities...),
-		Versions: o.Versions,
-	})
+	s := NewClientSession(o.identity(conn))
 	sent := o.Clock()
-	m, err := greet(ctx, conn, s.Step(sent, Connected{Position: position}))
-	if errors.Is(err, wire.ErrMalformed) {
-		return Greeting{}, protocolError("an answer that cannot be read").Err
-	}
-	if pay.CodeOf(err) == pay.CodeUpgrade {
-		return Greeting{}, err
-	}
+	hello := s.Step(sent, Connected{Position: position})[0].(Send)
+	m, err := ask(ctx, conn, o.Address, hello.Message)
 	if err != nil {
-		return Greeting{}, pay.Wrap(err, pay.CodeUnreachable, "the registry at "+o.Address+" does not answer", "check that it runs and can be reached")
+		return Greeting{}, err
 	}
 	trip := o.Clock().Sub(sent)
 	for _, e := range s.Step(o.Clock(), Received{Message: m}) {
@@ -69,28 +60,4 @@ func Probe(ctx context.Context, o ClientOptions, position pay.Position) (Greetin
 		g.Ahead = w.Head.Cursor.Seq - have
 	}
 	return g, nil
-}
-
-// greet sends what a session wants to say first and returns the answer.
-func greet(ctx context.Context, conn Conn, effects []Effect) (wire.Message, error) {
-	if err := conn.Open(ctx); err != nil {
-		return nil, fmt.Errorf("open stream: %w", err)
-	}
-	defer context.AfterFunc(ctx, func() { conn.Close(CloseSilent) })()
-	out := sender{conn: conn}
-	for _, e := range effects {
-		if send, ok := e.(Send); ok {
-			if err := out.send(ctx, send.Message); err != nil {
-				return nil, err
-			}
-		}
-	}
-	m, err := wire.ReadMessage(conn, pay.FirstFrameBytesMax)
-	if err != nil && ctx.Err() != nil {
-		return nil, errors.Join(context.Cause(ctx), err)
-	}
-	if err != nil {
-		return nil, readError(err)
-	}
-	return m, nil
 }

@@ -26,6 +26,19 @@ func CrashPoints() []string {
 	return []string{atBeforePush, atAfterPush, atBeforeAck, atAfterAck, atBeforeMirror, atAfterMirror}
 }
 
+// crashPoints returns the points that lie before an effect on a store, after it
+// is durable and after its answer; empty for none.
+func crashPoints(effect Effect) (before, done, answered string) {
+	switch effect.(type) {
+	case MirrorEntries:
+		return atBeforeMirror, atAfterMirror, ""
+	case ApplyItems:
+		return "", atBeforeAck, atAfterAck
+	default:
+		return "", "", ""
+	}
+}
+
 // Seams are hooks for tests. Their zero value does nothing.
 type Seams struct {
 	// At is called at each of CrashPoints.
@@ -36,7 +49,7 @@ type Seams struct {
 }
 
 func (s Seams) at(point string) {
-	if s.At != nil {
+	if s.At != nil && point != "" {
 		s.At(point)
 	}
 }
@@ -57,7 +70,7 @@ func orDiscard(l *slog.Logger) *slog.Logger {
 // sender writes whole frames to a Conn, one at a time, each within
 // writeTimeout. After an error the stream is of no use any more.
 type sender struct {
-	conn  Conn
+	conn  Writer
 	seams Seams
 	mu    sync.Mutex
 	buf   []byte

@@ -102,7 +102,7 @@ func (s *Server) Disconnect(node pay.NodeID) {
 	c := s.nodes[node]
 	s.mu.Unlock()
 	if c != nil {
-		c.end(pay.NewError(pay.CodeNotAllowed, "the node was revoked", "ask who runs the registry for a new invite and enrol with a new data directory"))
+		c.stop(pay.NewError(pay.CodeNotAllowed, "the node was revoked", "ask who runs the registry for a new invite and enrol with a new data directory"))
 	}
 }
 
@@ -128,7 +128,7 @@ func (s *Server) join(c *serverConn) {
 	s.nodes[id] = c
 	s.mu.Unlock()
 	if old != nil {
-		old.end(pay.NewError(pay.CodeInUse, "a newer connection of the same node took over", "if the node runs once only, this heals by itself; else stop the other one"))
+		old.stop(pay.NewError(pay.CodeInUse, "a newer connection of the same node took over", "if the node runs once only, this heals by itself; else stop the other one"))
 	}
 }
 

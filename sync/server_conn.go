@@ -15,39 +15,29 @@ import (
 const applyAhead = 4
 
 // serverConn carries out the effects of one ServerSession. An idle session has
-// two goroutines: serve reads, feed follows the scope. While pushes are
+// two goroutines: serve reads, followFeed follows the scope. While pushes are
 // applied there is one more for each, so that a Ping is answered meanwhile.
 type serverConn struct {
+	line[*ServerSession, RegistryEffects]
 	server *Server
-	conn   Conn
 	node   pay.PublicKey
-	out    sender
-	in     receiver
 
-	ctx  context.Context
-	stop context.CancelCauseFunc
-
-	mu      sync.Mutex
-	session *ServerSession
-	read    *ReadFeed
-
-	interrupted chan struct{} // closed when the end of ctx has stopped the reader
-	feedKick    chan struct{}
+	reads       lane            // of the feed
+	interrupted chan struct{}   // closed when the end of ctx has stopped the reader
 	slots       chan struct{}   // held by pushes that wait or are applied
 	turn        <-chan struct{} // closed when the push before is done; used by serve only
 	work        sync.WaitGroup
 }
 
 func newServerConn(s *Server, conn Conn) *serverConn {
-	return &serverConn{
-		server: s, conn: conn, node: conn.Peer(),
-		out:         sender{conn: conn, seams: s.opts.Seams},
-		in:          receiver{wire.NewReader(conn, pay.FirstFrameBytesMax), s.opts.Seams},
-		session:     NewServerSession(s.opts.Versions),
-		interrupted: make(chan struct{}),
-		feedKick:    make(chan struct{}, 1),
-		slots:       make(chan struct{}, applyAhead),
+	node := conn.Peer()
+	effects := RegistryEffects{Hub: s.opts.Hub, Node: node.ID(), PingEvery: s.pingEvery, Authority: s.opts.Authority}
+	c := &serverConn{
+		line:   newLine(conn, s.opts.Seams, NewServerSession(s.opts.Versions), effects),
+		server: s, node: node, reads: newLane(), interrupted: make(chan struct{}), slots: make(chan struct{}, applyAhead),
 	}
+	c.do = c.carry
+	return c
 }
 
 // greet returns a stranger's first message.
@@ -77,7 +67,7 @@ func (c *serverConn) interrupt() {
 // serve answers the first message and, after a Hello, keeps the session until
 // it ends.
 func (c *serverConn) serve(ctx context.Context, first wire.Message) {
-	c.ctx, c.stop = context.WithCancelCause(ctx)
+	c.begin(ctx)
 	defer c.stop(nil)
 	// A server that shuts down waits for nobody.
 	defer context.AfterFunc(ctx, func() { c.conn.Close(CloseDone) })()
@@ -94,15 +84,10 @@ func (c *serverConn) serve(ctx context.Context, first wire.Message) {
 		c.step(Received{Message: m})
 		c.readOn()
 	default:
-		c.end(protocolError(fmt.Sprintf("%T as the first message", first)).Err)
+		c.stop(protocolError(fmt.Sprintf("%T as the first message", first)).Err)
 	}
 	c.work.Wait()
 	c.part()
-}
-
-// end ends the session. The reason is told to the node by part.
-func (c *serverConn) end(err error) {
-	c.stop(err)
 }
 
 // peerGone is the end of a session that the peer or the network brought about:
@@ -152,7 +137,7 @@ func (c *serverConn) readOn() {
 	for c.ctx.Err() == nil {
 		m, err := c.in.next()
 		if err != nil {
-			c.end(asBadInput(err))
+			c.stop(asBadInput(err))
 			return
 		}
 		push, ok := m.(wire.Push)
@@ -162,7 +147,7 @@ func (c *serverConn) readOn() {
 		}
 		pushed, err := OpenPush(c.node, push)
 		if err != nil {
-			c.end(err)
+			c.stop(err)
 			return
 		}
 		c.step(pushed)
@@ -179,19 +164,8 @@ func asBadInput(err error) error {
 	return e
 }
 
-func (c *serverConn) step(event Event) {
-	c.mu.Lock()
-	effects := c.session.Step(time.Now(), event)
-	c.mu.Unlock()
-	for _, effect := range effects {
-		if err := c.do(effect); err != nil {
-			c.end(err)
-			return
-		}
-	}
-}
-
-func (c *serverConn) do(effect Effect) error {
+// carry carries out what needs no other goroutine, in the one that stepped.
+func (c *serverConn) carry(effect Effect) error {
 	switch e := effect.(type) {
 	case Send:
 		if w, ok := e.Message.(wire.Welcome); ok {
@@ -199,18 +173,11 @@ func (c *serverConn) do(effect Effect) error {
 		}
 		return c.out.send(c.ctx, e.Message)
 	case Look:
-		standing, err := c.look(e.Hello)
-		if err != nil {
-			return err
-		}
-		c.step(Stood{Standing: standing})
+		c.carryOut(e)
 	case ReadFeed:
-		c.mu.Lock()
-		c.read = &e
-		c.mu.Unlock()
-		kick(c.feedKick)
+		c.reads.put(e)
 	case ApplyItems:
-		return c.applyInTurn(e)
+		c.applyInTurn(e)
 	case End:
 		c.server.noteVersion(c.node.ID(), e.Err)
 		return e.Err
@@ -218,34 +185,6 @@ func (c *serverConn) do(effect Effect) error {
 		panic(fmt.Sprintf("paysync: internal error: %T is not for a registry", effect))
 	}
 	return nil
-}
-
-// look asks the hub about the node. The node is joined before, so that a
-// revocation either is seen here or finds the session to end.
-func (c *serverConn) look(h wire.Hello) (Standing, error) {
-	hub, id := c.server.opts.Hub, c.node.ID()
-	st := Standing{Now: hub.Now(), PingEvery: c.server.pingEvery(), Authority: c.server.opts.Authority}
-	var err error
-	if st.Member, st.Known, err = hub.Member(c.ctx, id); err != nil || !st.Known {
-		return st, wrap("look up node", err)
-	}
-	if st.Head, err = hub.Head(c.ctx, st.Member.Scope); err != nil {
-		return st, wrap("read head", err)
-	}
-	if seq := h.Cursor.Seq; seq > 0 && seq <= st.Head.Cursor.Seq {
-		if st.Chain, st.HasChain, err = hub.ChainAt(c.ctx, st.Member.Scope, seq); err != nil {
-			return st, wrap("read chain", err)
-		}
-	}
-	st.Applied, err = hub.Applied(c.ctx, id, h.Incarnation)
-	return st, wrap("read outbox position", err)
-}
-
-func wrap(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", what, err)
 }
 
 // welcome sends the Welcome and, when the session goes on, starts the feed. The
@@ -256,6 +195,6 @@ func (c *serverConn) welcome(w wire.Welcome) error {
 	}
 	c.server.noteVersion(c.node.ID(), nil)
 	c.in.SetLimit(pay.FrameBytesMax)
-	c.work.Go(func() { c.feed(c.session.scope) })
+	c.work.Go(func() { c.followFeed(c.session.scope) })
 	return nil
 }

@@ -231,7 +231,7 @@ func (s *ServerSession) pump() []Effect {
 		return []Effect{Send{wire.Poke{}}}
 	}
 	s.reading, s.grown = true, false
-	return []Effect{ReadFeed{After: s.feed.sent, Limit: min(s.feed.room(), pay.BatchFactsMax)}}
+	return []Effect{ReadFeed{Scope: s.scope, After: s.feed.sent, Limit: min(s.feed.room(), pay.BatchFactsMax)}}
 }
 
 func (s *ServerSession) fed(e Fed) []Effect {

@@ -9,11 +9,11 @@ import (
 
 // applyInTurn hands items to the hub, one push after the other, without making
 // the reader wait unless too many are ahead. Only the reader calls it.
-func (c *serverConn) applyInTurn(e ApplyItems) error {
+func (c *serverConn) applyInTurn(e ApplyItems) {
 	select {
 	case c.slots <- struct{}{}:
 	case <-c.ctx.Done():
-		return nil
+		return
 	}
 	before, done := c.turn, make(chan struct{})
 	c.turn = done
@@ -27,82 +27,18 @@ func (c *serverConn) applyInTurn(e ApplyItems) error {
 		if c.ctx.Err() != nil {
 			return
 		}
-		if err := c.apply(e); err != nil {
-			c.end(err)
-		}
+		c.carryOut(e)
 	})
-	return nil
 }
 
-func (c *serverConn) apply(e ApplyItems) error {
-	applied, err := c.server.opts.Hub.Apply(c.ctx, c.node.ID(), e.Incarnation, e.Items)
-	if err != nil {
-		return fmt.Errorf("apply items %d to %d: %w", e.Items[0].N, e.Items[len(e.Items)-1].N, err)
-	}
-	c.out.seams.at(atBeforeAck)
-	c.step(Applied{Applied: applied})
-	c.out.seams.at(atAfterAck)
-	return nil
-}
-
-// feed follows the node's scope and sends what is new, as far as the node keeps
-// up. It is the only one to read the feed for this session.
-func (c *serverConn) feed(scope pay.Scope) {
+// followFeed follows the node's scope and sends what is new, as far as the node
+// keeps up. It is the only one to read the feed for this session.
+func (c *serverConn) followFeed(scope pay.Scope) {
 	changed, stop := c.server.opts.Hub.Watch(scope)
 	defer stop()
 	// The first ReadFeed is waiting already. It is served after Watch, so that
 	// nothing falls between the two.
-	for {
-		select {
-		case <-changed:
-			c.step(Grown{})
-		case <-c.feedKick:
-			if err := c.readFeed(scope); err != nil {
-				c.end(err)
-				return
-			}
-		case <-c.ctx.Done():
-			return
-		}
-	}
-}
-
-func (c *serverConn) readFeed(scope pay.Scope) error {
-	c.mu.Lock()
-	want := c.read
-	c.read = nil
-	c.mu.Unlock()
-	if want == nil {
-		return nil
-	}
-	facts, err := c.server.opts.Hub.Feed(c.ctx, scope, want.After, want.Limit)
-	if err != nil {
-		return fmt.Errorf("read feed: %w", err)
-	}
-	fed := Fed{Facts: fitting(facts), More: len(facts) == want.Limit}
-	if len(fed.Facts) < len(facts) {
-		fed.More = true
-	}
-	if n := len(fed.Facts); n > 0 {
-		var ok bool
-		if fed.Chain, ok, err = c.server.opts.Hub.ChainAt(c.ctx, scope, want.After+uint64(n)); err != nil || !ok {
-			return fmt.Errorf("read chain at entry %d (known: %v): %w", want.After+uint64(n), ok, err)
-		}
-	}
-	c.step(fed)
-	return nil
-}
-
-// fitting returns the first of facts that make one frame, at least one.
-func fitting(facts [][]byte) [][]byte {
-	bytes := 0
-	for i, raw := range facts {
-		bytes += len(raw) + 3
-		if i > 0 && bytes > pay.BatchBytesMax {
-			return facts[:i]
-		}
-	}
-	return facts
+	c.follow(&c.reads, changed, Grown{})
 }
 
 // enrol decides on a claim to become a node. The proof is bound to this very
@@ -110,19 +46,19 @@ func fitting(facts [][]byte) [][]byte {
 func (c *serverConn) enrol(m wire.Enrol) {
 	own := orSupported(c.server.opts.Versions)
 	if _, ok := own.Common(m.Versions()); !ok {
-		c.end(upgradeError(m.Versions(), own))
+		c.stop(upgradeError(m.Versions(), own))
 		return
 	}
 	exporter, err := c.conn.Exporter()
 	if err != nil {
-		c.end(fmt.Errorf("export keying material: %w", err))
+		c.stop(fmt.Errorf("export keying material: %w", err))
 		return
 	}
 	member, err := c.server.opts.Hub.Enrol(c.ctx, pay.EnrolClaim{
 		Invite: m.Invite, Proof: m.Proof, Exporter: exporter, Node: c.node, Role: m.Role, Name: m.Name,
 	})
 	if err != nil {
-		c.end(fmt.Errorf("enrol node: %w", err))
+		c.stop(fmt.Errorf("enrol node: %w", err))
 		return
 	}
 	c.server.log.Info("sync: node enrolled", "node", c.node.ID().Short(), "role", string(member.Node.Role))
@@ -130,6 +66,6 @@ func (c *serverConn) enrol(m wire.Enrol) {
 		Node: member.Node, Authority: member.Authority.Raw(), Currency: member.Currency, Resolver: member.Resolver,
 	})
 	if err != nil {
-		c.end(err)
+		c.stop(err)
 	}
 }

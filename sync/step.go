@@ -106,6 +106,7 @@ type (
 	// ReadFeed reads up to Limit entries after number After, at most
 	// pay.BatchBytesMax of them but at least one.
 	ReadFeed struct {
+		Scope pay.Scope
 		After uint64
 		Limit int
 	}

@@ -12,32 +12,52 @@ import (
 // ErrNotUnderstood says that the peer closed the connection with CloseProtocol.
 var ErrNotUnderstood = errors.New("paysync: the peer could not read what was sent to it")
 
-// Conn is one connection to a peer that has proven its key, with one long
-// stream in each direction. Read and Write may be used at the same time, by one
+// Conn is one connection to a peer whose key was verified, with one long stream
+// in each direction. Read and Write may be used at the same time, by one
 // goroutine each; the other methods by any.
 type Conn interface {
+	Reader
+	Writer
+	Identity
 	// Open opens the stream at a node and awaits it at the registry. It comes
-	// before Read and Write.
+	// before Read and Write. It returns an error when ctx is done or the
+	// connection has ended.
 	Open(ctx context.Context) error
-	// Read and Write work as in net.Conn. Errors of Read wrap ErrNotUnderstood
-	// when the peer closed the connection with CloseProtocol.
-	io.ReadWriter
+	// Close ends the connection, unblocks Read and Write, and returns when the
+	// connection holds no resources any more. It may be called repeatedly.
+	Close(code CloseCode)
+}
+
+// Reader is the stream from the peer.
+type Reader interface {
+	// Read works as in net.Conn. Its errors wrap ErrNotUnderstood when the peer
+	// closed the connection with CloseProtocol.
+	io.Reader
+	// SetReadDeadline works as in net.Conn.
+	SetReadDeadline(t time.Time) error
+}
+
+// Writer is the stream to the peer.
+type Writer interface {
+	// Write works as in net.Conn.
+	io.Writer
+	// SetWriteDeadline works as in net.Conn.
+	SetWriteDeadline(t time.Time) error
 	// CloseWrite tells the peer that nothing more will be written.
 	CloseWrite() error
-	// SetReadDeadline and SetWriteDeadline work as in net.Conn.
-	SetReadDeadline(t time.Time) error
-	SetWriteDeadline(t time.Time) error
-	// Peer returns the key that the peer has proven.
+}
+
+// Identity is what the handshake of a connection established.
+type Identity interface {
+	// Peer returns the key that the peer has proven to hold.
 	Peer() pay.PublicKey
 	// Authority returns the raw authority fact that the registry presented and
 	// that was checked against the pinned root; nil at the registry.
 	Authority() []byte
 	// Exporter returns wire.ExporterBytes bytes of keying material that only
-	// the two ends of this connection know.
+	// the two ends of this connection know, or an error when the handshake gives
+	// none.
 	Exporter() ([]byte, error)
-	// Close ends the connection, unblocks Read and Write, and returns when the
-	// connection holds no resources any more. It may be called repeatedly.
-	Close(code CloseCode)
 }
 
 // CloseCode says to the peer's transport why a connection was closed.

@@ -26,7 +26,7 @@ func meet(node, registry wire.Versions) (c *paysync.ClientSession, s *paysync.Se
 	standing := paysync.Standing{Known: true, Member: reg.members[box.key.ID()], Head: headOf(reg.epoch, feed), Now: 1, PingEvery: 2_000, Authority: reg.authority.Raw()}
 	switch e := s.Step(start, paysync.Stood{Standing: standing})[0].(type) {
 	case paysync.Send:
-		c.Step(start, paysync.Received{Message: e.Message})
+		c.Step(start, paysync.Received(e))
 	case paysync.End:
 		refusal = e.Err
 		c.Step(start, paysync.Received{Message: wire.ByeFor(refusal)})

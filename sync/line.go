@@ -1,0 +1,137 @@
+package paysync
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/wire"
+)
+
+// line is what the shells of both sides have in common: a connection, the
+// session that decides, and the store on which its effects are carried out. The
+// goroutines of a shell call step with what happened; nothing else connects
+// them.
+type line[S stepper, D doer] struct {
+	conn Conn
+	out  sender
+	in   receiver
+
+	ctx  context.Context
+	stop context.CancelCauseFunc // the first cause is why the session ended
+
+	mu      sync.Mutex // guards session
+	session S
+	store   D
+	// do carries out an effect, or puts it into the lane of the goroutine that
+	// does. Its errors end the session.
+	do func(Effect) error
+}
+
+// stepper is a ClientSession or a ServerSession.
+type stepper interface {
+	Step(now time.Time, event Event) []Effect
+}
+
+// doer is what NodeEffects and RegistryEffects have in common.
+type doer interface {
+	Do(ctx context.Context, effect Effect) (Event, error)
+}
+
+// newLine returns the start of a conversation over conn, in which the peer may
+// send one frame of pay.FirstFrameBytesMax.
+func newLine[S stepper, D doer](conn Conn, seams Seams, session S, store D) line[S, D] {
+	return line[S, D]{
+		conn: conn, session: session, store: store,
+		out: sender{conn: conn, seams: seams},
+		in:  receiver{wire.NewReader(conn, pay.FirstFrameBytesMax), seams},
+	}
+}
+
+// begin starts the life of the session, which stop ends.
+func (l *line[S, D]) begin(ctx context.Context) { l.ctx, l.stop = context.WithCancelCause(ctx) }
+
+// step gives the session one event and carries out what it wants. Only the
+// decision is made under the lock.
+func (l *line[S, D]) step(event Event) {
+	l.mu.Lock()
+	effects := l.session.Step(time.Now(), event)
+	l.mu.Unlock()
+	for _, effect := range effects {
+		if err := l.do(effect); err != nil {
+			l.stop(err)
+			return
+		}
+	}
+}
+
+// carryOut has the store carry out one effect and gives the session the answer.
+func (l *line[S, D]) carryOut(effect Effect) {
+	before, done, answered := crashPoints(effect)
+	l.out.seams.at(before)
+	answer, err := l.store.Do(l.ctx, effect)
+	if err != nil {
+		l.stop(err)
+		return
+	}
+	l.out.seams.at(done)
+	if answer != nil {
+		l.step(answer)
+	}
+	l.out.seams.at(answered)
+}
+
+// follow carries out the effects of one lane, in order, and gives the session
+// the event grown for each token in changed, until the session ends.
+func (l *line[S, D]) follow(from *lane, changed <-chan struct{}, grown Event) {
+	for {
+		select {
+		case <-changed:
+			l.step(grown)
+		case <-from.kick:
+			for _, effect := range from.take() {
+				if l.ctx.Err() != nil {
+					return
+				}
+				l.carryOut(effect)
+			}
+		case <-l.ctx.Done():
+			return
+		}
+	}
+}
+
+// lane holds the effects that wait for one goroutine. There are at most two: a
+// session asks for the next read only after the last was answered, and notes
+// become one.
+type lane struct {
+	mu      sync.Mutex
+	waiting []Effect
+	kick    chan struct{} // has a token while something waits
+}
+
+func newLane() lane { return lane{kick: make(chan struct{}, 1)} }
+
+func (l *lane) put(e Effect) {
+	l.mu.Lock()
+	l.waiting = enqueue(l.waiting, e)
+	l.mu.Unlock()
+	kick(l.kick)
+}
+
+func (l *lane) take() []Effect {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	waiting := l.waiting
+	l.waiting = nil
+	return waiting
+}
+
+// kick leaves a token; tokens coalesce.
+func kick(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,87 @@
+package paysync
+
+import (
+	"context"
+	"fmt"
+	"maps"
+)
+
+// NodeEffects carries out the effects of one ClientSession on the node's store:
+//
+//	effect          call             answer
+//	OpenOutbox      SessionOpened    Opened
+//	ReadOutbox      Outbox           Queued
+//	NoteAck         Acked            none
+//	MirrorEntries   Mirror           Mirrored
+//
+// It has no goroutines and no clock. The shell calls Do in several goroutines,
+// none for two effects of one row at a time; a simulation calls it in any order
+// that respects each row.
+type NodeEffects struct {
+	journal Journal
+	opened  bool // SessionOpened was called
+}
+
+// NewNodeEffects returns the effects of a session that is to begin.
+func NewNodeEffects(j Journal) *NodeEffects { return &NodeEffects{journal: j} }
+
+// Do carries out one effect and returns the event that answers it, nil for none.
+// Its errors are the store's. It panics for an effect that is not in the table.
+func (n *NodeEffects) Do(ctx context.Context, effect Effect) (Event, error) {
+	switch e := effect.(type) {
+	case OpenOutbox:
+		n.opened = true
+		if err := n.journal.SessionOpened(ctx); err != nil {
+			return nil, fmt.Errorf("note session: %w", err)
+		}
+		return Opened{}, nil
+	case ReadOutbox:
+		items, err := n.journal.Outbox(ctx, e.After, e.Limit)
+		if err != nil {
+			return nil, fmt.Errorf("read outbox: %w", err)
+		}
+		return Queued{Items: items}, nil
+	case NoteAck:
+		return nil, wrap("note acknowledgement", n.journal.Acked(ctx, e.Incarnation, e.N, e.Refused))
+	case MirrorEntries:
+		head, err := n.journal.Mirror(ctx, e.From, e.Facts)
+		if err != nil {
+			return nil, fmt.Errorf("mirror entries: %w", err)
+		}
+		return Mirrored{Head: head}, nil
+	default:
+		panic(fmt.Sprintf("paysync: internal error: %T is not for a node's store", effect))
+	}
+}
+
+// Close undoes OpenOutbox when the session is over. No Do may follow or be under
+// way.
+func (n *NodeEffects) Close() {
+	if n.opened {
+		n.journal.SessionClosed()
+	}
+}
+
+// enqueue appends effect to those that wait. Two notes in a row become one, so
+// that a slow store is asked less often and few effects wait for it.
+func enqueue(waiting []Effect, effect Effect) []Effect {
+	if len(waiting) > 0 {
+		last, wasNote := waiting[len(waiting)-1].(NoteAck)
+		if next, isNote := effect.(NoteAck); wasNote && isNote {
+			waiting[len(waiting)-1] = last.and(next)
+			return waiting
+		}
+	}
+	return append(waiting, effect)
+}
+
+// and returns one note for two, of which b is the later one.
+func (a NoteAck) and(b NoteAck) NoteAck {
+	if a.Refused == nil {
+		return b
+	}
+	refused := maps.Clone(a.Refused)
+	maps.Copy(refused, b.Refused)
+	b.Refused = refused
+	return b
+}

@@ -1,0 +1,115 @@
+package paysync
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/wire"
+)
+
+// RegistryEffects carries out the effects of one ServerSession on the registry:
+//
+//	effect       calls                             answer
+//	Look         Now, Member, Head, ChainAt,       Stood
+//	             Applied
+//	ApplyItems   Apply                             Applied
+//	ReadFeed     Feed, ChainAt                     Fed
+//
+// It has no goroutines and no state. The shell calls Do in several goroutines,
+// none for two effects of one row at a time; a simulation calls it in any order
+// that respects each row.
+type RegistryEffects struct {
+	Hub       Hub
+	Node      pay.NodeID        // the peer, as the transport has verified it
+	PingEvery func() pay.Millis // for Welcome
+	Authority []byte            // raw authority fact of the working key
+}
+
+// Do carries out one effect and returns the event that answers it. Its errors
+// are the Hub's. It panics for an effect that is not in the table.
+func (r RegistryEffects) Do(ctx context.Context, effect Effect) (Event, error) {
+	switch e := effect.(type) {
+	case Look:
+		standing, err := r.look(ctx, e.Hello)
+		if err != nil {
+			return nil, err
+		}
+		return Stood{Standing: standing}, nil
+	case ApplyItems:
+		applied, err := r.Hub.Apply(ctx, r.Node, e.Incarnation, e.Items)
+		if err != nil {
+			return nil, fmt.Errorf("apply items %d to %d: %w", e.Items[0].N, e.Items[len(e.Items)-1].N, err)
+		}
+		return Applied{Applied: applied}, nil
+	case ReadFeed:
+		return readFeed(ctx, r.Hub, e)
+	default:
+		panic(fmt.Sprintf("paysync: internal error: %T is not for a registry's store", effect))
+	}
+}
+
+func (r RegistryEffects) look(ctx context.Context, h wire.Hello) (Standing, error) {
+	st := Standing{Now: r.Hub.Now(), PingEvery: r.PingEvery(), Authority: r.Authority}
+	var err error
+	if st.Member, st.Known, err = r.Hub.Member(ctx, r.Node); err != nil || !st.Known {
+		return st, wrap("look up node", err)
+	}
+	if err := st.lookAtFeed(ctx, r.Hub, h.Cursor.Seq); err != nil {
+		return st, err
+	}
+	st.Applied, err = r.Hub.Applied(ctx, r.Node, h.Incarnation)
+	return st, wrap("read outbox position", err)
+}
+
+// lookAtFeed adds the head of the member's scope, and the chain after the entry
+// that the node names, if there is one.
+func (st *Standing) lookAtFeed(ctx context.Context, feeds Feeds, seq uint64) (err error) {
+	if st.Head, err = feeds.Head(ctx, st.Member.Scope); err != nil {
+		return wrap("read head", err)
+	}
+	if seq > 0 && seq <= st.Head.Cursor.Seq {
+		st.Chain, st.HasChain, err = feeds.ChainAt(ctx, st.Member.Scope, seq)
+	}
+	return wrap("read chain", err)
+}
+
+func readFeed(ctx context.Context, feeds Feeds, e ReadFeed) (Event, error) {
+	facts, err := feeds.Feed(ctx, e.Scope, e.After, e.Limit)
+	if err != nil {
+		return nil, fmt.Errorf("read feed: %w", err)
+	}
+	fed := Fed{Facts: fitting(facts), More: len(facts) == e.Limit}
+	if len(fed.Facts) < len(facts) {
+		fed.More = true
+	}
+	if n := len(fed.Facts); n > 0 {
+		last, ok := e.After+uint64(n), false
+		if fed.Chain, ok, err = feeds.ChainAt(ctx, e.Scope, last); err != nil {
+			return nil, fmt.Errorf("read chain at entry %d: %w", last, err)
+		}
+		if !ok {
+			return nil, fmt.Errorf("read chain at entry %d: the feed has the entry and no chain", last)
+		}
+	}
+	return fed, nil
+}
+
+// fitting returns the first of facts that make one frame, at least one.
+func fitting(facts [][]byte) [][]byte {
+	bytes := 0
+	for i, raw := range facts {
+		bytes += len(raw) + 3
+		if i > 0 && bytes > pay.BatchBytesMax {
+			return facts[:i]
+		}
+	}
+	return facts
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
