@@ -83,15 +83,18 @@ func readFeed(ctx context.Context, feeds Feeds, e ReadFeed) (Event, error) {
 	if len(fed.Facts) < len(facts) {
 		fed.More = true
 	}
-	if n := len(fed.Facts); n > 0 {
-		last, ok := e.After+uint64(n), false
-		if fed.Chain, ok, err = feeds.ChainAt(ctx, e.Scope, last); err != nil {
-			return nil, fmt.Errorf("read chain at entry %d: %w", last, err)
-		}
-		if !ok {
-			return nil, fmt.Errorf("read chain at entry %d: the feed has the entry and no chain", last)
-		}
+	if len(fed.Facts) == 0 {
+		return fed, nil
 	}
+	last := e.After + uint64(len(fed.Facts))
+	chain, ok, err := feeds.ChainAt(ctx, e.Scope, last)
+	if err != nil {
+		return nil, fmt.Errorf("read chain at entry %d: %w", last, err)
+	}
+	if !ok {
+		return nil, fmt.Errorf("read chain at entry %d: the feed has the entry and no chain", last)
+	}
+	fed.Chain = chain
 	return fed, nil
 }
 
