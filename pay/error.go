@@ -34,7 +34,7 @@ const (
 	ExitWaitPassed  Exit = 124
 )
 
-// The error codes. ExitOf gives the exit status of each.
+// The error codes. InfoOf gives the statuses that go with each.
 const (
 	CodeFailed       ErrorCode = "E_FAILED"
 	CodeUsage        ErrorCode = "E_USAGE"
@@ -71,35 +71,63 @@ const (
 	CodeUpgrade      ErrorCode = "E_UPGRADE"
 )
 
-// ExitOf returns the exit status that belongs to a code.
-func ExitOf(c ErrorCode) Exit {
-	switch c {
-	case CodeUsage, CodeAmount, CodeCurrency, CodeNotAvailable:
-		return ExitUsage
-	case CodeConfig, CodeNewerData, CodeNoSpace:
-		return ExitConfig
-	case CodeInUse:
-		return ExitInUse
-	case CodeNotRunning, CodeUnreachable, CodeDevice:
-		return ExitUnreachable
-	case CodeNotEnrolled, CodeNotAllowed, CodeNotTrusted, CodeInvite, CodePIN:
-		return ExitNotAllowed
-	case CodeNotFound:
-		return ExitNotFound
-	case CodeConflict, CodeKeyUsed, CodeDecided, CodeBound, CodeRunning:
-		return ExitConflict
-	case CodeNobodyNear, CodeAmbiguous, CodeLeft, CodeNotPaid:
-		return ExitNotPaid
-	case CodeUnknown:
-		return ExitUnknown
-	case CodeWaitPassed:
-		return ExitWaitPassed
-	case CodeRadio:
-		return ExitRadio
-	default:
-		return ExitFailed
-	}
+// CodeInfo is what goes with an error code: the exit status of a command that
+// ends with it, and the status of an HTTP response that bears it (RFC 9110).
+type CodeInfo struct {
+	Exit Exit
+	// HTTP is 200 where the code says how a payment stands: over HTTP that is an
+	// answer and no error.
+	HTTP int
 }
+
+// codes is the table of all codes.
+var codes = map[ErrorCode]CodeInfo{
+	CodeFailed:       {ExitFailed, 500},
+	CodeUsage:        {ExitUsage, 400},
+	CodeAmount:       {ExitUsage, 400},
+	CodeCurrency:     {ExitUsage, 400},
+	CodeNotAvailable: {ExitUsage, 400},
+	CodeConfig:       {ExitConfig, 500},
+	CodeNewerData:    {ExitConfig, 500},
+	CodeNoSpace:      {ExitConfig, 507},
+	CodeInUse:        {ExitInUse, 503},
+	CodeNotRunning:   {ExitUnreachable, 503},
+	CodeRunning:      {ExitConflict, 409},
+	CodeUnreachable:  {ExitUnreachable, 503},
+	CodeNotEnrolled:  {ExitNotAllowed, 403},
+	CodeNotAllowed:   {ExitNotAllowed, 403},
+	CodeNotTrusted:   {ExitNotAllowed, 403},
+	CodeInvite:       {ExitNotAllowed, 403},
+	CodePIN:          {ExitNotAllowed, 403},
+	CodeBound:        {ExitConflict, 409},
+	CodeNotFound:     {ExitNotFound, 404},
+	CodeConflict:     {ExitConflict, 409},
+	CodeKeyUsed:      {ExitConflict, 422},
+	CodeDecided:      {ExitConflict, 409},
+	CodeNobodyNear:   {ExitNotPaid, 409},
+	CodeAmbiguous:    {ExitNotPaid, 409},
+	CodeLeft:         {ExitNotPaid, 409},
+	CodeNotPaid:      {ExitNotPaid, 200},
+	CodeUnknown:      {ExitUnknown, 200},
+	CodeWaitPassed:   {ExitWaitPassed, 200},
+	CodeRadio:        {ExitRadio, 503},
+	CodeDevice:       {ExitUnreachable, 503},
+	CodeBadFact:      {ExitFailed, 400},
+	CodeTooMany:      {ExitFailed, 429},
+	CodeUpgrade:      {ExitFailed, 426},
+}
+
+// InfoOf returns what goes with a code; for one that this program does not know,
+// what goes with CodeFailed.
+func InfoOf(c ErrorCode) CodeInfo {
+	if info, ok := codes[c]; ok {
+		return info
+	}
+	return codes[CodeFailed]
+}
+
+// ExitOf returns the exit status that belongs to a code.
+func ExitOf(c ErrorCode) Exit { return InfoOf(c).Exit }
 
 // Error is an error that a person reads: what failed and why, and what to do
 // next. Callers inside the program branch on Code.

@@ -115,15 +115,11 @@ func (i *insider) offer(id string) (offer pay.FactID, d pay.Decision) {
 // query asks a running daemon over its control socket, without a process of its
 // own for the question.
 func (w *world) query(name, verb string, request, out any) error {
-	body, err := json.Marshal(request)
-	if err != nil {
-		return err
-	}
-	raw, err := node.AskDaemon(w.Ctx, node.Dir(w.Data(name)), verb, body)
+	reply, err := node.AskDaemon(w.Ctx, node.Dir(w.Data(name)), api.Verb[any, json.RawMessage]{Name: verb}, request)
 	if err != nil || out == nil {
 		return err
 	}
-	return json.Unmarshal(raw, out)
+	return json.Unmarshal(reply.Value, out)
 }
 
 // charge asks whoever is clearly nearest to the box for 1.00 under a key.

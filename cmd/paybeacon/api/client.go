@@ -16,9 +16,31 @@ import (
 // ErrNoDaemon says that nobody listens on the control socket.
 var ErrNoDaemon = errors.New("no daemon listens on the control socket")
 
-// Ask puts a request to the daemon behind a control socket and returns its
-// answer. It returns ErrNoDaemon when nothing was sent.
-func Ask(ctx context.Context, socket, name string, body []byte) (json.RawMessage, error) {
+// ErrDaemonLost says that the daemon went away after the request was handed
+// over: what it did is not known.
+var ErrDaemonLost = errors.New("the daemon went away before it answered")
+
+// answerBytesMax bounds an answer. Chosen: the longest list of payments has a
+// hundredth.
+const answerBytesMax = 64 << 20
+
+// Ask puts a verb to the daemon behind a control socket. It returns ErrNoDaemon
+// when nothing was sent, a *pay.Error with CodeUnreachable that wraps
+// ErrDaemonLost when the daemon went away before it answered, and else the error
+// that the daemon answered with, a *pay.Error.
+func Ask[Request, Answered any](ctx context.Context, socket string, v Verb[Request, Answered], q Request) (Reply[Answered], error) {
+	body, err := json.Marshal(q)
+	if err != nil {
+		return Reply[Answered]{}, fmt.Errorf("encode request: %w", err)
+	}
+	raw, err := post(ctx, socket, v.Name, body)
+	if err != nil {
+		return Reply[Answered]{}, err
+	}
+	return readReply[Answered](raw)
+}
+
+func post(ctx context.Context, socket, verb string, body []byte) (json.RawMessage, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -30,7 +52,7 @@ func Ask(ctx context.Context, socket, name string, body []byte) (json.RawMessage
 		DisableKeepAlives: true,
 		DialContext:       func(context.Context, string, string) (net.Conn, error) { return conn, nil },
 	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://node/v1/"+name, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://node/v1/"+verb, bytes.NewReader(body))
 	if err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("make request: %w", err)
@@ -40,27 +62,19 @@ func Ask(ctx context.Context, socket, name string, body []byte) (json.RawMessage
 		return nil, daemonLost(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64*controlBytesMax))
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, answerBytesMax))
 	if err != nil {
 		return nil, daemonLost(ctx, err)
 	}
 	if resp.StatusCode == http.StatusOK {
 		return raw, nil
 	}
-	var e wireError
-	if err := json.Unmarshal(raw, &e); err != nil || e.Code == "" {
+	var p Problem
+	if err := json.Unmarshal(raw, &p); err != nil || p.Code == "" {
 		return nil, pay.NewError(pay.CodeFailed, fmt.Sprintf("the daemon answered with status %d", resp.StatusCode), "look at the daemon's log")
 	}
-	err = pay.NewError(e.Code, e.Message, e.Hint)
-	if len(e.Extra) > 0 {
-		err = &Detailed{err: err, Extra: e.Extra}
-	}
-	return nil, err
+	return nil, p.Err()
 }
-
-// ErrDaemonLost says that the daemon went away after the request was handed
-// over: what it did is not known.
-var ErrDaemonLost = errors.New("the daemon went away before it answered")
 
 func daemonLost(ctx context.Context, err error) error {
 	if ctx.Err() != nil {

@@ -15,10 +15,10 @@ import (
 func TestControlRefusesWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	var got []ChargeRequest
-	h := Handler(Verbs{"charge": On(false, func(_ context.Context, q ChargeRequest) (any, error) {
+	h := NewHandler(NewVerbs(On(VerbCharge, func(_ context.Context, q ChargeRequest) (Payment, error) {
 		got = append(got, q)
-		return Nothing{}, nil
-	})})
+		return Payment{}, nil
+	})))
 	for _, tc := range []struct {
 		name, body, header string
 		status             int

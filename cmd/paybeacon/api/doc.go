@@ -4,11 +4,12 @@
 //
 // # Layout
 //
-//	json.go, health.go, events.go   the objects, one type each, with "v" and "type"
-//	requests.go                     what the verbs are asked
-//	problem.go                      an error as an object, and back
-//	control.go                      the server: one POST to /v1/VERB a question
-//	client.go                       the client of the same socket
+//	objects.go, health.go, events.go   the objects, one type each
+//	requests.go                        what the verbs are asked
+//	verbs.go                           the verbs, each with its request and answer
+//	problem.go                         an error as an object, and back
+//	control.go                         the server: a verb is a POST to /v1/VERB
+//	client.go                          the client of the same socket
 //
 // # Guarantees
 //

@@ -6,22 +6,23 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// eventKind says what an event is about.
-type eventKind string
+// EventKind is what an event is about.
+type EventKind string
 
+// The kinds of events.
 const (
-	EventPayment eventKind = "payment" // the registry decided on a payment
-	EventDevice  eventKind = "device"  // a device was bound or released
-	EventRadio   eventKind = "radio"   // the radio hears, or no longer does
+	EventPayment EventKind = "payment" // the registry decided on a payment
+	EventDevice  EventKind = "device"  // a device was bound or released
+	EventRadio   EventKind = "radio"   // the radio hears, or no longer does
 )
 
-// Event is one event. The fields of its kind stand beside the common ones.
+// Event is one thing that happened to a node. Cursor is the place behind it. The fields of its kind stand beside the common ones.
 type Event struct {
 	V      int       `json:"v"`
 	Type   string    `json:"type"`
 	Cursor string    `json:"cursor"`
 	At     string    `json:"at"`
-	Kind   eventKind `json:"kind"`
+	Kind   EventKind `json:"kind"`
 	*PaymentEvent
 	*DeviceEvent
 	*RadioEvent
@@ -46,7 +47,7 @@ type PaymentEvent struct {
 	Test        bool         `json:"test"`
 }
 
-// DeviceEvent is a device bound or released, as its wallet or it itself tells.
+// DeviceEvent is a device bound or released, as seen by its wallet or by itself.
 type DeviceEvent struct {
 	Device      string          `json:"device,omitempty"` // at a wallet
 	Wallet      string          `json:"wallet,omitempty"` // at a device
@@ -80,12 +81,14 @@ type EventsRequest struct {
 	Wait  pay.Millis `json:"wait_ms,omitempty"`
 }
 
+// Events are what happened, oldest first, and the cursor behind the last one that
+// was looked at.
 type Events struct {
 	Items  []Event `json:"items"`
 	Cursor string  `json:"cursor"`
 }
 
-// NewPaymentEvent returns the event that a decision is.
+// NewPaymentEvent returns what a decision says.
 func NewPaymentEvent(d pay.Decision) *PaymentEvent {
 	outcome := pay.Payment{State: d.State, Seq: d.Seq}.Outcome(pay.Local{})
 	return &PaymentEvent{
@@ -108,5 +111,5 @@ func RadioWord(deaf bool) string {
 	return RadioOK
 }
 
-// RoundRate keeps one decimal: more would claim to know more.
+// RoundRate rounds to one decimal: more would claim to know more.
 func RoundRate(perSecond float64) float64 { return math.Round(perSecond*10) / 10 }

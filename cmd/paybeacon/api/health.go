@@ -20,7 +20,7 @@ type Health struct {
 	Links   []Link   `json:"links,omitempty"`
 }
 
-// Link says whether a wallet reaches one of its devices.
+// Link is whether a wallet reaches one of its devices: Error is empty if it does.
 type Link struct {
 	Device string `json:"device"`
 	Link   string `json:"link,omitempty"`

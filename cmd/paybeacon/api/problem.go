@@ -2,55 +2,97 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"maps"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Detailed is an error with more fields for its JSON object, such as the
-// candidates of an ambiguous charge.
-type Detailed struct {
-	err   error
+// Problem is an error as an object: what a command prints as the last line of
+// its standard error with --json, and what a node answers instead of an object.
+type Problem struct {
+	Code    pay.ErrorCode
+	Exit    pay.Exit
+	Message string // what failed, and why
+	Hint    string // what to do next
+	// Extra are further fields of the object, such as the candidates of an
+	// ambiguous charge.
 	Extra map[string]any
 }
 
-func (e *Detailed) Error() string { return e.err.Error() }
-func (e *Detailed) Unwrap() error { return e.err }
+// Describe returns an error as an object.
+func Describe(err error) Problem {
+	p := Problem{Code: pay.CodeOf(err), Message: err.Error()}
+	var known *pay.Error
+	switch {
+	case errors.As(err, &known):
+		p.Hint = known.Hint
+	case errors.Is(err, context.Canceled):
+		p.Message = "interrupted"
+	}
+	var more *detailed
+	if errors.As(err, &more) {
+		p.Extra = more.extra
+	}
+	p.Exit = pay.ExitOf(p.Code)
+	return p
+}
 
-func WithExtra(err error, key string, value any) error {
-	var e *Detailed
-	if errors.As(err, &e) {
-		e.Extra[key] = value
+// Err returns the error that the object describes, a *pay.Error with its fields.
+func (p Problem) Err() error {
+	err := error(pay.NewError(p.Code, p.Message, p.Hint))
+	if len(p.Extra) > 0 {
+		err = &detailed{err: err, extra: p.Extra}
+	}
+	return err
+}
+
+// MarshalJSON writes one object; the extra fields stand beside the others.
+func (p Problem) MarshalJSON() ([]byte, error) {
+	fields := map[string]any{"v": 1, "type": "error", "code": p.Code, "exit": p.Exit, "message": p.Message, "hint": p.Hint}
+	maps.Copy(fields, p.Extra)
+	return json.Marshal(fields)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (p *Problem) UnmarshalJSON(raw []byte) error {
+	var known struct {
+		Code    pay.ErrorCode `json:"code"`
+		Exit    pay.Exit      `json:"exit"`
+		Message string        `json:"message"`
+		Hint    string        `json:"hint"`
+	}
+	if err := json.Unmarshal(raw, &known); err != nil {
 		return err
 	}
-	return &Detailed{err: err, Extra: map[string]any{key: value}}
-}
-
-// Problem is the error object of the contract.
-type Problem struct {
-	V       int           `json:"v"`
-	Type    string        `json:"type"`
-	Code    pay.ErrorCode `json:"code"`
-	Exit    pay.Exit      `json:"exit"`
-	Message string        `json:"message"`
-	Hint    string        `json:"hint"`
-}
-
-func Describe(err error) Problem {
-	e := Problem{V: 1, Type: "error", Code: pay.CodeOf(err), Message: err.Error()}
-	var p *pay.Error
-	switch {
-	case errors.As(err, &p):
-		e.Hint = p.Hint
-	case errors.Is(err, context.Canceled):
-		e.Message = "interrupted"
+	var extra map[string]any
+	if err := json.Unmarshal(raw, &extra); err != nil {
+		return err
 	}
-	e.Exit = pay.ExitOf(e.Code)
-	return e
+	for _, field := range []string{"v", "type", "code", "exit", "message", "hint"} {
+		delete(extra, field)
+	}
+	*p = Problem{Code: known.Code, Exit: known.Exit, Message: known.Message, Hint: known.Hint, Extra: extra}
+	return nil
 }
 
-// wireError is an error on its way through the control socket.
-type wireError struct {
-	Problem
-	Extra map[string]any `json:"extra,omitempty"`
+// WithExtra adds a field to the object that an error is described by. The error
+// itself stays the same to errors.Is and errors.As.
+func WithExtra(err error, field string, value any) error {
+	var more *detailed
+	if errors.As(err, &more) {
+		more.extra[field] = value
+		return err
+	}
+	return &detailed{err: err, extra: map[string]any{field: value}}
 }
+
+// detailed is an error with more fields for its object.
+type detailed struct {
+	err   error
+	extra map[string]any
+}
+
+func (e *detailed) Error() string { return e.err.Error() }
+func (e *detailed) Unwrap() error { return e.err }

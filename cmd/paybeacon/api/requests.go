@@ -4,8 +4,12 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Requests of the control socket's verbs.
+// Here stand the requests of the verbs, and those answers that are no objects by
+// themselves.
 
+// ChargeRequest asks for a payment of Amount, a decimal such as "12.50". Without
+// Currency it is in the registry's. Under one Key never more than one payment is
+// made.
 type ChargeRequest struct {
 	Amount   string             `json:"amount"`
 	Currency string             `json:"currency,omitempty"`
@@ -19,21 +23,28 @@ type ChargeRequest struct {
 
 func (q *ChargeRequest) keyField() *pay.IdempotencyKey { return &q.Key }
 
+// PaymentRef names a payment by its id or, at the till that asked for it, by its
+// key.
 type PaymentRef struct {
 	ID  string             `json:"id,omitempty"` // the id or an unambiguous beginning
 	Key pay.IdempotencyKey `json:"key,omitempty"`
 }
 
+// WaitRequest names a payment as PaymentRef does, and says how long to wait for
+// something to happen to it.
 type WaitRequest struct {
 	ID   string             `json:"id,omitempty"`
 	Key  pay.IdempotencyKey `json:"key,omitempty"`
 	Wait pay.Millis         `json:"wait_ms"`
 }
 
+// ListRequest asks for up to Limit payments, newest first.
 type ListRequest struct {
 	Limit int `json:"limit,omitempty"`
 }
 
+// InviteRequest asks for an invite that is good for TTL. Without Address it names
+// the address at which the registry listens.
 type InviteRequest struct {
 	Role     pay.Role   `json:"role"`
 	Name     pay.Name   `json:"name"`
@@ -43,6 +54,8 @@ type InviteRequest struct {
 	TTL      pay.Millis `json:"ttl_ms"`
 }
 
+// TopUpRequest asks that Amount, a decimal, be put into the account of a wallet,
+// which is named by its name, scope or node id. It is done once under one Key.
 type TopUpRequest struct {
 	Wallet string             `json:"wallet"`
 	Amount string             `json:"amount"`
@@ -51,15 +64,20 @@ type TopUpRequest struct {
 
 func (q *TopUpRequest) keyField() *pay.IdempotencyKey { return &q.Key }
 
+// NodeRef names an enrolled node by its id, an unambiguous beginning of it, or its
+// name.
 type NodeRef struct {
 	Node string `json:"node"`
 }
 
+// AnswerRequest answers an offer. ID may be left out where one is pending.
 type AnswerRequest struct {
 	ID      string      `json:"id,omitempty"`
 	Verdict pay.Verdict `json:"verdict"`
 }
 
+// PairRequest asks a wallet to bind the device that shows PIN at Link, HOST:PORT.
+// Without a PIN it must be one that was paired there before.
 type PairRequest struct {
 	Link    string         `json:"link"`
 	PIN     string         `json:"pin"`
@@ -69,19 +87,23 @@ type PairRequest struct {
 	Device  string         `json:"device,omitempty"` // its id, when a QR code told it
 }
 
+// MoveRequest says that the device of ID is reached at Link from now on.
 type MoveRequest struct {
 	ID   string `json:"id"`
 	Link string `json:"link"`
 }
 
+// LimitRequest asks that payments above an amount need the device.
 type LimitRequest struct {
 	Above string `json:"above"` // an amount, 0 or none
 }
 
+// DeviceRef names a device by its id or an unambiguous beginning of it.
 type DeviceRef struct {
 	ID string `json:"id"`
 }
 
+// Nothing is the request of a verb that takes none.
 type Nothing struct{}
 
 // List is the answer of verbs that list: printed one object a line.

@@ -33,9 +33,11 @@ const ExitTable = `Exit codes. An unknown one means failure.
 // there is to say.
 type QuietError struct{ Exit pay.Exit }
 
+// Error returns the exit status in words.
 func (e QuietError) Error() string { return fmt.Sprintf("exit %d", e.Exit) }
 
-// Report is the one place where an error becomes words and an exit status.
+// Report writes an error to w, as one JSON object or in words, and returns the exit
+// status that goes with it. It is the one place that chooses an exit status.
 func Report(w io.Writer, err error, asJSON bool) pay.Exit {
 	if err == nil {
 		return pay.ExitDone
@@ -45,16 +47,8 @@ func Report(w io.Writer, err error, asJSON bool) pay.Exit {
 		return quiet.Exit
 	}
 	e := api.Describe(err)
-	var extra *api.Detailed
-	hasExtra := errors.As(err, &extra)
 	if asJSON {
-		fields := map[string]any{"v": e.V, "type": e.Type, "code": e.Code, "exit": e.Exit, "message": e.Message, "hint": e.Hint}
-		if hasExtra {
-			for k, v := range extra.Extra {
-				fields[k] = v
-			}
-		}
-		line, err := json.Marshal(fields)
+		line, err := json.Marshal(e)
 		if err != nil {
 			panic("paybeacon: internal error: encode error object: " + err.Error())
 		}
@@ -67,10 +61,8 @@ func Report(w io.Writer, err error, asJSON bool) pay.Exit {
 	}
 	// After a mistake in the flags nothing was asked for, and the corrected
 	// command is another one: no key to repeat.
-	if hasExtra && e.Exit != pay.ExitUsage {
-		if key, ok := extra.Extra["key"]; ok {
-			_, _ = fmt.Fprintf(w, "  to retry safely: --key %v\n", key)
-		}
+	if key, ok := e.Extra["key"]; ok && e.Exit != pay.ExitUsage {
+		_, _ = fmt.Fprintf(w, "  to retry safely: --key %v\n", key)
 	}
 	return e.Exit
 }

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -122,7 +121,7 @@ func (d *doctor) askHealth() (h api.Health, running bool, err error) {
 	if d.Dir == "" {
 		return h, false, nil
 	}
-	raw, err := node.AskDaemon(d.Ctx, d.Dir, "health", []byte("{}"))
+	reply, err := node.AskDaemon(d.Ctx, d.Dir, api.VerbHealth, api.Nothing{})
 	if errors.Is(err, api.ErrNoDaemon) {
 		return h, false, nil
 	}
@@ -133,10 +132,7 @@ func (d *doctor) askHealth() (h api.Health, running bool, err error) {
 	if err != nil {
 		return h, false, err
 	}
-	if err := json.Unmarshal(raw, &h); err != nil {
-		return h, false, fmt.Errorf("read answer: %w", err)
-	}
-	return h, true, nil
+	return reply.Value, true, nil
 }
 
 // finding is what a look came to; tell adds the area.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -73,12 +72,12 @@ func adminInvite(c *cli.Call) error {
 		Role: role, Name: name, Merchant: pay.Name(f.String("merchant")), Site: pay.Name(f.String("site")),
 		Address: f.String("address"), TTL: pay.MillisOf(f.Duration("ttl")),
 	}
-	var i api.Invite
-	raw, err := node.Ask(c.Ctx, dirOf(c), "invite", q, &i)
+	reply, err := ask(c, api.VerbInvite, q)
 	if err != nil {
 		return err
 	}
-	return c.Answer(raw, func(w io.Writer) {
+	i := reply.Value
+	return c.Answer(reply, func(w io.Writer) {
 		_, _ = fmt.Fprintln(w, i.Invite)
 		_, _ = fmt.Fprintf(c.Err, "For one %s, until %s. Use it as: paybeacon %s enrol --data DIR --invite 'URL'\n",
 			role, text.Moment(i.Expires), map[pay.Role]string{pay.RoleBox: "scan", pay.RoleWallet: "wallet"}[role])
@@ -94,21 +93,22 @@ func adminTopup(c *cli.Call) error {
 	if q.Key == "" {
 		q.Key = pay.IdempotencyKey(ulid.MustNew(ulid.Now(), rand.Reader).String())
 	}
-	var t api.TopUp
-	raw, err := node.Ask(c.Ctx, dirOf(c), "topup", q, &t)
+	reply, err := ask(c, api.VerbTopUp, q)
 	if err != nil {
 		return api.WithExtra(err, "key", q.Key)
 	}
-	return c.Answer(raw, func(w io.Writer) {
+	t := reply.Value
+	return c.Answer(reply, func(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "%s of play money put into the account of %s\n", text.FormatMoney(t.Amount, t.Currency), text.Printable(q.Wallet))
 	})
 }
 
 func adminBook(c *cli.Call) error {
-	var list api.List[api.Account]
-	if _, err := node.Ask(c.Ctx, dirOf(c), "book", api.Nothing{}, &list); err != nil {
+	reply, err := ask(c, api.VerbBook, api.Nothing{})
+	if err != nil {
 		return err
 	}
+	list := reply.Value
 	return cli.AnswerList(c, list.Items, func(w io.Writer) { printBook(w, list.Items) })
 }
 
@@ -123,12 +123,12 @@ func printBook(w io.Writer, accounts []api.Account) {
 }
 
 func adminAudit(c *cli.Call) error {
-	var a api.Audit
-	raw, err := node.Ask(c.Ctx, dirOf(c), "audit", api.Nothing{}, &a)
+	reply, err := ask(c, api.VerbAudit, api.Nothing{})
 	if err != nil {
 		return err
 	}
-	err = c.Answer(raw, func(w io.Writer) {
+	a := reply.Value
+	err = c.Answer(reply, func(w io.Writer) {
 		verdict := "The books are right"
 		if !a.OK {
 			verdict = "THE BOOKS ARE NOT RIGHT"
@@ -145,10 +145,11 @@ func adminAudit(c *cli.Call) error {
 }
 
 func adminNodes(c *cli.Call) error {
-	var list api.List[api.Node]
-	if _, err := node.Ask(c.Ctx, dirOf(c), "nodes", api.Nothing{}, &list); err != nil {
+	reply, err := ask(c, api.VerbNodes, api.Nothing{})
+	if err != nil {
 		return err
 	}
+	list := reply.Value
 	return cli.AnswerList(c, list.Items, func(w io.Writer) {
 		if len(list.Items) == 0 {
 			_, _ = fmt.Fprintln(w, "No nodes. Make an invite with: paybeacon admin invite")
@@ -172,12 +173,12 @@ func adminRevoke(c *cli.Call) error {
 	if q.Node == "" {
 		return pay.NewError(pay.CodeUsage, "--node is missing", "`paybeacon admin nodes` lists them")
 	}
-	var n api.Node
-	raw, err := node.Ask(c.Ctx, dirOf(c), "revoke", q, &n)
+	reply, err := ask(c, api.VerbRevokeNode, q)
 	if err != nil {
 		return err
 	}
-	return c.Answer(raw, func(w io.Writer) {
+	n := reply.Value
+	return c.Answer(reply, func(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "%s %s (%s) is revoked: its connection is closed and it pays and charges no more.\n", n.Role, text.Printable(string(n.Name)), n.ID[:10])
 	})
 }

@@ -2,7 +2,6 @@ package face
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -94,27 +93,17 @@ func (t *eventTail) run(q api.EventsRequest, follow bool) error {
 
 // ask puts one question. Following needs a daemon: without one nothing happens
 // that could be told.
-func (t *eventTail) ask(q api.EventsRequest, follow bool) (a api.Events, err error) {
+func (t *eventTail) ask(q api.EventsRequest, follow bool) (api.Events, error) {
 	if !follow || t.Data() == "" {
-		_, err = node.Ask(t.Ctx, dirOf(t.Call), "events", q, &a)
-		return a, err
+		reply, err := ask(t.Call, api.VerbEvents, q)
+		return reply.Value, err
 	}
-	body, err := json.Marshal(q)
-	if err != nil {
-		return a, fmt.Errorf("encode request: %w", err)
-	}
-	raw, err := node.AskDaemon(t.Ctx, dirOf(t.Call), "events", body)
+	reply, err := node.AskDaemon(t.Ctx, dirOf(t.Call), api.VerbEvents, q)
 	if errors.Is(err, api.ErrNoDaemon) {
-		return a, pay.NewError(pay.CodeNotRunning, fmt.Sprintf("no daemon runs on %s, so nothing new will happen", t.Data()),
+		err = pay.NewError(pay.CodeNotRunning, fmt.Sprintf("no daemon runs on %s, so nothing new will happen", t.Data()),
 			"start it: "+node.StartHint(dirOf(t.Call))+"; or leave --follow out")
 	}
-	if err != nil {
-		return a, err
-	}
-	if err := json.Unmarshal(raw, &a); err != nil {
-		return a, fmt.Errorf("read answer: %w", err)
-	}
-	return a, nil
+	return reply.Value, err
 }
 
 func tellEvent(c *cli.Call, e api.Event) error {

@@ -29,10 +29,11 @@ func writeReceipt(c *cli.Call) error {
 	} else if q.ID == "" {
 		return pay.NewError(pay.CodeUsage, "--id is missing", "`paybeacon wallet receipts` lists the ids")
 	}
-	var r api.ReceiptFile
-	if _, err := node.Ask(c.Ctx, dirOf(c), "receipt", q, &r); err != nil {
+	reply, err := ask(c, api.VerbReceipt, q)
+	if err != nil {
 		return err
 	}
+	r := reply.Value
 	if to == "-" {
 		if _, err := c.Out.Write(r.Receipt); err != nil {
 			return fmt.Errorf("write receipt: %w", err)

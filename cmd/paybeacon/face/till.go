@@ -3,7 +3,6 @@ package face
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -44,12 +42,12 @@ func TillCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 }
 
 func tillNearby(c *cli.Call) error {
-	var n api.Nearby
-	raw, err := node.Ask(c.Ctx, dirOf(c), "nearby", api.Nothing{}, &n)
+	reply, err := ask(c, api.VerbNearby, api.Nothing{})
 	if err != nil {
 		return err
 	}
-	return c.Answer(raw, func(w io.Writer) { printNearby(w, n) })
+	n := reply.Value
+	return c.Answer(reply, func(w io.Writer) { printNearby(w, n) })
 }
 
 func printNearby(w io.Writer, n api.Nearby) {
@@ -136,8 +134,7 @@ func tillCharge(c *cli.Call) error {
 	if q.Key == "" {
 		q.Key = pay.IdempotencyKey(ulid.MustNew(ulid.Now(), rand.Reader).String())
 	}
-	var p api.Payment
-	raw, err := node.Ask(c.Ctx, dirOf(c), "charge", q, &p)
+	reply, err := ask(c, api.VerbCharge, q)
 	if err != nil {
 		if errors.Is(err, api.ErrDaemonLost) || errors.Is(err, context.Canceled) {
 			err = pay.Wrap(err, pay.CodeUnknown, "charge was handed over but not answered",
@@ -145,43 +142,46 @@ func tillCharge(c *cli.Call) error {
 		}
 		return api.WithExtra(err, "key", q.Key)
 	}
+	p := reply.Value
 	if !f.IsSet("wait") {
-		if err := c.Answer(raw, func(w io.Writer) { printPayment(w, p) }); err != nil {
+		if err := c.Answer(reply, func(w io.Writer) { printPayment(w, p) }); err != nil {
 			return err
 		}
 		return chargeExit(c, p, q.Key, false)
 	}
-	return watchPayment(c, api.WaitRequest{ID: p.ID, Wait: pay.MillisOf(f.Duration("wait"))}, raw, q.Key)
+	return watchPayment(c, api.WaitRequest{ID: p.ID, Wait: pay.MillisOf(f.Duration("wait"))}, &p, q.Key)
 }
 
-// watchPayment waits for the last word, prints the payment as it then is and
-// exits accordingly. known is what to print if the daemon goes away.
-func watchPayment(c *cli.Call, q api.WaitRequest, known json.RawMessage, key pay.IdempotencyKey) error {
-	var p api.Payment
-	raw, err := node.Ask(c.Ctx, dirOf(c), "wait", q, &p)
-	if err != nil {
-		if known == nil {
-			if errors.Is(err, api.ErrDaemonLost) || errors.Is(err, context.Canceled) {
-				return pay.Wrap(err, pay.CodeUnknown, "the outcome is not known", "do not charge anew: ask again once the box runs")
-			}
-			return err
-		}
-		// A payment was recorded and what became of it is not known here.
-		if jsonErr := json.Unmarshal(known, &p); jsonErr != nil {
-			return err
-		}
-		p.Outcome, p.SafeToRetry = pay.OutcomeUnknown, false
-		lost := pay.Wrap(err, pay.CodeUnknown, "outcome of payment "+p.ID[:10]+" is unknown",
-			"do not charge anew: ask "+waitHint(c, p.ID)+" once the box runs again")
-		if err := c.Answer(p, func(w io.Writer) { printPayment(w, p) }); err != nil {
-			return err
-		}
-		return api.WithExtra(lost, "key", key)
+// watchPayment waits until a payment has ended or the wait has passed, prints the
+// payment as it then is and exits accordingly. known is what to print if the
+// daemon goes away; nil where nothing is known yet.
+func watchPayment(c *cli.Call, q api.WaitRequest, known *api.Payment, key pay.IdempotencyKey) error {
+	reply, err := ask(c, api.VerbWait, q)
+	switch {
+	case err != nil && known != nil:
+		return lostPayment(c, *known, key, err)
+	case errors.Is(err, api.ErrDaemonLost), errors.Is(err, context.Canceled):
+		return pay.Wrap(err, pay.CodeUnknown, "the outcome is not known", "do not charge anew: ask again once the box runs")
+	case err != nil:
+		return err
 	}
-	if err := c.Answer(raw, func(w io.Writer) { printPayment(w, p) }); err != nil {
+	p := reply.Value
+	if err := c.Answer(reply, func(w io.Writer) { printPayment(w, p) }); err != nil {
 		return err
 	}
 	return chargeExit(c, p, p.Key, true)
+}
+
+// lostPayment prints a payment that was recorded, of which nobody here knows what
+// became of it because of err.
+func lostPayment(c *cli.Call, p api.Payment, key pay.IdempotencyKey, err error) error {
+	p.Outcome, p.SafeToRetry = pay.OutcomeUnknown, false
+	lost := pay.Wrap(err, pay.CodeUnknown, "outcome of payment "+p.ID[:10]+" is unknown",
+		"do not charge anew: ask "+waitHint(c, p.ID)+" once the box runs again")
+	if err := c.Answer(p, func(w io.Writer) { printPayment(w, p) }); err != nil {
+		return err
+	}
+	return api.WithExtra(lost, "key", key)
 }
 
 // chargeExit turns a payment into the error, or none, that the contract's table
@@ -285,30 +285,31 @@ func tillShow(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	var p api.Payment
-	raw, err := node.Ask(c.Ctx, dirOf(c), "show", q, &p)
+	reply, err := ask(c, api.VerbShow, q)
 	if err != nil {
 		return err
 	}
-	return c.Answer(raw, func(w io.Writer) { printPayment(w, p) })
+	p := reply.Value
+	return c.Answer(reply, func(w io.Writer) { printPayment(w, p) })
 }
 
 func tillList(c *cli.Call) error {
-	return listPayments(c, "list", api.ListRequest{Limit: c.Flags.Int("limit")}, "No payments.", func(p api.Payment) string { return string(p.Payer) })
+	return listPayments(c, api.VerbList, api.ListRequest{Limit: c.Flags.Int("limit")}, "No payments.", func(p api.Payment) string { return string(p.Payer) })
 }
 
 // listPayments prints a line for each payment; other says who the other side
 // is, as whoever reads the list sees it.
-func listPayments(c *cli.Call, verb string, q any, none string, other func(api.Payment) string) error {
-	var list api.List[api.Payment]
-	if _, err := node.Ask(c.Ctx, dirOf(c), verb, q, &list); err != nil {
+func listPayments[Q any](c *cli.Call, v api.Verb[Q, api.List[api.Payment]], q Q, none string, other func(api.Payment) string) error {
+	reply, err := ask(c, v, q)
+	if err != nil {
 		return err
 	}
-	return cli.AnswerList(c, list.Items, func(w io.Writer) {
-		if len(list.Items) == 0 {
+	list := reply.Value.Items
+	return cli.AnswerList(c, list, func(w io.Writer) {
+		if len(list) == 0 {
 			_, _ = fmt.Fprintln(w, none)
 		}
-		for _, p := range list.Items {
+		for _, p := range list {
 			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], text.Moment(p.Created), text.FormatMoney(p.Amount, p.Currency), other(p), text.Because(p.State, p.Reason))
 			if p.State.Ended() {
 				continue
@@ -335,12 +336,12 @@ func tillCancel(c *cli.Call) error {
 		return err
 	}
 	const wait = 10 * time.Second
-	var p api.Payment
-	raw, err := node.Ask(c.Ctx, dirOf(c), "cancel", api.WaitRequest{ID: q.ID, Key: q.Key, Wait: pay.MillisOf(wait)}, &p)
+	reply, err := ask(c, api.VerbCancel, api.WaitRequest{ID: q.ID, Key: q.Key, Wait: pay.MillisOf(wait)})
 	if err != nil {
 		return err
 	}
-	if err := c.Answer(raw, func(w io.Writer) { printPayment(w, p) }); err != nil {
+	p := reply.Value
+	if err := c.Answer(reply, func(w io.Writer) { printPayment(w, p) }); err != nil {
 		return err
 	}
 	switch {

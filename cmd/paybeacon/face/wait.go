@@ -2,7 +2,6 @@ package face
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,12 +37,12 @@ func waitFor(c *cli.Call) error {
 	case "ready":
 		return waitReady(c, timeout)
 	case "near":
-		var n api.Nearby
-		raw, err := node.Ask(c.Ctx, dirOf(c), "wait-near", api.WaitRequest{Wait: pay.MillisOf(timeout)}, &n)
+		reply, err := ask(c, api.VerbWaitNear, api.WaitRequest{Wait: pay.MillisOf(timeout)})
 		if err != nil {
 			return err
 		}
-		if err := c.Answer(raw, func(w io.Writer) { printNearby(w, n) }); err != nil {
+		n := reply.Value
+		if err := c.Answer(reply, func(w io.Writer) { printNearby(w, n) }); err != nil {
 			return err
 		}
 		if n.Clear == nil {
@@ -69,20 +68,12 @@ const readyPoll = 20 * time.Millisecond
 func waitReady(c *cli.Call, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(c.Ctx, timeout)
 	defer cancel()
-	body, err := json.Marshal(api.Nothing{})
-	if err != nil {
-		return fmt.Errorf("encode request: %w", err)
-	}
 	tick := time.NewTicker(readyPoll)
 	defer tick.Stop()
 	for {
-		raw, err := node.AskDaemon(ctx, dirOf(c), "ready", body)
+		reply, err := node.AskDaemon(ctx, dirOf(c), api.VerbReady, api.Nothing{})
 		if err == nil {
-			var r api.Ready
-			if err := json.Unmarshal(raw, &r); err != nil {
-				return fmt.Errorf("read answer: %w", err)
-			}
-			return c.Answer(raw, func(w io.Writer) { printReady(w, r) })
+			return c.Answer(reply, func(w io.Writer) { printReady(w, reply.Value) })
 		}
 		select {
 		case <-tick.C:

@@ -9,7 +9,6 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -21,7 +20,7 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		walletRunCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "status", Usage: "balance, devices, connection", Flags: []cli.Flag{cli.DataFlag()}, Run: walletStatus}),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "pending", Usage: "offers that wait for an answer", Flags: []cli.Flag{cli.DataFlag()}, Run: func(c *cli.Call) error {
-			return listPayments(c, "pending", api.Nothing{}, "Nothing waits for an answer.", shopOf)
+			return listPayments(c, api.VerbPending, api.Nothing{}, "Nothing waits for an answer.", shopOf)
 		}}),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "approve", Usage: "pay an offer", Flags: []cli.Flag{cli.DataFlag(), id}, Run: func(c *cli.Call) error {
 			return walletAnswer(c, pay.Approve)
@@ -73,12 +72,12 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 }
 
 func walletStatus(c *cli.Call) error {
-	var s api.WalletStatus
-	raw, err := node.Ask(c.Ctx, dirOf(c), "status", api.Nothing{}, &s)
+	reply, err := ask(c, api.VerbStatus, api.Nothing{})
 	if err != nil {
 		return err
 	}
-	return c.Answer(raw, func(w io.Writer) {
+	s := reply.Value
+	return c.Answer(reply, func(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "%s  balance %s  TEST (play money)\n", text.Printable(string(s.Name)), text.FormatMoney(s.Balance, s.Currency))
 		_, _ = fmt.Fprintf(w, "  registry %s, %s, %s waiting\n", s.Registry, text.Count(s.Devices, "device"), text.Count(s.Pending, "offer"))
 		if s.Approve != "" {
@@ -91,12 +90,12 @@ func walletStatus(c *cli.Call) error {
 }
 
 func walletAnswer(c *cli.Call, v pay.Verdict) error {
-	var p api.Payment
-	raw, err := node.Ask(c.Ctx, dirOf(c), "answer", api.AnswerRequest{ID: c.Flags.String("id"), Verdict: v}, &p)
+	reply, err := ask(c, api.VerbAnswer, api.AnswerRequest{ID: c.Flags.String("id"), Verdict: v})
 	if err != nil {
 		return err
 	}
-	return c.Answer(raw, func(w io.Writer) {
+	p := reply.Value
+	return c.Answer(reply, func(w io.Writer) {
 		printPayment(w, p)
 		if !p.State.Ended() {
 			_, _ = fmt.Fprintf(w, "You %sd; `paybeacon wallet receipts` shows what came of it.\n", v)
@@ -109,14 +108,14 @@ func walletReceipts(c *cli.Call) error {
 		return writeReceipt(c)
 	}
 	if id := c.Flags.String("id"); id != "" {
-		var p api.Payment
-		raw, err := node.Ask(c.Ctx, dirOf(c), "show", api.PaymentRef{ID: id}, &p)
+		reply, err := ask(c, api.VerbShow, api.PaymentRef{ID: id})
 		if err != nil {
 			return err
 		}
-		return c.Answer(raw, func(w io.Writer) { printPayment(w, p) })
+		p := reply.Value
+		return c.Answer(reply, func(w io.Writer) { printPayment(w, p) })
 	}
-	return listPayments(c, "receipts", api.ListRequest{Limit: c.Flags.Int("limit")}, "No receipts.", shopOf)
+	return listPayments(c, api.VerbReceipts, api.ListRequest{Limit: c.Flags.Int("limit")}, "No receipts.", shopOf)
 }
 
 // shopOf is the other side as a payer sees it: who wants the money.
@@ -130,10 +129,11 @@ func walletDevices(c *cli.Call) error {
 	if id != "" {
 		return moveDevice(c, api.MoveRequest{ID: id, Link: link})
 	}
-	var list api.List[api.Device]
-	if _, err := node.Ask(c.Ctx, dirOf(c), "devices", api.Nothing{}, &list); err != nil {
+	reply, err := ask(c, api.VerbDevices, api.Nothing{})
+	if err != nil {
 		return err
 	}
+	list := reply.Value
 	return cli.AnswerList(c, list.Items, func(w io.Writer) {
 		if len(list.Items) == 0 {
 			_, _ = fmt.Fprintln(w, "No devices. Pair one with: paybeacon wallet pair")
@@ -145,12 +145,12 @@ func walletDevices(c *cli.Call) error {
 }
 
 func moveDevice(c *cli.Call, q api.MoveRequest) error {
-	var d api.Device
-	raw, err := node.Ask(c.Ctx, dirOf(c), "move", q, &d)
+	reply, err := ask(c, api.VerbMove, q)
 	if err != nil {
 		return err
 	}
-	return c.Answer(raw, func(w io.Writer) {
+	d := reply.Value
+	return c.Answer(reply, func(w io.Writer) {
 		printDevice(w, d)
 		if d.Reachable != nil && !*d.Reachable {
 			_, _ = fmt.Fprintln(w, "  kept, though nothing answers there now")
@@ -159,21 +159,26 @@ func moveDevice(c *cli.Call, q api.MoveRequest) error {
 }
 
 func walletRules(c *cli.Call) error {
-	verb, q := "rules", any(api.Nothing{})
 	if c.Flags.IsSet("two-channel-above") {
-		verb, q = "limit", api.LimitRequest{Above: c.Flags.String("two-channel-above")}
+		return changeLimit(c, api.LimitRequest{Above: c.Flags.String("two-channel-above")})
 	}
-	var r api.Rules
-	raw, err := node.Ask(c.Ctx, dirOf(c), verb, q, &r)
+	reply, err := ask(c, api.VerbRules, api.Nothing{})
 	if err != nil {
 		return err
 	}
-	if err := c.Answer(raw, func(w io.Writer) { printRules(w, r) }); err != nil {
+	return c.Answer(reply, func(w io.Writer) { printRules(w, reply.Value) })
+}
+
+func changeLimit(c *cli.Call, q api.LimitRequest) error {
+	reply, err := ask(c, api.VerbLimit, q)
+	if err != nil {
+		return err
+	}
+	r := reply.Value
+	if err := c.Answer(reply, func(w io.Writer) { printRules(w, r) }); err != nil {
 		return err
 	}
 	switch {
-	case verb == "rules":
-		return nil
 	case r.Pending:
 		return pay.NewError(pay.CodeWaitPassed, "the registry has not answered yet", "the change stays asked for: look again with `paybeacon wallet rules`")
 	case r.Refused != "":
@@ -246,12 +251,12 @@ func walletPair(c *cli.Call) error {
 	if !target.Device.IsZero() {
 		q.Device = target.Device.String()
 	}
-	var d api.Device
-	raw, err := node.Ask(c.Ctx, dirOf(c), "pair", q, &d)
+	reply, err := ask(c, api.VerbPair, q)
 	if err != nil {
 		return err
 	}
-	if err := c.Answer(raw, func(w io.Writer) {
+	d := reply.Value
+	if err := c.Answer(reply, func(w io.Writer) {
 		printDevice(w, d)
 		if d.State == pay.DeviceActive {
 			_, _ = fmt.Fprintln(w, "Paired. A till that hears it asks this wallet: `paybeacon wallet pending`.")
@@ -305,12 +310,12 @@ func walletRevoke(c *cli.Call) error {
 	if q.ID == "" {
 		return pay.NewError(pay.CodeUsage, "--device is missing", "`paybeacon wallet devices` lists them")
 	}
-	var d api.Device
-	raw, err := node.Ask(c.Ctx, dirOf(c), "revoke", q, &d)
+	reply, err := ask(c, api.VerbRevokeDevice, q)
 	if err != nil {
 		return err
 	}
-	if err := c.Answer(raw, func(w io.Writer) { printDevice(w, d) }); err != nil {
+	d := reply.Value
+	if err := c.Answer(reply, func(w io.Writer) { printDevice(w, d) }); err != nil {
 		return err
 	}
 	if d.State != pay.DeviceRevoked {

@@ -60,16 +60,15 @@ func (x *Approver) run(ctx context.Context) error {
 // answerAll asks the command about each offer once, and gives its word. waiting
 // says that an answer waits for a device or for space on the disk.
 func (x *Approver) answerAll(ctx context.Context) (waiting bool, err error) {
-	answer, err := x.node.pending(ctx, api.Nothing{})
+	offers, err := x.node.pending(ctx, api.Nothing{})
 	if err != nil {
 		return false, err
 	}
 	late := false // an answer was tried and has to wait
-	offers := answer.(api.List[api.Payment]).Items
 	if len(x.asked) > execAskedMax {
 		clear(x.asked)
 	}
-	for _, p := range offers {
+	for _, p := range offers.Items {
 		verdict, asked := x.asked[p.ID]
 		if asked && verdict != "" && time.Now().Before(x.retry) {
 			waiting = true

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -12,67 +11,53 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Ask puts a request to the node of a data directory: to its daemon, or, for a
-// verb that only reads, to the store itself when no daemon runs. The answer is
-// decoded into out (a pointer, or nil) and returned as it came.
-func Ask(ctx context.Context, d Dir, name string, request, out any) (json.RawMessage, error) {
+// Ask puts a verb to the node of a directory: to its daemon or, where none runs,
+// to the store itself if the verb only reads. Beside the errors of api.Ask it
+// returns *pay.Error with CodeUsage without a directory, with CodeNotFound or
+// CodeNotEnrolled where it holds no node, with CodeInUse where another process has
+// it open, with CodeNotRunning where the verb needs a daemon, and with
+// CodeNotAllowed where it needs a node of another role.
+func Ask[Request, Answered any](ctx context.Context, d Dir, v api.Verb[Request, Answered], q Request) (api.Reply[Answered], error) {
 	if d == "" {
-		return nil, pay.NewError(pay.CodeUsage, "--data is missing", "name the node's directory with --data or PAYBEACON_DATA")
+		return api.Reply[Answered]{}, pay.NewError(pay.CodeUsage, "--data is missing", "name the node's directory with --data or PAYBEACON_DATA")
 	}
-	body, err := json.Marshal(request)
-	if err != nil {
-		return nil, fmt.Errorf("encode request: %w", err)
-	}
-	raw, err := AskDaemon(ctx, d, name, body)
+	r, err := AskDaemon(ctx, d, v, q)
 	if errors.Is(err, api.ErrNoDaemon) {
-		raw, err = askWithoutDaemon(ctx, d, name, body)
+		return askWithoutDaemon(ctx, d, v, q)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if out != nil {
-		if err := json.Unmarshal(raw, out); err != nil {
-			return nil, fmt.Errorf("read answer: %w", err)
-		}
-	}
-	return raw, nil
+	return r, err
 }
 
-// AskDaemon returns ErrNoDaemon when nothing was sent.
-func AskDaemon(ctx context.Context, d Dir, name string, body []byte) (json.RawMessage, error) {
-	return api.Ask(ctx, d.Path("control.sock"), name, body)
+// AskDaemon puts a verb to the daemon of a directory. Its errors are those of
+// api.Ask: api.ErrNoDaemon when nothing was sent.
+func AskDaemon[Request, Answered any](ctx context.Context, d Dir, v api.Verb[Request, Answered], q Request) (api.Reply[Answered], error) {
+	return api.Ask(ctx, d.Path(controlFile), v, q)
 }
 
-func askWithoutDaemon(ctx context.Context, d Dir, name string, body []byte) (json.RawMessage, error) {
+func askWithoutDaemon[Request, Answered any](ctx context.Context, d Dir, v api.Verb[Request, Answered], q Request) (r api.Reply[Answered], err error) {
 	if err := d.Check(); err != nil {
-		return nil, err
+		return r, err
 	}
 	unlock, err := d.lockOrDaemon(ctx)
 	if errors.Is(err, errDaemonAppeared) {
-		return AskDaemon(ctx, d, name, body)
+		return AskDaemon(ctx, d, v, q)
 	}
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	defer unlock()
-	notRunning := pay.NewError(pay.CodeNotRunning, fmt.Sprintf("no daemon runs on %s", d), "start it, then repeat the command: "+StartHint(d))
 	n, err := OpenOffline(ctx, d)
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	defer n.Close()
-	v, ok := n.Verbs()[name]
-	if !ok {
-		return nil, pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("the node in %s cannot %q", d, name), "use the data directory of a node whose role can do it")
+	switch {
+	case !n.Verbs().Has(v.Name):
+		return r, pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("the node in %s cannot %q", d, v.Name), "use the data directory of a node whose role can do it")
+	case !v.Reads:
+		return r, pay.NewError(pay.CodeNotRunning, fmt.Sprintf("no daemon runs on %s", d), "start it, then repeat the command: "+StartHint(d))
 	}
-	if !v.Read {
-		return nil, notRunning
-	}
-	answer, err := v.Run(ctx, api.RawRequest{Body: body})
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(answer)
+	return api.Answer(ctx, n.Verbs(), v, q)
 }
 
 var errDaemonAppeared = errors.New("a daemon has started")
@@ -90,7 +75,7 @@ func (d Dir) lockOrDaemon(ctx context.Context) (unlock func(), err error) {
 		if pay.CodeOf(err) != pay.CodeInUse || deadline.Err() != nil {
 			return nil, err
 		}
-		conn, dialErr := net.DialTimeout("unix", d.Path("control.sock"), time.Second)
+		conn, dialErr := net.DialTimeout("unix", d.Path(controlFile), time.Second)
 		if dialErr == nil {
 			_ = conn.Close()
 			return nil, errDaemonAppeared
@@ -98,6 +83,7 @@ func (d Dir) lockOrDaemon(ctx context.Context) (unlock func(), err error) {
 	}
 }
 
+// StartHint is the command that starts the daemon of a directory.
 func StartHint(d Dir) string {
 	switch d.Role() {
 	case pay.RoleRegistry:

@@ -10,7 +10,7 @@ import (
 
 // audit checks the store byte by byte (every table, fact, signature, chain and
 // digest) and then recomputes from the facts what the registry believes.
-func (n *Registry) audit(ctx context.Context, _ api.Nothing) (any, error) {
+func (n *Registry) audit(ctx context.Context, _ api.Nothing) (api.Audit, error) {
 	out := api.Audit{V: 1, Type: "audit", Findings: []string{}}
 	if err := n.engine.Verify(ctx); err != nil {
 		out.Findings = append(out.Findings, err.Error())

@@ -103,23 +103,24 @@ func (b *box) Ready() api.Ready {
 	return r
 }
 
+// Verbs are what the node can be asked.
 func (b *box) Verbs() api.Verbs {
-	return api.Verbs{
-		"ready":     api.On(true, func(context.Context, api.Nothing) (any, error) { return b.Ready(), nil }),
-		"nearby":    api.On(false, func(context.Context, api.Nothing) (any, error) { return b.nearby(), nil }),
-		"wait-near": api.On(false, b.waitNear),
-		"charge":    api.On(false, b.charge),
-		"show":      api.On(true, func(ctx context.Context, q api.PaymentRef) (any, error) { return b.show(ctx, q) }),
-		"list":      api.On(true, b.list),
-		"wait":      api.On(true, b.wait),
-		"cancel":    api.On(false, b.cancel),
-		"receipt":   api.On(true, b.receipt),
-		"events":    api.On(true, b.events.read),
-		"health":    api.On(false, func(context.Context, api.Nothing) (any, error) { return b.health(), nil }),
-	}
+	return api.NewVerbs(
+		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return b.Ready(), nil }),
+		api.On(api.VerbHealth, func(context.Context, api.Nothing) (api.Health, error) { return b.health(), nil }),
+		api.On(api.VerbEvents, b.events.read),
+		api.On(api.VerbNearby, func(context.Context, api.Nothing) (api.Nearby, error) { return b.nearby(), nil }),
+		api.On(api.VerbWaitNear, b.waitNear),
+		api.On(api.VerbCharge, b.charge),
+		api.On(api.VerbShow, b.show),
+		api.On(api.VerbList, b.list),
+		api.On(api.VerbWait, b.wait),
+		api.On(api.VerbCancel, b.cancel),
+		api.On(api.VerbReceipt, b.receipt),
+	)
 }
 
-func (b *box) waitNear(ctx context.Context, q api.WaitRequest) (any, error) {
+func (b *box) waitNear(ctx context.Context, q api.WaitRequest) (api.Nearby, error) {
 	b.air.untilClear(ctx, q.Wait.Std())
 	return b.nearby(), nil
 }
@@ -143,10 +144,10 @@ func (b *box) heed(h ble.Health) {
 func (b *box) eventLog() *eventLog { return b.events }
 
 // charge looks the key up first: a repeated charge needs nobody near.
-func (b *box) charge(ctx context.Context, q api.ChargeRequest) (any, error) {
+func (b *box) charge(ctx context.Context, q api.ChargeRequest) (api.Payment, error) {
 	o, err := b.order(q)
 	if err != nil {
-		return nil, err
+		return api.Payment{}, err
 	}
 	var e till.Entry
 	var known bool
@@ -154,14 +155,14 @@ func (b *box) charge(ctx context.Context, q api.ChargeRequest) (any, error) {
 		e, known, err = b.till.Repeated(v, b.store.Now(), o)
 		return err
 	}); err != nil {
-		return nil, err
+		return api.Payment{}, err
 	}
 	if known {
 		return paymentOfTill(e), nil
 	}
 	c, err := b.pick(ctx, o.To)
 	if err != nil {
-		return nil, err
+		return api.Payment{}, err
 	}
 	err = b.store.Do(ctx, func(tx *store.Tx) error {
 		var r pay.Reaction
@@ -171,7 +172,7 @@ func (b *box) charge(ctx context.Context, q api.ChargeRequest) (any, error) {
 		return tx.Post(r)
 	})
 	if err != nil {
-		return nil, err
+		return api.Payment{}, err
 	}
 	return paymentOfTill(e), nil
 }
@@ -227,7 +228,7 @@ func (b *box) show(ctx context.Context, q api.PaymentRef) (api.Payment, error) {
 	return paymentOfTill(e), nil
 }
 
-func (b *box) list(ctx context.Context, q api.ListRequest) (any, error) {
+func (b *box) list(ctx context.Context, q api.ListRequest) (api.List[api.Payment], error) {
 	var out api.List[api.Payment]
 	err := b.store.View(ctx, func(v *store.View) error {
 		list, err := b.till.List(v, b.store.Now(), q.Limit)
@@ -241,14 +242,14 @@ func (b *box) list(ctx context.Context, q api.ListRequest) (any, error) {
 
 // wait answers when the payment has its last word, when its time is up without
 // one, or when the wait has passed.
-func (b *box) wait(ctx context.Context, q api.WaitRequest) (any, error) {
+func (b *box) wait(ctx context.Context, q api.WaitRequest) (api.Payment, error) {
 	return b.await(ctx, q, func(e till.Entry) bool { return e.Outcome() != pay.OutcomePending })
 }
 
-func (b *box) await(ctx context.Context, q api.WaitRequest, enough func(till.Entry) bool) (any, error) {
+func (b *box) await(ctx context.Context, q api.WaitRequest, enough func(till.Entry) bool) (api.Payment, error) {
 	e, err := b.entry(ctx, api.PaymentRef{ID: q.ID, Key: q.Key})
 	if err != nil {
-		return nil, err
+		return api.Payment{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, q.Wait.Std())
 	defer cancel()
@@ -257,7 +258,7 @@ func (b *box) await(ctx context.Context, q api.WaitRequest, enough func(till.Ent
 	id := e.ID.String()
 	for {
 		if e, err = b.entry(context.WithoutCancel(ctx), api.PaymentRef{ID: id}); err != nil {
-			return nil, err
+			return api.Payment{}, err
 		}
 		if enough(e) || b.offline || ctx.Err() != nil {
 			return paymentOfTill(e), nil
@@ -270,10 +271,10 @@ func (b *box) await(ctx context.Context, q api.WaitRequest, enough func(till.Ent
 	}
 }
 
-func (b *box) cancel(ctx context.Context, q api.WaitRequest) (any, error) {
+func (b *box) cancel(ctx context.Context, q api.WaitRequest) (api.Payment, error) {
 	e, err := b.entry(ctx, api.PaymentRef{ID: q.ID, Key: q.Key})
 	if err != nil {
-		return nil, err
+		return api.Payment{}, err
 	}
 	err = b.store.Do(ctx, func(tx *store.Tx) error {
 		var r pay.Reaction
@@ -283,7 +284,7 @@ func (b *box) cancel(ctx context.Context, q api.WaitRequest) (any, error) {
 		return tx.Post(r)
 	})
 	if err != nil {
-		return nil, err
+		return api.Payment{}, err
 	}
 	if e.State() == pay.StateCancelled {
 		return paymentOfTill(e), nil
@@ -293,10 +294,10 @@ func (b *box) cancel(ctx context.Context, q api.WaitRequest) (any, error) {
 	})
 }
 
-func (b *box) receipt(ctx context.Context, q api.PaymentRef) (any, error) {
+func (b *box) receipt(ctx context.Context, q api.PaymentRef) (api.ReceiptFile, error) {
 	e, err := b.entry(ctx, q)
 	if err != nil {
-		return nil, err
+		return api.ReceiptFile{}, err
 	}
 	var out api.ReceiptFile
 	err = b.store.View(ctx, func(v *store.View) error {

@@ -167,12 +167,13 @@ func (b *Device) Ready() api.Ready {
 	return api.Ready{V: 1, Type: "ready", Role: pay.RoleDevice, Node: b.device.Key().ID().String(), Link: b.link.Addr().String(), Paired: &paired}
 }
 
+// Verbs are what the node can be asked.
 func (b *Device) Verbs() api.Verbs {
-	return api.Verbs{
-		"ready":  api.On(true, func(context.Context, api.Nothing) (any, error) { return b.Ready(), nil }),
-		"events": api.On(true, b.events.read),
-		"health": api.On(false, func(context.Context, api.Nothing) (any, error) {
+	return api.NewVerbs(
+		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return b.Ready(), nil }),
+		api.On(api.VerbHealth, func(context.Context, api.Nothing) (api.Health, error) {
 			return api.Health{V: 1, Type: "health", Spec: b.options.Radio.String()}, nil
 		}),
-	}
+		api.On(api.VerbEvents, b.events.read),
+	)
 }

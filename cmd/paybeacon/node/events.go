@@ -173,13 +173,13 @@ func (l *eventLog) page(ctx context.Context, after Cursor, limit int) ([]api.Eve
 }
 
 // read is the verb.
-func (l *eventLog) read(ctx context.Context, q api.EventsRequest) (any, error) {
+func (l *eventLog) read(ctx context.Context, q api.EventsRequest) (api.Events, error) {
 	if q.Since == "" {
 		return l.last(ctx, min(max(q.Last, 0), EventsPageMax))
 	}
 	after, err := ParseCursor(q.Since)
 	if err != nil {
-		return nil, err
+		return api.Events{}, err
 	}
 	limit := EventsPageMax
 	if q.Limit > 0 {
@@ -187,7 +187,7 @@ func (l *eventLog) read(ctx context.Context, q api.EventsRequest) (any, error) {
 	}
 	items, next, err := l.wait(ctx, after, limit, q.Wait.Std())
 	if err != nil {
-		return nil, err
+		return api.Events{}, err
 	}
 	return api.Events{Items: items, Cursor: next.String()}, nil
 }
@@ -216,10 +216,10 @@ func (l *eventLog) wait(ctx context.Context, after Cursor, limit int, d time.Dur
 
 // last returns the last n events. Not every entry of a feed is an event, so it
 // looks further back until there are enough.
-func (l *eventLog) last(ctx context.Context, n int) (any, error) {
+func (l *eventLog) last(ctx context.Context, n int) (api.Events, error) {
 	end, err := l.now(ctx)
 	if err != nil {
-		return nil, err
+		return api.Events{}, err
 	}
 	for back := uint64(2 * n); ; back *= 4 {
 		from := Cursor{feed: end.feed - min(end.feed, back)}
@@ -227,7 +227,7 @@ func (l *eventLog) last(ctx context.Context, n int) (any, error) {
 		for at := from; ; {
 			items, next, err := l.page(ctx, at, EventsPageMax)
 			if err != nil {
-				return nil, err
+				return api.Events{}, err
 			}
 			all, end = append(all, items...), next
 			if len(items) < EventsPageMax {

@@ -40,11 +40,10 @@ func radioNews(n int) api.Event { return api.NewRadioEvent(false, fmt.Sprint("ne
 
 func whys(t *testing.T, l *eventLog, q api.EventsRequest) (list []string, cursor string) {
 	t.Helper()
-	answer, err := l.read(t.Context(), q)
+	a, err := l.read(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := answer.(api.Events)
 	for _, e := range a.Items {
 		list = append(list, e.RadioWhy)
 	}
@@ -64,7 +63,7 @@ func TestLiveEventsAreReadFromAnyPoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	items := answer.(api.Events).Items
+	items := answer.Items
 	if len(items) != liveEventsMax || items[0].RadioWhy != "news 10" {
 		t.Fatalf("%d kept, the first is %q", len(items), items[0].RadioWhy)
 	}

@@ -28,7 +28,7 @@ func (b *box) health() api.Health {
 	return h
 }
 
-func (n *Wallet) health(ctx context.Context) (any, error) {
+func (n *Wallet) health(ctx context.Context, _ api.Nothing) (api.Health, error) {
 	h := n.base.health()
 	h.Session = n.peer.session()
 	var devices []wallet.Device

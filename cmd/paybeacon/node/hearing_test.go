@@ -89,7 +89,7 @@ func TestDeafRadioIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		var told []string
-		for _, e := range answer.(api.Events).Items {
+		for _, e := range answer.Items {
 			told = append(told, e.Radio+" "+e.RadioWhy)
 		}
 		if got := strings.Join(told, "; "); got != "deaf "+why+"; ok BlueZ offers no advertisement monitors; ok " {

@@ -18,7 +18,7 @@ const limitWait = 10 * time.Second
 
 // rules says what the wallet answers by itself and from where on it needs the
 // device.
-func (n *Wallet) rules(ctx context.Context, _ api.Nothing) (any, error) {
+func (n *Wallet) rules(ctx context.Context, _ api.Nothing) (api.Rules, error) {
 	out, _, err := n.readRules(ctx)
 	return out, err
 }
@@ -37,10 +37,10 @@ func (n *Wallet) readRules(ctx context.Context) (out api.Rules, l wallet.Limit, 
 
 // setLimit asks the registry for another limit and returns once it has spoken.
 // A limit that protects less needs the word of one of the wallet's devices.
-func (n *Wallet) setLimit(ctx context.Context, q api.LimitRequest) (any, error) {
+func (n *Wallet) setLimit(ctx context.Context, q api.LimitRequest) (api.Rules, error) {
 	above, err := parseLimit(q.Above, n.member.Currency)
 	if err != nil {
-		return nil, err
+		return api.Rules{}, err
 	}
 	var l pay.Limit
 	var sign pay.Authentication
@@ -53,7 +53,7 @@ func (n *Wallet) setLimit(ctx context.Context, q api.LimitRequest) (any, error) 
 		l.Device, l.Code, err = n.anyWitness(ctx, sign)
 	}
 	if err != nil {
-		return nil, err
+		return api.Rules{}, err
 	}
 	var claim pay.FactID
 	err = n.store.Do(ctx, func(tx *store.Tx) (err error) {
@@ -64,7 +64,7 @@ func (n *Wallet) setLimit(ctx context.Context, q api.LimitRequest) (any, error) 
 		return tx.Post(r)
 	})
 	if err != nil {
-		return nil, err
+		return api.Rules{}, err
 	}
 	return n.limitDecided(ctx, claim)
 }

@@ -182,25 +182,26 @@ func (h hub) Enrol(ctx context.Context, claim pay.EnrolClaim) (m pay.Membership,
 	return m, err
 }
 
+// Verbs are what the node can be asked.
 func (n *Registry) Verbs() api.Verbs {
-	return api.Verbs{
-		"ready":  api.On(true, func(context.Context, api.Nothing) (any, error) { return n.Ready(), nil }),
-		"invite": api.On(false, n.invite),
-		"topup":  api.On(false, n.topup),
-		"book":   api.On(true, n.book),
-		"audit":  api.On(true, n.audit),
-		"nodes":  api.On(true, n.nodes),
-		"revoke": api.On(false, n.revoke),
-		"health": api.On(false, func(context.Context, api.Nothing) (any, error) { return n.base.health(), nil }),
-	}
+	return api.NewVerbs(
+		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return n.Ready(), nil }),
+		api.On(api.VerbHealth, func(context.Context, api.Nothing) (api.Health, error) { return n.health(), nil }),
+		api.On(api.VerbInvite, n.invite),
+		api.On(api.VerbTopUp, n.topup),
+		api.On(api.VerbBook, n.book),
+		api.On(api.VerbAudit, n.audit),
+		api.On(api.VerbNodes, n.nodes),
+		api.On(api.VerbRevokeNode, n.revoke),
+	)
 }
 
-func (n *Registry) invite(ctx context.Context, q api.InviteRequest) (any, error) {
+func (n *Registry) invite(ctx context.Context, q api.InviteRequest) (api.Invite, error) {
 	if q.Address == "" {
 		q.Address = n.Ready().QUIC
 	}
 	if _, _, err := net.SplitHostPort(q.Address); err != nil {
-		return nil, pay.NewError(pay.CodeUsage, "--address is not HOST:PORT", "write it like --address pay.example:7443")
+		return api.Invite{}, pay.NewError(pay.CodeUsage, "--address is not HOST:PORT", "write it like --address pay.example:7443")
 	}
 	var made registry.Invited
 	err := n.store.Do(ctx, func(tx *store.Tx) (err error) {
@@ -210,7 +211,7 @@ func (n *Registry) invite(ctx context.Context, q api.InviteRequest) (any, error)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return api.Invite{}, err
 	}
 	i := api.Invite{V: 1, Type: "invite", Invite: made.Invite.String(), Role: made.Role, Name: q.Name, Expires: made.Expires.String()}
 	if q.Role == pay.RoleBox {
@@ -226,11 +227,11 @@ func orName(n, fallback pay.Name) pay.Name {
 	return n
 }
 
-func (n *Registry) topup(ctx context.Context, q api.TopUpRequest) (any, error) {
+func (n *Registry) topup(ctx context.Context, q api.TopUpRequest) (api.TopUp, error) {
 	cur := n.role.Currency()
 	amount, err := text.ParseAmount(q.Amount, cur)
 	if err != nil {
-		return nil, err
+		return api.TopUp{}, err
 	}
 	var done pay.TopUp
 	err = n.store.Do(ctx, func(tx *store.Tx) error {
@@ -246,12 +247,12 @@ func (n *Registry) topup(ctx context.Context, q api.TopUpRequest) (any, error) {
 		return tx.Post(r)
 	})
 	if err != nil {
-		return nil, err
+		return api.TopUp{}, err
 	}
 	return api.TopUp{V: 1, Type: "topup", Wallet: done.Wallet, Amount: done.Amount, Currency: done.Currency, Key: string(done.Key)}, nil
 }
 
-func (n *Registry) book(ctx context.Context, _ api.Nothing) (any, error) {
+func (n *Registry) book(ctx context.Context, _ api.Nothing) (api.List[api.Account], error) {
 	var out api.List[api.Account]
 	err := n.store.View(ctx, func(v *store.View) error {
 		names := map[string]pay.Name{}
@@ -288,7 +289,7 @@ func accountKind(owner string) string {
 	}
 }
 
-func (n *Registry) nodes(ctx context.Context, _ api.Nothing) (any, error) {
+func (n *Registry) nodes(ctx context.Context, _ api.Nothing) (api.List[api.Node], error) {
 	var out api.List[api.Node]
 	err := n.store.View(ctx, func(v *store.View) error {
 		return n.role.Members(v, func(m pay.NodeStatus) error {
@@ -308,7 +309,7 @@ func (n *Registry) nodeObject(m pay.NodeStatus) api.Node {
 }
 
 // revoke ends a node's standing and its session.
-func (n *Registry) revoke(ctx context.Context, q api.NodeRef) (any, error) {
+func (n *Registry) revoke(ctx context.Context, q api.NodeRef) (api.Node, error) {
 	var status pay.NodeStatus
 	err := n.store.Do(ctx, func(tx *store.Tx) error {
 		found, err := n.role.FindNode(tx, "", q.Node)
@@ -322,7 +323,7 @@ func (n *Registry) revoke(ctx context.Context, q api.NodeRef) (any, error) {
 		return tx.Post(r)
 	})
 	if err != nil {
-		return nil, err
+		return api.Node{}, err
 	}
 	n.server.Disconnect(status.Node.ID())
 	return n.nodeObject(status), nil

@@ -9,12 +9,17 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-const socketPathMax = 100
+const (
+	controlFile = "control.sock"
+	// socketPathMax bounds the path of a socket. Published: unix(7) has room for
+	// 108 bytes on Linux, Darwin for 104.
+	socketPathMax = 100
+)
 
 // ListenControl opens the socket. A socket file left by a dead daemon is
 // replaced, which is safe because the caller holds the directory's lock.
 func ListenControl(d Dir) (net.Listener, error) {
-	path := d.Path("control.sock")
+	path := d.Path(controlFile)
 	if len(path) > socketPathMax {
 		return nil, pay.NewError(pay.CodeConfig, fmt.Sprintf("the path of the control socket has %d bytes, the limit is %d", len(path), socketPathMax),
 			"use a data directory with a shorter path")

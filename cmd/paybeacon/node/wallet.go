@@ -112,28 +112,29 @@ func (n *Wallet) Ready() api.Ready {
 	return api.Ready{V: 1, Type: "ready", Role: pay.RoleWallet, Node: n.key.ID().String(), Registry: n.peer.word()}
 }
 
+// Verbs are what the node can be asked.
 func (n *Wallet) Verbs() api.Verbs {
-	return api.Verbs{
-		"ready":    api.On(true, func(context.Context, api.Nothing) (any, error) { return n.Ready(), nil }),
-		"status":   api.On(true, n.status),
-		"pending":  api.On(true, n.pending),
-		"answer":   api.On(false, n.answer),
-		"receipts": api.On(true, n.receipts),
-		"receipt":  api.On(true, n.receipt),
-		"show":     api.On(true, func(ctx context.Context, q api.PaymentRef) (any, error) { return n.show(ctx, q.ID) }),
-		"wait":     api.On(true, n.wait),
-		"devices":  api.On(true, n.devices),
-		"pair":     api.On(false, n.pair),
-		"revoke":   api.On(false, n.revoke),
-		"move":     api.On(false, n.moveDevice),
-		"rules":    api.On(true, n.rules),
-		"limit":    api.On(false, n.setLimit),
-		"events":   api.On(true, n.events.read),
-		"health":   api.On(false, func(ctx context.Context, _ api.Nothing) (any, error) { return n.health(ctx) }),
-	}
+	return api.NewVerbs(
+		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return n.Ready(), nil }),
+		api.On(api.VerbHealth, n.health),
+		api.On(api.VerbEvents, n.events.read),
+		api.On(api.VerbStatus, n.status),
+		api.On(api.VerbPending, n.pending),
+		api.On(api.VerbAnswer, n.answer),
+		api.On(api.VerbReceipts, n.receipts),
+		api.On(api.VerbReceipt, n.receipt),
+		api.On(api.VerbShow, n.show),
+		api.On(api.VerbWait, n.wait),
+		api.On(api.VerbDevices, n.devices),
+		api.On(api.VerbPair, n.pair),
+		api.On(api.VerbRevokeDevice, n.revoke),
+		api.On(api.VerbMove, n.moveDevice),
+		api.On(api.VerbRules, n.rules),
+		api.On(api.VerbLimit, n.setLimit),
+	)
 }
 
-func (n *Wallet) status(ctx context.Context, _ api.Nothing) (any, error) {
+func (n *Wallet) status(ctx context.Context, _ api.Nothing) (api.WalletStatus, error) {
 	s := api.WalletStatus{
 		V: 1, Type: "status", Node: n.key.ID().String(), Name: n.member.Name, Scope: n.member.Scope,
 		Currency: n.member.Currency, Approve: n.approve, Registry: n.peer.word(), Findings: []string{},
@@ -166,15 +167,15 @@ func (n *Wallet) status(ctx context.Context, _ api.Nothing) (any, error) {
 	return s, err
 }
 
-func (n *Wallet) pending(ctx context.Context, _ api.Nothing) (any, error) {
+func (n *Wallet) pending(ctx context.Context, _ api.Nothing) (api.List[api.Payment], error) {
 	return n.list(ctx, func(v *store.View) ([]wallet.Entry, error) { return n.wallet.Pending(v, n.store.Now()) })
 }
 
-func (n *Wallet) receipts(ctx context.Context, q api.ListRequest) (any, error) {
+func (n *Wallet) receipts(ctx context.Context, q api.ListRequest) (api.List[api.Payment], error) {
 	return n.list(ctx, func(v *store.View) ([]wallet.Entry, error) { return n.wallet.Receipts(v, n.store.Now(), q.Limit) })
 }
 
-func (n *Wallet) list(ctx context.Context, read func(v *store.View) ([]wallet.Entry, error)) (any, error) {
+func (n *Wallet) list(ctx context.Context, read func(v *store.View) ([]wallet.Entry, error)) (api.List[api.Payment], error) {
 	var out api.List[api.Payment]
 	err := n.store.View(ctx, func(v *store.View) error {
 		list, err := read(v)
@@ -186,7 +187,7 @@ func (n *Wallet) list(ctx context.Context, read func(v *store.View) ([]wallet.En
 	return out, err
 }
 
-func (n *Wallet) answer(ctx context.Context, q api.AnswerRequest) (any, error) {
+func (n *Wallet) answer(ctx context.Context, q api.AnswerRequest) (api.Payment, error) {
 	return n.Say(ctx, q.ID, q.Verdict, pay.ByHand)
 }
 
@@ -198,17 +199,17 @@ func (n *Wallet) entry(ctx context.Context, id string) (e wallet.Entry, err erro
 	return e, err
 }
 
-func (n *Wallet) show(ctx context.Context, id string) (any, error) {
-	e, err := n.entry(ctx, id)
+func (n *Wallet) show(ctx context.Context, q api.PaymentRef) (api.Payment, error) {
+	e, err := n.entry(ctx, q.ID)
 	if err != nil {
-		return nil, err
+		return api.Payment{}, err
 	}
 	return n.paymentObject(e), nil
 }
 
 // wait answers when the payment has its last word, when its time is up without
 // one, or when the wait has passed.
-func (n *Wallet) wait(ctx context.Context, q api.WaitRequest) (any, error) {
+func (n *Wallet) wait(ctx context.Context, q api.WaitRequest) (api.Payment, error) {
 	ctx, cancel := context.WithTimeout(ctx, q.Wait.Std())
 	defer cancel()
 	changed, stop := n.store.WatchAll()
@@ -216,7 +217,7 @@ func (n *Wallet) wait(ctx context.Context, q api.WaitRequest) (any, error) {
 	for {
 		e, err := n.entry(context.WithoutCancel(ctx), q.ID)
 		if err != nil {
-			return nil, err
+			return api.Payment{}, err
 		}
 		if e.Outcome() != pay.OutcomePending || n.offline || ctx.Err() != nil {
 			return n.paymentObject(e), nil
@@ -229,7 +230,7 @@ func (n *Wallet) wait(ctx context.Context, q api.WaitRequest) (any, error) {
 	}
 }
 
-func (n *Wallet) receipt(ctx context.Context, q api.PaymentRef) (any, error) {
+func (n *Wallet) receipt(ctx context.Context, q api.PaymentRef) (api.ReceiptFile, error) {
 	var out api.ReceiptFile
 	err := n.store.View(ctx, func(v *store.View) error {
 		id, raw, err := n.wallet.Receipt(v, q.ID)
@@ -239,7 +240,7 @@ func (n *Wallet) receipt(ctx context.Context, q api.PaymentRef) (any, error) {
 	return out, err
 }
 
-func (n *Wallet) devices(ctx context.Context, _ api.Nothing) (any, error) {
+func (n *Wallet) devices(ctx context.Context, _ api.Nothing) (api.List[api.Device], error) {
 	var out api.List[api.Device]
 	err := n.store.View(ctx, func(v *store.View) error {
 		list, err := n.wallet.Devices(v)
@@ -260,19 +261,19 @@ const (
 
 // pair binds a device. The registry must be connected first, so that nothing
 // is bound that cannot be registered.
-func (n *Wallet) pair(ctx context.Context, q api.PairRequest) (any, error) {
+func (n *Wallet) pair(ctx context.Context, q api.PairRequest) (api.Device, error) {
 	pin, known, err := n.pairingSecret(ctx, q)
 	if err != nil {
-		return nil, err
+		return api.Device{}, err
 	}
 	connecting, cancel := context.WithTimeout(ctx, pairConnectWait)
 	defer cancel()
 	if err := n.peer.WaitUp(connecting); err != nil {
-		return nil, pay.NewError(pay.CodeUnreachable, "the registry is not reachable, so nothing was bound", "pair again when `paybeacon wallet status` says registry up")
+		return api.Device{}, pay.NewError(pay.CodeUnreachable, "the registry is not reachable, so nothing was bound", "pair again when `paybeacon wallet status` says registry up")
 	}
 	root, err := n.member.rootID()
 	if err != nil {
-		return nil, err
+		return api.Device{}, err
 	}
 	var d wallet.Device
 	_, err = link.Pair(ctx, link.PairOptions{
@@ -283,7 +284,7 @@ func (n *Wallet) pair(ctx context.Context, q api.PairRequest) (any, error) {
 		},
 	})
 	if err != nil {
-		return nil, err
+		return api.Device{}, err
 	}
 	return n.awaitDevice(ctx, d, pairAnswerWait, func(d wallet.Device) bool { return d.State != pay.DevicePending })
 }
@@ -340,7 +341,7 @@ func (n *Wallet) knows(ctx context.Context) func(pay.DeviceID) bool {
 	}
 }
 
-func (n *Wallet) revoke(ctx context.Context, q api.DeviceRef) (any, error) {
+func (n *Wallet) revoke(ctx context.Context, q api.DeviceRef) (api.Device, error) {
 	var d wallet.Device
 	err := n.store.Do(ctx, func(tx *store.Tx) (err error) {
 		var r pay.Reaction
@@ -350,7 +351,7 @@ func (n *Wallet) revoke(ctx context.Context, q api.DeviceRef) (any, error) {
 		return tx.Post(r)
 	})
 	if err != nil {
-		return nil, err
+		return api.Device{}, err
 	}
 	n.release(ctx, d)
 	return n.awaitDevice(ctx, d, revokeWait, func(d wallet.Device) bool { return !d.Revoking })
@@ -371,7 +372,7 @@ func (n *Wallet) release(ctx context.Context, d wallet.Device) {
 
 // awaitDevice answers when the registry has spoken about a device, or with the
 // device as it is when the wait has passed.
-func (n *Wallet) awaitDevice(ctx context.Context, d wallet.Device, wait time.Duration, enough func(wallet.Device) bool) (any, error) {
+func (n *Wallet) awaitDevice(ctx context.Context, d wallet.Device, wait time.Duration, enough func(wallet.Device) bool) (api.Device, error) {
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	err := n.Watch(waiting, func() (bool, error) {
@@ -382,7 +383,7 @@ func (n *Wallet) awaitDevice(ctx context.Context, d wallet.Device, wait time.Dur
 		return enough(d), err
 	})
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return nil, err
+		return api.Device{}, err
 	}
 	return deviceObject(d), nil
 }

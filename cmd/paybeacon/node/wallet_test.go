@@ -94,11 +94,10 @@ func TestStatusTellsWhatDoesNotFit(t *testing.T) {
 	d := w.offer()
 	d.Prev, d.Seq, d.State, d.Claim, d.By = w.deliver(d), 2, pay.StateCaptured, pay.FactID{9}, pay.ByHand
 	w.deliver(d)
-	answer, err := w.status(t.Context(), api.Nothing{})
+	s, err := w.status(t.Context(), api.Nothing{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := answer.(api.WalletStatus)
 	if len(s.Findings) != 1 || !strings.Contains(s.Findings[0], d.Payment.Short()) || !strings.Contains(s.Findings[0], "without an approval") {
 		t.Errorf("status tells %q", s.Findings)
 	}

@@ -61,12 +61,12 @@ func (p *problems) of(id pay.PaymentID) string {
 // Say answers an offer; it returns once the answer is durable. An approval of
 // an offer that demands two channels first gets the device's word; without it
 // nothing is answered, and the offer stays open.
-func (n *Wallet) Say(ctx context.Context, id string, v pay.Verdict, by pay.Rule) (any, error) {
+func (n *Wallet) Say(ctx context.Context, id string, v pay.Verdict, by pay.Rule) (api.Payment, error) {
 	var code pay.AuthCode
 	if v == pay.Approve {
 		var err error
 		if id, code, err = n.witness(ctx, id, by); err != nil {
-			return nil, err
+			return api.Payment{}, err
 		}
 	}
 	var e wallet.Entry
@@ -78,7 +78,7 @@ func (n *Wallet) Say(ctx context.Context, id string, v pay.Verdict, by pay.Rule)
 		return tx.Post(r)
 	})
 	if err != nil {
-		return nil, err
+		return api.Payment{}, err
 	}
 	if e.Demand == pay.DemandDrift && v == pay.Approve {
 		n.refreshSoon()
@@ -217,25 +217,25 @@ func (n *Wallet) paymentObject(e wallet.Entry) api.Payment {
 // moveDevice notes where a device's link is now. Another device there is
 // refused; one that cannot be reached is taken at its owner's word, because
 // nothing is ever said to a device that does not prove its key.
-func (n *Wallet) moveDevice(ctx context.Context, q api.MoveRequest) (any, error) {
+func (n *Wallet) moveDevice(ctx context.Context, q api.MoveRequest) (api.Device, error) {
 	var d wallet.Device
 	err := n.store.View(ctx, func(v *store.View) (err error) {
 		d, err = n.wallet.Device(v, q.ID)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return api.Device{}, err
 	}
 	reached := link.Reach(ctx, link.Peer{Address: q.Link, Key: n.key, Device: d.ID})
 	if reached != nil && pay.CodeOf(reached) != pay.CodeUnreachable {
-		return nil, reached
+		return api.Device{}, reached
 	}
 	err = n.store.Do(ctx, func(tx *store.Tx) (err error) {
 		d, err = n.wallet.MoveDevice(tx, d.ID, q.Link)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return api.Device{}, err
 	}
 	out := deviceObject(d)
 	ok := reached == nil

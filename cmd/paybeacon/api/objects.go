@@ -4,9 +4,12 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// The objects that people's scripts read. Their names and fields are fixed by
-// the contract; new fields may be added.
+// Here stand the objects that people's scripts read. Each bears "v", its version,
+// and "type". Moments are RFC 3339 in UTC, amounts are minor units of the currency
+// beside them. Names and meanings of fields are fixed; new fields may be added.
 
+// Payment is one payment, as the node that was asked sees it. Key is there at the
+// till that asked for it, Answering and Problem at the wallet.
 type Payment struct {
 	V              int                `json:"v"`
 	Type           string             `json:"type"`
@@ -42,6 +45,8 @@ type Payment struct {
 	Problem string `json:"problem,omitempty"`
 }
 
+// Candidate is somebody who is heard near a till and may be charged. RSSI is the
+// strength by which the till decides, normalised to -59 dBm at 1 m.
 type Candidate struct {
 	Handle pay.Handle `json:"handle"`
 	RSSI   pay.RSSI   `json:"rssi"`
@@ -50,6 +55,8 @@ type Candidate struct {
 	Near   bool       `json:"near"`
 }
 
+// Nearby is who is heard near a till. Clear is the one who is clearly nearest, or
+// null; Radio is "ok" or "deaf".
 type Nearby struct {
 	V          int         `json:"v"`
 	Type       string      `json:"type"`
@@ -64,6 +71,7 @@ type Nearby struct {
 	AdvertsLost uint64 `json:"adverts_lost"`
 }
 
+// Invite is the URL that lets one node enrol, once, until Expires.
 type Invite struct {
 	V        int      `json:"v"`
 	Type     string   `json:"type"`
@@ -75,6 +83,7 @@ type Invite struct {
 	Expires  string   `json:"expires"`
 }
 
+// Device is a device that pays from a wallet.
 type Device struct {
 	V       int             `json:"v"`
 	Type    string          `json:"type"`
@@ -103,6 +112,9 @@ type Rules struct {
 	Refused         pay.Reason   `json:"refused,omitempty"`
 }
 
+// Audit is what recomputing everything from the signed facts found. Imbalance is
+// in minor units; Duplicates counts payments with two outcomes and keys with two
+// payments.
 type Audit struct {
 	V          int        `json:"v"`
 	Type       string     `json:"type"`
@@ -113,6 +125,8 @@ type Audit struct {
 	Findings   []string   `json:"findings"`
 }
 
+// Ready is a node whose store, control socket and radio are up, and where it
+// listens: HOST:PORT each. Registry is "up" or "down" at a box and a wallet.
 type Ready struct {
 	V        int      `json:"v"`
 	Type     string   `json:"type"`
@@ -125,6 +139,8 @@ type Ready struct {
 	Registry string   `json:"registry,omitempty"`
 }
 
+// Pairing is how to pair with a device that belongs to no wallet: where its link
+// is, and the PIN that it shows until Expires.
 type Pairing struct {
 	V       int    `json:"v"`
 	Type    string `json:"type"`
@@ -134,6 +150,8 @@ type Pairing struct {
 	QR      string `json:"qr"` // what the QR code on a terminal holds
 }
 
+// Account is one account of the registry's book. Kind is "wallet", "merchant" or
+// "house"; the sums are in minor units.
 type Account struct {
 	V         int          `json:"v"`
 	Type      string       `json:"type"`
@@ -146,6 +164,7 @@ type Account struct {
 	Available pay.Amount   `json:"available"`
 }
 
+// Node is a node that has enrolled with the registry.
 type Node struct {
 	V         int       `json:"v"`
 	Type      string    `json:"type"`
@@ -159,6 +178,7 @@ type Node struct {
 	Connected bool      `json:"connected"`
 }
 
+// WalletStatus is how a wallet stands. Balance is in minor units.
 type WalletStatus struct {
 	V        int          `json:"v"`
 	Type     string       `json:"type"`
@@ -176,6 +196,7 @@ type WalletStatus struct {
 	Findings []string `json:"findings"`
 }
 
+// TopUp is play money that was put into a wallet's account, in minor units.
 type TopUp struct {
 	V        int          `json:"v"`
 	Type     string       `json:"type"`
@@ -185,6 +206,8 @@ type TopUp struct {
 	Key      string       `json:"key"`
 }
 
+// Receipt is a receipt file that was read. OK means that its signatures hold and,
+// where a root was given, that it is signed under that root; Trusted means both.
 type Receipt struct {
 	V          int          `json:"v"`
 	Type       string       `json:"type"`
@@ -209,6 +232,8 @@ type Receipt struct {
 	AuthorityU string       `json:"authority_until,omitempty"`
 }
 
+// Enrolled is what a node became by enrolling. Root is the fingerprint of the
+// registry's root key.
 type Enrolled struct {
 	V        int          `json:"v"`
 	Type     string       `json:"type"`
@@ -223,12 +248,14 @@ type Enrolled struct {
 	Currency pay.Currency `json:"currency"`
 }
 
+// CheckItem is one thing that had to hold at the end of a demo.
 type CheckItem struct {
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
 	Said string `json:"said"`
 }
 
+// Check is the last line of a demo: all that had to hold.
 type Check struct {
 	V      int         `json:"v"`
 	Type   string      `json:"type"`
@@ -236,6 +263,7 @@ type Check struct {
 	Checks []CheckItem `json:"checks"`
 }
 
+// Scene is one line of the story that a demo tells.
 type Scene struct {
 	V    int    `json:"v"`
 	Type string `json:"type"`

@@ -1,0 +1,197 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Verb is one thing that a node can be asked: its name, and the types of the
+// request and of the answer.
+type Verb[Request, Answered any] struct {
+	Name string
+	// Reads reports whether the verb changes nothing. Such a verb needs no daemon:
+	// it is answered from the store itself where none runs.
+	Reads bool
+}
+
+// The verbs of all nodes that run.
+var (
+	VerbReady  = Verb[Nothing, Ready]{"ready", true}
+	VerbHealth = Verb[Nothing, Health]{"health", false}
+)
+
+// The verb of nodes that have events: box, wallet and device.
+var VerbEvents = Verb[EventsRequest, Events]{"events", true}
+
+// The verbs of box and wallet, each about the payments that it knows.
+var (
+	VerbShow    = Verb[PaymentRef, Payment]{"show", true}
+	VerbWait    = Verb[WaitRequest, Payment]{"wait", true}
+	VerbReceipt = Verb[PaymentRef, ReceiptFile]{"receipt", true}
+)
+
+// The verbs of a box.
+var (
+	VerbNearby   = Verb[Nothing, Nearby]{"nearby", false}
+	VerbWaitNear = Verb[WaitRequest, Nearby]{"wait-near", false}
+	VerbCharge   = Verb[ChargeRequest, Payment]{"charge", false}
+	VerbList     = Verb[ListRequest, List[Payment]]{"list", true}
+	VerbCancel   = Verb[WaitRequest, Payment]{"cancel", false}
+)
+
+// The verbs of a wallet.
+var (
+	VerbStatus       = Verb[Nothing, WalletStatus]{"status", true}
+	VerbPending      = Verb[Nothing, List[Payment]]{"pending", true}
+	VerbAnswer       = Verb[AnswerRequest, Payment]{"answer", false}
+	VerbReceipts     = Verb[ListRequest, List[Payment]]{"receipts", true}
+	VerbDevices      = Verb[Nothing, List[Device]]{"devices", true}
+	VerbPair         = Verb[PairRequest, Device]{"pair", false}
+	VerbRevokeDevice = Verb[DeviceRef, Device]{"revoke", false}
+	VerbMove         = Verb[MoveRequest, Device]{"move", false}
+	VerbRules        = Verb[Nothing, Rules]{"rules", true}
+	VerbLimit        = Verb[LimitRequest, Rules]{"limit", false}
+)
+
+// The verbs of a registry.
+var (
+	VerbInvite     = Verb[InviteRequest, Invite]{"invite", false}
+	VerbTopUp      = Verb[TopUpRequest, TopUp]{"topup", false}
+	VerbBook       = Verb[Nothing, List[Account]]{"book", true}
+	VerbAudit      = Verb[Nothing, Audit]{"audit", true}
+	VerbNodes      = Verb[Nothing, List[Node]]{"nodes", true}
+	VerbRevokeNode = Verb[NodeRef, Node]{"revoke", false}
+)
+
+// Endpoint is a verb and what answers it, at one node.
+type Endpoint struct {
+	name   string
+	answer func(ctx context.Context, q rawRequest) (any, error)
+}
+
+// rawRequest is a verb's request as it came in.
+type rawRequest struct {
+	body []byte
+	key  pay.IdempotencyKey // the Idempotency-Key header
+}
+
+// On has f answer a verb.
+func On[Request, Answered any](v Verb[Request, Answered], f func(ctx context.Context, q Request) (Answered, error)) Endpoint {
+	return Endpoint{name: v.Name, answer: func(ctx context.Context, raw rawRequest) (any, error) {
+		var q Request
+		if err := raw.decode(&q); err != nil {
+			return nil, err
+		}
+		return f(ctx, q)
+	}}
+}
+
+// decode reads the request, with the key of the header where it may bear one.
+func (r rawRequest) decode(q any) error {
+	if len(r.body) > 0 {
+		if err := decodeObject(r.body, q); err != nil {
+			return pay.Wrap(err, pay.CodeUsage, "read request", "send the one JSON object that the verb takes, and no other fields")
+		}
+	}
+	k, ok := q.(keyed)
+	if !ok || r.key == "" {
+		return nil
+	}
+	have := k.keyField()
+	if *have != "" && *have != r.key {
+		return pay.NewError(pay.CodeUsage, "read request: its key and the Idempotency-Key header differ", "give one of them")
+	}
+	*have = r.key
+	return nil
+}
+
+// keyed is a request that may bear an idempotency key.
+type keyed interface{ keyField() *pay.IdempotencyKey }
+
+// decodeObject reads exactly one JSON object. A field that the verb does not
+// know is refused: a charge that was meant to hold an amount must not take it.
+func decodeObject(body []byte, q any) error {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(q); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the object")
+	}
+	return nil
+}
+
+// Verbs are all that one node can be asked, by name.
+type Verbs map[string]Endpoint
+
+// NewVerbs returns the verbs of a node. No two may have the same name.
+func NewVerbs(list ...Endpoint) Verbs {
+	vs := make(Verbs, len(list))
+	for _, e := range list {
+		if _, twice := vs[e.name]; twice {
+			panic("api: internal error: a node answers " + e.name + " twice")
+		}
+		vs[e.name] = e
+	}
+	return vs
+}
+
+// errUnknownVerb is the refusal of a verb that a node does not have.
+func errUnknownVerb(name string) error {
+	return pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("this node cannot %q", text.Printable(name)), "check --data: it names a node of another role")
+}
+
+// Has reports whether the node answers a verb of that name.
+func (vs Verbs) Has(name string) bool {
+	_, ok := vs[name]
+	return ok
+}
+
+// Answer has the node of vs answer a verb in this process. It returns a
+// *pay.Error with CodeNotAllowed where the node has no such verb, and else the
+// error of the verb.
+func Answer[Request, Answered any](ctx context.Context, vs Verbs, v Verb[Request, Answered], q Request) (r Reply[Answered], err error) {
+	e, ok := vs[v.Name]
+	if !ok {
+		return r, errUnknownVerb(v.Name)
+	}
+	body, err := json.Marshal(q)
+	if err != nil {
+		return r, fmt.Errorf("encode request: %w", err)
+	}
+	answer, err := e.answer(ctx, rawRequest{body: body})
+	if err != nil {
+		return r, err
+	}
+	raw, err := json.Marshal(answer)
+	if err != nil {
+		return r, fmt.Errorf("encode answer: %w", err)
+	}
+	return readReply[Answered](raw)
+}
+
+// Reply is a node's answer to a verb.
+type Reply[Answered any] struct {
+	Value Answered
+	raw   json.RawMessage
+}
+
+// MarshalJSON returns the answer as it came, with fields that this program does
+// not know.
+func (r Reply[Answered]) MarshalJSON() ([]byte, error) { return r.raw, nil }
+
+func readReply[Answered any](raw json.RawMessage) (r Reply[Answered], err error) {
+	r.raw = raw
+	if err := json.Unmarshal(raw, &r.Value); err != nil {
+		return r, fmt.Errorf("read answer: %w", err)
+	}
+	return r, nil
+}
