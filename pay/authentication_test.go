@@ -50,9 +50,9 @@ func authentications(t testing.TB) (names []string, list []pay.Authentication) {
 	add("payment, the most", pay.AuthenticatePayment(root, wallet, challenge, offer))
 	challenge.Nonce, offer.Amount, offer.Merchant = pay.Nonce{}, 1, "m/m"
 	add("payment, the least", pay.AuthenticatePayment(root, wallet, challenge, offer))
-	add("limit raised", pay.AuthenticateLimit(root, wallet, pay.Limit{Before: pay.FactID{0xb0, 31: 1}, Above: 24, Currency: "EUR"}))
-	add("limit lifted", pay.AuthenticateLimit(root, wallet, pay.Limit{Before: pay.FactID{0xb0, 31: 1}, Above: pay.AmountMax, Currency: "EUR"}))
-	add("limit of nothing", pay.AuthenticateLimit(root, wallet, pay.Limit{Currency: "EUR"}))
+	add("step-up raised", pay.AuthenticateStepUpAbove(root, wallet, pay.StepUpAbove{Before: pay.FactID{0xb0, 31: 1}, Above: 24, Currency: "EUR"}))
+	add("step-up lifted", pay.AuthenticateStepUpAbove(root, wallet, pay.StepUpAbove{Before: pay.FactID{0xb0, 31: 1}, Above: pay.AmountMax, Currency: "EUR"}))
+	add("step-up above nothing", pay.AuthenticateStepUpAbove(root, wallet, pay.StepUpAbove{Currency: "EUR"}))
 	return names, list
 }
 
@@ -113,12 +113,36 @@ func TestAuthenticationVectors(t *testing.T) {
 	}
 }
 
+// Codes that devices signed under the former name of a purpose stand in stored
+// claims. They are good for what they were good for, and none is made any more.
+func TestFormerAuthenticationVectors(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../testdata/vectors/authentication-former.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []authenticationVector
+	if err := json.Unmarshal(raw, &list); err != nil || len(list) == 0 {
+		t.Fatalf("%d vectors, %v", len(list), err)
+	}
+	for _, v := range list {
+		if v.Purpose != "limit" {
+			t.Errorf("%s is for %s", v.Name, v.Purpose)
+		}
+		if (pay.Authentication{Purpose: v.Purpose, Currency: "EUR"}).Check() == nil {
+			t.Errorf("%s: a device signs for %s", v.Name, v.Purpose)
+		}
+		v.Purpose = pay.PurposeStepUpAbove
+		checkAuthenticationVector(t, v)
+	}
+}
+
 // TestProtocolDrawsWhatIsSigned puts the first vector together byte by byte, as
 // the drawing in wire/PROTOCOL.md has it, without any encoder.
 func TestProtocolDrawsWhatIsSigned(t *testing.T) {
 	t.Parallel()
 	_, list := authentications(t)
-	payment, limit := list[0], list[len(list)-1]
+	payment, stepUp := list[0], list[len(list)-1]
 	drawn := func(a pay.Authentication, purpose, merchant, amount string) []byte {
 		return slices.Concat([]byte("\x89\x78\x1fpaybeacon/1 authentication code"+purpose), []byte{0x58, 0x20}, a.Registry[:], []byte{0x58, 0x20}, a.Wallet[:],
 			[]byte{0x50}, a.Nonce[:], []byte{0x58, 0x20}, a.Subject[:], []byte(merchant+amount+"\x63EUR"))
@@ -128,7 +152,7 @@ func TestProtocolDrawsWhatIsSigned(t *testing.T) {
 		want []byte
 	}{
 		"payment": {payment, drawn(payment, "\x63pay", "\x66m/cafe", "\x19\x04\xe2")},
-		"limit":   {limit, drawn(limit, "\x65limit", "\x60", "\x00")},
+		"step-up": {stepUp, drawn(stepUp, "\x6dstep-up-above", "\x60", "\x00")},
 	} {
 		code := authenticate(t, deviceSeed, c.a)
 		public := keyOf(t, deviceSeed).Public()
@@ -165,7 +189,7 @@ func variations(a pay.Authentication) map[string]pay.Authentication {
 		all[name] = b
 	}
 	alter("purpose", func(b *pay.Authentication) {
-		b.Purpose = map[pay.Purpose]pay.Purpose{pay.PurposePay: pay.PurposeLimit, pay.PurposeLimit: pay.PurposePay}[a.Purpose]
+		b.Purpose = map[pay.Purpose]pay.Purpose{pay.PurposePay: pay.PurposeStepUpAbove, pay.PurposeStepUpAbove: pay.PurposePay}[a.Purpose]
 	})
 	alter("no purpose", func(b *pay.Authentication) { b.Purpose = "" })
 	for bit := range 8 * 32 {
@@ -236,13 +260,13 @@ func TestAuthCodeSaysOneThing(t *testing.T) {
 }
 
 // TestPurposesAreNotInterchangeable signs one and the same fields for a payment
-// and for a limit, which no honest caller does: neither code serves the other.
+// and for a step-up above, which no honest caller does: neither code serves the other.
 func TestPurposesAreNotInterchangeable(t *testing.T) {
 	t.Parallel()
 	_, list := authentications(t)
 	a := list[0]
 	k := keyOf(t, deviceSeed)
-	for _, p := range [][2]pay.Purpose{{pay.PurposePay, pay.PurposeLimit}, {pay.PurposeLimit, pay.PurposePay}} {
+	for _, p := range [][2]pay.Purpose{{pay.PurposePay, pay.PurposeStepUpAbove}, {pay.PurposeStepUpAbove, pay.PurposePay}} {
 		a.Purpose = p[0]
 		code := pay.AuthCode(ed25519.Sign(k.Signer(), signedBytes(t, a)))
 		if err := a.Verify(k.Public(), code); err != nil {

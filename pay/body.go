@@ -13,18 +13,18 @@ type Body interface {
 	Check() error
 }
 
-// checkBody reads a payload as the given kind and compares it with its own
-// encoding. A kind that this program does not know is kept and passed on, so
-// only its form is checked.
-func checkBody(kind Kind, payload []byte) error {
+// checkBody reads a payload as the given kind, compares it with its own encoding
+// and returns the kind in its present spelling. A kind that this program does
+// not know is kept and passed on, so only its form is checked.
+func checkBody(kind Kind, payload []byte) (Kind, error) {
 	if row, ok := LookupKind(kind); ok {
-		return row.check(payload)
+		return row.Kind, row.check(payload)
 	}
 	var body any
 	if err := decode(payload, &body); err != nil || !isEncodingOf(payload, body) {
-		return fmt.Errorf("parse %s: body is not deterministic CBOR: %w", kind, ErrNotCanonical)
+		return kind, fmt.Errorf("parse %s: body is not deterministic CBOR: %w", kind, ErrNotCanonical)
 	}
-	return nil
+	return kind, nil
 }
 
 func checkAs[B Body](payload []byte) error {

@@ -57,7 +57,7 @@ const (
 	ReasonTooMany        Reason = "too_many_refusals"
 	ReasonNeedsDevice    Reason = "needs_device"
 	ReasonWrongCode      Reason = "wrong_code"
-	ReasonOldLimit       Reason = "old_limit"
+	ReasonOldStepUp      Reason = "old_step_up"
 	ReasonNewDevice      Reason = "new_device"
 	ReasonSetAside       Reason = "set_aside"
 )
@@ -73,26 +73,26 @@ type PayerRef [16]byte
 // demand) are the same in all of them.
 // It is written for both parties: the same bytes go to merchant and payer.
 type Decision struct {
-	Payment  PaymentID `cbor:"1,keyasint"`
-	Prev     FactID    `cbor:"2,keyasint"`
-	Claim    FactID    `cbor:"3,keyasint"`
-	Seq      uint32    `cbor:"4,keyasint"` // 1 for the first decision
-	State    State     `cbor:"5,keyasint"`
-	Reason   Reason    `cbor:"6,keyasint,omitempty"`
-	Merchant Scope     `cbor:"7,keyasint"`
-	Shop     Name      `cbor:"8,keyasint"` // the merchant's name
-	Site     Name      `cbor:"9,keyasint"`
-	Amount   Amount    `cbor:"10,keyasint"`
-	Currency Currency  `cbor:"11,keyasint"`
-	Handle   Handle    `cbor:"12,keyasint"`
-	Ref      string    `cbor:"13,keyasint,omitempty"`
-	Payer    PayerRef  `cbor:"14,keyasint"` // zero while nobody is matched
-	By       Rule      `cbor:"15,keyasint,omitempty"`
-	Expires  Time      `cbor:"16,keyasint"` // when the offer ends
-	At       Time      `cbor:"17,keyasint"`
-	Test     bool      `cbor:"18,keyasint"` // play money: no provider stands behind it
-	// Demand says who demands two channels, from the offer on; empty: one channel.
-	Demand Demand `cbor:"19,keyasint,omitempty"`
+	Payment      PaymentID `cbor:"1,keyasint"`
+	Prev         FactID    `cbor:"2,keyasint"`
+	Claim        FactID    `cbor:"3,keyasint"`
+	Seq          uint32    `cbor:"4,keyasint"` // 1 for the first decision
+	State        State     `cbor:"5,keyasint"`
+	Reason       Reason    `cbor:"6,keyasint,omitempty"`
+	Merchant     Scope     `cbor:"7,keyasint"`
+	MerchantName Name      `cbor:"8,keyasint"` // the merchant's name
+	Site         Name      `cbor:"9,keyasint"`
+	Amount       Amount    `cbor:"10,keyasint"`
+	Currency     Currency  `cbor:"11,keyasint"`
+	Handle       Handle    `cbor:"12,keyasint"`
+	Ref          string    `cbor:"13,keyasint,omitempty"`
+	Payer        PayerRef  `cbor:"14,keyasint"` // zero while nobody is matched
+	By           Rule      `cbor:"15,keyasint,omitempty"`
+	Expires      Time      `cbor:"16,keyasint"` // when the offer ends
+	At           Time      `cbor:"17,keyasint"`
+	Test         bool      `cbor:"18,keyasint"` // play money: no provider stands behind it
+	// StepUp says who demands two channels, from the offer on; empty: one channel.
+	StepUp StepUp `cbor:"19,keyasint,omitempty"`
 }
 
 // Kind returns KindDecision.
@@ -106,17 +106,14 @@ func (d Decision) Check() error {
 	if d.Payment.IsZero() || d.Prev.IsZero() {
 		return fmt.Errorf("decision names no payment")
 	}
-	return firstError(d.Merchant.check("m/"), d.Shop.Check(), d.Site.Check(), d.Amount.CheckPayable(),
+	return firstError(d.Merchant.check("m/"), d.MerchantName.Check(), d.Site.Check(), d.Amount.CheckPayable(),
 		d.Currency.Check(), d.Handle.Check(), CheckRef(d.Ref), checkText("rule", string(d.By), RuleBytesMax),
-		d.Expires.check(), d.At.check(), d.Demand.check(), checkText("state", string(d.State), 24), checkText("reason", string(d.Reason), 32))
+		d.Expires.check(), d.At.check(), d.StepUp.check(), checkText("state", string(d.State), stateBytesMax), checkText("reason", string(d.Reason), reasonBytesMax))
 }
 
 // Method returns by how many channels the payment is made.
 func (d Decision) Method() Method {
-	if d.Demand != "" {
-		return MethodTwoChannel
-	}
-	return MethodOne
+	return d.StepUp.Method()
 }
 
 // Refusal is the registry's signed no to a claim. It changes no payment.
@@ -132,7 +129,7 @@ func (Refusal) Kind() Kind { return KindRefusal }
 
 // Check bounds every field.
 func (r Refusal) Check() error {
-	return firstError(r.At.check(), checkText("reason", string(r.Reason), 32))
+	return firstError(r.At.check(), checkText("reason", string(r.Reason), reasonBytesMax))
 }
 
 // DeviceState is where a device's mapping stands.
@@ -172,14 +169,14 @@ func (d DeviceStatus) Check() error {
 // NodeStatus is the registry's note that a node was enrolled or revoked. It
 // stands in the registry's own scope.
 type NodeStatus struct {
-	Node    PublicKey `cbor:"1,keyasint"`
-	Role    Role      `cbor:"2,keyasint"`
-	Scope   Scope     `cbor:"3,keyasint"`
-	Name    Name      `cbor:"4,keyasint"`
-	Shop    Name      `cbor:"5,keyasint,omitempty"` // the merchant, for a box
-	Site    Name      `cbor:"6,keyasint,omitempty"` // for a box
-	Revoked bool      `cbor:"7,keyasint"`
-	At      Time      `cbor:"8,keyasint"`
+	Node         PublicKey `cbor:"1,keyasint"`
+	Role         Role      `cbor:"2,keyasint"`
+	Scope        Scope     `cbor:"3,keyasint"`
+	Name         Name      `cbor:"4,keyasint"`
+	MerchantName Name      `cbor:"5,keyasint,omitempty"` // the merchant, for a box
+	Site         Name      `cbor:"6,keyasint,omitempty"` // for a box
+	Revoked      bool      `cbor:"7,keyasint"`
+	At           Time      `cbor:"8,keyasint"`
 }
 
 // Kind returns KindNode.
@@ -193,7 +190,7 @@ func (n NodeStatus) Check() error {
 	} else if n.Role != RoleBox {
 		return fmt.Errorf("role %q is neither box nor wallet", string(n.Role))
 	}
-	return firstError(n.Scope.check(prefix), n.Name.Check(), n.At.check(), checkText("shop", string(n.Shop), NameBytesMax), checkText("site", string(n.Site), NameBytesMax))
+	return firstError(n.Scope.check(prefix), n.Name.Check(), n.At.check(), checkText("shop", string(n.MerchantName), NameBytesMax), checkText("site", string(n.Site), NameBytesMax))
 }
 
 // TopUp is play money put into a wallet's account.

@@ -126,7 +126,8 @@ func Parse(raw []byte) (Fact, error) {
 	case !isEncodingOf(raw, cbor.Tag{Number: coseTagSign1, Content: env}), !isEncodingOf(env.Protected, head):
 		return Fact{}, fmt.Errorf("parse fact: envelope is not deterministic CBOR: %w", ErrNotCanonical)
 	}
-	if err := checkBody(kind, env.Payload); err != nil {
+	kind, err := checkBody(kind, env.Payload)
+	if err != nil {
 		return Fact{}, err
 	}
 	toSign := mustEncode(sigStructure{Context: "Signature1", Protected: env.Protected, ExternalAAD: []byte(externalAAD), Payload: env.Payload})
@@ -148,7 +149,8 @@ func (f Fact) Verify(key PublicKey) error {
 // ID returns the fact's name.
 func (f Fact) ID() FactID { return f.id }
 
-// Kind returns what sort of statement this is.
+// Kind returns what sort of statement this is, in the present spelling; see
+// KindRow.Former.
 func (f Fact) Kind() Kind { return f.kind }
 
 // Signer returns the name of the key that is said to have signed.

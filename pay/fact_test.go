@@ -49,10 +49,10 @@ func again(t testing.TB, k pay.Key, f pay.Fact) pay.Fact {
 		return resign[pay.NodeStatus](t, k, f)
 	case pay.KindTopUp:
 		return resign[pay.TopUp](t, k, f)
-	case pay.KindLimit:
-		return resign[pay.Limit](t, k, f)
-	case pay.KindLimited:
-		return resign[pay.LimitStatus](t, k, f)
+	case pay.KindStepUpAbove:
+		return resign[pay.StepUpAbove](t, k, f)
+	case pay.KindStepUp:
+		return resign[pay.StepUpStatus](t, k, f)
 	case pay.KindChallenge:
 		return resign[pay.Challenge](t, k, f)
 	}
@@ -361,7 +361,7 @@ func knownKind(k pay.Kind) bool {
 	return slices.Contains([]pay.Kind{
 		pay.KindRequest, pay.KindAnswer, pay.KindCancel, pay.KindBind, pay.KindMapping, pay.KindRevoke, pay.KindAuthority,
 		pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp,
-		pay.KindLimit, pay.KindLimited, pay.KindChallenge,
+		pay.KindStepUpAbove, pay.KindStepUp, pay.KindChallenge,
 	}, k)
 }
 

@@ -10,21 +10,21 @@ import (
 // The kinds of facts. The table below says of each who signs it and who sees
 // it.
 const (
-	KindRequest   Kind = "request"
-	KindAnswer    Kind = "answer"
-	KindCancel    Kind = "cancel"
-	KindBind      Kind = "bind"
-	KindMapping   Kind = "mapping"
-	KindRevoke    Kind = "revoke"
-	KindAuthority Kind = "authority"
-	KindDecision  Kind = "decision"
-	KindRefusal   Kind = "refusal"
-	KindDevice    Kind = "device"
-	KindNode      Kind = "node"
-	KindTopUp     Kind = "topup"
-	KindLimit     Kind = "limit"
-	KindLimited   Kind = "limited"
-	KindChallenge Kind = "challenge"
+	KindRequest     Kind = "request"
+	KindAnswer      Kind = "answer"
+	KindCancel      Kind = "cancel"
+	KindBind        Kind = "bind"
+	KindMapping     Kind = "mapping"
+	KindRevoke      Kind = "revoke"
+	KindAuthority   Kind = "authority"
+	KindDecision    Kind = "decision"
+	KindRefusal     Kind = "refusal"
+	KindDevice      Kind = "device"
+	KindNode        Kind = "node"
+	KindTopUp       Kind = "topup"
+	KindStepUpAbove Kind = "step-up-above"
+	KindStepUp      Kind = "step-up"
+	KindChallenge   Kind = "challenge"
 )
 
 // kinds is the table of kinds: a kind without a row here is a kind that this
@@ -37,14 +37,14 @@ func kinds() []KindRow {
 		claim[Answer](RoleWallet, AudienceAuthor),
 		claim[Mapping](RoleWallet, AudienceAuthor),
 		claim[Revoke](RoleWallet, AudienceAuthor),
-		claim[Limit](RoleWallet, AudienceAuthor),
+		claim[StepUpAbove](RoleWallet, AudienceAuthor).formerly("limit"),
 		claim[Bind](RoleDevice, AudienceWallet),
 		claim[Authority](RoleRoot, AudienceAll),
 		statement[Decision](AudienceParties),
 		statement[Refusal](AudienceParties),
 		statement[Challenge](AudienceWallet),
 		statement[DeviceStatus](AudienceWallet),
-		statement[LimitStatus](AudienceWallet),
+		statement[StepUpStatus](AudienceWallet).formerly("limited"),
 		statement[TopUp](AudienceWallet),
 		statement[NodeStatus](AudienceRegistry),
 	}
@@ -54,6 +54,9 @@ func kinds() []KindRow {
 // critical stands in its name; see Kind.Critical.
 type KindRow struct {
 	Kind Kind
+	// Former is how the kind was spelled in facts of old, or "". Such facts are
+	// read as of this kind; none is signed any more.
+	Former Kind
 	// Author is the role whose key signs such facts.
 	Author Role
 	// Audience is who sees them, beside the registry.
@@ -119,12 +122,18 @@ func statement[B signed](audience Audience) KindRow {
 	return row
 }
 
+// formerly returns the row of a kind that had another spelling.
+func (r KindRow) formerly(k Kind) KindRow {
+	r.Former = k
+	return r
+}
+
 func (d Decision) signedAt() Time     { return d.At }
 func (r Refusal) signedAt() Time      { return r.At }
 func (d DeviceStatus) signedAt() Time { return d.At }
 func (n NodeStatus) signedAt() Time   { return n.At }
 func (t TopUp) signedAt() Time        { return t.At }
-func (s LimitStatus) signedAt() Time  { return s.At }
+func (s StepUpStatus) signedAt() Time { return s.At }
 func (c Challenge) signedAt() Time    { return c.At }
 
 // SignedAt returns when the registry signed f, a fact of this kind. It fails
@@ -140,11 +149,15 @@ var kindsByName = sync.OnceValue(func() map[Kind]KindRow {
 	m := make(map[Kind]KindRow)
 	for _, row := range kinds() {
 		m[row.Kind] = row
+		if row.Former != "" {
+			m[row.Former] = row
+		}
 	}
 	return m
 })
 
-// LookupKind returns the row of a kind, and whether this program knows it.
+// LookupKind returns the row of a kind, in its present or former spelling, and
+// whether this program knows it.
 func LookupKind(k Kind) (KindRow, bool) {
 	row, ok := kindsByName()[k]
 	return row, ok

@@ -100,6 +100,9 @@ func TestEveryKindHasARow(t *testing.T) {
 			t.Errorf("%s has two rows", row.Kind)
 		}
 		rows[row.Kind] = true
+		if _, ok := pay.LookupKind(row.Former); ok && rows[row.Former] {
+			t.Errorf("%s was spelled as another kind is", row.Kind)
+		}
 	}
 	for name, kind := range constants {
 		if !rows[kind] {
@@ -128,6 +131,11 @@ func TestLookupKind(t *testing.T) {
 		row, ok := pay.LookupKind(want.Kind)
 		if !ok || row.Kind != want.Kind || row.Author != want.Author || row.Audience != want.Audience {
 			t.Errorf("%s: have %+v, %v", want.Kind, row, ok)
+		}
+	}
+	for former, now := range map[pay.Kind]pay.Kind{"limit": pay.KindStepUpAbove, "limited": pay.KindStepUp} {
+		if row, ok := pay.LookupKind(former); !ok || row.Kind != now || row.Former != former {
+			t.Errorf("%q: have %+v, %v", former, row, ok)
 		}
 	}
 	for _, k := range []pay.Kind{"", "mandate", "must-hold"} {
@@ -222,10 +230,11 @@ func TestProtocolListsTheKinds(t *testing.T) {
 	t.Parallel()
 	var want, have []string
 	for _, row := range pay.Kinds() {
-		want = append(want, strings.Join([]string{string(row.Kind), string(row.Author), string(row.Audience)}, " "))
+		want = append(want, strings.TrimSpace(strings.Join([]string{string(row.Kind), string(row.Author), string(row.Audience), string(row.Former)}, " ")))
 	}
 	for _, cells := range protocolTable(t, "kind", "signed by", "seen by") {
-		have = append(have, strings.Join(cells[:3], " "))
+		_, former, _ := strings.Cut(cells[3], "formerly ")
+		have = append(have, strings.TrimSpace(strings.Join(cells[:3], " ")+" "+former))
 	}
 	if !slices.Equal(have, want) {
 		t.Errorf("%s lists\n%s\nthe table of kinds has\n%s", protocol, strings.Join(have, "\n"), strings.Join(want, "\n"))

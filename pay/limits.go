@@ -23,6 +23,9 @@ const (
 
 	handleBytesMax = 32
 	scopeBytesMax  = 48
+	stepUpBytesMax = 24
+	stateBytesMax  = 24
+	reasonBytesMax = 32
 
 	// RequestTTLMin and RequestTTLMax bound how long a request stays open.
 	RequestTTLMin Millis = 1_000

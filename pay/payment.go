@@ -137,7 +137,7 @@ func wordsFit(d Decision) bool {
 		return false
 	case d.By != "" && !answered:
 		return false
-	case d.Payer == PayerRef{} && d.Demand != "":
+	case d.Payer == PayerRef{} && d.StepUp != "":
 		return false
 	default:
 		return d.Payer == PayerRef{} || answered || d.State == StateOffered || d.Seq > 1
@@ -145,9 +145,9 @@ func wordsFit(d Decision) bool {
 }
 
 func sameTerms(a, b Decision) bool {
-	return a.Merchant == b.Merchant && a.Shop == b.Shop && a.Site == b.Site && a.Amount == b.Amount &&
+	return a.Merchant == b.Merchant && a.MerchantName == b.MerchantName && a.Site == b.Site && a.Amount == b.Amount &&
 		a.Currency == b.Currency && a.Handle == b.Handle && a.Ref == b.Ref && a.Payer == b.Payer && a.Expires == b.Expires &&
-		a.Test == b.Test && a.Demand == b.Demand
+		a.Test == b.Test && a.StepUp == b.StepUp
 }
 
 // Ended says whether no further decision can follow. A state that this program

@@ -145,7 +145,7 @@ func TestNextRefuses(t *testing.T) {
 		{"first decision is number two", requested, offered, func(d *pay.Decision) { d.Seq = 2 }},
 
 		{"another merchant", offered, pay.StateCaptured, func(d *pay.Decision) { d.Merchant = "m/thief" }},
-		{"another shop", offered, pay.StateCaptured, func(d *pay.Decision) { d.Shop = "Thief" }},
+		{"another shop", offered, pay.StateCaptured, func(d *pay.Decision) { d.MerchantName = "Thief" }},
 		{"another site", offered, pay.StateCaptured, func(d *pay.Decision) { d.Site = "Back door" }},
 		{"one cent more", offered, pay.StateCaptured, func(d *pay.Decision) { d.Amount++ }},
 		{"one cent less", offered, pay.StateCaptured, func(d *pay.Decision) { d.Amount-- }},
@@ -156,8 +156,8 @@ func TestNextRefuses(t *testing.T) {
 		{"no payer any more", offered, pay.StateCaptured, func(d *pay.Decision) { d.Payer = pay.PayerRef{} }},
 		{"a later end", offered, pay.StateCaptured, func(d *pay.Decision) { d.Expires++ }},
 		{"play money offered, real money taken", offered, pay.StateCaptured, func(d *pay.Decision) { d.Test = false }},
-		{"a demand made after the offer", offered, pay.StateCaptured, func(d *pay.Decision) { d.Demand = pay.DemandPayer }},
-		{"a demand made by an expiry", offered, pay.StateExpired, func(d *pay.Decision) { d.Demand = pay.DemandDrift }},
+		{"a demand made after the offer", offered, pay.StateCaptured, func(d *pay.Decision) { d.StepUp = pay.StepUpPayer }},
+		{"a demand made by an expiry", offered, pay.StateExpired, func(d *pay.Decision) { d.StepUp = pay.StepUpDrift }},
 		{"terms changed by a cancel", offered, pay.StateCancelled, func(d *pay.Decision) { d.Amount++ }},
 
 		{"offer names no claim", requested, offered, func(d *pay.Decision) { d.Claim = pay.FactID{} }},
@@ -183,11 +183,11 @@ func TestNextRefuses(t *testing.T) {
 		{"an offer with a reason", requested, offered, func(d *pay.Decision) { d.Reason = pay.ReasonByPayer }},
 		{"an offer that says who answered", requested, offered, func(d *pay.Decision) { d.By = pay.ByHand }},
 		{"an expiry that says who answered", offered, pay.StateExpired, func(d *pay.Decision) { d.By = pay.ByHand }},
-		{"a demand of nobody: unmatched", requested, pay.StateUnmatched, func(d *pay.Decision) { d.Demand = pay.DemandMerchant }},
-		{"a demand of nobody: ambiguous", requested, pay.StateAmbiguous, func(d *pay.Decision) { d.Demand = pay.DemandMerchant }},
-		{"a demand of nobody: expired", requested, pay.StateExpired, func(d *pay.Decision) { d.Demand = pay.DemandMerchant }},
-		{"a demand of nobody: cancelled", requested, pay.StateCancelled, func(d *pay.Decision) { d.Demand = pay.DemandMerchant }},
-		{"a demand of nobody: offered", requested, offered, func(d *pay.Decision) { d.Demand, d.Payer = pay.DemandMerchant, pay.PayerRef{} }},
+		{"a demand of nobody: unmatched", requested, pay.StateUnmatched, func(d *pay.Decision) { d.StepUp = pay.StepUpMerchant }},
+		{"a demand of nobody: ambiguous", requested, pay.StateAmbiguous, func(d *pay.Decision) { d.StepUp = pay.StepUpMerchant }},
+		{"a demand of nobody: expired", requested, pay.StateExpired, func(d *pay.Decision) { d.StepUp = pay.StepUpMerchant }},
+		{"a demand of nobody: cancelled", requested, pay.StateCancelled, func(d *pay.Decision) { d.StepUp = pay.StepUpMerchant }},
+		{"a demand of nobody: offered", requested, offered, func(d *pay.Decision) { d.StepUp, d.Payer = pay.StepUpMerchant, pay.PayerRef{} }},
 		{"a payer nobody asked: unmatched", requested, pay.StateUnmatched, func(d *pay.Decision) { d.Payer = pay.PayerRef{1} }},
 		{"a payer nobody asked: ambiguous", requested, pay.StateAmbiguous, func(d *pay.Decision) { d.Payer = pay.PayerRef{1} }},
 		{"a payer nobody asked: expired", requested, pay.StateExpired, func(d *pay.Decision) { d.Payer = pay.PayerRef{1} }},
@@ -312,7 +312,7 @@ func anyDecision(r *rapid.T, p pay.Payment, to pay.State) pay.Decision {
 		case 8:
 			d = p.Terms
 		case 9:
-			d.Demand = rapid.SampledFrom([]pay.Demand{"", pay.DemandMerchant, pay.DemandElsewhere, "word_of_later"}).Draw(r, "demand")
+			d.StepUp = rapid.SampledFrom([]pay.StepUp{"", pay.StepUpMerchant, pay.StepUpElsewhere, "word_of_later"}).Draw(r, "demand")
 		}
 	}
 	return d
@@ -325,17 +325,17 @@ func TestDemandIsOneOfTheTerms(t *testing.T) {
 	t.Parallel()
 	open := pay.Open(requestID)
 	demanded := follow(open, pay.StateOffered)
-	demanded.Demand = pay.DemandMerchant
+	demanded.StepUp = pay.StepUpMerchant
 	offer, err := open.Next(factID(1), demanded)
 	if err != nil || offer.Terms.Method() != pay.MethodTwoChannel {
 		t.Fatalf("%v, method %s", err, offer.Terms.Method())
 	}
 	for _, to := range []pay.State{pay.StateCaptured, pay.StateDeclined, pay.StateExpired, pay.StateCancelled, pay.StateFailed} {
-		for demand, want := range map[pay.Demand]error{
-			pay.DemandMerchant: nil, "": pay.ErrArrow, pay.DemandPayer: pay.ErrArrow, pay.DemandElsewhere: pay.ErrArrow,
+		for demand, want := range map[pay.StepUp]error{
+			pay.StepUpMerchant: nil, "": pay.ErrArrow, pay.StepUpPayer: pay.ErrArrow, pay.StepUpElsewhere: pay.ErrArrow,
 		} {
 			d := follow(offer, to)
-			d.Demand = demand
+			d.StepUp = demand
 			if next, err := offer.Next(factID(2), d); !errors.Is(err, want) || (want != nil && next != offer) {
 				t.Errorf("%s with demand %q: %v, want %v", to, demand, err, want)
 			}

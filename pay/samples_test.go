@@ -47,7 +47,7 @@ func requestBody() pay.Request {
 func offerBody(request pay.FactID) pay.Decision {
 	return pay.Decision{
 		Payment: pay.PaymentID(request), Prev: request, Claim: request, Seq: 1, State: pay.StateOffered, Merchant: "m/cafe",
-		Shop: "Café", Site: "Main hall", Amount: 1250, Currency: "EUR", Handle: "amber-otter", Ref: "table 4",
+		MerchantName: "Café", Site: "Main hall", Amount: 1250, Currency: "EUR", Handle: "amber-otter", Ref: "table 4",
 		Payer: pay.PayerRef{1, 2, 3}, Expires: noon + 60_000, At: noon + 10, Test: true,
 	}
 }
@@ -116,7 +116,7 @@ func samples(t testing.TB) (list []sample) {
 	add("device: active", workingSeed, pay.DeviceStatus{Device: keyOf(t, deviceSeed).ID(), Claim: mapping.ID(), State: pay.DeviceActive, Type: pay.TypeTag, Vehicle: "plate=AB 123", Means: "visa", At: noon + 5})
 	revoke := add("revoke", walletSeed, pay.Revoke{Device: keyOf(t, deviceSeed).ID(), Created: noon + 9})
 	add("device: revoked", workingSeed, pay.DeviceStatus{Device: keyOf(t, deviceSeed).ID(), Claim: revoke.ID(), State: pay.DeviceRevoked, Type: pay.TypeTag, At: noon + 10})
-	add("node: box", workingSeed, pay.NodeStatus{Node: keyOf(t, boxSeed).Public(), Role: pay.RoleBox, Scope: "m/cafe", Name: "till-1", Shop: "Café", Site: "Main hall", At: noon})
+	add("node: box", workingSeed, pay.NodeStatus{Node: keyOf(t, boxSeed).Public(), Role: pay.RoleBox, Scope: "m/cafe", Name: "till-1", MerchantName: "Café", Site: "Main hall", At: noon})
 	add("node: wallet revoked", workingSeed, pay.NodeStatus{Node: keyOf(t, walletSeed).Public(), Role: pay.RoleWallet, Scope: "w/anna", Name: "Anna", Revoked: true, At: noon})
 	add("topup", workingSeed, pay.TopUp{Wallet: "w/anna", Amount: 5000, Currency: "EUR", Key: "gift", At: noon})
 
@@ -132,8 +132,8 @@ func samples(t testing.TB) (list []sample) {
 	return list
 }
 
-// addTwoChannels adds a payment for which the merchant demanded two channels,
-// from request to capture, and a wallet's limit from the first to none.
+// addTwoChannels adds a payment for which the merchant asked two channels, from
+// request to capture, and a wallet's step-up from the first amount to none.
 func addTwoChannels(t testing.TB, add func(name string, seed byte, b pay.Body) pay.Fact) {
 	t.Helper()
 	r := requestBody()
@@ -142,8 +142,8 @@ func addTwoChannels(t testing.TB, add func(name string, seed byte, b pay.Body) p
 	challenge := challengeBody(t, req.ID())
 	add("challenge", workingSeed, challenge)
 	offered := offerBody(req.ID())
-	offered.Demand = pay.DemandMerchant
-	offer := add("decision: offered, two channels demanded", workingSeed, offered)
+	offered.StepUp = pay.StepUpMerchant
+	offer := add("decision: offered, two channels needed", workingSeed, offered)
 	a := answerBody(offer, offered)
 	a.Code = authenticate(t, deviceSeed, pay.AuthenticatePayment(keyOf(t, rootSeed).ID(), keyOf(t, walletSeed).ID(), challenge, offered))
 	answer := add("answer: approve, with the device's code", walletSeed, a)
@@ -152,12 +152,12 @@ func addTwoChannels(t testing.TB, add func(name string, seed byte, b pay.Body) p
 
 	add("device: active, on probation", workingSeed, pay.DeviceStatus{Device: keyOf(t, deviceSeed).ID(), Claim: req.ID(), State: pay.DeviceActive, Type: pay.TypeTag, At: noon, Trusted: noon.Add(pay.DeviceProbation)})
 
-	first := add("limit: the first", walletSeed, pay.Limit{Above: 2000, Currency: "EUR", Created: noon})
-	add("limited", workingSeed, pay.LimitStatus{Claim: first.ID(), Above: 2000, Currency: "EUR", At: noon + 1})
-	add("limit: every payment", walletSeed, pay.Limit{Before: first.ID(), Currency: "EUR", Created: noon + 2})
-	lifted := pay.Limit{Before: first.ID(), Above: pay.AmountMax, Currency: "EUR", Device: keyOf(t, deviceSeed).ID(), Created: noon + 2}
-	lifted.Code = authenticate(t, deviceSeed, pay.AuthenticateLimit(keyOf(t, rootSeed).ID(), keyOf(t, walletSeed).ID(), lifted))
-	add("limit: none, with the device's code", walletSeed, lifted)
+	first := add("step-up above: the first", walletSeed, pay.StepUpAbove{Above: 2000, Currency: "EUR", Created: noon})
+	add("step-up", workingSeed, pay.StepUpStatus{Claim: first.ID(), Above: 2000, Currency: "EUR", At: noon + 1})
+	add("step-up above: every payment", walletSeed, pay.StepUpAbove{Before: first.ID(), Currency: "EUR", Created: noon + 2})
+	lifted := pay.StepUpAbove{Before: first.ID(), Above: pay.AmountMax, Currency: "EUR", Device: keyOf(t, deviceSeed).ID(), Created: noon + 2}
+	lifted.Code = authenticate(t, deviceSeed, pay.AuthenticateStepUpAbove(keyOf(t, rootSeed).ID(), keyOf(t, walletSeed).ID(), lifted))
+	add("step-up above: none, with the device's code", walletSeed, lifted)
 }
 
 // challengeBody is the registry's challenge for the payment that request opens.

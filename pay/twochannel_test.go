@@ -57,7 +57,7 @@ func TestWhatNoDeviceSigns(t *testing.T) {
 		"limit above all":             with(limit, func(a *pay.Authentication) { a.Amount = pay.AmountMax + 1 }),
 		"limit in no currency":        with(limit, func(a *pay.Authentication) { a.Currency = "" }),
 		"limit towards a merchant":    with(limit, func(a *pay.Authentication) { a.Merchant = "m/cafe" }),
-		"payment with a limit's name": with(payment, func(a *pay.Authentication) { a.Purpose = pay.PurposeLimit }),
+		"payment with a limit's name": with(payment, func(a *pay.Authentication) { a.Purpose = pay.PurposeStepUpAbove }),
 		"limit with a payment's name": with(limit, func(a *pay.Authentication) { a.Purpose = pay.PurposePay }),
 	} {
 		if code, err := pay.Authenticate(keyOf(t, deviceSeed), a); err == nil || !code.IsZero() {
@@ -72,13 +72,13 @@ func TestCheckBoundsTwoChannels(t *testing.T) {
 	long := strings.Repeat("x", 200)
 	offered := offerBody(requestID)
 	answer := pay.Answer{Merchant: "m/cafe", Amount: 1, Currency: "EUR", Verdict: pay.Approve, By: "none", Code: pay.AuthCode{1}}
-	limit := pay.Limit{Above: 1, Currency: "EUR", Device: pay.DeviceID{1}, Code: pay.AuthCode{1}}
-	limited := pay.LimitStatus{Claim: pay.FactID{1}, Above: 1, Currency: "EUR"}
+	limit := pay.StepUpAbove{Above: 1, Currency: "EUR", Device: pay.DeviceID{1}, Code: pay.AuthCode{1}}
+	limited := pay.StepUpStatus{Claim: pay.FactID{1}, Above: 1, Currency: "EUR"}
 	challenge := challengeBody(t, requestID)
 	for name, body := range map[string]pay.Body{
 		"answer": answer, "limit": limit, "limited": limited, "challenge": challenge,
-		"limit of nothing": with(limit, func(b *pay.Limit) { b.Above = 0 }), "no limit": with(limit, func(b *pay.Limit) { b.Above = pay.AmountMax }),
-		"demand of later": with(offered, func(b *pay.Decision) { b.Demand = "word_of_a_later_one" }),
+		"limit of nothing": with(limit, func(b *pay.StepUpAbove) { b.Above = 0 }), "no limit": with(limit, func(b *pay.StepUpAbove) { b.Above = pay.AmountMax }),
+		"demand of later": with(offered, func(b *pay.Decision) { b.StepUp = "word_of_a_later_one" }),
 	} {
 		if err := body.Check(); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -86,23 +86,23 @@ func TestCheckBoundsTwoChannels(t *testing.T) {
 	}
 	for name, body := range map[string]pay.Body{
 		"answer declines with a code": with(answer, func(b *pay.Answer) { b.Verdict = pay.Decline }),
-		"decision demand":             with(offered, func(b *pay.Decision) { b.Demand = pay.Demand(long) }),
-		"decision demand text":        with(offered, func(b *pay.Decision) { b.Demand = "a\x1b[2J" }),
+		"decision demand":             with(offered, func(b *pay.Decision) { b.StepUp = pay.StepUp(long) }),
+		"decision demand text":        with(offered, func(b *pay.Decision) { b.StepUp = "a\x1b[2J" }),
 		"device trusted":              pay.DeviceStatus{State: pay.DeviceActive, Type: pay.TypeTag, Trusted: math.MaxInt64},
 		"challenge payment":           with(challenge, func(b *pay.Challenge) { b.Payment = pay.PaymentID{} }),
 		"challenge device":            with(challenge, func(b *pay.Challenge) { b.Device = pay.DeviceID{} }),
 		"challenge at":                with(challenge, func(b *pay.Challenge) { b.At = math.MaxInt64 }),
-		"limit above":                 with(limit, func(b *pay.Limit) { b.Above = pay.AmountMax + 1 }),
-		"limit below":                 with(limit, func(b *pay.Limit) { b.Above = -1 }),
-		"limit currency":              with(limit, func(b *pay.Limit) { b.Currency = "eur" }),
-		"limit created":               with(limit, func(b *pay.Limit) { b.Created = math.MaxInt64 }),
-		"limit without its device":    with(limit, func(b *pay.Limit) { b.Device = pay.DeviceID{} }),
-		"limit without its code":      with(limit, func(b *pay.Limit) { b.Code = pay.AuthCode{} }),
-		"limited claim":               with(limited, func(b *pay.LimitStatus) { b.Claim = pay.FactID{} }),
-		"limited above":               with(limited, func(b *pay.LimitStatus) { b.Above = pay.AmountMax + 1 }),
-		"limited below":               with(limited, func(b *pay.LimitStatus) { b.Above = -1 }),
-		"limited currency":            with(limited, func(b *pay.LimitStatus) { b.Currency = "" }),
-		"limited at":                  with(limited, func(b *pay.LimitStatus) { b.At = math.MaxInt64 }),
+		"limit above":                 with(limit, func(b *pay.StepUpAbove) { b.Above = pay.AmountMax + 1 }),
+		"limit below":                 with(limit, func(b *pay.StepUpAbove) { b.Above = -1 }),
+		"limit currency":              with(limit, func(b *pay.StepUpAbove) { b.Currency = "eur" }),
+		"limit created":               with(limit, func(b *pay.StepUpAbove) { b.Created = math.MaxInt64 }),
+		"limit without its device":    with(limit, func(b *pay.StepUpAbove) { b.Device = pay.DeviceID{} }),
+		"limit without its code":      with(limit, func(b *pay.StepUpAbove) { b.Code = pay.AuthCode{} }),
+		"limited claim":               with(limited, func(b *pay.StepUpStatus) { b.Claim = pay.FactID{} }),
+		"limited above":               with(limited, func(b *pay.StepUpStatus) { b.Above = pay.AmountMax + 1 }),
+		"limited below":               with(limited, func(b *pay.StepUpStatus) { b.Above = -1 }),
+		"limited currency":            with(limited, func(b *pay.StepUpStatus) { b.Currency = "" }),
+		"limited at":                  with(limited, func(b *pay.StepUpStatus) { b.At = math.MaxInt64 }),
 	} {
 		if body.Check() == nil {
 			t.Errorf("%s: %+v is allowed", name, body)
@@ -125,7 +125,7 @@ func TestReceiptTellsMethodAndDemand(t *testing.T) {
 	decision := byName["decision: captured by two channels"]
 	raw := pay.EncodeReceipt(byName["authority"], decision)
 	r, err := pay.OpenReceipt(raw)
-	if err != nil || r.Decision.Method() != pay.MethodTwoChannel || r.Decision.Demand != pay.DemandMerchant || r.Decision.State != pay.StateCaptured {
+	if err != nil || r.Decision.Method() != pay.MethodTwoChannel || r.Decision.StepUp != pay.StepUpMerchant || r.Decision.State != pay.StateCaptured {
 		t.Fatalf("opens as %+v, %v", r.Decision, err)
 	}
 	var msg cose.Sign1Message

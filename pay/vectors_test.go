@@ -92,6 +92,45 @@ func checkVector(t *testing.T, v vector) {
 	}
 }
 
+// formerVector is one entry of testdata/vectors/former.json: a fact of old in a
+// form that is read and not made any more. Spelled is the kind in its header.
+type formerVector struct {
+	vector
+	Spelled string `json:"spelled"`
+}
+
+// Facts that were signed in a former spelling are read under the present one;
+// their bytes and ids stay what they were.
+func TestFormerFactVectors(t *testing.T) {
+	t.Parallel()
+	for _, v := range formerVectors(t) {
+		checkVector(t, v.vector)
+		raw := unhex(t, v.Hex)
+		if !bytes.Contains(raw, []byte("paybeacon."+v.Spelled+"+cbor")) {
+			t.Errorf("%s: the header does not spell %s", v.Name, v.Spelled)
+		}
+		f, err := pay.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k, err := pay.KeyFromSeed(unhex(t, v.Seed)); err != nil || again(t, k, f).Kind() != v.Kind {
+			t.Errorf("%s: its body cannot be signed again: %v", v.Name, err)
+		}
+	}
+}
+
+func formerVectors(t testing.TB) (list []formerVector) {
+	t.Helper()
+	raw, err := os.ReadFile("../testdata/vectors/former.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(raw, &list); err != nil || len(list) == 0 {
+		t.Fatalf("%d vectors, %v", len(list), err)
+	}
+	return list
+}
+
 // vectorLines returns the fields of each line of a text vector file.
 func vectorLines(t testing.TB, path string) (lines [][]string) {
 	t.Helper()

@@ -35,7 +35,7 @@ func TestEnrol(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, w *world) {
-				w.reg.invites[good.ID] = &invite{secret: good.Secret, status: pay.NodeStatus{Role: pay.RoleBox, Scope: testScope, Name: "Till", Shop: "Café", Site: "Hall"}}
+				w.reg.invites[good.ID] = &invite{secret: good.Secret, status: pay.NodeStatus{Role: pay.RoleBox, Scope: testScope, Name: "Till", MerchantName: "Café", Site: "Hall"}}
 				in, key := good, testKey(c.key)
 				in.Root = w.reg.root.ID()
 				c.change(w, &in)

@@ -195,7 +195,7 @@ func TestEnrolledIsBelievedOnlyForThisNode(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, w *world) {
 				w.restart(liar{w.reg, c.change})
-				w.reg.invites[pay.InviteID{1}] = &invite{status: pay.NodeStatus{Role: pay.RoleBox, Scope: testScope, Name: "Till", Shop: "Café", Site: "Hall"}}
+				w.reg.invites[pay.InviteID{1}] = &invite{status: pay.NodeStatus{Role: pay.RoleBox, Scope: testScope, Name: "Till", MerchantName: "Café", Site: "Hall"}}
 				in := pay.Invite{Address: registryAddress, Root: w.reg.root.ID(), ID: pay.InviteID{1}}
 				_, err := paysync.Enrol(context.Background(), w.dialer(), testKey(3), in, pay.RoleBox, "")
 				if pay.CodeOf(err) != c.want {

@@ -81,7 +81,7 @@ func newRegistry() *registry {
 func (r *registry) enlist(key pay.Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.members[key.ID()] = pay.NodeStatus{Node: key.Public(), Role: pay.RoleBox, Scope: testScope, Name: "Till", Shop: "Café", Site: "Hall"}
+	r.members[key.ID()] = pay.NodeStatus{Node: key.Public(), Role: pay.RoleBox, Scope: testScope, Name: "Till", MerchantName: "Café", Site: "Hall"}
 	r.begin(testScope)
 }
 

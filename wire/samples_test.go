@@ -53,7 +53,7 @@ func samples(t testing.TB) []sample {
 		{"bye", wire.Bye{Code: pay.CodeNotAllowed, Message: "this node was revoked", Hint: "ask for a new invite"}},
 		{"enrol", wire.Enrol{Version: 1, Invite: pay.InviteID{1}, Proof: [32]byte{2}, Role: pay.RoleBox, Name: "Till 1"}},
 		{"enrol without a name", wire.Enrol{Version: 1, Invite: pay.InviteID{1}, Proof: [32]byte{2}, Role: pay.RoleWallet}},
-		{"enrolled", wire.Enrolled{Node: pay.NodeStatus{Node: box.Public(), Role: pay.RoleBox, Scope: "m/cafe", Name: "Till 1", Shop: "Café", Site: "Hall", At: 5},
+		{"enrolled", wire.Enrolled{Node: pay.NodeStatus{Node: box.Public(), Role: pay.RoleBox, Scope: "m/cafe", Name: "Till 1", MerchantName: "Café", Site: "Hall", At: 5},
 			Authority: authority.Raw(), Currency: "EUR", Resolver: pay.BeaconKey{3}}},
 	}
 }

@@ -116,7 +116,7 @@ func TestFaultsDemo(t *testing.T) {
 		word string
 	}
 	want := []attempt{
-		{3, string(pay.DemandElsewhere)},
+		{3, string(pay.StepUpElsewhere)},
 		{4, string(pay.CodeDevice)}, {4, string(pay.CodeDevice)},
 		{5, string(pay.CodeBound)}, {5, string(pay.CodeNotFound)}, {5, string(pay.ReasonWrongScope)},
 		{6, string(pay.ReasonNeedsDevice)}, {6, string(pay.ReasonWrongCode)}, {6, string(pay.ReasonAlreadyDecided)},

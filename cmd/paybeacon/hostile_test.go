@@ -277,7 +277,7 @@ func TestForgedClaimsChangeNothing(t *testing.T) {
 		{"a wallet tops itself up", ben, pay.TopUp{Wallet: ben.member.Scope, Amount: 1_000_000, Currency: d.Currency, Key: "gift", At: d.At}, pay.ReasonWrongRole},
 		{"a wallet refuses in the registry's name", ben, pay.Refusal{Claim: pay.FactID(d.Payment), Payment: d.Payment, Reason: pay.ReasonLateCancel, At: d.At}, pay.ReasonWrongRole},
 		{"a wallet gives itself authority", ben, pay.Authority{Root: ben.node.Key().Public(), Working: ben.node.Key().Public(), From: d.At, Until: d.At + 1_000_000}, pay.ReasonWrongRole},
-		{"a wallet makes itself a box", ben, pay.NodeStatus{Node: ben.node.Key().Public(), Role: pay.RoleBox, Scope: d.Merchant, Name: "counter", Shop: d.Shop, Site: d.Site, At: d.At + 1_000_000}, pay.ReasonWrongRole},
+		{"a wallet makes itself a box", ben, pay.NodeStatus{Node: ben.node.Key().Public(), Role: pay.RoleBox, Scope: d.Merchant, Name: "counter", MerchantName: d.MerchantName, Site: d.Site, At: d.At + 1_000_000}, pay.ReasonWrongRole},
 		{"a wallet says that a device is its own", ben, pay.DeviceStatus{Device: ada.node.Key().ID(), State: pay.DeviceActive, Type: pay.TypeTag, At: d.At}, pay.ReasonWrongRole},
 	} {
 		if got := c.by.refused(c.name, c.says); got != c.want {

@@ -56,7 +56,7 @@ func TestAuthenticate(t *testing.T) {
 	t.Parallel()
 	r := paired(t)
 	keeps := r.keeps
-	for _, a := range []pay.Authentication{payment(), {Purpose: pay.PurposeLimit, Subject: [32]byte{3}, Amount: 5_000, Currency: "EUR"}} {
+	for _, a := range []pay.Authentication{payment(), {Purpose: pay.PurposeStepUpAbove, Subject: [32]byte{3}, Amount: 5_000, Currency: "EUR"}} {
 		code, err := r.authenticate(r.key, a)
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +129,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 		{"no merchant", nil, 1, altered(func(a *pay.Authentication) { a.Merchant = "" }), pay.CodeUsage},
 		{"no amount", nil, 1, altered(func(a *pay.Authentication) { a.Amount = 0 }), pay.CodeUsage},
 		{"no currency", nil, 1, altered(func(a *pay.Authentication) { a.Currency = "" }), pay.CodeUsage},
-		{"a limit towards a merchant", nil, 1, altered(func(a *pay.Authentication) { a.Purpose = pay.PurposeLimit }), pay.CodeUsage},
+		{"a limit towards a merchant", nil, 1, altered(func(a *pay.Authentication) { a.Purpose = pay.PurposeStepUpAbove }), pay.CodeUsage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

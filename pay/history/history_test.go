@@ -90,7 +90,7 @@ func chain(t testing.TB, n byte, end pay.State) (facts []pay.Fact) {
 	t.Helper()
 	prev := pay.FactID{n, 1}
 	d := pay.Decision{
-		Payment: pay.PaymentID(prev), Claim: prev, State: pay.StateOffered, Merchant: "m/cafe", Shop: "Cafe", Site: "Hall",
+		Payment: pay.PaymentID(prev), Claim: prev, State: pay.StateOffered, Merchant: "m/cafe", MerchantName: "Cafe", Site: "Hall",
 		Amount: 5, Currency: "EUR", Handle: "icy-fox", Expires: start + 60_000, At: start + pay.Time(n),
 	}
 	for range 2 {

@@ -46,7 +46,7 @@ func (r *Registry) Audit(ctx context.Context, rows AuditRows) (AuditResult, erro
 		payments:    make(map[pay.PaymentID][]pay.FactID),
 		devices:     make(map[pay.DeviceID]pay.Time),
 		keysOf:      make(map[pay.DeviceID]pay.PublicKey),
-		limits:      make(map[pay.FactID]pay.LimitStatus),
+		limits:      make(map[pay.FactID]pay.StepUpStatus),
 	}
 	for _, pass := range []func() error{
 		func() error { return a.facts(ctx, a.readAuthority) },
@@ -79,12 +79,12 @@ type auditor struct {
 	rows        AuditRows
 	out         AuditResult
 	more        int
-	authorities map[pay.NodeID][]pay.Authority // by working key
-	nodes       map[pay.NodeID]pay.NodeStatus  // the last word on each
-	payments    map[pay.PaymentID][]pay.FactID // decisions, until the head was seen
-	devices     map[pay.DeviceID]pay.Time      // the time of the last word on each, until the row was seen
-	keysOf      map[pay.DeviceID]pay.PublicKey // of every device that was ever mapped
-	limits      map[pay.FactID]pay.LimitStatus // the registry's words on limits, by their fact
+	authorities map[pay.NodeID][]pay.Authority  // by working key
+	nodes       map[pay.NodeID]pay.NodeStatus   // the last word on each
+	payments    map[pay.PaymentID][]pay.FactID  // decisions, until the head was seen
+	devices     map[pay.DeviceID]pay.Time       // the time of the last word on each, until the row was seen
+	keysOf      map[pay.DeviceID]pay.PublicKey  // of every device that was ever mapped
+	limits      map[pay.FactID]pay.StepUpStatus // the registry's words on limits, by their fact
 	tally       book.Tally
 	keys        int // keys that payments stand under
 	topUps      int
@@ -210,8 +210,8 @@ func (a *auditor) readRest(f pay.Fact) error {
 				a.find("payment %s: its challenge is not the registry's", c.Payment.Short())
 			}
 		})
-	case pay.KindLimited:
-		return note(f, func(l pay.LimitStatus) { a.limits[f.ID()] = l })
+	case pay.KindStepUp:
+		return note(f, func(l pay.StepUpStatus) { a.limits[f.ID()] = l })
 	default:
 		return nil
 	}

@@ -106,7 +106,7 @@ func (a *auditor) checkRequest(id pay.PaymentID, p pay.Payment, h head) error {
 		d.Handle != req.Handle || d.Ref != req.Ref || d.Expires > d.At.Add(req.TTL) {
 		a.find("payment %s: its terms are not those of its request", id.Short())
 	}
-	if f.Signer() != h.Box || box.Role != pay.RoleBox || box.Scope != d.Merchant || box.Shop != d.Shop {
+	if f.Signer() != h.Box || box.Role != pay.RoleBox || box.Scope != d.Merchant || box.MerchantName != d.MerchantName {
 		a.find("payment %s: its request is not from a box of the merchant", id.Short())
 	}
 	holder, ok, err := chargeRows.Get(a.rows, rows.Key(f.Signer(), req.Key))

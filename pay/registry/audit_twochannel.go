@@ -51,14 +51,14 @@ func (a *auditor) checkLimits() error {
 			return err
 		}
 		scope := a.nodes[l.Signer()].Scope
-		claim, err := pay.As[pay.Limit](l)
+		claim, err := pay.As[pay.StepUpAbove](l)
 		if !ok || err != nil || claim.Above != s.Above || claim.Currency != s.Currency {
 			a.find("a limit of %s is not what its wallet asked for", scope)
 			continue
 		}
 		newest[scope] = max(newest[scope], s.At)
 		before, ok := above[claim.Before]
-		if !ok || (claim.Loosens(before) && pay.AuthenticateLimit(a.root, l.Signer(), claim).Verify(a.keysOf[claim.Device], claim.Code) != nil) {
+		if !ok || (claim.Loosens(before) && pay.AuthenticateStepUpAbove(a.root, l.Signer(), claim).Verify(a.keysOf[claim.Device], claim.Code) != nil) {
 			a.find("limit of %s: it was raised without a code of a device", scope)
 		}
 	}

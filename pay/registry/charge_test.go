@@ -15,7 +15,7 @@ func TestCapture(t *testing.T) {
 	c := newCounter(t)
 	f := c.charge(c.shop, c.beacon, 1_250)
 	offer, _ := c.last(c.payer.status.Scope, f)
-	if offer.State != pay.StateOffered || offer.Shop != "Cafe" || offer.Site != "till-1" || offer.Handle != "amber-otter" || offer.Ref != "order 1" || !offer.Test {
+	if offer.State != pay.StateOffered || offer.MerchantName != "Cafe" || offer.Site != "till-1" || offer.Handle != "amber-otter" || offer.Ref != "order 1" || !offer.Test {
 		t.Errorf("the wallet is offered %+v", offer)
 	}
 	if want := c.now.Add(60_000); offer.Expires != want {

@@ -156,7 +156,7 @@ func (r *Registry) Enrol(rows pay.WritableRows, now pay.Time, c pay.EnrolClaim) 
 		return pay.Membership{}, pay.Reaction{}, err
 	}
 	status := pay.NodeStatus{
-		Node: c.Node, Role: i.Role, Scope: i.Scope, Shop: i.Shop, Site: i.Site, At: now,
+		Node: c.Node, Role: i.Role, Scope: i.Scope, MerchantName: i.Shop, Site: i.Site, At: now,
 		Name: firstName(i.Name, c.Name, pay.Name(string(i.Role)+"-"+node.Short())),
 	}
 	if err := status.Name.Check(); err != nil {

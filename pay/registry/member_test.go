@@ -50,9 +50,9 @@ func TestInvite(t *testing.T) {
 		want pay.NodeStatus // Role "" means refused
 	}{
 		"a wallet":                {registry.InviteSpec{Role: pay.RoleWallet, Name: "ann"}, pay.NodeStatus{Role: pay.RoleWallet, Name: "ann"}},
-		"a box of a name":         {registry.InviteSpec{Role: pay.RoleBox, Name: "Cafe"}, pay.NodeStatus{Role: pay.RoleBox, Name: "Cafe", Shop: "Cafe", Site: "Cafe"}},
-		"a box of a merchant":     {registry.InviteSpec{Role: pay.RoleBox, Name: "b1", Merchant: "Cafe", Site: "door"}, pay.NodeStatus{Role: pay.RoleBox, Name: "b1", Shop: "Cafe", Site: "door"}},
-		"a box without a name":    {registry.InviteSpec{Role: pay.RoleBox, Merchant: "Cafe"}, pay.NodeStatus{Role: pay.RoleBox, Name: "Cafe", Shop: "Cafe", Site: "Cafe"}},
+		"a box of a name":         {registry.InviteSpec{Role: pay.RoleBox, Name: "Cafe"}, pay.NodeStatus{Role: pay.RoleBox, Name: "Cafe", MerchantName: "Cafe", Site: "Cafe"}},
+		"a box of a merchant":     {registry.InviteSpec{Role: pay.RoleBox, Name: "b1", Merchant: "Cafe", Site: "door"}, pay.NodeStatus{Role: pay.RoleBox, Name: "b1", MerchantName: "Cafe", Site: "door"}},
+		"a box without a name":    {registry.InviteSpec{Role: pay.RoleBox, Merchant: "Cafe"}, pay.NodeStatus{Role: pay.RoleBox, Name: "Cafe", MerchantName: "Cafe", Site: "Cafe"}},
 		"a box of nobody":         {registry.InviteSpec{Role: pay.RoleBox}, pay.NodeStatus{}},
 		"a wallet with a site":    {registry.InviteSpec{Role: pay.RoleWallet, Name: "ann", Site: "door"}, pay.NodeStatus{}},
 		"another registry":        {registry.InviteSpec{Role: pay.RoleRegistry, Name: "r"}, pay.NodeStatus{}},

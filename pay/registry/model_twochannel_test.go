@@ -73,7 +73,7 @@ func (m *trade) speak(t *rapid.T, who node, request pay.Fact, a *pay.Answer) {
 	case 1:
 		a.Code = m.devices[1-i].says(words("pay", m.root.ID(), who.key.ID(), ch.Nonce, a.Payment, merchant, a.Amount))
 	case 2:
-		a.Code = m.devices[i].says(words("limit", m.root.ID(), who.key.ID(), ch.Nonce, a.Payment, merchant, a.Amount))
+		a.Code = m.devices[i].says(words("step-up-above", m.root.ID(), who.key.ID(), ch.Nonce, a.Payment, merchant, a.Amount))
 	case 3:
 		a.Code = m.devices[i].says(words("pay", m.root.ID(), who.key.ID(), [16]byte{}, a.Payment, merchant, a.Amount))
 	case 4:
@@ -93,7 +93,7 @@ func (m *trade) speak(t *rapid.T, who node, request pay.Fact, a *pay.Answer) {
 // spoken fails when a captured payment that demands two channels was approved
 // without the code of the device that was heard, over its challenge and terms.
 func (m *trade) spoken(t *rapid.T, d pay.Decision, a pay.Answer) {
-	if d.Demand == "" {
+	if d.StepUp == "" {
 		if !a.Code.IsZero() {
 			t.Fatalf("captured by an approval with a code that nobody demanded")
 		}
@@ -104,7 +104,7 @@ func (m *trade) spoken(t *rapid.T, d pay.Decision, a pay.Answer) {
 	public := m.devices[i].key.Public()
 	said := words("pay", m.root.ID(), m.payers[i].key.ID(), ch.Nonce, d.Payment, string(d.Merchant), d.Amount)
 	if ch.Payment != d.Payment || ch.Nonce == (pay.Nonce{}) || ch.Device != m.devices[i].key.ID() || !ed25519.Verify(public[:], said, a.Code[:]) {
-		t.Fatalf("payment %s demands two channels (%s) and was captured without the code of its device", d.Payment.Short(), d.Demand)
+		t.Fatalf("payment %s demands two channels (%s) and was captured without the code of its device", d.Payment.Short(), d.StepUp)
 	}
 }
 
@@ -116,9 +116,9 @@ func (m *trade) demandIsMade(t *rapid.T, box node, f pay.Fact, r pay.Request, i 
 	case d.State != pay.StateOffered:
 	case m.gone[i]:
 		t.Fatalf("a revoked device's owner was asked")
-	case must && d.Demand == "":
+	case must && d.StepUp == "":
 		t.Fatalf("an offer of %d demands nothing: merchant asked %v, limit %d, paired again %v", r.Amount, r.TwoChannel, m.above[i], m.repaired[i])
-	case d.Demand != "" && d.Expires.Sub(m.now) > pay.TwoChannelLife:
+	case d.StepUp != "" && d.Expires.Sub(m.now) > pay.TwoChannelLife:
 		t.Fatalf("a challenge lives for %d ms", d.Expires.Sub(m.now))
 	}
 }
@@ -131,7 +131,7 @@ func (m *trade) proves(t *rapid.T, request pay.Fact) {
 	}
 	i := m.deviceOf[pay.PaymentID(request.ID())]
 	d, id := m.last(m.payers[i].status.Scope, request)
-	if d.State != pay.StateCaptured || d.Demand == "" || m.captured[id] {
+	if d.State != pay.StateCaptured || d.StepUp == "" || m.captured[id] {
 		return
 	}
 	if m.captured[id] = true; m.gone[i] {
@@ -150,18 +150,18 @@ func (m *trade) limits(t *rapid.T) {
 		before[0]++
 	}
 	m.serial++
-	l := pay.Limit{
+	l := pay.StepUpAbove{
 		Before: before, Above: pay.Amount(rapid.SampledFrom([]int64{0, 200, 600, 20_000, int64(pay.AmountMax)}).Draw(t, "above")),
 		Currency: "EUR", Created: pay.Time(m.serial),
 	}
 	agreed := false
 	if with := rapid.IntRange(0, 5).Draw(t, "with"); with > 0 {
-		by, said := i, words("limit", m.root.ID(), who.key.ID(), [16]byte{}, before, "", l.Above)
+		by, said := i, words("step-up-above", m.root.ID(), who.key.ID(), [16]byte{}, before, "", l.Above)
 		switch with {
 		case 1:
 			by = 1 - i // a device of somebody else
 		case 2:
-			said = words("limit", m.root.ID(), who.key.ID(), [16]byte{}, before, "", l.Above/2)
+			said = words("step-up-above", m.root.ID(), who.key.ID(), [16]byte{}, before, "", l.Above/2)
 		case 3:
 			said = words("pay", m.root.ID(), who.key.ID(), [16]byte{}, before, "", l.Above)
 		}
@@ -171,7 +171,7 @@ func (m *trade) limits(t *rapid.T) {
 	f := m.sign(who.key, l)
 	m.send(t, 0, f)
 	set := slices.ContainsFunc(m.feeds[who.status.Scope], func(f2 pay.Fact) bool {
-		s, err := pay.As[pay.LimitStatus](f2)
+		s, err := pay.As[pay.StepUpStatus](f2)
 		return err == nil && s.Claim == f.ID()
 	})
 	if want := before == m.limit[i] && (l.Above <= m.above[i] || agreed); set != want {

@@ -151,7 +151,7 @@ func (t *turn) claim() error {
 		return t.mapping()
 	case pay.KindRevoke:
 		return t.revoke()
-	case pay.KindLimit:
+	case pay.KindStepUpAbove:
 		return t.limit()
 	default:
 		return t.refuse(pay.ReasonUnknownKind, pay.PaymentID{})

@@ -30,7 +30,7 @@ func (t *turn) request() error {
 	age := min(max(t.in.Age, 0), pay.RequestTTLMax)
 	opened := t.now.Add(-age)
 	h := head{Box: t.in.Fact.Signer(), Heard: opened, Decision: pay.Decision{
-		Payment: id, Merchant: req.Merchant, Shop: t.from.Shop, Site: req.Site, Amount: req.Amount, Currency: req.Currency,
+		Payment: id, Merchant: req.Merchant, MerchantName: t.from.MerchantName, Site: req.Site, Amount: req.Amount, Currency: req.Currency,
 		Handle: req.Handle, Ref: req.Ref, Expires: opened.Add(req.TTL), Test: true,
 	}}
 	return t.openPayment(&h, req)
@@ -91,13 +91,13 @@ func (t *turn) offer(h *head, m match, asked bool) error {
 	if reason != "" {
 		return t.decide(h, verdict{state: pay.StateUnmatched, reason: reason, claim: request})
 	}
-	if h.Decision.Demand, err = t.demand(m, h, asked, elsewhere); err != nil {
+	if h.Decision.StepUp, err = t.demand(m, h, asked, elsewhere); err != nil {
 		return err
 	}
 	h.Wallet, h.Device, h.Step = m.row.Wallet, m.device, m.step
 	_, h.Learn = m.source.learned(m.step, h.Heard)
 	h.Decision.Payer = t.payerRef(m.row.Wallet, h.Decision.Merchant)
-	if h.Decision.Demand != "" {
+	if h.Decision.StepUp != "" {
 		if err := t.challenge(h); err != nil {
 			return err
 		}

@@ -23,23 +23,23 @@ type limitRow struct {
 // demand returns who demands two channels for a payment by the device that was
 // found, the most alarming reason first, or "". elsewhere says that the code
 // was heard at two sites.
-func (t *turn) demand(m match, h *head, asked, elsewhere bool) (pay.Demand, error) {
+func (t *turn) demand(m match, h *head, asked, elsewhere bool) (pay.StepUp, error) {
 	limit, limited, err := limitRows.Get(t.rows, m.row.Wallet)
 	switch {
 	case err != nil:
 		return "", err
 	case elsewhere:
-		return pay.DemandElsewhere, nil
+		return pay.StepUpElsewhere, nil
 	case m.source.drifted(m.step, h.Heard):
-		return pay.DemandDrift, nil
+		return pay.StepUpDrift, nil
 	case m.row.Repaired:
-		return pay.DemandRepaired, nil
+		return pay.StepUpRepaired, nil
 	case h.Heard.Sub(m.source.Resolved) >= pay.SilenceMax:
-		return pay.DemandSilence, nil
+		return pay.StepUpSilence, nil
 	case limited && limit.Currency == h.Decision.Currency && h.Decision.Amount > limit.Above:
-		return pay.DemandPayer, nil
+		return pay.StepUpPayer, nil
 	case asked:
-		return pay.DemandMerchant, nil
+		return pay.StepUpMerchant, nil
 	default:
 		return "", nil
 	}
@@ -165,7 +165,7 @@ func (t *turn) proven(h head) error {
 
 // limit sets above which amount a wallet's payments need its device.
 func (t *turn) limit() error {
-	l, err := pay.As[pay.Limit](t.in.Fact)
+	l, err := pay.As[pay.StepUpAbove](t.in.Fact)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (t *turn) limit() error {
 		return t.refuse(reason, pay.PaymentID{})
 	}
 	row := limitRow{Above: l.Above, Currency: l.Currency, Claim: t.in.Fact.ID()}
-	row.Status, err = t.post(pay.LimitStatus{Claim: row.Claim, Above: l.Above, Currency: l.Currency, At: t.now}, t.from.Scope)
+	row.Status, err = t.post(pay.StepUpStatus{Claim: row.Claim, Above: l.Above, Currency: l.Currency, At: t.now}, t.from.Scope)
 	if err != nil {
 		return err
 	}
@@ -197,16 +197,16 @@ func (t *turn) limit() error {
 
 // mayLimit returns why the limit may not be set, or "". One that loosens the
 // limit in force needs the code of a device of this wallet.
-func (t *turn) mayLimit(l pay.Limit, before pay.FactID, above pay.Amount) (pay.Reason, error) {
+func (t *turn) mayLimit(l pay.StepUpAbove, before pay.FactID, above pay.Amount) (pay.Reason, error) {
 	switch {
 	case l.Currency != t.currency:
 		return pay.ReasonWrongCurrency, nil
 	case l.Before != before:
-		return pay.ReasonOldLimit, nil
+		return pay.ReasonOldStepUp, nil
 	case !l.Loosens(above):
 		return "", nil
 	case l.Code.IsZero():
 		return pay.ReasonNeedsDevice, nil
 	}
-	return t.spoken(l.Device, l.Code, pay.AuthenticateLimit(t.root, t.in.Fact.Signer(), l))
+	return t.spoken(l.Device, l.Code, pay.AuthenticateStepUpAbove(t.root, t.in.Fact.Signer(), l))
 }

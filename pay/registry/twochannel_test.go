@@ -48,10 +48,10 @@ func (w *world) approve(of node, d *device, request pay.Fact) pay.Reason {
 	return w.push(0, w.sign(of.key, a))
 }
 
-func (w *world) demandOn(from node, request pay.Fact) pay.Demand {
+func (w *world) demandOn(from node, request pay.Fact) pay.StepUp {
 	w.Helper()
 	d, _ := w.last(from.status.Scope, request)
-	return d.Demand
+	return d.StepUp
 }
 
 // TestTwoChannelsPay: the code of the device that was heard, made for this
@@ -76,8 +76,8 @@ func TestTwoChannelsPay(t *testing.T) {
 		t.Fatalf("refused: %s", refused)
 	}
 	d, _ := c.last(c.shop.status.Scope, f)
-	if d.State != pay.StateCaptured || d.Method() != pay.MethodTwoChannel || d.Demand != pay.DemandMerchant {
-		t.Errorf("the merchant sees %s, %s, %s", d.State, d.Method(), d.Demand)
+	if d.State != pay.StateCaptured || d.Method() != pay.MethodTwoChannel || d.StepUp != pay.StepUpMerchant {
+		t.Errorf("the merchant sees %s, %s, %s", d.State, d.Method(), d.StepUp)
 	}
 	c.auditOK()
 }
@@ -288,18 +288,18 @@ func TestCodeElsewhere(t *testing.T) {
 	t.Parallel()
 	c := newCounter(t)
 	second, bar := c.box("Cafe", "till-2"), c.box("Bar", "counter")
-	demands := func(from node) pay.Demand { return c.demandOn(from, c.charge(from, c.beacon, 100)) }
+	demands := func(from node) pay.StepUp { return c.demandOn(from, c.charge(from, c.beacon, 100)) }
 	if a, b := demands(c.shop), demands(c.shop); a != "" || b != "" {
 		t.Errorf("at the first site: %q, %q", a, b)
 	}
 	there := c.charge(second, c.beacon, 100)
-	if got := c.demandOn(second, there); got != pay.DemandElsewhere {
+	if got := c.demandOn(second, there); got != pay.StepUpElsewhere {
 		t.Errorf("at the second site: %q", got)
 	}
-	if got := demands(bar); got != pay.DemandElsewhere {
+	if got := demands(bar); got != pay.StepUpElsewhere {
 		t.Errorf("at another merchant: %q", got)
 	}
-	if got := demands(c.shop); got != pay.DemandElsewhere {
+	if got := demands(c.shop); got != pay.StepUpElsewhere {
 		t.Errorf("back at the first site: %q", got)
 	}
 	if got := c.answer(c.payer, there, pay.Approve, pay.ByHand); got != pay.ReasonNeedsDevice {
@@ -329,7 +329,7 @@ func TestOfferBeforeTheWormhole(t *testing.T) {
 		t.Errorf("before anything is known: %q, %s", got, c.says(bar, paid))
 	}
 	there := c.charge(c.shop, c.beacon, 300)
-	if got := c.demandOn(c.shop, there); got != pay.DemandElsewhere {
+	if got := c.demandOn(c.shop, there); got != pay.StepUpElsewhere {
 		t.Fatalf("the second site is offered with %q", got)
 	}
 	c.answer(c.payer, first, pay.Approve, "all")
@@ -347,7 +347,7 @@ func TestOfferBeforeTheWormhole(t *testing.T) {
 func TestDemands(t *testing.T) {
 	t.Parallel()
 	const day = 24 * 3_600_000
-	pays := func(c *counter) pay.Demand {
+	pays := func(c *counter) pay.StepUp {
 		f := c.charge(c.shop, c.beacon, 2_000)
 		demand := c.demandOn(c.shop, f)
 		if demand == "" {
@@ -362,28 +362,28 @@ func TestDemands(t *testing.T) {
 	}
 	for name, tc := range map[string]struct {
 		before      func(c *counter)
-		want, after pay.Demand
+		want, after pay.StepUp
 	}{
 		"nothing unusual": {func(*counter) {}, "", ""},
 		"paired again": {func(c *counter) {
 			c.push(0, c.sign(c.payer.key, pay.Revoke{Device: c.beacon.key.ID(), Created: 1}))
 			c.now = c.now.Add(5_000)
 			c.pair(c.beacon, c.payer)
-		}, pay.DemandRepaired, ""},
+		}, pay.StepUpRepaired, ""},
 		"paired again, then set right": {func(c *counter) {
 			c.push(0, c.sign(c.payer.key, pay.Revoke{Device: c.beacon.key.ID(), Created: 1}))
 			c.now = c.now.Add(5_000)
 			c.pair(c.beacon, c.payer)
 			c.now = c.now.Add(5_000)
 			c.pair(c.beacon, c.payer)
-		}, pay.DemandRepaired, ""},
+		}, pay.StepUpRepaired, ""},
 		"set right alone":      {func(c *counter) { c.now = c.now.Add(day); c.pair(c.beacon, c.payer) }, "", ""},
 		"away for 29 days":     {func(c *counter) { c.now = c.now.Add(29 * day) }, "", ""},
-		"away for 30 days":     {func(c *counter) { c.now = c.now.Add(30 * day) }, pay.DemandSilence, ""},
-		"above the limit":      {func(c *counter) { c.limit(1_999, pay.FactID{}, nil) }, pay.DemandPayer, pay.DemandPayer},
+		"away for 30 days":     {func(c *counter) { c.now = c.now.Add(30 * day) }, pay.StepUpSilence, ""},
+		"above the limit":      {func(c *counter) { c.limit(1_999, pay.FactID{}, nil) }, pay.StepUpPayer, pay.StepUpPayer},
 		"at the limit":         {func(c *counter) { c.limit(2_000, pay.FactID{}, nil) }, "", ""},
-		"every payment":        {func(c *counter) { c.limit(0, pay.FactID{}, nil) }, pay.DemandPayer, pay.DemandPayer},
-		"a clock too fast":     {func(c *counter) { c.runAhead(9) }, pay.DemandDrift, pay.DemandDrift},
+		"every payment":        {func(c *counter) { c.limit(0, pay.FactID{}, nil) }, pay.StepUpPayer, pay.StepUpPayer},
+		"a clock too fast":     {func(c *counter) { c.runAhead(9) }, pay.StepUpDrift, pay.StepUpDrift},
 		"a clock within drift": {func(c *counter) { c.runAhead(4) }, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -433,11 +433,11 @@ func (c *counter) runAhead(seconds pay.Counter) {
 func (c *counter) limit(above pay.Amount, before pay.FactID, d *device) (pay.FactID, pay.Reason) {
 	c.Helper()
 	c.serial++
-	l := pay.Limit{Before: before, Above: above, Currency: "EUR", Created: pay.Time(c.serial)}
+	l := pay.StepUpAbove{Before: before, Above: above, Currency: "EUR", Created: pay.Time(c.serial)}
 	if d != nil {
 		l.Device = d.key.ID()
 		var err error
-		l.Code, err = pay.Authenticate(d.key, pay.AuthenticateLimit(c.root.ID(), c.payer.key.ID(), l))
+		l.Code, err = pay.Authenticate(d.key, pay.AuthenticateStepUpAbove(c.root.ID(), c.payer.key.ID(), l))
 		c.must(err)
 	}
 	f := c.sign(c.payer.key, l)
@@ -461,7 +461,7 @@ func TestLimit(t *testing.T) {
 	}
 	first := set("the first", 5_000, pay.FactID{}, nil, "")
 	lower := set("lower", 2_000, first, nil, "")
-	set("on an old one", 1_000, first, nil, pay.ReasonOldLimit)
+	set("on an old one", 1_000, first, nil, pay.ReasonOldStepUp)
 	set("raised by the phone alone", 9_000, lower, nil, pay.ReasonNeedsDevice)
 	set("lifted by the phone alone", pay.AmountMax, lower, nil, pay.ReasonNeedsDevice)
 	set("raised with a stranger's device", 9_000, lower, stranger, pay.ReasonUnknownDevice)
@@ -488,18 +488,18 @@ func TestAuditFindsTwoChannels(t *testing.T) {
 		"limit row gone":          {func(c *counter) { c.mem.rows.Delete(c.rowOf("u/")) }, "has no row"},
 		"limit row bent":          {func(c *counter) { c.replace(c.rowOf("u/"), "EUR", "USD") }, "last said of it"},
 		"limit raised without the device": {func(c *counter) {
-			c.raise(pay.Limit{Before: c.limitNow(), Above: 9_000})
+			c.raise(pay.StepUpAbove{Before: c.limitNow(), Above: 9_000})
 		}, "raised without a code"},
 		"limit raised by a stranger's device": {func(c *counter) {
 			d := newDevice("a stranger's", 6)
-			l := pay.Limit{Before: c.limitNow(), Above: 9_000, Currency: "EUR", Device: c.beacon.key.ID()}
+			l := pay.StepUpAbove{Before: c.limitNow(), Above: 9_000, Currency: "EUR", Device: c.beacon.key.ID()}
 			var err error
-			l.Code, err = pay.Authenticate(d.key, pay.AuthenticateLimit(c.root.ID(), c.payer.key.ID(), l))
+			l.Code, err = pay.Authenticate(d.key, pay.AuthenticateStepUpAbove(c.root.ID(), c.payer.key.ID(), l))
 			c.must(err)
 			c.raise(l)
 		}, "raised without a code"},
 		"limit raised in place of one that never was": {func(c *counter) {
-			c.raise(pay.Limit{Before: pay.FactID{1}, Above: 9_000})
+			c.raise(pay.StepUpAbove{Before: pay.FactID{1}, Above: 9_000})
 		}, "raised without a code"},
 		"another challenge": {func(c *counter) {
 			c.state(pay.Challenge{Payment: pay.PaymentID{1}, Device: c.beacon.key.ID(), At: c.now})
@@ -520,13 +520,13 @@ func TestAuditFindsTwoChannels(t *testing.T) {
 }
 
 // raise lets the registry say that a limit is in force which it had to refuse.
-func (c *counter) raise(l pay.Limit) {
+func (c *counter) raise(l pay.StepUpAbove) {
 	c.Helper()
 	l.Currency, l.Created = "EUR", 99
 	claim := c.sign(c.payer.key, l)
 	c.mem.facts[claim.ID()] = claim
 	c.now++
-	c.state(pay.LimitStatus{Claim: claim.ID(), Above: l.Above, Currency: l.Currency, At: c.now})
+	c.state(pay.StepUpStatus{Claim: claim.ID(), Above: l.Above, Currency: l.Currency, At: c.now})
 }
 
 // forgeTwo is forge for an offer that demands two channels.
@@ -542,7 +542,7 @@ func (c *counter) forgeTwo(lie func(*pay.Answer)) {
 // limitNow returns the claim that set the payer's limit.
 func (c *counter) limitNow() (id pay.FactID) {
 	for _, f := range c.feeds[c.payer.status.Scope] {
-		if s, err := pay.As[pay.LimitStatus](f); err == nil {
+		if s, err := pay.As[pay.StepUpStatus](f); err == nil {
 			id = s.Claim
 		}
 	}

@@ -34,7 +34,7 @@ type Entry struct {
 	Deadline pay.Time
 	Test     bool // play money, as far as the registry has said so
 	// Demand says who demands that the payer's device speaks too, and why.
-	Demand pay.Demand
+	Demand pay.StepUp
 }
 
 // State returns the state under which the payment is shown.
@@ -151,11 +151,11 @@ func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) E
 		Refusal: r.CancelRefused, Created: rec.Created, Deadline: rec.Deadline(req.TTL),
 	}
 	if d := p.Terms; p.Seq > 0 {
-		e.Amount, e.Currency, e.Shop, e.Site, e.Handle, e.Ref = d.Amount, d.Currency, d.Shop, d.Site, d.Handle, d.Ref
-		e.By, e.Expires, e.Test, e.Demand = d.By, d.Expires, d.Test, d.Demand
+		e.Amount, e.Currency, e.Shop, e.Site, e.Handle, e.Ref = d.Amount, d.Currency, d.MerchantName, d.Site, d.Handle, d.Ref
+		e.By, e.Expires, e.Test, e.Demand = d.By, d.Expires, d.Test, d.StepUp
 	}
 	if p.Seq == 0 && req.TwoChannel {
-		e.Demand = pay.DemandMerchant // nobody was asked yet
+		e.Demand = pay.StepUpMerchant // nobody was asked yet
 	}
 	doubt := p.Seq == 0 && r.keyMayHavePaid()
 	e.Local = pay.Local{

@@ -35,7 +35,7 @@ type Entry struct {
 	Deadline pay.Time
 	Test     bool // play money
 	// Demand says who demands that the device speaks too, and why; "" for nobody.
-	Demand pay.Demand
+	Demand pay.StepUp
 }
 
 // State returns the state under which the payment is shown.
@@ -144,10 +144,10 @@ func queuedEntry(v View, now pay.Time, rec history.Record) (Entry, error) {
 func entry(now pay.Time, rec history.Record, a answerRow) Entry {
 	p, d := rec.Payment, rec.Payment.Terms
 	e := Entry{
-		ID: p.ID, Payment: p, Amount: d.Amount, Currency: d.Currency, Merchant: d.Merchant, Shop: d.Shop, Site: d.Site,
+		ID: p.ID, Payment: p, Amount: d.Amount, Currency: d.Currency, Merchant: d.Merchant, Shop: d.MerchantName, Site: d.Site,
 		Handle: d.Handle, Ref: d.Ref, Verdict: a.Verdict, By: d.By, Reason: d.Reason, Refusal: a.Refused,
 		Answering: a.Verdict != "" && a.Refused == "" && !p.State.Ended(),
-		Created:   rec.Created, Expires: d.Expires, Deadline: rec.Deadline(0), Test: d.Test, Demand: d.Demand,
+		Created:   rec.Created, Expires: d.Expires, Deadline: rec.Deadline(0), Test: d.Test, Demand: d.StepUp,
 	}
 	if e.Answering {
 		e.By = a.By

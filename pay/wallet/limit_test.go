@@ -18,7 +18,7 @@ func (w *world) limit() wallet.Limit {
 	return l
 }
 
-func (w *world) plan(above pay.Amount) (pay.Limit, pay.Authentication, bool) {
+func (w *world) plan(above pay.Amount) (pay.StepUpAbove, pay.Authentication, bool) {
 	w.Helper()
 	w.now++ // two wishes are two claims
 	l, auth, needed, err := w.wallet.PlanLimit(w.rows, w.now, above, "EUR")
@@ -50,11 +50,11 @@ func (w *world) setLimit(above pay.Amount) pay.Fact {
 // limited is the registry's word that a claim is in force.
 func (w *world) limited(claim pay.Fact, at pay.Time) pay.Fact {
 	w.Helper()
-	l, err := pay.As[pay.Limit](claim)
+	l, err := pay.As[pay.StepUpAbove](claim)
 	if err != nil {
 		w.Fatal(err)
 	}
-	return sign(w, w.working, pay.LimitStatus{Claim: claim.ID(), Above: l.Above, Currency: l.Currency, At: at})
+	return sign(w, w.working, pay.StepUpStatus{Claim: claim.ID(), Above: l.Above, Currency: l.Currency, At: at})
 }
 
 func (w *world) wantLimit(what string, above pay.Amount, pending bool, refused pay.Reason) {
@@ -77,13 +77,13 @@ func TestLimitIsWhatTheRegistrySaid(t *testing.T) {
 	w.wantLimit("in force", 5_000, false, "")
 	lower := w.setLimit(1_000)
 	w.wantLimit("asked for less", 5_000, true, "")
-	w.refuse(lower, pay.ReasonOldLimit)
-	w.wantLimit("refused", 5_000, false, pay.ReasonOldLimit)
+	w.refuse(lower, pay.ReasonOldStepUp)
+	w.wantLimit("refused", 5_000, false, pay.ReasonOldStepUp)
 	w.refuse(first, pay.ReasonTooMany) // an old word does not come back
-	w.wantLimit("an old claim refused", 5_000, false, pay.ReasonOldLimit)
+	w.wantLimit("an old claim refused", 5_000, false, pay.ReasonOldStepUp)
 	again := w.setLimit(900)
 	w.wantLimit("asked again", 5_000, true, "")
-	w.refuse(lower, pay.ReasonOldLimit)
+	w.refuse(lower, pay.ReasonOldStepUp)
 	w.wantLimit("the first refusal, once more", 5_000, true, "")
 	w.deliver(w.limited(again, start+2))
 	w.wantLimit("in force again", 900, false, "")
@@ -120,7 +120,7 @@ func TestPlanLimit(t *testing.T) {
 			if needed != c.needed || l.Before != before || l.Above != c.above || l.Currency != "EUR" || !l.Code.IsZero() {
 				t.Errorf("the plan is %+v, needed %v", l, needed)
 			}
-			want := pay.Authentication{Purpose: pay.PurposeLimit, Registry: w.root.ID(), Wallet: w.own.ID(), Subject: before, Amount: c.above, Currency: "EUR"}
+			want := pay.Authentication{Purpose: pay.PurposeStepUpAbove, Registry: w.root.ID(), Wallet: w.own.ID(), Subject: before, Amount: c.above, Currency: "EUR"}
 			if auth != want {
 				t.Errorf("the device signs %+v, want %+v", auth, want)
 			}

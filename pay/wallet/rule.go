@@ -74,7 +74,7 @@ func (r Rule) verdict(d pay.Decision) (v pay.Verdict, covers bool) {
 	switch {
 	case r.Kind == None:
 		return pay.Decline, true
-	case d.Demand.NeedsPerson():
+	case d.StepUp.NeedsPerson():
 		return "", false
 	}
 	switch r.Kind {

@@ -117,7 +117,7 @@ func fits(p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode) error {
 // personal returns a *pay.Error with CodeNotAllowed when something other than a
 // person approves what only a person may.
 func personal(p pay.Payment, v pay.Verdict, by pay.Rule) error {
-	if v == pay.Approve && by != pay.ByHand && p.Terms.Demand.NeedsPerson() {
+	if v == pay.Approve && by != pay.ByHand && p.Terms.StepUp.NeedsPerson() {
 		return pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("payment %s is for a person to approve: the code was heard at two places", p.ID.Short()),
 			"approve it by hand if you stand at this counter, else decline it")
 	}
@@ -162,7 +162,7 @@ func (w *Wallet) Limit(rows pay.Rows) (Limit, error) {
 
 // PlanLimit returns the claim that sets a limit and whether a device has to
 // agree to it, by signing what PlanLimit returns as sign.
-func (w *Wallet) PlanLimit(rows pay.Rows, now pay.Time, above pay.Amount, cur pay.Currency) (l pay.Limit, sign pay.Authentication, needed bool, err error) {
+func (w *Wallet) PlanLimit(rows pay.Rows, now pay.Time, above pay.Amount, cur pay.Currency) (l pay.StepUpAbove, sign pay.Authentication, needed bool, err error) {
 	r, err := getLimit(rows)
 	if err != nil {
 		return l, sign, false, err
@@ -170,8 +170,8 @@ func (w *Wallet) PlanLimit(rows pay.Rows, now pay.Time, above pay.Amount, cur pa
 	if above < 0 || above > pay.AmountMax {
 		return l, sign, false, pay.NewError(pay.CodeAmount, "the limit is no amount that can be paid", "give one such as 50.00, or none")
 	}
-	l = pay.Limit{Before: r.Claim, Above: above, Currency: cur, Created: now}
-	return l, pay.AuthenticateLimit(w.options.Root, w.options.Key.ID(), l), l.Loosens(r.Above), nil
+	l = pay.StepUpAbove{Before: r.Claim, Above: above, Currency: cur, Created: now}
+	return l, pay.AuthenticateStepUpAbove(w.options.Root, w.options.Key.ID(), l), l.Loosens(r.Above), nil
 }
 
 // SetLimit signs what PlanLimit returned, to be posted in the same transaction.
@@ -179,7 +179,7 @@ func (w *Wallet) PlanLimit(rows pay.Rows, now pay.Time, above pay.Amount, cur pa
 // device's code and has none with CodeDevice. So does with CodeConflict a change
 // while another one is not decided: of two that replace the same limit the
 // registry takes one, and which one its owner could not tell.
-func (w *Wallet) SetLimit(rows pay.WritableRows, l pay.Limit) (pay.FactID, pay.Reaction, error) {
+func (w *Wallet) SetLimit(rows pay.WritableRows, l pay.StepUpAbove) (pay.FactID, pay.Reaction, error) {
 	r, err := getLimit(rows)
 	switch {
 	case err != nil:
@@ -202,7 +202,7 @@ func (w *Wallet) SetLimit(rows pay.WritableRows, l pay.Limit) (pay.FactID, pay.R
 // limited takes in the registry's word on the limit. The latest counts; of two
 // at one moment the one that was said later, because it replaced the other.
 func limited(rows pay.WritableRows, f pay.Fact) error {
-	s, err := pay.As[pay.LimitStatus](f)
+	s, err := pay.As[pay.StepUpStatus](f)
 	if err != nil {
 		return err
 	}

@@ -20,15 +20,15 @@ func (w *world) challengeFor(n byte, seed byte, nonce pay.Nonce) pay.Fact {
 }
 
 // demanding returns an offer that demands two channels.
-func (w *world) demanding(n byte, amount pay.Amount, why pay.Demand) pay.Fact {
+func (w *world) demanding(n byte, amount pay.Amount, why pay.StepUp) pay.Fact {
 	w.Helper()
 	d := decisionOf(w, w.offer(n, amount, "EUR"))
-	d.Demand = why
+	d.StepUp = why
 	return sign(w, w.working, d)
 }
 
 // stepUp delivers challenge and offer, in the registry's order.
-func (w *world) stepUp(n byte, amount pay.Amount, why pay.Demand) (offer pay.Fact, posted []pay.Fact) {
+func (w *world) stepUp(n byte, amount pay.Amount, why pay.StepUp) (offer pay.Fact, posted []pay.Fact) {
 	w.Helper()
 	w.deliver(w.challengeFor(n, beacon, pay.Nonce{n}))
 	offer = w.demanding(n, amount, why)
@@ -83,7 +83,7 @@ func TestWitness(t *testing.T) {
 	w := newWorld(t, wallet.Rule{})
 	id, mapping := w.mustPair(beacon)
 	w.deliver(w.status(id, pay.DeviceActive, mapping.ID(), start))
-	offer, posted := w.stepUp(1, 1250, pay.DemandMerchant)
+	offer, posted := w.stepUp(1, 1250, pay.StepUpMerchant)
 	if len(posted) != 0 {
 		t.Fatal("somebody answered")
 	}
@@ -98,7 +98,7 @@ func TestWitness(t *testing.T) {
 	if v.Device.ID != id || v.Device.Link != "127.0.0.1:9" || v.Device.State != pay.DeviceActive {
 		t.Errorf("it is to be asked of %+v", v.Device)
 	}
-	if e := w.show(p); e.Demand != pay.DemandMerchant || e.Payment.Terms.Method() != pay.MethodTwoChannel {
+	if e := w.show(p); e.Demand != pay.StepUpMerchant || e.Payment.Terms.Method() != pay.MethodTwoChannel {
 		t.Errorf("the offer shows as %+v", e)
 	}
 	f, err := w.answerWith("", pay.Approve, pay.ByHand, w.code(beacon, v))
@@ -126,45 +126,45 @@ func TestWitnessErrors(t *testing.T) {
 		{"one channel is enough", func(w *world) string { w.deliver(w.offer(1, 5, "EUR")); return "" }, false, ""},
 		{"one channel, by its name", func(w *world) string { w.deliver(w.offer(1, 5, "EUR")); return "01aa" }, false, ""},
 		{"two offers", func(w *world) string {
-			w.stepUp(1, 5, pay.DemandPayer)
-			w.stepUp(2, 5, pay.DemandPayer)
+			w.stepUp(1, 5, pay.StepUpPayer)
+			w.stepUp(2, 5, pay.StepUpPayer)
 			return ""
 		}, false, pay.CodeUsage},
 		{"one of two", func(w *world) string {
-			w.stepUp(1, 5, pay.DemandPayer)
-			w.stepUp(2, 5, pay.DemandPayer)
+			w.stepUp(1, 5, pay.StepUpPayer)
+			w.stepUp(2, 5, pay.StepUpPayer)
 			return "02aa"
 		}, true, ""},
 		{"it has ended", func(w *world) string {
-			offer, _ := w.stepUp(1, 5, pay.DemandPayer)
+			offer, _ := w.stepUp(1, 5, pay.StepUpPayer)
 			w.deliver(w.end(offer, pay.StateExpired, pay.FactID{}))
 			return "01aa"
 		}, false, pay.CodeDecided},
 		{"it is answered", func(w *world) string {
-			w.stepUp(1, 5, pay.DemandPayer)
+			w.stepUp(1, 5, pay.StepUpPayer)
 			if _, err := w.answerWith("", pay.Approve, pay.ByHand, pay.AuthCode{1}); err != nil {
 				w.Fatal(err)
 			}
 			return "01aa"
 		}, false, pay.CodeDecided},
 		{"the wallet may not approve", func(w *world) string {
-			w.stepUp(1, 5, pay.DemandPayer)
+			w.stepUp(1, 5, pay.StepUpPayer)
 			w.deliver(sign(w, w.working, foreignKind{"must-escrow", 1}))
 			return ""
 		}, false, pay.CodeUpgrade},
-		{"the challenge is missing", func(w *world) string { w.deliver(w.demanding(1, 5, pay.DemandPayer)); return "" }, false, pay.CodeDevice},
+		{"the challenge is missing", func(w *world) string { w.deliver(w.demanding(1, 5, pay.StepUpPayer)); return "" }, false, pay.CodeDevice},
 		{"the challenge is another payment's", func(w *world) string {
 			w.deliver(w.challengeFor(2, beacon, pay.Nonce{2}))
-			w.deliver(w.demanding(1, 5, pay.DemandPayer))
+			w.deliver(w.demanding(1, 5, pay.StepUpPayer))
 			return ""
 		}, false, pay.CodeDevice},
 		{"the challenge comes after the offer", func(w *world) string {
-			w.deliver(w.demanding(1, 5, pay.DemandPayer))
+			w.deliver(w.demanding(1, 5, pay.StepUpPayer))
 			w.deliver(w.challengeFor(1, beacon, pay.Nonce{1}))
 			return ""
 		}, true, ""},
 		{"a demand that this program does not know", func(w *world) string { w.stepUp(1, 5, "full_moon"); return "" }, true, ""},
-		{"the device is not known", func(w *world) string { w.stepUp(1, 5, pay.DemandPayer); return "" }, true, ""},
+		{"the device is not known", func(w *world) string { w.stepUp(1, 5, pay.StepUpPayer); return "" }, true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -185,7 +185,7 @@ func TestWitnessErrors(t *testing.T) {
 func TestFirstChallengeCounts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, wallet.Rule{})
-	w.stepUp(1, 5, pay.DemandPayer)
+	w.stepUp(1, 5, pay.StepUpPayer)
 	before := w.snapshot()
 	for _, again := range []pay.Fact{w.challengeFor(1, beacon, pay.Nonce{1}), w.challengeFor(1, beacon, pay.Nonce{9}), w.challengeFor(1, 51, pay.Nonce{1})} {
 		w.deliver(again)
@@ -202,25 +202,25 @@ func TestAnswerNeedsTheCode(t *testing.T) {
 	code := pay.AuthCode{1}
 	for _, c := range []struct {
 		name    string
-		demand  pay.Demand
+		demand  pay.StepUp
 		verdict pay.Verdict
 		by      pay.Rule
 		code    pay.AuthCode
 		want    pay.ErrorCode
 	}{
-		{"approved with it", pay.DemandPayer, pay.Approve, pay.ByHand, code, ""},
-		{"approved by a program, with it", pay.DemandPayer, pay.Approve, "exec:guard", code, ""},
-		{"approved without", pay.DemandPayer, pay.Approve, pay.ByHand, pay.AuthCode{}, pay.CodeDevice},
+		{"approved with it", pay.StepUpPayer, pay.Approve, pay.ByHand, code, ""},
+		{"approved by a program, with it", pay.StepUpPayer, pay.Approve, "exec:guard", code, ""},
+		{"approved without", pay.StepUpPayer, pay.Approve, pay.ByHand, pay.AuthCode{}, pay.CodeDevice},
 		{"approved without, whatever the demand", "full_moon", pay.Approve, pay.ByHand, pay.AuthCode{}, pay.CodeDevice},
-		{"declined without", pay.DemandPayer, pay.Decline, pay.ByHand, pay.AuthCode{}, ""},
-		{"declined with one", pay.DemandPayer, pay.Decline, pay.ByHand, code, pay.CodeUsage},
+		{"declined without", pay.StepUpPayer, pay.Decline, pay.ByHand, pay.AuthCode{}, ""},
+		{"declined with one", pay.StepUpPayer, pay.Decline, pay.ByHand, code, pay.CodeUsage},
 		{"one channel, approved without", "", pay.Approve, pay.ByHand, pay.AuthCode{}, ""},
 		{"one channel, approved with one", "", pay.Approve, pay.ByHand, code, pay.CodeUsage},
 		{"one channel, declined with one", "", pay.Decline, pay.ByHand, code, pay.CodeUsage},
-		{"heard at two sites, approved by hand", pay.DemandElsewhere, pay.Approve, pay.ByHand, code, ""},
-		{"heard at two sites, approved by a program", pay.DemandElsewhere, pay.Approve, "exec:guard", code, pay.CodeNotAllowed},
-		{"heard at two sites, approved by a rule", pay.DemandElsewhere, pay.Approve, "all", code, pay.CodeNotAllowed},
-		{"heard at two sites, declined by a program", pay.DemandElsewhere, pay.Decline, "exec:guard", pay.AuthCode{}, ""},
+		{"heard at two sites, approved by hand", pay.StepUpElsewhere, pay.Approve, pay.ByHand, code, ""},
+		{"heard at two sites, approved by a program", pay.StepUpElsewhere, pay.Approve, "exec:guard", code, pay.CodeNotAllowed},
+		{"heard at two sites, approved by a rule", pay.StepUpElsewhere, pay.Approve, "all", code, pay.CodeNotAllowed},
+		{"heard at two sites, declined by a program", pay.StepUpElsewhere, pay.Decline, "exec:guard", pay.AuthCode{}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -252,7 +252,7 @@ func TestAnswerNeedsTheCode(t *testing.T) {
 func TestRulesAndDemands(t *testing.T) {
 	t.Parallel()
 	under := wallet.Rule{Kind: wallet.Under, Limit: 2000, Currency: "EUR", Name: "under:20.00"}
-	everyDemand := []pay.Demand{pay.DemandElsewhere, pay.DemandDrift, pay.DemandRepaired, pay.DemandSilence, pay.DemandPayer, pay.DemandMerchant, "full_moon"}
+	everyDemand := []pay.StepUp{pay.StepUpElsewhere, pay.StepUpDrift, pay.StepUpRepaired, pay.StepUpSilence, pay.StepUpPayer, pay.StepUpMerchant, "full_moon"}
 	for _, c := range []struct {
 		name     string
 		rule     wallet.Rule
@@ -280,7 +280,7 @@ func TestRulesAndDemands(t *testing.T) {
 					t.Fatalf("%d answers, %d pending", len(posted), len(w.pending()))
 				}
 				var want []pay.PaymentID
-				if c.fetches && demand != pay.DemandElsewhere {
+				if c.fetches && demand != pay.StepUpElsewhere {
 					want = []pay.PaymentID{decisionOf(t, offer).Payment}
 				}
 				if got := w.ruleNeeds(); !slices.Equal(got, want) {
@@ -296,9 +296,9 @@ func TestRulesAndDemands(t *testing.T) {
 func TestRuleNeedsWitnessOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, wallet.Rule{Kind: wallet.All})
-	first, _ := w.stepUp(1, 5, pay.DemandPayer)
-	second, _ := w.stepUp(2, 5, pay.DemandMerchant)
-	w.stepUp(3, 5, pay.DemandElsewhere)
+	first, _ := w.stepUp(1, 5, pay.StepUpPayer)
+	second, _ := w.stepUp(2, 5, pay.StepUpMerchant)
+	w.stepUp(3, 5, pay.StepUpElsewhere)
 	w.deliver(w.offer(4, 5, "EUR")) // the rule answers this one at once
 	ids := []pay.PaymentID{decisionOf(t, first).Payment, decisionOf(t, second).Payment}
 	if got := w.ruleNeeds(); !slices.Equal(got, ids) {
@@ -337,7 +337,7 @@ func TestRuleNeedsWitnessOnce(t *testing.T) {
 func TestCapturedByTwoChannels(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, wallet.Rule{})
-	offer, _ := w.stepUp(1, 1250, pay.DemandSilence)
+	offer, _ := w.stepUp(1, 1250, pay.StepUpSilence)
 	v, _, err := w.witness("")
 	if err != nil {
 		t.Fatal(err)
@@ -348,7 +348,7 @@ func TestCapturedByTwoChannels(t *testing.T) {
 	}
 	w.deliver(w.end(offer, pay.StateCaptured, answer.ID()))
 	e := w.show(decisionOf(t, offer).Payment)
-	if e.State() != pay.StateCaptured || e.Demand != pay.DemandSilence || w.balance("EUR") != -1250 {
+	if e.State() != pay.StateCaptured || e.Demand != pay.StepUpSilence || w.balance("EUR") != -1250 {
 		t.Errorf("it shows as %+v, the balance is %d", e, w.balance("EUR"))
 	}
 	if found, err := history.Findings(w.rows); err != nil || len(found) != 0 {

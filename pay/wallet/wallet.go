@@ -98,7 +98,7 @@ func (w *Wallet) mirror(rows pay.WritableRows, f pay.Fact) error {
 		return w.toppedUp(rows, f)
 	case pay.KindChallenge:
 		return challenged(rows, f)
-	case pay.KindLimited:
+	case pay.KindStepUp:
 		return limited(rows, f)
 	case pay.KindDevice:
 		s, err := pay.As[pay.DeviceStatus](f)
@@ -142,7 +142,7 @@ func refused(rows pay.WritableRows, claim pay.Fact, why pay.Reason) error {
 			return err
 		}
 		return deviceRefused(rows, r.Device, claim.ID(), why)
-	case pay.KindLimit:
+	case pay.KindStepUpAbove:
 		return limitRefused(rows, claim.ID(), why)
 	default:
 		return nil

@@ -218,7 +218,7 @@ func (w *world) offer(n byte, amount pay.Amount, currency pay.Currency) pay.Fact
 	request := pay.FactID{n, 0xaa}
 	return sign(w, w.working, pay.Decision{
 		Payment: pay.PaymentID(request), Prev: request, Claim: request, Seq: 1, State: pay.StateOffered, Merchant: "m/cafe",
-		Shop: "Cafe", Site: "Main hall", Amount: amount, Currency: currency, Handle: "amber-otter", Ref: "table 4",
+		MerchantName: "Cafe", Site: "Main hall", Amount: amount, Currency: currency, Handle: "amber-otter", Ref: "table 4",
 		Payer: pay.PayerRef{1}, Expires: start.Add(60 * second), At: start.Add(pay.Millis(n)), Test: true,
 	})
 }

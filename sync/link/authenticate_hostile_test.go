@@ -87,7 +87,7 @@ func TestHostileDevice(t *testing.T) {
 		"for another wallet":    {signed(k, func(a *pay.Authentication) { a.Wallet[0]++ }), pay.CodeNotTrusted},
 		"for another registry":  {signed(k, func(a *pay.Authentication) { a.Registry[0]++ }), pay.CodeNotTrusted},
 		"for a limit": {signed(k, func(a *pay.Authentication) {
-			a.Purpose, a.Merchant = pay.PurposeLimit, ""
+			a.Purpose, a.Merchant = pay.PurposeStepUpAbove, ""
 		}), pay.CodeNotTrusted},
 		"by another device":    {signed(key(t, 67), func(*pay.Authentication) {}), pay.CodeNotTrusted},
 		"zeros":                {link.CodeFrame(pay.AuthCode{}), pay.CodeNotTrusted},
@@ -143,9 +143,9 @@ func TestGarbageInsteadOfASignature(t *testing.T) {
 		"another purpose":      link.SignFrame(pay.Authentication{Purpose: "open", Currency: "EUR"}),
 		"payment to a wallet":  link.SignFrame(pay.Authentication{Purpose: pay.PurposePay, Merchant: "w/ann", Amount: 1, Currency: "EUR"}),
 		"payment of nothing":   link.SignFrame(pay.Authentication{Purpose: pay.PurposePay, Merchant: "m/cafe", Currency: "EUR"}),
-		"limit below nothing":  link.SignFrame(pay.Authentication{Purpose: pay.PurposeLimit, Amount: -1, Currency: "EUR"}),
-		"limit at a merchant":  link.SignFrame(pay.Authentication{Purpose: pay.PurposeLimit, Merchant: "m/cafe", Currency: "EUR"}),
-		"currency of 2 letter": link.SignFrame(pay.Authentication{Purpose: pay.PurposeLimit, Currency: "EU"}),
+		"limit below nothing":  link.SignFrame(pay.Authentication{Purpose: pay.PurposeStepUpAbove, Amount: -1, Currency: "EUR"}),
+		"limit at a merchant":  link.SignFrame(pay.Authentication{Purpose: pay.PurposeStepUpAbove, Merchant: "m/cafe", Currency: "EUR"}),
+		"currency of 2 letter": link.SignFrame(pay.Authentication{Purpose: pay.PurposeStepUpAbove, Currency: "EU"}),
 	}
 	for name, raw := range bad {
 		v := b.visit(p.Key)

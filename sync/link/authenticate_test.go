@@ -85,7 +85,7 @@ func TestAuthenticate(t *testing.T) {
 	b, p, a := paired(t)
 	device := b.device.Key().Public()
 	first := wantAuth(t, "a payment", p, a, device, "")
-	limit := pay.Authentication{Purpose: pay.PurposeLimit, Registry: a.Registry, Wallet: a.Wallet, Subject: [32]byte{9}, Amount: 5_000, Currency: "EUR"}
+	limit := pay.Authentication{Purpose: pay.PurposeStepUpAbove, Registry: a.Registry, Wallet: a.Wallet, Subject: [32]byte{9}, Amount: 5_000, Currency: "EUR"}
 	if second := wantAuth(t, "a limit", p, limit, device, ""); second == first {
 		t.Error("the code for a limit is that for a payment")
 	}

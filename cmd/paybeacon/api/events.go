@@ -93,7 +93,7 @@ func NewPaymentEvent(d pay.Decision) *PaymentEvent {
 	outcome := pay.Payment{State: d.State, Seq: d.Seq}.Outcome(pay.Local{})
 	return &PaymentEvent{
 		ID: d.Payment.String(), State: d.State, Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Amount, Currency: d.Currency,
-		Merchant: d.Shop, Site: d.Site, Payer: d.Handle, Ref: d.Ref, By: d.By, Reason: d.Reason, Seq: d.Seq, Test: d.Test,
+		Merchant: d.MerchantName, Site: d.Site, Payer: d.Handle, Ref: d.Ref, By: d.By, Reason: d.Reason, Seq: d.Seq, Test: d.Test,
 	}
 }
 

@@ -31,7 +31,7 @@ type Payment struct {
 	Ref            string             `json:"ref"`
 	Mode           string             `json:"mode"`
 	Method         pay.Method         `json:"method"`
-	Demand         pay.Demand         `json:"demand,omitempty"` // who demands two channels, and why
+	Demand         pay.StepUp         `json:"demand,omitempty"` // who demands two channels, and why
 	By             pay.Rule           `json:"by"`
 	Reason         pay.Reason         `json:"reason"`
 	Created        string             `json:"created"`
@@ -224,7 +224,7 @@ type Receipt struct {
 	Site       pay.Name     `json:"site"`
 	By         pay.Rule     `json:"by"`
 	Method     pay.Method   `json:"method"`
-	Demand     pay.Demand   `json:"demand,omitempty"`
+	Demand     pay.StepUp   `json:"demand,omitempty"`
 	Ref        string       `json:"ref"`
 	At         string       `json:"at"`
 	Test       bool         `json:"test"`

@@ -68,7 +68,7 @@ type sighting struct {
 // outcome is what the registry said to it.
 type outcome struct {
 	asked  bool // somebody is asked to pay
-	demand pay.Demand
+	demand pay.StepUp
 }
 
 // stopped says that the request does not end in an ordinary prompt: nobody is
@@ -148,7 +148,7 @@ func wormholeFigures(tries []try) []figure {
 	}
 	all := func(try) bool { return true }
 	stopped := func(t try) bool { return t.attack.stopped() }
-	seen := func(t try) bool { return !stopped(t) && !t.walked && t.victim.demand == pay.DemandElsewhere }
+	seen := func(t try) bool { return !stopped(t) && !t.walked && t.victim.demand == pay.StepUpElsewhere }
 	unseen := func(t try) bool { return !stopped(t) && !seen(t) }
 	figures := []figure{
 		{What: "codes carried away", Value: float64(len(tries))},
@@ -374,7 +374,7 @@ func (f *fair) askOne(rows pay.WritableRows, s sighting) (outcome, error) {
 		if err != nil {
 			continue // the challenge
 		}
-		return outcome{asked: d.State == pay.StateOffered, demand: d.Demand}, nil
+		return outcome{asked: d.State == pay.StateOffered, demand: d.StepUp}, nil
 	}
 	return outcome{}, fmt.Errorf("the registry said nothing (%q)", r.Refused)
 }

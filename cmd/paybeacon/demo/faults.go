@@ -243,7 +243,7 @@ func (d *faultsDemo) steppedUp(id string) error {
 	if o.Answering || o.By != "" {
 		word = "answered by " + string(o.By)
 	}
-	d.ends("a carried code asks its owner", word, string(pay.DemandElsewhere), "heard in two shops at once, so her rule is silent")
+	d.ends("a carried code asks its owner", word, string(pay.StepUpElsewhere), "heard in two shops at once, so her rule is silent")
 	d.tell.say("ada", "reads: %s", text.Beware(o.Merchant, o.Site))
 	if err := d.Ask(nil, "wallet", "decline", "--data", d.Data("ada"), "--id", id); err != nil {
 		return err
@@ -312,8 +312,8 @@ func (d *faultsDemo) check() error {
 	for _, r := range []struct {
 		name string
 		api.Receipt
-		demand pay.Demand
-	}{{"the meal: both channels, and why", d.meal, pay.DemandMerchant}, {"the cake: both channels, and why", d.secure, pay.DemandElsewhere}} {
+		demand pay.StepUp
+	}{{"the meal: both channels, and why", d.meal, pay.StepUpMerchant}, {"the cake: both channels, and why", d.secure, pay.StepUpElsewhere}} {
 		ok := r.State == pay.StateCaptured && r.Method == pay.MethodTwoChannel && r.Demand == r.demand && r.By == pay.ByHand
 		t.check(r.name, ok, "%s, %s, %s", r.State, r.Method, r.Demand)
 	}

@@ -159,8 +159,8 @@ func receiptObject(file string, r pay.Receipt) api.Receipt {
 	d := r.Decision
 	return api.Receipt{
 		V: 1, Type: "receipt", File: file, OK: true, Root: r.Root.String(), ID: d.Payment.String(),
-		State: d.State, Reason: d.Reason, Amount: d.Amount, Currency: d.Currency, Merchant: d.Shop, Site: d.Site,
-		By: d.By, Method: d.Method(), Demand: d.Demand, Ref: d.Ref, At: d.At.String(), Test: d.Test, AuthorityU: r.Authority.Until.String(),
+		State: d.State, Reason: d.Reason, Amount: d.Amount, Currency: d.Currency, Merchant: d.MerchantName, Site: d.Site,
+		By: d.By, Method: d.Method(), Demand: d.StepUp, Ref: d.Ref, At: d.At.String(), Test: d.Test, AuthorityU: r.Authority.Until.String(),
 	}
 }
 

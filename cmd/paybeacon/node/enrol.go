@@ -39,7 +39,7 @@ func Enrol(ctx context.Context, d Dir, invite pay.Invite, role pay.Role, name pa
 		return Member{}, err
 	}
 	m := Member{
-		V: 1, Role: joined.Node.Role, Scope: joined.Node.Scope, Name: joined.Node.Name, Shop: joined.Node.Shop, Site: joined.Node.Site,
+		V: 1, Role: joined.Node.Role, Scope: joined.Node.Scope, Name: joined.Node.Name, Shop: joined.Node.MerchantName, Site: joined.Node.Site,
 		Server: invite.Address, Invite: invite.ID, Root: invite.Root.String(),
 		Authority: joined.Authority.Raw(), Currency: joined.Currency, Resolver: joined.Resolver,
 	}

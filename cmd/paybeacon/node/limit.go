@@ -42,7 +42,7 @@ func (n *Wallet) setLimit(ctx context.Context, q api.LimitRequest) (api.Rules, e
 	if err != nil {
 		return api.Rules{}, err
 	}
-	var l pay.Limit
+	var l pay.StepUpAbove
 	var sign pay.Authentication
 	var needed bool
 	err = n.store.View(ctx, func(v *store.View) (err error) {

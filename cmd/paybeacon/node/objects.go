@@ -56,7 +56,7 @@ func paymentOfWallet(e wallet.Entry) api.Payment {
 	return p
 }
 
-func methodOf(d pay.Demand) pay.Method { return pay.Decision{Demand: d}.Method() }
+func methodOf(d pay.StepUp) pay.Method { return d.Method() }
 
 func deviceObject(d wallet.Device) api.Device {
 	out := api.Device{

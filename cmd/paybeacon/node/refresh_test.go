@@ -205,7 +205,7 @@ func TestDeviceSpeaksWhileItIsRefreshed(t *testing.T) {
 	if _, err := w.authenticate(t.Context(), d, a); err != nil {
 		t.Errorf("for a payment: %v", err)
 	}
-	a.Purpose, a.Merchant = pay.PurposeLimit, ""
+	a.Purpose, a.Merchant = pay.PurposeStepUpAbove, ""
 	if by, _, err := w.anyWitness(t.Context(), a); err != nil || by != said.Device {
 		t.Errorf("for a limit: %v", err)
 	}

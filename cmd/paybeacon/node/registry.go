@@ -259,7 +259,7 @@ func (n *Registry) book(ctx context.Context, _ api.Nothing) (api.List[api.Accoun
 		err := n.role.Members(v, func(m pay.NodeStatus) error {
 			names[string(m.Scope)] = m.Name
 			if m.Role == pay.RoleBox {
-				names[string(m.Scope)] = m.Shop
+				names[string(m.Scope)] = m.MerchantName
 			}
 			return nil
 		})
@@ -303,7 +303,7 @@ func (n *Registry) nodes(ctx context.Context, _ api.Nothing) (api.List[api.Node]
 func (n *Registry) nodeObject(m pay.NodeStatus) api.Node {
 	id := m.Node.ID()
 	return api.Node{
-		V: 1, Type: "node", ID: id.String(), Role: m.Role, Scope: m.Scope, Name: m.Name, Merchant: m.Shop, Site: m.Site,
+		V: 1, Type: "node", ID: id.String(), Role: m.Role, Scope: m.Scope, Name: m.Name, Merchant: m.MerchantName, Site: m.Site,
 		Revoked: m.Revoked, Connected: n.server != nil && n.server.Connected(id),
 	}
 }

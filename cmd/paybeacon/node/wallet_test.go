@@ -82,7 +82,7 @@ func (w *loneWallet) offer() pay.Decision {
 	now := w.store.Now()
 	return pay.Decision{
 		Payment: pay.PaymentID{7}, Prev: pay.FactID{7}, Claim: pay.FactID{7}, Seq: 1, State: pay.StateOffered,
-		Merchant: "m/cafe", Shop: "Cafe", Site: "Hall", Amount: 1250, Currency: "EUR", Handle: "amber-otter",
+		Merchant: "m/cafe", MerchantName: "Cafe", Site: "Hall", Amount: 1250, Currency: "EUR", Handle: "amber-otter",
 		Payer: pay.PayerRef{1}, Expires: now.Add(60_000), At: now, Test: true,
 	}
 }

@@ -80,7 +80,7 @@ func (n *Wallet) Say(ctx context.Context, id string, v pay.Verdict, by pay.Rule)
 	if err != nil {
 		return api.Payment{}, err
 	}
-	if e.Demand == pay.DemandDrift && v == pay.Approve {
+	if e.Demand == pay.StepUpDrift && v == pay.Approve {
 		n.refreshSoon()
 	}
 	return n.paymentObject(e), nil

@@ -61,14 +61,14 @@ func Beware(merchant, site pay.Name) string {
 }
 
 // WhyTwoChannels says in words who demands two channels, and why.
-func WhyTwoChannels(d pay.Demand) string {
-	words := map[pay.Demand]string{
-		pay.DemandElsewhere: "the same code was heard at two sites at once",
-		pay.DemandDrift:     "the device's clock ran off",
-		pay.DemandRepaired:  "first payment since the device was paired again",
-		pay.DemandSilence:   "the device was not heard of for long",
-		pay.DemandPayer:     "above the payer's own limit",
-		pay.DemandMerchant:  "the merchant asked for it",
+func WhyTwoChannels(d pay.StepUp) string {
+	words := map[pay.StepUp]string{
+		pay.StepUpElsewhere: "the same code was heard at two sites at once",
+		pay.StepUpDrift:     "the device's clock ran off",
+		pay.StepUpRepaired:  "first payment since the device was paired again",
+		pay.StepUpSilence:   "the device was not heard of for long",
+		pay.StepUpPayer:     "above the payer's own limit",
+		pay.StepUpMerchant:  "the merchant asked for it",
 	}
 	if w, ok := words[d]; ok {
 		return w
