@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Guess: iso20022.js turns amounts by the digits of their currency: in a bank statement 12.500 KWD becomes
-#   12500 and 1250 JPY becomes 1250, and minor units are whole numbers.
+# Guess: iso20022.js turns the amounts of a bank statement into minor units by the digits of their currency:
+#   12.500 KWD becomes 12500 and 1250 JPY becomes 1250.
 # What happens: iso20022.js 0.0.15 (with dinero.js 1.9.1) counts two digits for every currency and multiplies
 #   as floating point. Read from camt.053: JPY 1250 is 125000, KRW 50000 is 5000000, KWD 12.500 is 1250, and
 #   EUR 19.99 is 1998.9999999999998. Written to pain.001: 1250 yen become 12.5, 50000 won become 500, and

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Guess: whether an entry of a plain text journal balances depends on that entry alone. A fuelling of
-#   30.15 L @ EUR 1.659, paid with EUR 50.02 (exactly 50.01885), is accepted whatever else the file holds.
+#   30.15 L @ EUR 1.659, paid with EUR 50.02 (exactly 50.01885), is accepted by hledger and ledger, and a
+#   separate entry with three decimals changes nothing.
 # What happens: hledger 1.25 judges it by the most decimals that EUR has anywhere in the file, also further
 #   down: one bank fee of EUR 0.125, or a price line "P ... L EUR 1.659", and the same fuelling "could not
 #   balance" by 0.001. ledger 3.3.0 does so only when the fee stands before it, so the order of the entries

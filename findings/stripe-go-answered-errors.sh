@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Guess: with its two retries by default, stripe-go asks again, with the same key, when it is answered 409
-#   (another call with this key is under way) or 500, as its README says of 409 and of connections; the header
-#   Stripe-Should-Retry is obeyed; a context that ends also ends the pause between two tries.
+# Guess: an answer 500 is asked again twice, with the same key, as stripe-go retries twice by default; a context
+#   with a deadline ends the call in time, also in the pause between two tries.
 # What happens: stripe-go v86.0.0 asks once whenever the answer holds an error object, whatever its status
-#   (409 lock_timeout, 429, 500) and also with Stripe-Should-Retry: true. It asks three times with one key only
-#   when the connection breaks or the answer holds no such object (a proxy's 502 page). The pause between two
-#   tries ignores the context: a call with 200 ms to live comes back later than that.
+#   (409 lock_timeout, 429, 500), also with Stripe-Should-Retry: true, and although its README names 409 as
+#   retried. It asks three times with one key only when the connection breaks or the answer holds no such object
+#   (a proxy's 502 page). The pause ignores the context: a call with 200 ms to live comes back later than that.
 # Why it matters here: two boxes or a restart that ask with one key get 409 as a normal answer. An adapter that
 #   leaves retries to the library reports it as a refusal, and the till says that charging again is safe. The
 #   effect's own executor asks again with the stored key until the answer is final: 409, 429 and 5xx are
