@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store/kv"
 )
 
 // effectRow is the row of an effect that was asked for. It goes when the role
@@ -94,6 +95,12 @@ func (tx *Tx) ask(e pay.Effect) error {
 // waits; that is no error. A result of more than pay.EffectBytesMax bytes, and a
 // number that no effect has had, are errors.
 func (tx *Tx) Finish(n uint64, result []byte) (first bool, err error) {
+	return tx.finish(n, result, nil)
+}
+
+// finish is Finish. failed is why the role must fail on the result, when that is
+// known already.
+func (tx *Tx) finish(n uint64, result []byte, failed error) (first bool, err error) {
 	if len(result) > pay.EffectBytesMax {
 		return false, fmt.Errorf("result has %d bytes, the limit is %d", len(result), pay.EffectBytesMax)
 	}
@@ -112,19 +119,26 @@ func (tx *Tx) Finish(n uint64, result []byte) (first bool, err error) {
 	if err := tx.putEffect(n, row); err != nil {
 		return false, err
 	}
-	return true, tx.meet(row.Effect.Subject, due{at: tx.Now(), effect: n}, nil)
+	return true, tx.meet(row.Effect.Subject, due{at: tx.Now(), effect: n}, failed)
 }
 
-// Finish is Tx.Finish in a transaction of its own.
+// Finish is Tx.Finish in a transaction of its own. A result whose consequences
+// are too big for the engine sets the subject aside, too.
 func (s *Store) Finish(ctx context.Context, n uint64, result []byte) (first bool, err error) {
-	err = s.Do(ctx, func(tx *Tx) error {
-		first, err = tx.Finish(n, result)
-		return err
-	})
-	if err != nil {
-		first = false
+	first, err = s.finish(ctx, n, result, nil)
+	if errors.Is(err, kv.ErrTooBig) {
+		first, err = s.finish(ctx, n, result, err)
 	}
 	return first, wrap("finish effect", err)
+}
+
+func (s *Store) finish(ctx context.Context, n uint64, result []byte, failed error) (first bool, err error) {
+	var did bool
+	err = s.Do(ctx, func(tx *Tx) (err error) {
+		did, err = tx.finish(n, result, failed)
+		return err
+	})
+	return did && err == nil, err
 }
 
 // reactToResult lets the role react to the result of an effect, and removes the

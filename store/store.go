@@ -54,6 +54,7 @@ type Limits struct {
 	BatchBytes    int // bytes after which a batch takes no further command: 1 MiB
 	BatchDue      int // deadlines that fire in one engine transaction: 64
 	CachedFacts   int // facts kept in memory, twice: 1024
+	Effects       int // effects that Carry carries out at once: 16
 }
 
 func (l Limits) withDefaults() Limits {
@@ -67,6 +68,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.BatchBytes, 1<<20)
 	def(&l.BatchDue, 64)
 	def(&l.CachedFacts, 1024)
+	def(&l.Effects, 16)
 	return l
 }
 
