@@ -31,7 +31,8 @@ type AuditResult struct {
 	Findings   []string   // in words, at most findingsMax and one that counts the rest
 }
 
-// findingsMax bounds the findings that are told one by one.
+// findingsMax bounds the findings that are listed one by one. Chosen: a person
+// reads no more.
 const findingsMax = 100
 
 // Audit recomputes from facts what the rows say: the life of each payment and
@@ -43,28 +44,11 @@ func (r *Registry) Audit(ctx context.Context, rows AuditRows) (AuditResult, erro
 		Registry: r, rows: rows,
 		authorities: map[pay.NodeID][]pay.Authority{r.key.ID(): {r.authority}},
 		nodes:       make(map[pay.NodeID]pay.NodeStatus),
-		payments:    make(map[pay.PaymentID][]pay.FactID),
-		devices:     make(map[pay.DeviceID]pay.Time),
 		keysOf:      make(map[pay.DeviceID]pay.PublicKey),
-		limits:      make(map[pay.FactID]pay.StepUpStatus),
+		reads:       make(map[pay.Kind]func(pay.Fact) error),
 	}
-	for _, pass := range []func() error{
-		func() error { return a.facts(ctx, a.readAuthority) },
-		func() error { return a.facts(ctx, a.readNode) },
-		func() error { return a.facts(ctx, a.readRest) },
-		func() error { return walk(ctx, a, memberRows, a.checkMember) },
-		func() error { return walk(ctx, a, deviceRows, a.checkDevice) },
-		func() error { return walk(ctx, a, paymentRows, a.checkPayment) },
-		a.checkKeys,
-		a.checkTopUps,
-		a.checkLimits,
-		a.checkMissing,
-		a.checkBook,
-		a.checkSpaces,
-	} {
-		if err := pass(); err != nil {
-			return AuditResult{}, fmt.Errorf("audit: %w", err)
-		}
+	if err := a.run(ctx); err != nil {
+		return AuditResult{}, fmt.Errorf("audit: %w", err)
 	}
 	if a.more > 0 {
 		a.out.Findings = append(a.out.Findings, fmt.Sprintf("and %d more", a.more))
@@ -73,24 +57,46 @@ func (r *Registry) Audit(ctx context.Context, rows AuditRows) (AuditResult, erro
 	return a.out, nil
 }
 
-// auditor is one audit under way.
+// auditor is one audit under way: what all features' parts need.
 type auditor struct {
 	*Registry
 	rows        AuditRows
 	out         AuditResult
 	more        int
-	authorities map[pay.NodeID][]pay.Authority  // by working key
-	nodes       map[pay.NodeID]pay.NodeStatus   // the last word on each
-	payments    map[pay.PaymentID][]pay.FactID  // decisions, until the head was seen
-	devices     map[pay.DeviceID]pay.Time       // the time of the last word on each, until the row was seen
-	keysOf      map[pay.DeviceID]pay.PublicKey  // of every device that was ever mapped
-	limits      map[pay.FactID]pay.StepUpStatus // the registry's words on limits, by their fact
-	tally       book.Tally
-	keys        int // keys that payments stand under
-	topUps      int
+	authorities map[pay.NodeID][]pay.Authority    // by working key
+	nodes       map[pay.NodeID]pay.NodeStatus     // the last status of each
+	keysOf      map[pay.DeviceID]pay.PublicKey    // of every device that was ever mapped
+	tally       book.Tally                        // what the facts say about money
+	reads       map[pay.Kind]func(pay.Fact) error // of all features
 }
 
-func (a *auditor) find(format string, args ...any) {
+// run reads the facts in three rounds, because the signatures of each round are
+// held against what the one before has read, and then the rows.
+func (a *auditor) run(ctx context.Context) error {
+	var passes []func(context.Context) error
+	for _, f := range features {
+		if f.audit == nil {
+			continue
+		}
+		part := f.audit(a)
+		maps.Copy(a.reads, part.reads)
+		passes = append(passes, part.passes...)
+	}
+	for _, read := range []func(pay.Fact) error{a.readAuthority, a.readNode, a.readRest} {
+		if err := a.facts(ctx, read); err != nil {
+			return err
+		}
+	}
+	for _, pass := range append(passes, a.checkSpaces) {
+		if err := pass(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// report adds a finding.
+func (a *auditor) report(format string, args ...any) {
 	if len(a.out.Findings) == findingsMax {
 		a.more++
 		return
@@ -116,7 +122,7 @@ func walk[K, V any](ctx context.Context, a *auditor, table rows.Table[K, V], che
 		}
 		var key *rows.KeyError
 		if errors.As(damage, &key) {
-			a.find("row %q has no id", key.Key)
+			a.report("row %q has no id", key.Key)
 			return nil
 		}
 		return check(k, v, damage)
@@ -131,7 +137,7 @@ func (a *auditor) readAuthority(f pay.Fact) error {
 	if err != nil {
 		refused, rowErr := a.refused(f)
 		if !refused && rowErr == nil {
-			a.find("authority %s: %v", f.ID(), err)
+			a.report("authority %s: %v", f.ID(), err)
 		}
 		return rowErr
 	}
@@ -140,10 +146,10 @@ func (a *auditor) readAuthority(f pay.Fact) error {
 	return nil
 }
 
-// spoken says whether f is the registry's word of the moment at. What a node
-// said in the registry's name is kept with the refusal that it drew, counts for
-// nothing and is no finding.
-func (a *auditor) spoken(f pay.Fact, at pay.Time) (bool, error) {
+// isRegistrys reports whether f is signed by a key that spoke for the registry
+// at the moment. What a node signed in the registry's name is kept with the
+// refusal that it drew, counts for nothing and is no finding.
+func (a *auditor) isRegistrys(f pay.Fact, at pay.Time) (bool, error) {
 	known := a.authorities[f.Signer()]
 	i := slices.IndexFunc(known, func(w pay.Authority) bool { return w.Covers(at) })
 	if i >= 0 && f.Verify(known[i].Working) == nil {
@@ -151,12 +157,12 @@ func (a *auditor) spoken(f pay.Fact, at pay.Time) (bool, error) {
 	}
 	refused, err := a.refused(f)
 	if !refused && err == nil {
-		a.find("%s %s is not signed by a key that spoke for the registry at %s", f.Kind(), f.ID(), at)
+		a.report("%s %s is not signed by a key that spoke for the registry at %s", f.Kind(), f.ID(), at)
 	}
 	return false, err
 }
 
-// refused says whether f is a claim that the registry refused.
+// refused reports whether f is a claim that the registry refused.
 func (a *auditor) refused(f pay.Fact) (bool, error) {
 	row, _, err := settledRows.Get(a.rows, f.ID())
 	return row.Reason != "", err
@@ -170,7 +176,7 @@ func (a *auditor) readNode(f pay.Fact) error {
 	if err != nil {
 		return err
 	}
-	if spoken, err := a.spoken(f, s.At); !spoken || err != nil {
+	if ok, err := a.isRegistrys(f, s.At); !ok || err != nil {
 		return err
 	}
 	id := s.Node.ID()
@@ -180,155 +186,67 @@ func (a *auditor) readNode(f pay.Fact) error {
 	return nil
 }
 
-// readRest verifies each fact by who may sign its kind, and indexes what the
-// rows are compared with. Answers are verified where a decision names them.
+// readRest verifies each fact by who may sign its kind, and hands it to the
+// feature that reads such facts. Answers are verified where a decision names
+// them.
 func (a *auditor) readRest(f pay.Fact) error {
 	row, known := pay.LookupKind(f.Kind())
+	var ok bool
+	var err error
 	switch {
 	case f.Kind() == pay.KindAuthority, f.Kind() == pay.KindNode, f.Kind() == pay.KindAnswer:
 		return nil
 	case !known || row.Author != pay.RoleRegistry:
-		return a.readClaim(f, row.Author)
-	}
-	at, err := row.SignedAt(f)
-	if err != nil {
-		return err
-	}
-	if spoken, err := a.spoken(f, at); !spoken || err != nil {
-		return err
-	}
-	switch f.Kind() {
-	case pay.KindDecision:
-		return note(f, func(d pay.Decision) { a.payments[d.Payment] = append(a.payments[d.Payment], f.ID()) })
-	case pay.KindDevice:
-		return note(f, func(d pay.DeviceStatus) { a.devices[d.Device] = max(a.devices[d.Device], d.At) })
-	case pay.KindTopUp:
-		return a.readTopUp(f)
-	case pay.KindChallenge:
-		return note(f, func(c pay.Challenge) {
-			if c.Nonce != a.nonce(c.Payment) {
-				a.find("payment %s: its challenge is not the registry's", c.Payment.Short())
-			}
-		})
-	case pay.KindStepUp:
-		return note(f, func(l pay.StepUpStatus) { a.limits[f.ID()] = l })
+		ok, err = a.verifyClaim(f, row.Author)
 	default:
-		return nil
+		var at pay.Time
+		if at, err = row.SignedAt(f); err == nil {
+			ok, err = a.isRegistrys(f, at)
+		}
 	}
+	if read := a.reads[f.Kind()]; ok && err == nil && read != nil {
+		return read(f)
+	}
+	return err
 }
 
-// readClaim verifies the fact of a node, which must have the role that signs
-// facts of this kind; "" stands for any. A claim of another role was refused.
-func (a *auditor) readClaim(f pay.Fact, author pay.Role) error {
+// verifyClaim reports whether the claim of a node counts. A node must have the
+// role that signs facts of this kind; "" stands for any. A claim of another role
+// was refused.
+func (a *auditor) verifyClaim(f pay.Fact, author pay.Role) (bool, error) {
 	s, ok := a.nodes[f.Signer()]
 	if ok && f.Verify(s.Node) != nil {
-		a.find("%s %s is not signed by %s, whose name it bears", f.Kind(), f.ID(), s.Name)
+		a.report("%s %s is not signed by %s, whose name it bears", f.Kind(), f.ID(), s.Name)
 	}
 	if ok && author != "" && s.Role != author {
 		if refused, err := a.refused(f); refused || err != nil {
-			return err
+			return false, err
 		}
-		a.find("%s %s is signed by a %s, and was not refused", f.Kind(), f.ID(), s.Role)
+		a.report("%s %s is signed by a %s, and was not refused", f.Kind(), f.ID(), s.Role)
 	}
-	if f.Kind() == pay.KindMapping {
-		return a.readMapping(f)
-	}
-	return nil
+	return true, nil
 }
 
-// note reads the body of f, which is a B, and indexes it.
-func note[B pay.Body](f pay.Fact, index func(B)) error {
-	b, err := pay.As[B](f)
-	if err == nil {
-		index(b)
-	}
-	return err
-}
-
-func (a *auditor) readTopUp(f pay.Fact) error {
-	t, err := pay.As[pay.TopUp](f)
-	if err != nil {
-		return err
-	}
-	a.topUps++
-	a.tally.TopUp(t.Wallet, t.Amount, t.Currency)
-	row, ok, err := topUpRows.Get(a.rows, t.Key)
-	if err != nil {
-		return err
-	}
-	if !ok || row != (topUpRow{Fact: f.ID(), Wallet: t.Wallet, Amount: t.Amount, Currency: t.Currency, At: t.At}) {
-		a.find("top-up %s is not what its key stands for", f.ID())
-	}
-	return nil
-}
-
-func (a *auditor) checkMember(id pay.NodeID, row memberRow, damage error) error {
-	if damage != nil {
-		a.find("node %s: its row cannot be read", id.Short())
-		return nil
-	}
-	if said, ok := a.nodes[id]; !ok || said != row.Status {
-		a.find("node %s: its row is not what the registry last said of it", id.Short())
-	}
-	return nil
-}
-
-func (a *auditor) checkTopUps() error {
-	n, err := topUpRows.Count(a.rows)
-	if err == nil && n != a.topUps {
-		a.find("%d keys of top-ups are kept, the facts say %d", n, a.topUps)
-	}
-	return err
-}
-
-// checkMissing reports what facts speak of and no row stands for.
-func (a *auditor) checkMissing() error {
-	for _, id := range slices.SortedFunc(maps.Keys(a.payments), comparePayments) {
-		a.out.Payments++
-		a.find("payment %s: it was decided on and has no row", id.Short())
-	}
-	for _, id := range slices.SortedFunc(maps.Keys(a.devices), compareIDs) {
-		a.find("device %s: it was mapped and has no row", id.Short())
-	}
-	for _, id := range slices.SortedFunc(maps.Keys(a.nodes), compareIDs) {
-		ok, err := memberRows.Has(a.rows, id)
+// reading makes a reader of facts from one of their bodies.
+func reading[B pay.Body](index func(pay.Fact, B) error) func(pay.Fact) error {
+	return func(f pay.Fact) error {
+		b, err := pay.As[B](f)
 		if err != nil {
 			return err
 		}
-		if !ok {
-			a.find("node %s: it was enrolled and has no row", id.Short())
-		}
-		if err := a.checkWallet(a.nodes[id]); err != nil {
-			return err
-		}
+		return index(f, b)
 	}
-	return nil
-}
-
-func (a *auditor) checkWallet(s pay.NodeStatus) error {
-	if s.Role != pay.RoleWallet {
-		return nil
-	}
-	node, ok, err := walletRows.Get(a.rows, s.Scope)
-	if err == nil && (!ok || node != s.Node.ID()) {
-		a.find("node %s: its scope %s is kept for another", s.Node.ID().Short(), s.Scope)
-	}
-	return err
-}
-
-func (a *auditor) checkBook() (err error) {
-	a.out.Imbalance, err = a.tally.Compare(a.rows, func(finding string) { a.find("%s", finding) })
-	return err
 }
 
 // checkSpaces reports rows that no feature of the registry could have written.
-func (a *auditor) checkSpaces() error {
+func (a *auditor) checkSpaces(ctx context.Context) error {
 	return Spaces().CheckAll(a.rows, func(damage error) error {
-		a.find("%v", damage)
-		return nil
+		a.report("%v", damage)
+		return ctx.Err()
 	})
 }
 
-func comparePayments(x, y pay.PaymentID) int { return bytes.Compare(x[:], y[:]) }
-
-func compareIDs(x, y pay.NodeID) int { return bytes.Compare(x[:], y[:]) }
+func compareIDs[T ~[32]byte](x, y T) int {
+	p, q := [32]byte(x), [32]byte(y)
+	return bytes.Compare(p[:], q[:])
+}

@@ -1,19 +1,62 @@
 package registry
 
 import (
+	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
+// deviceAudit is the part of an audit that looks at devices.
+type deviceAudit struct {
+	*auditor
+	last map[pay.DeviceID]pay.Time // when the last status of each was signed, until its row was seen
+}
+
+func inspectDevices(a *auditor) inspection {
+	d := &deviceAudit{auditor: a, last: make(map[pay.DeviceID]pay.Time)}
+	return inspection{
+		reads: map[pay.Kind]func(pay.Fact) error{
+			pay.KindMapping: reading(d.readMapping),
+			pay.KindDevice: reading(func(_ pay.Fact, s pay.DeviceStatus) error {
+				d.last[s.Device] = max(d.last[s.Device], s.At)
+				return nil
+			}),
+		},
+		passes: []func(context.Context) error{
+			func(ctx context.Context) error { return walk(ctx, a, deviceRows, d.checkDevice) },
+			d.checkMissing,
+		},
+	}
+}
+
+// readMapping keeps the key of a device, which it signed its bind with. A
+// mapping whose bind does not verify was refused and counts for nothing.
+func (a *deviceAudit) readMapping(_ pay.Fact, m pay.Mapping) error {
+	if b, err := m.OpenBind(); err == nil {
+		a.keysOf[m.Device] = b.Device
+	}
+	return nil
+}
+
+// checkMissing reports devices that were mapped and have no row.
+func (a *deviceAudit) checkMissing(context.Context) error {
+	for _, id := range slices.SortedFunc(maps.Keys(a.last), compareIDs) {
+		a.report("device %s: it was mapped and has no row", id.Short())
+	}
+	return nil
+}
+
 // checkDevice compares a device's row with the registry's last word on it, and
 // with the mapping and the bind that it follows from.
-func (a *auditor) checkDevice(id pay.DeviceID, row deviceRow, damage error) error {
-	last, said := a.devices[id]
-	delete(a.devices, id)
+func (a *deviceAudit) checkDevice(id pay.DeviceID, row deviceRow, damage error) error {
+	last, said := a.last[id]
+	delete(a.last, id)
 	if damage != nil {
-		a.find("device %s: its row cannot be read", id.Short())
+		a.report("device %s: its row cannot be read", id.Short())
 		return nil
 	}
 	status, ok, err := fact[pay.DeviceStatus](a.rows, row.Status)
@@ -21,7 +64,7 @@ func (a *auditor) checkDevice(id pay.DeviceID, row deviceRow, damage error) erro
 		return err
 	}
 	if !said || !ok || status.Device != id || status.State != row.State || status.Trusted != row.Trusted || status.At != last {
-		a.find("device %s: its row is not what the registry last said of it", id.Short())
+		a.report("device %s: its row is not what the registry last said of it", id.Short())
 		return nil
 	}
 	claim, ok, err := a.rows.Fact(status.Claim)
@@ -29,7 +72,7 @@ func (a *auditor) checkDevice(id pay.DeviceID, row deviceRow, damage error) erro
 		return err
 	}
 	if author := a.nodes[claim.Signer()]; !ok || author.Scope != row.Wallet || author.Role != pay.RoleWallet {
-		a.find("device %s: its standing is not what its wallet asked for", id.Short())
+		a.report("device %s: its standing is not what its wallet asked for", id.Short())
 		return nil
 	}
 	if row.State != pay.DeviceActive {
@@ -38,16 +81,16 @@ func (a *auditor) checkDevice(id pay.DeviceID, row deviceRow, damage error) erro
 	return a.checkMapping(id, row, claim)
 }
 
-func (a *auditor) checkMapping(id pay.DeviceID, row deviceRow, claim pay.Fact) error {
+func (a *deviceAudit) checkMapping(id pay.DeviceID, row deviceRow, claim pay.Fact) error {
 	m, err := pay.As[pay.Mapping](claim)
 	if err != nil {
-		a.find("device %s: it is active without a mapping", id.Short())
+		a.report("device %s: it is active without a mapping", id.Short())
 		return nil
 	}
 	bind, err := m.OpenBind()
 	if err != nil || m.Device != id || bind.Wallet != claim.Signer() || bind.Registry != a.root ||
 		bind.Beacon != row.Beacon || bind.Counter != row.Counter || bind.Type != row.Type {
-		a.find("device %s: its row is not what the device signed", id.Short())
+		a.report("device %s: its row is not what the device signed", id.Short())
 		return nil
 	}
 	holder, ok, err := beaconRows.Get(a.rows, row.Beacon)
@@ -55,18 +98,18 @@ func (a *auditor) checkMapping(id pay.DeviceID, row deviceRow, claim pay.Fact) e
 		return err
 	}
 	if !ok || holder != id {
-		a.find("device %s: its beacon key is kept for another", id.Short())
+		a.report("device %s: its beacon key is kept for another", id.Short())
 	}
 	if ok, err = ownedRows.Has(a.rows, rows.Key(row.Wallet, id)); err != nil {
 		return err
 	} else if !ok {
-		a.find("device %s: it is not among its wallet's", id.Short())
+		a.report("device %s: it is not among its wallet's", id.Short())
 	}
 	return a.checkSource(id, row, bind)
 }
 
 // checkSource derives the device's key anew.
-func (a *auditor) checkSource(id pay.DeviceID, row deviceRow, bind pay.Bind) error {
+func (a *deviceAudit) checkSource(id pay.DeviceID, row deviceRow, bind pay.Bind) error {
 	s, ok, err := getSource(a.rows, row.Number)
 	if err != nil && !errors.Is(err, rows.ErrDamaged) {
 		return err
@@ -78,7 +121,7 @@ func (a *auditor) checkSource(id pay.DeviceID, row deviceRow, bind pay.Bind) err
 	key, err := a.identityKey(bind.Beacon)
 	if !ok || err != nil || row.Number > newest || s.device != id || s.Key != key ||
 		s.Exponent != bind.Exponent || s.Counter != row.Counter || s.AnchorAt != row.AnchorAt {
-		a.find("device %s: its codes would not be found", id.Short())
+		a.report("device %s: its codes would not be found", id.Short())
 	}
 	return nil
 }

@@ -5,27 +5,34 @@
 // # The idea
 //
 // React is a pure step: given the rows, a time and one input it returns what is
-// posted and to whom. It runs inside the transaction that stores the input, so
-// a request and its offer, or an approval, the money and the receipt, become
-// durable together. Everything else here (invites, top-ups, revocations, the
-// audit) works over the same rows in the same manner.
+// published and to whom. It runs inside the transaction that stores the input,
+// so that a request and its offer, or an approval, the money and the receipt,
+// become durable together. Everything else here (invites, top-ups, revocations,
+// the audit) works over the same rows in the same manner.
 //
 //	request -> offered     to merchant and wallet, deadline set
 //	           unmatched, ambiguous, expired, cancelled     to the merchant alone
 //	answer  -> captured, declined, failed                   to both
 //	cancel  -> cancelled                                    to both
-//	due     -> expired                                      to both
-//	mapping, revoke -> the device's standing                to the wallet
-//	limit   -> the limit that is in force                   to the wallet
+//	deadline -> expired                                     to both
+//	mapping, revoke -> the device's status                  to the wallet
+//	limit   -> the amount above which the device signs      to the wallet
 //
-// An offer that demands two channels (see demand) is preceded by a challenge, to
-// the wallet alone. An approval of it is worth nothing without the code that the
-// device made for this challenge, payment, merchant and amount: it is refused,
-// and the offer stands until it ends. The approval is stored with its code, in
-// the transaction that moves the money, so that no code is of use twice.
+// What the registry can do is a list of features (see feature). A feature is one
+// value: the rules for the claims, deadlines and results of effects that concern
+// it, the facts that it signs, its part in the audit and its rows. A new one is a
+// file with such a value, and a place in the list.
+//
+// An offer that needs two channels (see stepUp) is preceded by a challenge, to
+// the wallet alone. An approval of it is refused without the code that the device
+// made for this challenge, payment, merchant and amount, and the offer stands
+// until it ends. The approval is stored with its code, in the transaction that
+// moves the money, so that no code is of use twice.
 //
 // Whatever has no arrow in pay/payment.go gets a signed refusal, at most
 // pay.RefusalsPerHour an hour for each node, and leaves every payment as it was.
+// So does a claim on a payment or device of which a deadline failed and waits to
+// be tried again.
 //
 // # Layout
 //

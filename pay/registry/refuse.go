@@ -1,6 +1,29 @@
 package registry
 
-import "github.com/paybeacon/paybeacon/pay"
+import (
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/rows"
+)
+
+// refusals are signed answers to claims that change nothing, and the memory of
+// what was settled.
+var refusals = feature{
+	name:      "refusals",
+	publishes: []pay.Kind{pay.KindRefusal},
+	spaces:    rows.Spaces{settledRows.Space, budgetRows.Space},
+}
+
+var (
+	settledRows = rows.New("f/", "a claim that was settled without a decision, and how",
+		rows.ID[pay.FactID]("CLAIM"), rows.CBOR[settledRow]())
+	budgetRows = rows.New("r/", "refusals of this hour", rows.ID[pay.NodeID]("NODE"), rows.CBOR[budgetRow]())
+)
+
+// settledRow says how a claim was settled that led to no decision: refused for
+// a reason, or done when there is none.
+type settledRow struct {
+	Reason pay.Reason `cbor:"1,keyasint,omitempty"`
+}
 
 // hour is the span of the limits that are counted by the hour.
 const hour pay.Millis = 3_600_000
@@ -35,7 +58,7 @@ func (t *turn) refuse(reason pay.Reason, payment pay.PaymentID, other ...pay.Sco
 	case !b.Sum:
 		b.Sum = true
 		summary := pay.Refusal{Claim: t.in.Fact.ID(), Reason: pay.ReasonTooMany, At: t.now}
-		if _, err := t.post(summary, t.from.Scope); err != nil {
+		if _, err := t.publish(summary, t.from.Scope); err != nil {
 			return err
 		}
 		// The summary names this claim, so it is kept and is settled as well.
@@ -58,7 +81,7 @@ func (t *turn) refuseSigned(reason pay.Reason, payment pay.PaymentID, other []pa
 		}
 	}
 	no := pay.Refusal{Claim: t.in.Fact.ID(), Payment: payment, Reason: reason, At: t.now}
-	if _, err := t.post(no, scopes...); err != nil {
+	if _, err := t.publish(no, scopes...); err != nil {
 		return err
 	}
 	return t.settle(reason)

@@ -80,7 +80,9 @@ func (r *Registry) React(rows pay.WritableRows, now pay.Time, in pay.Input) (pay
 	t := turn{Registry: r, rows: rows, now: now}
 	switch in := in.(type) {
 	case pay.DeadlineReached:
-		return t.done("react to deadline of "+in.Subject.Short(), t.due(in.Subject))
+		return t.done("react to deadline of "+in.Subject.Short(), t.deadline(in.Subject))
+	case pay.EffectDone:
+		return t.done("react to effect on "+in.Effect.Subject.Short(), t.effect(in))
 	case pay.ClaimArrived:
 		t.in = in
 		return t.claimed()
@@ -140,36 +142,36 @@ func (t *turn) claim() error {
 	case t.from.Role != row.Author:
 		return t.refuse(pay.ReasonWrongRole, pay.PaymentID{})
 	}
-	switch row.Kind {
-	case pay.KindRequest:
-		return t.request()
-	case pay.KindCancel:
-		return t.cancel()
-	case pay.KindAnswer:
-		return t.answer()
-	case pay.KindMapping:
-		return t.mapping()
-	case pay.KindRevoke:
-		return t.revoke()
-	case pay.KindStepUpAbove:
-		return t.limit()
-	default:
-		return t.refuse(pay.ReasonUnknownKind, pay.PaymentID{})
+	if decide := claimRule(row.Kind); decide != nil {
+		return decide(t)
 	}
+	return t.refuse(pay.ReasonUnknownKind, pay.PaymentID{})
 }
 
-// post states body in the feeds of the scopes.
-func (t *turn) post(body pay.Body, scopes ...pay.Scope) (pay.FactID, error) {
-	posting, err := t.state(t.now, body, scopes...)
+// setAside returns pay.ReasonSetAside when a deadline of the subject failed and
+// waits to be tried again, else "". Until then no claim changes the subject.
+func (t *turn) setAside(s pay.Subject) (pay.Reason, error) {
+	aside, err := t.rows.SetAside(s)
+	if aside {
+		return pay.ReasonSetAside, err
+	}
+	return "", err
+}
+
+// publish signs body and publishes it in the feeds of the scopes. It fails as
+// sign does.
+func (t *turn) publish(body pay.Body, scopes ...pay.Scope) (pay.FactID, error) {
+	p, err := t.sign(t.now, body, scopes...)
 	if err != nil {
 		return pay.FactID{}, err
 	}
-	t.out.Publications = append(t.out.Publications, posting)
-	return posting.Fact.ID(), nil
+	t.out.Publications = append(t.out.Publications, p)
+	return p.Fact.ID(), nil
 }
 
-// state signs body as the registry's own word.
-func (r *Registry) state(now pay.Time, body pay.Body, scopes ...pay.Scope) (pay.Publication, error) {
+// sign makes a fact of the registry, for the feeds of the scopes. Its error
+// wraps pay.ErrCannotSign when the working key has no authority at the time.
+func (r *Registry) sign(now pay.Time, body pay.Body, scopes ...pay.Scope) (pay.Publication, error) {
 	if !r.authority.Covers(now) {
 		return pay.Publication{}, pay.Wrap(pay.ErrCannotSign, pay.CodeConfig,
 			"the authority of the working key does not cover "+now.String(),

@@ -8,11 +8,7 @@ import (
 )
 
 // request opens a payment: it finds out who is asked, or says why nobody is.
-func (t *turn) request() error {
-	req, err := pay.As[pay.Request](t.in.Fact)
-	if err != nil {
-		return err
-	}
+func (t *turn) request(req pay.Request) error {
 	id := pay.PaymentID(t.in.Fact.ID())
 	if known, err := paymentRows.Has(t.rows, id); known || err != nil {
 		return err
@@ -29,7 +25,7 @@ func (t *turn) request() error {
 	}
 	age := min(max(t.in.Age, 0), pay.RequestTTLMax)
 	opened := t.now.Add(-age)
-	h := head{Box: t.in.Fact.Signer(), Heard: opened, Decision: pay.Decision{
+	h := paymentRow{Box: t.in.Fact.Signer(), Heard: opened, Decision: pay.Decision{
 		Payment: id, Merchant: req.Merchant, MerchantName: t.from.MerchantName, Site: req.Site, Amount: req.Amount, Currency: req.Currency,
 		Handle: req.Handle, Ref: req.Ref, Expires: opened.Add(req.TTL), Test: true,
 	}}
@@ -54,7 +50,7 @@ func (t *turn) mayAsk(req pay.Request) (pay.Reason, error) {
 // openPayment makes the first decision. A request that travels with its own
 // cancel was withdrawn before it left the box, which already shows it so: that
 // comes first, and no wallet hears of it.
-func (t *turn) openPayment(h *head, req pay.Request) error {
+func (t *turn) openPayment(h *paymentRow, req pay.Request) error {
 	request := t.in.Fact.ID()
 	if cancel, ok := t.withdrawn(); ok {
 		return t.decide(h, verdict{state: pay.StateCancelled, reason: pay.ReasonByMerchant, claim: cancel})
@@ -76,38 +72,6 @@ func (t *turn) openPayment(h *head, req pay.Request) error {
 	return t.offer(h, found[0], req.TwoChannel)
 }
 
-// offer asks the owner of the device that was found, or says why not. asked says
-// that the merchant wants two channels.
-func (t *turn) offer(h *head, m match, asked bool) error {
-	request := t.in.Fact.ID()
-	elsewhere, err := t.heardElsewhere(m, where{Merchant: h.Decision.Merchant, Site: h.Decision.Site})
-	if err != nil {
-		return err
-	}
-	reason, err := t.mayPrompt(m, h)
-	if err != nil {
-		return err
-	}
-	if reason != "" {
-		return t.decide(h, verdict{state: pay.StateUnmatched, reason: reason, claim: request})
-	}
-	if h.Decision.StepUp, err = t.demand(m, h, asked, elsewhere); err != nil {
-		return err
-	}
-	h.Wallet, h.Device, h.Step = m.row.Wallet, m.device, m.step
-	_, h.Learn = m.source.learned(m.step, h.Heard)
-	h.Decision.Payer = t.payerRef(m.row.Wallet, h.Decision.Merchant)
-	if h.Decision.StepUp != "" {
-		if err := t.challenge(h); err != nil {
-			return err
-		}
-	}
-	if err := t.decide(h, verdict{state: pay.StateOffered, claim: request}); err != nil {
-		return err
-	}
-	return t.rows.Wake(h.Decision.Expires, h.Decision.Payment.Subject())
-}
-
 // withdrawn returns the cancel of this very request that travels with it.
 func (t *turn) withdrawn() (pay.FactID, bool) {
 	for _, f := range t.in.With {
@@ -121,23 +85,6 @@ func (t *turn) withdrawn() (pay.FactID, bool) {
 	return pay.FactID{}, false
 }
 
-// mayPrompt returns why the owner of a device that was found is not asked, or
-// "". It notes the prompt.
-func (t *turn) mayPrompt(m match, h *head) (pay.Reason, error) {
-	active, err := t.walletActive(m.row.Wallet)
-	switch {
-	case err != nil:
-		return "", err
-	case !active:
-		return pay.ReasonNodeRevoked, nil
-	}
-	ok, err := t.prompt(m.row.Wallet, h.Box, h.Decision.Payment)
-	if err != nil || ok {
-		return "", err
-	}
-	return pay.ReasonTooManyPrompts, nil
-}
-
 // verdict is what one decision adds to the terms.
 type verdict struct {
 	state  pay.State
@@ -149,7 +96,7 @@ type verdict struct {
 // decide signs the next decision of a payment, stores where the payment stands
 // now, and posts the decision to the merchant and, once somebody was asked, to
 // the wallet: the same bytes to both.
-func (t *turn) decide(h *head, v verdict) error {
+func (t *turn) decide(h *paymentRow, v verdict) error {
 	before := h.payment()
 	d := h.Decision
 	d.Prev, d.Seq, d.At = before.Last, before.Seq+1, t.now
@@ -158,7 +105,7 @@ func (t *turn) decide(h *head, v verdict) error {
 	if h.Wallet != "" {
 		scopes = append(scopes, h.Wallet)
 	}
-	id, err := t.post(d, scopes...)
+	id, err := t.publish(d, scopes...)
 	if err != nil {
 		return fmt.Errorf("decide on payment %s: %w", d.Payment.Short(), err)
 	}

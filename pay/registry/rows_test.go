@@ -25,16 +25,21 @@ type memory struct {
 	rows  btree.Map[string, []byte]
 	facts map[pay.FactID]pay.Fact
 	wakes []wake
-	log   []string // what was written
+	aside map[pay.Subject]bool // shared by all copies
+	log   []string             // what was written
 }
 
-func newMemory() *memory { return &memory{facts: make(map[pay.FactID]pay.Fact)} }
+func newMemory() *memory {
+	return &memory{facts: make(map[pay.FactID]pay.Fact), aside: make(map[pay.Subject]bool)}
+}
 
 // trial returns rows to write to in vain. They share the facts.
-func (m *memory) trial() *memory { return &memory{rows: *m.rows.Copy(), facts: m.facts} }
+func (m *memory) trial() *memory {
+	return &memory{rows: *m.rows.Copy(), facts: m.facts, aside: m.aside}
+}
 
 func (m *memory) clone() *memory {
-	return &memory{rows: *m.rows.Copy(), facts: maps.Clone(m.facts), wakes: slices.Clone(m.wakes)}
+	return &memory{rows: *m.rows.Copy(), facts: maps.Clone(m.facts), wakes: slices.Clone(m.wakes), aside: m.aside}
 }
 
 func (m *memory) Get(key []byte) ([]byte, bool, error) {
@@ -84,7 +89,7 @@ func (m *memory) Delete(key []byte) error {
 	return nil
 }
 
-func (*memory) SetAside(pay.Subject) (bool, error) { return false, nil }
+func (m *memory) SetAside(s pay.Subject) (bool, error) { return m.aside[s], nil }
 
 func (m *memory) Wake(at pay.Time, subject pay.Subject) error {
 	m.log = append(m.log, fmt.Sprint("wake ", at, subject))

@@ -6,6 +6,19 @@ import (
 	"math"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/rows"
+)
+
+// codeSources are what devices' codes follow from; see the package comment.
+var codeSources = feature{
+	name:   "code sources",
+	spaces: rows.Spaces{sourceRows.Space, newestRow.Space},
+}
+
+var (
+	sourceRows = rows.New("c/", "code source: key, exponent and anchor of one mapping",
+		rows.Uint32[uint32]("NUMBER"), rows.NewCodec("code source", appendSource, readSource))
+	newestRow = rows.NewSingle("n", "the number of the newest code source", rows.Uint32[uint32]("NUMBER"))
 )
 
 // CodeSource is all that the codes of one device follow from, as long as its

@@ -1,12 +1,24 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/book"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
+
+// topUps issue play money.
+var topUps = feature{
+	name:      "top-ups",
+	publishes: []pay.Kind{pay.KindTopUp},
+	audit:     inspectTopUps,
+	spaces:    rows.Spaces{topUpRows.Space},
+}
+
+var topUpRows = rows.New("t/", "a top-up", rows.Text[pay.IdempotencyKey]("KEY"), rows.CBOR[topUpRow]())
 
 // topUpRow is what a key of a top-up stands for.
 type topUpRow struct {
@@ -21,7 +33,7 @@ type topUpRow struct {
 // in the registry's own feed. At is set here. The same key with the same wallet,
 // amount and currency is the first top-up again. Its refusals are *pay.Error:
 // pay.CodeKeyUsed, pay.CodeAmount, pay.CodeCurrency, pay.CodeUsage.
-func (r *Registry) TopUp(rows pay.WritableRows, now pay.Time, ask pay.TopUp) (pay.TopUp, pay.Reaction, error) {
+func (r *Registry) TopUp(tx pay.WritableRows, now pay.Time, ask pay.TopUp) (pay.TopUp, pay.Reaction, error) {
 	ask.At = now
 	if ask.Currency != r.currency {
 		return ask, pay.Reaction{}, pay.NewError(pay.CodeCurrency, fmt.Sprintf("top up: this registry deals in %s, not in %s", r.currency, ask.Currency), "name an amount in "+string(r.currency))
@@ -32,7 +44,7 @@ func (r *Registry) TopUp(rows pay.WritableRows, now pay.Time, ask pay.TopUp) (pa
 	if err := ask.Check(); err != nil {
 		return ask, pay.Reaction{}, pay.Wrap(err, pay.CodeUsage, "top up", "see paybeacon admin topup --help")
 	}
-	old, used, err := topUpRows.Get(rows, ask.Key)
+	old, used, err := topUpRows.Get(tx, ask.Key)
 	switch {
 	case err != nil:
 		return ask, pay.Reaction{}, fmt.Errorf("top up: %w", err)
@@ -42,11 +54,11 @@ func (r *Registry) TopUp(rows pay.WritableRows, now pay.Time, ask pay.TopUp) (pa
 		ask.At = old.At
 		return ask, pay.Reaction{}, nil
 	}
-	posting, err := r.state(now, ask, pay.ScopeRegistry, ask.Wallet)
+	posting, err := r.sign(now, ask, pay.ScopeRegistry, ask.Wallet)
 	if err != nil {
 		return ask, pay.Reaction{}, err
 	}
-	err = book.TopUp(rows, ask.Wallet, ask.Amount, ask.Currency)
+	err = book.TopUp(tx, ask.Wallet, ask.Amount, ask.Currency)
 	switch {
 	case errors.Is(err, book.ErrFull), errors.Is(err, pay.ErrOverflow):
 		return ask, pay.Reaction{}, pay.Wrap(err, pay.CodeAmount, "top up", "choose a smaller amount")
@@ -54,8 +66,32 @@ func (r *Registry) TopUp(rows pay.WritableRows, now pay.Time, ask pay.TopUp) (pa
 		return ask, pay.Reaction{}, err
 	}
 	row := topUpRow{Fact: posting.Fact.ID(), Wallet: ask.Wallet, Amount: ask.Amount, Currency: ask.Currency, At: now}
-	if err := topUpRows.Put(rows, ask.Key, row); err != nil {
+	if err := topUpRows.Put(tx, ask.Key, row); err != nil {
 		return ask, pay.Reaction{}, fmt.Errorf("top up: %w", err)
 	}
 	return ask, pay.Reaction{Publications: []pay.Publication{posting}}, nil
+}
+
+// inspectTopUps counts the money that was issued and holds each top-up against
+// the row of its key.
+func inspectTopUps(a *auditor) inspection {
+	seen := 0
+	return inspection{
+		reads: map[pay.Kind]func(pay.Fact) error{pay.KindTopUp: reading(func(f pay.Fact, t pay.TopUp) error {
+			seen++
+			a.tally.TopUp(t.Wallet, t.Amount, t.Currency)
+			row, ok, err := topUpRows.Get(a.rows, t.Key)
+			if err == nil && (!ok || row != topUpRow{Fact: f.ID(), Wallet: t.Wallet, Amount: t.Amount, Currency: t.Currency, At: t.At}) {
+				a.report("top-up %s is not what its key stands for", f.ID())
+			}
+			return err
+		})},
+		passes: []func(context.Context) error{func(context.Context) error {
+			n, err := topUpRows.Count(a.rows)
+			if err == nil && n != seen {
+				a.report("%d keys of top-ups are kept, the facts say %d", n, seen)
+			}
+			return err
+		}},
+	}
 }

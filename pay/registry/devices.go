@@ -11,17 +11,65 @@ import (
 	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
-// mapping gives a device to the wallet that signed, when the device signed too.
-func (t *turn) mapping() error {
-	m, err := pay.As[pay.Mapping](t.in.Fact)
+// devices are the devices of wallets: mapped, revoked, trusted.
+var devices = feature{
+	name: "devices",
+	claims: map[pay.Kind]rule{
+		pay.KindMapping: claimOf((*turn).mapping),
+		pay.KindRevoke:  claimOf((*turn).revoke),
+	},
+	publishes: []pay.Kind{pay.KindDevice},
+	audit:     inspectDevices,
+	spaces:    rows.Spaces{deviceRows.Space, beaconRows.Space, ownedRows.Space, equippedRows.Space},
+}
+
+var (
+	deviceRows   = rows.New("d/", "whose the device is", rows.ID[pay.DeviceID]("DEVICE"), rows.CBOR[deviceRow]())
+	beaconRows   = rows.New("k/", "the device that has this beacon key", rows.ID[pay.BeaconKey]("BEACON"), rows.ID[pay.DeviceID]("DEVICE"))
+	ownedRows    = rows.New("o/", "the wallet's devices", rows.Join(rows.TextUntil[pay.Scope]("WALLET", 0), rows.ID[pay.DeviceID]("DEVICE")), rows.None())
+	equippedRows = rows.New("v/", "the wallet has had a device", rows.Text[pay.Scope]("WALLET"), rows.None())
+)
+
+type ownedKey = rows.Pair[pay.Scope, pay.DeviceID]
+
+// deviceRow says whose a device is. Counter and AnchorAt are the anchor that
+// the bind gave: the device's counter at a moment of the registry's clock.
+type deviceRow struct {
+	Wallet   pay.Scope       `cbor:"1,keyasint"`
+	State    pay.DeviceState `cbor:"2,keyasint"`
+	Number   uint32          `cbor:"3,keyasint"` // of the current code source
+	Beacon   pay.BeaconKey   `cbor:"4,keyasint"`
+	Bind     pay.FactID      `cbor:"5,keyasint"`
+	Counter  pay.Counter     `cbor:"6,keyasint"`
+	AnchorAt pay.Time        `cbor:"7,keyasint"`
+	Type     pay.DeviceType  `cbor:"8,keyasint"`
+	Vehicle  pay.Name        `cbor:"9,keyasint,omitempty"`
+	Means    pay.Name        `cbor:"10,keyasint,omitempty"`
+	Status   pay.FactID      `cbor:"11,keyasint"` // the registry's last word on it
+	// Repaired says that the device was revoked before and has not paid since.
+	Repaired bool `cbor:"12,keyasint,omitempty"`
+	// Trusted is from when on its authentication codes count; 0: at once.
+	Trusted pay.Time `cbor:"13,keyasint,omitempty"`
+}
+
+// loadDevice returns the row of a device that the claim at hand is about and
+// whether there is one, or the reason to refuse the claim.
+func (t *turn) loadDevice(id pay.DeviceID) (row deviceRow, known bool, refused pay.Reason, err error) {
+	row, known, err = deviceRows.Get(t.rows, id)
 	if err != nil {
-		return err
+		return row, known, "", err
 	}
+	refused, err = t.setAside(pay.Subject{Kind: pay.SubjectDevice, ID: id})
+	return row, known, refused, err
+}
+
+// mapping gives a device to the wallet that signed, when the device signed too.
+func (t *turn) mapping(m pay.Mapping) error {
 	bind, err := m.OpenBind()
 	if err != nil {
 		return t.refuse(pay.ReasonWrongTerms, pay.PaymentID{})
 	}
-	old, known, err := deviceRows.Get(t.rows, m.Device)
+	old, known, refused, err := t.loadDevice(m.Device)
 	if err != nil {
 		return err
 	}
@@ -29,12 +77,14 @@ func (t *turn) mapping() error {
 	if err != nil {
 		return err
 	}
-	reason, err := t.mayMap(m.Device, bind, bindID, old, known)
+	if refused == "" {
+		refused, err = t.mayMap(m.Device, bind, bindID, old, known)
+	}
 	if err != nil {
 		return err
 	}
-	if reason != "" {
-		return t.refuse(reason, pay.PaymentID{})
+	if refused != "" {
+		return t.refuse(refused, pay.PaymentID{})
 	}
 	key, err := t.identityKey(bind.Beacon)
 	if err != nil {
@@ -138,17 +188,16 @@ func (t *turn) countDevices(wallet pay.Scope) (n int, err error) {
 }
 
 // revoke ends a mapping at the wish of the wallet that owns it.
-func (t *turn) revoke() error {
-	c, err := pay.As[pay.Revoke](t.in.Fact)
-	if err != nil {
-		return err
-	}
-	row, ok, err := deviceRows.Get(t.rows, c.Device)
+func (t *turn) revoke(c pay.Revoke) error {
+	row, ok, refused, err := t.loadDevice(c.Device)
 	if err != nil {
 		return err
 	}
 	if !ok || row.State != pay.DeviceActive || row.Wallet != t.from.Scope {
-		return t.refuse(pay.ReasonUnknownDevice, pay.PaymentID{})
+		refused = pay.ReasonUnknownDevice
+	}
+	if refused != "" {
+		return t.refuse(refused, pay.PaymentID{})
 	}
 	row.State = pay.DeviceRevoked
 	// Of a device that an older version mapped nothing says so yet.
@@ -184,7 +233,7 @@ func (t *turn) resumed(old deviceRow) (pay.Time, error) {
 // setDevice stores a device's standing, says so to its wallet and remembers
 // that the claim at hand has had its effect.
 func (t *turn) setDevice(device pay.DeviceID, row deviceRow) error {
-	id, err := t.post(pay.DeviceStatus{
+	id, err := t.publish(pay.DeviceStatus{
 		Device: device, Claim: t.in.Fact.ID(), State: row.State, Type: row.Type, Vehicle: row.Vehicle, Means: row.Means, At: t.now,
 		Trusted: row.Trusted,
 	}, row.Wallet)
@@ -222,7 +271,7 @@ func (t *turn) addSource(s sourceRow) (uint32, error) {
 
 // learnDrift narrows what is known of a device's clock by a code that its owner
 // has just paid with.
-func (t *turn) learnDrift(h head) error {
+func (t *turn) learnDrift(h paymentRow) error {
 	row, ok, err := deviceRows.Get(t.rows, h.Device)
 	if err != nil || !ok || row.State != pay.DeviceActive {
 		return err

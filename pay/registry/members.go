@@ -8,7 +8,29 @@ import (
 	"strings"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
+
+// members are the nodes: invited, enrolled, revoked.
+var members = feature{
+	name:      "members",
+	publishes: []pay.Kind{pay.KindNode},
+	audit:     inspectMembers,
+	spaces:    rows.Spaces{memberRows.Space, inviteRows.Space, merchantRows.Space, walletRows.Space},
+}
+
+var (
+	memberRows   = rows.New("m/", "a node: role, scope, names", rows.ID[pay.NodeID]("NODE"), rows.CBOR[memberRow]())
+	inviteRows   = rows.New("i/", "an invite", rows.ID8[pay.InviteID]("INVITE"), rows.CBOR[inviteRow]())
+	merchantRows = rows.New("s/", "the scope of a merchant's name", rows.Text[pay.Name]("MERCHANT"), rows.Text[pay.Scope]("SCOPE"))
+	walletRows   = rows.New("w/", "the node that speaks for a wallet's scope", rows.Text[pay.Scope]("WALLET"), rows.ID[pay.NodeID]("NODE"))
+)
+
+// memberRow is a node and the invite that it came by.
+type memberRow struct {
+	Status pay.NodeStatus `cbor:"1,keyasint"`
+	Invite pay.InviteID   `cbor:"2,keyasint"`
+}
 
 // InviteSpec says who is invited. Role, merchant, site and scope come from the
 // invite, never from the node.
@@ -46,7 +68,7 @@ const inviteHint = "ask whoever runs the registry for a new one: paybeacon admin
 // Invite makes an invite with a fresh secret from random. Invites for one
 // merchant's name share a scope; each wallet's has its own. Its errors are
 // *pay.Error with pay.CodeUsage.
-func (r *Registry) Invite(rows pay.WritableRows, now pay.Time, random io.Reader, spec InviteSpec) (Invited, error) {
+func (r *Registry) Invite(tx pay.WritableRows, now pay.Time, random io.Reader, spec InviteSpec) (Invited, error) {
 	row, err := checkSpec(now, spec)
 	if err != nil {
 		return Invited{}, err
@@ -55,11 +77,11 @@ func (r *Registry) Invite(rows pay.WritableRows, now pay.Time, random io.Reader,
 	if err != nil {
 		return Invited{}, err
 	}
-	if row.Scope, err = scopeFor(rows, random, row); err != nil {
+	if row.Scope, err = scopeFor(tx, random, row); err != nil {
 		return Invited{}, fmt.Errorf("make invite: %w", err)
 	}
 	row.Secret = invite.Secret
-	if err := inviteRows.Put(rows, invite.ID, row); err != nil {
+	if err := inviteRows.Put(tx, invite.ID, row); err != nil {
 		return Invited{}, fmt.Errorf("make invite: %w", err)
 	}
 	return Invited{Invite: invite, Role: row.Role, Scope: row.Scope, Expires: row.Expires}, nil
@@ -113,9 +135,9 @@ func firstName(names ...pay.Name) pay.Name {
 }
 
 // scopeFor returns the scope of a known merchant, or mints one.
-func scopeFor(rows pay.WritableRows, random io.Reader, row inviteRow) (pay.Scope, error) {
+func scopeFor(tx pay.WritableRows, random io.Reader, row inviteRow) (pay.Scope, error) {
 	if row.Role == pay.RoleBox {
-		known, ok, err := merchantRows.Get(rows, row.Shop)
+		known, ok, err := merchantRows.Get(tx, row.Shop)
 		if ok || err != nil {
 			return known, err
 		}
@@ -126,7 +148,7 @@ func scopeFor(rows pay.WritableRows, random io.Reader, row inviteRow) (pay.Scope
 	}
 	scope, _ := row.Role.Scope(hex.EncodeToString(id[:]))
 	if row.Role == pay.RoleBox {
-		return scope, merchantRows.Put(rows, row.Shop, scope)
+		return scope, merchantRows.Put(tx, row.Shop, scope)
 	}
 	return scope, nil
 }
@@ -136,9 +158,9 @@ func scopeFor(rows pay.WritableRows, random io.Reader, row inviteRow) (pay.Scope
 // same answer again. Its refusals are *pay.Error: pay.CodeInvite for an invite
 // that is unknown, for another role, used or over; pay.CodeConflict for a key
 // that is enrolled already; pay.CodeNotAllowed for one that was revoked.
-func (r *Registry) Enrol(rows pay.WritableRows, now pay.Time, c pay.EnrolClaim) (pay.Membership, pay.Reaction, error) {
+func (r *Registry) Enrol(tx pay.WritableRows, now pay.Time, c pay.EnrolClaim) (pay.Membership, pay.Reaction, error) {
 	node := c.Node.ID()
-	m, known, err := memberRows.Get(rows, node)
+	m, known, err := memberRows.Get(tx, node)
 	if err != nil {
 		return pay.Membership{}, pay.Reaction{}, fmt.Errorf("enrol: %w", err)
 	}
@@ -151,7 +173,7 @@ func (r *Registry) Enrol(rows pay.WritableRows, now pay.Time, c pay.EnrolClaim) 
 	case known:
 		return r.membership(m.Status), pay.Reaction{}, nil
 	}
-	i, err := openInvite(rows, now, c)
+	i, err := openInvite(tx, now, c)
 	if err != nil {
 		return pay.Membership{}, pay.Reaction{}, err
 	}
@@ -163,19 +185,19 @@ func (r *Registry) Enrol(rows pay.WritableRows, now pay.Time, c pay.EnrolClaim) 
 		return pay.Membership{}, pay.Reaction{}, pay.Wrap(err, pay.CodeUsage, "enrol", "choose a shorter or plainer --name")
 	}
 	i.Used, i.Secret = true, pay.InviteSecret{}
-	if err := inviteRows.Put(rows, c.Invite, i); err != nil {
+	if err := inviteRows.Put(tx, c.Invite, i); err != nil {
 		return pay.Membership{}, pay.Reaction{}, fmt.Errorf("enrol: %w", err)
 	}
-	out, err := r.setMember(rows, now, memberRow{Status: status, Invite: c.Invite})
+	out, err := r.setMember(tx, now, memberRow{Status: status, Invite: c.Invite})
 	return r.membership(status), out, err
 }
 
 // openInvite returns the invite that a claim proves to know and may use.
-func openInvite(rows pay.Rows, now pay.Time, c pay.EnrolClaim) (inviteRow, error) {
+func openInvite(view pay.Rows, now pay.Time, c pay.EnrolClaim) (inviteRow, error) {
 	refuse := func(why string) (inviteRow, error) {
 		return inviteRow{}, pay.NewError(pay.CodeInvite, "enrol: "+why, inviteHint)
 	}
-	i, ok, err := inviteRows.Get(rows, c.Invite)
+	i, ok, err := inviteRows.Get(view, c.Invite)
 	if err != nil {
 		return i, fmt.Errorf("enrol: %w", err)
 	}
@@ -199,18 +221,18 @@ func (r *Registry) membership(s pay.NodeStatus) pay.Membership {
 }
 
 // setMember stores a node's standing and notes it in the registry's own feed.
-func (r *Registry) setMember(rows pay.WritableRows, now pay.Time, m memberRow) (pay.Reaction, error) {
+func (r *Registry) setMember(tx pay.WritableRows, now pay.Time, m memberRow) (pay.Reaction, error) {
 	node := m.Status.Node.ID()
-	posting, err := r.state(now, m.Status, pay.ScopeRegistry)
+	posting, err := r.sign(now, m.Status, pay.ScopeRegistry)
 	if err != nil {
 		return pay.Reaction{}, err
 	}
 	if m.Status.Role == pay.RoleWallet {
-		if err := walletRows.Put(rows, m.Status.Scope, node); err != nil {
+		if err := walletRows.Put(tx, m.Status.Scope, node); err != nil {
 			return pay.Reaction{}, err
 		}
 	}
-	if err := memberRows.Put(rows, node, m); err != nil {
+	if err := memberRows.Put(tx, node, m); err != nil {
 		return pay.Reaction{}, err
 	}
 	return pay.Reaction{Publications: []pay.Publication{posting}}, nil
@@ -219,8 +241,8 @@ func (r *Registry) setMember(rows pay.WritableRows, now pay.Time, m memberRow) (
 // RevokeNode ends a node's membership: its claims are refused from now on and
 // its devices resolve to nobody. Revoking twice changes nothing. An unknown
 // node is a *pay.Error with pay.CodeNotFound.
-func (r *Registry) RevokeNode(rows pay.WritableRows, now pay.Time, node pay.NodeID) (pay.NodeStatus, pay.Reaction, error) {
-	m, ok, err := memberRows.Get(rows, node)
+func (r *Registry) RevokeNode(tx pay.WritableRows, now pay.Time, node pay.NodeID) (pay.NodeStatus, pay.Reaction, error) {
+	m, ok, err := memberRows.Get(tx, node)
 	switch {
 	case err != nil:
 		return pay.NodeStatus{}, pay.Reaction{}, fmt.Errorf("revoke node: %w", err)
@@ -230,20 +252,20 @@ func (r *Registry) RevokeNode(rows pay.WritableRows, now pay.Time, node pay.Node
 		return m.Status, pay.Reaction{}, nil
 	}
 	m.Status.Revoked, m.Status.At = true, now
-	out, err := r.setMember(rows, now, m)
+	out, err := r.setMember(tx, now, m)
 	return m.Status, out, err
 }
 
 // Member returns the standing of a node; ok is false for a stranger.
-func (r *Registry) Member(rows pay.Rows, node pay.NodeID) (status pay.NodeStatus, ok bool, err error) {
-	m, ok, err := memberRows.Get(rows, node)
+func (r *Registry) Member(view pay.Rows, node pay.NodeID) (status pay.NodeStatus, ok bool, err error) {
+	m, ok, err := memberRows.Get(view, node)
 	return m.Status, ok, err
 }
 
 // Members calls fn for every node that was ever enrolled, by node id, until fn
 // returns an error, which it returns.
-func (r *Registry) Members(rows pay.Rows, fn func(pay.NodeStatus) error) error {
-	return memberRows.Each(rows, memberRows.All(), func(_ pay.NodeID, m memberRow) error { return fn(m.Status) })
+func (r *Registry) Members(view pay.Rows, fn func(pay.NodeStatus) error) error {
+	return memberRows.Each(view, memberRows.All(), func(_ pay.NodeID, m memberRow) error { return fn(m.Status) })
 }
 
 // namedMax bounds how many nodes an error lists.
@@ -253,9 +275,9 @@ const namedMax = 8
 // node id, of which ten digits are enough. Role "" finds any. None is a
 // *pay.Error with pay.CodeNotFound, several one with pay.CodeConflict that
 // lists them.
-func (r *Registry) FindNode(rows pay.Rows, role pay.Role, selector string) (pay.NodeStatus, error) {
+func (r *Registry) FindNode(view pay.Rows, role pay.Role, selector string) (pay.NodeStatus, error) {
 	var found []pay.NodeStatus
-	err := r.Members(rows, func(s pay.NodeStatus) error {
+	err := r.Members(view, func(s pay.NodeStatus) error {
 		fits := (role == "" || s.Role == role) && !s.Revoked && len(found) <= namedMax
 		if fits && (string(s.Name) == selector || string(s.Scope) == selector || startsID(s.Node.ID(), selector)) {
 			found = append(found, s)
@@ -278,8 +300,8 @@ func (r *Registry) FindNode(rows pay.Rows, role pay.Role, selector string) (pay.
 }
 
 // FindWallet returns the scope of the one wallet that FindNode finds.
-func (r *Registry) FindWallet(rows pay.Rows, selector string) (pay.Scope, error) {
-	s, err := r.FindNode(rows, pay.RoleWallet, selector)
+func (r *Registry) FindWallet(view pay.Rows, selector string) (pay.Scope, error) {
+	s, err := r.FindNode(view, pay.RoleWallet, selector)
 	return s.Scope, err
 }
 

@@ -1,0 +1,79 @@
+package registry_test
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// TestClaimsOnWhatIsSetAside has payments and devices of which a deadline failed:
+// claims on them are refused and change nothing else, other payments go on, and
+// later claims count again.
+func TestClaimsOnWhatIsSetAside(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	bad, good := c.charge(c.shop, c.beacon, 1_000), c.charge(c.shop, c.beacon, 2_000)
+	aside, device := pay.PaymentID(bad.ID()).Subject(), pay.Subject{Kind: pay.SubjectDevice, ID: c.beacon.key.ID()}
+	c.mem.aside[aside], c.mem.aside[device] = true, true
+	before := c.mem.dump("p/", "d/", "b/", "c/", "o/")
+	claims := map[string]func() pay.Reason{
+		"approval": func() pay.Reason { return c.answer(c.payer, bad, pay.Approve, pay.ByHand) },
+		"decline":  func() pay.Reason { return c.answer(c.payer, bad, pay.Decline, pay.ByHand) },
+		"cancel":   func() pay.Reason { return c.cancel(c.shop, bad) },
+		"mapping":  func() pay.Reason { return c.push(0, c.mapping(c.beacon, c.payer, c.bind(c.beacon, c.payer, c.now))) },
+		"revoke":   func() pay.Reason { return c.push(0, c.sign(c.payer.key, pay.Revoke{Device: c.beacon.key.ID()})) },
+	}
+	for name, claim := range claims {
+		if got := claim(); got != pay.ReasonSetAside {
+			t.Errorf("%s is refused as %q", name, got)
+		}
+	}
+	if !maps.Equal(before, c.mem.dump("p/", "d/", "b/", "c/", "o/")) {
+		t.Error("a refused claim changed something")
+	}
+	if got := c.answer(c.payer, good, pay.Approve, pay.ByHand); got != "" || c.says(c.shop, good) != "captured" {
+		t.Errorf("another payment is %s, its approval refused as %q", c.says(c.shop, good), got)
+	}
+	clear(c.mem.aside)
+	if got := c.answer(c.payer, bad, pay.Approve, pay.ByHand); got != "" || c.says(c.shop, bad) != "captured" {
+		t.Errorf("afterwards the payment is %s, its approval refused as %q", c.says(c.shop, bad), got)
+	}
+	c.auditOK()
+}
+
+// TestTheClaimThatDecidedIsNotRefused repeats an approval whose payment was set
+// aside since: the wallet learns nothing that is not so.
+func TestTheClaimThatDecidedIsNotRefused(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	f := c.charge(c.shop, c.beacon, 1_000)
+	a := c.sign(c.payer.key, c.reply(c.payer, f, pay.Approve, pay.ByHand))
+	c.push(0, a)
+	c.mem.aside[pay.PaymentID(f.ID()).Subject()] = true
+	if got := c.push(0, a); got != "" {
+		t.Errorf("the approval that paid is refused as %q", got)
+	}
+}
+
+// TestEverySpaceIsWritten makes each feature write, so that the check of each
+// stored row against the declared spaces reaches all of them.
+func TestEverySpaceIsWritten(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	f := c.charge(c.shop, c.beacon, 1_000)
+	c.answer(c.payer, f, pay.Approve, pay.ByHand)
+	if _, refused := c.limit(5_000, pay.FactID{}, nil); refused != "" {
+		t.Fatalf("the limit is refused as %q", refused)
+	}
+	if got := c.cancel(c.shop, f); got != pay.ReasonLateCancel {
+		t.Fatalf("a late cancel is refused as %q", got)
+	}
+	c.topUp(c.payer, 5)
+	for _, space := range spaces {
+		if len(c.mem.dump(space.Prefix)) == 0 {
+			t.Errorf("nothing was written to %s", space.Layout())
+		}
+	}
+	c.auditOK()
+}

@@ -1,0 +1,151 @@
+package registry
+
+import (
+	"slices"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/rows"
+)
+
+// found is all that is known once the code of a request has resolved to one
+// device. It is read before anything is written, so that what follows from it is
+// a function of it alone.
+type found struct {
+	match
+	now      pay.Time
+	heard    pay.Time // when the box heard the code
+	amount   pay.Amount
+	currency pay.Currency
+	asked    bool // the merchant wants two channels
+
+	here   place      // where the code was heard now
+	first  place      // where this step's code was heard first; zero: nowhere before
+	active bool       // a node of the wallet is enrolled and not revoked
+	recent []prompted // this box's prompts of the wallet without approval, of the last hour
+	above  stepUpRow  // above which amount the wallet's payments need its device
+}
+
+// offer asks the owner of the device that was found, or decides why not. asked
+// means that the merchant wants two channels.
+func (t *turn) offer(p *paymentRow, m match, asked bool) error {
+	request := t.in.Fact.ID()
+	f, err := t.look(p, m, asked)
+	if err != nil {
+		return err
+	}
+	if err := t.noteHeard(f); err != nil {
+		return err
+	}
+	if reason := f.refusal(); reason != "" {
+		return t.decide(p, verdict{state: pay.StateUnmatched, reason: reason, claim: request})
+	}
+	if err := t.notePrompt(f, p.Box, p.Decision.Payment); err != nil {
+		return err
+	}
+	p.Wallet, p.Device, p.Step = f.row.Wallet, f.device, f.step
+	_, p.Learn = f.source.learned(f.step, f.heard)
+	p.Decision.Payer = t.payerRef(p.Wallet, p.Decision.Merchant)
+	if p.Decision.StepUp = f.stepUp(); p.Decision.StepUp != "" {
+		if err := t.challenge(p); err != nil {
+			return err
+		}
+	}
+	if err := t.decide(p, verdict{state: pay.StateOffered, claim: request}); err != nil {
+		return err
+	}
+	return t.rows.Wake(p.Decision.Expires, p.Decision.Payment.Subject())
+}
+
+// look reads what an offer to the owner of the matching device depends on.
+func (t *turn) look(p *paymentRow, m match, asked bool) (f found, err error) {
+	d := p.Decision
+	f = found{
+		match: m, now: t.now, heard: p.Heard, amount: d.Amount, currency: d.Currency, asked: asked,
+		here: place{Merchant: d.Merchant, Site: d.Site},
+	}
+	if f.first, _, err = heardRows.Get(t.rows, rows.Key(m.device, m.step)); err != nil {
+		return f, err
+	}
+	if f.active, err = t.walletActive(m.row.Wallet); err != nil {
+		return f, err
+	}
+	if f.recent, _, err = promptRows.Get(t.rows, rows.Key(m.row.Wallet, p.Box)); err != nil {
+		return f, err
+	}
+	f.recent = slices.DeleteFunc(f.recent, func(p prompted) bool { return t.now.Sub(p.At) >= hour })
+	f.above, _, err = stepUpRows.Get(t.rows, m.row.Wallet)
+	return f, err
+}
+
+// refusal returns why the owner of the device is not asked, or "".
+func (f found) refusal() pay.Reason {
+	switch {
+	case !f.active:
+		return pay.ReasonNodeRevoked
+	case len(f.recent) >= pay.PromptsPerHour:
+		return pay.ReasonTooManyPrompts
+	default:
+		return ""
+	}
+}
+
+// elsewhere reports whether the code was heard at another place too. Once it
+// was, that holds at every place until the step is over, because the place that
+// heard it first may be the one that it was carried to.
+func (f found) elsewhere() bool {
+	return f.first != place{} && (f.first.Twice || f.first != f.here)
+}
+
+// prompted is one offer that a wallet did not approve, or not yet.
+type prompted struct {
+	At      pay.Time      `cbor:"1,keyasint"`
+	Payment pay.PaymentID `cbor:"2,keyasint"`
+}
+
+// notePrompt counts the offer among the box's prompts of the wallet.
+func (t *turn) notePrompt(f found, box pay.NodeID, payment pay.PaymentID) error {
+	return promptRows.Put(t.rows, rows.Key(f.row.Wallet, box), append(f.recent, prompted{At: f.now, Payment: payment}))
+}
+
+// forgetPrompt takes a prompt off the count: the payer approved it, or a rule
+// answered and nobody was disturbed.
+func (t *turn) forgetPrompt(wallet pay.Scope, box pay.NodeID, payment pay.PaymentID) error {
+	key := rows.Key(wallet, box)
+	list, ok, err := promptRows.Get(t.rows, key)
+	if err != nil || !ok {
+		return err
+	}
+	rest := slices.DeleteFunc(list, func(p prompted) bool { return p.Payment == payment })
+	return promptRows.Put(t.rows, key, rest)
+}
+
+// heardPrune bounds the rows of past steps that one request clears away. Chosen:
+// more than one, so that the rows of a device become fewer.
+const heardPrune = 8
+
+// noteHeard keeps where the code of a device's step was heard. Such rows are
+// kept as long as a request for their step can still arrive.
+func (t *turn) noteHeard(f found) error {
+	key := rows.Key(f.device, f.step)
+	switch {
+	case f.first == f.here, f.first.Twice:
+		return nil
+	case f.elsewhere():
+		twice := f.first
+		twice.Twice = true
+		return heardRows.Put(t.rows, key, twice)
+	}
+	if oldest, _, ok := f.source.steps(f.now.Add(-pay.RequestTTLMax), f.now); ok {
+		past := heardRows.Between(rows.Key(f.device, pay.Step(0)), rows.Key(f.device, oldest))
+		gone, err := heardRows.Keys(t.rows, past, heardPrune)
+		if err != nil {
+			return err
+		}
+		for _, key := range gone {
+			if err := heardRows.Delete(t.rows, key); err != nil {
+				return err
+			}
+		}
+	}
+	return heardRows.Put(t.rows, key, f.here)
+}

@@ -1,0 +1,218 @@
+package registry
+
+import (
+	"errors"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/book"
+	"github.com/paybeacon/paybeacon/pay/rows"
+)
+
+// payments is the life of a payment: a box asks, the payer's wallet answers, the
+// box may cancel, the clock ends what nobody answers.
+var payments = feature{
+	name: "payments",
+	claims: map[pay.Kind]rule{
+		pay.KindRequest: claimOf((*turn).request),
+		pay.KindAnswer:  claimOf((*turn).answer),
+		pay.KindCancel:  claimOf((*turn).cancel),
+	},
+	publishes: []pay.Kind{pay.KindDecision},
+	due:       map[pay.SubjectKind]func(*turn, pay.Subject) error{pay.SubjectPayment: (*turn).endOffer},
+	audit:     inspectPayments,
+	spaces:    append(rows.Spaces{paymentRows.Space, chargeRows.Space, promptRows.Space}, book.Spaces()...),
+}
+
+var (
+	paymentRows = rows.New("p/", "where a payment stands: the fold of its decisions", rows.ID[pay.PaymentID]("PAYMENT"), rows.CBOR[paymentRow]())
+	chargeRows  = rows.New("q/", "the payment that a box opened under a key",
+		rows.Join(rows.ID[pay.NodeID]("BOX"), rows.Text[pay.IdempotencyKey]("KEY")), rows.ID[pay.PaymentID]("PAYMENT"))
+	promptRows = rows.New("a/", "prompts without approval in the last hour",
+		rows.Join(rows.TextUntil[pay.Scope]("WALLET", 0), rows.ID[pay.NodeID]("BOX")), rows.CBOR[[]prompted]())
+)
+
+// paymentRow is where a payment stands, and what the registry needs to go on with it.
+type paymentRow struct {
+	Last     pay.FactID   `cbor:"1,keyasint"` // the last decision
+	Decision pay.Decision `cbor:"2,keyasint"` // its body
+	Box      pay.NodeID   `cbor:"3,keyasint"` // who asked
+	Wallet   pay.Scope    `cbor:"4,keyasint,omitempty"`
+	Device   pay.DeviceID `cbor:"5,keyasint"` // with Step and Heard: by what the payer was found
+	Step     pay.Step     `cbor:"6,keyasint"`
+	Heard    pay.Time     `cbor:"7,keyasint"`
+	Learn    bool         `cbor:"8,keyasint"` // an approval tells something new about the device's clock
+}
+
+// payment returns the fold that the head stands for.
+func (h paymentRow) payment() pay.Payment {
+	p := pay.Open(pay.FactID(h.Decision.Payment))
+	if h.Decision.Seq == 0 {
+		return p
+	}
+	p.State, p.Seq, p.Last, p.Terms = h.Decision.State, h.Decision.Seq, h.Last, h.Decision
+	if p.State == pay.StateCaptured {
+		p.Captured, p.Answer = h.Decision.Amount, h.Decision.Claim
+	}
+	return p
+}
+
+// loadPayment returns where a payment stands that the claim at hand is about, or
+// the reason to refuse the claim.
+func (t *turn) loadPayment(id pay.PaymentID) (p paymentRow, refused pay.Reason, err error) {
+	p, ok, err := paymentRows.Get(t.rows, id)
+	switch {
+	case err != nil:
+		return p, "", err
+	case !ok:
+		return p, pay.ReasonUnknownPayment, nil
+	case p.Decision.Claim == t.in.Fact.ID():
+		return p, "", nil // it was decided by this very claim
+	}
+	refused, err = t.setAside(id.Subject())
+	return p, refused, err
+}
+
+// answer lets the payer's wallet decide an offer.
+func (t *turn) answer(a pay.Answer) error {
+	h, refused, err := t.loadPayment(a.Payment)
+	switch {
+	case err != nil:
+		return err
+	case refused == "" && h.Wallet != t.from.Scope:
+		refused = pay.ReasonWrongScope
+	}
+	switch {
+	case refused != "":
+		return t.refuse(refused, a.Payment)
+	case h.Decision.Claim == t.in.Fact.ID():
+		return nil // it decided this payment already
+	}
+	if err := t.expire(&h); err != nil {
+		return err
+	}
+	switch {
+	case h.Decision.State == pay.StateExpired || h.Decision.State == pay.StateCancelled:
+		return t.refuse(pay.ReasonLateAnswer, a.Payment, h.Decision.Merchant)
+	case h.Decision.State != pay.StateOffered:
+		return t.refuse(pay.ReasonAlreadyDecided, a.Payment)
+	case !covers(a, h):
+		return t.refuse(pay.ReasonWrongTerms, a.Payment)
+	}
+	reason, err := t.checkApproval(a, h)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		return t.refuse(reason, a.Payment)
+	}
+	if a.Verdict == pay.Approve || a.By != pay.ByHand {
+		if err := t.forgetPrompt(h.Wallet, h.Box, a.Payment); err != nil {
+			return err
+		}
+	}
+	v := verdict{state: pay.StateDeclined, reason: pay.ReasonByPayer, claim: t.in.Fact.ID(), by: a.By}
+	if a.Verdict == pay.Approve {
+		if v, err = t.capture(h, v); err != nil {
+			return err
+		}
+	}
+	return t.decide(&h, v)
+}
+
+// covers reports whether an answer repeats exactly the offer that stands.
+func covers(a pay.Answer, h paymentRow) bool {
+	d := h.Decision
+	return a.Offer == h.Last && a.Payment == d.Payment && a.Merchant == d.Merchant &&
+		a.Amount == d.Amount && a.Currency == d.Currency && a.Expires == d.Expires
+}
+
+// capture moves the money of an approved offer, in the same transaction as the
+// decision that says so. A box that was revoked since it asked charges no more.
+func (t *turn) capture(h paymentRow, v verdict) (verdict, error) {
+	d := h.Decision
+	box, ok, err := memberRows.Get(t.rows, h.Box)
+	if err != nil {
+		return v, err
+	}
+	if !ok || box.Status.Revoked {
+		v.state, v.reason = pay.StateFailed, pay.ReasonNodeRevoked
+		return v, nil
+	}
+	elsewhere, err := t.heardElsewhereSince(h)
+	if err != nil {
+		return v, err
+	}
+	if elsewhere {
+		v.state, v.reason = pay.StateFailed, pay.ReasonCodeElsewhere
+		return v, nil
+	}
+	err = book.Pay(t.rows, book.Payment{ID: d.Payment, From: h.Wallet, To: d.Merchant, Amount: d.Amount, Currency: d.Currency})
+	switch {
+	case errors.Is(err, book.ErrInsufficient):
+		v.state, v.reason = pay.StateFailed, pay.ReasonInsufficientFunds
+		return v, nil
+	case errors.Is(err, book.ErrFull), errors.Is(err, pay.ErrOverflow):
+		v.state, v.reason = pay.StateFailed, pay.ReasonAccountFull
+		return v, nil
+	case err != nil:
+		return v, err
+	}
+	v.state, v.reason = pay.StateCaptured, ""
+	if d.Method() == pay.MethodTwoChannel {
+		if err := t.clearRepaired(h); err != nil {
+			return v, err
+		}
+	}
+	if h.Learn {
+		err = t.learnDrift(h)
+	}
+	return v, err
+}
+
+// cancel withdraws a payment that nobody approved yet. Only the box that made
+// the request may.
+func (t *turn) cancel(c pay.Cancel) error {
+	h, refused, err := t.loadPayment(c.Payment)
+	switch {
+	case err != nil:
+		return err
+	case refused == "" && h.Box != t.in.Fact.Signer():
+		refused = pay.ReasonWrongScope
+	}
+	if refused != "" {
+		return t.refuse(refused, c.Payment)
+	}
+	if err := t.expire(&h); err != nil {
+		return err
+	}
+	switch h.Decision.State {
+	case pay.StateOffered:
+		return t.decide(&h, verdict{state: pay.StateCancelled, reason: pay.ReasonByMerchant, claim: t.in.Fact.ID()})
+	case pay.StateCancelled:
+		return nil // cancelled already, by this claim or another
+	default:
+		return t.refuse(pay.ReasonLateCancel, c.Payment, h.Wallet)
+	}
+}
+
+// endOffer ends an offer whose time is up.
+func (t *turn) endOffer(subject pay.Subject) error {
+	id, _ := subject.Payment()
+	h, ok, err := paymentRows.Get(t.rows, id)
+	if err != nil || !ok || h.Decision.State != pay.StateOffered {
+		return err
+	}
+	if t.now < h.Decision.Expires {
+		return t.rows.Wake(h.Decision.Expires, subject)
+	}
+	return t.expire(&h)
+}
+
+// expire ends an offer that nobody answered in time and leaves everything else
+// alone. Deadlines run before claims, so a claim seldom finds one to end.
+func (t *turn) expire(h *paymentRow) error {
+	if h.Decision.State != pay.StateOffered || t.now < h.Decision.Expires {
+		return nil
+	}
+	return t.decide(h, verdict{state: pay.StateExpired, reason: pay.ReasonNoAnswer})
+}
