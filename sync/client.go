@@ -14,15 +14,15 @@ import (
 	"github.com/paybeacon/paybeacon/wire"
 )
 
-// ClientOptions say who the node is and what it talks through.
+// ClientOptions are the options of a Client.
 type ClientOptions struct {
 	Dialer  Dialer
 	Address string // of the registry, host:port
 	Key     pay.Key
 	Root    pay.NodeID // the pinned root
 	Scope   pay.Scope
-	// Authorities are raw authority facts that the node has kept, such as the
-	// one of its enrolment.
+	// Authorities are raw authority facts that the node keeps, such as the one of
+	// its enrolment.
 	Authorities [][]byte
 	Journal     Journal
 	Clock       func() time.Time // the node's clock, to compare with the registry's; nil: time.Now
@@ -40,14 +40,14 @@ func (o ClientOptions) identity(conn Conn) ClientIdentity {
 	}
 }
 
-// State is what a node knows of its connection to the registry.
+// State describes a node's connection to the registry.
 type State struct {
 	Up    bool
-	Since time.Time // when Up became what it is
+	Since time.Time // when Up last changed
 	// Offset is the registry's clock minus the node's when the session began;
 	// it is zero before the first session and keeps its last value afterwards.
 	Offset pay.Millis
-	// Err says why the last try or session ended; nil while Up.
+	// Err is why the last try or session ended; nil while Up.
 	Err error
 }
 
@@ -86,8 +86,8 @@ func (c *Client) Watch() (State, <-chan struct{}) {
 	return c.state, c.changed
 }
 
-// WaitUp returns nil once the node is connected, and the cause of ctx's end
-// when that comes first.
+// WaitUp returns nil once the node is connected. Its error is the cause of ctx's
+// end, when ctx ends first.
 func (c *Client) WaitUp(ctx context.Context) error {
 	for {
 		state, changed := c.Watch()
@@ -122,12 +122,12 @@ func (e finalError) Unwrap() error { return e.err }
 
 // Run dials the registry, keeps the session, and dials again whenever it is
 // lost, at once and then ever more slowly, up to every 30 s. It returns nil when
-// ctx is done, and a *pay.Error when the registry itself gave an answer that
-// trying again cannot change: the node was revoked or is not known
-// (CodeNotAllowed, CodeNotEnrolled), or the two disagree about history
-// (CodeConflict). A registry of another version (CodeUpgrade) is dialled again
-// like one that is away: it may be upgraded. Everything that was stored
-// stays stored.
+// ctx is done, a *pay.Error when the registry gave an answer that trying again
+// cannot change: the node was revoked or is not known (CodeNotAllowed,
+// CodeNotEnrolled), or the two disagree about history (CodeConflict); and the
+// error of Random. A registry of other versions (CodeUpgrade) is dialled again
+// like one that does not answer, because it may be upgraded. Run deletes nothing
+// that is stored.
 func (c *Client) Run(ctx context.Context) error {
 	away := time.Now()
 	for try := 0; ; try++ {
@@ -154,7 +154,8 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 }
 
-// pause waits before the next try, or until ctx is done.
+// pause waits before the next try, or until ctx is done. Its error is that of the
+// source of randomness.
 func (c *Client) pause(ctx context.Context, try int, away time.Duration) error {
 	jitter, err := jitterFrom(c.opts.Random)
 	if err != nil {
@@ -169,8 +170,8 @@ func (c *Client) pause(ctx context.Context, try int, away time.Duration) error {
 	return nil
 }
 
-// session dials once and keeps the session until it ends. lived is how long the
-// registry talked to the node.
+// session dials once and keeps the session until it ends. lived is how long it
+// was up.
 func (c *Client) session(ctx context.Context, try int) (lived time.Duration, err error) {
 	dialCtx, cancel := context.WithTimeout(ctx, dialWithin(try))
 	defer cancel()

@@ -36,7 +36,8 @@ func newClientConn(c *Client, conn Conn) *clientConn {
 	return k
 }
 
-// run keeps the session until it ends, and returns why and how long it was up.
+// run keeps the session until it ends. It returns how long the session was up,
+// and the cause of its end.
 func (k *clientConn) run(ctx context.Context, position pay.Position) (time.Duration, error) {
 	k.begin(ctx)
 	defer k.stop(nil)
@@ -127,7 +128,7 @@ func (k *clientConn) keepTime() {
 		wake := k.session.Wake()
 		k.mu.Unlock()
 		if wake.IsZero() {
-			// The session has ended; stop is on its way.
+			// The session has ended; the goroutine that ended it calls stop.
 			<-k.ctx.Done()
 			return
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/paybeacon/paybeacon/wire"
 )
 
-// ClientSession is a node's side of one session, as a pure state machine:
+// ClientSession is the node's side of one session, as a pure state machine:
 //
 //	            Connected            Welcome(ResumeOn)
 //	waiting ---------------> greeting ---------------> live
@@ -29,12 +29,12 @@ type ClientSession struct {
 	ping     pinger
 
 	cursor  pay.Cursor // of the entries given to MirrorEntries
-	durable uint64     // number of the last entry that was mirrored
+	durable uint64     // number of the last entry that is mirrored
 
 	out     window
-	opened  bool      // the store knows that items leave from now on
-	ackBy   time.Time // when what is in flight must have moved on
-	reading bool      // ReadOutbox is under way
+	opened  bool      // the store has noted that items leave from now on
+	ackBy   time.Time // when the next Ack is due, while something is in flight
+	reading bool      // ReadOutbox is not answered yet
 	asked   int       // its limit
 	more    bool      // the outbox may hold items above out.sent
 	grown   bool      // it grew while it was read
@@ -53,9 +53,9 @@ const (
 type ClientIdentity struct {
 	Scope   pay.Scope
 	Root    pay.NodeID    // the pinned root
-	Working pay.PublicKey // what the registry proved to hold
-	// Authorities are raw authority facts that the node has kept, such as the
-	// one of its enrolment. Those that Root did not sign are ignored.
+	Working pay.PublicKey // the registry's key in the handshake
+	// Authorities are raw authority facts that the node keeps, such as the one of
+	// its enrolment. Those that Root did not sign are ignored.
 	Authorities [][]byte
 	Versions    wire.Versions // of the protocol that the node speaks; zero: wire.Supported
 }
@@ -64,7 +64,7 @@ type ClientIdentity struct {
 func NewClientSession(id ClientIdentity) *ClientSession {
 	s := &ClientSession{scope: id.Scope, working: id.Working, keys: newKeyring(id.Root), versions: orSupported(id.Versions)}
 	for _, raw := range id.Authorities {
-		// One that does not verify adds no key, which is all it takes.
+		// One that does not verify adds no key; nothing else follows from it.
 		_, _ = s.keys.add(raw)
 	}
 	return s
@@ -75,7 +75,7 @@ func NewClientSession(id ClientIdentity) *ClientSession {
 func (s *ClientSession) Version() wire.Version { return s.version }
 
 // Step takes one event at the time now (monotonic, for timers only) and returns
-// what is to be done. After an End it returns nothing any more.
+// the effects to carry out. After an End it returns none.
 func (s *ClientSession) Step(now time.Time, event Event) []Effect {
 	if s.phase == phaseEnded {
 		return nil
@@ -89,7 +89,7 @@ func (s *ClientSession) Step(now time.Time, event Event) []Effect {
 	return effects
 }
 
-// Wake returns when the session wants its next Tick; zero means never.
+// Wake returns when the next Tick is due; zero means never.
 func (s *ClientSession) Wake() time.Time {
 	switch s.phase {
 	case phaseGreeting:
@@ -162,9 +162,9 @@ func (s *ClientSession) received(now time.Time, m wire.Message) []Effect {
 	}
 }
 
-// isFinal says whether a registry's no stands until somebody acts here. That of
-// another version ends when the registry is upgraded, which may well be later
-// than its nodes.
+// isFinal reports whether dialling again cannot change a registry's refusal. A
+// refusal for the version can change: the registry may be upgraded after its
+// nodes.
 func isFinal(code pay.ErrorCode) bool {
 	switch code {
 	case pay.CodeNotAllowed, pay.CodeNotEnrolled, pay.CodeConflict:
@@ -190,8 +190,9 @@ func (s *ClientSession) welcomed(now time.Time, w wire.Welcome) []Effect {
 	return effects
 }
 
-// checkWelcome compares what the registry says with what the node has. All
-// disagreements about history end the session for good and change nothing.
+// checkWelcome compares Welcome with the state of the node and returns how the
+// session ends, nil if it goes on. A disagreement about history ends it for good
+// and changes nothing.
 func (s *ClientSession) checkWelcome(w wire.Welcome) *End {
 	conflict := func(message string) *End {
 		return &End{Final: true, Err: pay.NewError(pay.CodeConflict, message,
@@ -212,7 +213,7 @@ func (s *ClientSession) checkWelcome(w wire.Welcome) *End {
 	case w.Resume == wire.ResumeFork:
 		return conflict(fmt.Sprintf("this node and the registry have different histories up to entry %d", s.cursor.Seq))
 	case w.Incarnation != s.position.Incarnation:
-		end := protocolError("Welcome speaks of another outbox")
+		end := protocolError("Welcome is about another outbox")
 		return &end
 	case w.Applied < s.position.Acked:
 		return conflict(fmt.Sprintf("the registry acknowledged %d items of this node and now knows %d: it has lost some", s.position.Acked, w.Applied))
@@ -222,11 +223,11 @@ func (s *ClientSession) checkWelcome(w wire.Welcome) *End {
 	return nil
 }
 
-// entries verifies what the registry sent and hands on what is new. Whatever is
-// wrong with one entry, none of the message is stored.
+// entries verifies what the registry sent and mirrors what is new. If one entry
+// is wrong, none of the message is stored.
 func (s *ClientSession) entries(m wire.Entries) []Effect {
 	bad := func(why string) []Effect {
-		return []Effect{End{Err: pay.NewError(pay.CodeBadFact, "the registry sent entries that do not hold: "+why,
+		return []Effect{End{Err: pay.NewError(pay.CodeBadFact, "the registry sent entries that do not verify: "+why,
 			"nothing was stored; if it stays, ask who runs the registry to audit it")}}
 	}
 	switch {

@@ -20,7 +20,7 @@ func TestEffectsOnStoresAreAnswered(t *testing.T) {
 	t.Parallel()
 	reg, box := newRegistry(), newNode(3)
 	feed := feedOf(reg, 3)
-	box.state(2)
+	box.publish(2)
 	node := paysync.NewNodeEffects(box)
 	registry := paysync.RegistryEffects{Hub: reg, Node: box.key.ID(), PingEvery: func() pay.Millis { return 2_000 }, Authority: reg.authority.Raw()}
 	from := pay.Cursor{Epoch: reg.epoch}
@@ -64,7 +64,7 @@ func TestStoresThatFailAnswerNothing(t *testing.T) {
 	fire := errors.New("disk on fire")
 	reg, box := newRegistry(), newNode(3)
 	feed := feedOf(reg, 2)
-	box.state(1)
+	box.publish(1)
 	reg.failWith, box.failWith = fire, fire
 	node := paysync.NewNodeEffects(box)
 	registry := paysync.RegistryEffects{Hub: reg, Node: box.key.ID()}

@@ -8,17 +8,17 @@ import (
 	"github.com/paybeacon/paybeacon/wire"
 )
 
-// Enrol makes key a node of the registry that invite names, in the role that
-// both must agree on. name may be empty when the invite gives one. The secret
-// of the invite never leaves this node: only a proof does, bound to this
-// connection, and only once the other side has shown that it acts for the root
-// that the invite names.
+// Enrol makes key a node of the registry that invite names, in role, which must
+// be that of the invite. name may be empty when the invite gives one. The secret
+// of the invite stays at this node: only a proof is sent, bound to this
+// connection, and only to a registry that has an authority of the root in the
+// invite. Enrolling again with the same key and invite gives the same answer.
 //
-// Its errors are *pay.Error: CodeNotTrusted when somebody else answers,
-// CodeInvite when the registry does not take the invite, CodeUpgrade when the two
-// speak no version of the protocol in common, CodeUnreachable when nobody
-// answers. Enrolling again with the same key and invite gives the same
-// answer.
+// Its errors are *pay.Error: CodeUsage for a role or name that cannot enrol,
+// CodeNotTrusted when somebody else answers, CodeInvite when the registry refuses
+// the invite, CodeConflict and CodeNotAllowed when it refuses the key,
+// CodeUpgrade when the two speak no version in common, CodeBadFact for an answer
+// that breaks the protocol, CodeUnreachable when nobody answers.
 func Enrol(ctx context.Context, d Dialer, key pay.Key, invite pay.Invite, role pay.Role, name pay.Name) (pay.Membership, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialMax)
 	defer cancel()
@@ -50,18 +50,18 @@ func Enrol(ctx context.Context, d Dialer, key pay.Key, invite pay.Invite, role p
 	}
 }
 
-// checkEnrolled believes the registry only as far as it names this very node
-// and shows the pinned root's word.
+// checkEnrolled returns the membership, or an error: CodeNotTrusted when root did
+// not sign the authority, CodeBadFact when the answer is about another node.
 func checkEnrolled(m wire.Enrolled, key pay.Key, root pay.NodeID, role pay.Role) (pay.Membership, error) {
 	authority, err := pay.Parse(m.Authority)
 	if err == nil {
 		_, err = pay.OpenAuthority(m.Authority, root)
 	}
 	if err != nil {
-		return pay.Membership{}, pay.Wrap(err, pay.CodeNotTrusted, "the registry shows no authority of the root that the invite names", "ask for a new invite, and check where this one came from")
+		return pay.Membership{}, pay.Wrap(err, pay.CodeNotTrusted, "the registry has no authority of the root that the invite names", "ask for a new invite, and check where this one came from")
 	}
 	if m.Node.Node != key.Public() || m.Node.Role != role || m.Node.Revoked {
-		return pay.Membership{}, protocolError("Enrolled speaks of another node").Err
+		return pay.Membership{}, protocolError("Enrolled is about another node").Err
 	}
 	return pay.Membership{Node: m.Node, Authority: authority, Currency: m.Currency, Resolver: m.Resolver}, nil
 }

@@ -56,7 +56,7 @@ func TestEnrol(t *testing.T) {
 					t.Errorf("got %+v", m)
 				}
 				box := newNode(c.key)
-				box.state(2)
+				box.publish(2)
 				_, leave := w.client(box)
 				w.awaitStep(box)
 				quit(t, leave)

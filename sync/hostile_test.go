@@ -30,8 +30,9 @@ func (w *world) dial(key pay.Key) paysync.Conn {
 	return conn
 }
 
-// lastWords reads until the registry hangs up and returns its Bye, if any.
-func lastWords(t *testing.T, conn paysync.Conn) (bye *wire.Bye) {
+// awaitBye reads until the registry closes the connection and returns its Bye, if
+// any.
+func awaitBye(t *testing.T, conn paysync.Conn) (bye *wire.Bye) {
 	t.Helper()
 	if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
@@ -54,7 +55,7 @@ func lastWords(t *testing.T, conn paysync.Conn) (bye *wire.Bye) {
 
 func TestHostilePeersLeaveNoTrace(t *testing.T) {
 	box := newNode(3)
-	box.state(3)
+	box.publish(3)
 	hello := wire.Append(nil, wire.Hello{Version: wire.VersionMax, Scope: testScope, Incarnation: box.inc})
 	push := func(first uint64, facts ...[]byte) []byte {
 		m := wire.Push{Incarnation: box.inc, First: first}
@@ -108,7 +109,7 @@ func TestHostilePeersLeaveNoTrace(t *testing.T) {
 				if _, err := conn.Write(c.send); err != nil {
 					t.Fatal(err)
 				}
-				bye := lastWords(t, conn)
+				bye := awaitBye(t, conn)
 				conn.Close(paysync.CloseDone)
 				switch {
 				case bye == nil && c.want != "":
@@ -132,7 +133,7 @@ func TestSilentStrangerIsSentAway(t *testing.T) {
 		if _, err := conn.Write([]byte{0}); err != nil {
 			t.Fatal(err)
 		}
-		lastWords(t, conn)
+		awaitBye(t, conn)
 		if took := time.Since(began); took > 11*time.Second {
 			t.Errorf("sent away after %v", took)
 		}
@@ -199,7 +200,7 @@ func TestSeamsAreCalledInOrder(t *testing.T) {
 		w.restart(w.reg)
 		box := newNode(3)
 		w.reg.enlist(box.key)
-		box.state(1)
+		box.publish(1)
 		_, leave := w.client(box)
 		w.awaitStep(box)
 		quit(t, leave)

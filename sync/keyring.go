@@ -6,9 +6,9 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// keyring holds the working keys that the pinned root has given authority to.
-// It grows with the authorities that stand in the feed, so that a feed can be
-// read across a change of the working key.
+// keyring holds the working keys for which the pinned root signed an authority.
+// It grows with the authorities in the feed, so that a feed can be read across a
+// change of the working key.
 type keyring struct {
 	root pay.NodeID
 	keys map[pay.NodeID]pay.PublicKey
@@ -18,7 +18,8 @@ func newKeyring(root pay.NodeID) keyring {
 	return keyring{root: root, keys: map[pay.NodeID]pay.PublicKey{}}
 }
 
-// add trusts the working key of an authority that root signed.
+// add adds the working key of an authority that root signed. Its errors are those
+// of pay.OpenAuthority.
 func (k keyring) add(raw []byte) (pay.Authority, error) {
 	a, err := pay.OpenAuthority(raw, k.root)
 	if err != nil {
@@ -28,8 +29,9 @@ func (k keyring) add(raw []byte) (pay.Authority, error) {
 	return a, nil
 }
 
-// open parses one feed entry and verifies it: an authority against the root,
-// everything else against a working key.
+// open parses one feed entry and verifies it: an authority against the root, any
+// other fact against a working key. Its errors are those of pay.Parse and
+// pay.OpenAuthority, and ones that wrap pay.ErrSignature.
 func (k keyring) open(raw []byte) (pay.Fact, error) {
 	f, err := pay.Parse(raw)
 	if err != nil {
@@ -41,7 +43,7 @@ func (k keyring) open(raw []byte) (pay.Fact, error) {
 	}
 	key, ok := k.keys[f.Signer()]
 	if !ok {
-		return pay.Fact{}, fmt.Errorf("verify %s: key %s does not speak for the registry: %w", f.Kind(), f.Signer().Short(), pay.ErrSignature)
+		return pay.Fact{}, fmt.Errorf("verify %s: no authority names key %s: %w", f.Kind(), f.Signer().Short(), pay.ErrSignature)
 	}
 	return f, f.Verify(key)
 }

@@ -184,13 +184,13 @@ func (m *model) settle(t fataler) {
 
 // check returns what must never happen, at any moment.
 func (m *model) check() error {
-	var stated []pay.FactID
+	var published []pay.FactID
 	for _, item := range m.box.items {
-		stated = append(stated, item.Facts[0].ID())
+		published = append(published, item.Facts[0].ID())
 	}
 	applied := m.reg.facts[m.box.key.ID()]
-	if len(applied) > len(stated) || !slices.Equal(applied, stated[:len(applied)]) {
-		return fmt.Errorf("registry applied %d facts that are not the first the node stated", len(applied))
+	if len(applied) > len(published) || !slices.Equal(applied, published[:len(applied)]) {
+		return fmt.Errorf("registry applied %d facts that are not the first the node published", len(applied))
 	}
 	if m.box.acked > uint64(len(applied)) {
 		return fmt.Errorf("item %d is acknowledged, %d are applied", m.box.acked, len(applied))
@@ -215,8 +215,8 @@ func TestWhateverBreaksNodeAndRegistryAgreeInTheEnd(t *testing.T) {
 		m := newModel()
 		some := rapid.IntRange(1, 20)
 		t.Repeat(map[string]func(*rapid.T){
-			"state": func(t *rapid.T) {
-				m.box.state(some.Draw(t, "items"))
+			"publish": func(t *rapid.T) {
+				m.box.publish(some.Draw(t, "items"))
 				if m.up {
 					m.tell(paysync.Changed{})
 				}

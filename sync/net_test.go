@@ -105,7 +105,7 @@ func (w *world) restart(hub paysync.Hub) {
 	w.serve()
 }
 
-// kill ends the registry without letting it say a word.
+// kill ends the registry without letting it send anything.
 func (w *world) kill() {
 	w.weather.set(0, everything)
 	w.stop()

@@ -33,8 +33,8 @@ func newNode(seed byte) *node {
 	return &node{key: testKey(seed), inc: pay.Incarnation{seed}, refused: map[uint64]pay.Reason{}, changed: make(chan struct{}, 1), noted: make(chan struct{})}
 }
 
-// state appends n items to the outbox.
-func (n *node) state(count int) {
+// publish appends count items to the outbox.
+func (n *node) publish(count int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for range count {
@@ -127,8 +127,7 @@ var (
 	_ paysync.Journal = (*node)(nil)
 )
 
-// inStep says what is wrong with node and registry agreeing on everything, or
-// nil.
+// inStep returns in what node and registry do not agree, or nil.
 func inStep(n *node, r *registry) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -141,7 +140,7 @@ func inStep(n *node, r *registry) error {
 		}
 	}
 	if got := r.facts[n.key.ID()]; !slices.Equal(got, want) {
-		return fmt.Errorf("registry applied %d facts, the node stated %d, or in another order", len(got), len(want))
+		return fmt.Errorf("registry applied %d facts, the node published %d, or in another order", len(got), len(want))
 	}
 	if n.acked != uint64(len(n.items)) {
 		return fmt.Errorf("%d of %d items acknowledged", n.acked, len(n.items))

@@ -2,22 +2,23 @@ package paysync
 
 import "time"
 
-// pinger decides when to ask whether the registry is still there, and when to
-// stop believing it. The zero pinger never asks.
+// pinger decides when to ping the registry, and when to give it up as silent. The
+// zero pinger never pings.
 type pinger struct {
-	every time.Duration
-	next  time.Time // of the next Ping
-	heard time.Time // of the last Pong, or the Welcome
-	nonce uint64
+	every  time.Duration
+	next   time.Time // of the next Ping
+	ponged time.Time // of the last Pong, or the Welcome
+	nonce  uint64
 }
 
 func (p *pinger) start(now time.Time, every time.Duration) {
-	*p = pinger{every: every, next: now.Add(every), heard: now}
+	*p = pinger{every: every, next: now.Add(every), ponged: now}
 }
 
-// tick returns the nonce of a Ping that is due, if any, or dead.
+// tick returns the nonce of the Ping that is due, if due, and dead when the
+// registry has answered none for pingMisses intervals.
 func (p *pinger) tick(now time.Time) (nonce uint64, due, dead bool) {
-	if !now.Before(p.heard.Add(pingMisses * p.every)) {
+	if !now.Before(p.ponged.Add(pingMisses * p.every)) {
 		return 0, false, true
 	}
 	if now.Before(p.next) {
@@ -28,18 +29,18 @@ func (p *pinger) tick(now time.Time) (nonce uint64, due, dead bool) {
 	return p.nonce, true, false
 }
 
-// pong takes the answer to a Ping and says whether that Ping was ever sent.
+// pong takes the answer to a Ping and reports whether that Ping was sent.
 func (p *pinger) pong(now time.Time, nonce uint64) bool {
 	if nonce == 0 || nonce > p.nonce {
 		return false
 	}
-	p.heard = now
+	p.ponged = now
 	return true
 }
 
 // wake returns when tick is due next.
 func (p *pinger) wake() time.Time {
-	dead := p.heard.Add(pingMisses * p.every)
+	dead := p.ponged.Add(pingMisses * p.every)
 	if dead.Before(p.next) {
 		return dead
 	}

@@ -9,24 +9,24 @@ import (
 	"github.com/paybeacon/paybeacon/wire"
 )
 
-// Greeting is what a registry says to a node that only came to look.
+// Greeting is what Probe learns from a registry.
 type Greeting struct {
-	// Offset is the registry's clock minus the node's, good to half of Trip.
+	// Offset is the registry's clock minus the node's, within half of Trip.
 	Offset pay.Millis
 	// Trip is how long the answer to Hello took.
 	Trip time.Duration
-	// Ahead says how many entries the registry has for the node that the node
-	// does not have yet.
+	// Ahead is the number of entries that the registry has for the node and the
+	// node does not have yet.
 	Ahead uint64
 }
 
 // Probe greets the registry once and leaves: it takes no entry, sends no item
-// and changes nothing on either side. It is for a node that no Client runs for;
-// a second session would end the first. clock is the node's; position is where
-// it stands.
+// and changes nothing on either side. position is where the node stands. No
+// Client may run for the node meanwhile: a second session would end its own.
 //
-// Its errors are *pay.Error: those of Dialer.Dial, what the registry itself
-// says, and CodeConflict when the two disagree about history.
+// Its errors are *pay.Error: those of Dialer.Dial, those that the registry
+// answers, CodeUpgrade, CodeConflict and CodeNotTrusted as in a session,
+// CodeBadFact for an answer that breaks the protocol, CodeUnreachable for none.
 func Probe(ctx context.Context, o ClientOptions, position pay.Position) (Greeting, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialMax)
 	defer cancel()

@@ -22,7 +22,7 @@ func TestProbe(t *testing.T) {
 	}{
 		{"in step", func(w *world, n *node) { w.reg.enlist(n.key) }, registryAddress, "", 1},
 		{"entries wait", func(w *world, n *node) { w.reg.enlist(n.key); w.reg.post(4) }, registryAddress, "", 5},
-		{"items wait", func(w *world, n *node) { w.reg.enlist(n.key); n.state(3) }, registryAddress, "", 1},
+		{"items wait", func(w *world, n *node) { w.reg.enlist(n.key); n.publish(3) }, registryAddress, "", 1},
 		{"a stranger", func(*world, *node) {}, registryAddress, pay.CodeNotEnrolled, 0},
 		{"revoked", func(w *world, n *node) { w.reg.enlist(n.key); w.reg.revoke(n.key) }, registryAddress, pay.CodeNotAllowed, 0},
 		{"a fork", func(w *world, n *node) {
@@ -44,7 +44,7 @@ func TestProbe(t *testing.T) {
 				if pay.CodeOf(err) != c.want {
 					t.Fatalf("got %v (%s), want %q", err, pay.CodeOf(err), c.want)
 				}
-				time.Sleep(time.Minute) // whoever was to be left is left
+				time.Sleep(time.Minute) // the session that Probe left has ended
 				if box.position() != before || w.reg.head(testScope) != head || w.reg.applies != 0 || w.server.Nodes() != 0 {
 					t.Errorf("the greeting changed something: %+v, %d nodes", box.position(), w.server.Nodes())
 				}

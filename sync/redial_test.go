@@ -124,16 +124,16 @@ func TestKeyringFollowsTheRootAcrossAChangeOfKey(t *testing.T) {
 		raw  []byte
 		ok   bool
 	}{
-		{"nobody speaks yet", sign(first, pay.Refusal{}), false},
+		{"no key has an authority", sign(first, pay.Refusal{}), false},
 		{"the root grants the first key", grant(root, first), true},
-		{"the first key speaks", sign(first, pay.Refusal{}), true},
-		{"the second does not yet", sign(second, pay.Refusal{}), false},
+		{"the first key signs", sign(first, pay.Refusal{}), true},
+		{"the second has no authority yet", sign(second, pay.Refusal{}), false},
 		{"a thief's own root grants nothing", grant(thief, thief), false},
 		{"an authority in the root's name, signed by another", sign(thief, pay.Authority{Root: root.Public(), Working: thief.Public(), Until: 10}), false},
-		{"so the thief does not speak", sign(thief, pay.Refusal{}), false},
+		{"so the thief signs nothing", sign(thief, pay.Refusal{}), false},
 		{"the root grants the second key", grant(root, second), true},
-		{"the second key speaks", sign(second, pay.Refusal{}), true},
-		{"old entries of the first still hold", sign(first, pay.Refusal{}), true},
+		{"the second key signs", sign(second, pay.Refusal{}), true},
+		{"old entries of the first still verify", sign(first, pay.Refusal{}), true},
 		{"the root itself decides nothing", sign(root, pay.Refusal{}), false},
 	}
 	for _, s := range steps {

@@ -79,7 +79,7 @@ func readFeed(ctx context.Context, feeds Feeds, e ReadFeed) (Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read feed: %w", err)
 	}
-	fed := Fed{Facts: fitting(facts), More: len(facts) == e.Limit}
+	fed := Fed{Facts: oneFrame(facts), More: len(facts) == e.Limit}
 	if len(fed.Facts) < len(facts) {
 		fed.More = true
 	}
@@ -98,8 +98,8 @@ func readFeed(ctx context.Context, feeds Feeds, e ReadFeed) (Event, error) {
 	return fed, nil
 }
 
-// fitting returns the first of facts that make one frame, at least one.
-func fitting(facts [][]byte) [][]byte {
+// oneFrame returns as many of facts as make one frame, at least one.
+func oneFrame(facts [][]byte) [][]byte {
 	bytes := 0
 	for i, raw := range facts {
 		bytes += len(raw) + 3

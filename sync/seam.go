@@ -20,8 +20,7 @@ const (
 	atAfterMirror  = "sync.after-mirror" // the entries are durable, Seen is not sent
 )
 
-// CrashPoints returns the names that Options.At of Client and Server are called
-// with.
+// CrashPoints returns the names with which Seams.At is called.
 func CrashPoints() []string {
 	return []string{atBeforePush, atAfterPush, atBeforeAck, atAfterAck, atBeforeMirror, atAfterMirror}
 }
@@ -43,8 +42,8 @@ func crashPoints(effect Effect) (before, done, answered string) {
 type Seams struct {
 	// At is called at each of CrashPoints.
 	At func(point string)
-	// Tap is called with each frame in clear; dir is "in" or "out". The frame
-	// is valid during the call only.
+	// Tap is called with each frame before encryption or after decryption; dir is
+	// "in" or "out". The frame is valid during the call only.
 	Tap func(dir string, frame []byte)
 }
 
@@ -67,8 +66,8 @@ func orDiscard(l *slog.Logger) *slog.Logger {
 	return l
 }
 
-// sender writes whole frames to a Conn, one at a time, each within
-// writeTimeout. After an error the stream is of no use any more.
+// sender writes whole frames, one at a time, each within writeTimeout. It must
+// not be used after an error, which may have left half a frame in the stream.
 type sender struct {
 	conn  Writer
 	seams Seams
@@ -98,9 +97,11 @@ func (s *sender) send(ctx context.Context, m wire.Message) error {
 }
 
 const (
-	// keepBytes is the largest buffer kept for an idle connection.
+	// keepBytes is the largest buffer kept for an idle connection. Chosen: holds
+	// every frame but runs of entries and items.
 	keepBytes = 4 << 10
 	// partingTimeout bounds what is done for a peer after the session ended.
+	// Chosen: several round trips of a slow line.
 	partingTimeout = time.Second
 )
 

@@ -11,12 +11,12 @@ import (
 	"github.com/paybeacon/paybeacon/wire"
 )
 
-// ServerOptions say what a registry serves.
+// ServerOptions are the options of a Server.
 type ServerOptions struct {
 	Listener  Listener
 	Hub       Hub
 	Authority []byte // raw authority fact of the working key
-	// PingEvery is the interval that nodes are told; 0: by the number of nodes.
+	// PingEvery is the ping interval for nodes; 0: by the number of nodes.
 	PingEvery pay.Millis
 	Versions  wire.Versions // of the protocol; zero: wire.Supported
 	Log       *slog.Logger  // nil: nothing is logged
@@ -30,14 +30,16 @@ type Server struct {
 
 	mu    sync.Mutex
 	nodes map[pay.NodeID]*serverConn
-	// outdated are the members that came with another version last time.
+	// outdated holds the members that last came without a common version.
 	outdated map[pay.NodeID]bool
 }
 
 const (
-	// acceptLoops keep the transport's short queue of finished handshakes empty.
+	// acceptLoops is how many goroutines accept connections. Chosen: enough to
+	// keep the transport's queue of 32 finished handshakes from filling up.
 	acceptLoops = 16
-	// strangersMax bounds the connections that have not said Hello yet.
+	// strangersMax bounds the connections that have sent no first message yet.
+	// Chosen: each may hold pay.ReceiveWindowBytes for greetingTimeout.
 	strangersMax = 1_024
 )
 
@@ -47,8 +49,8 @@ func NewServer(o ServerOptions) *Server {
 }
 
 // Run serves until ctx is done, and returns nil then, or until the listener
-// fails. When it returns, all its connections are closed. The listener stays
-// open: it belongs to the caller.
+// fails, and returns its error. When it returns, all its connections are closed.
+// The listener stays open: it belongs to the caller.
 func (s *Server) Run(parent context.Context) error {
 	ctx, stop := context.WithCancelCause(parent)
 	defer stop(nil)
@@ -95,8 +97,8 @@ func (s *Server) admit(ctx context.Context, conn Conn, strangers chan struct{}, 
 	})
 }
 
-// Disconnect ends the session of a node that was revoked, if it has one. The
-// node is told.
+// Disconnect ends the session of a node that was revoked, if it has one, with a
+// Bye that says so.
 func (s *Server) Disconnect(node pay.NodeID) {
 	s.mu.Lock()
 	c := s.nodes[node]
@@ -113,7 +115,7 @@ func (s *Server) Nodes() int {
 	return len(s.nodes)
 }
 
-// Connected says whether a node has a session.
+// Connected reports whether a node has a session.
 func (s *Server) Connected(node pay.NodeID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,8 +143,8 @@ func (s *Server) leave(c *serverConn) {
 	}
 }
 
-// noteVersion says in the log that a member speaks another version, once until
-// it is served again: it will be back every half minute.
+// noteVersion logs that a member has no version in common with the registry, once
+// until it is served again: it will dial every half minute.
 func (s *Server) noteVersion(id pay.NodeID, end error) {
 	outdated := pay.CodeOf(end) == pay.CodeUpgrade
 	if end != nil && !outdated {
@@ -168,8 +170,8 @@ func (s *Server) pingEvery() pay.Millis {
 	return pingEveryFor(s.Nodes())
 }
 
-// pingEveryFor returns how often nodes ask for a sign of life: often while they
-// are few, and never so often that asking is the registry's main work.
+// pingEveryFor returns the ping interval for a number of nodes. Chosen: few nodes
+// notice a dead registry within four seconds, and 20,000 send 800 pings a second.
 func pingEveryFor(nodes int) pay.Millis {
 	switch {
 	case nodes <= 500:

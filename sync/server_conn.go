@@ -11,7 +11,9 @@ import (
 	"github.com/paybeacon/paybeacon/wire"
 )
 
-// applyAhead bounds the pushes of one node that wait while one is applied.
+// applyAhead bounds the pushes of one node that are applied or wait for it.
+// Chosen: the next commit is ready when one ends, and a node holds at most
+// 4 x pay.FrameBytesMax of the registry's memory.
 const applyAhead = 4
 
 // serverConn carries out the effects of one ServerSession. An idle session has
@@ -40,7 +42,8 @@ func newServerConn(s *Server, conn Conn) *serverConn {
 	return c
 }
 
-// greet returns a stranger's first message.
+// greet returns a stranger's first message. Its errors are those of the
+// connection and of wire.Reader.Next.
 func (c *serverConn) greet(ctx context.Context) (wire.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, greetingTimeout)
 	defer cancel()
@@ -69,7 +72,7 @@ func (c *serverConn) interrupt() {
 func (c *serverConn) serve(ctx context.Context, first wire.Message) {
 	c.begin(ctx)
 	defer c.stop(nil)
-	// A server that shuts down waits for nobody.
+	// A server that shuts down waits for no node.
 	defer context.AfterFunc(ctx, func() { c.conn.Close(CloseDone) })()
 	defer context.AfterFunc(c.ctx, func() {
 		c.interrupt()
@@ -90,15 +93,15 @@ func (c *serverConn) serve(ctx context.Context, first wire.Message) {
 	c.part()
 }
 
-// peerGone is the end of a session that the peer or the network brought about:
-// there is nobody to tell.
+// peerGone is the cause of an end that the peer or the network brought about: no
+// Bye can reach the peer.
 type peerGone struct{ err error }
 
 func (e peerGone) Error() string { return e.err.Error() }
 func (e peerGone) Unwrap() error { return e.err }
 
-// part tells the node why the session ended, when it was this side that ended
-// it, and gives the last words a moment to arrive.
+// part sends Bye with the cause, when this side ended the session, and gives it a
+// moment to arrive.
 func (c *serverConn) part() {
 	cause := context.Cause(c.ctx)
 	if cause != nil {
@@ -118,8 +121,8 @@ func (c *serverConn) part() {
 	}
 }
 
-// linger reads on without looking until the node hangs up, so that closing the
-// connection does not overtake what was sent last.
+// linger reads and drops what comes until the node closes its side, so that
+// closing the connection does not overtake what was sent last.
 func (c *serverConn) linger() {
 	if c.conn.SetReadDeadline(time.Now().Add(partingTimeout)) != nil {
 		return
@@ -154,7 +157,8 @@ func (c *serverConn) readOn() {
 	}
 }
 
-// asBadInput turns what the parser refused into words for the node.
+// asBadInput returns the error for the node when a message could not be parsed,
+// and peerGone when the stream failed.
 func asBadInput(err error) error {
 	if !errors.Is(err, wire.ErrMalformed) {
 		return peerGone{fmt.Errorf("read from node: %w", err)}
@@ -188,7 +192,7 @@ func (c *serverConn) carry(effect Effect) error {
 }
 
 // welcome sends the Welcome and, when the session goes on, starts the feed. The
-// entries go out behind it without waiting for anything from the node.
+// entries follow without waiting for anything from the node.
 func (c *serverConn) welcome(w wire.Welcome) error {
 	if err := c.out.send(c.ctx, w); err != nil || w.Resume != wire.ResumeOn {
 		return err

@@ -10,7 +10,7 @@ import (
 	"github.com/paybeacon/paybeacon/wire"
 )
 
-// Standing is what the registry knows of a node that said Hello.
+// Standing is what the registry knows of a node that sent Hello.
 type Standing struct {
 	Known  bool // the node is enrolled, or was
 	Member pay.NodeStatus
@@ -25,9 +25,9 @@ type Standing struct {
 	Authority []byte
 }
 
-// ServerSession is the registry's side of one session, as a pure state machine
-// that waits for Hello, looks up the node's Standing, and is live after a
-// Welcome with wire.ResumeOn. It is used once and by one goroutine at a time. Its
+// ServerSession is the registry's side of one session, as a pure state machine.
+// It waits for Hello, looks up the node's Standing, and is live after a Welcome
+// with wire.ResumeOn. It is used once and by one goroutine at a time. Its
 // zero value speaks the versions of wire.Supported.
 type ServerSession struct {
 	phase    phase
@@ -40,10 +40,10 @@ type ServerSession struct {
 	applied uint64 // last item known to be durable
 
 	feed    window
-	reading bool // ReadFeed is under way
+	reading bool // ReadFeed is not answered yet
 	more    bool // the feed may go on behind feed.sent
 	grown   bool // it grew while it was read
-	poked   bool // the node was told that there is more than its window holds
+	poked   bool // a Poke is sent for which no Seen made room
 }
 
 // NewServerSession returns a session of a registry that speaks those versions.
@@ -55,8 +55,8 @@ func NewServerSession(versions wire.Versions) *ServerSession {
 // Welcome.
 func (s *ServerSession) Version() wire.Version { return s.version }
 
-// Step takes one event and returns what is to be done. After an End it returns
-// nothing any more.
+// Step takes one event and returns the effects to carry out. After an End it
+// returns none. The time is not used.
 func (s *ServerSession) Step(_ time.Time, event Event) []Effect {
 	if s.phase == phaseEnded {
 		return nil
@@ -141,7 +141,7 @@ func (s *ServerSession) stood(st Standing) []Effect {
 	return append([]Effect{Send{w}}, s.pump()...)
 }
 
-// admit says why a node may not talk, or nil.
+// admit returns the error for a node that may not have a session, or nil.
 func (s *ServerSession) admit(st Standing) *pay.Error {
 	switch {
 	case !st.Known:
@@ -177,8 +177,8 @@ func resume(h wire.Hello, st Standing) wire.Resume {
 	}
 }
 
-// pushed hands on the items that were not seen in this session. Those that an
-// earlier session applied are for the Hub to skip.
+// pushed applies the items that are new in this session. The Hub skips those that
+// an earlier session applied.
 func (s *ServerSession) pushed(e Pushed) []Effect {
 	if s.phase != phaseLive {
 		return []Effect{protocolError("Push out of turn")}
@@ -200,8 +200,8 @@ func (s *ServerSession) pushed(e Pushed) []Effect {
 }
 
 func (s *ServerSession) appliedItems(a pay.Applied) []Effect {
-	// An earlier session of the same node may have brought more than this one
-	// has sent; that is acknowledged when it comes again.
+	// An earlier session of the same node may have sent more than this one so
+	// far; that is acknowledged when it is sent again.
 	n := min(a.N, s.next-1)
 	if n < s.applied {
 		return []Effect{End{Err: pay.NewError(pay.CodeFailed, fmt.Sprintf("the registry's store went back from item %d to %d", s.applied, n), "see the registry's log")}}
@@ -217,8 +217,8 @@ func (s *ServerSession) appliedItems(a pay.Applied) []Effect {
 	return []Effect{Send{m}}
 }
 
-// pump reads on in the feed when there may be more and the node has room. When
-// it has none, one Poke says that there is more; its Seen makes room.
+// pump reads on in the feed when it may hold more and the window has room. When
+// the window has none, one Poke asks for a Seen, which makes room.
 func (s *ServerSession) pump() []Effect {
 	if s.phase != phaseLive || s.reading || !s.more {
 		return nil
@@ -248,7 +248,8 @@ func (s *ServerSession) fed(e Fed) []Effect {
 }
 
 func (s *ServerSession) seen(n uint64) []Effect {
-	// A node repeats its Seen when it is poked, so an old number is no mistake.
+	// A node answers Poke with the Seen that it sent before, so an old number is
+	// allowed.
 	if n > s.feed.sent {
 		return []Effect{protocolError(fmt.Sprintf("entry %d seen, sent were %d", n, s.feed.sent))}
 	}
@@ -260,8 +261,8 @@ func (s *ServerSession) seen(n uint64) []Effect {
 }
 
 // OpenPush parses the facts of a Push and verifies that node signed each of
-// them. It needs no session, so that the dear part runs under no lock. Its
-// errors are *pay.Error with CodeBadFact.
+// them. It needs no session, so that the expensive part (signatures) runs without
+// a lock. Its errors are *pay.Error with CodeBadFact.
 func OpenPush(node pay.PublicKey, m wire.Push) (Pushed, error) {
 	out := Pushed{Incarnation: m.Incarnation, Items: make([]pay.Item, len(m.Items))}
 	for i, item := range m.Items {
@@ -273,7 +274,7 @@ func OpenPush(node pay.PublicKey, m wire.Push) (Pushed, error) {
 				err = f.Verify(node)
 			}
 			if err != nil {
-				return Pushed{}, pay.Wrap(err, pay.CodeBadFact, fmt.Sprintf("fact %d of item %d is not the node's signed word", j+1, n), "nothing was stored; update the node, and if it stays, report it")
+				return Pushed{}, pay.Wrap(err, pay.CodeBadFact, fmt.Sprintf("fact %d of item %d is not one that the node signed", j+1, n), "nothing was stored; update the node, and if it stays, report it")
 			}
 			facts[j] = f
 		}

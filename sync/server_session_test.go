@@ -13,7 +13,7 @@ func TestServerSession(t *testing.T) {
 	reg := newRegistry()
 	feed := feedOf(reg, 9)
 	box := newNode(3)
-	box.state(9)
+	box.publish(9)
 	status := reg.members[box.key.ID()]
 	head := headOf(reg.epoch, feed)
 	cursor := func(seq int) wire.Hello {
@@ -94,7 +94,7 @@ func TestServerSession(t *testing.T) {
 		{"entries from a node", append(up[:3:3], step{0, got(entries(feed, 1, 1)), "end E_BAD_FACT"})},
 		{"Enrol in a session", append(up[:3:3], step{0, got(wire.Enrol{}), "end E_BAD_FACT"})},
 		{"a Ping", append(up[:3:3], step{0, got(wire.Ping{Nonce: 7}), "Pong"})},
-		{"a node that says Bye", append(up[:3:3], step{0, got(wire.Bye{Code: "E_X"}), "end E_X"}, step{0, pushed(1, 3), ""})},
+		{"a node that sends Bye", append(up[:3:3], step{0, got(wire.Bye{Code: "E_X"}), "end E_X"}, step{0, pushed(1, 3), ""})},
 		{"entries seen that were never sent", append(up[:3:3], step{0, got(wire.Seen{Seq: 10}), "end E_BAD_FACT"})},
 		{"entries seen twice", append(up[:3:3], step{0, got(wire.Seen{Seq: 9}), ""}, step{0, got(wire.Seen{Seq: 4}), ""})},
 		{"growth while the feed is read", append(up[:2:2],

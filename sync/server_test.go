@@ -83,7 +83,7 @@ func TestPushesAreAppliedInTurnWhilePingsAreAnswered(t *testing.T) {
 				w.restart(g)
 				box := newNode(3)
 				w.reg.enlist(box.key)
-				box.state(6)
+				box.publish(6)
 				conn := w.dial(box.key)
 				next := talk(t, conn, wire.Hello{Version: wire.VersionMax, Scope: testScope, Incarnation: box.inc, Last: 6},
 					pushOf(box, 1, 2), pushOf(box, 3, 4), pushOf(box, 5, 6), wire.Ping{Nonce: 9})
@@ -102,7 +102,7 @@ func TestPushesAreAppliedInTurnWhilePingsAreAnswered(t *testing.T) {
 				}
 				g.leave <- c.first
 				if c.first != nil {
-					bye := lastWords(t, conn)
+					bye := awaitBye(t, conn)
 					if bye == nil || bye.Code != pay.CodeFailed || len(g.calls) != 0 || len(w.reg.facts) != 0 {
 						t.Errorf("Bye %+v, %d more calls", bye, len(g.calls))
 					}
@@ -133,7 +133,7 @@ func TestRegistryThatGreetsAndFailsIsNotDialledInACircle(t *testing.T) {
 		box := newNode(3)
 		w.reg.enlist(box.key)
 		w.reg.failWith = errors.New("disk on fire")
-		box.state(1)
+		box.publish(1)
 		_, leave := w.client(box)
 		time.Sleep(time.Minute)
 		quit(t, leave)

@@ -7,8 +7,9 @@ import (
 	"github.com/paybeacon/paybeacon/wire"
 )
 
-// applyInTurn hands items to the hub, one push after the other, without making
-// the reader wait unless too many are ahead. Only the reader calls it.
+// applyInTurn applies the items of one push after those of the push before, in a
+// goroutine of its own. It waits while applyAhead pushes are under way. Only the
+// reader calls it.
 func (c *serverConn) applyInTurn(e ApplyItems) {
 	select {
 	case c.slots <- struct{}{}:
@@ -32,7 +33,7 @@ func (c *serverConn) applyInTurn(e ApplyItems) {
 }
 
 // followFeed follows the node's scope and sends what is new, as far as the node
-// keeps up. It is the only one to read the feed for this session.
+// keeps up. No other goroutine reads the feed for this session.
 func (c *serverConn) followFeed(scope pay.Scope) {
 	changed, stop := c.server.opts.Hub.Watch(scope)
 	defer stop()
@@ -41,8 +42,8 @@ func (c *serverConn) followFeed(scope pay.Scope) {
 	c.follow(&c.reads, changed, Grown{})
 }
 
-// enrol decides on a claim to become a node. The proof is bound to this very
-// connection, so that one overheard elsewhere is worth nothing.
+// enrol decides on a claim to become a node. The proof is bound to this
+// connection, so that one of another connection is worth nothing.
 func (c *serverConn) enrol(m wire.Enrol) {
 	own := orSupported(c.server.opts.Versions)
 	if _, ok := own.Common(m.Versions()); !ok {

@@ -20,11 +20,11 @@ func show(effects []paysync.Effect) string {
 		case paysync.Send:
 			out = append(out, showMessage(e.Message))
 		case paysync.End:
-			word := "end"
+			verb := "end"
 			if e.Final {
-				word = "stop"
+				verb = "stop"
 			}
-			out = append(out, fmt.Sprintf("%s %s", word, e.Err.Code))
+			out = append(out, fmt.Sprintf("%s %s", verb, e.Err.Code))
 		case paysync.ReadOutbox:
 			out = append(out, fmt.Sprintf("outbox>%d", e.After))
 		case paysync.NoteAck:
@@ -100,7 +100,7 @@ func TestClientSession(t *testing.T) {
 	reg := newRegistry()
 	feed := feedOf(reg, 9)
 	box := newNode(3)
-	box.state(9)
+	box.publish(9)
 	inc := box.inc
 	epoch := reg.epoch
 	at := func(seq int) pay.Head { return headOf(epoch, feed[:seq]) }
@@ -147,7 +147,7 @@ func TestClientSession(t *testing.T) {
 			{0, with(func(w *wire.Welcome) { w.Applied = 2 }), "wentup, openoutbox"},
 			{0, paysync.Changed{}, ""},
 			{0, paysync.Opened{}, "outbox>2"}}},
-		{"what is stated while the outbox is read is read next", append(up[:3:3],
+		{"what is published while the outbox is read is read next", append(up[:3:3],
 			step{0, paysync.Changed{}, "outbox>0"},
 			step{0, paysync.Changed{}, ""},
 			step{0, paysync.Queued{Items: box.items[:1]}, "Push 1+1, outbox>1"},
@@ -251,7 +251,7 @@ func TestPushesStayWithinTheWindow(t *testing.T) {
 	t.Parallel()
 	reg := newRegistry()
 	box := newNode(3)
-	box.state(2_000)
+	box.publish(2_000)
 	size := len(box.items[0].Facts[0].Raw())
 	s := paysync.NewClientSession(paysync.ClientIdentity{Scope: testScope, Root: reg.root.ID(), Working: reg.working.Public()})
 	flight, sent, acked := 0, uint64(0), uint64(0)

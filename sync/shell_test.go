@@ -16,10 +16,10 @@ func TestItemsAndEntriesCross(t *testing.T) {
 		box := newNode(3)
 		w.reg.enlist(box.key)
 		w.reg.post(700)
-		box.state(700)
+		box.publish(700)
 		c, leave := w.client(box)
 		w.awaitStep(box)
-		box.state(1)
+		box.publish(1)
 		w.awaitStep(box)
 		if s := c.State(); !s.Up || s.Err != nil {
 			t.Errorf("state %+v", s)
@@ -43,7 +43,7 @@ func TestOnePushOneApply(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		box := newNode(3)
 		w.reg.enlist(box.key)
-		box.state(500)
+		box.publish(500)
 		_, leave := w.client(box)
 		w.awaitStep(box)
 		quit(t, leave)
@@ -60,7 +60,7 @@ func TestLossOnlyCostsTime(t *testing.T) {
 		w.weather.set(0.15, nil)
 		_, leave := w.client(box)
 		for range 20 {
-			box.state(20)
+			box.publish(20)
 			w.reg.post(20)
 			time.Sleep(100 * time.Millisecond)
 		}
@@ -78,7 +78,7 @@ func TestPartitionIsNoticedAndHeals(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		w.weather.set(0, everything)
 		cut := time.Now()
-		box.state(50)
+		box.publish(50)
 		w.reg.post(50)
 		s := w.awaitState(c, isDown)
 		if took := time.Since(cut); took > 4*time.Second {
@@ -138,7 +138,7 @@ func TestKilledRegistryIsNoticedByAnIdleNode(t *testing.T) {
 					w.serve()
 				}
 				w.reg.post(3)
-				box.state(3)
+				box.publish(3)
 				w.awaitStep(box)
 				quit(t, leave)
 			})
@@ -190,7 +190,7 @@ func TestFinalAnswersEndRun(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, w *world) {
 				box := newNode(3)
-				box.state(3)
+				box.publish(3)
 				if c.prep != nil {
 					c.prep(w, box)
 				}
@@ -292,7 +292,7 @@ func TestFailingStoresHealByRetry(t *testing.T) {
 		box := newNode(3)
 		w.reg.enlist(box.key)
 		w.reg.failWith = pay.NewError(pay.CodeNoSpace, "the registry's disk is full", "make room")
-		box.state(5)
+		box.publish(5)
 		c, leave := w.client(box)
 		s := w.awaitState(c, func(s paysync.State) bool { return pay.CodeOf(s.Err) == pay.CodeNoSpace })
 		if s.Up {

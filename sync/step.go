@@ -7,19 +7,19 @@ import (
 	"github.com/paybeacon/paybeacon/wire"
 )
 
-// Event is something that happened to a session.
+// Event is something that happened to a session. The sealed set stands below.
 type Event interface{ event() }
 
-// Effect is something that a session wants done. Effects of one Step are to be
+// Effect is something that a session wants done. The effects of one Step are
 // carried out in the order given.
 type Effect interface{ effect() }
 
 // Events of both sessions.
 type (
-	// Received says that the peer sent a message. Pushes come to a ServerSession as
-	// Pushed instead, after their signatures were verified.
+	// Received reports a message of the peer. A ServerSession gets Pushed for a
+	// Push instead, after its signatures were verified.
 	Received struct{ Message wire.Message }
-	// Tick says that the time which Wake named has come.
+	// Tick reports that the time of Wake has come.
 	Tick struct{}
 )
 
@@ -27,7 +27,7 @@ type (
 type (
 	// Send sends a message to the peer.
 	Send struct{ Message wire.Message }
-	// End ends the session. Final says that trying again cannot help.
+	// End ends the session. Final means that trying again cannot help.
 	End struct {
 		Err   *pay.Error
 		Final bool
@@ -36,11 +36,11 @@ type (
 
 // Events of a ClientSession.
 type (
-	// Connected says that the transport is up and where the store stands.
+	// Connected reports that the transport is up and where the store stands.
 	Connected struct{ Position pay.Position }
-	// Opened says that OpenOutbox is done and durable.
+	// Opened answers OpenOutbox once it is durable.
 	Opened struct{}
-	// Changed says that the outbox has grown.
+	// Changed reports that the outbox has grown.
 	Changed struct{}
 	// Queued answers ReadOutbox.
 	Queued struct{ Items []pay.Item }
@@ -50,9 +50,9 @@ type (
 
 // Effects of a ClientSession.
 type (
-	// WentUp says that the registry welcomed the node; its clock shows Now.
+	// WentUp reports that the registry welcomed the node; its clock shows Now.
 	WentUp struct{ Now pay.Time }
-	// OpenOutbox notes in the store that items may leave from now on.
+	// OpenOutbox notes in the store that items may leave the node from now on.
 	OpenOutbox struct{}
 	// ReadOutbox reads up to Limit items after number After.
 	ReadOutbox struct {
@@ -76,17 +76,17 @@ type (
 type (
 	// Stood answers Look.
 	Stood struct{ Standing Standing }
-	// Pushed says that the node sent items which OpenPush found sound.
+	// Pushed reports a Push whose facts OpenPush has verified.
 	Pushed struct {
 		Incarnation pay.Incarnation
 		Items       []pay.Item
 	}
 	// Applied answers ApplyItems once they are durable.
 	Applied struct{ Applied pay.Applied }
-	// Grown says that the feed has grown.
+	// Grown reports that the feed has grown.
 	Grown struct{}
-	// Fed answers ReadFeed. Chain is after the last of Facts; More says that
-	// the feed goes on behind them.
+	// Fed answers ReadFeed. Chain is after the last of Facts; More means that the
+	// feed goes on behind them.
 	Fed struct {
 		Facts [][]byte
 		Chain pay.Chain
@@ -96,7 +96,7 @@ type (
 
 // Effects of a ServerSession.
 type (
-	// Look finds out the Standing of the node that said Hello.
+	// Look reads the Standing of the node that sent Hello.
 	Look struct{ Hello wire.Hello }
 	// ApplyItems applies verified items.
 	ApplyItems struct {
@@ -138,15 +138,19 @@ func (ReadFeed) effect()      {}
 
 const (
 	// greetingTimeout bounds the time from connection to Welcome, and how long
-	// the registry waits for a stranger's first message.
+	// the registry waits for a stranger's first message. Chosen: covers a registry
+	// that has just started; strangersMax connections can wait that long.
 	greetingTimeout = 10 * time.Second
-	// writeTimeout is how long a peer may refuse to take what is sent to it.
+	// writeTimeout is how long a peer may leave a write blocked. Chosen: its
+	// windows are smaller than the transport's, so only one that stopped reading
+	// blocks at all.
 	writeTimeout = 5 * time.Second
 	// ackTimeout is how long nothing of what was pushed may be acknowledged
-	// before the session is given up and everything is pushed again.
+	// before the node dials and pushes again. Chosen: above the slowest commit of
+	// a disk that still works.
 	ackTimeout = 30 * time.Second
 	// pingMisses is the number of ping intervals without a Pong that end a
-	// session.
+	// session. Chosen: one lost Pong is a hiccup, two are silence.
 	pingMisses = 2
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// ErrNotUnderstood says that the peer closed the connection with CloseProtocol.
+// ErrNotUnderstood means that the peer closed the connection with CloseProtocol.
 var ErrNotUnderstood = errors.New("paysync: the peer could not read what was sent to it")
 
 // Conn is one connection to a peer whose key was verified, with one long stream
@@ -49,7 +49,7 @@ type Writer interface {
 
 // Identity is what the handshake of a connection established.
 type Identity interface {
-	// Peer returns the key that the peer has proven to hold.
+	// Peer returns the peer's key, whose possession the handshake has verified.
 	Peer() pay.PublicKey
 	// Authority returns the raw authority fact that the registry presented and
 	// that was checked against the pinned root; nil at the registry.
@@ -60,7 +60,8 @@ type Identity interface {
 	Exporter() ([]byte, error)
 }
 
-// CloseCode says to the peer's transport why a connection was closed.
+// CloseCode is the reason for closing a connection, as the peer's transport gets
+// it.
 type CloseCode uint8
 
 // The close codes.
@@ -73,10 +74,10 @@ const (
 
 // Dialer connects a node to its registry.
 type Dialer interface {
-	// Dial returns a connection to the registry at address (host:port) once it
-	// has proven a working key under an authority of root. Its errors are
-	// *pay.Error: CodeNotTrusted when somebody else answers, CodeUnreachable
-	// when nobody does.
+	// Dial returns a connection to the registry at address (host:port) once the
+	// handshake has verified its working key and the authority of root for it. Its
+	// errors are *pay.Error: CodeNotTrusted when somebody else answers,
+	// CodeUnreachable when nobody does.
 	Dial(ctx context.Context, address string, root pay.NodeID, key pay.Key) (Conn, error)
 }
 

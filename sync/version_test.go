@@ -119,7 +119,7 @@ func TestRegistryTellsOlderAndNewerNodesWhatToUpgrade(t *testing.T) {
 				if _, err := conn.Write(frames[c.greeting]); err != nil {
 					t.Fatal(err)
 				}
-				bye := lastWords(t, conn)
+				bye := awaitBye(t, conn)
 				conn.Close(paysync.CloseDone)
 				if bye == nil || bye.Code != pay.CodeUpgrade || bye.Message != c.want {
 					t.Fatalf("Bye %+v, want %q", bye, c.want)
@@ -217,7 +217,7 @@ func TestNodeWaitsForItsRegistryToBeUpgraded(t *testing.T) {
 				box := newNode(3)
 				w.reg.enlist(box.key)
 				w.reg.post(5)
-				box.state(5)
+				box.publish(5)
 				stop := w.oldRegistry()
 				client, leave := w.clientSpeaking(box, c.speaks)
 				before := box.position()
@@ -266,7 +266,7 @@ func TestNodesOfSeveralVersionsAreServedTogether(t *testing.T) {
 		for i, v := range []wire.Versions{{Min: 3, Max: 3}, {Min: 3, Max: 4}, {Min: 5, Max: 9}} {
 			box := newNode(byte(3 + i))
 			w.reg.enlist(box.key)
-			box.state(3)
+			box.publish(3)
 			_, leave := w.clientSpeaking(box, v)
 			w.awaitStep(box)
 			quit(t, leave)

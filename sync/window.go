@@ -10,7 +10,7 @@ type window struct {
 	mostBytes   int
 }
 
-// start says that things up to n are settled and none is in flight.
+// start begins with things up to n settled and none in flight.
 func (w *window) start(n uint64, most, mostBytes int) {
 	*w = window{sent: n, acked: n, most: most, mostBytes: mostBytes}
 }
@@ -23,7 +23,7 @@ func (w *window) room() int {
 	return w.most - len(w.sizes)
 }
 
-// fits says whether a thing of that size may be sent. Alone in the window, any
+// fits reports whether a thing of that size may be sent. Alone in the window, any
 // size may.
 func (w *window) fits(size int) bool {
 	return w.room() > 0 && (len(w.sizes) == 0 || w.bytes+size <= w.mostBytes)
@@ -35,7 +35,8 @@ func (w *window) send(size int) {
 	w.bytes += size
 }
 
-// ack settles everything up to n and says whether that makes sense.
+// ack settles everything up to n. It reports whether n is at least what was
+// acknowledged before and at most what was sent.
 func (w *window) ack(n uint64) bool {
 	if n < w.acked || n > w.sent {
 		return false

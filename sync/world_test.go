@@ -35,9 +35,9 @@ const (
 	testEpoch = "epoch--1"
 )
 
-// registry is a Hub that works, in memory. For every fact it applies it states
-// a refusal in the node's feed, so that each item leaves one entry; items whose
-// number is a multiple of seven are refused in the acknowledgement too.
+// registry is a Hub that works, in memory. For every fact that it applies it
+// publishes a refusal in the node's feed, so that each item makes one entry; items
+// whose number is a multiple of seven are refused in the acknowledgement too.
 type registry struct {
 	root, working pay.Key
 	authority     pay.Fact

@@ -10,7 +10,8 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Bye ends a session and says why, for a person as well.
+// Bye ends a session and carries the reason, as a code for programs and as text
+// for people.
 type Bye struct {
 	Code    pay.ErrorCode `cbor:"1,keyasint"`
 	Message string        `cbor:"2,keyasint"`
@@ -20,7 +21,8 @@ type Bye struct {
 // Type returns TypeBye.
 func (Bye) Type() Type { return TypeBye }
 
-// Check bounds every field; the texts may be printed on a terminal as they are.
+// Check returns an error when the code is empty, a field is too long, or a text
+// holds what cannot be printed on a terminal as it is.
 func (b Bye) Check() error {
 	if b.Code == "" {
 		return fmt.Errorf("bye without a code")
@@ -29,11 +31,12 @@ func (b Bye) Check() error {
 		checkText("message", b.Message, pay.TextBytesMax), checkText("hint", b.Hint, pay.TextBytesMax))
 }
 
+// codeBytesMax bounds an error code. Chosen: twice the longest one.
 const codeBytesMax = 32
 
-// ByeFor returns the Bye that tells the peer about err: code, message and hint
-// of the outermost pay.Error, without its causes, which are this node's own
-// affair. Any other error is told as pay.CodeFailed and no more.
+// ByeFor returns the Bye that reports err to the peer: code, message and hint of
+// the outermost pay.Error. The causes are left out, because they may name files
+// of this machine. Any other error becomes pay.CodeFailed without details.
 func ByeFor(err error) Bye {
 	var e *pay.Error
 	if !errors.As(err, &e) {
@@ -46,10 +49,11 @@ func ByeFor(err error) Bye {
 	}
 }
 
-// Err returns the Bye as the error that it speaks of.
+// Err returns the error that the Bye reports.
 func (b Bye) Err() *pay.Error { return pay.NewError(b.Code, b.Message, b.Hint) }
 
-// clip returns what of s is printable, in at most limit bytes.
+// clip returns s in at most limit bytes, with a space for each character that
+// cannot be printed.
 func clip(s string, limit int) string {
 	var out strings.Builder
 	for _, r := range s {

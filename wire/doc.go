@@ -1,6 +1,7 @@
-// Package wire is the language that nodes and the registry speak: frames and
-// messages, bytes in and bytes out. It knows no sockets and no clock.
-// PROTOCOL.md beside this file says the same for readers of other languages.
+// Package wire encodes and decodes what nodes and the registry send to each
+// other: frames and messages, bytes in and bytes out. It uses no sockets and no
+// clock. PROTOCOL.md beside this file specifies the same for implementations in
+// other languages.
 //
 // # Layout
 //
@@ -26,11 +27,20 @@
 //	Ping                   ->
 //	                       <-  Pong
 //
-// or, once in a node's life, Enrol and Enrolled. Either side may say Bye.
+// or, once in a node's life, Enrol and Enrolled. Either side may end the session
+// with Bye.
+//
+// # Growth
+//
+// Hello and Welcome carry ranges of versions; the registry chooses the newest
+// that both sides speak. A receiver ignores map keys from 64 on and frame types
+// below 128 that it does not know, and refuses other keys and types that it does
+// not know. What it must not ignore is therefore sent only in a session of a
+// version that has it.
 //
 // # Guarantee
 //
 // A Reader accepts one encoding of each message, within the limits of
-// pay/limits.go, and allocates no more than a small piece beyond what has
-// really arrived, whatever length a peer announces.
+// pay/limits.go, and allocates at most 4 KiB beyond what has arrived, whatever
+// length a peer announces.
 package wire

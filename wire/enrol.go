@@ -6,8 +6,9 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// ExporterLabel and ExporterBytes say which keying material of the TLS session
-// (RFC 8446 section 7.5, empty context) an invite's proof is bound to.
+// ExporterLabel and ExporterBytes name the keying material of the TLS session
+// (RFC 8446 section 7.5, empty context) that the proof of an invite is bound to.
+// Chosen: 32 bytes, as long as the digest that takes them.
 const (
 	ExporterLabel = "EXPORTER-paybeacon-enrol"
 	ExporterBytes = 32
@@ -19,7 +20,7 @@ type Enrol struct {
 	Version Version      `cbor:"1,keyasint"` // the newest that the node speaks
 	Invite  pay.InviteID `cbor:"2,keyasint"`
 	Proof   [32]byte     `cbor:"3,keyasint"`
-	Role    pay.Role     `cbor:"4,keyasint"` // what the node means to be; the invite decides
+	Role    pay.Role     `cbor:"4,keyasint"` // what the node asks for; the invite decides
 	Name    pay.Name     `cbor:"5,keyasint,omitempty"`
 	// Oldest is the oldest version that the node speaks; 0 when it is Version.
 	Oldest Version `cbor:"6,keyasint,omitempty"`
@@ -37,7 +38,7 @@ func (e Enrol) Versions() Versions { return versionsOf(e.Version, e.Oldest) }
 // Type returns TypeEnrol.
 func (Enrol) Type() Type { return TypeEnrol }
 
-// Check bounds every field.
+// Check returns an error when a field is out of its bounds.
 func (e Enrol) Check() error {
 	if e.Role != pay.RoleBox && e.Role != pay.RoleWallet {
 		return fmt.Errorf("only a box or a wallet can enrol")
@@ -55,13 +56,13 @@ type Enrolled struct {
 	Node      pay.NodeStatus `cbor:"1,keyasint"`
 	Authority []byte         `cbor:"2,keyasint"`
 	Currency  pay.Currency   `cbor:"3,keyasint"`
-	Resolver  pay.BeaconKey  `cbor:"4,keyasint"` // to be handed to devices at pairing
+	Resolver  pay.BeaconKey  `cbor:"4,keyasint"` // which devices get at pairing
 }
 
 // Type returns TypeEnrolled.
 func (Enrolled) Type() Type { return TypeEnrolled }
 
-// Check bounds every field.
+// Check returns an error when a field is out of its bounds.
 func (e Enrolled) Check() error {
 	if err := e.Node.Check(); err != nil {
 		return err

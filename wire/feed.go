@@ -18,7 +18,7 @@ type Entries struct {
 // Type returns TypeEntries.
 func (Entries) Type() Type { return TypeEntries }
 
-// Check bounds every field.
+// Check returns an error when a field is out of its bounds.
 func (e Entries) Check() error {
 	if len(e.Scope) > scopeBytesMax {
 		return fmt.Errorf("scope has %d bytes, the limit is %d", len(e.Scope), scopeBytesMax)
@@ -34,7 +34,7 @@ func (e Entries) Check() error {
 	return nil
 }
 
-// Seen says that the node's entries up to Seq are durable at the node.
+// Seen reports that the entries up to Seq are durable at the node.
 type Seen struct {
 	Seq uint64 `cbor:"1,keyasint"`
 }
@@ -45,8 +45,8 @@ func (Seen) Type() Type { return TypeSeen }
 // Check returns nil: every value is allowed.
 func (Seen) Check() error { return nil }
 
-// Poke tells a slow node that there is more, without saying what. The node
-// answers with Seen.
+// Poke reports that the feed goes on behind what the node's window holds. The
+// node answers with Seen.
 type Poke struct{}
 
 // Type returns TypePoke.
@@ -55,7 +55,8 @@ func (Poke) Type() Type { return TypePoke }
 // Check returns nil.
 func (Poke) Check() error { return nil }
 
-// checkRun bounds the numbers first, first+1, ... of n things.
+// checkRun returns an error unless n things may be in one message, numbered
+// first, first+1, ...
 func checkRun(first uint64, n int) error {
 	switch {
 	case n == 0 || n > pay.BatchFactsMax:

@@ -6,8 +6,9 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Hello opens a session. The node says where it stands; the registry answers
-// with a Welcome and the first entries in one flight.
+// Hello opens a session. The node reports how far its copy of the feed and its
+// outbox are; the registry answers with a Welcome and the first entries in one
+// flight.
 type Hello struct {
 	Version     Version         `cbor:"1,keyasint"` // the newest that the node speaks
 	Scope       pay.Scope       `cbor:"2,keyasint"`
@@ -31,7 +32,7 @@ func (h Hello) Versions() Versions { return versionsOf(h.Version, h.Oldest) }
 // Type returns TypeHello.
 func (Hello) Type() Type { return TypeHello }
 
-// Check bounds every field.
+// Check returns an error when a field is out of its bounds.
 func (h Hello) Check() error {
 	if len(h.Scope) > scopeBytesMax {
 		return fmt.Errorf("scope has %d bytes, the limit is %d", len(h.Scope), scopeBytesMax)
@@ -42,24 +43,27 @@ func (h Hello) Check() error {
 	return checkOldest(h.Version, h.Oldest)
 }
 
-// scopeBytesMax bounds a scope before it is known to be the node's own.
+// scopeBytesMax bounds a scope in a message, before it is compared with the
+// node's own. Chosen: above what pay
+// allows, so that a wrong scope is answered and not taken for broken input.
 const scopeBytesMax = 64
 
-// Resume says how a session goes on after Hello.
+// Resume is how a session goes on after Hello.
 type Resume uint8
 
 // The ways to resume.
 const (
-	// ResumeOn: the cursor is good; entries follow from Cursor.Seq+1.
+	// ResumeOn means that the cursor lies on the registry's chain; entries follow
+	// from Cursor.Seq+1.
 	ResumeOn Resume = 1
-	// ResumeAhead: the node has entries that the registry does not know in this
-	// epoch. Nothing follows; the node keeps what it has.
+	// ResumeAhead means that the node has entries that the registry does not know
+	// in this epoch. Nothing follows; the node keeps what it has.
 	ResumeAhead Resume = 2
-	// ResumeEpoch: the registry's history is of another epoch. Nothing follows;
-	// the node keeps what it has.
+	// ResumeEpoch means that the registry's history is of another epoch. Nothing
+	// follows; the node keeps what it has.
 	ResumeEpoch Resume = 3
-	// ResumeFork: same epoch and number, another chain. Nothing follows; the
-	// node keeps what it has.
+	// ResumeFork means the same epoch and number with another chain. Nothing
+	// follows; the node keeps what it has.
 	ResumeFork Resume = 4
 )
 
@@ -68,7 +72,7 @@ type Welcome struct {
 	Version     Version         `cbor:"1,keyasint"` // the one chosen, which both sides keep
 	Resume      Resume          `cbor:"2,keyasint"`
 	Head        pay.Head        `cbor:"3,keyasint"` // of the node's scope at the registry
-	Incarnation pay.Incarnation `cbor:"4,keyasint"` // the one Applied speaks of
+	Incarnation pay.Incarnation `cbor:"4,keyasint"` // of the outbox that Applied counts
 	Applied     uint64          `cbor:"5,keyasint"` // last outbox item applied
 	Now         pay.Time        `cbor:"6,keyasint"` // the registry's clock
 	PingEvery   pay.Millis      `cbor:"7,keyasint"`
@@ -104,7 +108,7 @@ func (w Welcome) Versions() Versions {
 // Type returns TypeWelcome.
 func (Welcome) Type() Type { return TypeWelcome }
 
-// Check bounds every field.
+// Check returns an error when a field is out of its bounds.
 func (w Welcome) Check() error {
 	switch {
 	case w.Resume < ResumeOn || w.Resume > ResumeFork:
@@ -122,6 +126,8 @@ func (w Welcome) Check() error {
 	return checkFact(w.Authority)
 }
 
+// The bounds of a ping interval. Chosen: the longest lets a dead registry go
+// unnoticed for four minutes; the shortest is for tests.
 const (
 	pingEveryMin pay.Millis = 100
 	pingEveryMax pay.Millis = 120_000

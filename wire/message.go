@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// ErrMalformed says that bytes are not a message in its one accepted form.
+// ErrMalformed means that bytes are not a message in its one accepted form.
 var ErrMalformed = errors.New("wire: malformed message")
 
 // Type is the first byte of a frame's content.
@@ -31,10 +31,12 @@ const (
 	typeMustKnow Type = 128
 )
 
-// Message is one of the message types of this package, as a value. Check bounds
-// every field; it runs before encoding and again after decoding.
+// Message is one of the message types of this package, as a value.
 type Message interface {
+	// Type returns the frame type of the message.
 	Type() Type
+	// Check returns an error when a field is out of its bounds. It runs before
+	// encoding and again after decoding.
 	Check() error
 }
 

@@ -25,7 +25,7 @@ type PushItem struct {
 // Type returns TypePush.
 func (Push) Type() Type { return TypePush }
 
-// Check bounds every field.
+// Check returns an error when a field is out of its bounds.
 func (p Push) Check() error {
 	if err := checkRun(p.First, len(p.Items)); err != nil {
 		return err
@@ -46,7 +46,7 @@ func (p Push) Check() error {
 	return nil
 }
 
-// Ack says that the items up to Applied are durable at the registry. Refused
+// Ack reports that the items up to Applied are durable at the registry. Refused
 // names those among them that were refused, with the reason, in rising order.
 type Ack struct {
 	Incarnation pay.Incarnation `cbor:"1,keyasint"`
@@ -64,7 +64,7 @@ type RefusedItem struct {
 // Type returns TypeAck.
 func (Ack) Type() Type { return TypeAck }
 
-// Check bounds every field.
+// Check returns an error when a field is out of its bounds.
 func (a Ack) Check() error {
 	if len(a.Refused) > pay.BatchFactsMax {
 		return fmt.Errorf("%d refusals in one message, the limit is %d", len(a.Refused), pay.BatchFactsMax)
@@ -85,4 +85,5 @@ func (a Ack) Check() error {
 	return nil
 }
 
+// reasonBytesMax bounds a reason. Published: PROTOCOL.md, field 3 of a refusal.
 const reasonBytesMax = 32

@@ -8,8 +8,9 @@ import (
 )
 
 // PingFrameBytes is the size of a Ping or Pong on the wire, header included. A
-// QUIC packet that carries one is long enough to draw a stateless reset from a
-// registry that was restarted (RFC 9000 section 10.3).
+// registry that was restarted answers a QUIC packet that carries one with a
+// stateless reset, which must be shorter than that packet. Published: RFC 9000
+// section 10.3; quic-go resets nothing of 42 bytes or fewer.
 const PingFrameBytes = 64
 
 // Ping is answered by a Pong with the same Nonce.
@@ -42,7 +43,7 @@ func padded(nonce uint64) []byte {
 	var zeros [pingBodyBytes]byte
 	bare := len(pay.Encode(pingBody{Nonce: nonce, Pad: []byte{}}))
 	// The length of a pad of 24 to 255 bytes takes one byte more than that of
-	// an empty one; whatever the nonce, the pad is within that range.
+	// an empty one. The pad is within that range for every nonce.
 	return pay.Encode(pingBody{Nonce: nonce, Pad: zeros[:pingBodyBytes-bare-1]})
 }
 

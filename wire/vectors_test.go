@@ -50,7 +50,7 @@ func TestVectors(t *testing.T) {
 		m, err := wire.ReadMessage(bytes.NewReader(frame), pay.FrameBytesMax)
 		switch {
 		case v.OK != (err == nil):
-			t.Errorf("%s: ok is %v, reading says %v", v.Name, v.OK, err)
+			t.Errorf("%s: ok is %v, reading returns %v", v.Name, v.OK, err)
 		case v.OK && m.Type() != v.Type:
 			t.Errorf("%s: type %d, want %d", v.Name, m.Type(), v.Type)
 		case v.OK && !bytes.Equal(frame, known[v.Name]):

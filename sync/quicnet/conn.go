@@ -15,16 +15,16 @@ import (
 
 const (
 	// handshakeIdle bounds the silence during a handshake; quic-go gives up
-	// after twice that in any case.
+	// after twice that in any case. Chosen: below the longest time of a try.
 	handshakeIdle = 10 * time.Second
-	// idleTimeout is above two of the longest ping intervals, so that pings
-	// notice a silent peer first where there are any.
+	// idleTimeout ends a connection in which nothing arrives. Chosen: above two
+	// of the longest ping intervals, so that pings notice a silent peer first.
 	idleTimeout = 60 * time.Second
 )
 
-// config returns what both sides have in common. Keep-alive is left to the
-// pings in the stream: QUIC's own are so small that they never draw a stateless
-// reset from a registry that was restarted.
+// config returns what both sides have in common. The pings in the stream keep the
+// connection alive: QUIC's own are so small that a registry that was restarted
+// does not answer them with a stateless reset.
 func config(streams int64) *quic.Config {
 	return &quic.Config{
 		HandshakeIdleTimeout:           handshakeIdle,
@@ -57,7 +57,8 @@ var _ paysync.Conn = (*conn)(nil)
 
 var errNotOpen = errors.New("quicnet: the stream is not open")
 
-// Open opens or awaits the stream.
+// Open opens or awaits the stream. Its error is quic-go's, when ctx is done or
+// the connection has ended.
 func (c *conn) Open(ctx context.Context) error {
 	stream, err := c.open(ctx)
 	if err != nil {
@@ -94,7 +95,7 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 // Write takes p at once when the peer's window has room for it, and otherwise
-// waits until the write deadline.
+// waits until the write deadline. Its errors are quic-go's, and errNotOpen.
 func (c *conn) Write(p []byte) (int, error) {
 	s, err := c.opened()
 	if err != nil {
@@ -110,7 +111,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// CloseWrite ends the stream in this direction.
+// CloseWrite ends the stream in this direction. Its errors are as those of Write.
 func (c *conn) CloseWrite() error {
 	s, err := c.opened()
 	if err != nil {
@@ -119,7 +120,7 @@ func (c *conn) CloseWrite() error {
 	return s.Close()
 }
 
-// SetReadDeadline works as in net.Conn.
+// SetReadDeadline works as in net.Conn, and fails before Open.
 func (c *conn) SetReadDeadline(t time.Time) error {
 	s, err := c.opened()
 	if err != nil {
@@ -128,7 +129,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	return s.SetReadDeadline(t)
 }
 
-// SetWriteDeadline works as in net.Conn.
+// SetWriteDeadline works as in net.Conn, and fails before Open.
 func (c *conn) SetWriteDeadline(t time.Time) error {
 	s, err := c.opened()
 	if err != nil {
@@ -137,13 +138,14 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 	return s.SetWriteDeadline(t)
 }
 
-// Peer returns the key that the peer has proven.
+// Peer returns the peer's key, whose possession the handshake has verified.
 func (c *conn) Peer() pay.PublicKey { return c.peer }
 
 // Authority returns the registry's raw authority, nil at the registry.
 func (c *conn) Authority() []byte { return c.authority }
 
-// Exporter returns keying material of the TLS session.
+// Exporter returns keying material of the TLS session. It fails with crypto/tls's
+// error when the handshake is not complete.
 func (c *conn) Exporter() ([]byte, error) {
 	cs := c.quic.ConnectionState().TLS
 	return cs.ExportKeyingMaterial(wire.ExporterLabel, nil, wire.ExporterBytes)
@@ -152,7 +154,7 @@ func (c *conn) Exporter() ([]byte, error) {
 // Close ends the connection.
 func (c *conn) Close(code paysync.CloseCode) {
 	c.once.Do(func() {
-		// The error says that the connection is closed, which is the aim.
+		// The only error is that the connection is closed already.
 		_ = c.quic.CloseWithError(quic.ApplicationErrorCode(code), "")
 		c.release()
 	})

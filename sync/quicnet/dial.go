@@ -14,7 +14,8 @@ import (
 	"github.com/quic-go/quic-go"
 )
 
-// addressesMax bounds the addresses of one name that are tried.
+// addressesMax bounds the addresses of one name that are tried. Chosen: two of
+// each IP version.
 const addressesMax = 4
 
 // Dialer dials registries. Its zero value is ready for use.
@@ -25,9 +26,10 @@ type Dialer struct {
 
 var _ paysync.Dialer = Dialer{}
 
-// Dial returns a connection to the registry at address, which has proven a
-// working key under an authority of root. It uses a socket of its own, which
-// Close frees. Errors are *pay.Error.
+// Dial returns a connection to the registry at address, whose working key and
+// authority of root the handshake has verified. It uses a socket of its own,
+// which Close frees. Its errors are *pay.Error: CodeNotTrusted when somebody else
+// answers, CodeUnreachable when nobody does.
 func (d Dialer) Dial(ctx context.Context, address string, root pay.NodeID, key pay.Key) (paysync.Conn, error) {
 	addresses, err := resolve(ctx, address)
 	if err != nil {
@@ -49,7 +51,7 @@ func (d Dialer) dial(ctx context.Context, addr netip.AddrPort, root pay.NodeID, 
 	var verdict verdict
 	c, err := d.connect(ctx, addr, root, key, &verdict)
 	if refused := verdict.get(); refused != nil {
-		return nil, pay.Wrap(refused, pay.CodeNotTrusted, "whoever answers at "+addr.String()+" is not the registry that this node trusts",
+		return nil, pay.Wrap(refused, pay.CodeNotTrusted, "the program that answers at "+addr.String()+" is not the registry that this node trusts",
 			"check the address; if the registry's root key was replaced, enrol anew")
 	}
 	return c, err

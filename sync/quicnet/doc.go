@@ -4,20 +4,19 @@
 //
 // # Identity
 //
-// Both sides show a minimal self-signed certificate over their Ed25519 key and
-// prove the key in the TLS 1.3 handshake; names, validity and certificate
-// authorities play no part. The registry's certificate carries its authority
-// fact in an extension (AuthorityOID). A node pins the registry's root key and
-// accepts exactly the peer whose TLS key is the working key of an authority
-// that this root has signed, and says nothing to any other. The check stands in
-// VerifyConnection, which runs for every connection; session tickets and 0-RTT
-// are off.
+// Both sides present a minimal self-signed certificate over their Ed25519 key,
+// and the TLS 1.3 handshake verifies that each holds its key; names, validity and
+// certificate authorities are ignored. The registry's certificate carries its
+// authority fact in an extension (AuthorityOID). A node pins the registry's root
+// key and accepts only the peer whose TLS key is the working key of an authority
+// that this root signed; it sends nothing to any other. VerifyConnection checks
+// that for every connection; session tickets and 0-RTT are off.
 //
 // # Strangers
 //
-// Anybody can make a key, so the registry lets any key finish the handshake and
-// leaves it to the session what a stranger may say. What strangers can cost is
-// bounded before: by a limit on connections, by address validation (Retry) once
-// handshakes come faster than HandshakesPerSecond, by small receive windows and
-// by one stream a connection.
+// Anybody can make a key, so the registry accepts the handshake of any key, and
+// the session decides what a stranger may send. What strangers can cost is
+// bounded before that: by a limit on connections, by address validation (Retry)
+// once handshakes come faster than HandshakesPerSecond, by small receive windows
+// and by one stream a connection.
 package quicnet

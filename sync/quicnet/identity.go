@@ -19,13 +19,13 @@ import (
 // ALPN is the application protocol that both sides name (RFC 7301).
 const ALPN = "paybeacon/1"
 
-// serverName is sent instead of a host name, which would tell an eavesdropper
-// what the pinned key makes needless to know.
+// serverName is sent instead of a host name, which an eavesdropper could read.
+// The pinned key identifies the registry without it.
 const serverName = "paybeacon"
 
 // AuthorityOID is the certificate extension that holds the registry's raw
-// authority fact: 2.25.1885499441. The arc under 2.25 is a 31-bit number, since
-// widespread parsers do not read longer ones.
+// authority fact: 2.25.1885499441. The arc under 2.25 is a 31-bit number, because
+// widespread parsers read no longer ones.
 func AuthorityOID() asn1.ObjectIdentifier { return asn1.ObjectIdentifier{2, 25, 1885499441} }
 
 // certificate returns a self-signed certificate over key. authority may be nil.
@@ -48,8 +48,8 @@ func certificate(key pay.Key, authority []byte) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key.Signer()}, nil
 }
 
-// peerKey returns the key that the peer proved in the handshake, and its
-// certificate.
+// peerKey returns the key of the peer's handshake, and its certificate. It fails
+// unless there is one certificate, over an Ed25519 key.
 func peerKey(cs tls.ConnectionState) (pay.PublicKey, *x509.Certificate, error) {
 	if len(cs.PeerCertificates) != 1 {
 		return pay.PublicKey{}, nil, fmt.Errorf("check peer: %d certificates, want 1", len(cs.PeerCertificates))
@@ -62,8 +62,8 @@ func peerKey(cs tls.ConnectionState) (pay.PublicKey, *x509.Certificate, error) {
 	return pay.PublicKey(key), cert, nil
 }
 
-// registryKey returns the registry's working key and raw authority, once the
-// authority is signed by root and names the key proved in the handshake.
+// registryKey returns the registry's working key and raw authority. It fails
+// unless root signed the authority and it names the key of the handshake.
 func registryKey(cs tls.ConnectionState, root pay.NodeID) (pay.PublicKey, []byte, error) {
 	key, cert, err := peerKey(cs)
 	if err != nil {
@@ -76,7 +76,7 @@ func registryKey(cs tls.ConnectionState, root pay.NodeID) (pay.PublicKey, []byte
 		}
 	}
 	if raw == nil {
-		return pay.PublicKey{}, nil, errors.New("check registry: it shows no authority")
+		return pay.PublicKey{}, nil, errors.New("check registry: its certificate carries no authority")
 	}
 	if root.IsZero() {
 		return pay.PublicKey{}, nil, errors.New("check registry: no root is pinned")
@@ -91,8 +91,8 @@ func registryKey(cs tls.ConnectionState, root pay.NodeID) (pay.PublicKey, []byte
 	return key, raw, nil
 }
 
-// verdict carries why a registry was refused out of the handshake, which may go
-// on for a moment after the dialler has given up.
+// verdict carries the reason for refusing a registry out of the handshake, which
+// may go on for a moment after the dialler has given up.
 type verdict struct {
 	mu  sync.Mutex
 	err error
@@ -111,7 +111,7 @@ func (v *verdict) get() error {
 }
 
 // clientTLS returns the configuration of a node that pins root. v is set to the
-// reason when the registry is not the one that root speaks for.
+// reason when root did not sign an authority for the registry's key.
 func clientTLS(key pay.Key, root pay.NodeID, v *verdict) (*tls.Config, error) {
 	cert, err := certificate(key, nil)
 	if err != nil {

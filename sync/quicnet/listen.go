@@ -13,14 +13,14 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// ListenOptions say where and as whom a registry listens.
+// ListenOptions are the options of Listen.
 type ListenOptions struct {
 	Socket    net.PacketConn // closed by Listener.Close
-	Key       pay.Key        // the working key
+	Key       pay.Key        // the registry's working key
 	Authority []byte         // raw authority fact that names Key
-	// ResetKey and TokenKey are random secrets that outlive a restart: with
-	// them, nodes notice a restarted registry at their next ping. Nil means
-	// none, and a new one for each start.
+	// ResetKey and TokenKey are random secrets that stay the same across restarts.
+	// With them, nodes notice a restarted registry at their next ping. A nil
+	// ResetKey means no stateless resets, a nil TokenKey a new key for each start.
 	ResetKey, TokenKey *[32]byte
 	// ConnectionsMax bounds connections, handshakes included; 0: 20,000.
 	ConnectionsMax int
@@ -30,8 +30,13 @@ type ListenOptions struct {
 }
 
 const (
+	// connectionsDefault is the default of ConnectionsMax. Chosen: the number of
+	// nodes that one registry is meant for.
 	connectionsDefault = 20_000
-	handshakesDefault  = 500
+	// handshakesDefault is the default of HandshakesPerSecond. Chosen: bounds the
+	// signatures that packets with made-up addresses can cause; above it an honest
+	// node waits one more round trip.
+	handshakesDefault = 500
 )
 
 // Listener accepts nodes. Any number of goroutines may call Accept.
@@ -45,7 +50,8 @@ var _ paysync.Listener = (*Listener)(nil)
 
 var errFull = errors.New("quicnet: too many connections")
 
-// Listen starts to listen. The caller closes the Listener.
+// Listen starts to listen. The caller closes the Listener. Its errors are those
+// of making the certificate and of quic-go.
 func Listen(o ListenOptions) (*Listener, error) {
 	tlsConfig, err := serverTLS(o.Key, o.Authority)
 	if err != nil {
@@ -91,7 +97,8 @@ func orDefault(n, fallback int) int {
 // Addr returns the address that is listened on.
 func (l *Listener) Addr() net.Addr { return l.socket.LocalAddr() }
 
-// Accept returns the next connection whose handshake is complete.
+// Accept returns the next connection whose handshake is complete. Its error is
+// quic-go's, when ctx is done or the Listener is closed.
 func (l *Listener) Accept(ctx context.Context) (paysync.Conn, error) {
 	for {
 		q, err := l.listener.Accept(ctx)
@@ -107,7 +114,8 @@ func (l *Listener) Accept(ctx context.Context) (paysync.Conn, error) {
 	}
 }
 
-// Close ends the listener and all its connections and closes the socket.
+// Close ends the listener and all its connections and closes the socket. It
+// returns their errors joined.
 func (l *Listener) Close() error {
 	return errors.Join(l.listener.Close(), l.transport.Close(), l.socket.Close())
 }

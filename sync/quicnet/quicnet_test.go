@@ -32,7 +32,7 @@ func key(t *testing.T, seed byte) pay.Key {
 	return k
 }
 
-// authority returns root's word on working.
+// authority returns root's raw authority for working.
 func authority(t *testing.T, root, working pay.Key) []byte {
 	t.Helper()
 	f, err := pay.Sign(root, pay.Authority{Root: root.Public(), Working: working.Public(), Until: 1 << 47})
@@ -75,8 +75,8 @@ func background(t *testing.T) context.Context {
 func TestConnCarriesBytesKeysAndOneSecret(t *testing.T) {
 	t.Parallel()
 	root, working, node := key(t, 1), key(t, 2), key(t, 3)
-	word := authority(t, root, working)
-	l := listen(t, quicnet.ListenOptions{Key: working, Authority: word})
+	auth := authority(t, root, working)
+	l := listen(t, quicnet.ListenOptions{Key: working, Authority: auth})
 	ctx := background(t)
 	client, err := quicnet.Dialer{}.Dial(ctx, l.Addr().String(), root.ID(), node)
 	if err != nil {
@@ -106,7 +106,7 @@ func TestConnCarriesBytesKeysAndOneSecret(t *testing.T) {
 	if client.Peer() != working.Public() || server.Peer() != node.Public() {
 		t.Error("the keys are not those of the peers")
 	}
-	if !bytes.Equal(client.Authority(), word) || server.Authority() != nil {
+	if !bytes.Equal(client.Authority(), auth) || server.Authority() != nil {
 		t.Error("the authority is not what the registry shows")
 	}
 	a, errA := client.Exporter()
@@ -136,8 +136,8 @@ func TestOnlyTheRegistryOfThePinnedRootIsTalkedTo(t *testing.T) {
 	root, working, thief, node := key(t, 1), key(t, 2), key(t, 4), key(t, 3)
 	cases := []struct {
 		name string
-		key  pay.Key // of whoever answers
-		word []byte
+		key  pay.Key // of the program that answers
+		auth []byte
 		pin  pay.NodeID
 		want pay.ErrorCode
 	}{
@@ -152,7 +152,7 @@ func TestOnlyTheRegistryOfThePinnedRootIsTalkedTo(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			l := listen(t, quicnet.ListenOptions{Key: c.key, Authority: c.word})
+			l := listen(t, quicnet.ListenOptions{Key: c.key, Authority: c.auth})
 			conn, err := quicnet.Dialer{}.Dial(background(t), l.Addr().String(), c.pin, node)
 			if pay.CodeOf(err) != c.want {
 				t.Fatalf("got %v (%s), want %q", err, pay.CodeOf(err), c.want)
@@ -178,7 +178,7 @@ func TestEnrolmentThroughAManInTheMiddle(t *testing.T) {
 	defer toRegistry.Close(paysync.CloseDone)
 
 	proxy := listen(t, quicnet.ListenOptions{Key: thief, Authority: toRegistry.Authority()})
-	heard := make(chan error, 1)
+	got := make(chan error, 1)
 	proxyCtx, stop := context.WithCancel(ctx)
 	go func() {
 		conn, err := proxy.Accept(proxyCtx)
@@ -188,7 +188,7 @@ func TestEnrolmentThroughAManInTheMiddle(t *testing.T) {
 		if err == nil {
 			_, err = conn.Read(make([]byte, 1))
 		}
-		heard <- err
+		got <- err
 	}()
 	invite := pay.Invite{Address: proxy.Addr().String(), Root: root.ID(), ID: pay.InviteID{1}, Secret: pay.InviteSecret{2}}
 	_, err = paysync.Enrol(ctx, quicnet.Dialer{}, node, invite, pay.RoleBox, "Till")
@@ -196,8 +196,8 @@ func TestEnrolmentThroughAManInTheMiddle(t *testing.T) {
 		t.Errorf("Enrol: %v (%s)", err, pay.CodeOf(err))
 	}
 	stop()
-	if err := <-heard; err == nil {
-		t.Error("the proxy heard something on the stream")
+	if err := <-got; err == nil {
+		t.Error("the proxy received something on the stream")
 	}
 }
 
