@@ -111,11 +111,11 @@ func (l *line) allRefused(n int) error {
 
 // offline reads the store of a registry that does not run, in this process.
 func (w *world) offline(name string, read func(v *store.View) error) error {
-	s, err := node.NewEnv(node.Dir(w.Data(name)), io.Discard)
+	env, err := node.ProcessEnv(node.Dir(w.Data(name)), io.Discard)
 	if err != nil {
 		return err
 	}
-	n, err := node.OpenRegistry(w.Ctx, s, node.RegistryOptions{})
+	n, err := node.OpenRegistry(w.Ctx, node.RegistryOptions{Env: env})
 	if err != nil {
 		return err
 	}

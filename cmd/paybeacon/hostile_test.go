@@ -38,17 +38,17 @@ type insideNode interface {
 // insider opens a node whose daemon does not run and connects it.
 func (w *world) insider(name string) *insider {
 	w.t.Helper()
-	s, err := node.NewEnv(node.Dir(w.Data(name)), io.Discard)
+	env, err := node.ProcessEnv(node.Dir(w.Data(name)), io.Discard)
 	w.must(err)
 	i := &insider{w: w}
-	i.member, err = s.Dir.LoadMember()
+	i.member, err = env.Dir.LoadMember()
 	w.must(err)
 	if i.member.Role == pay.RoleWallet {
-		i.wallet, err = node.OpenWallet(w.Ctx, s, node.WalletOptions{})
+		i.wallet, err = node.OpenWallet(w.Ctx, node.WalletOptions{Env: env})
 		w.must(err)
 		i.node = i.wallet
 	} else {
-		i.node, err = node.OpenBox(w.Ctx, s, node.BoxOptions{})
+		i.node, err = node.OpenBox(w.Ctx, node.BoxOptions{Env: env})
 		w.must(err)
 	}
 	ctx, stop := context.WithCancel(w.Ctx)
@@ -296,7 +296,7 @@ func TestForgedClaimsChangeNothing(t *testing.T) {
 
 	// The honest answers.
 	for who, i := range wallet {
-		_, err := i.wallet.Say(w.Ctx, payment[who].ID, pay.Approve, pay.ByHand)
+		_, err := i.wallet.Answer(w.Ctx, payment[who].ID, pay.Approve, pay.ByHand)
 		w.must(err)
 		if p := w.final(payment[who].ID); p.State != pay.StateCaptured || p.AmountCaptured != 100 || p.Seq != 2 {
 			t.Errorf("%s's honest answer ended %s with %d", who, p.State, p.AmountCaptured)

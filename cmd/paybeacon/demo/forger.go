@@ -30,11 +30,11 @@ type forger struct {
 const refusalWait = 15 * time.Second
 
 func openForger(ctx context.Context, dir string) (*forger, error) {
-	s, err := node.NewEnv(node.Dir(dir), io.Discard)
+	env, err := node.ProcessEnv(node.Dir(dir), io.Discard)
 	if err != nil {
 		return nil, err
 	}
-	n, err := node.OpenWallet(ctx, s, node.WalletOptions{Approve: "ask"})
+	n, err := node.OpenWallet(ctx, node.WalletOptions{Env: env, Approve: "ask"})
 	if err != nil {
 		return nil, fmt.Errorf("open a stolen wallet: %w", err)
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
+	"time"
 
 	"charm.land/lipgloss/v2"
 
@@ -70,7 +70,8 @@ func Command(ctx context.Context, io cli.Stdio) *cli.Command {
 // doctor is one examination.
 type doctor struct {
 	*cli.Call
-	node.Env
+	dir  node.Dir
+	now  func() time.Time
 	bad  []findingJSON
 	good int
 	warn int
@@ -81,10 +82,10 @@ type doctor struct {
 func runDoctor(c *cli.Call) error {
 	d := &doctor{Call: c}
 	var err error
-	if d.Clock, err = node.ClockFromEnv(); err != nil {
+	if d.now, err = node.ProcessClock(); err != nil {
 		return err
 	}
-	d.Env.Log, d.Dir = slog.New(slog.DiscardHandler), node.Dir(c.Data())
+	d.dir = node.Dir(c.Data())
 	var spec node.RadioSpec
 	if c.Flags.IsSet("radio") {
 		if spec, err = node.ParseRadio(c.Flags.String("radio")); err != nil {
@@ -102,13 +103,13 @@ func runDoctor(c *cli.Call) error {
 		if spec, err = node.ParseRadio(h.Spec); err == nil {
 			err = d.lookAtRadio(spec, h)
 		}
-	case d.Dir == "":
+	case d.dir == "":
 		err = d.lookAtRadio(node.RadioSpec{Kind: node.RadioBlueZ}, h)
 	}
 	if err != nil {
 		return err
 	}
-	if d.Dir != "" {
+	if d.dir != "" {
 		if err := d.lookAtNode(h, running); err != nil {
 			return err
 		}
@@ -118,10 +119,10 @@ func runDoctor(c *cli.Call) error {
 
 // askHealth asks the daemon of --data how it is, if there is one.
 func (d *doctor) askHealth() (h api.Health, running bool, err error) {
-	if d.Dir == "" {
+	if d.dir == "" {
 		return h, false, nil
 	}
-	reply, err := node.AskDaemon(d.Ctx, d.Dir, api.VerbHealth, api.Nothing{})
+	reply, err := node.AskDaemon(d.Ctx, d.dir, api.VerbHealth, api.Nothing{})
 	if errors.Is(err, api.ErrNoDaemon) {
 		return h, false, nil
 	}

@@ -29,18 +29,18 @@ const (
 
 // lookAtNode examines a data directory, with what its daemon said if one runs.
 func (d *doctor) lookAtNode(h api.Health, running bool) error {
-	if err := d.Dir.Check(); err != nil {
+	if err := d.dir.Check(); err != nil {
 		return d.tell(areaNode, failed("directory", err))
 	}
-	role := d.Dir.Role()
-	if err := d.tell(areaNode, directoryFinding(d.Dir, role)); err != nil {
+	role := d.dir.Role()
+	if err := d.tell(areaNode, directoryFinding(d.dir, role)); err != nil {
 		return err
 	}
 	if d.stranger {
 		return d.tell(areaNode, finding{"daemon", levelWarn, "its daemon is of another version of paybeacon and does not say how it is", "stop it and start it again with this one"})
 	}
-	holder := d.Dir.LockHolder()
-	if err := d.tell(areaNode, daemonFinding(d.Dir, running, holder)); err != nil {
+	holder := d.dir.LockHolder()
+	if err := d.tell(areaNode, daemonFinding(d.dir, running, holder)); err != nil {
 		return err
 	}
 	switch {
@@ -157,7 +157,7 @@ func clockFinding(offset pay.Millis, when string) finding {
 }
 
 func (d *doctor) deviceFinding() finding {
-	raw, err := os.ReadFile(d.Dir.Path(node.DeviceFile))
+	raw, err := os.ReadFile(d.dir.Path(node.DeviceFile))
 	if err != nil {
 		return failed("state", pay.Wrap(err, pay.CodeConfig, "read "+node.DeviceFile, "check its permissions"))
 	}
@@ -170,19 +170,19 @@ func (d *doctor) deviceFinding() finding {
 // openAndLook opens the store of a node that nobody runs, and greets its
 // registry.
 func (d *doctor) openAndLook() error {
-	unlock, err := d.Dir.Lock(d.Ctx, lockWait)
+	unlock, err := d.dir.Lock(d.Ctx, lockWait)
 	if err != nil {
 		return d.tell(areaNode, failed("store", err))
 	}
 	defer unlock()
-	n, err := node.OpenOffline(d.Ctx, d.Dir)
+	n, err := node.OpenOffline(d.Ctx, d.dir)
 	if err != nil {
 		return d.tell(areaNode, failed("store", err))
 	}
 	defer n.Close()
 	list := []finding{ok("store", "the store opens")}
 	if space, err := n.Space(); err != nil {
-		list = append(list, finding{"space", levelWarn, err.Error(), "look with df " + string(d.Dir)})
+		list = append(list, finding{"space", levelWarn, err.Error(), "look with df " + string(d.dir)})
 	} else {
 		list = append(list, spaceFinding(space))
 	}

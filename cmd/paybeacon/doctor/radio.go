@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"regexp"
@@ -156,7 +157,7 @@ func (d *doctor) lookAtRate(spec node.RadioSpec, h api.Health) error {
 func (d *doctor) listenFor(spec node.RadioSpec) (ble.Health, error) {
 	var heard atomic.Int64
 	var last atomic.Pointer[ble.Health]
-	l := node.Listener{Env: d.Env, Spec: spec, Limit: listenTime}
+	l := node.Listener{Radio: spec, Now: d.now, Log: slog.New(slog.DiscardHandler), Limit: listenTime}
 	err := l.Listen(d.Ctx, func(h ble.Health) { last.Store(&h) }, func(ble.Advert) { heard.Add(1) }, func(ctx context.Context) error {
 		<-ctx.Done()
 		return nil

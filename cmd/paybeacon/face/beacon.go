@@ -63,5 +63,8 @@ func beaconRun(c *cli.Call) error {
 		return pay.NewError(pay.CodeUsage, "a capture cannot broadcast", "write --radio bluez:hci0 or air:DIR")
 	}
 	o.Exponent = pay.Exponent(k)
-	return runNode(c, func(ctx context.Context, s node.Env) (node.Daemon, error) { return node.OpenDevice(ctx, s, o) })
+	return runNode(c, func(ctx context.Context, env node.Env) (node.Node, error) {
+		o.Env = env
+		return node.OpenDevice(ctx, o)
+	})
 }

@@ -22,20 +22,21 @@ func ask[Request, Answered any](c *cli.Call, v api.Verb[Request, Answered], q Re
 
 // runNode runs the daemon of a directory until the context of the call ends.
 // Standard output bears what it listens on and what happens to it.
-func runNode(c *cli.Call, open func(ctx context.Context, s node.Env) (node.Daemon, error)) error {
+func runNode(c *cli.Call, open func(ctx context.Context, env node.Env) (node.Node, error)) error {
 	defer outliveReaders()()
-	s, err := node.NewEnv(dirOf(c), c.Err)
+	env, err := node.ProcessEnv(dirOf(c), c.Err)
 	if err != nil {
 		return err
 	}
-	return node.Run(c.Ctx, s, node.RunOptions{
-		Open: open,
+	return node.Serve(c.Ctx, node.ServeOptions{
+		Env:  env,
+		Open: func(ctx context.Context) (node.Node, error) { return open(ctx, env) },
 		Ready: func(r api.Ready) {
 			if err := c.Answer(r, func(w io.Writer) {
 				r.Registry = "" // not tried yet: "down" would alarm
 				printReady(w, r)
 			}); err != nil {
-				s.Log.Warn("cannot say that the node is ready", "error", err)
+				env.Log.Warn("cannot say that the node is ready", "error", err)
 			}
 		},
 		Event: func(e api.Event) error { return tellEvent(c, e) },

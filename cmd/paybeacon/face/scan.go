@@ -41,5 +41,8 @@ func scan(c *cli.Call) error {
 		return err
 	}
 	o := node.BoxOptions{Radio: spec, Server: f.String("server"), HTTP: f.String("http"), Track: track}
-	return runNode(c, func(ctx context.Context, s node.Env) (node.Daemon, error) { return node.OpenBox(ctx, s, o) })
+	return runNode(c, func(ctx context.Context, env node.Env) (node.Node, error) {
+		o.Env = env
+		return node.OpenBox(ctx, o)
+	})
 }

@@ -40,5 +40,8 @@ func serve(c *cli.Call) error {
 	} else if c.Data() != "" && dirOf(c).Role() == "" {
 		o.Currency = currencyDefault
 	}
-	return runNode(c, func(ctx context.Context, s node.Env) (node.Daemon, error) { return node.OpenRegistry(ctx, s, o) })
+	return runNode(c, func(ctx context.Context, env node.Env) (node.Node, error) {
+		o.Env = env
+		return node.OpenRegistry(ctx, o)
+	})
 }

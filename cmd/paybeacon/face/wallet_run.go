@@ -21,7 +21,10 @@ func walletRunCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		},
 		Run: func(c *cli.Call) error {
 			o := node.WalletOptions{Server: c.Flags.String("server"), Approve: c.Flags.String("approve")}
-			return runNode(c, func(ctx context.Context, s node.Env) (node.Daemon, error) { return node.OpenWallet(ctx, s, o) })
+			return runNode(c, func(ctx context.Context, env node.Env) (node.Node, error) {
+				o.Env = env
+				return node.OpenWallet(ctx, o)
+			})
 		},
 	})
 }

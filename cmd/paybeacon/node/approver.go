@@ -13,13 +13,14 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Approver answers offers by the owner's own command: it gets the offer as
+// approver answers offers by the owner's own command: it gets the offer as
 // JSON on its standard input and says 0 for approve and 1 for decline.
 // Anything else, or taking too long, leaves the offer to a person.
-type Approver struct {
-	node  *Wallet
-	rule  pay.Rule
-	asked map[string]pay.Verdict // what the command said; "" for nothing
+type approver struct {
+	node    *payer
+	command string
+	rule    pay.Rule
+	asked   map[string]pay.Verdict // what the command said; "" for nothing
 	// retry is when approvals that wait for their device are tried again, however
 	// often the feed moves until then.
 	retry time.Time
@@ -30,13 +31,13 @@ const (
 	execAskedMax = 10_000
 )
 
-func NewApprover(n *Wallet) *Approver {
+func newApprover(n *payer, command string) *approver {
 	// The receipt names the rule but not the command, which is nobody's
 	// business at the till.
-	return &Approver{node: n, rule: "exec", asked: map[string]pay.Verdict{}}
+	return &approver{node: n, command: command, rule: "exec", asked: map[string]pay.Verdict{}}
 }
 
-func (x *Approver) run(ctx context.Context) error {
+func (x *approver) run(ctx context.Context) error {
 	changed, stop := x.node.store.WatchAll()
 	defer stop()
 	for {
@@ -59,7 +60,7 @@ func (x *Approver) run(ctx context.Context) error {
 
 // answerAll asks the command about each offer once, and gives its word. waiting
 // says that an answer waits for a device or for space on the disk.
-func (x *Approver) answerAll(ctx context.Context) (waiting bool, err error) {
+func (x *approver) answerAll(ctx context.Context) (waiting bool, err error) {
 	offers, err := x.node.pending(ctx, api.Nothing{})
 	if err != nil {
 		return false, err
@@ -81,7 +82,7 @@ func (x *Approver) answerAll(ctx context.Context) (waiting bool, err error) {
 		if verdict == "" || p.Refusal != "" {
 			continue
 		}
-		_, err := x.node.Say(ctx, p.ID, verdict, x.rule)
+		_, err := x.node.Answer(ctx, p.ID, verdict, x.rule)
 		switch code := pay.CodeOf(err); {
 		case code == "", code == pay.CodeDecided, code == pay.CodeNotFound:
 		case canWait(err):
@@ -103,14 +104,14 @@ func (x *Approver) answerAll(ctx context.Context) (waiting bool, err error) {
 }
 
 // ask runs the command for one offer and returns what it says, "" for nothing.
-func (x *Approver) ask(ctx context.Context, p api.Payment) pay.Verdict {
+func (x *approver) ask(ctx context.Context, p api.Payment) pay.Verdict {
 	ctx, cancel := context.WithTimeout(ctx, execTimeout)
 	defer cancel()
 	offer, err := json.Marshal(p)
 	if err != nil {
 		panic(fmt.Sprintf("paybeacon: internal error: encode offer: %v", err))
 	}
-	cmd := exec.CommandContext(ctx, "sh", "-c", x.node.command)
+	cmd := exec.CommandContext(ctx, "sh", "-c", x.command)
 	cmd.Stdin = bytes.NewReader(append(offer, '\n'))
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()

@@ -82,19 +82,3 @@ func (d Dir) lockOrDaemon(ctx context.Context) (unlock func(), err error) {
 		}
 	}
 }
-
-// StartHint is the command that starts the daemon of a directory.
-func StartHint(d Dir) string {
-	switch d.Role() {
-	case pay.RoleRegistry:
-		return "paybeacon serve --data " + string(d)
-	case pay.RoleBox:
-		return "paybeacon scan --data " + string(d) + " --radio RADIO"
-	case pay.RoleWallet:
-		return "paybeacon wallet run --data " + string(d)
-	case pay.RoleDevice:
-		return "paybeacon beacon run --data " + string(d) + " --radio RADIO"
-	default:
-		return "paybeacon serve, scan, wallet run or beacon run"
-	}
-}

@@ -5,19 +5,30 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/registry"
 	"github.com/paybeacon/paybeacon/store"
+	"github.com/paybeacon/paybeacon/store/badgerkv"
 )
+
+// auditOptions say what is audited.
+type auditOptions struct {
+	engine    *badgerkv.Engine
+	store     *store.Store
+	role      *registry.Registry
+	working   pay.PublicKey // the registry's working key
+	authority pay.Authority
+}
 
 // audit checks the store byte by byte (every table, fact, signature, chain and
 // digest) and then recomputes from the facts what the registry believes.
-func (n *Registry) audit(ctx context.Context, _ api.Nothing) (api.Audit, error) {
+func audit(ctx context.Context, o auditOptions) (api.Audit, error) {
 	out := api.Audit{V: 1, Type: "audit", Findings: []string{}}
-	if err := n.engine.Verify(ctx); err != nil {
+	if err := o.engine.Verify(ctx); err != nil {
 		out.Findings = append(out.Findings, err.Error())
 		return out, nil
 	}
-	err := n.store.View(ctx, func(v *store.View) error {
-		keys, err := n.keys(v)
+	err := o.store.View(ctx, func(v *store.View) error {
+		keys, err := o.keys(v)
 		if err != nil {
 			return err
 		}
@@ -32,7 +43,7 @@ func (n *Registry) audit(ctx context.Context, _ api.Nothing) (api.Audit, error) 
 		if len(damage) > 0 {
 			return nil
 		}
-		found, err := n.role.Audit(ctx, v)
+		found, err := o.role.Audit(ctx, v)
 		if err != nil {
 			return err
 		}
@@ -48,11 +59,11 @@ func (n *Registry) audit(ctx context.Context, _ api.Nothing) (api.Audit, error) 
 	return out, nil
 }
 
-// keys returns the public key of everybody whose facts may stand in the store:
+// keys returns the public keys of all whose facts may stand in the store:
 // the root, the working key and all that were ever enrolled.
-func (n *Registry) keys(v *store.View) (map[pay.NodeID]pay.PublicKey, error) {
-	keys := map[pay.NodeID]pay.PublicKey{n.key.ID(): n.key.Public(), n.authority.Root.ID(): n.authority.Root}
-	err := n.role.Members(v, func(m pay.NodeStatus) error {
+func (o auditOptions) keys(v *store.View) (map[pay.NodeID]pay.PublicKey, error) {
+	keys := map[pay.NodeID]pay.PublicKey{o.working.ID(): o.working, o.authority.Root.ID(): o.authority.Root}
+	err := o.role.Members(v, func(m pay.NodeStatus) error {
 		keys[m.Node.ID()] = m.Node
 		return nil
 	})

@@ -15,9 +15,9 @@ import (
 	"github.com/paybeacon/paybeacon/store"
 )
 
-// box is the node of `scan`: a radio, a tracker, the till and the connection
+// Box is the node of `scan`: a radio, a tracker, the till and the connection
 // to the registry.
-type box struct {
+type Box struct {
 	base
 	peer
 	member Member
@@ -29,21 +29,29 @@ type box struct {
 	events *eventLog
 }
 
+// BoxOptions say how a box is opened.
 type BoxOptions struct {
-	Radio  RadioSpec // of no kind: the store is opened and nothing is heard
+	Env Env
+	// Radio is what the box hears with. Of no kind: the store is opened, nothing is
+	// heard, and the box cannot run.
+	Radio RadioSpec
+	// Server is where the registry is, HOST:PORT; "" for where it was at enrolment.
 	Server string
-	HTTP   string
-	Track  ble.TrackerOptions
+	// HTTP is where /healthz and /readyz are served, HOST:PORT; "" for nowhere.
+	HTTP  string
+	Track ble.TrackerOptions
 }
 
-func OpenBox(ctx context.Context, s Env, o BoxOptions) (*box, error) {
-	m, key, err := s.Dir.identity(pay.RoleBox)
+// OpenBox opens the box that is enrolled in a directory. Its errors are *pay.Error.
+func OpenBox(ctx context.Context, o BoxOptions) (*Box, error) {
+	env := o.Env
+	m, key, err := env.Dir.identity(pay.RoleBox)
 	if err != nil {
 		return nil, err
 	}
-	b := &box{member: m}
+	b := &Box{member: m}
 	b.till = till.New(till.Options{Key: key, Merchant: m.Scope, Shop: m.Shop, Site: m.Site, Currency: m.Currency})
-	if b.base, err = openBase(ctx, s, key, storeOptions{own: m.Scope, reactor: b.till}); err != nil {
+	if b.base, err = openBase(ctx, env, key, storeOptions{own: m.Scope, reactor: b.till}); err != nil {
 		return nil, err
 	}
 	if b.peer, err = newPeer(b.base, m, o.Server); err != nil {
@@ -51,13 +59,13 @@ func OpenBox(ctx context.Context, s Env, o BoxOptions) (*box, error) {
 		return nil, err
 	}
 	o.Track.Box = key.ID()
-	b.air = NewHearing(o.Track, s.Clock.Now)
-	b.events = newEventLog(s.Clock.Now, feedOf(b.store, m.Scope))
+	b.air = NewHearing(o.Track, env.Now)
+	b.events = newEventLog(env.Now, feedOf(b.store, m.Scope))
 	if o.Radio.Kind == "" {
 		return b, nil
 	}
 	b.spec = o.Radio
-	if b.radio, err = openRadio(ctx, s, o.Radio, radioOptions{RSSI: RadioSilent, health: b.heed}); err != nil {
+	if b.radio, err = openRadio(ctx, o.Radio, radioOptions{now: env.Now, log: env.Log, rssi: RadioSilent, health: b.heed}); err != nil {
 		b.Close()
 		return nil, err
 	}
@@ -68,10 +76,8 @@ func OpenBox(ctx context.Context, s Env, o BoxOptions) (*box, error) {
 	return b, nil
 }
 
-// RadioSilent is the strength at which a box would be heard if it sent.
-const RadioSilent pay.RSSI = -100
-
-func (b *box) Close() {
+// Close closes what OpenBox opened.
+func (b *Box) Close() {
 	if b.radio.close != nil {
 		b.radio.close()
 	}
@@ -81,21 +87,26 @@ func (b *box) Close() {
 	b.base.Close()
 }
 
-func (b *box) Start(ctx context.Context, parts *errgroup.Group) {
+// Run hears, keeps the connection to the registry and takes in what comes, until
+// ctx ends.
+func (b *Box) Run(ctx context.Context) error {
+	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return b.store.Run(ctx) })
-	parts.Go(func() error { return b.peer.Connect(ctx) })
+	parts.Go(func() error { return b.Connect(ctx) })
 	parts.Go(func() error { return b.radio.scanner.Scan(ctx, b.air.Hear) })
 	if b.http != nil {
 		parts.Go(func() error { return api.ServeHTTP(ctx, b.http, healthHandler(b.healthy), b.Log) })
 	}
+	return parts.Wait()
 }
 
-// healthy says whether the box can take a charge: its store can be read.
-func (b *box) healthy(ctx context.Context) error {
+// healthy returns why the box cannot take a charge, or nil: its store can be read.
+func (b *Box) healthy(ctx context.Context) error {
 	return b.store.View(ctx, func(v *store.View) error { _, err := v.Position(); return err })
 }
 
-func (b *box) Ready() api.Ready {
+// Ready is where the box listens, and whether the registry is up.
+func (b *Box) Ready() api.Ready {
 	r := api.Ready{V: 1, Type: "ready", Role: pay.RoleBox, Node: b.key.ID().String(), Registry: b.peer.word()}
 	if b.http != nil {
 		r.HTTP = b.http.Addr().String()
@@ -104,7 +115,7 @@ func (b *box) Ready() api.Ready {
 }
 
 // Verbs are what the node can be asked.
-func (b *box) Verbs() api.Verbs {
+func (b *Box) Verbs() api.Verbs {
 	return api.NewVerbs(
 		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return b.Ready(), nil }),
 		api.On(api.VerbHealth, func(context.Context, api.Nothing) (api.Health, error) { return b.health(), nil }),
@@ -120,13 +131,13 @@ func (b *box) Verbs() api.Verbs {
 	)
 }
 
-func (b *box) waitNear(ctx context.Context, q api.WaitRequest) (api.Nearby, error) {
+func (b *Box) waitNear(ctx context.Context, q api.WaitRequest) (api.Nearby, error) {
 	b.air.untilClear(ctx, q.Wait.Std())
 	return b.nearby(), nil
 }
 
 // nearby is who is heard, and how well the radio hears.
-func (b *box) nearby() api.Nearby {
+func (b *Box) nearby() api.Nearby {
 	n := nearbyObject(b.air.nearby())
 	h := b.air.Health()
 	n.RadioWhy, n.AdvertsPerSecond, n.AdvertsLost = h.Why, api.RoundRate(h.Rate), h.Lost
@@ -135,16 +146,16 @@ func (b *box) nearby() api.Nearby {
 
 // heed takes in what the radio says of its hearing, and tells it where it
 // changes what a merchant may rely on.
-func (b *box) heed(h ble.Health) {
+func (b *Box) heed(h ble.Health) {
 	if b.air.Heed(h) {
 		b.events.add(api.NewRadioEvent(h.Deaf, h.Why, h.Rate, h.Lost))
 	}
 }
 
-func (b *box) eventLog() *eventLog { return b.events }
+func (b *Box) eventLog() *eventLog { return b.events }
 
 // charge looks the key up first: a repeated charge needs nobody near.
-func (b *box) charge(ctx context.Context, q api.ChargeRequest) (api.Payment, error) {
+func (b *Box) charge(ctx context.Context, q api.ChargeRequest) (api.Payment, error) {
 	o, err := b.order(q)
 	if err != nil {
 		return api.Payment{}, err
@@ -164,20 +175,14 @@ func (b *box) charge(ctx context.Context, q api.ChargeRequest) (api.Payment, err
 	if err != nil {
 		return api.Payment{}, err
 	}
-	err = b.store.Do(ctx, func(tx *store.Tx) error {
-		var r pay.Reaction
-		if e, r, err = b.till.Charge(tx, tx.Now(), o, c); err != nil {
-			return err
-		}
-		return tx.Post(r)
-	})
+	e, err = commit(ctx, b.store, func(tx *store.Tx) (till.Entry, pay.Reaction, error) { return b.till.Charge(tx, tx.Now(), o, c) })
 	if err != nil {
 		return api.Payment{}, err
 	}
 	return paymentOfTill(e), nil
 }
 
-func (b *box) order(q api.ChargeRequest) (till.Order, error) {
+func (b *Box) order(q api.ChargeRequest) (till.Order, error) {
 	cur := b.member.Currency
 	if q.Currency != "" {
 		var err error
@@ -194,7 +199,7 @@ func (b *box) order(q api.ChargeRequest) (till.Order, error) {
 
 // pick chooses whom to charge. For the nearest it gives the air a moment to
 // become clear.
-func (b *box) pick(ctx context.Context, to pay.Handle) (pay.Candidate, error) {
+func (b *Box) pick(ctx context.Context, to pay.Handle) (pay.Candidate, error) {
 	n := b.air.nearby()
 	if to == "" {
 		n = b.air.untilClear(ctx, nearestWait)
@@ -208,19 +213,16 @@ func (b *box) pick(ctx context.Context, to pay.Handle) (pay.Candidate, error) {
 }
 
 // entry reads one payment, named by id or key.
-func (b *box) entry(ctx context.Context, q api.PaymentRef) (e till.Entry, err error) {
-	err = b.store.View(ctx, func(v *store.View) error {
+func (b *Box) entry(ctx context.Context, q api.PaymentRef) (till.Entry, error) {
+	return read(ctx, b.store, func(v *store.View) (till.Entry, error) {
 		if q.Key != "" {
-			e, err = b.till.Find(v, b.store.Now(), q.Key)
-		} else {
-			e, err = b.till.Show(v, b.store.Now(), q.ID)
+			return b.till.Find(v, b.store.Now(), q.Key)
 		}
-		return err
+		return b.till.Show(v, b.store.Now(), q.ID)
 	})
-	return e, err
 }
 
-func (b *box) show(ctx context.Context, q api.PaymentRef) (api.Payment, error) {
+func (b *Box) show(ctx context.Context, q api.PaymentRef) (api.Payment, error) {
 	e, err := b.entry(ctx, q)
 	if err != nil {
 		return api.Payment{}, err
@@ -228,7 +230,7 @@ func (b *box) show(ctx context.Context, q api.PaymentRef) (api.Payment, error) {
 	return paymentOfTill(e), nil
 }
 
-func (b *box) list(ctx context.Context, q api.ListRequest) (api.List[api.Payment], error) {
+func (b *Box) list(ctx context.Context, q api.ListRequest) (api.List[api.Payment], error) {
 	var out api.List[api.Payment]
 	err := b.store.View(ctx, func(v *store.View) error {
 		list, err := b.till.List(v, b.store.Now(), q.Limit)
@@ -240,61 +242,43 @@ func (b *box) list(ctx context.Context, q api.ListRequest) (api.List[api.Payment
 	return out, err
 }
 
-// wait answers when the payment has its last word, when its time is up without
-// one, or when the wait has passed.
-func (b *box) wait(ctx context.Context, q api.WaitRequest) (api.Payment, error) {
-	return b.await(ctx, q, func(e till.Entry) bool { return e.Outcome() != pay.OutcomePending })
+// wait answers when the payment has ended, when its time is up without that, or
+// when the wait has passed.
+func (b *Box) wait(ctx context.Context, q api.WaitRequest) (api.Payment, error) {
+	return b.awaitEntry(ctx, q, func(e till.Entry) bool { return e.Outcome() != pay.OutcomePending })
 }
 
-func (b *box) await(ctx context.Context, q api.WaitRequest, enough func(till.Entry) bool) (api.Payment, error) {
+func (b *Box) awaitEntry(ctx context.Context, q api.WaitRequest, enough func(till.Entry) bool) (api.Payment, error) {
 	e, err := b.entry(ctx, api.PaymentRef{ID: q.ID, Key: q.Key})
 	if err != nil {
 		return api.Payment{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, q.Wait.Std())
-	defer cancel()
-	changed, stop := b.store.WatchAll()
-	defer stop()
 	id := e.ID.String()
-	for {
-		if e, err = b.entry(context.WithoutCancel(ctx), api.PaymentRef{ID: id}); err != nil {
-			return api.Payment{}, err
-		}
-		if enough(e) || b.offline || ctx.Err() != nil {
-			return paymentOfTill(e), nil
-		}
-		select {
-		case <-changed:
-		case <-b.timeUp(e.Deadline):
-		case <-ctx.Done():
-		}
-	}
+	return b.await(ctx, q.Wait, func(ctx context.Context) (awaited, error) {
+		e, err := b.entry(ctx, api.PaymentRef{ID: id})
+		return awaited{paymentOfTill(e), e.Deadline, enough(e)}, err
+	})
 }
 
-func (b *box) cancel(ctx context.Context, q api.WaitRequest) (api.Payment, error) {
+func (b *Box) cancel(ctx context.Context, q api.WaitRequest) (api.Payment, error) {
 	e, err := b.entry(ctx, api.PaymentRef{ID: q.ID, Key: q.Key})
 	if err != nil {
 		return api.Payment{}, err
 	}
-	err = b.store.Do(ctx, func(tx *store.Tx) error {
-		var r pay.Reaction
-		if e, r, err = b.till.Cancel(tx, tx.Now(), e.ID.String()); err != nil {
-			return err
-		}
-		return tx.Post(r)
-	})
+	id := e.ID.String()
+	e, err = commit(ctx, b.store, func(tx *store.Tx) (till.Entry, pay.Reaction, error) { return b.till.Cancel(tx, tx.Now(), id) })
 	if err != nil {
 		return api.Payment{}, err
 	}
 	if e.State() == pay.StateCancelled {
 		return paymentOfTill(e), nil
 	}
-	return b.await(ctx, api.WaitRequest{ID: e.ID.String(), Wait: q.Wait}, func(e till.Entry) bool {
+	return b.awaitEntry(ctx, api.WaitRequest{ID: id, Wait: q.Wait}, func(e till.Entry) bool {
 		return e.State().Ended() || e.Refusal != ""
 	})
 }
 
-func (b *box) receipt(ctx context.Context, q api.PaymentRef) (api.ReceiptFile, error) {
+func (b *Box) receipt(ctx context.Context, q api.PaymentRef) (api.ReceiptFile, error) {
 	e, err := b.entry(ctx, q)
 	if err != nil {
 		return api.ReceiptFile{}, err
@@ -306,4 +290,12 @@ func (b *box) receipt(ctx context.Context, q api.PaymentRef) (api.ReceiptFile, e
 		return err
 	})
 	return out, err
+}
+
+func (b *Box) health() api.Health {
+	h := b.base.health()
+	s := b.air.Health()
+	h.Spec, h.Radio, h.RadioWhy, h.AdvertsPerSecond = b.spec.String(), api.RadioWord(s.Deaf), s.Why, api.RoundRate(s.Rate)
+	h.Session = b.peer.session()
+	return h
 }

@@ -8,25 +8,30 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// clock is this process's idea of the time: the machine's, shifted by
-// PAYBEACON_CLOCK for tests that need a wrong one.
-type clock struct{ shift time.Duration }
-
+// ClockEnv is the variable that shifts a process's clock, for tests and stories
+// that need a wrong one.
 const ClockEnv = "PAYBEACON_CLOCK"
 
-func ClockFromEnv() (clock, error) {
+// ProcessClock returns this process's clock: the machine's, shifted by ClockEnv. It
+// keeps the monotonic reading, so differences of its times stay right. Its error is
+// a *pay.Error with CodeConfig.
+func ProcessClock() (func() time.Time, error) {
+	shift, err := clockShift()
+	return shifted(shift), err
+}
+
+func shifted(by time.Duration) func() time.Time {
+	return func() time.Time { return time.Now().Add(by) }
+}
+
+func clockShift() (time.Duration, error) {
 	s := os.Getenv(ClockEnv)
 	if s == "" {
-		return clock{}, nil
+		return 0, nil
 	}
 	shift, err := time.ParseDuration(s)
 	if err != nil {
-		return clock{}, pay.Wrap(err, pay.CodeConfig, fmt.Sprintf("read %s", ClockEnv), "write it like +10m or -90s")
+		return 0, pay.Wrap(err, pay.CodeConfig, fmt.Sprintf("read %s", ClockEnv), "write it like +10m or -90s")
 	}
-	return clock{shift}, nil
+	return shift, nil
 }
-
-// Now keeps the monotonic reading, so differences stay right.
-func (c clock) Now() time.Time { return time.Now().Add(c.shift) }
-
-func (c clock) millis() pay.Time { return pay.TimeOf(c.Now()) }

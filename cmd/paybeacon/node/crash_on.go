@@ -15,17 +15,11 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// seams are the places where tests reach into a running process.
-type seams struct {
-	at  func(point string)
-	tap func(direction string, frame []byte)
-}
-
 // seamsFromEnv reads PAYBEACON_CRASH=point[:n], which kills this process with
 // SIGKILL when it reaches the point for the n-th time, and PAYBEACON_TAP=FILE,
 // which appends every frame in clear.
-func seamsFromEnv() (seams, error) {
-	var s seams
+func seamsFromEnv() (Seams, error) {
+	var s Seams
 	if spec := os.Getenv("PAYBEACON_CRASH"); spec != "" {
 		point, count, counted := strings.Cut(spec, ":")
 		n := int64(1)
@@ -36,7 +30,7 @@ func seamsFromEnv() (seams, error) {
 			}
 		}
 		var passed atomic.Int64
-		s.at = func(at string) {
+		s.At = func(at string) {
 			if at == point && passed.Add(1) == n {
 				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 				select {} // until the signal is delivered
@@ -49,7 +43,7 @@ func seamsFromEnv() (seams, error) {
 			return s, pay.Wrap(err, pay.CodeConfig, "open PAYBEACON_TAP", "name a file that you may write")
 		}
 		var mu sync.Mutex
-		s.tap = func(direction string, frame []byte) {
+		s.Tap = func(direction string, frame []byte) {
 			mu.Lock()
 			defer mu.Unlock()
 			_, _ = fmt.Fprintf(f, "%s %s\n", direction, hex.EncodeToString(frame))

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io/fs"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -20,15 +18,23 @@ import (
 	"github.com/paybeacon/paybeacon/sync/link"
 )
 
-// DeviceOptions say how a device runs.
+// DeviceOptions say how a device is opened.
 type DeviceOptions struct {
-	Radio    RadioSpec
-	Link     string
-	RSSI     pay.RSSI
-	Power    pay.RSSI
+	Env   Env
+	Radio RadioSpec
+	// Link is where its wallet reaches it, HOST:PORT; with port 0 the one of last
+	// time, if it is free.
+	Link string
+	// RSSI is the strength at which others in a simulated air hear it, and Power the
+	// one at 1 m that it states.
+	RSSI  pay.RSSI
+	Power pay.RSSI
+	// Interval is how often it broadcasts.
 	Interval time.Duration
+	// Exponent is how long a code lives, 2^Exponent seconds; it counts for a new
+	// device only.
 	Exponent pay.Exponent
-	// tell says on standard output what the owner of the device wants to see.
+	// Tell shows the owner of the device how to pair it.
 	Tell func(api.Pairing)
 }
 
@@ -46,29 +52,32 @@ type Device struct {
 	untold  []api.Pairing // shown before the node said that it is ready
 }
 
-func OpenDevice(ctx context.Context, s Env, o DeviceOptions) (*Device, error) {
-	if role := s.Dir.Role(); role != "" && role != pay.RoleDevice {
-		return nil, pay.NewError(pay.CodeConflict, string(s.Dir)+" is the directory of a "+string(role), "give the device a directory of its own")
+// OpenDevice opens the device of a directory, which it makes where there is none.
+// Its errors are *pay.Error.
+func OpenDevice(ctx context.Context, o DeviceOptions) (*Device, error) {
+	env := o.Env
+	if role := env.Dir.Role(); role != "" && role != pay.RoleDevice {
+		return nil, pay.NewError(pay.CodeConflict, string(env.Dir)+" is the directory of a "+string(role), "give the device a directory of its own")
 	}
-	state, err := s.Dir.loadOrMakeDevice(o.Exponent, s.Clock.millis())
+	state, err := env.Dir.loadOrMakeDevice(o.Exponent, pay.TimeOf(env.Now()))
 	if err != nil {
 		return nil, err
 	}
-	b := &Device{Env: s, options: o, events: newEventLog(s.Clock.Now, eventFeed{})}
-	if b.radio, err = openRadio(ctx, s, o.Radio, radioOptions{RSSI: o.RSSI}); err != nil {
+	b := &Device{Env: env, options: o, events: newEventLog(env.Now, eventFeed{})}
+	if b.radio, err = openRadio(ctx, o.Radio, radioOptions{now: env.Now, log: env.Log, rssi: o.RSSI}); err != nil {
 		return nil, err
 	}
 	if err := mayAdvertise(ctx, o.Radio); err != nil {
 		b.Close()
 		return nil, err
 	}
-	if b.link, err = s.listenLink(ctx, o.Link); err != nil {
+	if b.link, err = listenLink(ctx, env, o.Link); err != nil {
 		b.Close()
 		return nil, err
 	}
 	b.device, err = device.Open(device.Options{
-		State: state, Now: s.Clock.Now, Random: rand.Reader,
-		Keep: func(st device.State) error { return s.Dir.Write(DeviceFile, st.Encode()) },
+		State: state, Now: env.Now, Random: rand.Reader,
+		Keep: func(st device.State) error { return env.Dir.Write(DeviceFile, st.Encode()) },
 		Tell: b.tell,
 	})
 	if err != nil {
@@ -78,23 +87,7 @@ func OpenDevice(ctx context.Context, s Env, o DeviceOptions) (*Device, error) {
 	return b, nil
 }
 
-// loadOrMakeDevice returns the device kept in the directory, making it first
-// when there is none.
-func (d Dir) loadOrMakeDevice(k pay.Exponent, now pay.Time) (device.State, error) {
-	raw, err := os.ReadFile(d.Path(DeviceFile))
-	switch {
-	case err == nil:
-		return device.Decode(raw)
-	case !errors.Is(err, fs.ErrNotExist):
-		return device.State{}, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(DeviceFile), "check its permissions")
-	}
-	state, err := device.New(rand.Reader, k, now)
-	if err != nil {
-		return state, err
-	}
-	return state, d.Write(DeviceFile, state.Encode())
-}
-
+// Close closes what OpenDevice opened.
 func (b *Device) Close() {
 	if b.link != nil {
 		_ = b.link.Close()
@@ -137,22 +130,26 @@ func (b *Device) show(p api.Pairing) {
 	b.options.Tell(p)
 }
 
-func (b *Device) Start(ctx context.Context, parts *errgroup.Group) {
+// Run broadcasts while it is paired and answers on its link, until ctx ends. What
+// there is to show its owner is shown from now on.
+func (b *Device) Run(ctx context.Context) error {
 	b.mu.Lock()
 	b.started = true
 	for _, p := range b.untold {
 		b.options.Tell(p)
 	}
 	b.mu.Unlock()
+	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return b.device.Run(ctx, b) })
 	parts.Go(func() error {
 		return link.Serve(ctx, link.Options{
 			Listener: b.link, Key: b.device.Key(), Log: b.Log, Release: b.device.Release,
 			Meet: func(wallet pay.PublicKey, exporter []byte) link.Session {
-				return crashing{b.device.Meet(wallet, exporter), b.seams}
+				return crashing{b.device.Meet(wallet, exporter), b.Seams}
 			},
 		})
 	})
+	return parts.Wait()
 }
 
 // Broadcast puts one code on the air until ctx ends, from a fresh address.
@@ -162,6 +159,7 @@ func (b *Device) Broadcast(ctx context.Context, code pay.Code) error {
 
 func (b *Device) eventLog() *eventLog { return b.events }
 
+// Ready is where the device is reached, and whether it is paired.
 func (b *Device) Ready() api.Ready {
 	_, paired := b.device.Binding()
 	return api.Ready{V: 1, Type: "ready", Role: pay.RoleDevice, Node: b.device.Key().ID().String(), Link: b.link.Addr().String(), Paired: &paired}

@@ -19,21 +19,21 @@ const linkFile = "link"
 
 // listenLink opens the device's link. Where any port will do, it is the same as
 // last time as long as that one is free.
-func (s Env) listenLink(ctx context.Context, addr string) (net.Listener, error) {
+func listenLink(ctx context.Context, env Env, addr string) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, pay.Wrap(err, pay.CodeUsage, "read --link", "write it like 127.0.0.1:7444; port 0 takes any")
 	}
 	var l net.Listener
 	if port == "0" {
-		l = s.listenAsBefore(ctx, host)
+		l = listenAsBefore(ctx, env, host)
 	}
 	if l == nil {
 		if l, err = net.Listen("tcp", addr); err != nil {
 			return nil, pay.Wrap(err, pay.CodeConfig, "listen for the wallet", "name a free HOST:PORT with --link; port 0 takes any")
 		}
 	}
-	if err := s.Dir.Write(linkFile, []byte(l.Addr().String()+"\n")); err != nil {
+	if err := env.Dir.Write(linkFile, []byte(l.Addr().String()+"\n")); err != nil {
 		_ = l.Close()
 		return nil, err
 	}
@@ -46,8 +46,8 @@ func (s Env) listenLink(ctx context.Context, addr string) (net.Listener, error) 
 const linkPortWait = 2 * time.Second
 
 // listenAsBefore opens the address of last time, or returns nil.
-func (s Env) listenAsBefore(ctx context.Context, host string) net.Listener {
-	raw, err := os.ReadFile(s.Dir.Path(linkFile))
+func listenAsBefore(ctx context.Context, env Env, host string) net.Listener {
+	raw, err := os.ReadFile(env.Dir.Path(linkFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -68,14 +68,14 @@ func (s Env) listenAsBefore(ctx context.Context, host string) net.Listener {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			s.Log.Warn("the link's port of last time is taken; tell the wallet: paybeacon wallet devices --id ID --link HOST:PORT", "was", before)
+			env.Log.Warn("the link's port of last time is taken; tell the wallet: paybeacon wallet devices --id ID --link HOST:PORT", "was", before)
 			return nil
 		}
 	}
 }
 
-// anyHost says that a listener at this host hears on all addresses. It is then
-// told as [::], however it was asked for.
+// anyHost reports whether a listener at this host hears on all addresses. Its
+// address is then written as [::], however it was asked for.
 func anyHost(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "" || (ip != nil && ip.IsUnspecified())
@@ -110,7 +110,7 @@ const (
 // crashing is a session with the crash points of tests around what it signs.
 type crashing struct {
 	*device.Session
-	seams seams
+	seams Seams
 }
 
 // Authenticate is that of the session.

@@ -14,12 +14,12 @@ func TestLinkKeepsItsPort(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:0", ":0", "0.0.0.0:0", "[::]:0"} {
 		t.Run(addr, func(t *testing.T) {
 			t.Parallel()
-			s, err := NewEnv(Dir(t.TempDir()), io.Discard)
+			env, err := ProcessEnv(Dir(t.TempDir()), io.Discard)
 			if err != nil {
 				t.Fatal(err)
 			}
 			port := func() string {
-				l, err := s.listenLink(t.Context(), addr)
+				l, err := listenLink(t.Context(), env, addr)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -40,18 +40,18 @@ func TestLinkKeepsItsPort(t *testing.T) {
 // drive it to another one.
 func TestLinkWaitsForItsPort(t *testing.T) {
 	t.Parallel()
-	s, err := NewEnv(Dir(t.TempDir()), io.Discard)
+	env, err := ProcessEnv(Dir(t.TempDir()), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := s.listenLink(t.Context(), "127.0.0.1:0")
+	first, err := listenLink(t.Context(), env, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = first.Close() })
 	release := time.AfterFunc(5*lockPoll, func() { _ = first.Close() })
 	defer release.Stop()
-	second, err := s.listenLink(t.Context(), "127.0.0.1:0")
+	second, err := listenLink(t.Context(), env, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,14 +83,9 @@ type eventLog struct {
 	start string
 
 	mu      sync.Mutex
-	ring    []liveEvent
+	ring    []numbered
 	count   uint64        // live events ever
 	changed chan struct{} // closed and replaced with each live event
-}
-
-type liveEvent struct {
-	n uint64
-	e api.Event
 }
 
 func newEventLog(clock func() time.Time, feed eventFeed) *eventLog {
@@ -108,14 +103,14 @@ func (l *eventLog) add(e api.Event) {
 	if len(l.ring) == liveEventsMax {
 		l.ring = slices.Delete(l.ring, 0, 1)
 	}
-	l.ring = append(l.ring, liveEvent{l.count, e})
+	l.ring = append(l.ring, numbered{l.count, e})
 	close(l.changed)
 	l.changed = make(chan struct{})
 }
 
 // live returns the live events after a cursor, and a channel that tells of the
 // next one.
-func (l *eventLog) live(after Cursor) (list []liveEvent, changed <-chan struct{}) {
+func (l *eventLog) live(after Cursor) (list []numbered, changed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	seen := after.live

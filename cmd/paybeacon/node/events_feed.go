@@ -11,6 +11,12 @@ import (
 	"github.com/paybeacon/paybeacon/store"
 )
 
+// numbered is an event and its number in its source.
+type numbered struct {
+	n uint64
+	e api.Event
+}
+
 // eventFeed reads events out of a node's own feed. Its zero value has none.
 type eventFeed struct {
 	store *store.Store
@@ -28,7 +34,7 @@ func (f eventFeed) watch() (<-chan struct{}, func()) {
 
 // read returns up to limit events after an entry, and the last entry it looked
 // at.
-func (f eventFeed) read(ctx context.Context, after uint64, limit int) (list []liveEvent, to uint64, err error) {
+func (f eventFeed) read(ctx context.Context, after uint64, limit int) (list []numbered, to uint64, err error) {
 	to = after
 	if f.store == nil {
 		return nil, to, nil
@@ -47,7 +53,7 @@ func (f eventFeed) read(ctx context.Context, after uint64, limit int) (list []li
 				to = seq
 				e, ok, err := eventOf(v, fact)
 				if ok {
-					list = append(list, liveEvent{seq, e})
+					list = append(list, numbered{seq, e})
 				}
 				return err
 			})

@@ -61,7 +61,7 @@ func near(h *Hearing, code byte) {
 func TestDeafRadioIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &box{air: NewHearing(ble.TrackerOptions{Lane: "1"}, time.Now), events: newEventLog(time.Now, eventFeed{})}
+		b := &Box{air: NewHearing(ble.TrackerOptions{Lane: "1"}, time.Now), events: newEventLog(time.Now, eventFeed{})}
 		near(b.air, 1)
 		if n := b.nearby(); n.Radio != api.RadioOK || n.Clear == nil || n.RadioWhy != "" || n.AdvertsPerSecond == 0 {
 			t.Fatalf("hearing: %+v", n)

@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/device"
 )
 
 // The files of a data directory that say what it is.
@@ -229,4 +230,37 @@ func (d Dir) SaveMember(m Member) error {
 		return fmt.Errorf("encode membership: %w", err)
 	}
 	return d.Write(MemberFile, raw)
+}
+
+// identity loads who a box or wallet is.
+func (d Dir) identity(role pay.Role) (Member, pay.Key, error) {
+	m, err := d.LoadMember()
+	if err != nil {
+		return m, pay.Key{}, err
+	}
+	if m.Role != role {
+		return m, pay.Key{}, pay.NewError(pay.CodeConflict, string(d)+" is the directory of a "+string(m.Role), "use the command for that role, or another directory")
+	}
+	key, err := d.LoadKey("node.key")
+	if err != nil {
+		return m, key, pay.Wrap(err, pay.CodeConfig, "load this node's key", "restore the directory from a backup")
+	}
+	return m, key, nil
+}
+
+// loadOrMakeDevice returns the device kept in the directory, making it first
+// when there is none.
+func (d Dir) loadOrMakeDevice(k pay.Exponent, now pay.Time) (device.State, error) {
+	raw, err := os.ReadFile(d.Path(DeviceFile))
+	switch {
+	case err == nil:
+		return device.Decode(raw)
+	case !errors.Is(err, fs.ErrNotExist):
+		return device.State{}, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(DeviceFile), "check its permissions")
+	}
+	state, err := device.New(rand.Reader, k, now)
+	if err != nil {
+		return state, err
+	}
+	return state, d.Write(DeviceFile, state.Encode())
 }

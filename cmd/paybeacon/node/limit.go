@@ -18,12 +18,12 @@ const limitWait = 10 * time.Second
 
 // rules says what the wallet answers by itself and from where on it needs the
 // device.
-func (n *Wallet) rules(ctx context.Context, _ api.Nothing) (api.Rules, error) {
+func (n *payer) rules(ctx context.Context, _ api.Nothing) (api.Rules, error) {
 	out, _, err := n.readRules(ctx)
 	return out, err
 }
 
-func (n *Wallet) readRules(ctx context.Context) (out api.Rules, l wallet.Limit, err error) {
+func (n *payer) readRules(ctx context.Context) (out api.Rules, l wallet.Limit, err error) {
 	err = n.store.View(ctx, func(v *store.View) (err error) {
 		l, err = n.wallet.Limit(v)
 		return err
@@ -37,7 +37,7 @@ func (n *Wallet) readRules(ctx context.Context) (out api.Rules, l wallet.Limit, 
 
 // setLimit asks the registry for another limit and returns once it has spoken.
 // A limit that protects less needs the word of one of the wallet's devices.
-func (n *Wallet) setLimit(ctx context.Context, q api.LimitRequest) (api.Rules, error) {
+func (n *payer) setLimit(ctx context.Context, q api.LimitRequest) (api.Rules, error) {
 	above, err := parseLimit(q.Above, n.member.Currency)
 	if err != nil {
 		return api.Rules{}, err
@@ -55,14 +55,7 @@ func (n *Wallet) setLimit(ctx context.Context, q api.LimitRequest) (api.Rules, e
 	if err != nil {
 		return api.Rules{}, err
 	}
-	var claim pay.FactID
-	err = n.store.Do(ctx, func(tx *store.Tx) (err error) {
-		var r pay.Reaction
-		if claim, r, err = n.wallet.SetLimit(tx, l); err != nil {
-			return err
-		}
-		return tx.Post(r)
-	})
+	claim, err := commit(ctx, n.store, func(tx *store.Tx) (pay.FactID, pay.Reaction, error) { return n.wallet.SetLimit(tx, l) })
 	if err != nil {
 		return api.Rules{}, err
 	}
@@ -71,7 +64,7 @@ func (n *Wallet) setLimit(ctx context.Context, q api.LimitRequest) (api.Rules, e
 
 // limitDecided returns the rules once the registry has spoken of a change, or
 // with Pending when it has not for a while.
-func (n *Wallet) limitDecided(ctx context.Context, claim pay.FactID) (out api.Rules, err error) {
+func (n *payer) limitDecided(ctx context.Context, claim pay.FactID) (out api.Rules, err error) {
 	waiting, cancel := context.WithTimeout(ctx, limitWait)
 	defer cancel()
 	var l wallet.Limit
@@ -93,12 +86,8 @@ func (n *Wallet) limitDecided(ctx context.Context, claim pay.FactID) (out api.Ru
 }
 
 // anyWitness gets the word of whichever of the wallet's devices can be had.
-func (n *Wallet) anyWitness(ctx context.Context, a pay.Authentication) (pay.DeviceID, pay.AuthCode, error) {
-	var devices []wallet.Device
-	err := n.store.View(ctx, func(v *store.View) (err error) {
-		devices, err = n.wallet.Devices(v)
-		return err
-	})
+func (n *payer) anyWitness(ctx context.Context, a pay.Authentication) (pay.DeviceID, pay.AuthCode, error) {
+	devices, err := n.allDevices(ctx)
 	last := error(pay.NewError(pay.CodeDevice, "to raise or lift the limit a device has to agree, and this wallet has none", "pair one first"))
 	if err != nil {
 		last = err

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/paybeacon/paybeacon/ble"
@@ -9,9 +10,10 @@ import (
 
 // Listener hears adverts for a while, and needs no node.
 type Listener struct {
-	Env
-	Spec RadioSpec
-	// limit ends it by itself; 0 means never.
+	Radio RadioSpec
+	Now   func() time.Time
+	Log   *slog.Logger
+	// Limit ends it by itself; 0 means never.
 	Limit time.Duration
 }
 
@@ -19,7 +21,7 @@ type Listener struct {
 // It ends when show returns, when the time is over or when it is interrupted,
 // all of which are no errors, and when the radio fails, which is one.
 func (l Listener) Listen(ctx context.Context, health func(ble.Health), hear func(ble.Advert), show func(ctx context.Context) error) error {
-	r, err := openRadio(ctx, l.Env, l.Spec, radioOptions{RSSI: RadioSilent, health: health})
+	r, err := openRadio(ctx, l.Radio, radioOptions{now: l.Now, log: l.Log, rssi: RadioSilent, health: health})
 	if err != nil {
 		return err
 	}

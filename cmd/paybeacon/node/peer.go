@@ -3,10 +3,9 @@ package node
 import (
 	"context"
 	"net"
-	"net/http"
 	"strings"
 
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
 	paysync "github.com/paybeacon/paybeacon/sync"
 	"github.com/paybeacon/paybeacon/sync/quicnet"
@@ -36,8 +35,8 @@ func newPeer(b base, m Member, server string) (peer, error) {
 	}
 	o := paysync.ClientOptions{
 		Dialer: quicnet.Dialer{}, Address: server, Key: b.key, Root: root, Scope: m.Scope,
-		Authorities: [][]byte{m.Authority}, Journal: b.store, Clock: b.Clock.Now, Log: b.Log,
-		Seams: paysync.Seams{At: b.seams.at, Tap: b.seams.tap},
+		Authorities: [][]byte{m.Authority}, Journal: b.store, Clock: b.Now, Log: b.Log,
+		Seams: paysync.Seams{At: b.Seams.At, Tap: b.Seams.Tap},
 	}
 	return peer{paysync.NewClient(o), o}, nil
 }
@@ -74,34 +73,16 @@ func (p peer) Probe(ctx context.Context, position pay.Position) (paysync.Greetin
 	return paysync.Probe(ctx, p.options, position)
 }
 
-// identity loads who a box or wallet is.
-func (d Dir) identity(role pay.Role) (Member, pay.Key, error) {
-	m, err := d.LoadMember()
-	if err != nil {
-		return m, pay.Key{}, err
+// session is how the connection to the registry stands.
+func (p peer) session() *api.Session {
+	state := p.client.State()
+	s := &api.Session{Server: p.options.Address, Up: state.Up, Offset: state.Offset}
+	if !state.Since.IsZero() {
+		s.Since = pay.TimeOf(state.Since).String()
 	}
-	if m.Role != role {
-		return m, pay.Key{}, pay.NewError(pay.CodeConflict, string(d)+" is the directory of a "+string(m.Role), "use the command for that role, or another directory")
+	if state.Err != nil {
+		e := api.Describe(state.Err)
+		s.Code, s.Error, s.Hint = e.Code, e.Message, e.Hint
 	}
-	key, err := d.LoadKey("node.key")
-	if err != nil {
-		return m, key, pay.Wrap(err, pay.CodeConfig, "load this node's key", "restore the directory from a backup")
-	}
-	return m, key, nil
-}
-
-// healthHandler answers /healthz (the process is there) and /readyz (it can do
-// its work) for a supervisor.
-func healthHandler(ready func(ctx context.Context) error) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := ready(r.Context()); err != nil {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			_, _ = w.Write([]byte(text.Printable(err.Error()) + "\n"))
-			return
-		}
-		_, _ = w.Write([]byte("ok\n"))
-	})
-	return mux
+	return s
 }

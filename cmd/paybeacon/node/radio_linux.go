@@ -7,9 +7,9 @@ import (
 	"github.com/paybeacon/paybeacon/ble/bluez"
 )
 
-func openBlueZ(ctx context.Context, s Env, spec RadioSpec, o radioOptions) (radio, error) {
+func openBlueZ(ctx context.Context, spec RadioSpec, o radioOptions) (radio, error) {
 	b, err := bluez.Open(ctx, bluez.Options{
-		Adapter: spec.Adapter, Marker: spec.Marker, Health: o.health, Now: s.Clock.Now, Log: s.Log,
+		Adapter: spec.Adapter, Marker: spec.Marker, Health: o.health, Now: o.now, Log: o.log,
 	})
 	if err != nil {
 		return radio{}, err
@@ -17,5 +17,5 @@ func openBlueZ(ctx context.Context, s Env, spec RadioSpec, o radioOptions) (radi
 	return radio{scanner: b, advertiser: b, close: func() {}}, nil
 }
 
-// ListAdapters returns the radios of this machine, by name.
+// ListAdapters returns the adapters of this machine, by name.
 func ListAdapters(ctx context.Context) ([]ble.Adapter, error) { return bluez.Adapters(ctx) }

@@ -9,10 +9,11 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-func openBlueZ(context.Context, Env, RadioSpec, radioOptions) (radio, error) {
+func openBlueZ(context.Context, RadioSpec, radioOptions) (radio, error) {
 	return radio{}, errNoBlueZ()
 }
 
+// ListAdapters returns a *pay.Error with CodeRadio: BlueZ is only on Linux.
 func ListAdapters(context.Context) ([]ble.Adapter, error) { return nil, errNoBlueZ() }
 
 func errNoBlueZ() error {

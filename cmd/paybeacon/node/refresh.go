@@ -21,7 +21,7 @@ const (
 )
 
 // refreshSoon asks for a refresh of all devices, whatever their age.
-func (n *Wallet) refreshSoon() {
+func (n *payer) refreshSoon() {
 	select {
 	case n.stale <- struct{}{}:
 	default: // it is asked for already
@@ -30,10 +30,10 @@ func (n *Wallet) refreshSoon() {
 
 // refreshDevices keeps the registry's knowledge of this wallet's devices fresh
 // until ctx ends.
-func (n *Wallet) refreshDevices(ctx context.Context) error {
+func (n *payer) refreshDevices(ctx context.Context) error {
 	done := map[pay.DeviceID]time.Time{}
 	for all := false; ; {
-		err := n.peer.WaitUp(ctx) // fails only when ctx ended
+		err := n.WaitUp(ctx) // fails only when ctx ended
 		left := 0
 		if err == nil {
 			left, err = n.refreshAll(ctx, all, done)
@@ -59,12 +59,8 @@ func (n *Wallet) refreshDevices(ctx context.Context) error {
 // out of reach. done is when each was refreshed by this process: a device is not
 // asked again sooner because the registry refused the last word, or because the
 // wallet's clock is far ahead.
-func (n *Wallet) refreshAll(ctx context.Context, all bool, done map[pay.DeviceID]time.Time) (left int, err error) {
-	var devices []wallet.Device
-	err = n.store.View(ctx, func(v *store.View) (err error) {
-		devices, err = n.wallet.Devices(v)
-		return err
-	})
+func (n *payer) refreshAll(ctx context.Context, all bool, done map[pay.DeviceID]time.Time) (left int, err error) {
+	devices, err := n.allDevices(ctx)
 	for _, d := range devices {
 		lately := !done[d.ID].IsZero() && time.Since(done[d.ID]) < refreshEvery
 		due := all || !lately && n.store.Now().Sub(d.Said).Std() >= refreshEvery
@@ -84,7 +80,7 @@ func (n *Wallet) refreshAll(ctx context.Context, all bool, done map[pay.DeviceID
 // refresh has one device sign its counter and posts it as a mapping, which
 // changes nothing but what the registry knows of the device's clock. The owner
 // may speak while the device does, and has the last word.
-func (n *Wallet) refresh(ctx context.Context, d wallet.Device) error {
+func (n *payer) refresh(ctx context.Context, d wallet.Device) error {
 	root, err := n.member.rootID()
 	if err != nil {
 		return err
@@ -93,13 +89,10 @@ func (n *Wallet) refresh(ctx context.Context, d wallet.Device) error {
 		Peer:     link.Peer{Address: d.Link, Key: n.key, Device: d.ID},
 		Registry: root, Resolver: n.member.Resolver, Type: d.Type,
 		Keep: func(p link.Paired) error {
-			return n.store.Do(ctx, func(tx *store.Tx) error {
-				_, r, err := n.wallet.RefreshDevice(tx, tx.Now(), p.Bind)
-				if err != nil {
-					return err
-				}
-				return tx.Post(r)
+			_, err := commit(ctx, n.store, func(tx *store.Tx) (wallet.Device, pay.Reaction, error) {
+				return n.wallet.RefreshDevice(tx, tx.Now(), p.Bind)
 			})
+			return err
 		},
 	})
 	return err

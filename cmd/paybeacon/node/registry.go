@@ -29,26 +29,37 @@ type Registry struct {
 	http      net.Listener
 }
 
+// RegistryOptions say how a registry is opened.
 type RegistryOptions struct {
-	Listen   string // empty: only the store is opened
-	HTTP     string
+	Env Env
+	// Listen is where nodes connect, HOST:PORT (UDP). "": only the store is opened,
+	// and the registry cannot run.
+	Listen string
+	// HTTP is where /healthz and /readyz are served, HOST:PORT; "" for nowhere.
+	HTTP string
+	// Currency is that of a new registry. For one that exists it must be the same,
+	// or "".
 	Currency pay.Currency
-	Busy     bool
+	// Busy spends memory on speed, for many payments in flight.
+	Busy bool
 }
 
-func OpenRegistry(ctx context.Context, s Env, o RegistryOptions) (*Registry, error) {
-	if role := s.Dir.Role(); role != "" && role != pay.RoleRegistry {
-		return nil, pay.NewError(pay.CodeConflict, string(s.Dir)+" is the directory of a "+string(role), "give the registry a directory of its own")
+// OpenRegistry opens the registry of a directory, which it makes where there is
+// none. Its errors are *pay.Error.
+func OpenRegistry(ctx context.Context, o RegistryOptions) (*Registry, error) {
+	env := o.Env
+	if role := env.Dir.Role(); role != "" && role != pay.RoleRegistry {
+		return nil, pay.NewError(pay.CodeConflict, string(env.Dir)+" is the directory of a "+string(role), "give the registry a directory of its own")
 	}
-	key, err := s.Dir.loadOrMakeKey("node.key")
+	key, err := env.Dir.loadOrMakeKey("node.key")
 	if err != nil {
 		return nil, err
 	}
-	authority, err := s.Dir.loadOrMakeAuthority(key, s.Clock.millis())
+	authority, err := env.Dir.loadOrMakeAuthority(key, pay.TimeOf(env.Now()))
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := s.Dir.loadOrMakeSecrets(o.Currency)
+	secrets, err := env.Dir.loadOrMakeSecrets(o.Currency)
 	if err != nil {
 		return nil, err
 	}
@@ -59,10 +70,10 @@ func OpenRegistry(ctx context.Context, s Env, o RegistryOptions) (*Registry, err
 	if n.authority, err = pay.OpenAuthority(authority.Raw(), pay.NodeID{}); err != nil {
 		return nil, pay.Wrap(err, pay.CodeConfig, "open the registry's authority", "restore the directory from a backup")
 	}
-	if n.role, err = newRegistryRole(s, key, authority, n.authority, secrets); err != nil {
+	if n.role, err = newRegistryRole(env, key, authority, n.authority, secrets); err != nil {
 		return nil, err
 	}
-	n.base, err = openBase(ctx, s, key, storeOptions{own: pay.ScopeRegistry, reactor: n.role, authority: authority, busy: o.Busy})
+	n.base, err = openBase(ctx, env, key, storeOptions{own: pay.ScopeRegistry, reactor: n.role, authority: authority, busy: o.Busy})
 	if err != nil {
 		return nil, err
 	}
@@ -76,14 +87,14 @@ func OpenRegistry(ctx context.Context, s Env, o RegistryOptions) (*Registry, err
 	return n, nil
 }
 
-func newRegistryRole(s Env, key pay.Key, authority pay.Fact, a pay.Authority, secrets registrySecrets) (*registry.Registry, error) {
+func newRegistryRole(env Env, key pay.Key, authority pay.Fact, a pay.Authority, secrets registrySecrets) (*registry.Registry, error) {
 	resolver, err := secrets.resolver()
 	if err != nil {
 		return nil, pay.Wrap(err, pay.CodeConfig, "open the registry's secrets", "restore the directory from a backup")
 	}
 	return registry.New(registry.Options{
 		Key: key, Authority: authority, Root: a.Root.ID(), RefSecret: secrets.PayerRef,
-		Resolver: resolver, Currency: secrets.Currency, Log: s.Log,
+		Resolver: resolver, Currency: secrets.Currency, Log: env.Log,
 	})
 }
 
@@ -107,7 +118,7 @@ func (n *Registry) listen(ctx context.Context, o RegistryOptions, authority pay.
 	}
 	n.server = paysync.NewServer(paysync.ServerOptions{
 		Listener: n.listener, Hub: hub{n.store, n.role}, Authority: authority.Raw(), Log: n.Log,
-		Seams: paysync.Seams{At: n.seams.at, Tap: n.seams.tap},
+		Seams: paysync.Seams{At: n.Seams.At, Tap: n.Seams.Tap},
 	})
 	if n.http, err = listenHTTP(o.HTTP); err != nil {
 		return err
@@ -119,6 +130,7 @@ func (n *Registry) snapshot(ctx context.Context, fn func(pay.Rows) error) error 
 	return n.store.View(ctx, func(v *store.View) error { return fn(v) })
 }
 
+// Close closes what OpenRegistry opened.
 func (n *Registry) Close() {
 	if n.listener != nil {
 		_ = n.listener.Close()
@@ -129,21 +141,25 @@ func (n *Registry) Close() {
 	n.base.Close()
 }
 
-func (n *Registry) Start(ctx context.Context, parts *errgroup.Group) {
+// Run serves the nodes and fires what falls due, until ctx ends.
+func (n *Registry) Run(ctx context.Context) error {
+	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return n.store.Run(ctx) })
 	parts.Go(func() error { return n.server.Run(ctx) })
 	parts.Go(func() error { return n.role.RunCodes(ctx, n.snapshot, n.store.Now) })
 	if n.http != nil {
 		parts.Go(func() error { return api.ServeHTTP(ctx, n.http, healthHandler(n.healthy), n.Log) })
 	}
+	return parts.Wait()
 }
 
-// healthy says whether the registry can decide: an empty command makes the
-// whole way through the executor to the disk.
+// healthy returns why the registry cannot decide, or nil: an empty command makes
+// the whole way through the executor to the disk.
 func (n *Registry) healthy(ctx context.Context) error {
 	return n.store.Do(ctx, func(*store.Tx) error { return nil })
 }
 
+// Ready is where the registry listens.
 func (n *Registry) Ready() api.Ready {
 	r := api.Ready{V: 1, Type: "ready", Role: pay.RoleRegistry, Node: n.key.ID().String()}
 	if n.listener != nil {
@@ -163,6 +179,7 @@ type hub struct {
 
 var _ paysync.Hub = hub{}
 
+// Member returns the standing of a node, if it is one.
 func (h hub) Member(ctx context.Context, node pay.NodeID) (status pay.NodeStatus, ok bool, err error) {
 	err = h.View(ctx, func(v *store.View) error {
 		status, ok, err = h.role.Member(v, node)
@@ -171,15 +188,9 @@ func (h hub) Member(ctx context.Context, node pay.NodeID) (status pay.NodeStatus
 	return status, ok, err
 }
 
-func (h hub) Enrol(ctx context.Context, claim pay.EnrolClaim) (m pay.Membership, err error) {
-	err = h.Do(ctx, func(tx *store.Tx) error {
-		var r pay.Reaction
-		if m, r, err = h.role.Enrol(tx, tx.Now(), claim); err != nil {
-			return err
-		}
-		return tx.Post(r)
-	})
-	return m, err
+// Enrol lets a node in by its invite.
+func (h hub) Enrol(ctx context.Context, claim pay.EnrolClaim) (pay.Membership, error) {
+	return commit(ctx, h.Store, func(tx *store.Tx) (pay.Membership, pay.Reaction, error) { return h.role.Enrol(tx, tx.Now(), claim) })
 }
 
 // Verbs are what the node can be asked.
@@ -190,7 +201,9 @@ func (n *Registry) Verbs() api.Verbs {
 		api.On(api.VerbInvite, n.invite),
 		api.On(api.VerbTopUp, n.topup),
 		api.On(api.VerbBook, n.book),
-		api.On(api.VerbAudit, n.audit),
+		api.On(api.VerbAudit, func(ctx context.Context, _ api.Nothing) (api.Audit, error) {
+			return audit(ctx, auditOptions{engine: n.engine, store: n.store, role: n.role, working: n.key.Public(), authority: n.authority})
+		}),
 		api.On(api.VerbNodes, n.nodes),
 		api.On(api.VerbRevokeNode, n.revoke),
 	)
@@ -233,18 +246,12 @@ func (n *Registry) topup(ctx context.Context, q api.TopUpRequest) (api.TopUp, er
 	if err != nil {
 		return api.TopUp{}, err
 	}
-	var done pay.TopUp
-	err = n.store.Do(ctx, func(tx *store.Tx) error {
+	done, err := commit(ctx, n.store, func(tx *store.Tx) (pay.TopUp, pay.Reaction, error) {
 		scope, err := n.role.FindWallet(tx, q.Wallet)
 		if err != nil {
-			return err
+			return pay.TopUp{}, pay.Reaction{}, err
 		}
-		var r pay.Reaction
-		done, r, err = n.role.TopUp(tx, tx.Now(), pay.TopUp{Wallet: scope, Amount: amount, Currency: cur, Key: q.Key})
-		if err != nil {
-			return err
-		}
-		return tx.Post(r)
+		return n.role.TopUp(tx, tx.Now(), pay.TopUp{Wallet: scope, Amount: amount, Currency: cur, Key: q.Key})
 	})
 	if err != nil {
 		return api.TopUp{}, err
@@ -310,17 +317,12 @@ func (n *Registry) nodeObject(m pay.NodeStatus) api.Node {
 
 // revoke ends a node's standing and its session.
 func (n *Registry) revoke(ctx context.Context, q api.NodeRef) (api.Node, error) {
-	var status pay.NodeStatus
-	err := n.store.Do(ctx, func(tx *store.Tx) error {
+	status, err := commit(ctx, n.store, func(tx *store.Tx) (pay.NodeStatus, pay.Reaction, error) {
 		found, err := n.role.FindNode(tx, "", q.Node)
 		if err != nil {
-			return err
+			return found, pay.Reaction{}, err
 		}
-		var r pay.Reaction
-		if status, r, err = n.role.RevokeNode(tx, tx.Now(), found.Node.ID()); err != nil {
-			return err
-		}
-		return tx.Post(r)
+		return n.role.RevokeNode(tx, tx.Now(), found.Node.ID())
 	})
 	if err != nil {
 		return api.Node{}, err

@@ -24,7 +24,7 @@ type loneWallet struct {
 
 func newLoneWallet(t *testing.T, approve string) *loneWallet {
 	t.Helper()
-	s, err := NewEnv(Dir(t.TempDir()), io.Discard)
+	env, err := ProcessEnv(Dir(t.TempDir()), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,14 +36,14 @@ func newLoneWallet(t *testing.T, approve string) *loneWallet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Dir.loadOrMakeKey("node.key"); err != nil {
+	if _, err := env.Dir.loadOrMakeKey("node.key"); err != nil {
 		t.Fatal(err)
 	}
 	m := Member{V: 1, Role: pay.RoleWallet, Scope: "w/ann", Name: "ann", Server: "127.0.0.1:1", Root: root.ID().String(), Currency: "EUR"}
-	if err := s.Dir.SaveMember(m); err != nil {
+	if err := env.Dir.SaveMember(m); err != nil {
 		t.Fatal(err)
 	}
-	n, err := OpenWallet(t.Context(), s, WalletOptions{Approve: approve})
+	n, err := OpenWallet(t.Context(), WalletOptions{Env: env, Approve: approve})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestExecutorOutlivesARefusal(t *testing.T) {
 	t.Parallel()
 	w := newLoneWallet(t, "exec:exit 0")
 	w.deliver(notUnderstood{1}, w.offer())
-	if _, err := NewApprover(w.Wallet).answerAll(t.Context()); err != nil {
+	if _, err := newApprover(&w.payer, w.command).answerAll(t.Context()); err != nil {
 		t.Fatalf("the wallet would end: %v", err)
 	}
 	err := w.store.View(t.Context(), func(v *store.View) error {

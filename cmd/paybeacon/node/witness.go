@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
@@ -29,39 +28,10 @@ const (
 	AtAfterCode  = "wallet.after-code"  // it has answered, the wallet has not
 )
 
-// problems are why offers cannot be approved, until they can or end.
-type problems struct {
-	mu  sync.Mutex
-	why map[pay.PaymentID]string
-}
-
-// problemsMax bounds what is kept in mind. Beyond it nothing is lost but words.
-const problemsMax = 1_000
-
-// note sets or, with a nil error, ends a problem.
-func (p *problems) note(id pay.PaymentID, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err == nil {
-		delete(p.why, id)
-		return
-	}
-	if p.why == nil || len(p.why) >= problemsMax {
-		p.why = map[pay.PaymentID]string{}
-	}
-	p.why[id] = err.Error()
-}
-
-func (p *problems) of(id pay.PaymentID) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.why[id]
-}
-
-// Say answers an offer; it returns once the answer is durable. An approval of
+// Answer answers an offer; it returns once the answer is durable. An approval of
 // an offer that demands two channels first gets the device's word; without it
 // nothing is answered, and the offer stays open.
-func (n *Wallet) Say(ctx context.Context, id string, v pay.Verdict, by pay.Rule) (api.Payment, error) {
+func (n *payer) Answer(ctx context.Context, id string, v pay.Verdict, by pay.Rule) (api.Payment, error) {
 	var code pay.AuthCode
 	if v == pay.Approve {
 		var err error
@@ -69,13 +39,8 @@ func (n *Wallet) Say(ctx context.Context, id string, v pay.Verdict, by pay.Rule)
 			return api.Payment{}, err
 		}
 	}
-	var e wallet.Entry
-	err := n.store.Do(ctx, func(tx *store.Tx) (err error) {
-		var r pay.Reaction
-		if e, r, err = n.wallet.Answer(tx, tx.Now(), id, v, by, code); err != nil {
-			return err
-		}
-		return tx.Post(r)
+	e, err := commit(ctx, n.store, func(tx *store.Tx) (wallet.Entry, pay.Reaction, error) {
+		return n.wallet.Answer(tx, tx.Now(), id, v, by, code)
 	})
 	if err != nil {
 		return api.Payment{}, err
@@ -88,7 +53,7 @@ func (n *Wallet) Say(ctx context.Context, id string, v pay.Verdict, by pay.Rule)
 
 // witness asks the device for its word on an offer. It returns the full id of
 // the payment that is meant, and a zero code where one channel is enough.
-func (n *Wallet) witness(ctx context.Context, id string, by pay.Rule) (full string, code pay.AuthCode, err error) {
+func (n *payer) witness(ctx context.Context, id string, by pay.Rule) (full string, code pay.AuthCode, err error) {
 	var p pay.PaymentID
 	var w wallet.Witness
 	var needed bool
@@ -102,18 +67,18 @@ func (n *Wallet) witness(ctx context.Context, id string, by pay.Rule) (full stri
 	case !needed: // p, because another may be the only pending one a moment later
 		return p.String(), code, nil
 	}
-	n.seams.pass(AtBeforeCode)
+	n.Seams.pass(AtBeforeCode)
 	code, err = n.authenticate(ctx, w.Device, w.Sign)
 	n.problems.note(p, err)
 	if err == nil {
-		n.seams.pass(AtAfterCode)
+		n.Seams.pass(AtAfterCode)
 	}
 	return p.String(), code, err
 }
 
 // authenticate gets a device's authentication code. Unless ctx ended its errors
 // are *pay.Error with CodeDevice.
-func (n *Wallet) authenticate(ctx context.Context, d wallet.Device, a pay.Authentication) (pay.AuthCode, error) {
+func (n *payer) authenticate(ctx context.Context, d wallet.Device, a pay.Authentication) (pay.AuthCode, error) {
 	name := "device " + d.ID.Short()
 	switch {
 	case d.State == pay.DeviceRevoked: // pending may be a refresh; the registry knows
@@ -139,7 +104,7 @@ func (n *Wallet) authenticate(ctx context.Context, d wallet.Device, a pay.Authen
 
 // witnessByRule gets the device's word for the offers that the owner's rule
 // approves, and tries again while the device cannot be had.
-func (n *Wallet) witnessByRule(ctx context.Context) error {
+func (n *payer) witnessByRule(ctx context.Context) error {
 	changed, stop := n.store.WatchAll()
 	defer stop()
 	for {
@@ -177,7 +142,7 @@ func canWait(err error) bool {
 }
 
 // witnessAll tries each such offer once and returns how many are left.
-func (n *Wallet) witnessAll(ctx context.Context) (left int, err error) {
+func (n *payer) witnessAll(ctx context.Context) (left int, err error) {
 	var ids []pay.PaymentID
 	err = n.store.View(ctx, func(v *store.View) error {
 		ids, err = n.wallet.RuleNeedsWitness(v)
@@ -185,7 +150,7 @@ func (n *Wallet) witnessAll(ctx context.Context) (left int, err error) {
 	})
 	for _, id := range ids {
 		before := n.problems.of(id)
-		_, err := n.Say(ctx, id.String(), pay.Approve, n.wallet.RuleName())
+		_, err := n.Answer(ctx, id.String(), pay.Approve, n.wallet.RuleName())
 		switch code := pay.CodeOf(err); {
 		case code == "", code == pay.CodeDecided, code == pay.CodeNotFound:
 			continue
@@ -200,45 +165,4 @@ func (n *Wallet) witnessAll(ctx context.Context) (left int, err error) {
 		}
 	}
 	return left, err
-}
-
-// paymentObject is paymentOfWallet with what stands in the way of an approval.
-func (n *Wallet) paymentObject(e wallet.Entry) api.Payment {
-	p := paymentOfWallet(e)
-	if e.State().Ended() {
-		return p
-	}
-	if p.Problem = n.problems.of(e.ID); p.Problem == "" && e.Refusal != "" {
-		p.Problem = "the registry refused the answer: " + string(e.Refusal)
-	}
-	return p
-}
-
-// moveDevice notes where a device's link is now. Another device there is
-// refused; one that cannot be reached is taken at its owner's word, because
-// nothing is ever said to a device that does not prove its key.
-func (n *Wallet) moveDevice(ctx context.Context, q api.MoveRequest) (api.Device, error) {
-	var d wallet.Device
-	err := n.store.View(ctx, func(v *store.View) (err error) {
-		d, err = n.wallet.Device(v, q.ID)
-		return err
-	})
-	if err != nil {
-		return api.Device{}, err
-	}
-	reached := link.Reach(ctx, link.Peer{Address: q.Link, Key: n.key, Device: d.ID})
-	if reached != nil && pay.CodeOf(reached) != pay.CodeUnreachable {
-		return api.Device{}, reached
-	}
-	err = n.store.Do(ctx, func(tx *store.Tx) (err error) {
-		d, err = n.wallet.MoveDevice(tx, d.ID, q.Link)
-		return err
-	})
-	if err != nil {
-		return api.Device{}, err
-	}
-	out := deviceObject(d)
-	ok := reached == nil
-	out.Reachable = &ok
-	return out, nil
 }

@@ -79,11 +79,11 @@ func calibrate(c *cli.Call) error {
 	if want < 1 || want > tapsMax {
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--taps is outside 1..%d", tapsMax), "leave it out: three taps are enough")
 	}
-	air := node.NewHearing(ble.TrackerOptions{Lane: lane}, l.Clock.Now)
+	air := node.NewHearing(ble.TrackerOptions{Lane: lane}, l.Now)
 	t := newTapper()
 	err = l.Listen(c.Ctx, func(h ble.Health) { air.Heed(h) }, air.Hear, func(ctx context.Context) error {
 		_, _ = fmt.Fprintf(c.Err, "Hold the beacon at the till for three seconds, then take it away; %d times.\n", want)
-		return t.follow(ctx, air, l.Clock.Now, want, c.Err)
+		return t.follow(ctx, air, l.Now, want, c.Err)
 	})
 	switch {
 	case err != nil:

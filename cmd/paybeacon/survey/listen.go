@@ -10,17 +10,16 @@ import (
 
 // newListener reads --radio and --for. The radio's own log goes to log.
 func newListener(c *cli.Call, log *slog.Logger) (node.Listener, error) {
-	l := node.Listener{Limit: c.Flags.Duration("for")}
+	l := node.Listener{Log: log, Limit: c.Flags.Duration("for")}
 	var err error
-	if l.Spec, err = node.ParseRadio(c.Flags.String("radio")); err != nil {
+	if l.Radio, err = node.ParseRadio(c.Flags.String("radio")); err != nil {
 		return l, err
 	}
 	if c.Flags.IsSet("for") && l.Limit <= 0 {
 		return l, pay.NewError(pay.CodeUsage, "--for is not above zero", "write it like --for 30s")
 	}
-	if l.Clock, err = node.ClockFromEnv(); err != nil {
+	if l.Now, err = node.ProcessClock(); err != nil {
 		return l, err
 	}
-	l.Env.Log = log
 	return l, nil
 }

@@ -61,7 +61,7 @@ func record(c *cli.Call) error {
 		return err
 	}
 	r := newRecorder(out, count)
-	begun := l.Clock.Now()
+	begun := l.Now()
 	err = l.Listen(c.Ctx, nil, r.hear, r.wait)
 	if flushErr := r.end(); err == nil {
 		err = flushErr
@@ -75,7 +75,7 @@ func record(c *cli.Call) error {
 		}
 		return err
 	}
-	done := recordedJSON{V: 1, Type: "recorded", File: to, Adverts: r.written, Skipped: r.skipped, Seconds: api.RoundRate(l.Clock.Now().Sub(begun).Seconds())}
+	done := recordedJSON{V: 1, Type: "recorded", File: to, Adverts: r.written, Skipped: r.skipped, Seconds: api.RoundRate(l.Now().Sub(begun).Seconds())}
 	return tellRecorded(c, done)
 }
 

@@ -50,7 +50,7 @@ func watch(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	w := newWatching(l.Spec, o, l.Clock.Now)
+	w := newWatching(l.Radio, o, l.Now)
 	show := func(ctx context.Context) error { return w.tell(ctx, c, count) }
 	if screen {
 		show = func(ctx context.Context) error { return w.onScreen(ctx, c, count) }

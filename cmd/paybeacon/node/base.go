@@ -1,0 +1,180 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store"
+	"github.com/paybeacon/paybeacon/store/badgerkv"
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+// base is what registry, box and wallet have in common: a key and a store.
+type base struct {
+	Env
+	key    pay.Key
+	engine *badgerkv.Engine
+	store  *store.Store
+}
+
+// storeOptions say whose store is opened: the scope of its own feed and the role
+// that takes in what comes.
+type storeOptions struct {
+	own       pay.Scope
+	reactor   store.Reactor
+	authority pay.Fact
+	busy      bool
+}
+
+func openBase(ctx context.Context, s Env, key pay.Key, o storeOptions) (base, error) {
+	engine, err := badgerkv.Open(s.Dir.Path("store"), badgerkv.Options{Busy: o.busy, Log: s.Log})
+	if err != nil {
+		return base{}, explainEngine(err)
+	}
+	st, err := store.Open(ctx, store.Options{
+		Engine: engine, Own: o.own, Reactor: o.reactor, Now: s.Now, Random: rand.Reader,
+		Authority: o.authority, At: s.Seams.At, Log: s.Log,
+	})
+	if err != nil {
+		_ = engine.Close()
+		return base{}, explainStore(err)
+	}
+	return base{Env: s, key: key, engine: engine, store: st}, nil
+}
+
+// explainEngine gives an engine's error the code and hint a person needs.
+func explainEngine(err error) error {
+	switch {
+	case errors.Is(err, kv.ErrNoSpace):
+		return pay.Wrap(err, pay.CodeNoSpace, "open the store", "free some space on that disk; nothing is lost")
+	case errors.Is(err, badgerkv.ErrInUse):
+		return pay.Wrap(err, pay.CodeInUse, "open the store", "stop the process that has it open")
+	default:
+		return pay.Wrap(err, pay.CodeConfig, "open the store", "if the directory is damaged, restore it from a backup")
+	}
+}
+
+// explainStore does the same for what keeps an engine from being a store.
+func explainStore(err error) error {
+	var known *pay.Error
+	if errors.As(err, &known) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return pay.Wrap(err, pay.CodeConfig, "open the store", "if the directory is damaged, restore it from a backup")
+}
+
+// Close closes the store. Nothing of the node may run any more.
+func (b *base) Close() {
+	if err := b.engine.Close(); err != nil {
+		b.Log.Error("closing the store failed", "error", err)
+	}
+}
+
+// commit has f change the rows of a store and publishes what follows from it, in
+// one transaction. It returns what f returned, durably, or its error or that of the
+// store. f may run more than once.
+func commit[T any](ctx context.Context, s *store.Store, f func(tx *store.Tx) (T, pay.Reaction, error)) (made T, err error) {
+	err = s.Do(ctx, func(tx *store.Tx) error {
+		var r pay.Reaction
+		var err error
+		if made, r, err = f(tx); err != nil {
+			return err
+		}
+		return tx.Post(r)
+	})
+	return made, err
+}
+
+// read returns what f reads from one state of a store.
+func read[T any](ctx context.Context, s *store.Store, f func(v *store.View) (T, error)) (found T, err error) {
+	err = s.View(ctx, func(v *store.View) error {
+		var err error
+		found, err = f(v)
+		return err
+	})
+	return found, err
+}
+
+// Watch calls again once after each commit until ok, and whenever ctx ends
+// returns its error. It is how a verb waits for something to be decided.
+func (b *base) Watch(ctx context.Context, again func() (ok bool, err error)) error {
+	changed, stop := b.store.WatchAll()
+	defer stop()
+	for {
+		ok, err := again()
+		if ok || err != nil || b.Offline {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// awaited is how a payment stands, for whoever waits for something to happen to it.
+type awaited struct {
+	payment  api.Payment
+	deadline pay.Time // when time running out changes its outcome
+	enough   bool
+}
+
+// await reads a payment again after each commit, and when its deadline has come,
+// until that is enough or wait has passed, and returns it as it then is.
+func (b *base) await(ctx context.Context, wait pay.Millis, read func(ctx context.Context) (awaited, error)) (api.Payment, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait.Std())
+	defer cancel()
+	changed, stop := b.store.WatchAll()
+	defer stop()
+	for {
+		a, err := read(context.WithoutCancel(ctx))
+		if err != nil || a.enough || b.Offline || ctx.Err() != nil {
+			return a.payment, err
+		}
+		select {
+		case <-changed:
+		case <-b.timeUp(a.deadline): // each decision may move it
+		case <-ctx.Done():
+		}
+	}
+}
+
+// timeUp returns a channel that receives once a deadline has come; nil for one
+// that has come already.
+func (b *base) timeUp(deadline pay.Time) <-chan time.Time {
+	left := deadline.Sub(b.store.Now())
+	if left <= 0 {
+		return nil
+	}
+	return time.After(left.Std())
+}
+
+// Store is the node's store. Whoever runs the node in place of its daemon, such
+// as a simulator, runs the store, too.
+func (b *base) Store() *store.Store { return b.store }
+
+// Key is the node's key.
+func (b *base) Key() pay.Key { return b.key }
+
+// Space is the room on the disk of the store.
+func (b *base) Space() (api.Space, error) {
+	free, need, err := b.engine.Space()
+	return api.Space{Free: free, Need: need}, err
+}
+
+// Position is up to where the node has read its feed, and what it has queued.
+func (b *base) Position(ctx context.Context) (pay.Position, error) { return b.store.Position(ctx) }
+
+// health is what a store's daemon has in common.
+func (b *base) health() api.Health {
+	h := api.Health{V: 1, Type: "health"}
+	if free, need, err := b.engine.Space(); err == nil {
+		h.Space = &api.Space{Free: free, Need: need}
+	}
+	return h
+}

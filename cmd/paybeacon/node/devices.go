@@ -1,0 +1,194 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/wallet"
+	"github.com/paybeacon/paybeacon/store"
+	"github.com/paybeacon/paybeacon/sync/link"
+)
+
+func (n *payer) devices(ctx context.Context, _ api.Nothing) (api.List[api.Device], error) {
+	var out api.List[api.Device]
+	err := n.store.View(ctx, func(v *store.View) error {
+		list, err := n.wallet.Devices(v)
+		for _, d := range list {
+			out.Items = append(out.Items, deviceObject(d))
+		}
+		return err
+	})
+	return out, err
+}
+
+const (
+	pairConnectWait = 5 * time.Second
+	pairAnswerWait  = 15 * time.Second
+	revokeWait      = 10 * time.Second
+	releaseWait     = 3 * time.Second
+)
+
+// pair binds a device. The registry must be connected first, so that nothing
+// is bound that cannot be registered.
+func (n *payer) pair(ctx context.Context, q api.PairRequest) (api.Device, error) {
+	pin, known, err := n.pairingSecret(ctx, q)
+	if err != nil {
+		return api.Device{}, err
+	}
+	connecting, cancel := context.WithTimeout(ctx, pairConnectWait)
+	defer cancel()
+	if err := n.peer.WaitUp(connecting); err != nil {
+		return api.Device{}, pay.NewError(pay.CodeUnreachable, "the registry is not reachable, so nothing was bound", "pair again when `paybeacon wallet status` says registry up")
+	}
+	root, err := n.member.rootID()
+	if err != nil {
+		return api.Device{}, err
+	}
+	var d wallet.Device
+	_, err = link.Pair(ctx, link.PairOptions{
+		Peer: link.Peer{Address: q.Link, Key: n.key, Device: known}, PIN: pin, Known: n.knows(ctx),
+		Registry: root, Resolver: n.member.Resolver, Type: q.Type,
+		Keep: func(p link.Paired) (err error) { // durably, before the device may forget its PIN
+			d, err = commit(ctx, n.store, func(tx *store.Tx) (wallet.Device, pay.Reaction, error) {
+				return n.wallet.Map(tx, tx.Now(), wallet.Pairing{Bind: p.Bind, Vehicle: q.Vehicle, Means: q.Means, Link: q.Link})
+			})
+			return err
+		},
+	})
+	if err != nil {
+		return api.Device{}, err
+	}
+	return n.awaitDevice(ctx, d, pairAnswerWait, func(d wallet.Device) bool { return d.State != pay.DevicePending })
+}
+
+// pairingSecret returns what a device can be known by: the PIN that it shows or,
+// without one, its key, when it was paired with this wallet at that address
+// before.
+func (n *payer) pairingSecret(ctx context.Context, q api.PairRequest) (pin pay.PIN, known pay.DeviceID, err error) {
+	if q.Device != "" {
+		if known, err = pay.ParseNodeID(q.Device); err != nil {
+			return pin, known, pay.Wrap(err, pay.CodeUsage, "read the device's id", "give the 64 digits that its QR code holds")
+		}
+	}
+	if q.PIN != "" {
+		pin, err = pay.ParsePIN(q.PIN)
+		return pin, known, err
+	}
+	err = n.store.View(ctx, func(v *store.View) error {
+		devices, err := n.wallet.Devices(v)
+		for _, d := range devices {
+			if d.Link == q.Link {
+				known = d.ID
+			}
+		}
+		return err
+	})
+	if err == nil && known.IsZero() {
+		err = pay.NewError(pay.CodeUsage, "--pin is missing", "give the PIN that the device shows; only a device paired at this address before needs none")
+	}
+	return pin, known, err
+}
+
+// knows says whether this wallet has ever held a device's bind: such a device
+// may be bound to its key still, whatever the registry says of it by now.
+func (n *payer) knows(ctx context.Context) func(pay.DeviceID) bool {
+	return func(id pay.DeviceID) bool {
+		return n.store.View(ctx, func(v *store.View) error {
+			_, err := n.wallet.Device(v, id.String())
+			return err
+		}) == nil
+	}
+}
+
+func (n *payer) revoke(ctx context.Context, q api.DeviceRef) (api.Device, error) {
+	d, err := commit(ctx, n.store, func(tx *store.Tx) (wallet.Device, pay.Reaction, error) {
+		return n.wallet.RevokeDevice(tx, tx.Now(), q.ID)
+	})
+	if err != nil {
+		return api.Device{}, err
+	}
+	n.release(ctx, d)
+	return n.awaitDevice(ctx, d, revokeWait, func(d wallet.Device) bool { return !d.Revoking })
+}
+
+// release tells a device that it is free, if it can be reached: it then shows a
+// new PIN. The revocation does not depend on it.
+func (n *payer) release(ctx context.Context, d wallet.Device) {
+	if d.Link == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, releaseWait)
+	defer cancel()
+	if err := link.Release(ctx, link.Peer{Address: d.Link, Key: n.key, Device: d.ID}); err != nil {
+		n.Log.Info("the device was not reached; it stays silent towards others until it is", "device", d.ID.Short(), "error", err)
+	}
+}
+
+// awaitDevice answers when the registry has spoken about a device, or with the
+// device as it is when the wait has passed.
+func (n *payer) awaitDevice(ctx context.Context, d wallet.Device, wait time.Duration, enough func(wallet.Device) bool) (api.Device, error) {
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	err := n.Watch(waiting, func() (bool, error) {
+		err := n.store.View(ctx, func(v *store.View) (err error) {
+			d, err = n.wallet.Device(v, d.ID.String())
+			return err
+		})
+		return enough(d), err
+	})
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return api.Device{}, err
+	}
+	return deviceObject(d), nil
+}
+
+// moveDevice notes where a device's link is now. Another device there is
+// refused; one that cannot be reached is taken at its owner's word, because
+// nothing is ever said to a device that does not prove its key.
+func (n *payer) moveDevice(ctx context.Context, q api.MoveRequest) (api.Device, error) {
+	d, err := read(ctx, n.store, func(v *store.View) (wallet.Device, error) { return n.wallet.Device(v, q.ID) })
+	if err != nil {
+		return api.Device{}, err
+	}
+	reached := link.Reach(ctx, link.Peer{Address: q.Link, Key: n.key, Device: d.ID})
+	if reached != nil && pay.CodeOf(reached) != pay.CodeUnreachable {
+		return api.Device{}, reached
+	}
+	err = n.store.Do(ctx, func(tx *store.Tx) (err error) {
+		d, err = n.wallet.MoveDevice(tx, d.ID, q.Link)
+		return err
+	})
+	if err != nil {
+		return api.Device{}, err
+	}
+	out := deviceObject(d)
+	ok := reached == nil
+	out.Reachable = &ok
+	return out, nil
+}
+
+// tryLink returns whether a device answers at the address that the wallet has of it.
+func (n *payer) tryLink(ctx context.Context, d wallet.Device) api.Link {
+	out := api.Link{Device: d.ID.String(), Link: d.Link}
+	if d.Link == "" {
+		out.Error, out.Hint = "this wallet does not know where its link is", moveHint(d)
+		return out
+	}
+	ctx, cancel := context.WithTimeout(ctx, linkTryWait)
+	defer cancel()
+	if err := link.Reach(ctx, link.Peer{Address: d.Link, Key: n.key, Device: d.ID}); err != nil {
+		out.Error, out.Hint = api.Describe(err).Message, "bring the device within reach, or say where it is now: "+moveHint(d)
+	}
+	return out
+}
+
+// linkTryWait bounds the look at one device: a device of this network answers
+// in much less.
+const linkTryWait = 2 * time.Second
+
+func moveHint(d wallet.Device) string {
+	return "paybeacon wallet devices --id " + d.ID.Short() + " --link HOST:PORT"
+}

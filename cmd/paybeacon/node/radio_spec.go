@@ -1,0 +1,167 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// scanner hears adverts until ctx ends. each must be quick.
+type scanner interface {
+	Scan(ctx context.Context, each func(ble.Advert)) error
+}
+
+// advertiser sends payload at each interval until ctx ends, from an address
+// that is fresh for each call.
+type advertiser interface {
+	Advertise(ctx context.Context, payload []byte, interval time.Duration) error
+}
+
+// radio is an open radio. A recorded capture can only be listened to.
+type radio struct {
+	scanner    scanner
+	advertiser advertiser
+	close      func()
+}
+
+// radioKind is the part of --radio before the first colon.
+type radioKind string
+
+const (
+	RadioBlueZ  radioKind = "bluez"
+	RadioAir    radioKind = "air"
+	RadioReplay radioKind = "replay"
+)
+
+// adapterDefault is the adapter that bluez alone means.
+const adapterDefault = "hci0"
+
+// RadioSpec is what --radio names: bluez[:hci0[,marker=hci1]], air:DIR or
+// replay:FILE.
+type RadioSpec struct {
+	Kind radioKind
+	// adapter listens and broadcasts; marker, unless empty, is another one that
+	// sends a sign of life for it to hear. Only with RadioBlueZ.
+	Adapter, Marker string
+	Path            string // the directory of an air, the file of a capture
+}
+
+const radioHint = "write --radio bluez:hci0, air:DIR or replay:FILE"
+
+// ParseRadio reads --radio. Whatever it does not understand is refused, so that
+// a slip of the pen does not listen with another adapter than was meant.
+func ParseRadio(s string) (RadioSpec, error) {
+	kind, rest, more := strings.Cut(s, ":")
+	spec := RadioSpec{Kind: radioKind(kind)}
+	switch {
+	case s == "":
+		return spec, pay.NewError(pay.CodeUsage, "--radio is missing", radioHint)
+	case spec.Kind == RadioBlueZ:
+		spec.Adapter = adapterDefault
+		if !more {
+			return spec, nil
+		}
+		return parseBlueZ(rest)
+	case (spec.Kind == RadioAir || spec.Kind == RadioReplay) && rest != "":
+		spec.Path = rest
+		return spec, nil
+	default:
+		return spec, pay.NewError(pay.CodeUsage, fmt.Sprintf("radio %q is not known", text.Printable(s)), radioHint)
+	}
+}
+
+// parseBlueZ reads what stands behind "bluez:".
+func parseBlueZ(rest string) (RadioSpec, error) {
+	const hint = "write --radio bluez:hci0, or bluez:hci0,marker=hci1 with a second adapter; paybeacon scan radios lists them"
+	adapter, option, more := strings.Cut(rest, ",")
+	spec := RadioSpec{Kind: RadioBlueZ, Adapter: adapter}
+	if !isAdapterName(adapter) {
+		return spec, pay.NewError(pay.CodeUsage, fmt.Sprintf("%q is no adapter's name", text.Printable(adapter)), hint)
+	}
+	if !more {
+		return spec, nil
+	}
+	name, ok := strings.CutPrefix(option, "marker=")
+	switch {
+	case !ok:
+		return spec, pay.NewError(pay.CodeUsage, fmt.Sprintf("radio option %q is not known", text.Printable(option)), hint)
+	case !isAdapterName(name):
+		return spec, pay.NewError(pay.CodeUsage, fmt.Sprintf("%q is no adapter's name", text.Printable(name)), hint)
+	case name == adapter:
+		return spec, pay.NewError(pay.CodeUsage, "an adapter cannot be its own marker: it does not hear itself", hint)
+	}
+	spec.Marker = name
+	return spec, nil
+}
+
+// isAdapterName says whether s is a name that the kernel gives: hci and a
+// number without needless zeros.
+func isAdapterName(s string) bool {
+	number, ok := strings.CutPrefix(s, "hci")
+	if !ok || number == "" || len(number) > 4 || (number[0] == '0' && number != "0") {
+		return false
+	}
+	return strings.Trim(number, "0123456789") == ""
+}
+
+// String returns the form that ParseRadio reads.
+func (r RadioSpec) String() string {
+	switch {
+	case r.Kind != RadioBlueZ:
+		return string(r.Kind) + ":" + r.Path
+	case r.Marker != "":
+		return "bluez:" + r.Adapter + ",marker=" + r.Marker
+	default:
+		return "bluez:" + r.Adapter
+	}
+}
+
+// radioOptions say how a radio is used.
+type radioOptions struct {
+	now func() time.Time
+	log *slog.Logger
+	// rssi is the strength at which others in a simulated air hear this process.
+	rssi pay.RSSI
+	// health is told how well a real radio hears, from one goroutine at a time;
+	// nil means that nobody wants to know. Simulated ones have nothing to tell.
+	health func(ble.Health)
+}
+
+// mayAdvertiseWith returns why an adapter cannot be a beacon, or nil.
+func mayAdvertiseWith(a ble.Adapter) error {
+	switch {
+	case a.Blocked:
+		return pay.NewError(pay.CodeRadio, "adapter "+a.Name+" is blocked by rfkill", "unblock it with rfkill unblock bluetooth")
+	case a.Discoverable:
+		return pay.NewError(pay.CodeRadio, "adapter "+a.Name+" is discoverable, so its public address would go out with the code",
+			"switch that off with bluetoothctl discoverable off, or use another adapter")
+	case a.SlotsFree == 0 && a.SlotsUsed > 0:
+		return pay.NewError(pay.CodeRadio, fmt.Sprintf("all %d advertising slots of adapter %s are taken", a.SlotsUsed, a.Name),
+			"end another program that advertises, or use another adapter")
+	case a.SlotsFree == 0:
+		return pay.NewError(pay.CodeRadio, "adapter "+a.Name+" cannot advertise", "use another adapter; paybeacon scan radios lists them")
+	default:
+		return nil
+	}
+}
+
+// NoSuchAdapter is the error for an adapter that is not there: a *pay.Error with
+// CodeRadio.
+func NoSuchAdapter(name string) error {
+	return pay.NewError(pay.CodeRadio, "this machine has no adapter "+name, "name one that paybeacon scan radios lists")
+}
+
+// ErrNoAdapter is the error of a machine without any adapter: a *pay.Error with
+// CodeRadio.
+func ErrNoAdapter() error {
+	return pay.NewError(pay.CodeRadio, "this machine has no Bluetooth adapter that BlueZ manages", "plug one in, or use --radio air:DIR or replay:FILE")
+}
+
+// RadioSilent is the strength at which a box would be heard if it sent.
+const RadioSilent pay.RSSI = -100
