@@ -6,14 +6,16 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// minute is the span over which authentication codes are counted.
-const minute pay.Millis = 60_000
+// authCodesSpan is the span of time over which authentication codes are counted.
+// Chosen: the minute of pay.AuthCodesPerMinute.
+const authCodesSpan pay.Millis = 60_000
 
-// Authenticate gives the wallet of this conversation an authentication code.
-// Who asks and for which registry is what the device knows of itself, whatever
-// the wallet said. Its errors are *pay.Error: CodeBound when the device is
-// another wallet's, CodePIN when it is nobody's, CodeTooMany when it has given pay.AuthCodesPerMinute lately,
-// CodeUsage when a field is no good.
+// Authenticate returns an authentication code for a to the wallet of this
+// session. It replaces a's registry and wallet by those of the binding. It returns
+// a *pay.Error with CodePIN if the device is unpaired, CodeBound if it is bound to
+// another wallet, CodeUsage if a field is invalid, and CodeTooMany if it has given
+// pay.AuthCodesPerMinute within the last minute; and the error of
+// pay.Authenticate.
 func (s *Session) Authenticate(a pay.Authentication) (pay.AuthCode, error) {
 	d := s.device
 	d.mu.Lock()
@@ -28,25 +30,26 @@ func (s *Session) Authenticate(a pay.Authentication) (pay.AuthCode, error) {
 	if err := a.Check(); err != nil {
 		return pay.AuthCode{}, pay.Wrap(err, pay.CodeUsage, "authenticate", "use the same version of paybeacon on both sides")
 	}
-	if !d.mayGive(d.now()) {
+	if !d.countCode(d.now()) {
 		return pay.AuthCode{}, pay.NewError(pay.CodeTooMany, fmt.Sprintf("the device has given %d codes within a minute", pay.AuthCodesPerMinute), "wait a minute; if it was not you who asked, revoke the device")
 	}
 	code, err := pay.Authenticate(d.key, a)
 	if err == nil {
-		d.tell(Event{Kind: EventAuthenticated, Wallet: s.wallet.ID(), Signed: a})
+		d.emit(Event{Kind: EventAuthenticated, Wallet: s.wallet.ID(), Signed: a})
 	}
 	return code, err
 }
 
-// mayGive counts a code that is about to be given, unless there were too many.
-func (d *Device) mayGive(now pay.Time) bool {
-	oldest := d.given[d.givenNext]
-	if !d.givenFull() || now.Sub(oldest) >= minute {
-		d.given[d.givenNext], d.givenCount = now, min(d.givenCount+1, len(d.given))
-		d.givenNext = (d.givenNext + 1) % len(d.given)
+// countCode counts a code that is about to be given. It reports false, and counts
+// nothing, if too many were given.
+func (d *Device) countCode(now pay.Time) bool {
+	oldest := d.issuedAt[d.issuedNext]
+	if !d.issuedFull() || now.Sub(oldest) >= authCodesSpan {
+		d.issuedAt[d.issuedNext], d.issuedCount = now, min(d.issuedCount+1, len(d.issuedAt))
+		d.issuedNext = (d.issuedNext + 1) % len(d.issuedAt)
 		return true
 	}
 	return false
 }
 
-func (d *Device) givenFull() bool { return d.givenCount == len(d.given) }
+func (d *Device) issuedFull() bool { return d.issuedCount == len(d.issuedAt) }

@@ -12,7 +12,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay/device"
 )
 
-// payment is what a wallet asks the device to sign.
+// payment is an authentication that a wallet requests for a payment.
 func payment() pay.Authentication {
 	return pay.Authentication{Purpose: pay.PurposePay, Nonce: pay.Nonce{1}, Subject: [32]byte{2}, Merchant: "m/cafe", Amount: 1250, Currency: "EUR"}
 }
@@ -32,7 +32,7 @@ func (r *rig) authenticate(wallet pay.Key, a pay.Authentication) (pay.AuthCode, 
 	return r.device.Meet(wallet.Public(), exporter).Authenticate(a)
 }
 
-// codes returns what the device told of codes.
+// codes returns the events about authentication codes.
 func (b *bench) codes() (told []device.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -44,14 +44,14 @@ func (b *bench) codes() (told []device.Event) {
 	return told
 }
 
-// ours fills in who the device is bound to.
+// ours fills in the registry and the wallet that the device is bound to.
 func (r *rig) ours(a pay.Authentication) pay.Authentication {
 	a.Registry, a.Wallet = pay.NodeID{7}, r.key.ID()
 	return a
 }
 
-// TestAuthenticate: the code says what was asked, for the wallet and the
-// registry that the device is bound to, and its owner can see each one.
+// TestAuthenticate: the code is for the requested payment and for the wallet and
+// the registry that the device is bound to, and its owner sees an event for each.
 func TestAuthenticate(t *testing.T) {
 	t.Parallel()
 	r := paired(t)
@@ -74,8 +74,8 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
-// TestAuthenticateIsForItsOwnOnly: whatever registry or wallet is named, the
-// code is for those that the device is bound to, and worth nothing elsewhere.
+// TestAuthenticateIsForItsOwnOnly: whichever registry or wallet the request names,
+// the code is for those that the device is bound to, and invalid for others.
 func TestAuthenticateIsForItsOwnOnly(t *testing.T) {
 	t.Parallel()
 	r := paired(t)
@@ -93,7 +93,8 @@ func TestAuthenticateIsForItsOwnOnly(t *testing.T) {
 	}
 }
 
-// TestAuthenticateRefuses: nothing is signed, told or counted.
+// TestAuthenticateRefuses: a refused request gives no code and no event, and does
+// not count.
 func TestAuthenticateRefuses(t *testing.T) {
 	t.Parallel()
 	altered := func(change func(*pay.Authentication)) pay.Authentication {
@@ -147,7 +148,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 			if len(r.codes()) != 0 {
 				t.Error("the owner is told of codes that nobody got")
 			}
-			if b, ok := r.device.Binding(); ok { // whoever owns it now has its full share
+			if b, ok := r.device.Binding(); ok { // its wallet still has the full number of codes
 				owner := r.key
 				if b.Wallet != owner.Public() {
 					owner = key(t, 2)
@@ -175,8 +176,8 @@ func TestUnpairedDeviceGivesNoCode(t *testing.T) {
 	wantCode(t, "proven and not yet bound", err, pay.CodePIN)
 }
 
-// TestAuthenticateTooOften: so many a minute and no more, over any number of
-// connections, and then again.
+// TestAuthenticateTooOften: a device gives pay.AuthCodesPerMinute codes a minute,
+// over any number of connections, and more after the minute.
 func TestAuthenticateTooOften(t *testing.T) {
 	t.Parallel()
 	r := paired(t)
@@ -196,7 +197,8 @@ func TestAuthenticateTooOften(t *testing.T) {
 	r.clock.pass(1)
 	give("when the first are a minute old", 4, "")
 	give("and no more", 1, pay.CodeTooMany)
-	// What was refused does not count, or an angry wallet would never get one.
+	// Refused requests do not count; otherwise a wallet that repeats them would
+	// never get a code.
 	give("again and again", 50, pay.CodeTooMany)
 	r.clock.pass(20_000)
 	give("when the others are", pay.AuthCodesPerMinute-4, "")
@@ -206,9 +208,8 @@ func TestAuthenticateTooOften(t *testing.T) {
 	}
 }
 
-// TestClockGivesNoMoreCodes sets the device's clock back, where the machine
-// does not have a monotonic one, and sees no further code before a minute of
-// that clock.
+// TestClockGivesNoMoreCodes sets the clock of a device without a monotonic clock
+// back, and gets no further code before a minute of that clock is over.
 func TestClockGivesNoMoreCodes(t *testing.T) {
 	t.Parallel()
 	r := paired(t)
@@ -224,8 +225,8 @@ func TestClockGivesNoMoreCodes(t *testing.T) {
 	}
 }
 
-// TestNoMinuteHoldsMoreCodes draws when a wallet asks and counts, apart from the
-// device, what it got within every minute.
+// TestNoMinuteHoldsMoreCodes draws the moments of requests and counts the codes
+// of every minute independently of the device.
 func TestNoMinuteHoldsMoreCodes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -246,8 +247,8 @@ func TestNoMinuteHoldsMoreCodes(t *testing.T) {
 	})
 }
 
-// TestAuthenticateAfterRestart: the device keeps nothing of its codes and needs
-// nothing to give the next one but its key and its binding.
+// TestAuthenticateAfterRestart: the device stores nothing about its codes; for the
+// next one it needs only its key and its binding.
 func TestAuthenticateAfterRestart(t *testing.T) {
 	t.Parallel()
 	r := paired(t)
@@ -265,8 +266,8 @@ func TestAuthenticateAfterRestart(t *testing.T) {
 	wantCode(t, "another wallet after the restart", err, pay.CodeBound)
 }
 
-// TestMinuteIsWhatHasElapsed counts the minute by readings that have a
-// monotonic part, as those of every device in use.
+// TestMinuteIsWhatHasElapsed measures the minute by clock readings with a
+// monotonic part, as real devices have.
 func TestMinuteIsWhatHasElapsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -19,7 +19,7 @@ func TestResume(t *testing.T) {
 	)
 	for _, c := range []struct {
 		name string
-		away pay.Millis // what the wall clock says has passed
+		away pay.Millis // the time that has passed by the wall clock
 		want device.Reading
 	}{
 		{"restarted at once", 0, stored},

@@ -12,44 +12,44 @@ import (
 
 // Options is what a Device needs. All fields but Tell are required.
 type Options struct {
-	// State is the device's state as it was kept last.
+	// State is the last stored state of the device.
 	State State
 	// Now returns the wall clock, with its monotonic reading.
 	Now func() time.Time
-	// Random is where PINs come from.
+	// Random is the source of PINs.
 	Random io.Reader
-	// Keep replaces the kept state. It returns nil only when the new state is
-	// durable; after an error either may be there.
+	// Keep replaces the stored state. It returns nil only when the new state is
+	// durable; after an error the old or the new one may be stored.
 	Keep func(State) error
-	// Tell is called for each Event, in order and with the device locked: it
-	// must be quick and not call the device.
+	// Tell is called for each Event, in order and with the device locked: it must
+	// return quickly and must not call the device.
 	Tell func(Event)
 }
 
-// EventKind says what happened to a device.
+// EventKind is the kind of an event.
 type EventKind string
 
 // The events.
 const (
-	EventPairing  EventKind = "pairing"  // a new PIN is good
+	EventPairing  EventKind = "pairing"  // a new PIN is shown
 	EventPaired   EventKind = "paired"   // bound to a wallet
 	EventReleased EventKind = "released" // unbound by its wallet
-	EventSilent   EventKind = "silent"   // bound, and the air refuses the code
-	// EventAuthenticated says that the wallet got an authentication code.
+	EventSilent   EventKind = "silent"   // bound, and broadcasting the code failed
+	// EventAuthenticated means that the wallet got an authentication code.
 	EventAuthenticated EventKind = "authenticated"
 )
 
-// Why says why a new PIN was made.
+// Why is the reason for a new PIN.
 type Why string
 
 // The reasons for a new PIN.
 const (
-	WhyStarted Why = "started" // unpaired and none was shown before
+	WhyStarted Why = "started" // unpaired, and none was shown before
 	WhyExpired Why = "expired"
-	WhyTries   Why = "tries" // too many wrong ones
+	WhyTries   Why = "tries" // too many wrong proofs
 )
 
-// Event is something the owner of a device wants to see.
+// Event is a change that the owner of a device should see.
 type Event struct {
 	Kind    EventKind
 	PIN     pay.PIN  // with EventPairing
@@ -61,12 +61,12 @@ type Event struct {
 }
 
 // Device is a running device. Its methods may be called from any number of
-// goroutines. It keeps the promises of the package comment: nothing new goes on
-// the air, and no binding takes effect, before it is durable.
+// goroutines. As the package comment says, no new code goes on the air, and no
+// binding takes effect, before the state is durable.
 type Device struct {
 	options Options
 	key     pay.Key
-	wake    chan struct{} // tells Run that the binding or the PIN changed
+	wake    chan struct{} // wakes Run when the binding or the PIN has changed
 	clock   Clock
 	began   time.Time
 
@@ -75,14 +75,14 @@ type Device struct {
 	last    Reading
 	pairing Pairing
 
-	// given is a ring of the moments at which the last codes were given.
-	given      [pay.AuthCodesPerMinute]pay.Time
-	givenNext  int
-	givenCount int
+	// issuedAt is a ring of the moments at which the last codes were given.
+	issuedAt    [pay.AuthCodesPerMinute]pay.Time
+	issuedNext  int
+	issuedCount int
 }
 
-// Open returns the device with the given state, its counter resumed. It makes
-// no PIN: that is the first thing Run does.
+// Open returns the device with the given state and its counter resumed. It makes
+// no PIN; Run does that first. It returns the error of State.Check.
 func Open(o Options) (*Device, error) {
 	if err := o.State.Check(); err != nil {
 		return nil, fmt.Errorf("open device: %w", err)
@@ -99,7 +99,8 @@ func Open(o Options) (*Device, error) {
 // Key returns the device's identity key, for TLS on the link.
 func (d *Device) Key() pay.Key { return d.key }
 
-// Binding returns whose device it is; ok is false when it is unpaired.
+// Binding returns the binding to a wallet; ok is false when the device is
+// unpaired.
 func (d *Device) Binding() (b Binding, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -109,9 +110,10 @@ func (d *Device) Binding() (b Binding, ok bool) {
 	return *d.state.Binding, true
 }
 
-// Release ends the binding on the word of the wallet it belongs to and shows a
-// new PIN. Releasing an unpaired device does nothing; for another wallet it
-// fails with CodeBound. The caller has had wallet proven in TLS.
+// Release ends the binding at the request of its wallet, so that Run shows a new
+// PIN. It does nothing if the device is unpaired. The caller has verified the key
+// wallet in TLS. Release returns an error with pay.CodeBound if the device is
+// bound to another wallet, and the error of Options.Keep.
 func (d *Device) Release(wallet pay.PublicKey) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -126,13 +128,14 @@ func (d *Device) Release(wallet pay.PublicKey) error {
 	if err := d.keep(next); err != nil {
 		return fmt.Errorf("release: %w", err)
 	}
-	d.tell(Event{Kind: EventReleased, Wallet: wallet.ID()})
-	d.poke()
+	d.emit(Event{Kind: EventReleased, Wallet: wallet.ID()})
+	d.wakeRun()
 	return nil
 }
 
-// refresh makes a new PIN when the device is unpaired and has no good one.
-func (d *Device) refresh(now pay.Time) error {
+// refreshPIN makes a new PIN if the device is unpaired and has no valid one. It
+// returns the error of Options.Random.
+func (d *Device) refreshPIN(now pay.Time) error {
 	if d.state.Binding != nil {
 		d.pairing = Pairing{}
 		return nil
@@ -147,28 +150,30 @@ func (d *Device) refresh(now pay.Time) error {
 	why := d.pairing.Why()
 	d.pairing = fresh
 	pin, expires := fresh.PIN()
-	d.tell(Event{Kind: EventPairing, PIN: pin, Expires: expires, Why: why})
-	d.poke()
+	d.emit(Event{Kind: EventPairing, PIN: pin, Expires: expires, Why: why})
+	d.wakeRun()
 	return nil
 }
 
-// now returns the wall time at which the device started plus what has elapsed
-// since, so that setting the clock neither ends a PIN nor prolongs it.
+// now returns the wall time at which the device started plus the time elapsed
+// since, so that setting the clock neither ends nor prolongs a PIN.
 func (d *Device) now() pay.Time {
 	return pay.TimeOf(d.began.Add(d.options.Now().Sub(d.began)))
 }
 
-// reading returns the counter now. It never goes back, whatever now says.
-func (d *Device) reading(now time.Time) Reading {
+// readingAt returns the counter at the moment now. It never goes back, even if
+// now does.
+func (d *Device) readingAt(now time.Time) Reading {
 	d.last = max(d.last, d.clock.At(pay.MillisOf(now.Sub(d.began))))
 	return d.last
 }
 
-// keep makes next durable, stamped with counter and wall time, and only then
-// the state of the device.
+// keep makes next durable, with the present counter and wall time, and then the
+// state of the device. It returns the error of Options.Keep, and leaves the
+// state unchanged then.
 func (d *Device) keep(next State) error {
 	now := d.options.Now()
-	next.Counter, next.At = d.reading(now), pay.TimeOf(now)
+	next.Counter, next.At = d.readingAt(now), pay.TimeOf(now)
 	if err := d.options.Keep(next); err != nil {
 		return fmt.Errorf("keep the device's state: %w", err)
 	}
@@ -176,20 +181,20 @@ func (d *Device) keep(next State) error {
 	return nil
 }
 
-func (d *Device) tell(e Event) {
+func (d *Device) emit(e Event) {
 	if d.options.Tell != nil {
 		d.options.Tell(e)
 	}
 }
 
-func (d *Device) poke() {
+func (d *Device) wakeRun() {
 	select {
 	case d.wake <- struct{}{}:
 	default:
 	}
 }
 
-var errWorn = errors.New("the counter has used up its 32 bits")
+var errCounterUsedUp = errors.New("the counter has used up its 32 bits")
 
 func errBound() error {
 	return pay.NewError(pay.CodeBound, "the device is bound to another wallet", "its owner releases it first: paybeacon wallet revoke --device ID")

@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// seeded is a source of randomness that repeats itself: tests of the pure parts
-// need none that is good.
+// seeded is a deterministic source of bytes, which is enough for tests of the
+// pure parts.
 type seeded byte
 
 func (s *seeded) Read(b []byte) (int, error) {
@@ -50,8 +50,8 @@ func key(t *testing.T, seed byte) pay.Key {
 	return k
 }
 
-// resolver returns the key pair of BLE's published vector as (public, state of
-// a device with its beacon key).
+// published returns the keys of the published Eddystone-EID vector: the
+// resolver's public key, and the state of a device with the beacon key.
 func published(t *testing.T, k pay.Exponent, counter device.Reading) (pay.BeaconKey, device.State) {
 	t.Helper()
 	s, err := device.New(random(1), k, 0)
@@ -63,7 +63,8 @@ func published(t *testing.T, k pay.Exponent, counter device.Reading) (pay.Beacon
 	return resolverKey(t), s
 }
 
-// bench is a device on a test's bench: its file, its events and its air.
+// bench is the surroundings of a device in a test: its stored state, its events
+// and its radio.
 type bench struct {
 	mu     sync.Mutex
 	kept   device.State
@@ -71,7 +72,7 @@ type bench struct {
 	fail   error
 	events []device.Event
 	onAir  []pay.Code // every code that was put on the air
-	now    pay.Code   // zero when silent
+	now    pay.Code   // zero when nothing is on the air
 }
 
 var errDisk = errors.New("disk is full")

@@ -10,31 +10,33 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Broadcaster puts one code on the air, from an address that is new with each
-// call, until ctx ends. It returns nil then, and an error when it cannot go on.
+// Broadcaster broadcasts one code until ctx ends, from a fresh address with each
+// call. It returns nil then, and an error if it cannot go on.
 type Broadcaster interface {
 	Broadcast(ctx context.Context, code pay.Code) error
 }
 
-// Run broadcasts the code of the moment while the device is bound, is silent
-// while it is not, and sees to it that an unpaired device shows a good PIN. It
-// returns nil when ctx ends and an error when the state cannot be kept, or when
-// a device that starts bound cannot broadcast at all; in either case nothing is
-// on the air any more. An air that fails later is told once, as EventSilent, and
-// tried again with the next code and at pauses that double before that.
+// Run broadcasts the present code while the device is bound, and nothing while it
+// is not. It keeps a valid PIN on show while the device is unpaired. When ctx
+// ends, it returns nil. It returns the error of Options.Keep or Options.Random, an
+// error with pay.CodeConfig if the counter is used up, and the error of air if the
+// device starts bound and a broadcast fails within trialTime. When it has
+// returned, nothing is on the air. A broadcast that fails later is reported once,
+// as EventSilent, and tried again with the next code, and before that after pauses
+// that double.
 func (d *Device) Run(ctx context.Context, air Broadcaster) error {
 	var on *broadcast
-	defer func() { _ = on.stop() }() // whatever ends Run is said already
-	t := trouble{device: d, starting: true, begun: time.Now()}
+	defer func() { _ = on.stop() }() // Run returns or has reported the cause
+	t := failures{device: d, starting: true, begun: time.Now()}
 	for {
 		next, err := d.next(on)
 		if err != nil {
 			return fmt.Errorf("run device: %w", err)
 		}
-		next = t.hold(next)
-		if on.differs(next.turn) {
+		next = t.delay(next)
+		if on.differsFrom(next.turn) {
 			if on != nil {
-				t.note(on.code, on.stop())
+				t.record(on.code, on.stop())
 			}
 			on = start(ctx, air, next.turn)
 		}
@@ -49,16 +51,16 @@ func (d *Device) Run(ctx context.Context, air Broadcaster) error {
 			if ctx.Err() != nil {
 				break
 			}
-			err = cmp.Or(err, errSilent)
+			err = cmp.Or(err, errBroadcastEnded)
 			if t.isFatal() {
 				timer.Stop()
 				return fmt.Errorf("run device: %w", err)
 			}
-			t.note(code, err)
+			t.record(code, err)
 		case <-ctx.Done():
 		}
 		timer.Stop()
-		t.starting = t.starting && on != nil // one that starts unbound lives on
+		t.starting = t.starting && on != nil // false for a device that starts unbound
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -66,96 +68,99 @@ func (d *Device) Run(ctx context.Context, air Broadcaster) error {
 }
 
 const (
-	// trialTime is how long the first broadcast must last for the air to count
-	// as working.
+	// trialTime is how long after its start a failing broadcast ends Run. Chosen:
+	// a person who has just started the device still watches.
 	trialTime = 10 * time.Second
 	// airRetry is the pause before a code that failed is tried again. It doubles
-	// up to airRetryMax.
+	// up to airRetryMax. Chosen: several tries within a step of 64 s, and little
+	// load while the radio is missing.
 	airRetry    = 2 * time.Second
 	airRetryMax = time.Minute
 )
 
-// trouble is what Run knows of an air that fails.
-type trouble struct {
+// failures is the state of Run concerning broadcasts that fail.
+type failures struct {
 	device   *Device
-	starting bool // this is the first broadcast of a device that started bound
+	starting bool // the device started bound and has broadcast since
 	begun    time.Time
 
-	told  bool // in this episode
-	code  pay.Code
-	pause time.Duration
-	until time.Time // before which code is not tried again
+	reported bool // since the last broadcast that ended without an error
+	code     pay.Code
+	pause    time.Duration
+	until    time.Time // code is not tried again before this
 }
 
-// isFatal says that the air failed at the start, where a person watches and can
-// do something about it.
-func (t *trouble) isFatal() bool { return t.starting && time.Since(t.begun) < trialTime }
+// isFatal reports whether a failure comes so soon after the start that a person
+// watches and can act.
+func (t *failures) isFatal() bool { return t.starting && time.Since(t.begun) < trialTime }
 
-// note takes in how the broadcast of a code ended. An error is told once until
-// one ends well.
-func (t *trouble) note(c pay.Code, err error) {
+// record records how the broadcast of a code ended. It reports the first error
+// since a broadcast ended without one.
+func (t *failures) record(c pay.Code, err error) {
 	if err == nil {
-		t.told, t.pause = false, 0
+		t.reported, t.pause = false, 0
 		return
 	}
 	t.pause = min(max(2*t.pause, airRetry), airRetryMax)
 	t.code, t.until = c, time.Now().Add(t.pause)
-	if !t.told {
-		t.told = true
+	if !t.reported {
+		t.reported = true
 		t.device.mu.Lock()
 		defer t.device.mu.Unlock()
-		t.device.tell(Event{Kind: EventSilent, Err: err})
+		t.device.emit(Event{Kind: EventSilent, Err: err})
 	}
 }
 
-// hold keeps a code that failed off the air until its pause is over.
-func (t *trouble) hold(next todo) todo {
+// delay replaces next by silence while next is a code that failed and its pause
+// is not over.
+func (t *failures) delay(next action) action {
 	if rest := time.Until(t.until); rest > 0 && next.turn != nil && next.turn.Code == t.code {
-		return todo{wait: min(next.wait, pay.Millis(rest.Milliseconds()+1))}
+		return action{wait: min(next.wait, pay.Millis(rest.Milliseconds()+1))}
 	}
 	return next
 }
 
-// todo is what Run does next: the turn to broadcast, nil for silence, and how
-// long that stays so.
-type todo struct {
+// action is what Run does next: the turn to broadcast, nil for silence, and for
+// how long.
+type action struct {
 	turn *Turn
 	wait pay.Millis
 }
 
-// next decides what to do now. A turn that is not on the air yet is noted
-// durably first, so that no restart can return to a step before it.
-func (d *Device) next(on *broadcast) (todo, error) {
+// next decides what to do now. Before it returns a turn that is not on the air
+// yet, it stores the counter durably, so that no restart returns to an earlier
+// step. Its errors are those of Run.
+func (d *Device) next(on *broadcast) (action, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
-	if err := d.refresh(now); err != nil {
-		return todo{}, err
+	if err := d.refreshPIN(now); err != nil {
+		return action{}, err
 	}
 	if d.state.Binding == nil {
-		return todo{wait: d.pairing.expires.Sub(now)}, nil
+		return action{wait: d.pairing.expires.Sub(now)}, nil
 	}
 	ik, err := d.state.IdentityKey(d.state.Binding.Resolver)
 	if err != nil {
-		return todo{}, err
+		return action{}, err
 	}
-	r := d.reading(d.options.Now())
+	r := d.readingAt(d.options.Now())
 	if r == ReadingMax {
-		return todo{}, pay.Wrap(errWorn, pay.CodeConfig, "broadcast a code", "begin a new device in another directory and pair it")
+		return action{}, pay.Wrap(errCounterUsedUp, pay.CodeConfig, "broadcast a code", "begin a new device in another directory and pair it")
 	}
 	turn := TurnAt(ik, d.state.Exponent, r)
-	if on.differs(&turn) {
+	if on.differsFrom(&turn) {
 		if err := d.keep(d.state); err != nil {
-			return todo{}, err
+			return action{}, err
 		}
 	}
-	// Keeping may have taken a while; the next switch must not be late for it.
-	return todo{turn: &turn, wait: turn.Until.Sub(d.reading(d.options.Now()))}, nil
+	// Storing may have taken a while, which must not delay the next switch.
+	return action{turn: &turn, wait: turn.Until.Sub(d.readingAt(d.options.Now()))}, nil
 }
 
-var errSilent = errors.New("the broadcast ended by itself")
+var errBroadcastEnded = errors.New("the broadcast ended by itself")
 
-// broadcast is one code on the air; nil is silence.
+// broadcast is one code on the air; nil means none.
 type broadcast struct {
 	code   pay.Code
 	cancel context.CancelFunc
@@ -172,7 +177,8 @@ func start(ctx context.Context, air Broadcaster, t *Turn) *broadcast {
 	return b
 }
 
-// stop takes the code off the air and waits until it is.
+// stop ends the broadcast and waits until it has ended. It returns the error of
+// the Broadcaster, if it failed.
 func (b *broadcast) stop() error {
 	if b == nil {
 		return nil
@@ -191,7 +197,7 @@ func (b *broadcast) failed() <-chan error {
 	return b.done
 }
 
-func (b *broadcast) differs(t *Turn) bool {
+func (b *broadcast) differsFrom(t *Turn) bool {
 	if b == nil || t == nil {
 		return (b == nil) != (t == nil)
 	}

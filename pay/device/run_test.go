@@ -14,7 +14,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay/device"
 )
 
-// running runs a device until the returned function is called, which gives
+// running runs a device until the returned function is called, which returns
 // Run's error.
 func running(t *testing.T, d *device.Device, air device.Broadcaster) (stop func() error) {
 	t.Helper()
@@ -105,8 +105,8 @@ func TestRunIsSilentUnlessBound(t *testing.T) {
 	})
 }
 
-// A code that could not be noted must not be sent: a restart might send it
-// again, or an older one.
+// A code must not be sent if the counter could not be stored: a restart might send
+// it again, or an older one.
 func TestRunKeepsBeforeItBroadcasts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestRunSaysThatTheAirFailedAtTheStart(t *testing.T) {
 	}
 }
 
-// weakAir fails while it is broken, and notes each attempt.
+// weakAir fails while it is broken, and records each attempt.
 type weakAir struct {
 	*bench
 	broken  error // guarded by the mutex of bench
@@ -206,8 +206,8 @@ func (a *weakAir) told() (n int) {
 	return n
 }
 
-// A radio that fails while the device carries on is said once in an episode and
-// tried again, at least with each code.
+// If the radio fails while the device runs, that is reported once in an episode,
+// and broadcasting is tried again, at least with each code.
 func TestRunOutlivesAnAirThatFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -246,7 +246,7 @@ func TestRunOutlivesAnAirThatFails(t *testing.T) {
 	})
 }
 
-// A device that is paired while its radio does not work goes on, too.
+// A device that is paired while its radio does not work keeps running as well.
 func TestRunOutlivesAnAirThatFailsOnceBound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -291,8 +291,8 @@ func TestRunEndsWithTheCounter(t *testing.T) {
 // and how long it is off afterwards.
 type life struct{ runs, wrong, off time.Duration }
 
-// stepAir notes the step of each code that is sent: the one of the kept counter,
-// which Run stamps just before.
+// stepAir records the step of each code that is sent: that of the stored counter,
+// which Run updates just before.
 type stepAir struct {
 	*bench
 	t     *testing.T
@@ -312,8 +312,8 @@ func (a *stepAir) Broadcast(ctx context.Context, c pay.Code) error {
 	return nil
 }
 
-// TestNoOldCodeAfterRestarts runs devices through crashes and clocks gone wrong
-// and looks only at the air.
+// TestNoOldCodeAfterRestarts runs devices through crashes and wrong clocks, and
+// checks only the codes on the air.
 func TestNoOldCodeAfterRestarts(t *testing.T) {
 	t.Parallel()
 	span := func(low, high time.Duration) *rapid.Generator[time.Duration] {

@@ -6,25 +6,27 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Session is one wallet's conversation with the device, over one connection on
-// which that wallet has proven its key. Its methods are for one goroutine.
+// Session is one wallet's session with the device, over one connection on which
+// that wallet has proven its key in TLS. Its methods are for one goroutine.
 type Session struct {
-	device   *Device
-	wallet   pay.PublicKey
-	exporter []byte
-	proven   pay.PIN // the PIN proven on this connection, or zero
+	device      *Device
+	wallet      pay.PublicKey
+	exporter    []byte
+	verifiedPIN pay.PIN // the PIN that was proven on this connection, or zero
 }
 
-// Meet begins a conversation with the holder of the key wallet, who proved it
-// in TLS on the connection with the given exporter.
+// Meet begins a session with the wallet that proved its key in TLS, on the
+// connection with the given exporter.
 func (d *Device) Meet(wallet pay.PublicKey, exporter []byte) *Session {
 	return &Session{device: d, wallet: wallet, exporter: exporter}
 }
 
-// Prove checks the wallet's proof of the PIN and returns the device's own. Its
-// errors are *pay.Error: CodeBound when the device belongs to another wallet,
-// CodeConflict when it belongs to this one, which confirmed it, and CodePIN when
-// the proof is wrong; then a try is gone and the peer must be told nothing.
+// Prove checks the wallet's proof of the PIN and returns the device's own proof.
+// It returns a *pay.Error with CodeBound if the device is bound to another
+// wallet, CodeConflict if it is bound to this one and the binding was confirmed,
+// and CodePIN if the proof is wrong; then one try is used up, and the caller must
+// send nothing to the peer. It also returns the error of Options.Random if a new
+// PIN was due and could not be made.
 func (s *Session) Prove(proof [32]byte) (own [32]byte, err error) {
 	d := s.device
 	d.mu.Lock()
@@ -32,7 +34,7 @@ func (s *Session) Prove(proof [32]byte) (own [32]byte, err error) {
 	var ok bool
 	switch {
 	case d.state.Binding == nil:
-		ok, own, err = s.proveShown(proof)
+		ok, own, err = s.checkShownPIN(proof)
 		if err != nil {
 			return own, err
 		}
@@ -42,7 +44,7 @@ func (s *Session) Prove(proof [32]byte) (own [32]byte, err error) {
 		return own, pay.NewError(pay.CodeConflict, "the device is already bound to this wallet", "to pair it anew, release it first")
 	default:
 		if own, ok = checkProof(d.state.Spent, s.exporter, d.key.Public(), s.wallet, proof); ok {
-			s.proven = d.state.Spent
+			s.verifiedPIN = d.state.Spent
 		}
 	}
 	if !ok {
@@ -51,24 +53,26 @@ func (s *Session) Prove(proof [32]byte) (own [32]byte, err error) {
 	return own, nil
 }
 
-// proveShown tries a proof against the PIN that an unpaired device shows. A
-// proof that comes after the PIN's end costs the new one no try: its wallet
-// could not know.
-func (s *Session) proveShown(proof [32]byte) (ok bool, own [32]byte, err error) {
+// checkShownPIN checks a proof of the PIN that an unpaired device shows. A proof
+// that arrives after the PIN has expired uses up no try of the new PIN, because
+// the wallet could not know of it.
+func (s *Session) checkShownPIN(proof [32]byte) (ok bool, own [32]byte, err error) {
 	d, now := s.device, s.device.now()
 	d.pairing, own, ok = d.pairing.Prove(now, s.exporter, d.key.Public(), s.wallet, proof)
 	if ok {
-		s.proven = d.pairing.pin
+		s.verifiedPIN = d.pairing.pin
 		return true, own, nil
 	}
-	return false, own, d.refresh(now)
+	return false, own, d.refreshPIN(now)
 }
 
-// Bind binds the device to the wallet, durably, and returns the raw Bind fact,
-// signed at this moment. It needs the PIN proven in this session and still
-// good, or the device already bound to this wallet; then it answers again with
-// a fresh one. Errors: CodePIN, CodeBound, CodeUsage when a field is no good,
-// anything else when the state could not be kept and nothing was bound.
+// Bind binds the device durably to the wallet and returns the raw Bind fact,
+// signed now. Either the PIN must have been proven in this session and still be
+// valid, or the device is already bound to this wallet; then Bind returns a fresh
+// fact. It returns a *pay.Error with CodePIN if neither holds, CodeBound if the
+// device is bound to another wallet, and CodeUsage if a field is invalid. Any
+// other error means that the state could not be stored, and then the device does
+// not count as bound, or that the fact could not be signed.
 func (s *Session) Bind(registry pay.NodeID, resolver pay.BeaconKey, kind pay.DeviceType) ([]byte, error) {
 	d := s.device
 	d.mu.Lock()
@@ -79,10 +83,10 @@ func (s *Session) Bind(registry pay.NodeID, resolver pay.BeaconKey, kind pay.Dev
 	switch bound := d.state.Binding; {
 	case bound != nil && bound.Wallet != s.wallet:
 		return nil, errBound()
-	case bound == nil && (s.proven == pay.PIN{} || s.proven != d.pairing.pin || !d.pairing.Open(d.now())):
+	case bound == nil && (s.verifiedPIN == pay.PIN{} || s.verifiedPIN != d.pairing.pin || !d.pairing.Open(d.now())):
 		return nil, errPIN()
 	case bound == nil:
-		next.Spent = s.proven
+		next.Spent = s.verifiedPIN
 	}
 	if err := next.Check(); err != nil {
 		return nil, pay.Wrap(err, pay.CodeUsage, "bind the device", "use the same version of paybeacon on both sides")
@@ -92,13 +96,15 @@ func (s *Session) Bind(registry pay.NodeID, resolver pay.BeaconKey, kind pay.Dev
 			return nil, fmt.Errorf("bind: %w", err)
 		}
 		d.pairing = Pairing{}
-		d.tell(Event{Kind: EventPaired, Wallet: s.wallet.ID()})
-		d.poke()
+		d.emit(Event{Kind: EventPaired, Wallet: s.wallet.ID()})
+		d.wakeRun()
 	}
 	return d.signBind()
 }
 
-// Confirm notes, durably, that the wallet has the bind: the spent PIN ends.
+// Confirm records durably that the wallet has the bind, so that the spent PIN
+// becomes invalid. It returns a *pay.Error with CodeBound if the device is not
+// bound to this wallet, or the error of Options.Keep.
 func (s *Session) Confirm() error {
 	d := s.device
 	d.mu.Lock()
@@ -117,12 +123,13 @@ func (s *Session) Confirm() error {
 	return nil
 }
 
-// signBind states the binding with the counter as it stands now.
+// signBind signs a Bind fact of the binding with the present counter. It returns
+// the error of pay.Sign.
 func (d *Device) signBind() ([]byte, error) {
 	b := d.state.Binding
 	f, err := pay.Sign(d.key, pay.Bind{
 		Registry: b.Registry, Resolver: b.Resolver, Wallet: b.Wallet.ID(), Device: d.key.Public(), Beacon: d.state.BeaconKey(),
-		Exponent: d.state.Exponent, Counter: d.reading(d.options.Now()).Counter(), Type: b.Type,
+		Exponent: d.state.Exponent, Counter: d.readingAt(d.options.Now()).Counter(), Type: b.Type,
 	})
 	if err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ func (c *wallClock) now() time.Time {
 }
 func (c *wallClock) pass(d pay.Millis) { c.ahead.Add(int64(d.Std())) }
 
-// rig is one device and one wallet that know how to talk.
+// rig is one device and one wallet with a connection.
 type rig struct {
 	*bench
 	clock  *wallClock
@@ -33,7 +33,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{bench: &bench{}, clock: &wallClock{}, key: key(t, 1)}
 	s.At = pay.TimeOf(r.clock.now())
 	r.device = r.open(t, s, r.clock.now)
-	// The first proof makes the device show a PIN; it cannot be right.
+	// The first proof makes the device show a PIN, and is wrong itself.
 	if _, err := r.device.Meet(r.key.Public(), exporter).Prove([32]byte{}); pay.CodeOf(err) != pay.CodePIN {
 		t.Fatalf("before any PIN: %v", err)
 	}
@@ -283,8 +283,8 @@ func TestUnkeptBindDoesNotBind(t *testing.T) {
 	}
 }
 
-// The wallet never got its bind and both processes died: the same PIN still
-// tells wallet and device that they mean each other.
+// The wallet never got its bind and both processes ended: with the same PIN,
+// wallet and device can still pair.
 func TestSameWalletPairsAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

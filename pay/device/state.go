@@ -11,22 +11,23 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// State is all that a device keeps. It holds secrets: keep it in a file that
-// only its owner reads. Encode lays it out as the line "paybeacon-device/1"
-// followed by this struct in deterministic CBOR.
+// State is everything that a device stores. It holds secrets: store it in a file
+// that only its owner can read. Encode writes the line "paybeacon-device/1" and
+// then this struct in deterministic CBOR.
 type State struct {
 	Seed     [32]byte     `cbor:"1,keyasint"` // of the Ed25519 identity key (RFC 8032)
 	Beacon   [32]byte     `cbor:"2,keyasint"` // X25519 private key (RFC 7748)
 	Exponent pay.Exponent `cbor:"3,keyasint"`
-	Counter  Reading      `cbor:"4,keyasint"` // as it stood at At
+	Counter  Reading      `cbor:"4,keyasint"` // its value at At
 	At       pay.Time     `cbor:"5,keyasint"` // by the device's wall clock
 	Binding  *Binding     `cbor:"6,keyasint,omitempty"`
-	// Spent is the PIN that made the binding, until its wallet confirmed that
-	// it has the bind; else zero.
+	// Spent is the PIN that made the binding, until the wallet has confirmed that
+	// it has the bind; otherwise zero.
 	Spent pay.PIN `cbor:"7,keyasint"`
 }
 
-// Binding says whose device this is. A value is never changed, only replaced.
+// Binding is the wallet that a device belongs to, and its registry. A value is
+// never changed, only replaced.
 type Binding struct {
 	Registry pay.NodeID     `cbor:"1,keyasint"` // the registry's root
 	Resolver pay.BeaconKey  `cbor:"2,keyasint"`
@@ -37,15 +38,17 @@ type Binding struct {
 const (
 	stateLabel   = "paybeacon-device/"
 	stateVersion = 1
-	// stateBytesMax bounds a state file; a real one has some 300 bytes.
+	// stateBytesMax bounds a state file, in bytes. Chosen: more than ten times the
+	// some 300 bytes that a state takes.
 	stateBytesMax = 4 << 10
-	// wallMax is far beyond any real date and keeps the arithmetic of times
-	// from overflowing.
+	// wallMax bounds the stored wall time, in milliseconds either side of 1970.
+	// Chosen: far beyond any real date, and too small for sums to overflow.
 	wallMax pay.Time = 1 << 50
 )
 
 // New returns the state of a new, unpaired device with keys and first counter
-// from random. now is its wall clock.
+// from random. now is its wall clock. It returns the error of random, or of Check
+// for an invalid k or now.
 func New(random io.Reader, k pay.Exponent, now pay.Time) (State, error) {
 	s := State{Exponent: k, At: now}
 	var first [4]byte
@@ -61,7 +64,8 @@ func New(random io.Reader, k pay.Exponent, now pay.Time) (State, error) {
 	return s, nil
 }
 
-// Check bounds every field.
+// Check validates every field. It returns an error that states the first invalid
+// one; for an unknown device type that is the error of pay.DeviceType.Check.
 func (s State) Check() error {
 	switch {
 	case s.Exponent > pay.ExponentMax:
@@ -80,13 +84,13 @@ func (s State) Check() error {
 	return err
 }
 
-// Encode returns the bytes to keep.
+// Encode returns the bytes to store.
 func (s State) Encode() []byte {
 	return append([]byte(stateLabel+strconv.Itoa(stateVersion)+"\n"), pay.Encode(s)...)
 }
 
-// Decode reads what Encode wrote. Its errors are *pay.Error: CodeNewerData when
-// a newer program wrote it, CodeConfig when it is damaged.
+// Decode reads what Encode wrote. It returns a *pay.Error with CodeNewerData if a
+// newer program wrote it, and with CodeConfig if it is damaged.
 func Decode(raw []byte) (State, error) {
 	damaged := func(err error) (State, error) {
 		return State{}, pay.Wrap(err, pay.CodeConfig, "read the device's state", "restore it from a backup, or begin a new device in another directory")
@@ -128,35 +132,36 @@ func (s State) Key() pay.Key {
 
 // BeaconKey returns the public half of the beacon key.
 func (s State) BeaconKey() pay.BeaconKey {
-	return pay.BeaconKey(s.beacon().PublicKey().Bytes())
+	return pay.BeaconKey(s.beaconPrivate().PublicKey().Bytes())
 }
 
-// IdentityKey returns the key that the codes are made with when resolver is the
-// registry's. It fails on a public key with which no secret can be shared.
+// IdentityKey returns the key from which the codes are made for the registry with
+// the key resolver. It returns the error of crypto/ecdh if resolver is no valid
+// X25519 key (such as one of low order), or that of pay.DeriveIdentityKey.
 func (s State) IdentityKey(resolver pay.BeaconKey) (pay.IdentityKey, error) {
 	public, err := ecdh.X25519().NewPublicKey(resolver[:])
 	if err != nil {
 		return pay.IdentityKey{}, fmt.Errorf("read resolver key: %w", err)
 	}
-	shared, err := s.beacon().ECDH(public)
+	shared, err := s.beaconPrivate().ECDH(public)
 	if err != nil {
 		return pay.IdentityKey{}, fmt.Errorf("read resolver key: %w", err)
 	}
 	return pay.DeriveIdentityKey(shared, resolver, s.BeaconKey())
 }
 
-// String names the device and none of its secrets.
+// String returns the device's short ID and none of its secrets.
 func (s State) String() string { return "device " + s.Key().ID().Short() }
 
-// GoString is String, so that no verb of fmt prints the secrets.
+// GoString returns the same as String, so that no verb of fmt prints secrets.
 func (s State) GoString() string { return s.String() }
 
-// boundTo says whether wallet is the one this device belongs to.
+// boundTo reports whether the device is bound to wallet.
 func (s State) boundTo(wallet pay.PublicKey) bool {
 	return s.Binding != nil && s.Binding.Wallet == wallet
 }
 
-func (s State) beacon() *ecdh.PrivateKey {
+func (s State) beaconPrivate() *ecdh.PrivateKey {
 	key, err := ecdh.X25519().NewPrivateKey(s.Beacon[:])
 	if err != nil {
 		panic("device: internal error: " + err.Error())

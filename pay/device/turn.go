@@ -8,25 +8,25 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// switchLabel separates the use of the identity key for switch moments from its
-// use for codes.
+// switchLabel separates the MAC for switch moments from other uses of the identity
+// key.
 const switchLabel = "paybeacon/1 switch"
 
-// Turn is one code's time on the air.
+// Turn is the span of time in which one code is on the air.
 type Turn struct {
 	Step  pay.Step
 	Code  pay.Code
 	Until Reading // when the next turn begins
 }
 
-// TurnAt returns what a device with identity key ik broadcasts at reading r.
+// TurnAt returns the turn of a device with identity key ik at reading r.
 //
-// The switch to a step's code comes between 0 and pay.SwitchJitterMax after the
-// step's beginning (at most an eighth of the step), at a moment that follows
-// from key and step: to others it is random, and a restart agrees with it. It
-// is late and never early, so the code on the air is never ahead of the
-// counter, and the registry, which accepts a step until pay.StepSlack after its
-// end, still accepts the code that lingers.
+// The switch to a step's code comes up to pay.SwitchJitterMax after the beginning
+// of the step (at most an eighth of the step), at a moment that depends only on
+// key and step. Without the key it is unpredictable, and a restart computes the
+// same. The switch is never early, so the code on the air is never ahead of the
+// counter. It is late by less than pay.StepSlack, the time for which the registry
+// accepts a code after the end of its step.
 func TurnAt(ik pay.IdentityKey, k pay.Exponent, r Reading) Turn {
 	r = r.clamp()
 	s := k.Step(r.Counter())
@@ -37,7 +37,7 @@ func TurnAt(ik pay.IdentityKey, k pay.Exponent, r Reading) Turn {
 }
 
 // switchAt returns when the code of step s goes on the air. The step after the
-// last one of 32 bits begins at ReadingMax, which is where a device ends.
+// last one of 32 bits begins at ReadingMax, when the counter is used up.
 func switchAt(ik pay.IdentityKey, k pay.Exponent, s int64) Reading {
 	start := Reading(s) * Reading(stepMillis(k))
 	if start > ReadingMax {

@@ -40,8 +40,8 @@ func TestIdentityKeyIsThePublishedOne(t *testing.T) {
 	}
 }
 
-// atRegistry derives the identity key as the registry does, from its own
-// private key and what the device states about itself.
+// atRegistry derives the identity key as the registry does, from its own private
+// key and the public beacon key in the Bind fact.
 func atRegistry(t *testing.T, resolver *ecdh.PrivateKey, beacon pay.BeaconKey) pay.IdentityKey {
 	t.Helper()
 	public, err := ecdh.X25519().NewPublicKey(beacon[:])
@@ -116,8 +116,8 @@ func TestRotationCrosses65536Seconds(t *testing.T) {
 	}
 }
 
-// The code on the air is never ahead of the counter and lingers no longer than
-// the jitter allows, so the registry's window always holds it.
+// The code on the air is never ahead of the counter and stays no longer than the
+// jitter allows, so the registry always accepts it.
 func TestTurnStaysWithinItsStep(t *testing.T) {
 	t.Parallel()
 	resolver, s := published(t, 6, 0)
