@@ -7,10 +7,12 @@ import (
 )
 
 // Authenticate returns the device's authentication code for a, which names the
-// wallet of the peer and its registry. Device must be set: no other will do. The
-// code is verified. Its errors are *pay.Error unless ctx ended: CodeUnreachable,
-// CodeNotTrusted when another device answers or the code is no good, CodeBound
-// when the device is not this wallet's any more, CodeTooMany, CodeFailed.
+// wallet of the peer and its registry. p.Device must be set. The code is verified.
+// Authenticate returns the error of ctx if ctx ended, and otherwise a *pay.Error:
+// CodeUsage for a p without device or with an invalid address; CodeUnreachable;
+// CodeNotTrusted if another device answers or the code does not verify; CodeBound
+// if the device is bound to another wallet; CodePIN if it is unpaired; CodeTooMany
+// if it has given too many codes; CodeFailed if it answers otherwise.
 func Authenticate(ctx context.Context, p Peer, a pay.Authentication) (pay.AuthCode, error) {
 	if p.Device.IsZero() {
 		return pay.AuthCode{}, pay.NewError(pay.CodeUsage, "authenticate: no device is given", "name the device; its id is among those of paybeacon wallet devices")
@@ -20,7 +22,7 @@ func Authenticate(ctx context.Context, p Peer, a pay.Authentication) (pay.AuthCo
 		return pay.AuthCode{}, err
 	}
 	defer c.close()
-	switch m, err := c.exchange(signatureOf(a)); m := m.(type) {
+	switch m, err := c.exchange(signRequest(a)); m := m.(type) {
 	case nil:
 		return pay.AuthCode{}, c.explain(err)
 	case code:
@@ -35,8 +37,9 @@ func Authenticate(ctx context.Context, p Peer, a pay.Authentication) (pay.AuthCo
 	}
 }
 
-// Reach returns nil when the device answers at its address and proves its key;
-// its errors are those of Authenticate.
+// Reach returns nil if the device answers at its address and proves its key. It
+// returns the error of ctx if ctx ended, and otherwise a *pay.Error with
+// CodeUsage, CodeUnreachable, CodeNotTrusted or CodeFailed, as Authenticate does.
 func Reach(ctx context.Context, p Peer) error {
 	c, err := dial(ctx, p)
 	if err != nil {
@@ -46,7 +49,7 @@ func Reach(ctx context.Context, p Peer) error {
 	return nil
 }
 
-func signatureOf(a pay.Authentication) sign {
+func signRequest(a pay.Authentication) sign {
 	return sign{Purpose: a.Purpose, Nonce: a.Nonce, Subject: a.Subject, Merchant: a.Merchant, Amount: a.Amount, Currency: a.Currency}
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/paybeacon/paybeacon/sync/link"
 )
 
-// TestAnotherDeviceAtTheOldAddress: the wallet says nothing to it, not even what
-// it would have asked.
+// TestAnotherDeviceAtTheOldAddress: the wallet sends nothing to it, not even its
+// request.
 func TestAnotherDeviceAtTheOldAddress(t *testing.T) {
 	t.Parallel()
 	b, p, a := paired(t)
@@ -39,8 +39,8 @@ func TestAnotherDeviceAtTheOldAddress(t *testing.T) {
 	}
 }
 
-// TestManInTheMiddleOfAuthentication ends TLS on both sides with a key of his
-// own: the wallet does not talk to him, and the device does not know him.
+// TestManInTheMiddleOfAuthentication terminates TLS on both sides with a key of
+// its own: the wallet ends the connection, and the device refuses the key.
 func TestManInTheMiddleOfAuthentication(t *testing.T) {
 	t.Parallel()
 	b, p, a := paired(t)
@@ -55,7 +55,7 @@ func TestManInTheMiddleOfAuthentication(t *testing.T) {
 }
 
 // TestHostileDevice is the paired device itself, turned against its wallet: it
-// has the right key and answers with anything but the code that was asked for.
+// has the right key and answers with anything but the requested code.
 func TestHostileDevice(t *testing.T) {
 	t.Parallel()
 	k := key(t, 66)
@@ -106,7 +106,7 @@ func TestHostileDevice(t *testing.T) {
 	for name, raw := range badFrames(t) {
 		want := pay.CodeFailed
 		if n := binary.BigEndian.Uint32(raw); n <= pay.LinkFrameBytesMax && int(n) > len(raw)-4 {
-			want = pay.CodeUnreachable // it promises more than it holds
+			want = pay.CodeUnreachable // its length is larger than its content
 		}
 		replies["garbage: "+name] = reply{raw, want}
 	}
@@ -131,8 +131,8 @@ func TestHostileDevice(t *testing.T) {
 	}
 }
 
-// TestGarbageInsteadOfASignature: what a wallet should not send is refused, and
-// nothing of it counts.
+// TestGarbageInsteadOfASignature: requests that a wallet should not send are
+// refused and do not count.
 func TestGarbageInsteadOfASignature(t *testing.T) {
 	t.Parallel()
 	b, p, a := paired(t)
@@ -173,8 +173,8 @@ func TestGarbageInsteadOfASignature(t *testing.T) {
 	}
 }
 
-// authenticateUntilFree asks again as long as earlier visitors are still
-// leaving.
+// authenticateUntilFree repeats the request while earlier connections still hold
+// all places.
 func (b *bench) authenticateUntilFree(p link.Peer, a pay.Authentication) (code pay.AuthCode, err error) {
 	for range 1000 {
 		if code, err = link.Authenticate(b.t.Context(), p, a); pay.CodeOf(err) != pay.CodeUnreachable {
@@ -192,8 +192,7 @@ func (s liar) Authenticate(a pay.Authentication) (pay.AuthCode, error) {
 	return s.Session.Authenticate(a)
 }
 
-// TestAnswerToAnotherChallenge goes the whole way through a device that serves
-// its link.
+// TestAnswerToAnotherChallenge uses a device that really serves its link.
 func TestAnswerToAnotherChallenge(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -17,8 +17,8 @@ import (
 	"github.com/paybeacon/paybeacon/sync/link"
 )
 
-// paired returns a device that serves its link, the wallet that it is bound to,
-// as that wallet finds it again, and what it is to sign.
+// paired returns a device that serves its link, the Peer by which the wallet that
+// it is bound to reaches it, and the authentication that it must sign.
 func paired(t *testing.T) (*bench, link.Peer, pay.Authentication) {
 	t.Helper()
 	return pairedOn(newBench(t).start(listen(t)), nil)
@@ -39,7 +39,7 @@ func pairedOn(b *bench, d link.Dialer) (*bench, link.Peer, pay.Authentication) {
 	}
 }
 
-// wantAuth authenticates and checks the code, or that there is none.
+// wantAuth requests a code and checks it, or that there is none.
 func wantAuth(t *testing.T, what string, p link.Peer, a pay.Authentication, device pay.PublicKey, want pay.ErrorCode) (code pay.AuthCode) {
 	t.Helper()
 	code, err := link.Authenticate(t.Context(), p, a)
@@ -53,9 +53,9 @@ func wantAuth(t *testing.T, what string, p link.Peer, a pay.Authentication, devi
 	return code
 }
 
-// door is the way to a device by the address that its wallet keeps, whatever
-// port its process got this time: a port that was given up may be taken by
-// anybody before it is bound again.
+// door dials a device by the address that its wallet has stored, although its
+// process may have another port after a restart: another program may have taken
+// the old port in between.
 type door struct {
 	*bench
 	shut bool
@@ -68,7 +68,7 @@ func (d *door) DialContext(ctx context.Context, network, _ string) (net.Conn, er
 	return (&net.Dialer{}).DialContext(ctx, network, d.addr)
 }
 
-// given counts the codes that the device's process gave since it started.
+// given counts the codes that the device's process has given since its start.
 func (b *bench) given() (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,9 +97,8 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
-// TestAuthenticateSurvivesRestarts: neither side keeps anything of a
-// conversation. The wallet finds the device by its address and its key, in
-// whatever process either of them runs.
+// TestAuthenticateSurvivesRestarts: neither side keeps state of a connection. The
+// wallet finds the device by its address and its key, after a restart of either.
 func TestAuthenticateSurvivesRestarts(t *testing.T) {
 	t.Parallel()
 	b, p, a := paired(t)
@@ -121,8 +120,8 @@ func TestAuthenticateSurvivesRestarts(t *testing.T) {
 	wantAuth(t, "at another address", p, a, device, "")
 }
 
-// TestAuthenticateIsForTheBoundWallet: nobody else gets a code, before, during
-// and after the time that the device is bound.
+// TestAuthenticateIsForTheBoundWallet: no other wallet gets a code, before, during
+// and after the time in which the device is bound.
 func TestAuthenticateIsForTheBoundWallet(t *testing.T) {
 	t.Parallel()
 	b, p, a := paired(t)
@@ -151,8 +150,8 @@ func TestAuthenticateIsForTheBoundWallet(t *testing.T) {
 }
 
 // TestAuthenticateForAnotherRegistry: a code is for the registry that the device
-// is bound to. A wallet that names another one sees that it is not, and the
-// device has said nothing about that other registry.
+// is bound to. For a wallet that names another one the code does not verify, and
+// the device has signed nothing about that other registry.
 func TestAuthenticateForAnotherRegistry(t *testing.T) {
 	t.Parallel()
 	b, p, a := paired(t)
@@ -195,8 +194,8 @@ func TestAuthenticateNeedsADevice(t *testing.T) {
 	}
 }
 
-// TestAskedTooOften: the device says no, to its own wallet too, over one
-// connection or many, and goes on a minute later.
+// TestAskedTooOften: the device refuses, also its own wallet, over one connection
+// or many, and gives codes again a minute later.
 func TestAskedTooOften(t *testing.T) {
 	t.Parallel()
 	b, p, a := paired(t)
@@ -213,7 +212,7 @@ func TestAskedTooOften(t *testing.T) {
 		t.Errorf("reach: %v", err)
 	}
 	b.ahead.Add(int64(time.Minute))
-	// Now over one connection, which ends with the first no.
+	// Now over one connection, which ends with the first refusal.
 	v := b.visit(p.Key)
 	for ; asks < 3*pay.AuthCodesPerMinute; asks++ {
 		_, _ = v.Write(link.SignFrame(a))
@@ -229,9 +228,9 @@ func TestAskedTooOften(t *testing.T) {
 	wantAuth(t, "a minute later", p, a, device, "")
 }
 
-// TestCutAnywhereInAuthentication lets the connection die at every few bytes, in
+// TestCutAnywhereInAuthentication ends the connection at every few bytes, in
 // either direction, and the device's process as well. The wallet has the code or
-// has none; asked again the device gives the very same.
+// has none; for a repeated request the device gives the same code.
 func TestCutAnywhereInAuthentication(t *testing.T) {
 	t.Parallel()
 	b, p, a := paired(t)
@@ -273,7 +272,7 @@ func TestCutAnywhereInAuthentication(t *testing.T) {
 	}
 }
 
-// recorder is a proxy on the way from wallet to device that keeps all it sees.
+// recorder is a proxy between wallet and device that records all bytes.
 type recorder struct {
 	mu       sync.Mutex
 	up, down bytes.Buffer
@@ -320,8 +319,8 @@ func (r *recorder) copy(kept *bytes.Buffer, to, from net.Conn) {
 }
 
 // TestNothingOfTheCodeIsVisible records both directions of the link in a proxy
-// and looks for any 8 bytes of the code, of what it is about, and of both sides'
-// names, raw, in hexadecimal and in base64 (3.6).
+// and searches for any 8 bytes of the code, of the signed fields, and of both
+// sides' names, raw, in hexadecimal and in base64.
 func TestNothingOfTheCodeIsVisible(t *testing.T) {
 	t.Parallel()
 	b, p, a := paired(t)
@@ -353,10 +352,10 @@ func TestNothingOfTheCodeIsVisible(t *testing.T) {
 
 func slicesOf(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 
-// constant says that a window is one byte again and again, as padding is.
+// constant reports whether all bytes of a window are equal, as in padding.
 func constant(b []byte) bool { return bytes.Count(b, b[:1]) == len(b) }
 
-// slowSigner is a device that takes its time over a code.
+// slowSigner is a device that gives a code late.
 type slowSigner struct {
 	link.Session
 	wait time.Duration
@@ -367,8 +366,8 @@ func (s slowSigner) Authenticate(a pay.Authentication) (pay.AuthCode, error) {
 	return s.Session.Authenticate(a)
 }
 
-// TestSlowDevice: the wallet waits for the time of one conversation and then
-// says that the device does not answer.
+// TestSlowDevice: the wallet waits for pay.LinkTimeout and then reports that the
+// device does not answer.
 func TestSlowDevice(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/paybeacon/paybeacon/sync/link"
 )
 
-// cutter dials connections that die after so many bytes in one direction.
+// cutter dials connections that end after a number of bytes in one direction.
 type cutter struct {
 	in, out     int // bytes until the cut; negative: never
 	read, wrote int
@@ -59,9 +59,9 @@ func (c *cutConn) Write(b []byte) (int, error) {
 	return n, net.ErrClosed
 }
 
-// TestCutAnywhere lets the connection die at every few bytes of a pairing, in
-// either direction, kills the device and looks at what both sides kept. Then
-// the wallet simply tries again.
+// TestCutAnywhere ends the connection at every few bytes of a pairing, in either
+// direction, kills the device and checks the stored state of both sides. Then the
+// wallet tries again.
 func TestCutAnywhere(t *testing.T) {
 	t.Parallel()
 	whole := cutter{in: -1, out: -1}
@@ -123,7 +123,7 @@ func cutOnce(t *testing.T, c cutter) (end string) {
 	return end
 }
 
-// bubble starts a device on a network whose time the test rules.
+// bubble starts a device on a network whose time the test controls.
 func bubble(t *testing.T) (*bench, *pipes) {
 	t.Helper()
 	net := newPipes()
@@ -136,8 +136,8 @@ func (b *bench) walletOn(p *pipes, pin pay.PIN, seed byte) *wallet {
 	return w
 }
 
-// Strangers who say nothing hold every place and do not shut the wallet out: the
-// oldest of them leaves for it, the others in time.
+// Silent peers hold every place and do not keep the wallet out: the oldest of them
+// is replaced, and the others end by their deadline.
 func TestSilentPeersAreDropped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -168,7 +168,7 @@ func TestSilentPeersAreDropped(t *testing.T) {
 	})
 }
 
-// Peers who send a byte now and then gain nothing by it.
+// Peers that send a byte now and then get no longer deadline.
 func TestSlowPeersAreDropped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -213,7 +213,7 @@ func TestSilentDevice(t *testing.T) {
 	})
 }
 
-// sleepy is a device that takes its time over the first few binds.
+// sleepy is a device that gives the first few binds late.
 type sleepy struct {
 	link.Session
 	slow *int
@@ -227,7 +227,7 @@ func (s sleepy) Bind(r pay.NodeID, k pay.BeaconKey, d pay.DeviceType) ([]byte, e
 	return raw, err
 }
 
-// A wallet asks again rather than take an old counter for the present one.
+// A wallet requests another bind instead of accepting an old counter.
 func TestSlowBindIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -1,19 +1,19 @@
-// Package link is the conversation between a wallet and a device on the local
+// Package link is the protocol between a wallet and a device on the local
 // network: pairing, authentication codes and release, over TCP.
 //
 // # Idea
 //
-// Both sides speak TLS 1.3 with a self-signed certificate that says nothing but
-// an Ed25519 key, and each proves its key in the handshake. Once a device is
-// bound, each side knows the other's key and needs nothing more. Before that,
-// both prove that they know the PIN the device shows, by an HMAC over keying
-// material of this very TLS session, their role and both keys
-// (pay.PairingProof). Somebody in the middle has two sessions and keys of his
-// own, so that a proof of one session is worth nothing in the other. The wallet
-// proves first; to a wrong proof the device answers by closing, nothing else,
-// and only pay.PairingTries wrong ones are allowed. A listener in the middle can
-// therefore try a guess on nobody but the device. (He could try all 2^60 PINs
-// against the wallet's proof at home; the PIN ends after ten minutes.)
+// Both sides use TLS 1.3 with a self-signed certificate that carries only an
+// Ed25519 key, and each proves in the handshake that it has its key. Once a
+// device is bound, each side knows the other's key, and that is enough. Before
+// that, both prove that they know the PIN that the device shows, by an HMAC over
+// keying material of this TLS session, their role and both keys
+// (pay.PairingProof). An attacker in the middle has two sessions with keys of its
+// own, so a proof from one session is invalid in the other. The wallet proves
+// first. The device answers a wrong proof only by closing, and it allows
+// pay.PairingTries wrong proofs. The attacker can therefore test guesses only
+// with the device. (It could also compare all 2^60 PINs with the wallet's proof
+// offline; the PIN ends after ten minutes.)
 //
 // # Layout
 //
@@ -44,28 +44,28 @@
 // # Flow
 //
 //	wallet                    device
-//	prove    ->                          may be left out when device and wallet
+//	prove    ->                          may be left out if device and wallet
 //	         <-  proof                   know each other's key already
-//	ask      ->                          the wallet's id is the key proven in TLS
+//	ask      ->                          the wallet's key is that of the handshake
 //	                                     the binding is made durable, then signed
 //	         <-  bind
 //	                                     the wallet makes its mapping durable
-//	kept     ->                          the spent PIN ends
+//	kept     ->                          the spent PIN becomes invalid
 //	         <-  done
 //
 // or, by the wallet that the device is bound to: sign, code; or release, done. A
-// wallet may ask again in the same conversation and gets a fresh bind. A
-// conversation lasts seconds and nothing is left over between two of them: each
-// side may restart at any time, and finds the other by its address and its key.
+// wallet may send ask again on the same connection and gets a fresh bind. A
+// connection lasts seconds, and no state remains between two of them: each side
+// may restart at any time, and finds the other by its address and its key.
 //
 // # Guarantee
 //
 // A wallet keeps a bind only from a device that proved the PIN, or whose key it
-// pinned, and only when it states exactly what was asked, with a counter no
-// older than pay.LinkRoundMax. It keeps a code only from the device whose key it
-// pinned, and only when the code verifies. The connection may die at any byte: either
-// nothing was bound, or the device is bound to a wallet that can run the same
-// pairing again with the same PIN and then gets its bind. Every frame,
-// conversation and number of connections is bounded in size and time, before
-// and after a peer has proven anything.
+// pinned, and only if the bind matches the request exactly and its counter is at
+// most pay.LinkRoundMax old. It keeps a code only from the device whose key it
+// pinned, and only if the code verifies. The connection may end at any byte:
+// either nothing was bound, or the device is bound to a wallet that can run the
+// same pairing again with the same PIN and then gets its bind. The size of every
+// frame, the length of every connection and the number of connections are
+// bounded, before and after a peer is authenticated.
 package link

@@ -17,7 +17,8 @@ const (
 	hintVersion = "check the address, and that both sides run the same version of paybeacon"
 )
 
-// unreachable says that the network or the device failed, unless ctx ended.
+// unreachable returns the *pay.Error, with pay.CodeUnreachable, for a network or
+// device that failed, or the error of ctx if it ended.
 func unreachable(ctx context.Context, err error, what string) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", what, ctx.Err())
@@ -25,8 +26,9 @@ func unreachable(ctx context.Context, err error, what string) error {
 	return pay.Wrap(err, pay.CodeUnreachable, what, hintRunning)
 }
 
-// explainHandshake tells another device, something that is none and a dead
-// connection apart.
+// explainHandshake returns a *pay.Error for a failed handshake: with
+// pay.CodeNotTrusted for another device, pay.CodeFailed for a peer that is not a
+// device, and otherwise as unreachable.
 func explainHandshake(ctx context.Context, err error, address string) error {
 	var record tls.RecordHeaderError
 	var op *net.OpError
@@ -40,7 +42,9 @@ func explainHandshake(ctx context.Context, err error, address string) error {
 	}
 }
 
-// explain says what a conversation died of.
+// explain returns the error to show for a connection that ended: that of ctx, or
+// a *pay.Error with pay.CodeFailed for malformed frames and pay.CodeUnreachable
+// for all else.
 func (c *client) explain(err error) error {
 	switch {
 	case c.ctx.Err() != nil:
@@ -52,9 +56,9 @@ func (c *client) explain(err error) error {
 	}
 }
 
-// explainSilence is explain after a proof, where a device that ends the
-// conversation in order and without a word did not accept it.
-func (c *client) explainSilence(err error) error {
+// explainClose is explain for the answer to a proof. A device that closes the TLS
+// connection properly, without an answer, did not accept the proof: pay.CodePIN.
+func (c *client) explainClose(err error) error {
 	if errors.Is(err, io.EOF) && !c.raw.ended && c.ctx.Err() == nil {
 		return pay.NewError(pay.CodePIN, "the device did not accept the PIN",
 			fmt.Sprintf("read the PIN that the device shows now: it changes after %d wrong tries and every %d minutes", pay.PairingTries, pay.PairingTTL/60_000))
@@ -62,8 +66,8 @@ func (c *client) explainSilence(err error) error {
 	return c.explain(err)
 }
 
-// explain gives a refusal the code and hint that a person needs. The words are
-// the wallet's own: a stranger's are not shown.
+// explain returns the *pay.Error for a refusal. Its texts are the wallet's own;
+// texts from the peer are not shown.
 func (r refuse) explain() error {
 	switch r.Reason {
 	case reasonBound:

@@ -7,13 +7,13 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// What a hostile peer in a test speaks with.
+// The parts of the protocol that a hostile peer in a test uses.
 
 // TLSConfig is tlsConfig without a pin.
 func TLSConfig(key pay.Key) (*tls.Config, error) { return tlsConfig(key, pay.NodeID{}) }
 
-// Proven is proven.
-func Proven(conn *tls.Conn) (pay.PublicKey, []byte, error) { return proven(conn) }
+// Proven is peerAndExporter.
+func Proven(conn *tls.Conn) (pay.PublicKey, []byte, error) { return peerAndExporter(conn) }
 
 // ReadAny reads one frame and returns its type and the frame written again.
 func ReadAny(r io.Reader) (byte, []byte, error) {
@@ -33,7 +33,7 @@ func KeptFrame() []byte                     { return encode(kept{}) }
 func ReleaseFrame() []byte                  { return encode(release{}) }
 func RefuseFrame(r string) []byte           { return encode(refuse{reason(r)}) }
 func CodeFrame(c pay.AuthCode) []byte       { return encode(code{c}) }
-func SignFrame(a pay.Authentication) []byte { return encode(signatureOf(a)) }
+func SignFrame(a pay.Authentication) []byte { return encode(signRequest(a)) }
 func AskFrame(registry pay.NodeID, resolver pay.BeaconKey, kind pay.DeviceType) []byte {
 	return encode(ask{registry, resolver, kind})
 }

@@ -23,12 +23,13 @@ const (
 	typeCode    = 20
 )
 
+// lengthBytes is the size of a frame's length. Chosen: as in the package comment.
 const lengthBytes = 4
 
-// errMalformed says that bytes are not a frame in the one accepted form.
+// errMalformed means that bytes are not a frame in the one accepted form.
 var errMalformed = errors.New("link: malformed frame")
 
-// message is what one frame carries. The implementations are values.
+// message is the content of one frame. The implementations are values.
 type message interface{ frameType() byte }
 
 type (
@@ -65,16 +66,16 @@ type (
 	}
 )
 
-// reason says why a device does not do what a wallet asked.
+// reason is why a device refuses a request.
 type reason string
 
 const (
 	reasonBound     reason = "bound"     // to another wallet
 	reasonPaired    reason = "paired"    // with this wallet already, and confirmed
-	reasonPIN       reason = "pin"       // not bound to this wallet, and no good PIN proven
-	reasonMalformed reason = "malformed" // the device cannot make sense of it
-	reasonFailed    reason = "failed"    // the device could not keep its state
-	reasonOften     reason = "often"     // the device was asked for too many codes
+	reasonPIN       reason = "pin"       // not bound to this wallet, and no valid PIN proven
+	reasonMalformed reason = "malformed" // the device cannot read the request
+	reasonFailed    reason = "failed"    // the device could not store its state
+	reasonOften     reason = "often"     // too many requests for codes
 )
 
 func (prove) frameType() byte   { return typeProve }
@@ -88,8 +89,8 @@ func (refuse) frameType() byte  { return typeRefuse }
 func (sign) frameType() byte    { return typeSign }
 func (code) frameType() byte    { return typeCode }
 
-// encode returns the frame that carries m. It panics when m does not fit, which
-// is a mistake in the program.
+// encode returns the frame of m. It panics if m is too large for a frame, which is
+// a mistake in the program.
 func encode(m message) []byte {
 	body := pay.Encode(m)
 	if len(body)+1 > pay.LinkFrameBytesMax {
@@ -101,9 +102,9 @@ func encode(m message) []byte {
 	return append(b, body...)
 }
 
-// readFrame reads one message. At the end of the stream its error is io.EOF
-// between two frames and io.ErrUnexpectedEOF inside one; about content it wraps
-// errMalformed.
+// readFrame reads one message. At the end of the stream it returns io.EOF between
+// two frames and io.ErrUnexpectedEOF inside one; for bad content it returns an
+// error that wraps errMalformed.
 func readFrame(r io.Reader) (message, error) {
 	var head [lengthBytes]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -153,7 +154,8 @@ func parseBody(kind byte, body []byte) (message, error) {
 func parseAs[M message](body []byte) (message, error) {
 	var m M
 	if err := pay.Decode(body, &m); err != nil {
-		// The decoder's io.EOF must not be taken for the end of the stream.
+		// The decoder's error is not wrapped, because its io.EOF would mean the end
+		// of the stream.
 		return nil, fmt.Errorf("frame of type %d (%s): %w", m.frameType(), err.Error(), errMalformed)
 	}
 	return m, nil

@@ -12,7 +12,7 @@ import (
 	"github.com/paybeacon/paybeacon/sync/link"
 )
 
-// vectors are the frames as the package comment draws them.
+// vectors are frames in the layout of the package comment.
 func vectors() []struct {
 	name, want string
 	frame      []byte
@@ -70,7 +70,7 @@ func TestFramePrefixes(t *testing.T) {
 	}
 }
 
-// badFrames are complete frames that nobody may accept.
+// badFrames are complete frames that must be refused.
 func badFrames(t *testing.T) map[string][]byte {
 	t.Helper()
 	bad := map[string][]byte{}

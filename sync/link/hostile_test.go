@@ -17,7 +17,7 @@ import (
 
 const testTimeout = 30 * time.Second
 
-// peer speaks TLS and frames for a test that is nobody's friend.
+// peer uses TLS and frames for a test that acts as a hostile peer.
 type peer struct {
 	*tls.Conn
 	t        *testing.T
@@ -47,8 +47,8 @@ func newPeer(t *testing.T, conn net.Conn, own pay.Key, client bool) *peer {
 	return p
 }
 
-// visit connects to the device's link, again as long as earlier visitors are
-// still leaving.
+// visit connects to the device's link, and tries again while earlier connections
+// still hold all places.
 func (b *bench) visit(own pay.Key) *peer {
 	b.t.Helper()
 	for range 1000 {
@@ -64,13 +64,13 @@ func (b *bench) visit(own pay.Key) *peer {
 	return nil
 }
 
-// answer reads what the other side says next; nothing when it closes.
+// answer reads the next frame of the other side; it is empty when that closes.
 func (p *peer) answer() []byte {
 	_, frame, _ := link.ReadAny(p.Conn)
 	return frame
 }
 
-// impostor listens where a wallet expects its device and lets play speak.
+// impostor listens where a wallet expects its device, and lets play answer.
 func impostor(t *testing.T, own pay.Key, play func(*peer)) (addr string) {
 	t.Helper()
 	l := listen(t)
@@ -95,8 +95,8 @@ func impostor(t *testing.T, own pay.Key, play func(*peer)) (addr string) {
 	return l.Addr().String()
 }
 
-// Somebody in the middle ends TLS on both sides with a key of his own and does
-// not know the PIN.
+// An attacker in the middle terminates TLS on both sides with a key of its own and
+// does not know the PIN.
 func TestManInTheMiddle(t *testing.T) {
 	t.Parallel()
 	middle := key(t, 66)
@@ -168,7 +168,7 @@ func TestManInTheMiddle(t *testing.T) {
 	}
 }
 
-// A device that knows the PIN and lies about the rest.
+// A device that knows the PIN and sends false values otherwise.
 func TestLyingDevice(t *testing.T) {
 	t.Parallel()
 	liar, pin := key(t, 66), pay.PIN([]byte("0123456789AB"))
@@ -210,7 +210,7 @@ func TestLyingDevice(t *testing.T) {
 	}
 }
 
-// Nothing that a stranger sends costs the owner a try or the PIN.
+// Nothing that another peer sends uses up a try or ends the PIN.
 func TestGarbageToDevice(t *testing.T) {
 	t.Parallel()
 	b := serve(t)
@@ -218,7 +218,8 @@ func TestGarbageToDevice(t *testing.T) {
 	for name, raw := range badFrames(t) {
 		p := b.visit(key(t, 66))
 		_, _ = p.Write(raw)
-		// A frame that promises more than it holds is answered at its end.
+		// A frame whose length is larger than its content gets its answer at the
+		// end of the stream.
 		_ = p.CloseWrite()
 		if got := p.answer(); got != nil && !bytes.Equal(got, link.RefuseFrame("malformed")) {
 			t.Errorf("%s is answered with %x", name, got)
@@ -253,7 +254,7 @@ func TestGarbageToDevice(t *testing.T) {
 	}
 }
 
-// untilFree pairs, again as long as others keep the device busy.
+// untilFree pairs, and tries again while other connections hold all places.
 func (b *bench) untilFree(w *wallet) error {
 	for range 1000 {
 		if err := w.pair(b.t); pay.CodeOf(err) != pay.CodeUnreachable {
@@ -300,7 +301,7 @@ func TestFramesOutOfTurn(t *testing.T) {
 	}
 }
 
-// A wrong proof is met with silence: not one byte but the end of TLS.
+// A wrong proof gets no answer: no byte except the end of TLS.
 func TestWrongProofIsMetWithSilence(t *testing.T) {
 	t.Parallel()
 	b := serve(t)
@@ -358,8 +359,8 @@ func TestNotADevice(t *testing.T) {
 	}
 }
 
-// The end of the raw connection is no word of the device: it says nothing
-// about the PIN.
+// The end of the raw connection is no answer of the device: it does not mean that
+// the PIN is wrong.
 func TestDeviceThatDiesIsNotAWrongPIN(t *testing.T) {
 	t.Parallel()
 	w := (&bench{t: t}).wallet(pay.PIN{1}, 1)

@@ -31,7 +31,7 @@ func key(t *testing.T, seed byte) pay.Key {
 	return k
 }
 
-// counting is a source of randomness that repeats itself.
+// counting is a deterministic source of bytes.
 type counting struct{ n atomic.Uint32 }
 
 func (c *counting) Read(b []byte) (int, error) {
@@ -41,7 +41,7 @@ func (c *counting) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// bench is a device that serves its link, with its file and what it tells.
+// bench is a device that serves its link, with its stored state and its events.
 type bench struct {
 	t      *testing.T
 	device *device.Device
@@ -49,13 +49,13 @@ type bench struct {
 	addr   string
 	stop   func()
 
-	wrap func(link.Session) link.Session // what a test puts around sessions, or nil
+	wrap func(link.Session) link.Session // wraps each session, or nil
 
 	ahead atomic.Int64 // how far the device's clock is set forward
 
 	mu     sync.Mutex
 	kept   device.State
-	keep   func(device.State) error // what Keep does instead, or nil
+	keep   func(device.State) error // replaces Keep, or nil
 	told   *sync.Cond
 	events []device.Event // since the device's process started
 }
@@ -81,7 +81,7 @@ func newBenchOf(t *testing.T, seed uint32) *bench {
 
 func (b *bench) now() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) }
 
-// start opens the device from what it kept and serves it on l.
+// start opens the device from its stored state and serves it on l.
 func (b *bench) start(l net.Listener) *bench {
 	b.t.Helper()
 	b.mu.Lock()
@@ -118,7 +118,7 @@ func (b *bench) start(l net.Listener) *bench {
 	return b
 }
 
-// restart is what happens after the device's process was killed.
+// restart starts the device again, as after its process was killed.
 func (b *bench) restart() *bench {
 	b.t.Helper()
 	b.stop()
@@ -205,7 +205,7 @@ func (b *bench) boundTo(k pay.Key) bool {
 	return ok && binding.Wallet == k.Public()
 }
 
-// wallet is one try to pair.
+// wallet is one attempt to pair.
 type wallet struct {
 	link.PairOptions
 	kept []link.Paired
@@ -248,7 +248,7 @@ func wantCode(t *testing.T, what string, err error, want pay.ErrorCode) {
 	}
 }
 
-// pipes is a network inside the process whose time a synctest bubble rules.
+// pipes is a network inside the process whose time a synctest bubble controls.
 type pipes struct {
 	conns chan net.Conn
 	done  chan struct{}

@@ -11,63 +11,66 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// asksMax bounds how often a wallet asks for a bind whose counter is fresh.
-const asksMax = 3
+// bindRequestsMax bounds how often a wallet requests a bind until its counter is
+// fresh. Chosen: a busy device may answer late once or twice.
+const bindRequestsMax = 3
 
-// Dialer opens the connection to a device.
+// Dialer opens the connection to a device. Its errors are those of net.Dialer.
 type Dialer interface {
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Peer says which device a wallet talks to, and as whom.
+// Peer is a device that a wallet connects to, and the wallet's key.
 type Peer struct {
 	// Address is the device's link, host:port.
 	Address string
 	// Key is the wallet's identity key.
 	Key pay.Key
-	// Device is the device's id when it is known, from its QR code or because
-	// it was bound before; zero accepts whoever proves the PIN.
+	// Device is the device's ID if it is known, from its QR code or because it was
+	// bound before; zero accepts any device that proves the PIN.
 	Device pay.DeviceID
-	// Dialer replaces the system's dialer when it is not nil.
+	// Dialer replaces the system's dialer unless it is nil.
 	Dialer Dialer
 }
 
 // PairOptions is what Pair needs.
 type PairOptions struct {
 	Peer
-	// PIN is what the device shows. The zero PIN means that Device is bound to
-	// this wallet already; then Device must be set.
+	// PIN is the one that the device shows. The zero PIN means that Device is
+	// bound to this wallet already; then Device must be set.
 	PIN pay.PIN
-	// Known says whether a device is bound to this wallet, by its mappings. A
-	// known device that shows no PIN any more is asked again without one. It
+	// Known reports whether a device is bound to this wallet, by the wallet's
+	// mappings. Pairing with such a device goes on if it shows no PIN any more. It
 	// may be nil.
 	Known func(pay.DeviceID) bool
-	// Registry, Resolver and Type are what the device is to sign.
+	// Registry, Resolver and Type are what the device must sign.
 	Registry pay.NodeID
 	Resolver pay.BeaconKey
 	Type     pay.DeviceType
-	// Keep makes the bind durable at the wallet and returns nil when it is. It
-	// is called at most once, at the moment the bind arrived, because the
-	// bind's counter ages from then on.
+	// Keep makes the bind durable at the wallet and returns nil when it is. It is
+	// called at most once, as soon as the bind has arrived, because the bind's
+	// counter ages from then on.
 	Keep func(Paired) error
 }
 
-// Paired is a device that bound itself to this wallet.
+// Paired is a device that has bound itself to this wallet.
 type Paired struct {
 	Device pay.PublicKey
 	Bind   []byte     // the raw Bind fact, verified
-	Age    pay.Millis // it was signed at most so long before Keep is called
+	Age    pay.Millis // it was signed at most this long before Keep is called
 }
 
-// Pair binds the device to the wallet and returns once the wallet has kept the
-// bind. After any error the same call may be made again, with the same PIN as
-// long as the device shows no other; a device that bound itself just before the
-// connection died gives the same wallet a fresh bind.
+// Pair binds the device to the wallet and returns once the wallet has stored the
+// bind. After any error the same call may be repeated, with the same PIN as long
+// as the device shows no other. A device that bound itself just before the
+// connection ended gives the same wallet a fresh bind.
 //
-// Its errors are *pay.Error unless ctx ended or Keep failed: CodeUnreachable,
-// CodePIN, CodeBound when the device belongs to another wallet, CodeConflict
-// when it already belongs to this one, CodeNotTrusted when it is not the device
-// it should be, CodeUsage, CodeFailed.
+// Pair returns the error of ctx if ctx ended, that of Keep if Keep failed, and
+// otherwise a *pay.Error: CodeUsage for invalid options; CodeUnreachable; CodePIN
+// for a wrong or expired PIN; CodeBound if the device is bound to another wallet;
+// CodeConflict if it is bound to this one, and confirmed; CodeNotTrusted if it is
+// not the expected device, does not know the PIN, or signs something else;
+// CodeFailed if it answers otherwise.
 func Pair(ctx context.Context, o PairOptions) (Paired, error) {
 	if err := o.Type.Check(); err != nil {
 		return Paired{}, pay.Wrap(err, pay.CodeUsage, "pair", "choose one of tag, phone, jack, voice")
@@ -81,26 +84,28 @@ func Pair(ctx context.Context, o PairOptions) (Paired, error) {
 	}
 	defer c.close()
 	if o.PIN != (pay.PIN{}) {
-		if err := c.provePIN(o); err != nil {
+		if err := c.exchangeProofs(o); err != nil {
 			return Paired{}, err
 		}
 	}
-	p, err := c.askBind(o)
+	p, err := c.requestBind(o)
 	if err != nil {
 		return Paired{}, err
 	}
 	if err := o.Keep(p); err != nil {
 		return Paired{}, fmt.Errorf("keep the bind: %w", err)
 	}
-	// Both sides are bound and durable. A device that does not hear the rest
-	// keeps its spent PIN for this wallet, which harms nobody.
+	// The binding is durable on both sides. A device that does not get this frame
+	// keeps the spent PIN, which is valid only for this wallet.
 	_, _ = c.exchange(kept{})
 	return p, nil
 }
 
 // Release ends the device's binding to this wallet, so that it shows a new PIN.
-// Device must be set. It returns nil when the device is not bound to this
-// wallet any more, and the same errors as Pair.
+// p.Device must be set. It returns nil if the device is unpaired now. Otherwise it
+// returns the error of ctx if ctx ended, or a *pay.Error with CodeUsage,
+// CodeUnreachable, CodeNotTrusted if another device answers, CodeBound if the
+// device is bound to another wallet, or CodeFailed.
 func Release(ctx context.Context, p Peer) error {
 	if p.Device.IsZero() {
 		return pay.NewError(pay.CodeUsage, "release: no device is given", "name the device; its id is among those of paybeacon wallet devices")
@@ -122,8 +127,8 @@ func Release(ctx context.Context, p Peer) error {
 	}
 }
 
-// client is a wallet's end of one conversation. It serves one call and lives no
-// longer, which is why it holds that call's context.
+// client is a wallet's end of one connection. It serves one call and ends with it,
+// which is why it holds that call's context.
 type client struct {
 	ctx      context.Context
 	raw      *endedConn
@@ -134,9 +139,8 @@ type client struct {
 	stop     func() bool
 }
 
-// endedConn notes the end of the raw stream. crypto/tls returns io.EOF for it
-// as it does for an end that the peer announced, and only the latter means
-// anything.
+// endedConn records the end of the raw stream. crypto/tls returns io.EOF for it as
+// well as for a proper close of TLS, and only the latter is an answer of the peer.
 type endedConn struct {
 	net.Conn
 	ended bool
@@ -177,7 +181,7 @@ func dial(ctx context.Context, p Peer) (*client, error) {
 		c.close()
 		return nil, explainHandshake(ctx, err, p.Address)
 	}
-	if c.device, c.exporter, err = proven(c.conn); err != nil {
+	if c.device, c.exporter, err = peerAndExporter(c.conn); err != nil {
 		c.close()
 		return nil, explainHandshake(ctx, err, p.Address)
 	}
@@ -186,10 +190,11 @@ func dial(ctx context.Context, p Peer) (*client, error) {
 
 func (c *client) close() {
 	c.stop()
-	_ = c.conn.Close() // all that matters was answered
+	_ = c.conn.Close() // every request was answered, or has failed
 }
 
-// exchange sends m and returns the answer.
+// exchange sends m and returns the answer. It returns the errors of the
+// connection and of readFrame.
 func (c *client) exchange(m message) (message, error) {
 	if err := send(c.conn, m); err != nil {
 		return nil, err
@@ -197,12 +202,13 @@ func (c *client) exchange(m message) (message, error) {
 	return readFrame(c.conn)
 }
 
-// provePIN proves the PIN to the device and has it proven back.
-func (c *client) provePIN(o PairOptions) error {
+// exchangeProofs proves the PIN to the device and checks the device's proof. It
+// returns the errors of Pair.
+func (c *client) exchangeProofs(o PairOptions) error {
 	own := pay.PairingProof(o.PIN, c.exporter, pay.RoleWallet, c.own.Public(), c.device)
 	switch m, err := c.exchange(prove{own}); m := m.(type) {
 	case nil:
-		return c.explainSilence(err)
+		return c.explainClose(err)
 	case proof:
 		want := pay.PairingProof(o.PIN, c.exporter, pay.RoleDevice, c.device, c.own.Public())
 		if !hmac.Equal(want[:], m.Proof[:]) {
@@ -219,10 +225,10 @@ func (c *client) provePIN(o PairOptions) error {
 	}
 }
 
-// askBind asks until a bind arrives quickly enough for its counter to count as
-// the present one.
-func (c *client) askBind(o PairOptions) (Paired, error) {
-	for range asksMax {
+// requestBind requests binds until one arrives within pay.LinkRoundMax, so that its
+// counter counts as the present one. It returns the errors of Pair.
+func (c *client) requestBind(o PairOptions) (Paired, error) {
+	for range bindRequestsMax {
 		asked := time.Now()
 		m, err := c.exchange(ask{o.Registry, o.Resolver, o.Type})
 		age := pay.MillisOf(time.Since(asked)) + 1
@@ -245,8 +251,8 @@ func (c *client) askBind(o PairOptions) (Paired, error) {
 	return Paired{}, pay.NewError(pay.CodeUnreachable, "pair: the device answers too slowly to agree on its clock", hintAgain)
 }
 
-// checkBind verifies that the device on this connection signed exactly what was
-// asked.
+// checkBind verifies that the device on this connection signed exactly the
+// requested bind. It returns a *pay.Error with CodeNotTrusted if not.
 func (c *client) checkBind(o PairOptions, raw []byte) error {
 	m := pay.Mapping{Device: c.device.ID(), Bind: raw}
 	b, err := m.OpenBind()

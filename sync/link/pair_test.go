@@ -160,8 +160,8 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// The owner's mapping is gone from the registry while the device was out of
-// reach: the wallet that knows the device pairs it again without a PIN.
+// The mapping was removed from the registry while the device was out of reach: the
+// wallet that knows the device pairs it again without a PIN.
 func TestPairKnownDeviceAgain(t *testing.T) {
 	t.Parallel()
 	b := serve(t)

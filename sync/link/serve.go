@@ -15,22 +15,25 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Session is the device's side of one conversation, with a wallet that has
-// proven its key.
+// Session is the device's side of one connection, with a wallet that has proven
+// its key in TLS.
 type Session interface {
-	// Prove checks the wallet's proof of the PIN and returns the device's own.
-	// An error with CodePIN is answered with silence, one with CodeConflict says
-	// that the device belongs to this wallet already.
+	// Prove checks the wallet's proof of the PIN and returns the device's own. An
+	// error with CodePIN means that the proof is wrong; the server closes the
+	// connection then and sends nothing. An error with CodeConflict means that the
+	// device is bound to this wallet already.
 	Prove(proof [32]byte) (own [32]byte, err error)
 	// Bind binds the device to the wallet and returns the raw Bind fact. An error
-	// with CodePIN says that no good PIN was proven, one with CodeBound that the
-	// device belongs to another wallet.
+	// with CodePIN means that no valid PIN was proven, one with CodeBound that the
+	// device is bound to another wallet.
 	Bind(registry pay.NodeID, resolver pay.BeaconKey, kind pay.DeviceType) ([]byte, error)
-	// Confirm notes that the wallet has the bind.
+	// Confirm records that the wallet has the bind. An error with CodeBound means
+	// that the device is not bound to this wallet.
 	Confirm() error
 	// Authenticate returns the device's authentication code; it fills in registry
-	// and wallet itself. An error with CodeTooMany says that it was asked too
-	// often.
+	// and wallet itself. An error with CodePIN means that the device is unpaired,
+	// one with CodeBound that it is bound to another wallet, and one with
+	// CodeTooMany that it has given too many codes.
 	Authenticate(a pay.Authentication) (pay.AuthCode, error)
 }
 
@@ -40,22 +43,23 @@ type Options struct {
 	Listener net.Listener
 	// Key is the device's identity key.
 	Key pay.Key
-	// Meet begins a conversation with the wallet that proved the key, on a
+	// Meet begins a session with the wallet that proved its key in TLS, on a
 	// connection with the given exporter.
 	Meet func(wallet pay.PublicKey, exporter []byte) Session
-	// Release unbinds the device on the word of its wallet.
+	// Release ends the device's binding at the request of its wallet.
 	Release func(wallet pay.PublicKey) error
-	// Log is told of states that could not be kept and, at level debug, of
-	// conversations that ended early; nil is silent.
+	// Log receives states that could not be stored and, at level debug,
+	// connections that ended early; nil means no log.
 	Log *slog.Logger
 }
 
 const (
-	// framesMax bounds the frames of one conversation: one proof, asksMax asks
-	// and the confirmation, and as much again.
-	framesMax = 2 * (asksMax + 2)
-	// acceptPause and acceptFailuresMax are for a machine that is out of file
-	// descriptors for a while.
+	// framesMax bounds the frames of one connection. Chosen: one proof,
+	// bindRequestsMax requests and one confirmation, and the same again.
+	framesMax = 2 * (bindRequestsMax + 2)
+	// acceptPause is the pause after Accept failed, and acceptFailuresMax how many
+	// failures in a row end Serve. Chosen: a machine that lacks file descriptors
+	// for ten seconds recovers.
 	acceptPause       = 100 * time.Millisecond
 	acceptFailuresMax = 100
 )
@@ -66,10 +70,11 @@ type server struct {
 	log     *slog.Logger
 }
 
-// Serve answers wallets until ctx ends, then closes listener and connections,
-// waits for all that it started and returns nil. It fails only when it can
-// accept no more. At most pay.LinkConnsMax wallets are served at once; see room
-// for who has to leave.
+// Serve answers wallets until ctx ends, then closes the listener and all
+// connections, waits for the goroutines that it started, and returns nil. It
+// serves at most pay.LinkConnsMax connections at once; see connTable for the one
+// that is replaced. It fails only if it cannot accept connections any more, with
+// the listener's error, or if the key's certificate cannot be made.
 func Serve(ctx context.Context, o Options) error {
 	defer func() { _ = o.Listener.Close() }() // nothing was written to it
 	config, err := tlsConfig(o.Key, pay.NodeID{})
@@ -80,13 +85,13 @@ func Serve(ctx context.Context, o Options) error {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	var conversations sync.WaitGroup
-	defer conversations.Wait()
+	var serving sync.WaitGroup
+	defer serving.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = o.Listener.Close() })
 	defer stop()
-	room := &room{}
+	table := &connTable{}
 	for failures := 0; ; {
 		conn, err := o.Listener.Accept()
 		switch {
@@ -103,37 +108,39 @@ func Serve(ctx context.Context, o Options) error {
 			continue
 		}
 		failures = 0
-		guest, ok := room.enter(conn)
+		entry, ok := table.admit(conn)
 		if !ok {
-			_ = conn.Close() // the wallet sees that nobody has time
+			_ = conn.Close() // the wallet sees a broken connection and may try again
 			continue
 		}
-		conversations.Go(func() {
-			defer room.leave(guest)
-			s.talk(ctx, conn, func() { room.trust(guest) })
+		serving.Go(func() {
+			defer table.remove(entry)
+			s.serveConn(ctx, conn, func() { table.markServed(entry) })
 		})
 	}
 }
 
-// talk serves one connection and closes it.
-func (s server) talk(ctx context.Context, raw net.Conn, known func()) {
+// serveConn serves one connection and closes it. It calls served after each answer.
+func (s server) serveConn(ctx context.Context, raw net.Conn, served func()) {
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	defer stop()
 	conn := tls.Server(raw, s.tls)
-	err := s.converse(ctx, conn, known)
+	err := s.answerAll(ctx, conn, served)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		_ = raw.Close() // a slow peer would only be slow to hear of its end
+		_ = raw.Close() // a slow peer would also delay the TLS closing alert
 	}
-	// The end must be told in order, because silence has a meaning here; one
-	// that cannot be told any more has none.
+	// TLS must be closed properly, because to a wallet a proper close without an
+	// answer means a wrong PIN, and a broken connection does not.
 	_ = conn.Close()
 	if err != nil && ctx.Err() == nil {
-		// Anybody in reach can cause this, so it must not fill a log.
+		// Any peer in the network can cause this, so it must not fill a log.
 		s.log.Debug("a conversation on the link ended early", "with", raw.RemoteAddr().String(), "error", err)
 	}
 }
 
-func (s server) converse(ctx context.Context, conn *tls.Conn, known func()) error {
+// answerAll makes the handshake and answers the frames of one connection. It
+// returns nil when the wallet closes the connection properly.
+func (s server) answerAll(ctx context.Context, conn *tls.Conn, served func()) error {
 	began := time.Now()
 	if err := conn.SetDeadline(began.Add(pay.LinkFirstWord.Std())); err != nil {
 		return err
@@ -141,7 +148,7 @@ func (s server) converse(ctx context.Context, conn *tls.Conn, known func()) erro
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return fmt.Errorf("handshake: %w", err)
 	}
-	wallet, exporter, err := proven(conn)
+	wallet, exporter, err := peerAndExporter(conn)
 	if err != nil {
 		return err
 	}
@@ -167,13 +174,13 @@ func (s server) converse(ctx context.Context, conn *tls.Conn, known func()) erro
 		if err := errors.Join(err, send(conn, answer)); err != nil {
 			return err
 		}
-		known() // a stranger is refused, which ends the conversation
+		served() // a refusal of another wallet has ended the connection before
 	}
 	return fmt.Errorf("more than %d frames: %w", framesMax, errMalformed)
 }
 
-// answer returns what to say to m; nil is silence, which ends the conversation,
-// as any error does once the answer is sent.
+// answer returns the answer to m, or nil to close the connection without one. An
+// error ends the connection once the answer is sent.
 func (s server) answer(session Session, wallet pay.PublicKey, m message) (message, error) {
 	var reply message = done{}
 	var err error
@@ -203,8 +210,8 @@ func (s server) answer(session Session, wallet pay.PublicKey, m message) (messag
 	return s.refuse(m, err)
 }
 
-// refuse returns how to refuse m because of err. Only a wrong proof is met with
-// silence.
+// refuse returns the refusal of m because of err. Only a wrong proof gets no
+// answer. The error is nil if the connection may go on.
 func (s server) refuse(m message, err error) (message, error) {
 	switch pay.CodeOf(err) {
 	case pay.CodePIN:
@@ -227,9 +234,10 @@ func (s server) refuse(m message, err error) (message, error) {
 	}
 }
 
-// proven returns who the peer is and the keying material that only the two ends
-// of this connection know.
-func proven(conn *tls.Conn) (peer pay.PublicKey, exporter []byte, err error) {
+// peerAndExporter returns the key that the peer proved, and the keying material
+// that only the two ends of this connection know. It returns errPeer, or the error
+// of the exporter.
+func peerAndExporter(conn *tls.Conn) (peer pay.PublicKey, exporter []byte, err error) {
 	state := conn.ConnectionState()
 	if peer, err = peerKey(state); err != nil {
 		return peer, nil, err

@@ -16,14 +16,17 @@ import (
 const (
 	alpn          = "paybeacon-link/1"
 	exporterLabel = "EXPORTER-paybeacon-link"
+	// exporterBytes is the length of the keying material. Chosen: that of the
+	// SHA-256 in pay.PairingProof.
 	exporterBytes = 32
 )
 
-// errPeer says that a peer's certificate is not the one expected.
+// errPeer means that a peer's certificate or protocol is not the expected one.
 var errPeer = errors.New("link: peer is not who was expected")
 
-// tlsConfig returns a configuration for either side that proves key, accepts
-// any Ed25519 key of the peer and, unless pinned is zero, only the one it names.
+// tlsConfig returns a configuration for either side that proves key. It accepts
+// any Ed25519 key of the peer, or, unless pinned is zero, only the key with that
+// ID. It returns the error of making the certificate.
 func tlsConfig(key pay.Key, pinned pay.NodeID) (*tls.Config, error) {
 	cert, err := certificate(key)
 	if err != nil {
@@ -35,8 +38,8 @@ func tlsConfig(key pay.Key, pinned pay.NodeID) (*tls.Config, error) {
 		NextProtos:             []string{alpn},
 		ClientAuth:             tls.RequireAnyClientCert,
 		SessionTicketsDisabled: true,
-		// The name and issuer of a self-signed certificate mean nothing. What
-		// counts is the key, which VerifyConnection looks at.
+		// The name and issuer of a self-signed certificate prove nothing.
+		// VerifyConnection checks the key instead.
 		InsecureSkipVerify: true,
 		VerifyConnection: func(s tls.ConnectionState) error {
 			peer, err := peerKey(s)
@@ -51,7 +54,8 @@ func tlsConfig(key pay.Key, pinned pay.NodeID) (*tls.Config, error) {
 	}, nil
 }
 
-// peerKey returns the key that the peer proved.
+// peerKey returns the key that the peer proved. It returns an error that wraps
+// errPeer for another protocol or another kind of key.
 func peerKey(s tls.ConnectionState) (pay.PublicKey, error) {
 	if s.NegotiatedProtocol != alpn || len(s.PeerCertificates) != 1 {
 		return pay.PublicKey{}, fmt.Errorf("not a link of paybeacon: %w", errPeer)
@@ -63,14 +67,14 @@ func peerKey(s tls.ConnectionState) (pay.PublicKey, error) {
 	return pay.PublicKey(key), nil
 }
 
-// certificate returns the one certificate that a key has: the same bytes each
-// time, valid for ever, because it binds the key to nothing.
+// certificate returns the certificate of a key: the same bytes each time, valid
+// without end, because it binds the key to no name.
 func certificate(key pay.Key) (tls.Certificate, error) {
 	template := x509.Certificate{
 		SerialNumber: big.NewInt(1),
 		Subject:      pkix.Name{CommonName: "paybeacon"},
 		NotBefore:    time.Unix(0, 0),
-		NotAfter:     time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), // RFC 5280, 4.1.2.5: no end
+		NotAfter:     time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), // no end (RFC 5280, 4.1.2.5)
 	}
 	// Ed25519 signatures (RFC 8032) need no randomness.
 	der, err := x509.CreateCertificate(nil, &template, &template, key.Signer().Public(), key.Signer())
