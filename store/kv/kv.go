@@ -1,13 +1,20 @@
-// Package kv is the seam between the store and a key-value engine.
+// Package kv is the interface between the store and a key-value engine.
 //
 // The store needs little from an engine: ordered keys, one consistent snapshot
-// to read from, and a transaction that is durable once Update returns. Whatever
-// more an engine can do is an optional interface added together with that
-// engine. The contract is kept by package kvtest, which every engine runs.
+// to read from, and a transaction that is durable once Update returns. Further
+// abilities of an engine are optional interfaces, which are added together with
+// that engine. Package kvtest tests the contract; every engine runs it.
 //
-// Keys and values handed to a callback are valid only until it returns, and
-// neither side changes the other's bytes: an engine copies what it keeps, a
-// caller copies what it wants to keep.
+// Keys and values passed to a callback are valid only until it returns, and
+// neither side changes the other's bytes: engines and callers copy what they
+// keep.
+//
+// # Guarantee
+//
+// An Update is atomic and isolated: its writes appear to all later transactions
+// or to none, and every key that it read with Get is unchanged when they do. Once
+// it has returned nil, its writes are durable. A View reads one state between two
+// Updates.
 package kv
 
 import (
@@ -15,27 +22,29 @@ import (
 	"errors"
 )
 
-// ErrUnknown says that an Update may or may not have been committed, for
+// ErrUnknown means that an Update may or may not have been committed, for
 // example because the connection to a remote engine broke during the commit.
 // The caller repeats the command; ids make that safe.
 var ErrUnknown = errors.New("kv: outcome of the commit is unknown")
 
-// ErrClosed says that the engine was closed.
+// ErrClosed means that the engine was closed.
 var ErrClosed = errors.New("kv: engine is closed")
 
-// ErrNoSpace says that the engine refuses to write because its disk is nearly
+// ErrNoSpace means that the engine refuses to write because its disk is nearly
 // full. Nothing was written. Reading still works.
 var ErrNoSpace = errors.New("kv: too little free disk space")
 
 // Reader reads from one consistent snapshot.
 type Reader interface {
-	// Get returns a copy of the value at key and whether there is one. An
-	// empty value is a value: it comes back as non-nil and true.
+	// Get returns a copy of the value at key and whether there is one. For an
+	// empty value it returns a non-nil slice and true. It fails with ErrEnded
+	// after the transaction, or with an error of the engine.
 	Get(key []byte) (value []byte, ok bool, err error)
 
 	// Scan calls fn for each key in [from, to) in ascending byte order, at
 	// most limit times (limit <= 0: no limit), until fn returns false. A nil
-	// to means the end of the key space. fn must not keep key or value.
+	// to means the end of the key space. fn must not keep key or value. Scan
+	// fails with ErrEnded after the transaction, or with an error of the engine.
 	Scan(from, to []byte, limit int, fn func(key, value []byte) (more bool)) error
 }
 
@@ -43,24 +52,29 @@ type Reader interface {
 // unchanged at commit, or the function given to Update runs again.
 type Tx interface {
 	Reader
-	// Put stores value at key. The engine copies both.
+	// Put stores value at key. The engine copies both. It fails with ErrEnded
+	// after the transaction, with ErrTooBig, or with an error of the engine.
 	Put(key, value []byte) error
-	// Delete removes key; a key that is not there is no error.
+	// Delete removes key. A missing key is no error. It fails as Put does.
 	Delete(key []byte) error
 }
 
 // Engine is an ordered, durable key-value store.
 type Engine interface {
-	// View runs fn on a snapshot. It may run beside any number of other Views
-	// and beside an Update, whose writes it does not see.
+	// View runs fn on a snapshot and returns its error unchanged. It may run at
+	// the same time as other Views and an Update, whose writes it does not see. It
+	// fails with ErrClosed, or with the context's error if ctx has ended before.
 	View(ctx context.Context, fn func(Reader) error) error
 
-	// Update runs fn in a transaction and returns when its writes are durable.
-	// When fn returns an error, nothing is written and Update returns that
-	// error as it is. fn may run more than once.
+	// Update runs fn in a transaction and returns nil when its writes are durable.
+	// When fn returns an error, nothing is written and Update returns that error
+	// unchanged. fn may run more than once. Update fails with ErrClosed, with the
+	// context's error if ctx ends before fn runs, with ErrNoSpace or ErrTooBig,
+	// when nothing was written, and with ErrUnknown.
 	Update(ctx context.Context, fn func(Tx) error) error
 
 	// Close waits for running transactions and releases the engine. A second
-	// Close does nothing. View and Update afterwards return ErrClosed.
+	// Close does nothing and returns the same. View and Update afterwards return
+	// ErrClosed. It returns the engine's error if data could not be written out.
 	Close() error
 }

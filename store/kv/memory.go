@@ -8,19 +8,19 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// Memory is an Engine that keeps everything in memory and nothing afterwards:
-// for tests, simulations and nodes that may forget. "Durable" means for as long
-// as the Memory exists.
+// Memory is an Engine that keeps its data in memory: for tests, simulations and
+// nodes whose data need not outlive the process. "Durable" means for as long as
+// the Memory exists.
 //
 // A transaction works on a copy-on-write copy of the tree and publishes it when
-// its function succeeds, so a View costs one atomic load, never waits and never
-// makes anybody wait. An empty key is a key. Keys, values and transactions have
-// no limit but memory.
+// its function succeeds. So a View costs one atomic load, never waits, and never
+// delays another transaction. An empty key is a key. Keys, values and
+// transactions are limited by memory only.
 type Memory struct {
 	gate *Gate
-	base *tree // belongs to whoever holds the writer's turn
+	base *tree // used only by the admitted writer
 
-	// published is the state that new Views read. Nobody changes it: it is a
+	// published is the state that new Views read. It is never changed: it is a
 	// copy of base, not base itself.
 	published atomic.Pointer[btree.BTreeG[item]]
 }
@@ -32,7 +32,8 @@ func NewMemory() *Memory {
 	return m
 }
 
-// View runs fn on the state of the last Update that ended before.
+// View runs fn on the state after the last Update that has returned. It returns
+// the error of fn unchanged, ErrClosed, or the error of ctx.
 func (m *Memory) View(ctx context.Context, fn func(Reader) error) error {
 	leave, err := m.gate.Read(ctx)
 	if err != nil {
@@ -44,7 +45,8 @@ func (m *Memory) View(ctx context.Context, fn func(Reader) error) error {
 	return fn(r)
 }
 
-// Update runs fn exactly once, alone among Updates.
+// Update runs fn exactly once, with no other Update at the same time. It returns
+// the error of fn unchanged, ErrClosed, or the error of ctx.
 func (m *Memory) Update(ctx context.Context, fn func(Tx) error) error {
 	leave, err := m.gate.Write(ctx)
 	if err != nil {
@@ -62,7 +64,7 @@ func (m *Memory) Update(ctx context.Context, fn func(Tx) error) error {
 	return nil
 }
 
-// Close waits for running transactions and lets the data go.
+// Close waits for running transactions. It always returns nil.
 func (m *Memory) Close() error {
 	m.gate.Close()
 	return nil
@@ -75,7 +77,8 @@ type memoryReader struct {
 
 func (r *memoryReader) end() { r.ended = true }
 
-// Get returns a copy, because the tree is shared with other snapshots.
+// Get returns a copy, because the tree is shared with other snapshots. It fails
+// with ErrEnded only.
 func (r *memoryReader) Get(key []byte) ([]byte, bool, error) {
 	if r.ended {
 		return nil, false, ErrEnded
@@ -87,7 +90,8 @@ func (r *memoryReader) Get(key []byte) ([]byte, bool, error) {
 	return bytes.Clone(it.value), true, nil
 }
 
-// Scan walks over the tree as it is now, whatever fn does to it.
+// Scan walks over the tree as it is now, even if fn changes it. It fails with
+// ErrEnded only.
 func (r *memoryReader) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
 	if r.ended {
 		return ErrEnded
@@ -107,7 +111,7 @@ func (r *memoryReader) Scan(from, to []byte, limit int, fn func(key, value []byt
 
 type memoryTx struct{ memoryReader }
 
-// Put changes the transaction's own copy of the tree.
+// Put changes the transaction's own copy of the tree. It fails with ErrEnded only.
 func (tx *memoryTx) Put(key, value []byte) error {
 	if tx.ended {
 		return ErrEnded
@@ -116,7 +120,8 @@ func (tx *memoryTx) Put(key, value []byte) error {
 	return nil
 }
 
-// Delete changes the transaction's own copy of the tree.
+// Delete changes the transaction's own copy of the tree. It fails with ErrEnded
+// only.
 func (tx *memoryTx) Delete(key []byte) error {
 	if tx.ended {
 		return ErrEnded

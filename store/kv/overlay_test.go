@@ -9,8 +9,8 @@ import (
 	"github.com/paybeacon/paybeacon/store/kv/kvtest"
 )
 
-// overlaid is an engine whose transactions are overlays, two of them above one
-// another, so that the contract is asked of an Overlay as well.
+// overlaid is an engine whose transactions are two overlays above one another, so
+// that the contract is tested with an Overlay as well.
 type overlaid struct{ kv.Engine }
 
 func (e overlaid) Update(ctx context.Context, fn func(kv.Tx) error) error {
@@ -24,8 +24,8 @@ func (e overlaid) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	})
 }
 
-// ending is an Overlay that ends with its transaction, which an engine built
-// on overlays sees to itself.
+// ending is an Overlay that ends with its transaction. An engine that is built on
+// overlays must do this itself.
 type ending struct {
 	*kv.Overlay
 	tx kv.Tx

@@ -6,15 +6,15 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// item is one key of a tree. In an overlay, gone marks a key that is deleted
-// although the reader below may still have it.
+// item is one key of a tree. In an Overlay, deleted marks a key that is deleted
+// although the Reader may still have it.
 type item struct {
 	key, value []byte
-	gone       bool
+	deleted    bool
 }
 
 // newItem copies key and value into one allocation. The value is never nil, so
-// that an empty value stays a value.
+// that an empty value is distinct from a missing one.
 func newItem(key, value []byte) item {
 	buf := make([]byte, len(key)+len(value))
 	n := copy(buf, key)
@@ -23,9 +23,9 @@ func newItem(key, value []byte) item {
 }
 
 // tree is a sorted set of items that one goroutine may change while it walks
-// over it. A walk pins the items; the first change under a pin moves the tree
-// to a copy-on-write copy and leaves the pinned one as it was. So a walk sees
-// the tree as it was when the walk began, and a change outside of any walk
+// over it. A walk pins the items. The first change of a pinned tree replaces the
+// tree by a copy-on-write copy and leaves the pinned items unchanged. So a walk
+// sees the tree as it was when the walk began, and a change outside of a walk
 // costs no copy.
 type tree struct {
 	items  *btree.BTreeG[item]
@@ -72,8 +72,8 @@ func (t *tree) unpin() {
 	}
 }
 
-// before reports whether key lies before the end of a range, where nil stands
-// for the end of the key space.
+// before reports whether key is before to, the end of a range, where nil means
+// the end of the key space.
 func before(key, to []byte) bool {
 	return to == nil || bytes.Compare(key, to) < 0
 }

@@ -1,12 +1,12 @@
 // Package kvtest is the contract of package kv as tests. Every engine runs it,
-// and an engine that passes can stand under the store.
+// and an engine that passes can be used by the store.
 //
-// The suite asks only what kv promises, and it asks everything kv promises: a
-// function given to Update may run more than once, so no test here counts its
-// runs; nothing waits for time to pass, so a slow engine or machine is never a
-// failing one. Where an engine promises more, that engine's own tests say so.
+// The suite tests everything that kv promises and nothing else. A function
+// given to Update may run more than once, so no test here counts its runs.
+// Nothing waits for time to pass, so a slow engine or machine passes as well. If
+// an engine promises more, its own tests check that.
 //
-// Beside the single cases a random sequence of transactions is compared with a
+// Besides the single cases, a random sequence of transactions is compared with a
 // sorted map. Its seed is printed when it fails and repeats the failure.
 package kvtest
 
@@ -22,7 +22,7 @@ import (
 // Options describes the engine under test.
 type Options struct {
 	// Reopen closes e and opens the same data again. It is nil for an engine
-	// that keeps nothing, which skips the tests of durability.
+	// without durable data, which skips the tests of durability.
 	Reopen func(t *testing.T, e kv.Engine) kv.Engine
 }
 
@@ -45,7 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) kv.Engine, o Options) {
 	})
 }
 
-// contract is one promise and the test that holds an engine to it.
+// contract is one promise of package kv and the test of it.
 type contract struct {
 	name string
 	run  func(t *testing.T, s suite)
@@ -68,7 +68,7 @@ func (s suite) engine(t *testing.T) kv.Engine {
 	return e
 }
 
-// filled opens an engine that holds the given pairs, written as "key=value".
+// filled opens an engine with the given pairs, written as "key=value".
 func (s suite) filled(t *testing.T, pairs ...string) kv.Engine {
 	t.Helper()
 	e := s.engine(t)
@@ -109,7 +109,7 @@ func applyOne(tx kv.Tx, op string) error {
 	return tx.Put([]byte(op[:i]), []byte(op[i+1:]))
 }
 
-// scan returns what a Scan calls back with, as "key=value".
+// scan returns the pairs that a Scan passes to its function, as "key=value".
 func scan(r kv.Reader, from, to []byte, limit int) ([]string, error) {
 	pairs := []string{}
 	err := r.Scan(from, to, limit, func(key, value []byte) bool {
@@ -131,7 +131,7 @@ func wantAll(t *testing.T, e kv.Engine, want ...string) {
 	})
 }
 
-// wantGet fails unless key has the given value, nil standing for none.
+// wantGet fails unless key has the given value, where nil means none.
 func wantGet(t *testing.T, r kv.Reader, key string, want []byte) {
 	t.Helper()
 	got, ok, err := r.Get([]byte(key))

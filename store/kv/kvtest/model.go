@@ -13,8 +13,8 @@ import (
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
-// model is what the engine should hold. It is deliberately dull: a map that is
-// sorted whenever somebody asks for an order.
+// model is the expected content of the engine. It is as simple as possible: a map
+// that is sorted when an order is needed.
 type model map[string]string
 
 func (m model) keys(from, to *string, limit int) []string {
@@ -49,7 +49,7 @@ type step struct {
 	limit    int
 }
 
-// keys are drawn from few short strings, so that steps meet one another.
+// keys are drawn from few short strings, so that steps often use the same key.
 func keys() *rapid.Generator[string] {
 	return rapid.StringOfN(rapid.SampledFrom([]rune{0, 'a', 'b', 0x7f}), 0, 3, -1)
 }
@@ -105,8 +105,8 @@ func (st step) run(tx kv.Tx, m model) error {
 	return st.read(tx, m)
 }
 
-// sweep deletes a range from inside a Scan over it and puts a marker for each
-// key it met.
+// sweep deletes a range from inside a Scan over it and puts the step's key for
+// each key of the range.
 func (st step) sweep(tx kv.Tx, m model) error {
 	for _, key := range m.keys(st.from, st.to, st.limit) {
 		delete(m, key)
@@ -120,14 +120,15 @@ func (st step) sweep(tx kv.Tx, m model) error {
 	return errors.Join(err, inner)
 }
 
-// world is an engine and what it should hold.
-type world struct {
+// checkedEngine is an engine and its expected content.
+type checkedEngine struct {
 	engine kv.Engine
 	model  model
 }
 
-// update runs the steps in one transaction, which commits or fails as told.
-func (w *world) update(steps []step, commit bool) error {
+// update runs the steps in one transaction, which commits, or fails if commit is
+// false.
+func (w *checkedEngine) update(steps []step, commit bool) error {
 	var after model
 	undo := errors.New("undo")
 	err := w.engine.Update(context.Background(), func(tx kv.Tx) error {
@@ -152,15 +153,16 @@ func (w *world) update(steps []step, commit bool) error {
 	return err
 }
 
-// view compares everything, and what the steps read.
-func (w *world) view(steps []step) error {
+// view runs the reading steps and compares the whole content.
+func (w *checkedEngine) view(steps []step) error {
 	return w.engine.View(context.Background(), func(r kv.Reader) error {
 		return w.compare(r, w.model, steps)
 	})
 }
 
-// hold opens a view, commits an update beside it and then looks at the view.
-func (w *world) hold(writes, reads []step) error {
+// hold opens a view, commits an update at the same time and then checks that the
+// view is unchanged.
+func (w *checkedEngine) hold(writes, reads []step) error {
 	return w.engine.View(context.Background(), func(r kv.Reader) error {
 		before := w.model
 		if err := w.update(writes, true); err != nil {
@@ -170,7 +172,7 @@ func (w *world) hold(writes, reads []step) error {
 	})
 }
 
-func (w *world) compare(r kv.Reader, m model, steps []step) error {
+func (w *checkedEngine) compare(r kv.Reader, m model, steps []step) error {
 	for _, st := range append(steps, step{op: "scan"}) {
 		if err := st.read(r, m); err != nil {
 			return err
@@ -180,7 +182,7 @@ func (w *world) compare(r kv.Reader, m model, steps []step) error {
 }
 
 // clear empties the engine for the next sequence.
-func (w *world) clear() error {
+func (w *checkedEngine) clear() error {
 	w.model = model{}
 	return w.engine.Update(context.Background(), func(tx kv.Tx) error {
 		var inner error
@@ -193,7 +195,7 @@ func (w *world) clear() error {
 }
 
 func testModel(t *testing.T, s suite) {
-	w := &world{engine: s.engine(t)}
+	w := &checkedEngine{engine: s.engine(t)}
 	defer func() { _ = w.engine.Close() }()
 	actions := []string{"commit", "commit", "commit", "fail", "view", "hold"}
 	if s.reopen != nil {

@@ -111,7 +111,7 @@ func testWriteDuringScan(t *testing.T, s suite) {
 			wantGet(t, tx, "n"+k, []byte("2"))
 			return inner == nil
 		})
-		// The scan saw the transaction as it was when the scan began.
+		// A scan sees the transaction as it was when the scan began.
 		if want := []string{"a=1", "b=1", "bb=1", "c=1"}; !slices.Equal(seen, want) {
 			t.Errorf("scan whose function writes saw %q, want %q", seen, want)
 		}
@@ -162,7 +162,7 @@ func testError(t *testing.T, s suite) {
 	wantAll(t, e, "a=1", "b=1", "d=4")
 }
 
-// same reports whether got is the very error that a function returned.
+// same reports whether got is the identical error that a function returned.
 func same(got, want error) bool {
 	return got == want //nolint:errorlint // the contract promises the error as it is
 }
