@@ -5,46 +5,47 @@
 // # How a transaction runs
 //
 // A View is a Badger transaction at one timestamp. An Update reads from such a
-// snapshot too, keeps its writes in a kv.Overlay, and hands them to Badger in
-// one batch at the end. One Update runs at a time, so nothing it read can have
-// changed, and Badger's own detection of conflicts stays off. Badger does not
-// join transactions into one flush: whoever wants many durable commands a
-// second puts many commands into one Update, as the store's executor does.
+// snapshot too, keeps its writes in a kv.Overlay, and passes them to Badger in
+// one batch at the end. One Update runs at a time, so no key that it has read can
+// have changed, and Badger's own detection of conflicts stays off. Badger does
+// not join transactions into one flush: for many durable commands a second, put
+// many commands into one Update, as the store's executor does.
 //
-// Each key is stored behind one byte, 'k'. Badger reserves the prefix
-// "!badger!" and refuses the empty key; behind the byte every string of bytes
-// is a key. Values stay below 1 MiB, which keeps all of them in the tree: the
-// value log stays empty and never needs collecting.
+// Each key is stored with the byte 'k' in front. Badger reserves the prefix
+// "!badger!" and refuses the empty key; with the byte in front, every string of
+// bytes can be a key. Values stay below 1 MiB, which keeps all of them in the
+// tree: the value log stays empty and needs no garbage collection.
 //
 // # What is durable
 //
-// Update returns after the write-ahead log was flushed to the device. A process
-// killed at any moment loses nothing that Update returned for, and neither does
-// a machine that loses power, on file systems that make a new file's name
-// durable together with its content, as ext4, XFS and Btrfs do. When the flush
-// itself fails, nobody knows what the device holds: Update returns
-// kv.ErrUnknown and the engine refuses everything until it is opened again.
+// Update returns after the write-ahead log was flushed to the device. If the
+// process is killed at any moment, no write is lost for which Update has returned
+// nil. The same holds for a power failure, on file systems that make a new file's
+// name durable together with its content, as ext4, XFS and Btrfs do. If the flush
+// itself fails, the content of the device is unknown: Update returns
+// kv.ErrUnknown, and the engine refuses all transactions until it is opened
+// again.
 //
 // # A full disk
 //
 // Badger writes through memory maps into files that occupy their space only
-// when they are written. On a full disk such a write is not an error but a
-// signal, SIGBUS, which ends the process. So the engine looks at the free space
-// first, and refuses an Update with kv.ErrNoSpace while there is still room for
-// what Badger does on its own afterwards: flushing its memtables and merging
-// tables, which takes as much room as the tables merged. See reserve for the
-// sum. Reading goes on, writing resumes by itself when there is space again,
-// and a directory without that room is not opened. The guard cannot help when
-// another program takes the last bytes of the disk: keep the directory on a
-// disk of its own, or one that others do not fill.
+// when they are written. On a full disk such a write causes no error but the
+// signal SIGBUS, which ends the process. So the engine checks the free space
+// first. It refuses an Update with kv.ErrNoSpace while there is still room for
+// the work that Badger does afterwards: flushing its memtables and merging
+// tables, which takes as much room as the merged tables. See reserve for the sum.
+// Reading goes on, and writing resumes when there is space again. A directory
+// without that room is not opened. The guard cannot help if another program takes
+// the last bytes of the disk: keep the directory on a disk of its own, or on one
+// that others do not fill.
 //
 // # A damaged directory
 //
-// Badger answers some damage with a panic in a goroutine of its own and some by
-// quietly going on without the data. Open therefore looks at the directory
-// first and refuses what Badger would not survive or would not mention. Inside a
-// table Badger finds a changed byte only where it happens to stumble over it,
-// which is an error then; Verify looks at all of them.
+// On some damage Badger panics in a goroutine of its own; on other damage it goes
+// on without the data and reports nothing. Open therefore inspects the directory
+// first and refuses damage of both kinds. Badger finds a changed byte inside a
+// table only when it reads that block, and returns an error then; Verify reads
+// all blocks.
 package badgerkv
 
 import (
@@ -61,14 +62,13 @@ import (
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
-// ErrInUse says that another process, or another Engine of this one, has the
+// ErrInUse means that another process, or another Engine of this one, has the
 // data directory open.
 var ErrInUse = errors.New("badgerkv: data directory is in use")
 
-// Options are the choices an operator or a test has. The zero value is right
-// for a small box.
+// Options configure an Engine. The zero value is right for a small box.
 type Options struct {
-	// Busy spends memory on a registry with many payments in flight: five
+	// Busy uses more memory, for a registry with many payments in flight: five
 	// memtables of 64 MiB instead of two of 16 MiB, and twice the compactors.
 	// A directory may be opened either way at any time.
 	Busy bool
@@ -77,10 +77,10 @@ type Options struct {
 	Log *slog.Logger
 
 	// FreeBytes returns the bytes that an unprivileged process may still write
-	// to the file system of dir. Nil asks the operating system.
+	// to the file system of dir. Nil means the operating system's answer.
 	FreeBytes func(dir string) (uint64, error)
 
-	// Now is the clock that decides when to ask FreeBytes again. Nil is
+	// Now is the clock that determines when FreeBytes is called again. Nil means
 	// time.Now.
 	Now func() time.Time
 }
@@ -88,22 +88,25 @@ type Options struct {
 // Engine is a kv.Engine in one directory. It is safe for concurrent use.
 type Engine struct {
 	db     *badger.DB
-	unlock func() error // gives the directory up
+	unlock func() error // releases the lock on the directory
 	gate   *kv.Gate
-	space  *guard // belongs to whoever holds the writer's turn
+	space  *spaceGuard // used only by the admitted writer
 	limit  limit
 
 	// commit is (*badger.Txn).Commit, except in a test of its failure.
 	commit func(*badger.Txn) error
-	// broken is the failure that left it unknown what is durable.
+	// broken is the failed commit after which it is unknown what is durable.
 	broken atomic.Pointer[error]
 
 	closing sync.Once
 	closed  error
 }
 
-// View runs fn on a snapshot that includes every Update that returned before.
-// It waits for nobody.
+// View runs fn on a snapshot that includes every Update that has returned. It
+// never waits for other transactions. It returns the error of fn unchanged,
+// kv.ErrClosed, the error of ctx, or an error after a commit whose outcome is
+// unknown. The Reader's errors are kv.ErrEnded and Badger's; damage is an error
+// without a sentinel.
 func (e *Engine) View(ctx context.Context, fn func(kv.Reader) error) error {
 	leave, err := e.gate.Read(ctx)
 	if err != nil {
@@ -118,14 +121,16 @@ func (e *Engine) View(ctx context.Context, fn func(kv.Reader) error) error {
 	return fn(r)
 }
 
-// Update runs fn exactly once, alone among Updates, and returns when its writes
-// have been flushed. The context ends the wait for other Updates, never a
-// commit under way.
+// Update runs fn exactly once, with no other Update at the same time, and returns
+// when its writes have been flushed. The context ends the wait for other Updates,
+// but never a running commit.
 //
-// It returns kv.ErrNoSpace without running fn when the disk is nearly full,
-// kv.ErrTooBig when the writes exceed 15 % of a memtable (2.4 MiB or some
-// 26,000 keys, 9.6 MiB or some 104,000 keys with Busy), a value 1 MiB, or a key
-// 64,000 bytes, and kv.ErrUnknown when the flush failed.
+// It returns the error of fn unchanged; kv.ErrClosed; the error of ctx;
+// kv.ErrNoSpace without running fn if the disk is nearly full; kv.ErrTooBig if
+// the writes exceed 15 % of a memtable (2.4 MiB or some 26,000 keys; 9.6 MiB or
+// some 104,000 keys with Busy), a value 1 MiB, or a key 64,000 bytes; and
+// kv.ErrUnknown if the flush failed. After kv.ErrUnknown every further
+// transaction fails until the directory is opened again.
 func (e *Engine) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	leave, err := e.gate.Write(ctx)
 	if err != nil {
@@ -144,13 +149,13 @@ func (e *Engine) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
-	if tx.refused != nil {
-		return tx.refused
+	if tx.err != nil {
+		return tx.err
 	}
 	return e.write(tx.overlay)
 }
 
-// write commits what waits in o.
+// write commits the writes in o. It returns kv.ErrTooBig or kv.ErrUnknown.
 func (e *Engine) write(o *kv.Overlay) error {
 	if o.Len() == 0 {
 		return nil
@@ -160,7 +165,7 @@ func (e *Engine) write(o *kv.Overlay) error {
 	if err := o.Apply(batch{txn}); err != nil {
 		return fmt.Errorf("collect the writes: %w", err)
 	}
-	e.space.wrote(o.Size())
+	e.space.count(o.Size())
 	if err := e.commit(txn); err != nil {
 		if errors.Is(err, badger.ErrTxnTooBig) {
 			return fmt.Errorf("commit: %w: %w", kv.ErrTooBig, err)
@@ -172,33 +177,35 @@ func (e *Engine) write(o *kv.Overlay) error {
 	return nil
 }
 
-// usable returns why the engine can no longer be trusted, or nil.
+// usable returns an error if an earlier commit has an unknown outcome, else nil.
 func (e *Engine) usable() error {
 	if err := e.broken.Load(); err != nil {
-		// The text, not the chain: this transaction was not begun, so its
-		// outcome is known.
+		// The cause is not wrapped: this transaction was not begun, so its own
+		// outcome is known, and it must not match kv.ErrUnknown.
 		return fmt.Errorf("refuse until the store is opened again, after: %s", (*err).Error())
 	}
 	return nil
 }
 
-// Verify reads every block of every table and returns what is wrong with the
-// first one that is changed. What waits in memory was checked when the engine
-// was opened. It may run beside everything else.
+// Verify reads every block of every table, and fails with Badger's error, which
+// matches no sentinel of ours, at the first block that has changed. The memtables
+// were checked when the engine was opened. Verify may run at the same time as
+// transactions. It also returns kv.ErrClosed and the error of ctx, which is
+// checked only at the beginning.
 func (e *Engine) Verify(ctx context.Context) error {
 	leave, err := e.gate.Read(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	if err := guarded(e.db.VerifyChecksum); err != nil {
+	if err := recovered(e.db.VerifyChecksum); err != nil {
 		return fmt.Errorf("verify the tables: %w", err)
 	}
 	return nil
 }
 
 // Close waits for running transactions, writes the memtables out and releases
-// the directory.
+// the directory. It returns Badger's errors; a second Close returns the same.
 func (e *Engine) Close() error {
 	e.closing.Do(func() {
 		e.gate.Close()

@@ -14,7 +14,7 @@ import (
 	"github.com/paybeacon/paybeacon/store/kv/kvtest"
 )
 
-// located is an engine that knows its directory, so that it can be reopened.
+// located is an engine with its directory, so that it can be reopened.
 type located struct {
 	kv.Engine
 	dir string

@@ -10,7 +10,7 @@ import (
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
-// written returns a directory that holds a store with one table.
+// written returns a directory with a store of one table.
 func written(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -26,7 +26,7 @@ func written(t *testing.T) (dir string) {
 	return dir
 }
 
-// files returns the names and sizes of what is in dir, except the lock.
+// files returns the names and sizes of the files in dir, except the lock.
 func files(t *testing.T, dir string) map[string]int64 {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -159,8 +159,8 @@ func TestDirectoryOfOtherFilesIsNotTouched(t *testing.T) {
 	}
 }
 
-// TestChangedByteInATableIsFound changes bytes all over the blocks of a table.
-// Reading may fail then, but never panics, and Verify always tells.
+// TestChangedByteInATableIsFound changes bytes in all parts of a table's blocks.
+// Reading may fail then, but never panics, and Verify always fails.
 func TestChangedByteInATableIsFound(t *testing.T) {
 	t.Parallel()
 	dir := written(t)

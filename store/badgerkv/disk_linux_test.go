@@ -15,8 +15,8 @@ import (
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
-// TestFullDisk fills a small disk for good. The disk is a tmpfs that only a
-// child process sees, so that the SIGBUS of a failure is the child's.
+// TestFullDisk really fills a small disk. The disk is a tmpfs that only a child
+// process sees, so that a SIGBUS ends only the child.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -41,8 +41,8 @@ func TestFullDisk(t *testing.T) {
 	t.Skipf("no private mount namespace: %v\n%s", err, out)
 }
 
-// namespaces are the ways to a mount namespace of one's own: as root, and in a
-// user namespace where one is root.
+// namespaces are the ways to get a private mount namespace: as root, and as root
+// of a user namespace.
 func namespaces() []*syscall.SysProcAttr {
 	id := func(host int) []syscall.SysProcIDMap {
 		return []syscall.SysProcIDMap{{ContainerID: 0, HostID: host, Size: 1}}
@@ -59,7 +59,7 @@ func namespaces() []*syscall.SysProcAttr {
 
 var errNoMount = errors.New("cannot mount a tmpfs here")
 
-// mountDisk makes dir a disk of the given size that goes with the process.
+// mountDisk mounts a disk of the given size on dir, which ends with the process.
 func mountDisk(dir, size string) error {
 	err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
 	if err == nil {
@@ -71,7 +71,7 @@ func mountDisk(dir, size string) error {
 	return nil
 }
 
-// filler is another user of the disk.
+// filler is another program that uses the disk.
 type filler struct {
 	path string
 	size int
@@ -87,9 +87,9 @@ func (f *filler) grow(by int) error {
 	return errors.Join(err, w.Close())
 }
 
-// fillDisk is the child's part: the store and another program fill the disk
-// together until the store refuses; the other one goes on a little; it makes
-// room; and nothing the store has committed may be missing at any time.
+// fillDisk runs in the child: the store and another program fill the disk until
+// the store refuses; then the other program goes on a little, and makes room. No
+// committed record may be missing at any time.
 func fillDisk(dir string) error {
 	if err := mountDisk(dir, "256m"); err != nil {
 		return err
@@ -150,8 +150,8 @@ func writeUntilRefused(e kv.Engine, n uint64, other *filler, otherMax int) (uint
 }
 
 // refuses checks that reading works and finds every record. Writing may have
-// become possible again, because merging tables frees space; a refusal must be
-// the clean one.
+// become possible again, because merging tables frees space; if it is refused, it
+// must be with kv.ErrNoSpace.
 func refuses(e kv.Engine, committed uint64) error {
 	n, err := countRecords(e)
 	if err != nil || n != committed {

@@ -9,14 +9,15 @@ import (
 	"syscall"
 )
 
-// freeBytes asks the operating system. It costs about a microsecond.
+// freeBytes returns the bytes that the operating system reports as free for
+// unprivileged processes, or its error. The system call is cheap.
 func freeBytes(dir string) (uint64, error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return 0, os.NewSyscallError("statfs", err)
 	}
-	// The types differ between systems, and a file system that is over its
-	// quota may report fewer than no blocks.
+	// The types differ between systems, and a file system that is over its quota
+	// may report a negative number of blocks.
 	blocks := int64(st.Bavail)
 	if blocks < 0 {
 		return 0, nil
@@ -24,11 +25,12 @@ func freeBytes(dir string) (uint64, error) {
 	return uint64(blocks) * uint64(st.Bsize), nil
 }
 
-// locks says that lock keeps other processes out.
-const locks = true
+// locksDir reports whether lock keeps other processes out.
+const locksDir = true
 
-// lock takes the lock that Badger itself would take on dir, so that Badger's
-// own tools are kept out as well, or returns ErrInUse.
+// lock takes the lock on dir that Badger itself would take, so that it excludes
+// Badger's own tools as well. It returns ErrInUse if another process has it, or
+// an error of the file system.
 func lock(dir string) (unlock func() error, err error) {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -41,15 +43,16 @@ func lock(dir string) (unlock func() error, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock: %w", err), d.Close())
 	}
-	// Closing alone would leave the lock to a child process that is between
-	// its fork and its exec and still has the file open.
+	// Closing the file alone would not release the lock while a child process
+	// between its fork and its exec still has the file open.
 	return func() error {
 		return errors.Join(syscall.Flock(int(d.Fd()), syscall.LOCK_UN), d.Close())
 	}, nil
 }
 
-// mapped returns the content of a file without reading all of it.
-func mapped(path string) (data []byte, unmap func() error, err error) {
+// mapFile returns the content of a file without reading all of it, or an error of
+// the file system.
+func mapFile(path string) (data []byte, unmap func() error, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err

@@ -17,8 +17,8 @@ import (
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
-// record n is two keys that are written together. Its length is drawn from n,
-// so that logs and memtables fill and change over at odd places.
+// record n is two keys that are written together. Its length is derived from n, so
+// that logs and memtables end at various offsets.
 func record(n uint64) (keys [2][]byte, value []byte) {
 	for i := range keys {
 		keys[i] = binary.BigEndian.AppendUint64([]byte{byte('a' + i)}, n)
@@ -66,8 +66,8 @@ func countRecords(e kv.Engine) (n uint64, err error) {
 	return counts[0], err
 }
 
-// commitUntilKilled is the child's part: it checks what is there, says how much
-// it is, and adds records, saying each number after its Update returned.
+// commitUntilKilled runs in the child: it checks the records, prints their number,
+// and adds records, printing each number after its Update has returned.
 func commitUntilKilled(dir string) error {
 	e, err := badgerkv.Open(dir, badgerkv.Options{})
 	if err != nil {
@@ -87,7 +87,7 @@ func commitUntilKilled(dir string) error {
 }
 
 // runUntilKilled runs the child, kills it after some of its lines or some time,
-// and returns the last number it said.
+// and returns the last number that it printed.
 func runUntilKilled(t *testing.T, dir string, lines int, after time.Duration) (last uint64, said bool) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], dir)

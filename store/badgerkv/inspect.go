@@ -13,29 +13,30 @@ import (
 	"github.com/dgraph-io/badger/v4/table"
 )
 
-// errDamaged heads everything that a restored backup would cure.
+// errDamaged means damage that restoring a backup would repair.
 var errDamaged = errors.New("the directory is damaged, restore it from a backup")
 
 // manifestVersion is the number that Badger writes into the last two of the
 // first eight bytes of MANIFEST; a newer Badger may write a larger one.
 const manifestVersion = 8
 
-// inspect looks at a directory before Badger does, under the lock, and returns
-// the shape of what it holds. It refuses
+// inspect checks a directory before Badger opens it, under the lock, and returns
+// the sizes in it. It refuses, with errDamaged unless said otherwise:
 //
-//   - a directory whose MANIFEST is missing, which Badger would take for a new
-//     one and empty;
-//   - a MANIFEST of another version or with a wrong checksum;
+//   - a directory whose MANIFEST is missing, which Badger would treat as new and
+//     empty;
+//   - a MANIFEST of another version (another error) or with a wrong checksum;
 //   - a MANIFEST whose end is cut off, which Badger would shorten, and then
-//     remove the tables that it no longer names;
+//     remove the tables that are no longer in it;
 //   - a KEYREGISTRY that is cut off or foreign;
 //   - a table that is missing or whose index is broken, which Badger would
-//     leave out or die of;
-//   - a log with a record that is changed, which Badger would drop together
-//     with everything behind it (see checkLog).
+//     leave out or panic on;
+//   - a log with a changed record, which Badger would drop together with all
+//     records after it (see checkLog).
 //
-// It removes log files without a single byte: a process killed between creating
-// and sizing one leaves it so, and Badger would not open the directory again.
+// It removes log files of zero bytes, which a process leaves that is killed
+// between creating and sizing one, and with which Badger does not open the
+// directory. It also returns the errors of the file system.
 func inspect(dir string, bo badger.Options) (shape, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -43,7 +44,7 @@ func inspect(dir string, bo badger.Options) (shape, error) {
 	}
 	manifest, err := readManifest(dir, bo)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = orphans(entries)
+		err = refuseOrphans(entries)
 	}
 	if err != nil {
 		return shape{}, err
@@ -53,16 +54,16 @@ func inspect(dir string, bo badger.Options) (shape, error) {
 		return shape{}, fmt.Errorf("%w: %s: %w", errDamaged, badger.KeyRegistryFileName, err)
 	}
 	var s shape
-	if s.logs, err = sweepLogs(dir, entries); err != nil {
+	if s.logs, err = checkLogs(dir, entries); err != nil {
 		return shape{}, err
 	}
-	s.young, err = young(dir, manifest)
+	s.upper, err = upperBytes(dir, manifest)
 	return s, err
 }
 
-// young checks every table and returns the bytes of those in level 0 and in the
-// first level below that has any.
-func young(dir string, manifest badger.Manifest) (bytes uint64, err error) {
+// upperBytes checks every table and returns the bytes of those in level 0 and in
+// the first level below that has any. It returns errDamaged for a bad table.
+func upperBytes(dir string, manifest badger.Manifest) (bytes uint64, err error) {
 	sizes := make([]uint64, len(manifest.Levels))
 	for id, t := range manifest.Tables {
 		size, err := checkTable(table.NewFilename(id, dir), t.Compression)
@@ -80,7 +81,9 @@ func young(dir string, manifest badger.Manifest) (bytes uint64, err error) {
 	return bytes, nil
 }
 
-// readManifest returns the list of tables.
+// readManifest returns the list of tables. It returns errDamaged for a damaged
+// MANIFEST, another error for one of another version, and those of the file
+// system, such as fs.ErrNotExist.
 func readManifest(dir string, bo badger.Options) (badger.Manifest, error) {
 	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
 	if err != nil {
@@ -109,8 +112,9 @@ func readManifest(dir string, bo badger.Options) (badger.Manifest, error) {
 	return m, nil
 }
 
-// orphans refuses a directory that holds data but no list of it.
-func orphans(entries []fs.DirEntry) error {
+// refuseOrphans returns errDamaged for a directory without MANIFEST that has data
+// files.
+func refuseOrphans(entries []fs.DirEntry) error {
 	for _, entry := range entries {
 		if ext := filepath.Ext(entry.Name()); ext == ".sst" || ext == ".mem" {
 			return fmt.Errorf("%w: %s is missing beside %s",
@@ -120,9 +124,10 @@ func orphans(entries []fs.DirEntry) error {
 	return nil
 }
 
-// sweepLogs removes empty log files, checks those that a memtable is restored
-// from and returns how many there are.
-func sweepLogs(dir string, entries []fs.DirEntry) (logs uint64, err error) {
+// checkLogs removes empty log files, and checks and counts those from which a
+// memtable is restored. It returns errDamaged for a changed log, or an error of
+// the file system.
+func checkLogs(dir string, entries []fs.DirEntry) (logs uint64, err error) {
 	for _, entry := range entries {
 		ext := filepath.Ext(entry.Name())
 		if ext != ".mem" && ext != ".vlog" {
@@ -148,12 +153,12 @@ func sweepLogs(dir string, entries []fs.DirEntry) (logs uint64, err error) {
 	return logs, nil
 }
 
-// checkTable opens a table the way Badger will and returns its size. It reads
-// the index and two blocks. What Badger panics with may hold data, so it is not
-// repeated.
+// checkTable opens a table as Badger does and returns its size in bytes. It reads
+// the index and two blocks. It fails with Badger's error, or with one of its own
+// for a panic, whose value may contain data and is not shown.
 func checkTable(path string, c options.CompressionType) (size uint64, err error) {
 	name := filepath.Base(path)
-	data, unmap, err := mapped(path)
+	data, unmap, err := mapFile(path)
 	if err != nil {
 		return 0, fmt.Errorf("read the table %s: %w", name, err)
 	}

@@ -30,8 +30,8 @@ func TestFailedFlushIsUnknownAndStopsTheEngine(t *testing.T) {
 		t.Errorf("got %v, want kv.ErrUnknown and the cause", err)
 	}
 
-	// What was not begun is not unknown, and what may not be durable is not
-	// shown.
+	// The outcome of an Update that was not begun is known, and a View must not show
+	// writes that may not be durable.
 	err = e.Update(context.Background(), write)
 	if err == nil || errors.Is(err, kv.ErrUnknown) || !strings.Contains(err.Error(), "broken disk") {
 		t.Errorf("the next update: got %v, want a refusal with the cause", err)
@@ -134,12 +134,12 @@ func TestReserve(t *testing.T) {
 		open, write uint64 // MiB
 	}{
 		{"small, empty", small, shape{}, 128, 152},
-		{"small, level 0 filling", small, shape{young: 80 * mib}, 160, 232},
-		{"small, killed with two logs", small, shape{young: 20 * mib, logs: 2}, 132, 172},
-		{"small, deep levels small", small, shape{young: 20 * mib, old: 30 * mib, table: 4 * mib}, 128, 212},
-		{"small, deep levels large", small, shape{young: 20 * mib, old: 900 * mib, table: 8 * mib}, 128, 344},
+		{"small, level 0 filling", small, shape{upper: 80 * mib}, 160, 232},
+		{"small, killed with two logs", small, shape{upper: 20 * mib, logs: 2}, 132, 172},
+		{"small, deep levels small", small, shape{upper: 20 * mib, lower: 30 * mib, table: 4 * mib}, 128, 212},
+		{"small, deep levels large", small, shape{upper: 20 * mib, lower: 900 * mib, table: 8 * mib}, 128, 344},
 		{"busy, empty", busy, shape{}, 320, 608},
-		{"busy, deep levels large", busy, shape{young: 900 * mib, old: 90_000 * mib, table: 30 * mib}, 1028, 2588},
+		{"busy, deep levels large", busy, shape{upper: 900 * mib, lower: 90_000 * mib, table: 30 * mib}, 1028, 2588},
 	} {
 		if got := c.room.toOpen(c.shape); got != c.open*mib {
 			t.Errorf("%s: to open %d MiB, want %d", c.name, got/mib, c.open)
@@ -147,11 +147,11 @@ func TestReserve(t *testing.T) {
 		if got := c.room.toWrite(c.shape); got != c.write*mib {
 			t.Errorf("%s: to write %d MiB, want %d", c.name, got/mib, c.write)
 		}
-		// Whatever is in memory when the last Update passes may be in level 0,
-		// or in logs, at the next opening, and half a memtable more is taken.
+		// The content of the memtables at the last Update may be in level 0 or in
+		// logs when the directory is opened again, and half a memtable more is taken.
 		c.shape.logs = 0
 		later := c.shape
-		later.young += c.room.memtables * c.room.memtable
+		later.upper += c.room.memtables * c.room.memtable
 		if open, write := c.room.toOpen(later), c.room.toWrite(c.shape); open > write-c.room.memtable/2 {
 			t.Errorf("%s: writing stops with %d MiB free, opening needs %d", c.name, write/mib, open/mib)
 		}

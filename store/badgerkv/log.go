@@ -7,7 +7,7 @@ import (
 )
 
 // logger passes Badger's warnings and errors on and drops the rest. Without it
-// Badger writes to stderr, into the middle of what the program says there.
+// Badger writes to stderr, between the program's own lines.
 type logger struct{ log *slog.Logger }
 
 func newLogger(log *slog.Logger) logger {
@@ -17,10 +17,10 @@ func newLogger(log *slog.Logger) logger {
 	return logger{log.With("engine", "badger")}
 }
 
-// Errorf passes on what Badger could not do.
+// Errorf passes on an error of Badger.
 func (l logger) Errorf(format string, args ...any) { l.log.Error(line(format, args)) }
 
-// Warningf passes on what Badger finds odd.
+// Warningf passes on a warning of Badger.
 func (l logger) Warningf(format string, args ...any) { l.log.Warn(line(format, args)) }
 
 // Infof drops the message.

@@ -8,8 +8,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// childEnv names the part that this test binary plays when a test runs it as a
-// process of its own.
+// childEnv is the environment variable with the name of the function that this
+// test binary runs when a test starts it as a child process.
 const childEnv = "BADGERKV_TEST_CHILD"
 
 func TestMain(m *testing.M) {

@@ -11,11 +11,11 @@ import (
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
-// Open opens the directory dir and creates it when it does not exist. It
-// returns ErrInUse when somebody else has it open and kv.ErrNoSpace when there
-// is too little room to work in; neither changes anything. A directory that is
-// damaged or was written by a newer version is refused with what is wrong and
-// what to do.
+// Open opens the directory dir, and creates it if it does not exist. It returns
+// ErrInUse if another Engine has it open and kv.ErrNoSpace if there is too little
+// free space; neither changes anything. A directory that is damaged or was
+// written by a newer version is refused with an error that matches no sentinel
+// and states the damage and the remedy. Other errors are those of the file system.
 func Open(dir string, o Options) (*Engine, error) {
 	o = o.withDefaults()
 	e, err := open(dir, o)
@@ -54,7 +54,7 @@ func open(dir string, o Options) (e *Engine, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := enough(dir, o.FreeBytes, room.toOpen(s)); err != nil {
+	if err := checkFree(dir, o.FreeBytes, room.toOpen(s)); err != nil {
 		return nil, err
 	}
 	db, err := openBadger(bo)
@@ -67,31 +67,33 @@ func open(dir string, o Options) (e *Engine, err error) {
 		gate:   kv.NewGate(),
 		limit:  newLimit(db),
 		commit: (*badger.Txn).Commit,
-		space: &guard{
+		space: &spaceGuard{
 			dir:     dir,
 			free:    o.FreeBytes,
 			need:    func() uint64 { return room.toWrite(shapeOf(db.Levels())) },
 			now:     o.Now,
 			batch:   int(bo.MemTableSize / 4),
-			written: int(bo.MemTableSize), // the first Update asks
+			written: int(bo.MemTableSize), // so that the first Update checks
 		},
 	}, nil
 }
 
-// badgerOptions names every option that matters. Badger panics in Open when
-// data is compressed or encrypted and the block cache is empty: neither is.
+// badgerOptions sets every option that matters. Badger's Open panics if data is
+// compressed or encrypted and there is no block cache; here neither is the case.
+// Chosen: memtables and compactors as Options.Busy says; the rest as commented, or
+// Badger's own defaults written out.
 func badgerOptions(dir string, o Options) badger.Options {
 	bo := badger.DefaultOptions(dir).
 		WithLogger(newLogger(o.Log)).
 		WithMetricsEnabled(false).
-		// We hold the same lock, and from before we look at the directory.
-		WithBypassLockGuard(locks).
-		// Update returns when it is durable, and one Update runs at a time.
+		// We hold the same lock, since before the inspection of the directory.
+		WithBypassLockGuard(locksDir).
+		// Update returns when its writes are durable, and one runs at a time.
 		WithSyncWrites(true).
 		WithDetectConflicts(false).
 		WithNumVersionsToKeep(1).
-		// Signed bytes do not compress, and uncompressed blocks are read in
-		// place, so a cache of them would only hold copies.
+		// Signed data hardly compresses, and uncompressed blocks are read in
+		// place, so that a cache would only hold copies of them.
 		WithCompression(options.None).
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(0).
@@ -106,8 +108,8 @@ func badgerOptions(dir string, o Options) badger.Options {
 	return bo.WithMemTableSize(16 * mib).WithNumMemtables(2).WithNumCompactors(2)
 }
 
-// openBadger turns a panic into an error and adds what to do. Badger leaves a
-// goroutine behind when it fails to open.
+// openBadger opens the directory with Badger. A panic becomes errDamaged, and
+// Badger's error gets the remedy. Badger leaks a goroutine when it fails to open.
 func openBadger(bo badger.Options) (db *badger.DB, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -11,15 +11,15 @@ import (
 
 const mib = 1 << 20
 
-// shape is what decides how much room Badger takes when it merges tables.
+// shape is the sizes that determine how much room Badger takes to merge tables.
 type shape struct {
-	young uint64 // bytes in level 0 and in the level it is merged into
-	old   uint64 // bytes in all levels below
+	upper uint64 // bytes in level 0 and in the level into which it is merged
+	lower uint64 // bytes in all levels below
 	table uint64 // bytes of a table in the level of the largest tables
 	logs  uint64 // log files left by a process that did not close the store
 }
 
-// shapeOf sums up the levels of an open database.
+// shapeOf adds up the levels of an open database.
 func shapeOf(levels []badger.LevelInfo) shape {
 	var s shape
 	baseSeen := false
@@ -27,14 +27,14 @@ func shapeOf(levels []badger.LevelInfo) shape {
 		size := uint64(l.Size)
 		switch {
 		case l.Level == 0:
-			s.young = size
+			s.upper = size
 			continue
 		case size == 0:
 			continue
 		case baseSeen:
-			s.old += size
+			s.lower += size
 		default:
-			s.young += size
+			s.upper += size
 			baseSeen = true
 		}
 		s.table = max(s.table, size/uint64(max(1, l.NumTables)))
@@ -42,17 +42,18 @@ func shapeOf(levels []badger.LevelInfo) shape {
 	return s
 }
 
-// reserve is how much room Badger needs beside what it already occupies. Its
-// parts follow from three habits of Badger:
+// reserve computes how much room Badger needs beyond what it occupies already.
+// Three properties of Badger determine it:
 //
 //   - a memtable becomes a table of level 0 before its log is removed;
-//   - level 0 is merged with the level below it in one piece, and the old
-//     tables go only after the new ones are complete;
-//   - deeper down each compactor merges one table with those it overlaps in the
-//     next level, about ten, because a level is ten times its predecessor.
+//   - level 0 is merged with the level below it in one piece, and the old tables
+//     are removed only after the new ones are complete;
+//   - in lower levels each compactor merges one table with those that overlap it
+//     in the next level, about ten, because a level has ten times the size of the
+//     one above.
 type reserve struct {
 	memtable   uint64 // bytes of a full memtable
-	memtables  uint64 // full at most at a time: in use, waiting, being written out
+	memtables  uint64 // at most full at a time: in use, waiting, being written out
 	compactors uint64
 }
 
@@ -64,64 +65,67 @@ func newReserve(bo badger.Options) reserve {
 	}
 }
 
-// toOpen returns the bytes that must be free to open a directory: enough to
-// write out the logs found there and to merge level 0 then, and in any case
-// 64 MiB and four memtables.
+// toOpen returns the bytes that must be free to open a directory: enough to write
+// out the logs found there and then to merge level 0. Chosen: 64 MiB more, for
+// Badger's other files, and at least four memtables.
 func (r reserve) toOpen(s shape) uint64 {
-	return 64*mib + max(4*r.memtable, r.memtable+s.logs*r.memtable+s.young)
+	return 64*mib + max(4*r.memtable, r.memtable+s.logs*r.memtable+s.upper)
 }
 
 // toWrite returns the bytes that must be free for an Update. Half a memtable is
-// for what is written until the next look. One compactor merges level 0 or deep
-// tables, whichever takes more; each of the others merges deep tables. The sum
-// is never less than what toOpen will ask for when all memtables have been
-// written out, so that a store which stopped writing on its own can be opened
-// again.
+// for the writes until the next check. One compactor merges level 0 or tables of
+// lower levels, whichever takes more room; each of the others merges tables of
+// lower levels. The sum is never less than what toOpen requires once all
+// memtables have been written out, so that a store which stopped writing at this
+// limit can be opened again.
 func (r reserve) toWrite(s shape) uint64 {
+	// tablesPerMerge is how many tables one merge in the lower levels has. Chosen:
+	// one and the ten that it overlaps, and one for an uneven overlap.
 	const tablesPerMerge = 12
 	deep := tablesPerMerge * s.table
 	return 64*mib + r.memtable*3/2 + r.memtables*r.memtable +
-		max(s.young, min(s.old, deep)) + min(s.old, (r.compactors-1)*deep)
+		max(s.upper, min(s.lower, deep)) + min(s.lower, (r.compactors-1)*deep)
 }
 
-// guard refuses writing when the disk is nearly full. It asks for the free
-// space again after probeEvery, after a quarter of a memtable was written, and
-// each time while it refuses; so less than half a memtable is ever written on
-// the strength of one answer, and refusing ends with the shortage.
-type guard struct {
+// spaceGuard refuses writing when the disk is nearly full. It checks the free
+// space again after probeInterval, after a quarter of a memtable was written, and
+// each time while it refuses. So less than half a memtable is written after one
+// check, and it stops refusing as soon as there is space.
+type spaceGuard struct {
 	dir   string
 	free  func(dir string) (uint64, error)
 	need  func() uint64
 	now   func() time.Time
 	batch int // bytes written between two probes
 
-	probed  time.Time // of the last answer that was enough
+	probed  time.Time // when the free space was last found enough
 	written int       // bytes since then
 }
 
-// probeEvery bounds what others can write unnoticed. At a gigabyte a second it
-// is less than the smallest reserve.
-const probeEvery = 100 * time.Millisecond
+// probeInterval bounds what other programs can write between two checks. Chosen:
+// at a gigabyte a second that is less than the smallest reserve.
+const probeInterval = 100 * time.Millisecond
 
-// admit returns nil when there is room for one transaction.
-func (g *guard) admit() error {
+// admit returns nil if there is room for one transaction, and otherwise
+// kv.ErrNoSpace, or the error of the check.
+func (g *spaceGuard) admit() error {
 	now := g.now()
 	since := now.Sub(g.probed)
-	if g.written < g.batch && since >= 0 && since < probeEvery {
+	if g.written < g.batch && since >= 0 && since < probeInterval {
 		return nil
 	}
-	if err := enough(g.dir, g.free, g.need()); err != nil {
+	if err := checkFree(g.dir, g.free, g.need()); err != nil {
 		return err
 	}
 	g.written, g.probed = 0, now
 	return nil
 }
 
-// wrote counts the bytes of a transaction.
-func (g *guard) wrote(bytes int) { g.written += bytes }
+// count counts the bytes of a transaction.
+func (g *spaceGuard) count(bytes int) { g.written += bytes }
 
-// Space returns the bytes that are free for this directory, and below which the
-// engine refuses to write.
+// Space returns the bytes that are free for this directory, and the number below
+// which the engine refuses to write. It returns the error of Options.FreeBytes.
 func (e *Engine) Space() (free, need uint64, err error) {
 	if free, err = e.space.free(e.space.dir); err != nil {
 		return 0, 0, fmt.Errorf("ask for the free space of %s: %w", e.space.dir, err)
@@ -129,8 +133,9 @@ func (e *Engine) Space() (free, need uint64, err error) {
 	return free, e.space.need(), nil
 }
 
-// enough returns kv.ErrNoSpace when fewer than need bytes are free at dir.
-func enough(dir string, probe func(string) (uint64, error), need uint64) error {
+// checkFree returns kv.ErrNoSpace if fewer than need bytes are free at dir, or the
+// error of probe.
+func checkFree(dir string, probe func(string) (uint64, error), need uint64) error {
 	free, err := probe(dir)
 	if err != nil {
 		return fmt.Errorf("ask for the free space of %s: %w", dir, err)

@@ -16,8 +16,8 @@ import (
 
 const mib = 1 << 20
 
-// disk is a probe that says what a test wants and counts the questions, with a
-// clock that stands still until it is moved.
+// disk is a probe that returns the test's value and counts the calls, with a clock
+// that moves only when the test sets it.
 type disk struct {
 	free   atomic.Uint64
 	probes atomic.Int64
@@ -161,8 +161,8 @@ func TestProbeIsAskedSparingly(t *testing.T) {
 	}
 }
 
-// Whatever the clock does, the room for half a memtable covers what is written
-// on the strength of one answer.
+// However the clock moves, the room for half a memtable covers the writes between
+// two checks.
 func TestLessThanHalfAMemtableBetweenProbes(t *testing.T) {
 	t.Parallel()
 	d := newDisk(1 << 40)

@@ -10,24 +10,26 @@ import (
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
-// mark is the byte in front of every key.
-const mark = 'k'
+// keyPrefix is the byte in front of every key.
+const keyPrefix = 'k'
 
-// The largest key and value. Badger's own limit for a key is 65,000 bytes, and
-// a value of valueBytesMax would leave the tree for the value log.
 const (
-	keyBytesMax   = 64_000
+	// keyBytesMax is the length of the largest key, in bytes. Chosen: below
+	// Badger's own limit of 65,000 with keyPrefix.
+	keyBytesMax = 64_000
+	// valueBytesMax is the length of the largest value, in bytes. Chosen: below
+	// the threshold from which Badger stores a value in the value log.
 	valueBytesMax = 1<<20 - 1
 )
 
-func marked(key []byte) []byte {
+func prefixed(key []byte) []byte {
 	buf := make([]byte, 1+len(key))
-	buf[0] = mark
+	buf[0] = keyPrefix
 	copy(buf[1:], key)
 	return buf
 }
 
-// reader is a kv.Reader on a Badger transaction that only reads.
+// reader is a kv.Reader on a read-only Badger transaction.
 type reader struct{ txn *badger.Txn } // nil when ended
 
 func newReader(db *badger.DB) *reader {
@@ -39,14 +41,15 @@ func (r *reader) end() {
 	r.txn = nil
 }
 
-// Get returns a copy of the value, which is never nil when there is one.
+// Get returns a copy of the value, which is never nil if there is one. It returns
+// kv.ErrEnded, errDamaged or an error of Badger.
 func (r *reader) Get(key []byte) ([]byte, bool, error) {
 	if r.txn == nil {
 		return nil, false, kv.ErrEnded
 	}
 	var value []byte
-	err := guarded(func() error {
-		it, err := r.txn.Get(marked(key))
+	err := recovered(func() error {
+		it, err := r.txn.Get(prefixed(key))
 		if err == nil {
 			value, err = it.ValueCopy(nil)
 		}
@@ -61,9 +64,9 @@ func (r *reader) Get(key []byte) ([]byte, bool, error) {
 	return value, true, nil
 }
 
-// guarded calls into Badger, which answers a damaged block with a panic. What it
-// panics with may hold data, so it is not repeated.
-func guarded(read func() error) (err error) {
+// recovered calls read, in which Badger panics on a damaged block, and returns
+// errDamaged then. The panic's value may contain data, so it is not shown.
+func recovered(read func() error) (err error) {
 	defer func() {
 		if recover() != nil {
 			err = fmt.Errorf("%w: a table cannot be read", errDamaged)
@@ -72,16 +75,17 @@ func guarded(read func() error) (err error) {
 	return read()
 }
 
-// Scan may nest, also with other reads: Badger allows any number of iterators
-// in a transaction that only reads, and ours never write.
+// Scan calls fn for the keys of a range. It may be nested, and other reads may run
+// inside it: Badger allows any number of iterators in a read-only transaction. It
+// returns kv.ErrEnded, errDamaged or an error of Badger.
 func (r *reader) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
 	if r.txn == nil {
 		return kv.ErrEnded
 	}
-	start := marked(from)
-	end := []byte{mark + 1}
+	start := prefixed(from)
+	end := []byte{keyPrefix + 1}
 	if to != nil {
-		end = marked(to)
+		end = prefixed(to)
 	}
 	it := r.txn.NewIterator(badger.IteratorOptions{Prefix: common(start, end)})
 	defer it.Close()
@@ -89,7 +93,7 @@ func (r *reader) Scan(from, to []byte, limit int, fn func(key, value []byte) boo
 	step := func() { it.Seek(start) }
 	for n := 1; ; n++ {
 		valid := false
-		err := guarded(func() (err error) {
+		err := recovered(func() (err error) {
 			step()
 			if valid = it.Valid(); valid {
 				key = it.Item().Key()
@@ -109,8 +113,8 @@ func (r *reader) Scan(from, to []byte, limit int, fn func(key, value []byte) boo
 	}
 }
 
-// common returns the longest prefix that a and b share. Every key between them
-// has it too, which lets Badger leave out tables.
+// common returns the longest common prefix of a and b. Every key between them has
+// it too, so that Badger can skip tables.
 func common(a, b []byte) []byte {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {
@@ -119,32 +123,34 @@ func common(a, b []byte) []byte {
 	return a[:n]
 }
 
-// limit is what one Badger transaction can hold.
+// limit is the capacity of one Badger transaction.
 type limit struct{ bytes, keys int64 }
 
-// newLimit leaves Badger room for the entry that ends a transaction.
+// newLimit returns Badger's limits, less the room for the entry that ends a
+// transaction. Chosen: 128 bytes and two keys, more than that entry takes.
 func newLimit(db *badger.DB) limit {
 	return limit{bytes: db.MaxBatchSize() - 128, keys: db.MaxBatchCount() - 2}
 }
 
-// entryBytes is what Badger adds to a key and its value when it sums up a
-// transaction, and our mark.
+// entryBytes is what Badger counts for each entry of a transaction besides key and
+// value, in bytes, and one for keyPrefix. Published: the source of Badger v4.
 const entryBytes = 13
 
-// tx is a kv.Tx whose writes wait in an overlay. The first write that does not
-// fit dooms it.
+// tx is a kv.Tx whose writes stay in an overlay. After the first write that
+// exceeds a limit it fails with err.
 type tx struct {
 	*reader
 	overlay *kv.Overlay
 	limit   limit
-	refused error
+	err     error
 }
 
 func newTx(r *reader, l limit) *tx {
 	return &tx{reader: r, overlay: kv.NewOverlay(r), limit: l}
 }
 
-// Get reads the waiting writes first, but not after the end.
+// Get returns the value in the overlay, or else that of the snapshot. Its errors
+// are those of reader.Get.
 func (tx *tx) Get(key []byte) ([]byte, bool, error) {
 	if tx.txn == nil {
 		return nil, false, kv.ErrEnded
@@ -152,12 +158,14 @@ func (tx *tx) Get(key []byte) ([]byte, bool, error) {
 	return tx.overlay.Get(key)
 }
 
-// Scan merges the waiting writes into the snapshot.
+// Scan merges the writes of the overlay with the snapshot. Its errors are those of
+// reader.Scan.
 func (tx *tx) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
 	return tx.overlay.Scan(from, to, limit, fn)
 }
 
-// Put lets a copy of key and value wait for the commit.
+// Put adds a copy of key and value to the overlay. It returns kv.ErrEnded or
+// kv.ErrTooBig.
 func (tx *tx) Put(key, value []byte) error {
 	if len(value) > valueBytesMax {
 		return tx.refuse("value of %d bytes, at most %d", int64(len(value)), valueBytesMax)
@@ -165,7 +173,8 @@ func (tx *tx) Put(key, value []byte) error {
 	return tx.write(key, func() error { return tx.overlay.Put(key, value) })
 }
 
-// Delete lets the removal of key wait for the commit.
+// Delete adds the removal of key to the overlay. It returns kv.ErrEnded or
+// kv.ErrTooBig.
 func (tx *tx) Delete(key []byte) error {
 	return tx.write(key, func() error { return tx.overlay.Delete(key) })
 }
@@ -174,8 +183,8 @@ func (tx *tx) write(key []byte, do func() error) error {
 	if tx.txn == nil {
 		return kv.ErrEnded
 	}
-	if tx.refused != nil {
-		return tx.refused
+	if tx.err != nil {
+		return tx.err
 	}
 	if len(key) > keyBytesMax {
 		return tx.refuse("key of %d bytes, at most %d", int64(len(key)), keyBytesMax)
@@ -194,16 +203,16 @@ func (tx *tx) write(key []byte, do func() error) error {
 }
 
 func (tx *tx) refuse(format string, size, limit int64) error {
-	tx.refused = fmt.Errorf("write a "+format+": %w", size, limit, kv.ErrTooBig)
-	return tx.refused
+	tx.err = fmt.Errorf("write a "+format+": %w", size, limit, kv.ErrTooBig)
+	return tx.err
 }
 
-// batch gives the writes of an overlay, which nobody changes any more, to a
-// Badger transaction, which keeps them without a copy.
+// batch passes the writes of an overlay to a Badger transaction. Badger keeps the
+// values without a copy; the overlay is not changed any more.
 type batch struct{ txn *badger.Txn }
 
-// Put adds a write to the batch.
-func (b batch) Put(key, value []byte) error { return b.txn.Set(marked(key), value) }
+// Put adds a write to the Badger transaction and returns Badger's error.
+func (b batch) Put(key, value []byte) error { return b.txn.Set(prefixed(key), value) }
 
-// Delete adds a removal to the batch.
-func (b batch) Delete(key []byte) error { return b.txn.Delete(marked(key)) }
+// Delete adds a removal to the Badger transaction and returns Badger's error.
+func (b batch) Delete(key []byte) error { return b.txn.Delete(prefixed(key)) }

@@ -12,27 +12,28 @@ import (
 )
 
 // Badger replays the log of a memtable up to the first record that it cannot
-// read and cuts the rest off without a word. That is right for a transaction
-// whose writing was cut short, for which no Update has returned, and wrong for
-// a byte that changed later: everything from there on would be gone. The two
-// look different, because a process writes its records one behind the other:
+// read, and cuts the rest off without reporting it. That is right for a
+// transaction that was not written completely, for which no Update has returned.
+// It is wrong for a byte that changed later: all records from there on would be
+// lost. The two can be distinguished, because a process writes its records one
+// after the other:
 //
-//   - what was cut short by the end of the process is the beginning of one
-//     record, or of one transaction, with zeros behind it;
-//   - what was cut short by the end of the machine lacks whole sectors, which
-//     read as zeros;
-//   - in anything else the bytes did arrive, and were changed.
+//   - a write that was cut short by the end of the process leaves the beginning
+//     of one record, or of one transaction, and then zeros;
+//   - a write that was cut short by the end of the machine lacks whole sectors,
+//     which read as zeros;
+//   - everything else was written completely and has changed.
 //
 // A record in a log is
 //
 //	meta 1, user meta 1, uvarint key length, uvarint value length,
-//	uvarint expiry, key, value, CRC-32C of all that 4
+//	uvarint expiry, key, value, CRC-32C of all these 4
 //
-// and a transaction is records with the bit of a transaction, whose keys end
-// with its number, followed by one that ends it and names the number.
+// and a transaction is a series of records with the bit metaTxn, whose keys end
+// with the transaction's number, and then a record with the bit metaTxnEnd, whose
+// value is that number. Published: the source of Badger v4.
 const (
 	walHeadBytes  = 20
-	walSector     = 512
 	metaTxn       = 1 << 6
 	metaTxnEnd    = 1 << 7
 	txnEndKey     = "!badger!txn"
@@ -40,12 +41,16 @@ const (
 	checksumBytes = 4
 )
 
+// walSector is the unit in which a disk loses data when the machine ends, in
+// bytes. Chosen: the smallest sector of any disk; larger ones are multiples.
+const walSector = 512
+
 var errChangedLog = errors.New("a record that was written is changed")
 
-// checkLog returns an error when Badger would drop from a log what was once
-// written completely.
+// checkLog returns errChangedLog if Badger would drop records from a log that were
+// once written completely, or the error of reading the file.
 func checkLog(path string) error {
-	data, unmap, err := mapped(path)
+	data, unmap, err := mapFile(path)
 	if err == nil {
 		err = checkRecords(data)
 		err = errors.Join(err, unmap())
@@ -56,7 +61,8 @@ func checkLog(path string) error {
 	return nil
 }
 
-// checkRecords walks the records as Badger will, and looks at what stops it.
+// checkRecords reads the records as Badger does, and examines the first one that
+// cannot be read. It returns errChangedLog if that one was written completely.
 func checkRecords(data []byte) error {
 	if len(data) <= walHeadBytes {
 		return nil
@@ -68,9 +74,9 @@ func checkRecords(data []byte) error {
 		if !ok || !r.follows(txn) {
 			break
 		}
-		at, txn = r.end, r.open()
+		at, txn = r.end, r.openAfter()
 	}
-	if at >= end || !changed(data[:end], at, txn) {
+	if at >= end || !wasChanged(data[:end], at, txn) {
 		return nil
 	}
 	return fmt.Errorf("at byte %d: %w", at, errChangedLog)
@@ -78,13 +84,13 @@ func checkRecords(data []byte) error {
 
 // record is one record of a log.
 type record struct {
-	end    int // where the next one begins
+	end    int // the offset of the next one
 	meta   byte
 	number uint64 // of its transaction
 }
 
-// readRecord reads the record at an offset; ok is false when there is none that
-// is whole.
+// readRecord reads the record at an offset; ok is false if there is no complete
+// one.
 func readRecord(data []byte, at int) (r record, ok bool) {
 	keyAt, valueAt, end, ok := layout(data, at)
 	if !ok || end > len(data) {
@@ -105,8 +111,8 @@ func readRecord(data []byte, at int) (r record, ok bool) {
 	return r, true
 }
 
-// layout returns where the parts of the record at an offset are, if its head is
-// one that the engine would write. end may lie beyond the data.
+// layout returns the offsets of the parts of the record at an offset; ok is false
+// if the engine never writes such a head. end may be beyond the data.
 func layout(data []byte, at int) (keyAt, valueAt, end int, ok bool) {
 	if at+2 > len(data) || data[at]&(metaTxn|metaTxnEnd) == 0 || data[at+1] != 0 {
 		return 0, 0, 0, false
@@ -127,8 +133,8 @@ func layout(data []byte, at int) (keyAt, valueAt, end int, ok bool) {
 	return keyAt, valueAt, valueAt + int(sizes[1]) + checksumBytes, true
 }
 
-// follows says whether a record may come next when the transaction with the
-// given number is open; 0 stands for none.
+// follows reports whether a record may come next while the transaction with the
+// given number is open; 0 means none.
 func (r record) follows(txn uint64) bool {
 	if txn == 0 {
 		return r.meta&metaTxnEnd == 0
@@ -136,25 +142,27 @@ func (r record) follows(txn uint64) bool {
 	return r.number == txn
 }
 
-// open returns the number of the transaction that is open behind the record.
-func (r record) open() uint64 {
+// openAfter returns the number of the transaction that is open after the record,
+// or 0.
+func (r record) openAfter() uint64 {
 	if r.meta&metaTxnEnd != 0 {
 		return 0
 	}
 	return r.number
 }
 
-// changed says whether the bytes from an offset on, none of them zeros at the
-// end, were written completely and changed afterwards. txn is the transaction
-// that is open there. A sector may be missing in the last transaction only.
-func changed(data []byte, at int, txn uint64) bool {
+// wasChanged reports whether the bytes from an offset on were written completely
+// and have changed since. data has no zeros at its end, and txn is the transaction
+// that is open at the offset. A sector may be missing in the last transaction
+// only.
+func wasChanged(data []byte, at int, txn uint64) bool {
 	found := false
 	for next := at + 1; next < len(data); next++ {
 		r, ok := readRecord(data, next)
 		if !ok {
 			continue
 		}
-		if !hasHole(data, at, next) || (txn != 0 && r.number != txn) {
+		if !hasZeroSector(data, at, next) || (txn != 0 && r.number != txn) {
 			return true
 		}
 		found, txn, next = true, r.number, r.end-1
@@ -162,20 +170,20 @@ func changed(data []byte, at int, txn uint64) bool {
 	if found {
 		return false
 	}
-	if like(data[at:], endOf(txn)) {
+	if isAltered(data[at:], endRecord(txn)) {
 		return true
 	}
 	_, _, end, ok := layout(data, at)
 	switch {
-	case !ok || hasHole(data, at, len(data)):
+	case !ok || hasZeroSector(data, at, len(data)):
 		return false
 	case end <= len(data):
 		return true
 	case end >= len(data)+checksumBytes:
 		return false
 	}
-	// All but the last bytes of the checksum are there: they were not written,
-	// or are zeros. The others say which.
+	// The last bytes of the checksum are missing: either they were not written, or
+	// they are zeros. The first bytes decide which.
 	var sum [checksumBytes]byte
 	binary.BigEndian.PutUint32(sum[:], checksum(data[at:end-checksumBytes]))
 	return !bytes.HasPrefix(sum[:], data[end-checksumBytes:])
@@ -184,7 +192,7 @@ func changed(data []byte, at int, txn uint64) bool {
 func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 // endOf returns the record that ends a transaction.
-func endOf(txn uint64) []byte {
+func endRecord(txn uint64) []byte {
 	value := strconv.FormatUint(txn, 10)
 	out := []byte{metaTxnEnd, 0, byte(len(txnEndKey) + numberBytes), byte(len(value)), 0}
 	out = append(out, txnEndKey...)
@@ -193,9 +201,9 @@ func endOf(txn uint64) []byte {
 	return binary.BigEndian.AppendUint32(out, checksum(out))
 }
 
-// like says whether have is want with something changed in it, and not just its
-// beginning.
-func like(have, want []byte) bool {
+// isAltered reports whether have is want with some bytes changed, rather than the
+// beginning of want or something else.
+func isAltered(have, want []byte) bool {
 	if len(have) <= len(want)-checksumBytes || len(have) > len(want) {
 		return false
 	}
@@ -208,8 +216,8 @@ func like(have, want []byte) bool {
 	return same >= len(have)/2 && same < len(have)
 }
 
-// hasHole says whether a sector between two offsets is all zeros.
-func hasHole(data []byte, from, to int) bool {
+// hasZeroSector reports whether a sector between two offsets is all zeros.
+func hasZeroSector(data []byte, from, to int) bool {
 	for from < to {
 		next := min(to, (from/walSector+1)*walSector)
 		if next%walSector == 0 && allZero(data[from:next]) {

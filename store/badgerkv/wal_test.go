@@ -10,8 +10,8 @@ import (
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
-// logOf returns the log of a store after some transactions, and where each of
-// them ends. The last one covers several sectors.
+// logOf returns the log of a store after some transactions, and the offset at
+// which each of them ends. The last one covers several sectors.
 func logOf(t *testing.T) (data []byte, ends []int) {
 	t.Helper()
 	dir := t.TempDir()
@@ -42,7 +42,7 @@ func logOf(t *testing.T) (data []byte, ends []int) {
 		data = read()
 		ends = append(ends, lastNonZero(data))
 	}
-	// What is behind the end is long enough for every case here.
+	// The space after the end is long enough for every case here.
 	return data[:ends[len(ends)-1]+8*walSector], ends
 }
 
@@ -56,14 +56,14 @@ func TestChangedByteInALogIsFound(t *testing.T) {
 	missed := 0
 	for at := walHeadBytes; at < end; at++ {
 		for _, mask := range []byte{0x01, 0x10, 0x40, 0x80, 0xC0, 0xFF, data[at]} {
-			// The last byte of all, when it is not there, may not have come.
+			// If the very last byte is missing, it may not have been written.
 			if mask == 0 || (at == end-1 && mask == data[at]) {
 				continue
 			}
 			data[at] ^= mask
-			// In the last transaction, zeros up to the end of a sector are what a
-			// sector looks like that did not come. Badger writes the rows of a
-			// transaction in any order, so that a record seldom begins there.
+			// In the last transaction, zeros up to the end of a sector look like a
+			// sector that was not written. Badger writes the rows of a transaction
+			// in any order, so that a record seldom begins there.
 			sector := (at/walSector + 1) * walSector
 			unwritten := at >= ends[len(ends)-2] && sector <= end && allZero(data[at:sector])
 			if !unwritten && checkRecords(data) == nil {
@@ -76,7 +76,7 @@ func TestChangedByteInALogIsFound(t *testing.T) {
 			t.Fatal("and so on")
 		}
 	}
-	// Behind the end a byte means nothing.
+	// After the end a byte has no meaning.
 	for at := end + 4; at < len(data); at++ {
 		data[at] ^= 0x40
 		if err := checkRecords(data); err != nil {
@@ -102,7 +102,7 @@ func TestTransactionCutShortIsNoDamage(t *testing.T) {
 			t.Fatalf("a file of %d bytes: %v", cut, err)
 		}
 	}
-	// A machine that stops may have written any of the sectors.
+	// A machine that stops may have written any subset of the sectors.
 	first, sectors := before/walSector, (end-1)/walSector-before/walSector+1
 	if sectors < 4 {
 		t.Fatalf("the last transaction covers %d sectors only", sectors)
@@ -118,7 +118,7 @@ func TestTransactionCutShortIsNoDamage(t *testing.T) {
 			t.Errorf("sectors %b of the last transaction: %v", present, err)
 		}
 	}
-	// In one that was followed by another, a missing sector is damage.
+	// In a transaction that is followed by another, a missing sector is damage.
 	holed := bytes.Clone(data)
 	clear(holed[(ends[2]/walSector+1)*walSector : (ends[2]/walSector+2)*walSector])
 	if (ends[2]/walSector+2)*walSector > ends[3] || checkRecords(holed) == nil {
