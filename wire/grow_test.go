@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/wire"
+	"pgregory.net/rapid"
 )
 
 // frameOf returns a frame of type t around a body.
@@ -131,4 +133,39 @@ func TestIgnoredKeysAreCanonicalAllTheSame(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestEveryTruncatedPrefixOfAGrownMessageIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, s := range samples(t) {
+		switch s.msg.(type) {
+		case wire.Ping, wire.Pong: // which do not grow
+			continue
+		}
+		body := grown(t, s.msg, map[uint64]any{64: "new", 1_000: []any{uint64(1), []byte{2, 3}}})
+		for n := range body {
+			if m, err := wire.ReadMessage(bytes.NewReader(frameOf(s.msg.Type(), body[:n])), pay.FrameBytesMax); !errors.Is(err, wire.ErrMalformed) {
+				t.Fatalf("%s cut to %d of %d bytes: %+v, %v, want ErrMalformed", s.name, n, len(body), m, err)
+			}
+		}
+	}
+}
+
+func TestAnyMessageReadsTheSameWithMoreKeys(t *testing.T) {
+	t.Parallel()
+	all := slices.DeleteFunc(samples(t), func(s sample) bool {
+		return s.msg.Type() == wire.TypePing || s.msg.Type() == wire.TypePong
+	})
+	rapid.Check(t, func(r *rapid.T) {
+		s := rapid.SampledFrom(all).Draw(r, "message")
+		leaf := rapid.OneOf(rapid.Map(rapid.Uint64(), func(n uint64) any { return n }), rapid.Map(rapid.String(), func(s string) any { return s }),
+			rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) any { return b }), rapid.Just[any](nil), rapid.Just[any](true))
+		value := rapid.OneOf(leaf, rapid.Map(rapid.SliceOfN(leaf, 0, 5), func(l []any) any { return l }),
+			rapid.Map(rapid.MapOfN(rapid.Uint64(), leaf, 0, 5), func(m map[uint64]any) any { return m }))
+		more := rapid.MapOfN(rapid.Uint64Min(64), value, 1, 20).Draw(r, "more")
+		got, err := wire.ReadMessage(bytes.NewReader(frameOf(s.msg.Type(), grown(t, s.msg, more))), pay.FrameBytesMax)
+		if err != nil || !reflect.DeepEqual(got, s.msg) {
+			r.Fatalf("%s: %+v, %v, want %+v", s.name, got, err, s.msg)
+		}
+	})
 }
