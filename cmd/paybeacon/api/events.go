@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"math"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -14,9 +15,13 @@ const (
 	EventPayment EventKind = "payment" // the registry decided on a payment
 	EventDevice  EventKind = "device"  // a device was bound or released
 	EventRadio   EventKind = "radio"   // the radio hears, or no longer does
+	EventNode    EventKind = "node"    // a node was enrolled or revoked, at the registry
+	EventTopUp   EventKind = "topup"   // play money came into a wallet's account, at the registry
 )
 
-// Event is one thing that happened to a node. Cursor is the place behind it. The fields of its kind stand beside the common ones.
+// Event is one thing that happened to a node. Cursor is the place behind it. In
+// JSON the fields of its kind stand beside the common ones; an event of a kind
+// that this program does not know is read without them.
 type Event struct {
 	V      int       `json:"v"`
 	Type   string    `json:"type"`
@@ -26,10 +31,77 @@ type Event struct {
 	*PaymentEvent
 	*DeviceEvent
 	*RadioEvent
+	*NodeEvent
+	*TopUpEvent
 }
 
-// PaymentEvent is what a decision says. Like the other two it is exported so
-// that encoding/json can fill it in.
+// eventHead is what events of all kinds have in common.
+type eventHead struct {
+	V      int       `json:"v"`
+	Type   string    `json:"type"`
+	Cursor string    `json:"cursor"`
+	At     string    `json:"at"`
+	Kind   EventKind `json:"kind"`
+}
+
+// MarshalJSON returns one object: fields of two kinds may have the same name.
+func (e Event) MarshalJSON() ([]byte, error) {
+	head := eventHead{e.V, e.Type, e.Cursor, e.At, e.Kind}
+	switch {
+	case e.PaymentEvent != nil:
+		return json.Marshal(struct {
+			eventHead
+			*PaymentEvent
+		}{head, e.PaymentEvent})
+	case e.DeviceEvent != nil:
+		return json.Marshal(struct {
+			eventHead
+			*DeviceEvent
+		}{head, e.DeviceEvent})
+	case e.RadioEvent != nil:
+		return json.Marshal(struct {
+			eventHead
+			*RadioEvent
+		}{head, e.RadioEvent})
+	case e.NodeEvent != nil:
+		return json.Marshal(struct {
+			eventHead
+			*NodeEvent
+		}{head, e.NodeEvent})
+	case e.TopUpEvent != nil:
+		return json.Marshal(struct {
+			eventHead
+			*TopUpEvent
+		}{head, e.TopUpEvent})
+	default:
+		return json.Marshal(head)
+	}
+}
+
+// UnmarshalJSON reads what MarshalJSON returns.
+func (e *Event) UnmarshalJSON(raw []byte) error {
+	var head eventHead
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return err
+	}
+	*e = Event{V: head.V, Type: head.Type, Cursor: head.Cursor, At: head.At, Kind: head.Kind}
+	switch head.Kind {
+	case EventPayment:
+		return json.Unmarshal(raw, &e.PaymentEvent)
+	case EventDevice:
+		return json.Unmarshal(raw, &e.DeviceEvent)
+	case EventRadio:
+		return json.Unmarshal(raw, &e.RadioEvent)
+	case EventNode:
+		return json.Unmarshal(raw, &e.NodeEvent)
+	case EventTopUp:
+		return json.Unmarshal(raw, &e.TopUpEvent)
+	default:
+		return nil
+	}
+}
+
+// PaymentEvent is what a decision says.
 type PaymentEvent struct {
 	ID          string       `json:"id"`
 	State       pay.State    `json:"state"`
@@ -60,6 +132,37 @@ type RadioEvent struct {
 	RadioWhy         string  `json:"radio_why"`
 	AdvertsPerSecond float64 `json:"adverts_per_second"`
 	AdvertsLost      uint64  `json:"adverts_lost"`
+}
+
+// NodeEvent is a node that was enrolled or revoked. Node is its id.
+type NodeEvent struct {
+	Node     string    `json:"node"`
+	Role     pay.Role  `json:"role"`
+	Scope    pay.Scope `json:"scope"`
+	Name     pay.Name  `json:"name"`
+	Merchant pay.Name  `json:"merchant,omitempty"`
+	Site     pay.Name  `json:"site,omitempty"`
+	Revoked  bool      `json:"revoked"`
+}
+
+// NewNodeEvent returns how a node stands from now on.
+func NewNodeEvent(n pay.NodeStatus) *NodeEvent {
+	return &NodeEvent{
+		Node: n.Node.ID().String(), Role: n.Role, Scope: n.Scope, Name: n.Name, Merchant: n.MerchantName, Site: n.Site, Revoked: n.Revoked,
+	}
+}
+
+// TopUpEvent is play money that was put into a wallet's account, in minor units.
+type TopUpEvent struct {
+	Wallet   pay.Scope          `json:"wallet"`
+	Amount   pay.Amount         `json:"amount"`
+	Currency pay.Currency       `json:"currency"`
+	Key      pay.IdempotencyKey `json:"key"`
+}
+
+// NewTopUpEvent returns what a top-up did.
+func NewTopUpEvent(t pay.TopUp) *TopUpEvent {
+	return &TopUpEvent{Wallet: t.Wallet, Amount: t.Amount, Currency: t.Currency, Key: t.Key}
 }
 
 // NewRadioEvent returns the event of a radio that hears like that from now on.

@@ -27,7 +27,7 @@ var (
 	VerbHealth = Verb[Nothing, Health]{"health", false}
 )
 
-// The verb of nodes that have events: box, wallet and device.
+// VerbEvents asks a node for what happened to it.
 var VerbEvents = Verb[EventsRequest, Events]{"events", true}
 
 // The verbs of box and wallet, each about the payments that it knows.

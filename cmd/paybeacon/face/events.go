@@ -25,8 +25,9 @@ func EventsCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.Group("events", "what happens to a node", cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "tail", Usage: "print what happened, and what happens next",
 		Long: "Payments and devices are read from the node's own history, with or without its daemon; what\n" +
-			"its radio did is told by the running daemon, which keeps the last 256 of those. Each event bears\n" +
-			"a cursor: --since with the last one you have seen goes on behind it, and 0 is the beginning.",
+			"its radio did is told by the running daemon, which keeps the last 256 of those. A registry shows\n" +
+			"those of all its nodes, and who enrolled. Each event bears a cursor: --since with the last one\n" +
+			"you have seen goes on behind it, and 0 is the beginning.",
 		Flags: []cli.Flag{
 			cli.DataFlag(),
 			&cli.StringFlag{Name: "since", Usage: fmt.Sprintf("everything behind `CURSOR` (default: the last %d events)", eventsShown)},
@@ -136,9 +137,18 @@ func printEvent(w io.Writer, e api.Event) {
 	case e.DeviceEvent != nil && e.Device != "":
 		_, _ = fmt.Fprintf(w, "device %s  %s", e.Device[:10], e.DeviceState)
 	case e.DeviceEvent != nil && e.DeviceState == pay.DeviceActive:
-		_, _ = fmt.Fprintf(w, "paired with wallet %s", e.Wallet[:10])
+		_, _ = fmt.Fprintf(w, "paired with wallet %s", e.DeviceEvent.Wallet[:10])
 	case e.DeviceEvent != nil:
-		_, _ = fmt.Fprintf(w, "released by wallet %s", e.Wallet[:10])
+		_, _ = fmt.Fprintf(w, "released by wallet %s", e.DeviceEvent.Wallet[:10])
+	case e.NodeEvent != nil:
+		standing := "enrolled"
+		if e.Revoked {
+			standing = "revoked"
+		}
+		_, _ = fmt.Fprintf(w, "%s %s  %s  %s", e.Role, e.Node[:10], text.Printable(string(e.Name)), standing)
+	case e.TopUpEvent != nil:
+		t := e.TopUpEvent
+		_, _ = fmt.Fprintf(w, "top-up  %s into %s  TEST", text.FormatMoney(t.Amount, t.Currency), text.Printable(string(t.Wallet)))
 	default:
 		_, _ = io.WriteString(w, text.Printable(string(e.Kind)))
 	}

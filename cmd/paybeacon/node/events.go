@@ -16,13 +16,15 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store"
 )
 
 // What happens to a node is told as events, one JSON object each, from two
 // sources:
 //
-//	payments and devices   the entries of the node's own feed: nothing is kept
-//	                       for them, and they can be read again for ever
+//	payments and devices   the entries of the node's own feed, at the registry
+//	                       the rows of its log: nothing is kept for them, and
+//	                       they can be read again for ever
 //	radio and pairing      a short ring in the memory of the daemon: whoever
 //	                       asks sees the last ones, until the daemon ends
 //
@@ -133,8 +135,10 @@ func (l *eventLog) now(ctx context.Context) (Cursor, error) {
 	if l.feed.store == nil {
 		return c, nil
 	}
-	head, err := l.feed.store.Head(ctx, l.feed.scope)
-	c.feed = head.Cursor.Seq
+	err := l.feed.store.View(ctx, func(v *store.View) (err error) {
+		c.feed, err = l.feed.end(v)
+		return err
+	})
 	return c, err
 }
 

@@ -17,10 +17,11 @@ type numbered struct {
 	e api.Event
 }
 
-// eventFeed reads events out of a node's own feed. Its zero value has none.
+// eventFeed reads events out of a node's own feed, or out of the registry's log.
+// Its zero value has none.
 type eventFeed struct {
 	store *store.Store
-	scope pay.Scope
+	scope pay.Scope // pay.ScopeRegistry: the log of all feeds
 }
 
 func feedOf(s *store.Store, scope pay.Scope) eventFeed { return eventFeed{s, scope} }
@@ -29,7 +30,29 @@ func (f eventFeed) watch() (<-chan struct{}, func()) {
 	if f.store == nil {
 		return nil, func() {}
 	}
+	if f.log() {
+		return f.store.WatchLog()
+	}
 	return f.store.Watch(f.scope)
+}
+
+func (f eventFeed) log() bool { return f.scope == pay.ScopeRegistry }
+
+// end returns the number of the last entry.
+func (f eventFeed) end(v *store.View) (uint64, error) {
+	if f.log() {
+		_, seq, err := v.LogEnd()
+		return seq, err
+	}
+	head, err := v.Head(f.scope)
+	return head.Cursor.Seq, err
+}
+
+func (f eventFeed) entries(v *store.View, after uint64, limit int, fn func(seq uint64, fact pay.Fact) error) error {
+	if f.log() {
+		return v.Log(after, limit, fn)
+	}
+	return v.Entries(f.scope, after, limit, fn)
 }
 
 // read returns up to limit events after an entry, and the last entry it looked
@@ -40,18 +63,18 @@ func (f eventFeed) read(ctx context.Context, after uint64, limit int) (list []nu
 		return nil, to, nil
 	}
 	err = f.store.View(ctx, func(v *store.View) error {
-		head, err := v.Head(f.scope)
+		end, err := f.end(v)
 		if err != nil {
 			return err
 		}
-		if after > head.Cursor.Seq {
-			return pay.NewError(pay.CodeConflict, fmt.Sprintf("the cursor is behind entry %d, this node has %d", after, head.Cursor.Seq),
+		if after > end {
+			return pay.NewError(pay.CodeConflict, fmt.Sprintf("the cursor is behind entry %d, this node has %d", after, end),
 				"give a cursor that this node printed, or 0 for the beginning")
 		}
-		for to < head.Cursor.Seq && len(list) < limit {
-			err := v.Entries(f.scope, to, limit-len(list), func(seq uint64, fact pay.Fact) error {
+		for to < end && len(list) < limit {
+			err := f.entries(v, to, limit-len(list), func(seq uint64, fact pay.Fact) error {
 				to = seq
-				e, ok, err := eventOf(v, fact)
+				e, ok, err := f.event(v, fact)
 				if ok {
 					list = append(list, numbered{seq, e})
 				}
@@ -66,30 +89,46 @@ func (f eventFeed) read(ctx context.Context, after uint64, limit int) (list []nu
 	return list, to, err
 }
 
-// eventOf turns an entry into an event, if it is one: a decision that this node
-// took in, or the registry's word on a device.
-func eventOf(rows pay.Rows, f pay.Fact) (e api.Event, ok bool, err error) {
-	switch f.Kind() {
+// event turns an entry into an event, if it is one. What holds no sense is none:
+// the role that took it in has noted that.
+func (f eventFeed) event(rows pay.Rows, fact pay.Fact) (e api.Event, ok bool, err error) {
+	e = api.Event{V: 1, Type: "event"}
+	switch fact.Kind() {
 	case pay.KindDecision:
-		d, err := pay.As[pay.Decision](f)
-		if err != nil {
-			return e, false, nil //nolint:nilerr // whoever mirrored it has noted that it holds nothing
+		d, good := bodyOf[pay.Decision](fact)
+		if good {
+			good, err = f.believes(rows, fact, d)
 		}
-		rec, known, err := history.Get(rows, d.Payment)
-		if err != nil || !known || !slices.Contains(rec.Chain, f.ID()) {
-			return e, false, err // a finding changes nothing
-		}
-		return api.Event{V: 1, Type: "event", At: d.At.String(), Kind: api.EventPayment, PaymentEvent: api.NewPaymentEvent(d)}, true, nil
+		e.At, e.Kind, e.PaymentEvent = d.At.String(), api.EventPayment, api.NewPaymentEvent(d)
+		return e, good, err
 	case pay.KindDevice:
-		d, err := pay.As[pay.DeviceStatus](f)
-		if err != nil {
-			return e, false, nil //nolint:nilerr // as above
-		}
-		return api.Event{
-			V: 1, Type: "event", At: d.At.String(), Kind: api.EventDevice,
-			DeviceEvent: &api.DeviceEvent{Device: d.Device.String(), DeviceState: d.State},
-		}, true, nil
+		d, good := bodyOf[pay.DeviceStatus](fact)
+		e.At, e.Kind, e.DeviceEvent = d.At.String(), api.EventDevice, &api.DeviceEvent{Device: d.Device.String(), DeviceState: d.State}
+		return e, good, nil
+	case pay.KindNode:
+		n, good := bodyOf[pay.NodeStatus](fact)
+		e.At, e.Kind, e.NodeEvent = n.At.String(), api.EventNode, api.NewNodeEvent(n)
+		return e, good && f.log(), nil
+	case pay.KindTopUp:
+		t, good := bodyOf[pay.TopUp](fact)
+		e.At, e.Kind, e.TopUpEvent = t.At.String(), api.EventTopUp, api.NewTopUpEvent(t)
+		return e, good && f.log(), nil
 	default:
 		return e, false, nil
 	}
+}
+
+func bodyOf[B pay.Body](f pay.Fact) (b B, ok bool) {
+	b, err := pay.As[B](f)
+	return b, err == nil
+}
+
+// believes reports whether a decision counts. A node also keeps those that do not
+// fit its payment, as findings; the registry has made its own.
+func (f eventFeed) believes(rows pay.Rows, fact pay.Fact, d pay.Decision) (bool, error) {
+	if f.log() {
+		return true, nil
+	}
+	rec, known, err := history.Get(rows, d.Payment)
+	return err == nil && known && slices.Contains(rec.Chain, fact.ID()), err
 }

@@ -27,6 +27,7 @@ type Registry struct {
 	listener  *quicnet.Listener
 	server    *paysync.Server
 	http      net.Listener
+	events    *eventLog
 }
 
 // RegistryOptions say how a registry is opened.
@@ -77,6 +78,7 @@ func OpenRegistry(ctx context.Context, o RegistryOptions) (*Registry, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.events = newEventLog(env.Now, feedOf(n.store, pay.ScopeRegistry))
 	if o.Listen == "" {
 		return n, nil
 	}
@@ -198,6 +200,7 @@ func (n *Registry) Verbs() api.Verbs {
 	return api.NewVerbs(
 		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return n.Ready(), nil }),
 		api.On(api.VerbHealth, func(context.Context, api.Nothing) (api.Health, error) { return n.health(), nil }),
+		api.On(api.VerbEvents, n.events.read),
 		api.On(api.VerbInvite, n.invite),
 		api.On(api.VerbTopUp, n.topup),
 		api.On(api.VerbBook, n.book),
