@@ -70,3 +70,12 @@ func checkText(what, s string, most int) error {
 
 // CheckRef returns nil when ref may stand on a receipt.
 func CheckRef(ref string) error { return checkText("ref", ref, RefBytesMax) }
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,6 +1,9 @@
 package pay
 
-import "errors"
+import (
+	"crypto/sha256"
+	"errors"
+)
 
 // ErrGap means that pushed items do not follow the last one applied.
 var ErrGap = errors.New("pay: outbox items leave a gap")
@@ -59,4 +62,15 @@ type Position struct {
 type Applied struct {
 	N       uint64            // items up to here are durable at the registry
 	Refused map[uint64]Reason // those among the pushed ones that were refused
+}
+
+// Chain is the running hash of a feed: each link covers all entries before it.
+type Chain [32]byte
+
+// Next returns the chain after the entry with the given id.
+func (c Chain) Next(id FactID) Chain {
+	var buf [64]byte
+	copy(buf[:], c[:])
+	copy(buf[32:], id[:])
+	return sha256.Sum256(buf[:])
 }

@@ -99,3 +99,10 @@ func (r Role) Scope(id string) (s Scope, ok bool) {
 		return "", false
 	}
 }
+
+func (s Scope) check(prefix string) error {
+	if len(s) <= len(prefix) || len(s) > scopeBytesMax || string(s[:len(prefix)]) != prefix {
+		return fmt.Errorf("scope %q does not start with %s", string(s), prefix)
+	}
+	return checkText("scope", string(s), scopeBytesMax)
+}

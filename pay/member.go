@@ -1,5 +1,7 @@
 package pay
 
+import "fmt"
+
 // EnrolClaim is a node's wish to be enrolled, as it came over the connection.
 type EnrolClaim struct {
 	Invite   InviteID
@@ -16,4 +18,31 @@ type Membership struct {
 	Authority Fact
 	Currency  Currency
 	Resolver  BeaconKey
+}
+
+// NodeStatus is the registry's note that a node was enrolled or revoked. It
+// stands in the registry's own scope.
+type NodeStatus struct {
+	Node         PublicKey `cbor:"1,keyasint"`
+	Role         Role      `cbor:"2,keyasint"`
+	Scope        Scope     `cbor:"3,keyasint"`
+	Name         Name      `cbor:"4,keyasint"`
+	MerchantName Name      `cbor:"5,keyasint,omitempty"` // the merchant, for a box
+	Site         Name      `cbor:"6,keyasint,omitempty"` // for a box
+	Revoked      bool      `cbor:"7,keyasint"`
+	At           Time      `cbor:"8,keyasint"`
+}
+
+// Kind returns KindNode.
+func (NodeStatus) Kind() Kind { return KindNode }
+
+// Check bounds every field.
+func (n NodeStatus) Check() error {
+	prefix := "m/"
+	if n.Role == RoleWallet {
+		prefix = "w/"
+	} else if n.Role != RoleBox {
+		return fmt.Errorf("role %q is neither box nor wallet", string(n.Role))
+	}
+	return firstError(n.Scope.check(prefix), n.Name.Check(), n.At.check(), checkText("shop", string(n.MerchantName), NameBytesMax), checkText("site", string(n.Site), NameBytesMax))
 }

@@ -40,15 +40,15 @@ type Payment struct {
 	ID       PaymentID
 	State    State
 	Seq      uint32 // of the last decision; 0 while none was made
-	Last     FactID // the last decision, or the request
+	LastID   FactID // the last decision, or the request
 	Answer   FactID // the approval that the capture names
-	Terms    Decision
+	Decision Decision
 	Captured Amount
 }
 
 // Open returns the payment that a request opens.
 func Open(request FactID) Payment {
-	return Payment{ID: PaymentID(request), State: StateRequested, Last: request}
+	return Payment{ID: PaymentID(request), State: StateRequested, LastID: request}
 }
 
 // Next returns the payment after one more decision, whose fact has the given
@@ -56,19 +56,19 @@ func Open(request FactID) Payment {
 // not link to the last, changes the terms or has no arrow is refused with an
 // error that wraps ErrArrow, together with the payment as it was.
 func (p Payment) Next(id FactID, d Decision) (Payment, error) {
-	if id == p.Last && p.Seq > 0 && d == p.Terms {
+	if id == p.LastID && p.Seq > 0 && d == p.Decision {
 		return p, nil
 	}
 	switch {
-	case id == p.Last:
+	case id == p.LastID:
 		return p, fmt.Errorf("decision %d has the name of another fact: %w", d.Seq, ErrArrow)
 	case d.Payment != p.ID:
 		return p, fmt.Errorf("decision is on payment %s, not %s: %w", d.Payment.Short(), p.ID.Short(), ErrArrow)
-	case d.Prev != p.Last || d.Seq != p.Seq+1:
+	case d.Prev != p.LastID || d.Seq != p.Seq+1:
 		return p, fmt.Errorf("decision %d does not follow decision %d: %w", d.Seq, p.Seq, ErrArrow)
 	case !arrow(p.State, d.State):
 		return p, fmt.Errorf("%s -> %s: %w", p.State, d.State, ErrArrow)
-	case p.Seq > 0 && !sameTerms(p.Terms, d):
+	case p.Seq > 0 && d.Terms != p.Decision.Terms:
 		return p, fmt.Errorf("decision %d changes the terms: %w", d.Seq, ErrArrow)
 	case !claimFits(p, d):
 		return p, fmt.Errorf("decision %d (%s) names the wrong claim: %w", d.Seq, d.State, ErrArrow)
@@ -77,7 +77,7 @@ func (p Payment) Next(id FactID, d Decision) (Payment, error) {
 	case !wordsFit(d):
 		return p, fmt.Errorf("decision %d (%s) says more than its state allows: %w", d.Seq, d.State, ErrArrow)
 	}
-	p.State, p.Seq, p.Last, p.Terms = d.State, d.Seq, id, d
+	p.State, p.Seq, p.LastID, p.Decision = d.State, d.Seq, id, d
 	if d.State == StateCaptured {
 		p.Captured, p.Answer = d.Amount, d.Claim
 	}
@@ -112,7 +112,7 @@ func claimFits(p Payment, d Decision) bool {
 	case StateExpired:
 		return d.Claim.IsZero() || (p.Seq == 0 && d.Claim == request)
 	default:
-		return !d.Claim.IsZero() && d.Claim != request && d.Claim != p.Last
+		return !d.Claim.IsZero() && d.Claim != request && d.Claim != p.LastID
 	}
 }
 
@@ -120,7 +120,7 @@ func claimFits(p Payment, d Decision) bool {
 // the one it follows, and an offer or a capture before the offer ends, because
 // the approval that the payer signed ends there too.
 func timeFits(p Payment, d Decision) bool {
-	if p.Seq > 0 && d.At < p.Terms.At {
+	if p.Seq > 0 && d.At < p.Decision.At {
 		return false
 	}
 	return (d.State != StateOffered && d.State != StateCaptured) || d.At < d.Expires
@@ -142,12 +142,6 @@ func wordsFit(d Decision) bool {
 	default:
 		return d.Payer == PayerRef{} || answered || d.State == StateOffered || d.Seq > 1
 	}
-}
-
-func sameTerms(a, b Decision) bool {
-	return a.Merchant == b.Merchant && a.MerchantName == b.MerchantName && a.Site == b.Site && a.Amount == b.Amount &&
-		a.Currency == b.Currency && a.Handle == b.Handle && a.Ref == b.Ref && a.Payer == b.Payer && a.Expires == b.Expires &&
-		a.Test == b.Test && a.StepUp == b.StepUp
 }
 
 // Ended says whether no further decision can follow. A state that this program

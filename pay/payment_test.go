@@ -39,7 +39,7 @@ func factID(n uint32) pay.FactID { return pay.FactID{0xdd, byte(n >> 8), byte(n)
 // follow returns the decision to s that p is ready for, as far as any is.
 func follow(p pay.Payment, s pay.State) pay.Decision {
 	d := offerBody(requestID)
-	d.Prev, d.Seq, d.State = p.Last, p.Seq+1, s
+	d.Prev, d.Seq, d.State = p.LastID, p.Seq+1, s
 	switch s {
 	case pay.StateOffered:
 	case pay.StateUnmatched:
@@ -96,7 +96,7 @@ func TestArrows(t *testing.T) {
 			to := pay.State(columns[i])
 			d := follow(from, to)
 			if from.Seq > 0 {
-				d.Payer, d.Expires = from.Terms.Payer, from.Terms.Expires
+				d.Payer, d.Expires = from.Decision.Payer, from.Decision.Expires
 			}
 			id := factID(from.Seq + 1)
 			next, err := from.Next(id, d)
@@ -106,7 +106,7 @@ func TestArrows(t *testing.T) {
 				}
 				continue
 			}
-			want := pay.Payment{ID: from.ID, State: to, Seq: from.Seq + 1, Last: id, Terms: d}
+			want := pay.Payment{ID: from.ID, State: to, Seq: from.Seq + 1, LastID: id, Decision: d}
 			if to == pay.StateCaptured {
 				want.Captured, want.Answer = d.Amount, answerID
 			}
@@ -216,7 +216,7 @@ func TestNextTakesTheEdges(t *testing.T) {
 	if _, err := offer.Next(factID(2), last); err != nil {
 		t.Errorf("captured in the last millisecond: %v", err)
 	}
-	last.At = offer.Terms.At
+	last.At = offer.Decision.At
 	if _, err := offer.Next(factID(2), last); err != nil {
 		t.Errorf("captured in the millisecond of the offer: %v", err)
 	}
@@ -242,14 +242,14 @@ func TestNextKnowsANameAgain(t *testing.T) {
 		t.Errorf("a decision with the name of the request: %v", err)
 	}
 	offer := at(t, pay.StateOffered)
-	if q, err := offer.Next(offer.Last, offer.Terms); err != nil || q != offer {
+	if q, err := offer.Next(offer.LastID, offer.Decision); err != nil || q != offer {
 		t.Errorf("the offer again: %v", err)
 	}
-	if q, err := offer.Next(offer.Last, follow(offer, pay.StateCaptured)); !errors.Is(err, pay.ErrArrow) || q != offer {
+	if q, err := offer.Next(offer.LastID, follow(offer, pay.StateCaptured)); !errors.Is(err, pay.ErrArrow) || q != offer {
 		t.Errorf("a capture with the name of the offer: %v", err)
 	}
 	end := at(t, pay.StateCaptured)
-	if q, err := end.Next(factID(1), offer.Terms); !errors.Is(err, pay.ErrArrow) || q != end {
+	if q, err := end.Next(factID(1), offer.Decision); !errors.Is(err, pay.ErrArrow) || q != end {
 		t.Errorf("the offer after the capture: %v", err)
 	}
 }
@@ -274,13 +274,13 @@ func TestAnyDecisions(t *testing.T) {
 				continue
 			}
 			if next == before {
-				if id != before.Last || d != before.Terms {
+				if id != before.LastID || d != before.Decision {
 					r.Fatalf("%d: another decision changed nothing", n)
 				}
 				continue
 			}
 			p, path = next, append(path, next.State)
-			if before.State.Ended() || next.Seq != before.Seq+1 || next.Last != id || next.Terms != d || next.ID != before.ID {
+			if before.State.Ended() || next.Seq != before.Seq+1 || next.LastID != id || next.Decision != d || next.ID != before.ID {
 				r.Fatalf("%d: %+v became %+v", n, before, next)
 			}
 		}
@@ -302,7 +302,7 @@ func anyDecision(r *rapid.T, p pay.Payment, to pay.State) pay.Decision {
 		case 3:
 			d.Amount = pay.Amount(rapid.Int64Range(1, 3).Draw(r, "amount"))
 		case 4:
-			d.Claim = rapid.SampledFrom([]pay.FactID{{}, requestID, answerID, p.Last}).Draw(r, "claim")
+			d.Claim = rapid.SampledFrom([]pay.FactID{{}, requestID, answerID, p.LastID}).Draw(r, "claim")
 		case 5:
 			d.At = pay.Time(rapid.Int64().Draw(r, "at"))
 		case 6:
@@ -310,7 +310,7 @@ func anyDecision(r *rapid.T, p pay.Payment, to pay.State) pay.Decision {
 		case 7:
 			d.Payer = rapid.SampledFrom([]pay.PayerRef{{}, {1, 2, 3}, {9}}).Draw(r, "payer")
 		case 8:
-			d = p.Terms
+			d = p.Decision
 		case 9:
 			d.StepUp = rapid.SampledFrom([]pay.StepUp{"", pay.StepUpMerchant, pay.StepUpElsewhere, "word_of_later"}).Draw(r, "demand")
 		}
@@ -327,8 +327,8 @@ func TestDemandIsOneOfTheTerms(t *testing.T) {
 	demanded := follow(open, pay.StateOffered)
 	demanded.StepUp = pay.StepUpMerchant
 	offer, err := open.Next(factID(1), demanded)
-	if err != nil || offer.Terms.Method() != pay.MethodTwoChannel {
-		t.Fatalf("%v, method %s", err, offer.Terms.Method())
+	if err != nil || offer.Decision.Method() != pay.MethodTwoChannel {
+		t.Fatalf("%v, method %s", err, offer.Decision.Method())
 	}
 	for _, to := range []pay.State{pay.StateCaptured, pay.StateDeclined, pay.StateExpired, pay.StateCancelled, pay.StateFailed} {
 		for demand, want := range map[pay.StepUp]error{
@@ -341,7 +341,7 @@ func TestDemandIsOneOfTheTerms(t *testing.T) {
 			}
 		}
 	}
-	if m := at(t, pay.StateCaptured).Terms.Method(); m != pay.MethodOne {
+	if m := at(t, pay.StateCaptured).Decision.Method(); m != pay.MethodOne {
 		t.Errorf("without a demand the method is %s", m)
 	}
 }
@@ -354,10 +354,10 @@ func checkPath(r *rapid.T, p pay.Payment, path []pay.State) {
 	switch {
 	case paid != (p.Captured != 0) || paid != !p.Answer.IsZero() || paid != (p.State == pay.StateCaptured):
 		r.Fatalf("path %v left %+v", path, p)
-	case paid && (!slices.Equal(path, []pay.State{pay.StateRequested, pay.StateOffered, pay.StateCaptured}) || p.Captured != p.Terms.Amount):
-		r.Fatalf("money moved on the path %v: %d of %d", path, p.Captured, p.Terms.Amount)
-	case paid && (p.Answer == requestID || p.Terms.At >= p.Terms.Expires):
-		r.Fatalf("money moved by %s at %s, the offer ended at %s", p.Answer, p.Terms.At, p.Terms.Expires)
+	case paid && (!slices.Equal(path, []pay.State{pay.StateRequested, pay.StateOffered, pay.StateCaptured}) || p.Captured != p.Decision.Amount):
+		r.Fatalf("money moved on the path %v: %d of %d", path, p.Captured, p.Decision.Amount)
+	case paid && (p.Answer == requestID || p.Decision.At >= p.Decision.Expires):
+		r.Fatalf("money moved by %s at %s, the offer ended at %s", p.Answer, p.Decision.At, p.Decision.Expires)
 	}
 }
 

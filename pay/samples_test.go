@@ -46,9 +46,11 @@ func requestBody() pay.Request {
 // offerBody is the first decision on the payment that request opens.
 func offerBody(request pay.FactID) pay.Decision {
 	return pay.Decision{
-		Payment: pay.PaymentID(request), Prev: request, Claim: request, Seq: 1, State: pay.StateOffered, Merchant: "m/cafe",
-		MerchantName: "Café", Site: "Main hall", Amount: 1250, Currency: "EUR", Handle: "amber-otter", Ref: "table 4",
-		Payer: pay.PayerRef{1, 2, 3}, Expires: noon + 60_000, At: noon + 10, Test: true,
+		Payment: pay.PaymentID(request), Prev: request, Claim: request, Seq: 1, State: pay.StateOffered, At: noon + 10,
+		Terms: pay.Terms{
+			Merchant: "m/cafe", MerchantName: "Café", Site: "Main hall", Amount: 1250, Currency: "EUR", Handle: "amber-otter",
+			Ref: "table 4", Payer: pay.PayerRef{1, 2, 3}, Expires: noon + 60_000, Test: true,
+		},
 	}
 }
 

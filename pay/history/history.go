@@ -188,7 +188,7 @@ func waiting(view pay.Rows, p pay.Payment) (key findingKey, d pay.Decision, ok b
 // matter; ttl is the life of the request, for a payment without a decision.
 func (rec Record) Deadline(ttl pay.Millis) pay.Time {
 	if rec.Payment.Seq > 0 {
-		ttl = rec.Payment.Terms.Expires.Sub(rec.Payment.Terms.At)
+		ttl = rec.Payment.Decision.Expires.Sub(rec.Payment.Decision.At)
 	}
 	return rec.Heard.Add(min(max(ttl, 0), pay.RequestTTLMax) + pay.FinalWordGrace)
 }

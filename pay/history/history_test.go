@@ -90,8 +90,11 @@ func chain(t testing.TB, n byte, end pay.State) (facts []pay.Fact) {
 	t.Helper()
 	prev := pay.FactID{n, 1}
 	d := pay.Decision{
-		Payment: pay.PaymentID(prev), Claim: prev, State: pay.StateOffered, Merchant: "m/cafe", MerchantName: "Cafe", Site: "Hall",
-		Amount: 5, Currency: "EUR", Handle: "icy-fox", Expires: start + 60_000, At: start + pay.Time(n),
+		Payment: pay.PaymentID(prev), Claim: prev, State: pay.StateOffered, At: start + pay.Time(n),
+		Terms: pay.Terms{
+			Merchant: "m/cafe", MerchantName: "Cafe", Site: "Hall", Amount: 5, Currency: "EUR", Handle: "icy-fox",
+			Expires: start + 60_000,
+		},
 	}
 	for range 2 {
 		d.Prev, d.Seq = prev, d.Seq+1
@@ -183,7 +186,7 @@ func TestReceiptIsTheSameBytesEverywhere(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	offered := func(expires, at pay.Time) pay.Payment {
-		return pay.Payment{Seq: 1, Terms: pay.Decision{Expires: expires, At: at}}
+		return pay.Payment{Seq: 1, Decision: pay.Decision{At: at, Terms: pay.Terms{Expires: expires}}}
 	}
 	tests := []struct {
 		name string

@@ -30,14 +30,14 @@ func Receipt(view pay.Rows, rec Record) ([]byte, error) {
 		return nil, pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s has no receipt yet: it is %s", p.ID.Short(), p.State),
 			"a receipt is written about the registry's last word: wait until the payment has ended")
 	}
-	f, ok, err := view.Fact(p.Last)
+	f, ok, err := view.Fact(p.LastID)
 	if err == nil && !ok {
-		err = fmt.Errorf("decision %s is named and missing", p.Last)
+		err = fmt.Errorf("decision %s is named and missing", p.LastID)
 	}
 	if err != nil {
 		return nil, err
 	}
-	authority, err := authorityOf(view, f.Signer(), p.Terms.At)
+	authority, err := authorityOf(view, f.Signer(), p.Decision.At)
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func (a *paymentAudit) checkPayment(id pay.PaymentID, h paymentRow, damage error
 		a.out.Duplicates++
 		a.report("payment %s: it has two outcomes", id.Short())
 	}
-	if why == nil && (p.Last != h.Last || p.Terms != h.Decision) {
+	if why == nil && (p.LastID != h.Last || p.Decision != h.Decision) {
 		a.report("payment %s: its row says %s, its decisions say %s", id.Short(), h.Decision.State, p.State)
 	}
 	if err := a.checkRequest(id, p, h); err != nil {
@@ -126,7 +126,7 @@ func (a *paymentAudit) checkRequest(id pay.PaymentID, p pay.Payment, h paymentRo
 		a.report("payment %s: its request is missing", id.Short())
 		return nil
 	}
-	d, box := p.Terms, a.nodes[f.Signer()]
+	d, box := p.Decision, a.nodes[f.Signer()]
 	if d.Merchant != req.Merchant || d.Site != req.Site || d.Amount != req.Amount || d.Currency != req.Currency ||
 		d.Handle != req.Handle || d.Ref != req.Ref || d.Expires > d.At.Add(req.TTL) {
 		a.report("payment %s: its terms are not those of its request", id.Short())
@@ -153,7 +153,7 @@ func (a *paymentAudit) checkRequest(id pay.PaymentID, p pay.Payment, h paymentRo
 // needs an approval of these very terms that the payer's wallet signed (I6), and
 // its money in the book.
 func (a *paymentAudit) checkClaim(p pay.Payment, h paymentRow, chain []decided) error {
-	if h.Wallet != "" && p.Terms.Payer != a.payerRef(h.Wallet, p.Terms.Merchant) {
+	if h.Wallet != "" && p.Decision.Payer != a.payerRef(h.Wallet, p.Decision.Merchant) {
 		a.report("payment %s: its row names another payer than its decisions", p.ID.Short())
 	}
 	switch p.State {
@@ -162,7 +162,7 @@ func (a *paymentAudit) checkClaim(p pay.Payment, h paymentRow, chain []decided) 
 			return err
 		}
 	case pay.StateCancelled:
-		f, ok, err := a.rows.Fact(p.Terms.Claim)
+		f, ok, err := a.rows.Fact(p.Decision.Claim)
 		if err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (a *paymentAudit) checkClaim(p pay.Payment, h paymentRow, chain []decided) 
 }
 
 func (a *paymentAudit) checkAnswer(p pay.Payment, h paymentRow, chain []decided) error {
-	f, ok, err := a.rows.Fact(p.Terms.Claim)
+	f, ok, err := a.rows.Fact(p.Decision.Claim)
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (a *paymentAudit) checkAnswer(p pay.Payment, h paymentRow, chain []decided)
 	switch {
 	case wallet.Role != pay.RoleWallet || wallet.Scope != h.Wallet || f.Verify(wallet.Node) != nil:
 		a.report("payment %s: it is %s by an answer that the payer's wallet did not sign", p.ID.Short(), p.State)
-	case !covers(answer, offer) || (answer.Verdict == pay.Approve) != approved || answer.By != p.Terms.By:
+	case !covers(answer, offer) || (answer.Verdict == pay.Approve) != approved || answer.By != p.Decision.By:
 		a.report("payment %s: it is %s by an answer to other terms", p.ID.Short(), p.State)
 	default:
 		a.checkAuthentication(p, h, offer, answer, f.Signer())
@@ -215,7 +215,7 @@ func (a *paymentAudit) checkHold(p pay.Payment, h paymentRow) error {
 		}
 		return nil
 	}
-	d := p.Terms
+	d := p.Decision
 	a.tally.Pay(book.Payment{ID: p.ID, From: h.Wallet, To: d.Merchant, Amount: p.Captured, Currency: d.Currency})
 	want := book.Hold{From: h.Wallet, To: d.Merchant, Currency: d.Currency, Authorised: d.Amount, Captured: p.Captured}
 	if !posted || hold != want {

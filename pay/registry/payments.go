@@ -49,7 +49,7 @@ func (h paymentRow) payment() pay.Payment {
 	if h.Decision.Seq == 0 {
 		return p
 	}
-	p.State, p.Seq, p.Last, p.Terms = h.Decision.State, h.Decision.Seq, h.Last, h.Decision
+	p.State, p.Seq, p.LastID, p.Decision = h.Decision.State, h.Decision.Seq, h.Last, h.Decision
 	if p.State == pay.StateCaptured {
 		p.Captured, p.Answer = h.Decision.Amount, h.Decision.Claim
 	}

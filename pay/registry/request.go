@@ -26,8 +26,11 @@ func (t *turn) request(req pay.Request) error {
 	age := min(max(t.in.Age, 0), pay.RequestTTLMax)
 	opened := t.now.Add(-age)
 	h := paymentRow{Box: t.in.Fact.Signer(), Heard: opened, Decision: pay.Decision{
-		Payment: id, Merchant: req.Merchant, MerchantName: t.from.MerchantName, Site: req.Site, Amount: req.Amount, Currency: req.Currency,
-		Handle: req.Handle, Ref: req.Ref, Expires: opened.Add(req.TTL), Test: true,
+		Payment: id,
+		Terms: pay.Terms{
+			Merchant: req.Merchant, MerchantName: t.from.MerchantName, Site: req.Site, Amount: req.Amount, Currency: req.Currency,
+			Handle: req.Handle, Ref: req.Ref, Expires: opened.Add(req.TTL), Test: true,
+		},
 	}}
 	return t.openPayment(&h, req)
 }
@@ -99,7 +102,7 @@ type verdict struct {
 func (t *turn) decide(h *paymentRow, v verdict) error {
 	before := h.payment()
 	d := h.Decision
-	d.Prev, d.Seq, d.At = before.Last, before.Seq+1, t.now
+	d.Prev, d.Seq, d.At = before.LastID, before.Seq+1, t.now
 	d.State, d.Reason, d.Claim, d.By = v.state, v.reason, v.claim, v.by
 	scopes := []pay.Scope{d.Merchant}
 	if h.Wallet != "" {
@@ -125,7 +128,7 @@ func assertMoved(before, after pay.Payment, v verdict) {
 		panic("registry: internal error: a decision did not move its payment by one")
 	case after.State != pay.StateCaptured && after.Captured != 0:
 		panic("registry: internal error: money moved without a capture")
-	case after.State == pay.StateCaptured && (before.State != pay.StateOffered || after.Captured != before.Terms.Amount || after.Answer != v.claim):
+	case after.State == pay.StateCaptured && (before.State != pay.StateOffered || after.Captured != before.Decision.Amount || after.Answer != v.claim):
 		panic("registry: internal error: a capture is not what was offered and approved")
 	}
 }

@@ -150,7 +150,7 @@ func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) E
 		Amount: req.Amount, Currency: req.Currency, Shop: t.options.Shop, Site: req.Site, Handle: req.Handle, Ref: req.Ref,
 		Refusal: r.CancelRefused, Created: rec.Created, Deadline: rec.Deadline(req.TTL),
 	}
-	if d := p.Terms; p.Seq > 0 {
+	if d := p.Decision; p.Seq > 0 {
 		e.Amount, e.Currency, e.Shop, e.Site, e.Handle, e.Ref = d.Amount, d.Currency, d.MerchantName, d.Site, d.Handle, d.Ref
 		e.By, e.Expires, e.Test, e.Demand = d.By, d.Expires, d.Test, d.StepUp
 	}
@@ -171,7 +171,7 @@ func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) E
 func (e Entry) reason(r row) pay.Reason {
 	switch {
 	case e.Payment.Seq > 0:
-		return e.Payment.Terms.Reason
+		return e.Payment.Decision.Reason
 	case r.Refused != "":
 		return r.Refused
 	case r.Withdrawn:

@@ -112,7 +112,7 @@ func TestDecisionThatDoesNotFitChangesNothing(t *testing.T) {
 				w.happen(id, event)
 			}
 			before := w.show(id)
-			d := w.decision(w.request(id), before.Payment.Last, before.Payment.Seq+1, pay.StateOffered)
+			d := w.decision(w.request(id), before.Payment.LastID, before.Payment.Seq+1, pay.StateOffered)
 			test.change(&d)
 			f := sign(t, w.working, d)
 			for range 2 {
@@ -152,7 +152,7 @@ func TestReceipt(t *testing.T) {
 				t.Fatal(err)
 			}
 			r, err := pay.OpenReceipt(raw)
-			if err != nil || r.Root != w.root.ID() || r.Decision.State != end || r.Decision.Payment != id || r.ID != w.show(id).Payment.Last {
+			if err != nil || r.Root != w.root.ID() || r.Decision.State != end || r.Decision.Payment != id || r.ID != w.show(id).Payment.LastID {
 				t.Errorf("receipt is %+v, %v", r, err)
 			}
 		})
@@ -179,7 +179,7 @@ func TestReceiptEnclosesTheAuthorityThatCovers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := pay.EncodeReceipt(w.authority, w.facts[w.show(id).Payment.Last]); string(raw) != string(want) {
+	if want := pay.EncodeReceipt(w.authority, w.facts[w.show(id).Payment.LastID]); string(raw) != string(want) {
 		t.Error("the receipt does not enclose the earliest authority that covers the decision")
 	}
 	stranger := newWorld(t)

@@ -99,7 +99,7 @@ func (w *world) happen(id pay.PaymentID, event string) {
 		w.acked()
 		w.refuse(w.cancelOf(id), pay.Reason(reason))
 	default:
-		d := w.decision(w.request(id), e.Payment.Last, e.Payment.Seq+1, pay.State(word))
+		d := w.decision(w.request(id), e.Payment.LastID, e.Payment.Seq+1, pay.State(word))
 		w.deliver(sign(w, w.working, d))
 	}
 }

@@ -226,9 +226,11 @@ func (w *world) decision(req pay.Fact, prev pay.FactID, seq uint32, s pay.State)
 		w.Fatal(err)
 	}
 	d := pay.Decision{
-		Payment: pay.PaymentID(req.ID()), Prev: prev, Seq: seq, State: s, Merchant: r.Merchant, MerchantName: "Cafe", Site: r.Site,
-		Amount: r.Amount, Currency: r.Currency, Handle: r.Handle, Ref: r.Ref, Expires: start.Add(60 * second),
-		At: start.Add(pay.Millis(seq)), Test: true,
+		Payment: pay.PaymentID(req.ID()), Prev: prev, Seq: seq, State: s, At: start.Add(pay.Millis(seq)),
+		Terms: pay.Terms{
+			Merchant: r.Merchant, MerchantName: "Cafe", Site: r.Site, Amount: r.Amount, Currency: r.Currency, Handle: r.Handle,
+			Ref: r.Ref, Expires: start.Add(60 * second), Test: true,
+		},
 	}
 	switch s {
 	case pay.StateOffered, pay.StateUnmatched, pay.StateAmbiguous:

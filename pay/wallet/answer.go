@@ -20,8 +20,8 @@ type answerRow struct {
 // it was given.
 func (w *Wallet) sign(rows pay.WritableRows, now pay.Time, p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode) (answerRow, pay.Fact, error) {
 	f, err := pay.Sign(w.options.Key, pay.Answer{
-		Payment: p.ID, Offer: p.Last, Merchant: p.Terms.Merchant, Amount: p.Terms.Amount, Currency: p.Terms.Currency,
-		Expires: p.Terms.Expires, Verdict: v, By: by, Created: now, Code: code,
+		Payment: p.ID, Offer: p.LastID, Merchant: p.Decision.Merchant, Amount: p.Decision.Amount, Currency: p.Decision.Currency,
+		Expires: p.Decision.Expires, Verdict: v, By: by, Created: now, Code: code,
 	})
 	if err != nil {
 		return answerRow{}, pay.Fact{}, fmt.Errorf("answer: %w", err)

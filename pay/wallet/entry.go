@@ -142,7 +142,7 @@ func queuedEntry(v View, now pay.Time, rec history.Record) (Entry, error) {
 // entry makes the view of a payment; a is zero when nobody has answered. A
 // wallet knows payments only by their decisions, so the terms are theirs.
 func entry(now pay.Time, rec history.Record, a answerRow) Entry {
-	p, d := rec.Payment, rec.Payment.Terms
+	p, d := rec.Payment, rec.Payment.Decision
 	e := Entry{
 		ID: p.ID, Payment: p, Amount: d.Amount, Currency: d.Currency, Merchant: d.Merchant, Shop: d.MerchantName, Site: d.Site,
 		Handle: d.Handle, Ref: d.Ref, Verdict: a.Verdict, By: d.By, Reason: d.Reason, Refusal: a.Refused,

@@ -51,7 +51,7 @@ type Witness struct {
 // enough. Its errors are those of Answer.
 func (w *Wallet) Witness(rows pay.Rows, id string, by pay.Rule) (p pay.PaymentID, v Witness, needed bool, err error) {
 	rec, err := meant(rows, id)
-	if err != nil || rec.Payment.Terms.Method() == pay.MethodOne {
+	if err != nil || rec.Payment.Decision.Method() == pay.MethodOne {
 		return rec.Payment.ID, Witness{}, false, err
 	}
 	p = rec.Payment.ID
@@ -76,7 +76,7 @@ func (w *Wallet) Witness(rows pay.Rows, id string, by pay.Rule) (p pay.PaymentID
 	}
 	return p, Witness{
 		Device: device(c.Device, r),
-		Sign:   pay.AuthenticatePayment(w.options.Root, w.options.Key.ID(), c, rec.Payment.Terms),
+		Sign:   pay.AuthenticatePayment(w.options.Root, w.options.Key.ID(), c, rec.Payment.Decision),
 	}, true, nil
 }
 
@@ -85,7 +85,7 @@ func (w *Wallet) Witness(rows pay.Rows, id string, by pay.Rule) (p pay.PaymentID
 func (w *Wallet) RuleNeedsWitness(rows pay.Rows) (ids []pay.PaymentID, err error) {
 	list, err := pending(rows)
 	for _, o := range list {
-		t := o.rec.Payment.Terms
+		t := o.rec.Payment.Decision
 		v, covers := w.options.Rule.verdict(t)
 		if covers && v == pay.Approve && t.Method() == pay.MethodTwoChannel && o.answer.Verdict == "" {
 			ids = append(ids, o.rec.Payment.ID)
@@ -101,7 +101,7 @@ func (w *Wallet) RuleName() pay.Rule { return w.options.Rule.Name }
 // exactly when its offer demands one, and a person gives it where only a person
 // may: a program of the owner's sees no more than a rule does.
 func fits(p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode) error {
-	needed := v == pay.Approve && p.Terms.Method() == pay.MethodTwoChannel
+	needed := v == pay.Approve && p.Decision.Method() == pay.MethodTwoChannel
 	if err := personal(p, v, by); err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func fits(p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode) error {
 // personal returns a *pay.Error with CodeNotAllowed when something other than a
 // person approves what only a person may.
 func personal(p pay.Payment, v pay.Verdict, by pay.Rule) error {
-	if v == pay.Approve && by != pay.ByHand && p.Terms.StepUp.NeedsPerson() {
+	if v == pay.Approve && by != pay.ByHand && p.Decision.StepUp.NeedsPerson() {
 		return pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("payment %s is for a person to approve: the code was heard at two places", p.ID.Short()),
 			"approve it by hand if you stand at this counter, else decline it")
 	}

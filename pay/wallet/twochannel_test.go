@@ -98,7 +98,7 @@ func TestWitness(t *testing.T) {
 	if v.Device.ID != id || v.Device.Link != "127.0.0.1:9" || v.Device.State != pay.DeviceActive {
 		t.Errorf("it is to be asked of %+v", v.Device)
 	}
-	if e := w.show(p); e.Demand != pay.StepUpMerchant || e.Payment.Terms.Method() != pay.MethodTwoChannel {
+	if e := w.show(p); e.Demand != pay.StepUpMerchant || e.Payment.Decision.Method() != pay.MethodTwoChannel {
 		t.Errorf("the offer shows as %+v", e)
 	}
 	f, err := w.answerWith("", pay.Approve, pay.ByHand, w.code(beacon, v))

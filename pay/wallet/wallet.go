@@ -196,7 +196,7 @@ func captured(rows pay.WritableRows, s history.Step) error {
 
 // byRule answers an open offer if the rule covers it and nobody has answered.
 func (w *Wallet) byRule(rows pay.WritableRows, now pay.Time, rec history.Record) (pay.Reaction, error) {
-	verdict, covers := w.options.Rule.verdict(rec.Payment.Terms)
+	verdict, covers := w.options.Rule.verdict(rec.Payment.Decision)
 	if !covers {
 		return pay.Reaction{}, nil
 	}
@@ -204,7 +204,7 @@ func (w *Wallet) byRule(rows pay.WritableRows, now pay.Time, rec history.Record)
 		return pay.Reaction{}, err
 	}
 	if verdict == pay.Approve {
-		if rec.Payment.Terms.Method() == pay.MethodTwoChannel {
+		if rec.Payment.Decision.Method() == pay.MethodTwoChannel {
 			return pay.Reaction{}, nil // see RuleNeedsWitness
 		}
 		if ok, err := understood(rows); !ok || err != nil {

@@ -217,9 +217,12 @@ func (w *world) offer(n byte, amount pay.Amount, currency pay.Currency) pay.Fact
 	w.Helper()
 	request := pay.FactID{n, 0xaa}
 	return sign(w, w.working, pay.Decision{
-		Payment: pay.PaymentID(request), Prev: request, Claim: request, Seq: 1, State: pay.StateOffered, Merchant: "m/cafe",
-		MerchantName: "Cafe", Site: "Main hall", Amount: amount, Currency: currency, Handle: "amber-otter", Ref: "table 4",
-		Payer: pay.PayerRef{1}, Expires: start.Add(60 * second), At: start.Add(pay.Millis(n)), Test: true,
+		Payment: pay.PaymentID(request), Prev: request, Claim: request, Seq: 1, State: pay.StateOffered,
+		At: start.Add(pay.Millis(n)),
+		Terms: pay.Terms{
+			Merchant: "m/cafe", MerchantName: "Cafe", Site: "Main hall", Amount: amount, Currency: currency, Handle: "amber-otter",
+			Ref: "table 4", Payer: pay.PayerRef{1}, Expires: start.Add(60 * second), Test: true,
+		},
 	})
 }
 

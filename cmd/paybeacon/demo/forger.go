@@ -64,8 +64,8 @@ func (f *forger) approval(id string) (a pay.Answer, err error) {
 		if err != nil {
 			return err
 		}
-		a = approvalOf(rec.Payment.ID, rec.Payment.Terms)
-		a.Offer = rec.Payment.Last
+		a = approvalOf(rec.Payment.ID, rec.Payment.Decision)
+		a.Offer = rec.Payment.LastID
 		return nil
 	})
 	return a, err

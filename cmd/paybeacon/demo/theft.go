@@ -109,7 +109,7 @@ func (d *faultsDemo) forgeAsMax(p api.Payment) error {
 	if err != nil {
 		return err
 	}
-	why, err := f.say(approvalOf(id, pay.Decision{Merchant: cafe.Scope, Amount: p.Amount, Currency: p.Currency}))
+	why, err := f.say(approvalOf(id, pay.Decision{Terms: pay.Terms{Merchant: cafe.Scope, Amount: p.Amount, Currency: p.Currency}}))
 	if err := errors.Join(err, f.close()); err != nil {
 		return err
 	}

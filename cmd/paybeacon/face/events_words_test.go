@@ -35,13 +35,15 @@ func TestEventsInWords(t *testing.T) {
 		"released": {api.NewDeviceEvent(pay.DeviceRevoked, wallet), "released by wallet " + wallet.String()[:10], `"device_state":"revoked"`, `"radio"`},
 		"paid": {
 			api.Event{Kind: api.EventPayment, PaymentEvent: api.NewPaymentEvent(pay.Decision{
-				Payment: pay.PaymentID{0xCD}, Seq: 2, State: pay.StateCaptured, Amount: 420, Currency: "EUR", Handle: "amber-otter", By: pay.ByHand, Test: true,
+				Payment: pay.PaymentID{0xCD}, Seq: 2, State: pay.StateCaptured, By: pay.ByHand,
+				Terms: pay.Terms{Amount: 420, Currency: "EUR", Handle: "amber-otter", Test: true},
 			})}, "payment cd00000000  4.20 EUR  amber-otter  captured, answered by hand  TEST",
 			`"state":"captured","outcome":"paid","safe_to_retry":false`, `"radio"`,
 		},
 		"not paid": {
 			api.Event{Kind: api.EventPayment, PaymentEvent: api.NewPaymentEvent(pay.Decision{
-				Payment: pay.PaymentID{0xCD}, Seq: 2, State: pay.StateExpired, Reason: pay.ReasonNoAnswer, Amount: 420, Currency: "EUR", Handle: "amber-otter",
+				Payment: pay.PaymentID{0xCD}, Seq: 2, State: pay.StateExpired, Reason: pay.ReasonNoAnswer,
+				Terms: pay.Terms{Amount: 420, Currency: "EUR", Handle: "amber-otter"},
 			})}, "payment cd00000000  4.20 EUR  amber-otter  expired (no_answer)", `"outcome":"not_paid","safe_to_retry":true`, `"radio"`,
 		},
 	} {

@@ -81,9 +81,11 @@ func (w *loneWallet) deliver(bodies ...pay.Body) (last pay.FactID) {
 func (w *loneWallet) offer() pay.Decision {
 	now := w.store.Now()
 	return pay.Decision{
-		Payment: pay.PaymentID{7}, Prev: pay.FactID{7}, Claim: pay.FactID{7}, Seq: 1, State: pay.StateOffered,
-		Merchant: "m/cafe", MerchantName: "Cafe", Site: "Hall", Amount: 1250, Currency: "EUR", Handle: "amber-otter",
-		Payer: pay.PayerRef{1}, Expires: now.Add(60_000), At: now, Test: true,
+		Payment: pay.PaymentID{7}, Prev: pay.FactID{7}, Claim: pay.FactID{7}, Seq: 1, State: pay.StateOffered, At: now,
+		Terms: pay.Terms{
+			Merchant: "m/cafe", MerchantName: "Cafe", Site: "Hall", Amount: 1250, Currency: "EUR", Handle: "amber-otter",
+			Payer: pay.PayerRef{1}, Expires: now.Add(60_000), Test: true,
+		},
 	}
 }
 

@@ -1,0 +1,41 @@
+package pay
+
+// Reason says why a payment ended without money moving, or why a command was
+// refused. It is a stable word.
+type Reason string
+
+// The reasons.
+const (
+	ReasonUnknownCode       Reason = "unknown_code"
+	ReasonOutOfStep         Reason = "out_of_step"
+	ReasonCodeElsewhere     Reason = "code_elsewhere"
+	ReasonTooManyPrompts    Reason = "too_many_prompts"
+	ReasonInsufficientFunds Reason = "insufficient_funds"
+	ReasonAccountFull       Reason = "account_full"
+	ReasonNoAnswer          Reason = "no_answer"
+	ReasonOverAge           Reason = "over_age"
+	ReasonByPayer           Reason = "by_payer"
+	ReasonByMerchant        Reason = "by_merchant"
+	ReasonNodeRevoked       Reason = "node_revoked"
+
+	ReasonLateAnswer     Reason = "late_answer"
+	ReasonLateCancel     Reason = "late_cancel"
+	ReasonAlreadyDecided Reason = "already_decided"
+	ReasonWrongTerms     Reason = "wrong_terms"
+	ReasonWrongRole      Reason = "wrong_role"
+	ReasonWrongScope     Reason = "wrong_scope"
+	ReasonWrongCurrency  Reason = "wrong_currency"
+	ReasonWrongRegistry  Reason = "wrong_registry"
+	ReasonUnknownPayment Reason = "unknown_payment"
+	ReasonUnknownDevice  Reason = "unknown_device"
+	ReasonUnknownKind    Reason = "unknown_kind"
+	ReasonKeyUsed        Reason = "key_used"
+	ReasonDeviceTaken    Reason = "device_taken"
+	ReasonTooManyDevices Reason = "too_many_devices"
+	ReasonTooMany        Reason = "too_many_refusals"
+	ReasonNeedsDevice    Reason = "needs_device"
+	ReasonWrongCode      Reason = "wrong_code"
+	ReasonOldStepUp      Reason = "old_step_up"
+	ReasonNewDevice      Reason = "new_device"
+	ReasonSetAside       Reason = "set_aside"
+)
