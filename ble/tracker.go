@@ -20,7 +20,10 @@ const (
 	MarginDefault pay.RSSI = 6
 )
 
-// IntervalDefault is how often a beacon broadcasts where nobody says otherwise.
+// IntervalDefault is the interval at which a beacon broadcasts unless its options
+// set another. Chosen: a customer is selected within 1.9 s in 95 % of cases, and
+// within 1.5 s at 100 ms (`paybeacon bench near crowd`, simulated), for less than
+// half of the adverts on the air.
 const IntervalDefault = 250 * time.Millisecond
 
 const (

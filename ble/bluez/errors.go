@@ -86,7 +86,10 @@ type shownError struct {
 	err      error
 }
 
+// Error returns the sentence, without the text of the wrapped error.
 func (e *shownError) Error() string { return e.sentence }
+
+// Unwrap returns the error that the sentence is about.
 func (e *shownError) Unwrap() error { return e.err }
 
 // radioError returns err as a *pay.Error with pay.CodeRadio, a sentence and a

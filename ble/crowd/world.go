@@ -56,7 +56,7 @@ func New(o Options) *World {
 		Customer: Nobody, random: rand.New(rand.NewPCG(o.Seed, o.Trial)), interval: o.Interval, exact: o.Exact, owners: map[pay.Code]Person{},
 	}
 	o.Scene.build(w)
-	w.queue = newQueue(w.people)
+	w.queue = newSendQueue(w.people)
 	return w
 }
 
@@ -105,7 +105,7 @@ type sendQueue struct {
 	order  []int
 }
 
-func newQueue(people []*person) sendQueue {
+func newSendQueue(people []*person) sendQueue {
 	q := sendQueue{people: people, order: make([]int, len(people))}
 	for i := range q.order {
 		q.order[i] = i

@@ -130,7 +130,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 		{"no merchant", nil, 1, altered(func(a *pay.Authentication) { a.Merchant = "" }), pay.CodeUsage},
 		{"no amount", nil, 1, altered(func(a *pay.Authentication) { a.Amount = 0 }), pay.CodeUsage},
 		{"no currency", nil, 1, altered(func(a *pay.Authentication) { a.Currency = "" }), pay.CodeUsage},
-		{"a limit towards a merchant", nil, 1, altered(func(a *pay.Authentication) { a.Purpose = pay.PurposeStepUpAbove }), pay.CodeUsage},
+		{"a step-up-above with a merchant", nil, 1, altered(func(a *pay.Authentication) { a.Purpose = pay.PurposeStepUpAbove }), pay.CodeUsage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

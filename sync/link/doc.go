@@ -33,8 +33,9 @@
 //	2 ask     wallet   {1: registry root's id, 32 bytes, 2: resolver key, 32 bytes, 3: device type, text}
 //	3 kept    wallet   {}
 //	4 release wallet   {}
-//	5 sign    wallet   {1: purpose, "pay" or "step-up-above", 2: nonce, 3: subject, 32 bytes,
-//	                    4: merchant's scope, text, left out for a step-up, 5: amount, 6: currency}
+//	5 sign    wallet   {1: purpose, "pay" or "step-up-above", 2: nonce, 16 bytes,
+//	                    3: subject, 32 bytes, 4: merchant's scope, text, left out for a
+//	                    step-up, 5: amount, 6: currency}
 //	16 proof  device   {1: proof, 32 bytes}
 //	17 bind   device   {1: the Bind fact's raw bytes}
 //	18 done   device   {}

@@ -146,6 +146,7 @@ type endedConn struct {
 	ended bool
 }
 
+// Read returns the error of the connection, and records that there was one.
 func (c *endedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.ended = c.ended || err != nil

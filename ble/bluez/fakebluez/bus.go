@@ -94,6 +94,7 @@ type wire struct {
 	mu sync.Mutex
 }
 
+// Write writes p in one piece. It returns the error of the socket.
 func (w *wire) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
