@@ -29,11 +29,8 @@ func checkBody(kind Kind, payload []byte) (Kind, error) {
 
 func checkAs[B Body](payload []byte) error {
 	var b B
-	if err := decode(payload, &b); err != nil {
-		return fmt.Errorf("parse %s (%w): %w", b.Kind(), err, ErrNotCanonical)
-	}
-	if !isEncodingOf(payload, b) {
-		return fmt.Errorf("parse %s: body is not deterministic CBOR: %w", b.Kind(), ErrNotCanonical)
+	if err := DecodeGrown(payload, &b); err != nil {
+		return fmt.Errorf("parse %s: %w", b.Kind(), err)
 	}
 	if err := b.Check(); err != nil {
 		return fmt.Errorf("parse %s (%w): %w", b.Kind(), err, ErrNotCanonical)

@@ -14,6 +14,14 @@
 // form one chain for each payment, and the payment's state is a fold of that
 // chain; see the diagram in payment.go.
 //
+// # Growth
+//
+// Nodes of several versions work together. A body may gain map keys from
+// IgnorableFrom on: an older node ignores them, and keeps them under the
+// signature. A kind that a node does not know is kept and passed on, and acted on
+// by nobody who does not know it. What an older node must not ignore is a kind of
+// its own that begins with "must-".
+//
 // # Guarantees
 //
 // Parse accepts exactly one byte string for each statement and signature.

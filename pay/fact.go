@@ -168,7 +168,10 @@ func As[B Body](f Fact) (B, error) {
 	if f.kind != b.Kind() {
 		return b, fmt.Errorf("read fact: kind is %q, want %q", f.kind, b.Kind())
 	}
-	if err := decode(f.body, &b); err != nil {
+	if decode(f.body, &b) == nil { // Parse has checked the form
+		return b, nil
+	}
+	if err := DecodeGrown(f.body, &b); err != nil {
 		return b, fmt.Errorf("read %s: %w", f.kind, err)
 	}
 	return b, nil

@@ -332,6 +332,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(b.raw)
 	}
 	f.Add(unknownFact(f, "must-hold", pay.Encode(map[any]any{1: 1.5, "a": []any{nil, true}})))
+	f.Add(unknownFact(f, "cancel", pay.Encode(map[any]any{1: make([]byte, 32), 2: 3, 64: "more"})))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		fact, err := pay.Parse(raw)
 		if err != nil {
@@ -350,7 +351,8 @@ func FuzzParse(f *testing.F) {
 		if knownKind(fact.Kind()) {
 			k := keyOf(t, boxSeed)
 			mine := again(t, k, fact)
-			if fact.Signer() == k.ID() && mine.ID() != fact.ID() {
+			// A body that grew is longer: what was not understood is not signed again.
+			if fact.Signer() == k.ID() && mine.ID() != fact.ID() && len(mine.Raw()) >= len(fact.Raw()) {
 				t.Fatal("the same body signed by the same key has another id")
 			}
 		}

@@ -3,6 +3,8 @@ package wire
 import (
 	"errors"
 	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
 )
 
 // ErrMalformed means that bytes are not a message in its one accepted form.
@@ -82,7 +84,7 @@ func parse(t Type, body []byte) (m Message, ok bool, err error) {
 
 func parseAs[M Message](body []byte) (Message, error) {
 	var m M
-	if err := decode(body, &m); err != nil {
+	if err := pay.DecodeGrown(body, &m); err != nil {
 		return nil, fmt.Errorf("read %T (%w): %w", m, err, ErrMalformed)
 	}
 	if err := m.Check(); err != nil {

@@ -1,38 +1,37 @@
-package wire
+package pay
 
 import (
 	"reflect"
 	"strconv"
 	"strings"
-
-	"github.com/paybeacon/paybeacon/pay"
 )
 
-// ignorableFrom is the first of the map keys that a receiver ignores when it
-// does not know them. It must know all below.
-const ignorableFrom = 64
+// IgnorableFrom is the first of the map keys that a reader ignores when it does
+// not know them. It must know all below. Chosen: bodies and messages have fewer
+// than 32 fields today.
+const IgnorableFrom = 64
 
-// decode reads body into m, a pointer to a message. Keys from ignorableFrom on
-// that m does not know are left out, in its top-level map and in the maps inside;
-// the whole body must be deterministic CBOR all the same. Its errors wrap
-// pay.ErrNotCanonical.
-func decode(body []byte, m any) error {
-	err := pay.Decode(body, m)
+// DecodeGrown reads raw into v, a pointer to the struct of a body or a message,
+// as Decode does, and ignores map keys from IgnorableFrom on that v does not
+// know, in its top-level map and in the maps inside. All of raw must be
+// deterministic CBOR all the same. Its errors wrap ErrNotCanonical.
+func DecodeGrown(raw []byte, v any) error {
+	err := Decode(raw, v)
 	if err == nil {
 		return nil
 	}
-	// Only a message of a newer peer, or a malformed one, comes to be read twice.
+	// Only what a newer program wrote, or what is malformed, comes to be read twice.
 	var all any
-	if pay.Decode(body, &all) != nil {
+	if Decode(raw, &all) != nil {
 		return err
 	}
-	t := reflect.TypeOf(m).Elem()
+	t := reflect.TypeOf(v).Elem()
 	known, dropped := prune(all, t)
 	if !dropped {
 		return err
 	}
-	reflect.ValueOf(m).Elem().SetZero()
-	return pay.Decode(pay.Encode(known), m)
+	reflect.ValueOf(v).Elem().SetZero()
+	return Decode(mustEncode(known), v)
 }
 
 // prune returns v, which was decoded without a type, less the keys that may be
@@ -68,7 +67,7 @@ func pruneMap(pairs map[any]any, fields map[uint64]reflect.Type) (known any, dro
 			var some bool
 			pairs[key], some = prune(value, field)
 			dropped = dropped || some
-		case n >= ignorableFrom:
+		case n >= IgnorableFrom:
 			delete(pairs, key)
 			dropped = true
 		}

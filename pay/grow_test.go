@@ -1,0 +1,113 @@
+package pay_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// bodyOf returns the body of a fact as a map.
+func bodyOf(t testing.TB, f pay.Fact) map[any]any {
+	t.Helper()
+	var tag cbor.RawTag
+	var envelope []cbor.RawMessage
+	var payload []byte
+	var body map[any]any
+	for _, err := range []error{cbor.Unmarshal(f.Raw(), &tag), cbor.Unmarshal(tag.Content, &envelope)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(cbor.Unmarshal(envelope[2], &payload), pay.Decode(payload, &body)); err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// TestBodiesGrow: a body of any kind may have more keys from 64 on than this
+// program knows. They are kept under the signature and change nothing that is
+// read. Keys below, and what is not canonical, are refused.
+func TestBodiesGrow(t *testing.T) {
+	t.Parallel()
+	deep := map[any]any{uint64(1): []any{uint64(5), "x", []byte{1}, map[any]any{"y": true}}}
+	for _, s := range samples(t) {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			for _, tc := range []struct {
+				name string
+				more map[any]any
+				ok   bool
+			}{
+				{"the first that may be ignored", map[any]any{uint64(64): uint64(1)}, true},
+				{"the last that may not", map[any]any{uint64(63): uint64(1)}, false},
+				{"one of each", map[any]any{uint64(63): uint64(1), uint64(64): uint64(1)}, false},
+				{"several, of any shape", map[any]any{uint64(64): deep, uint64(1000): "text", uint64(1<<64 - 1): nil}, true},
+				{"a negative key", map[any]any{int64(-65): uint64(1)}, false},
+				{"a text key", map[any]any{"later": uint64(1)}, false},
+			} {
+				body := bodyOf(t, s.fact)
+				for k, v := range tc.more {
+					body[k] = v
+				}
+				raw := unknownFact(t, string(s.fact.Kind()), pay.Encode(body))
+				f, err := pay.Parse(raw)
+				if tc.ok != (err == nil) || (err != nil && !errors.Is(err, pay.ErrNotCanonical)) {
+					t.Errorf("%s: %v", tc.name, err)
+					continue
+				}
+				if !tc.ok {
+					continue
+				}
+				if !bytes.Equal(f.Raw(), raw) || f.ID() == s.fact.ID() || f.Kind() != s.fact.Kind() {
+					t.Errorf("%s: the bytes, the id or the kind are not the grown fact's own", tc.name)
+				}
+				if again(t, s.key, f).ID() != again(t, s.key, s.fact).ID() {
+					t.Errorf("%s: the body is read as another", tc.name)
+				}
+			}
+		})
+	}
+}
+
+// TestGrownBodiesAreCanonical: what is ignored must have the one form too.
+func TestGrownBodiesAreCanonical(t *testing.T) {
+	t.Parallel()
+	// A cancel and the key 64, as the last of three keys.
+	body := bodyOf(t, sign(t, keyOf(t, boxSeed), pay.Cancel{Payment: pay.PaymentID{1}, Created: noon}))
+	body[uint64(64)] = uint64(7)
+	good := pay.Encode(body)
+	last := []byte{0x18, 64, 0x07}
+	if !bytes.HasSuffix(good, last) {
+		t.Fatalf("the body ends in %x", good[len(good)-4:])
+	}
+	before := good[:len(good)-len(last)]
+	with := func(head byte, tail ...byte) []byte {
+		return append(append([]byte{head}, before[1:]...), tail...)
+	}
+	for name, tc := range map[string]struct {
+		body []byte
+		ok   bool
+	}{
+		"as it is":                     {good, true},
+		"a value that is not shortest": {with(0xa3, 0x18, 64, 0x18, 0x07), false},
+		"a key that is not shortest":   {with(0xa3, 0x19, 0, 64, 0x07), false},
+		"a key twice":                  {with(0xa4, 0x18, 64, 0x07, 0x18, 64, 0x07), false},
+		"keys out of order":            {with(0xa4, 0x18, 65, 0x07, 0x18, 64, 0x07), false},
+		"an indefinite length":         {with(0xa3, 0x18, 64, 0x9f, 0xff), false},
+		"bytes behind it":              {append(bytes.Clone(good), 0x00), false},
+		"nested too deeply":            {with(0xa3, append([]byte{0x18, 64}, bytes.Repeat([]byte{0x81}, 40)...)...), false},
+		"text that is not UTF-8":       {with(0xa3, 0x18, 64, 0x61, 0xff), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := pay.Parse(unknownFact(t, string(pay.KindCancel), tc.body))
+			if tc.ok != (err == nil) || (err != nil && !errors.Is(err, pay.ErrNotCanonical)) {
+				t.Error(err)
+			}
+		})
+	}
+}
