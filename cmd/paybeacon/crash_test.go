@@ -56,7 +56,7 @@ func TestKilledAtEveryCrashPointOfTwoChannels(t *testing.T) {
 	for victim, points := range map[string][]string{
 		"reg":     passedBy("reg", common),
 		"ada":     append(passedBy("ada", common), node.AtBeforeCode, node.AtAfterCode),
-		"ada-tag": {node.AtBeforeWord, node.AtAfterWord},
+		"ada-tag": {node.AtBeforeSign, node.AtAfterSign},
 	} {
 		for _, point := range points {
 			t.Run(victim+" at "+point, func(t *testing.T) {

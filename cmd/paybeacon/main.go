@@ -2,11 +2,22 @@
 // (serve), the merchant's box (scan, till), the payer's wallet (wallet), the
 // device (beacon) and the tools around them, in one program.
 //
-// Nothing here decides about money. A command turns flags into an options
-// struct and calls one function; a daemon assembles a node from the packages
-// that do decide (daemon.go) and answers commands over its control socket
-// (control.go). stdout is the answer, stderr is talk, and the exit status is
-// chosen in one place (exit.go).
+// Nothing here decides about money. This package is the tree of commands; the
+// packages below it do the rest:
+//
+//	text     amounts and words for people
+//	api      the objects and verbs that scripts and nodes exchange
+//	cli      the frame of a command: flags, answers, exit statuses
+//	node     the registry, a box, a wallet and a device as values
+//	face     the commands of nodes, on a terminal
+//	survey   the commands that look at the air
+//	doctor   what is wrong with a radio or a node
+//	stage    nodes as separate processes, and a thief in the air
+//	demo     stories that are played on a stage
+//	bench    figures of this machine
+//
+// A command turns flags into a request and calls one function. stdout is the
+// answer, stderr is talk, and the exit status is chosen in one place (cli.Report).
 package main
 
 import (

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -24,23 +23,6 @@ type benchmark struct {
 	name string
 	what string
 	run  func(ctx context.Context, dir string) ([]figure, error)
-}
-
-// figure is one line of what a benchmark found.
-type figure struct {
-	V         int     `json:"v"`
-	Type      string  `json:"type"`
-	Name      string  `json:"name"`
-	What      string  `json:"what"`
-	Value     float64 `json:"value"`
-	Unit      string  `json:"unit"`
-	Yardstick float64 `json:"yardstick,omitempty"`
-	Against   string  `json:"against,omitempty"`
-	Ratio     float64 `json:"ratio,omitempty"`
-	Target    string  `json:"target,omitempty"`
-	Met       *bool   `json:"met,omitempty"`
-	// Unmeasured says why there is no value.
-	Unmeasured string `json:"unmeasured,omitempty"`
 }
 
 type machineJSON struct {
@@ -65,6 +47,7 @@ func benchmarks() []benchmark {
 	}
 }
 
+// Command is the command that measures: `bench`.
 func Command(ctx context.Context, io cli.Stdio) *cli.Command {
 	var names []string
 	for _, b := range benchmarks() {
@@ -117,36 +100,6 @@ func bench(c *cli.Call) error {
 		}
 	}
 	return nil
-}
-
-func printFigure(w io.Writer, f figure) {
-	if f.Unmeasured != "" {
-		_, _ = fmt.Fprintf(w, "  %s: not measured: %s\n", f.What, f.Unmeasured)
-		return
-	}
-	line := fmt.Sprintf("  %-44s %10s %-4s", f.What, fewDigits(f.Value), f.Unit)
-	if f.Against != "" {
-		line += fmt.Sprintf("  %s: %s", f.Against, fewDigits(f.Yardstick))
-	}
-	if f.Ratio != 0 { // there is none to nothing
-		line += fmt.Sprintf(", ratio %.2f", f.Ratio)
-	}
-	_, _ = fmt.Fprintln(w, strings.TrimRight(line, " "))
-	if f.Target != "" {
-		verdict := "met"
-		if f.Met == nil || !*f.Met {
-			verdict = "NOT met"
-		}
-		_, _ = fmt.Fprintf(w, "    target %s: %s\n", f.Target, verdict)
-	}
-}
-
-// fewDigits writes four digits, or all that stand before the point.
-func fewDigits(v float64) string {
-	if math.Abs(v) >= 1000 {
-		return fmt.Sprintf("%.0f", v)
-	}
-	return fmt.Sprintf("%.4g", v)
 }
 
 func machine() machineJSON {

@@ -235,9 +235,14 @@ type fairPayer struct {
 // at what is demanded, not at how it ends.
 type fairRows struct{ kv.Tx }
 
+// Fact finds none.
 func (fairRows) Fact(pay.FactID) (pay.Fact, bool, error) { return pay.Fact{}, false, nil }
-func (fairRows) Wake(pay.Time, pay.Subject) error        { return nil }
-func (fairRows) SetAside(pay.Subject) (bool, error)      { return false, nil }
+
+// Wake forgets the deadline.
+func (fairRows) Wake(pay.Time, pay.Subject) error { return nil }
+
+// SetAside reports that no subject is set aside.
+func (fairRows) SetAside(pay.Subject) (bool, error) { return false, nil }
 
 func newFair(ctx context.Context, payers int) (*fair, error) {
 	f := &fair{engine: kv.NewMemory(), random: rand.NewChaCha8([32]byte{1}), opened: 1_800_000_000_000}

@@ -27,24 +27,24 @@ type Stdio struct {
 // codes, so that none can forget.
 type Leaf struct {
 	Name  string
-	Usage string
-	Long  string
+	Usage string   // in one line
+	Long  string   // more, for --help
 	Args  []string // names of the positional arguments; a last "NAME..." takes many
 	Flags []urfave.Flag
-	// noJSON marks the three leaves whose answer is text by nature.
+	// NoJSON marks the three leaves whose answer is text by nature.
 	NoJSON bool
-	// sub are commands below this one (scan enrol).
+	// Sub are commands below this one (scan enrol).
 	Sub []*urfave.Command
 	Run func(c *Call) error
 }
 
-// Call is one use of a leaf: its context, its flags and where it talks.
+// Call is one use of a leaf: its context, its flags and where it reads and writes.
 type Call struct {
 	Ctx   context.Context
 	Flags *urfave.Context
 	Stdio
-	JSON  bool
-	Color bool
+	JSON  bool // answers are objects
+	Color bool // answers in words may be coloured
 }
 
 // Run runs the program that a tree of commands makes, with the given arguments, and
@@ -90,7 +90,7 @@ func usageError(c *urfave.Context, err error, _ bool) error {
 	return pay.NewError(pay.CodeUsage, err.Error(), hint)
 }
 
-// atRoot says that the words so far name no command at all.
+// atRoot reports whether the words so far name no command at all.
 func atRoot(c *urfave.Context) bool {
 	return c.Command == nil || c.Command.Name == "" || c.Command.Name == "paybeacon"
 }
@@ -119,6 +119,9 @@ func Group(name, usage string, sub ...*urfave.Command) *urfave.Command {
 	}
 }
 
+// NewLeaf returns a command that does something. It has the flags --json, unless its
+// answer is text by nature, and --no-color, and runs only with flags and arguments
+// that it knows.
 func NewLeaf(ctx context.Context, io Stdio, l Leaf) *urfave.Command {
 	flags := slices.Clone(l.Flags)
 	if !l.NoJSON {
@@ -182,6 +185,7 @@ func (c *Call) Answer(v any, plain func(w io.Writer)) error {
 	return nil
 }
 
+// PrintJSON writes v to w as one line of JSON.
 func PrintJSON(w io.Writer, v any) error {
 	line, err := json.Marshal(v)
 	if err != nil {
@@ -207,7 +211,7 @@ func AnswerList[T any](c *Call, items []T, plain func(w io.Writer)) error {
 	return nil
 }
 
-// IsTerminal says whether w has rows and columns: /dev/null is a device too.
+// IsTerminal reports whether w has rows and columns: /dev/null is a device too.
 func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {

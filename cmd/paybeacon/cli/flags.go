@@ -9,24 +9,28 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
+// DataFlag names the node's directory: --data, or PAYBEACON_DATA.
 func DataFlag() urfave.Flag {
 	return &urfave.StringFlag{Name: "data", Usage: "the node's directory `DIR`", EnvVars: []string{"PAYBEACON_DATA"}}
 }
 
+// IDFlag names a payment or a device: --id.
 func IDFlag(usage string) urfave.Flag { return &urfave.StringFlag{Name: "id", Usage: usage} }
 
 // Data is the directory that --data names, or "".
 func (c *Call) Data() string { return c.Flags.String("data") }
 
+// RadioFlag names a radio: --radio. verb is what is done with it.
 func RadioFlag(verb string) urfave.Flag {
 	return &urfave.StringFlag{Name: "radio", Usage: verb + " `RADIO`: bluez[:hci0[,marker=hci1]], air:DIR or replay:FILE"}
 }
 
+// LaneFlag names the place that a box watches: --lane.
 func LaneFlag() urfave.Flag {
 	return &urfave.StringFlag{Name: "lane", Value: "1", Usage: "`NAME` of the place this box watches"}
 }
 
-// NearFlags say what near means.
+// NearFlags say how near is told from far: --near, --far, --dwell and --leave.
 func NearFlags() []urfave.Flag {
 	return []urfave.Flag{
 		&urfave.IntFlag{Name: "near", Value: int(ble.NearDefault), Usage: "near from this strength, `dBm` for a beacon of -59 at 1 m"},
@@ -36,7 +40,8 @@ func NearFlags() []urfave.Flag {
 	}
 }
 
-// TrackerOptions reads what NearFlags ask for.
+// TrackerOptions reads what NearFlags ask for. Its errors are *pay.Error with
+// CodeUsage.
 func TrackerOptions(c *Call, lane pay.Lane) (o ble.TrackerOptions, err error) {
 	o = ble.TrackerOptions{Lane: lane, Dwell: c.Flags.Duration("dwell"), Leave: c.Flags.Duration("leave"), Margin: ble.MarginDefault}
 	if o.Near, err = RSSIFlag(c, "near"); err != nil {
@@ -48,6 +53,7 @@ func TrackerOptions(c *Call, lane pay.Lane) (o ble.TrackerOptions, err error) {
 	return o, o.Check()
 }
 
+// Lane reads --lane. Its error is a *pay.Error with CodeUsage.
 func Lane(c *Call) (pay.Lane, error) {
 	name := pay.Name(c.Flags.String("lane"))
 	if err := name.Check(); err != nil {
@@ -56,7 +62,8 @@ func Lane(c *Call) (pay.Lane, error) {
 	return pay.Lane(name), nil
 }
 
-// RSSIFlag reads a strength in dBm.
+// RSSIFlag reads a flag that holds a strength in dBm. Its error is a *pay.Error with
+// CodeUsage.
 func RSSIFlag(c *Call, name string) (pay.RSSI, error) {
 	v := c.Flags.Int(name)
 	if v < math.MinInt8 || v > 20 {
@@ -65,11 +72,13 @@ func RSSIFlag(c *Call, name string) (pay.RSSI, error) {
 	return pay.RSSI(v), nil
 }
 
+// ForFlag bounds the time that a command takes: --for.
 func ForFlag(usage string) urfave.Flag {
 	return &urfave.DurationFlag{Name: "for", Usage: usage, DefaultText: "when interrupted"}
 }
 
-// PositiveCount reads --count, which is 0 where it is not given.
+// PositiveCount reads --count, 0 where it is not given. Its error is a *pay.Error
+// with CodeUsage.
 func PositiveCount(c *Call) (int, error) {
 	n := c.Flags.Int("count")
 	if c.Flags.IsSet("count") && n <= 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
+// Command is the command that plays a story: `demo`.
 func Command(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "demo", Usage: "watch the whole system work, as separate processes on this machine",

@@ -28,9 +28,9 @@ func TestWhatDoctorSaysOfANode(t *testing.T) {
 		level   level
 		want    string
 	}{
-		"much space":         {spaceFinding(api.Space{Free: big, Need: 100 * MiB}), levelOK, "1048576 MiB are free, below 100 MiB"},
-		"little space":       {spaceFinding(api.Space{Free: 150 * MiB, Need: 100 * MiB}), levelWarn, "150 MiB are free"},
-		"no space":           {spaceFinding(api.Space{Free: 99 * MiB, Need: 100 * MiB}), levelBad, "99 MiB are free"},
+		"much space":         {spaceFinding(api.Space{Free: big, Need: 100 * mib}), levelOK, "1048576 MiB are free, below 100 MiB"},
+		"little space":       {spaceFinding(api.Space{Free: 150 * mib, Need: 100 * mib}), levelWarn, "150 MiB are free"},
+		"no space":           {spaceFinding(api.Space{Free: 99 * mib, Need: 100 * mib}), levelBad, "99 MiB are free"},
 		"clock right":        {clockFinding(0, "just now"), levelOK, "0s from the registry's, just now"},
 		"clock nearly right": {clockFinding(-1999, "just now"), levelOK, "1.999s ahead of"},
 		"clock slow":         {clockFinding(600_000, "just now"), levelWarn, "10m0s behind"},

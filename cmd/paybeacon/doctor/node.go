@@ -24,7 +24,7 @@ const (
 	// lockWait is how long another process may take to leave the directory.
 	lockWait = 20 * time.Millisecond
 
-	MiB = 1 << 20
+	mib = 1 << 20
 )
 
 // lookAtNode examines a data directory, with what its daemon said if one runs.
@@ -129,7 +129,7 @@ func sessionFinding(s api.Session) finding {
 }
 
 func spaceFinding(s api.Space) finding {
-	text := fmt.Sprintf("%d MiB are free, below %d MiB it stops writing", s.Free/MiB, s.Need/MiB)
+	text := fmt.Sprintf("%d MiB are free, below %d MiB it stops writing", s.Free/mib, s.Need/mib)
 	switch {
 	case s.Free < s.Need:
 		return finding{"space", levelBad, text, "free some space on that disk; nothing is lost"}

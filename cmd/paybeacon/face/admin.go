@@ -15,6 +15,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
+// AdminCommand is `admin` and all below it: looking after the registry.
 func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.Group("admin", "look after the registry: invites, accounts, audit",
 		cli.NewLeaf(ctx, io, cli.Leaf{

@@ -21,6 +21,7 @@ const (
 	intervalMax = 10240 * time.Millisecond
 )
 
+// BeaconCommand is `beacon run`: being a device.
 func BeaconCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.Group("beacon", "the device that a payer carries", cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "run", Usage: "be a device: broadcast the changing code, answer its wallet on the link",

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -21,6 +19,7 @@ const (
 	eventsWait = 20 * time.Second
 )
 
+// EventsCommand is `events tail`: what happens to a node.
 func EventsCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.Group("events", "what happens to a node", cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "tail", Usage: "print what happened, and what happens next",
@@ -105,52 +104,4 @@ func (t *eventTail) ask(q api.EventsRequest, follow bool) (api.Events, error) {
 			"start it: "+node.StartHint(dirOf(t.Call))+"; or leave --follow out")
 	}
 	return reply.Value, err
-}
-
-func tellEvent(c *cli.Call, e api.Event) error {
-	return c.Answer(e, func(w io.Writer) { printEvent(w, e) })
-}
-
-// printEvent writes an event as one line.
-func printEvent(w io.Writer, e api.Event) {
-	_, _ = fmt.Fprintf(w, "%s  ", text.Moment(e.At))
-	switch {
-	case e.PaymentEvent != nil:
-		p := e.PaymentEvent
-		state := string(p.State)
-		if p.Reason != "" {
-			state += " (" + string(p.Reason) + ")"
-		}
-		_, _ = fmt.Fprintf(w, "payment %s  %s  %s  %s", p.ID[:10], text.FormatMoney(p.Amount, p.Currency), text.Printable(string(p.Payer)), state)
-		if p.By != "" {
-			_, _ = fmt.Fprintf(w, ", answered %s", by(p.By))
-		}
-		if p.Test {
-			_, _ = io.WriteString(w, "  TEST")
-		}
-	case e.RadioEvent != nil:
-		r := e.RadioEvent
-		_, _ = fmt.Fprintf(w, "radio %s, %.1f adverts/s", r.Radio, r.AdvertsPerSecond)
-		if r.RadioWhy != "" {
-			_, _ = fmt.Fprintf(w, ": %s", text.Sentence(r.RadioWhy))
-		}
-	case e.DeviceEvent != nil && e.Device != "":
-		_, _ = fmt.Fprintf(w, "device %s  %s", e.Device[:10], e.DeviceState)
-	case e.DeviceEvent != nil && e.DeviceState == pay.DeviceActive:
-		_, _ = fmt.Fprintf(w, "paired with wallet %s", e.DeviceEvent.Wallet[:10])
-	case e.DeviceEvent != nil:
-		_, _ = fmt.Fprintf(w, "released by wallet %s", e.DeviceEvent.Wallet[:10])
-	case e.NodeEvent != nil:
-		standing := "enrolled"
-		if e.Revoked {
-			standing = "revoked"
-		}
-		_, _ = fmt.Fprintf(w, "%s %s  %s  %s", e.Role, e.Node[:10], text.Printable(string(e.Name)), standing)
-	case e.TopUpEvent != nil:
-		t := e.TopUpEvent
-		_, _ = fmt.Fprintf(w, "top-up  %s into %s  TEST", text.FormatMoney(t.Amount, t.Currency), text.Printable(string(t.Wallet)))
-	default:
-		_, _ = io.WriteString(w, text.Printable(string(e.Kind)))
-	}
-	_, _ = fmt.Fprintln(w)
 }

@@ -64,6 +64,7 @@ func flagExists(c *cli.Call, name string) bool {
 	return false
 }
 
+// ReceiptCommand is `receipt verify`: checking receipt files offline.
 func ReceiptCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.Group("receipt", "check receipts",
 		cli.NewLeaf(ctx, io, cli.Leaf{

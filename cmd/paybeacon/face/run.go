@@ -12,14 +12,6 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 )
 
-// dirOf is the directory that --data names, or "".
-func dirOf(c *cli.Call) node.Dir { return node.Dir(c.Data()) }
-
-// ask puts a verb to the node of --data.
-func ask[Request, Answered any](c *cli.Call, v api.Verb[Request, Answered], q Request) (api.Reply[Answered], error) {
-	return node.Ask(c.Ctx, dirOf(c), v, q)
-}
-
 // runNode runs the daemon of a directory until the context of the call ends.
 // Standard output bears what it listens on and what happens to it.
 func runNode(c *cli.Call, open func(ctx context.Context, env node.Env) (node.Node, error)) error {

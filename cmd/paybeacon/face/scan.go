@@ -8,7 +8,8 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// ScanCommand is `scan`; survey are the commands below it that look at the air.
+// ScanCommand is `scan`: running the merchant's box. survey are the commands below it
+// that look at the air.
 func ScanCommand(ctx context.Context, io cli.Stdio, survey ...*cli.Command) *cli.Command {
 	flags := []cli.Flag{
 		cli.DataFlag(),

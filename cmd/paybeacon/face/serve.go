@@ -11,6 +11,7 @@ import (
 
 const currencyDefault = "EUR"
 
+// ServeCommand is `serve`: running the registry.
 func ServeCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "serve", Usage: "run the registry",

@@ -13,6 +13,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
+// WaitCommand is `wait`: until a node is ready, a payer is near or a payment has ended.
 func WaitCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "wait", Usage: "wait until a node is ready, a payer is near, or a payment has ended",
@@ -84,14 +85,4 @@ func waitReady(c *cli.Call, timeout time.Duration) error {
 			return pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("no daemon on %s became ready within %v", c.Data(), timeout), "look at what the daemon printed")
 		}
 	}
-}
-
-func printReady(w io.Writer, r api.Ready) {
-	_, _ = fmt.Fprintf(w, "ready: %s %s", r.Role, r.Node[:10])
-	for _, f := range [][2]string{{"quic", r.QUIC}, {"http", r.HTTP}, {"link", r.Link}, {"registry", r.Registry}} {
-		if f[1] != "" {
-			_, _ = fmt.Fprintf(w, "  %s %s", f[0], f[1])
-		}
-	}
-	_, _ = fmt.Fprintln(w)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
@@ -13,6 +12,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
+// WalletCommand is `wallet` and all below it: the payer's side.
 func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	id := cli.IDFlag("payment `ID`, or an unambiguous beginning of it")
 	return cli.Group("wallet", "the payer's side",
@@ -272,37 +272,6 @@ func walletPair(c *cli.Call) error {
 	default:
 		return pay.NewError(pay.CodeConflict, fmt.Sprintf("the registry refused the device: %s", d.Reason), "revoke it in the wallet that owns it first")
 	}
-}
-
-// secretFlag reads a one-time secret from --NAME or from the file of
-// --NAME-file.
-func secretFlag(c *cli.Call, name string) (string, error) {
-	value, file := c.Flags.String(name), c.Flags.String(name+"-file")
-	switch {
-	case value != "" && file != "":
-		return "", pay.NewError(pay.CodeUsage, fmt.Sprintf("--%s and --%s-file exclude one another", name, name), "give one of them")
-	case file == "":
-		return value, nil
-	}
-	const secretBytesMax = 4 << 10
-	r := c.In
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return "", pay.Wrap(err, pay.CodeUsage, "read --"+name+"-file", "name a file that you may read")
-		}
-		defer func() { _ = f.Close() }()
-		r = f
-	}
-	raw, err := io.ReadAll(io.LimitReader(r, secretBytesMax))
-	if err != nil {
-		return "", pay.Wrap(err, pay.CodeUsage, "read --"+name+"-file", "name a file that you may read")
-	}
-	secret := strings.TrimSpace(string(raw))
-	if secret == "" {
-		return "", pay.NewError(pay.CodeUsage, "read --"+name+"-file: "+text.Printable(file)+" is empty", "look whether the command that was to fill it failed")
-	}
-	return secret, nil
 }
 
 func walletRevoke(c *cli.Call) error {

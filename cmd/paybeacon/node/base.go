@@ -99,8 +99,9 @@ func read[T any](ctx context.Context, s *store.Store, f func(v *store.View) (T, 
 	return found, err
 }
 
-// Watch calls again once after each commit until ok, and whenever ctx ends
-// returns its error. It is how a verb waits for something to be decided.
+// Watch calls again after each commit until it returns true or an error, and
+// returns that error, or that of ctx when ctx ends before. It is how a verb waits
+// for something to be decided.
 func (b *base) Watch(ctx context.Context, again func() (ok bool, err error)) error {
 	changed, stop := b.store.WatchAll()
 	defer stop()

@@ -36,7 +36,8 @@ type ServeOptions struct {
 }
 
 // Serve is a node's daemon: it locks the directory, opens the node, answers on its
-// control socket and runs it until ctx ends, which is no error.
+// control socket and runs it until ctx ends, which is no error. Its errors are those
+// of Make, Lock, Open and ListenControl, and that of the first part that fails.
 func Serve(ctx context.Context, o ServeOptions) error {
 	dir := o.Env.Dir
 	if err := dir.Make(); err != nil {

@@ -103,8 +103,8 @@ func reachable(addr net.Addr) string {
 
 // The crash points of a device.
 const (
-	AtBeforeWord = "device.before-code" // asked, and nothing is signed
-	AtAfterWord  = "device.after-code"  // signed, and nothing is sent
+	AtBeforeSign = "device.before-code" // asked, and nothing is signed
+	AtAfterSign  = "device.after-code"  // signed, and nothing is sent
 )
 
 // crashing is a session with the crash points of tests around what it signs.
@@ -115,8 +115,8 @@ type crashing struct {
 
 // Authenticate is that of the session.
 func (c crashing) Authenticate(a pay.Authentication) (pay.AuthCode, error) {
-	c.seams.pass(AtBeforeWord)
+	c.seams.pass(AtBeforeSign)
 	code, err := c.Session.Authenticate(a)
-	c.seams.pass(AtAfterWord)
+	c.seams.pass(AtAfterSign)
 	return code, err
 }

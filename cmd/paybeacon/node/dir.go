@@ -31,7 +31,7 @@ import (
 type Dir string
 
 const (
-	// FormatVersion is of what lies in a directory. Version 2 may hold payments by
+	// FormatVersion is the version of a directory's layout. Version 2 may hold payments by
 	// two channels, which version 1 cannot read.
 	FormatVersion = 2
 
@@ -40,6 +40,7 @@ const (
 	lockPoll        = 20 * time.Millisecond
 )
 
+// Path returns the path of a file in the directory.
 func (d Dir) Path(name string) string { return filepath.Join(string(d), name) }
 
 // Make creates the directory or checks that this program understands the one
@@ -63,7 +64,9 @@ func (d Dir) Make() error {
 	return err
 }
 
-// Check refuses a directory of a newer program and one that is not a node's.
+// Check returns nil for the directory of a node that this program understands, and
+// else a *pay.Error: with CodeNotFound where it is no node's, with CodeNewerData
+// where a newer program wrote it, with CodeConfig where it cannot be read.
 func (d Dir) Check() error {
 	raw, err := os.ReadFile(d.Path("format"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -88,7 +91,8 @@ func (d Dir) Check() error {
 	return nil
 }
 
-// Write replaces a file durably: it is either the old one or the new one.
+// Write replaces a file durably: after a crash it is either the old one or the new
+// one. Its error is that of CannotWrite.
 func (d Dir) Write(name string, content []byte) error {
 	if err := WriteDurably(d.Path(name), content); err != nil {
 		return CannotWrite(err, "write "+name, "check permissions of "+string(d))
@@ -96,7 +100,8 @@ func (d Dir) Write(name string, content []byte) error {
 	return nil
 }
 
-// CannotWrite says why a file or directory could not be made.
+// CannotWrite returns the error of a file or directory that could not be made: a
+// *pay.Error with CodeNoSpace where the disk is full, else with CodeConfig and hint.
 func CannotWrite(err error, what, hint string) error {
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		return pay.Wrap(err, pay.CodeNoSpace, what, "free some space on that disk; nothing is lost")
@@ -104,6 +109,8 @@ func CannotWrite(err error, what, hint string) error {
 	return pay.Wrap(err, pay.CodeConfig, what, hint)
 }
 
+// WriteDurably replaces a file: after a crash it is either the old one or the new one.
+// Its error is that of the file system.
 func WriteDurably(path string, content []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*") // mode 0600
 	if err != nil {
@@ -144,7 +151,8 @@ func syncDir(dir string) error {
 
 // Lock takes the directory for this process, waiting up to wait for another
 // one to leave. The returned function gives it back; the kernel does so too
-// when the process dies.
+// when the process dies. Its error is a *pay.Error, with CodeInUse where the other
+// one stays.
 func (d Dir) Lock(ctx context.Context, wait time.Duration) (unlock func(), err error) {
 	f, err := os.OpenFile(d.Path("lock"), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if err != nil {

@@ -4,18 +4,34 @@
 //
 // # Layout
 //
-//	daemon.go                            what all nodes have in common, and Run
-//	dir.go, keys.go, lockholder.go       a data directory and its files
-//	registry.go, audit.go                the registry
-//	box.go, hearing.go, rate.go          the box and what it hears
-//	wallet.go, witness.go, limit.go,
-//	refresh.go, approver.go              the wallet, its rules and its devices
-//	device.go, device_link.go            the device
-//	peer.go, enrol.go                    the way to the registry
-//	events.go, events_feed.go            what happens to a node, in order
-//	radio.go, radio_linux.go             --radio
-//	ask.go, socket.go                    questions to a node, with or without a daemon
-//	clock.go, crash_on.go                the seams that tests use
+//	dir.go, keys.go, lockholder.go   a data directory, its files and its lock
+//	env.go, clock.go, seams.go,
+//	crash_on.go, crash_off.go        what a node takes from its process
+//	base.go, peer.go, enrol.go,
+//	http.go                          what nodes share: a store, the way to the registry
+//	events.go, events_feed.go        what happens to a node, in order
+//	objects.go                       the domain's values as objects of the API
+//	radio_spec.go, radio*.go         --radio: its syntax, and opening it
+//	listen.go, hearing.go, rate.go   hearing the air, with a node or without
+//	registry.go, audit.go            the registry
+//	box.go                           the merchant's box
+//	payer.go, witness.go, limit.go,
+//	devices.go, refresh.go,
+//	approver.go, wallet.go           the wallet: payments, devices, the owner's rule
+//	device.go, device_link.go        the device
+//	offline.go, ask.go               asking a node, with its daemon or without
+//	socket.go, daemon.go             a daemon around a node
+//
+// A file refers to those above it in this list, never back; the four nodes do not
+// know one another.
+//
+// # How a node runs
+//
+// Whoever wants a node opens it with its options, of which Env says where its
+// directory, its clock and its log are; a test or a simulator gives its own. Run
+// blocks until its context ends. Serve does this for a daemon, and answers on the
+// control socket beside it. Commands of a node (charge, answer, invite, ...) are
+// verbs of package api; each writes in one transaction, by commit.
 //
 // # Guarantees
 //

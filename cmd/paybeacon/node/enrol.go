@@ -10,10 +10,13 @@ import (
 	"github.com/paybeacon/paybeacon/sync/quicnet"
 )
 
+// enrolTimeout bounds enrolment. Chosen: some round trips over a bad line.
 const enrolTimeout = 20 * time.Second
 
-// Enrol enrols the key of a locked directory. Repeating it with the same
-// invite gives the same answer, so a crash in between locks nobody out.
+// Enrol enrols the key of a locked directory with the registry of an invite, and
+// keeps what became of it. Repeating it with the same invite gives the same answer,
+// so a crash in between locks nobody out. Its errors are those of sync.Enrol, and a
+// *pay.Error with CodeConflict where the directory is another node's.
 func Enrol(ctx context.Context, d Dir, invite pay.Invite, role pay.Role, name pay.Name) (Member, error) {
 	switch have := d.Role(); {
 	case have == pay.RoleRegistry || have == pay.RoleDevice:

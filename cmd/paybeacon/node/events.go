@@ -34,7 +34,7 @@ import (
 // last one it saw misses nothing and sees nothing twice; of another daemon's
 // live events it sees all that are kept. 0 is before everything.
 
-// Cursor is a place in both sources.
+// Cursor is a place in both sources of a node's events.
 type Cursor struct {
 	feed  uint64 // entries read
 	start string // names the daemon's start that live counts from
@@ -43,11 +43,13 @@ type Cursor struct {
 
 const startDigits = 8
 
+// String returns the form that ParseCursor reads.
 func (c Cursor) String() string {
 	return fmt.Sprintf("%d.%s.%d", c.feed, cmp.Or(c.start, strings.Repeat("0", startDigits)), c.live)
 }
 
-// ParseCursor reads what String writes; "0" is the beginning.
+// ParseCursor reads what String writes; "0" is the beginning. Its error is a
+// *pay.Error with CodeUsage.
 func ParseCursor(s string) (Cursor, error) {
 	bad := pay.NewError(pay.CodeUsage, fmt.Sprintf("%q is no cursor", text.Printable(s)), "give the cursor of an event that was printed, or 0 for the beginning")
 	if s == "0" {
@@ -72,9 +74,10 @@ func ParseCursor(s string) (Cursor, error) {
 }
 
 const (
-	// liveEventsMax bounds the ring of live events.
+	// liveEventsMax bounds the ring of live events. Chosen: some minutes of a radio
+	// that comes and goes.
 	liveEventsMax = 256
-	// EventsPageMax bounds one answer.
+	// EventsPageMax bounds one answer. Chosen: a page of text.
 	EventsPageMax = 256
 )
 
@@ -255,8 +258,8 @@ func (l *eventLog) tell(ctx context.Context, from Cursor, each func(api.Event) e
 			return nil
 		}
 		for _, e := range items {
-			if err := each(e); err != nil {
-				log.Warn("cannot tell events any more", "error", err)
+			if failed := each(e); failed != nil {
+				log.Warn("cannot tell events any more", "error", failed)
 				return nil
 			}
 		}

@@ -9,7 +9,8 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Hearing is the tracker and its lock: the radio feeds it, commands ask it.
+// Hearing is a tracker and its lock: a radio feeds it and commands ask it. It is safe
+// for concurrent use.
 type Hearing struct {
 	mu      sync.Mutex
 	tracker *ble.Tracker
@@ -19,10 +20,12 @@ type Hearing struct {
 	state   ble.Health
 }
 
+// NewHearing returns one that has heard nothing; now is its clock.
 func NewHearing(o ble.TrackerOptions, now func() time.Time) *Hearing {
 	return &Hearing{tracker: ble.NewTracker(o), now: now}
 }
 
+// Hear takes in an advertisement.
 func (h *Hearing) Hear(a ble.Advert) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -30,8 +33,7 @@ func (h *Hearing) Hear(a ble.Advert) {
 	h.tracker.Observe(a)
 }
 
-// Heed takes in what the radio says of itself, and returns whether it says
-// something else than before.
+// Heed takes in how the radio hears, and reports whether that is news.
 func (h *Hearing) Heed(s ble.Health) (news bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -59,7 +61,7 @@ func (h *Hearing) nearby() pay.Nearby {
 	return h.tracker.Nearby(h.now())
 }
 
-// Watch returns what is on the air, for a table.
+// Watch returns what is on the air at a moment, a row for each device.
 func (h *Hearing) Watch(now time.Time) []ble.Row {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -43,6 +43,8 @@ func (d Dir) loadOrMakeKey(name string) (pay.Key, error) {
 	return key, d.Write(name, pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}))
 }
 
+// LoadKey returns the Ed25519 key kept in the named file. Its error wraps
+// fs.ErrNotExist where there is none, and else is a *pay.Error with CodeConfig.
 func (d Dir) LoadKey(name string) (pay.Key, error) {
 	raw, err := os.ReadFile(d.Path(name))
 	if err != nil {
@@ -162,6 +164,8 @@ type Member struct {
 	Resolver  pay.BeaconKey `json:"resolver"`
 }
 
+// LoadMember returns what the node keeps of its enrolment. Its error is a *pay.Error,
+// with CodeNotEnrolled where it has not enrolled and else with CodeConfig.
 func (d Dir) LoadMember() (Member, error) {
 	var m Member
 	raw, err := os.ReadFile(d.Path(MemberFile))
@@ -178,7 +182,8 @@ func (d Dir) LoadMember() (Member, error) {
 	return m, nil
 }
 
-// Root returns the fingerprint of the root that the node trusts.
+// Root returns the fingerprint of the root key that the node trusts. Its error is a
+// *pay.Error.
 func (d Dir) Root() (pay.NodeID, error) {
 	if err := d.Check(); err != nil {
 		return pay.NodeID{}, err
@@ -209,7 +214,7 @@ func (m Member) rootID() (pay.NodeID, error) {
 	return id, nil
 }
 
-// Role says what the directory is by the files in it; "" when it is new.
+// Role returns what the directory is by the files in it; "" when it is new.
 func (d Dir) Role() pay.Role {
 	if _, err := os.Stat(d.Path(secretsFile)); err == nil {
 		return pay.RoleRegistry
@@ -224,6 +229,7 @@ func (d Dir) Role() pay.Role {
 	return m.Role
 }
 
+// SaveMember keeps what the node has of its enrolment. Its errors are those of Write.
 func (d Dir) SaveMember(m Member) error {
 	raw, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

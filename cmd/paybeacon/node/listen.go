@@ -8,7 +8,7 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-// Listener hears adverts for a while, and needs no node.
+// Listener hears advertisements for a while, and needs no node.
 type Listener struct {
 	Radio RadioSpec
 	Now   func() time.Time
@@ -17,7 +17,7 @@ type Listener struct {
 	Limit time.Duration
 }
 
-// Listen opens the radio, feeds each advert to hear and runs show beside it.
+// Listen opens the radio, feeds each advertisement to hear and runs show beside it.
 // It ends when show returns, when the time is over or when it is interrupted,
 // all of which are no errors, and when the radio fails, which is one.
 func (l Listener) Listen(ctx context.Context, health func(ble.Health), hear func(ble.Advert), show func(ctx context.Context) error) error {

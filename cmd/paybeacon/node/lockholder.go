@@ -20,6 +20,7 @@ type LockHolder struct {
 	Name string
 }
 
+// String returns the process in words, behind a space; "" where it is not known.
 func (h LockHolder) String() string {
 	if h.PID == 0 {
 		return ""
@@ -27,7 +28,7 @@ func (h LockHolder) String() string {
 	return fmt.Sprintf(" (%s, process %d)", text.Printable(h.Name), h.PID)
 }
 
-// LockHolder looks who holds the lock, without making it.
+// LockHolder returns who holds the lock. It makes no file.
 func (d Dir) LockHolder() LockHolder {
 	f, err := os.Open(d.Path("lock"))
 	if err != nil {

@@ -23,10 +23,10 @@ type payer struct {
 	stale    chan struct{} // all devices are to be refreshed
 }
 
-// Scope is whose feed the wallet reads.
+// Scope is the scope of the feed that the wallet reads.
 func (n *payer) Scope() pay.Scope { return n.member.Scope }
 
-// Role is what decides for the wallet, over its store.
+// Role is the role that decides for the wallet, over its store.
 func (n *payer) Role() *wallet.Wallet { return n.wallet }
 
 func (n *payer) pending(ctx context.Context, _ api.Nothing) (api.List[api.Payment], error) {

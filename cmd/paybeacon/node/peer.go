@@ -41,8 +41,8 @@ func newPeer(b base, m Member, server string) (peer, error) {
 	return peer{paysync.NewClient(o), o}, nil
 }
 
-// Connect keeps the connection until ctx ends. When the registry says no for good,
-// the node goes on without it: what is stored can still be read.
+// Connect keeps the connection until ctx ends. When the registry refuses the node
+// for good, the node goes on without it: what is stored can still be read.
 func (p peer) Connect(ctx context.Context) error {
 	if err := p.client.Run(ctx); err != nil {
 		p.options.Log.Error("the registry will not serve this node", "code", pay.CodeOf(err), "error", err)
@@ -50,7 +50,7 @@ func (p peer) Connect(ctx context.Context) error {
 	return nil
 }
 
-// WaitUp returns once the connection is up, or an error when ctx ends before.
+// WaitUp returns once the connection is up, or the error of ctx when it ends before.
 func (p peer) WaitUp(ctx context.Context) error { return p.client.WaitUp(ctx) }
 
 // Up reports whether the connection is up.

@@ -30,13 +30,14 @@ type radio struct {
 	close      func()
 }
 
-// radioKind is the part of --radio before the first colon.
-type radioKind string
+// RadioKind is the part of --radio before the first colon.
+type RadioKind string
 
+// The kinds of radios.
 const (
-	RadioBlueZ  radioKind = "bluez"
-	RadioAir    radioKind = "air"
-	RadioReplay radioKind = "replay"
+	RadioBlueZ  RadioKind = "bluez"
+	RadioAir    RadioKind = "air"
+	RadioReplay RadioKind = "replay"
 )
 
 // adapterDefault is the adapter that bluez alone means.
@@ -45,8 +46,8 @@ const adapterDefault = "hci0"
 // RadioSpec is what --radio names: bluez[:hci0[,marker=hci1]], air:DIR or
 // replay:FILE.
 type RadioSpec struct {
-	Kind radioKind
-	// adapter listens and broadcasts; marker, unless empty, is another one that
+	Kind RadioKind
+	// Adapter listens and broadcasts; Marker, unless empty, is another one that
 	// sends a sign of life for it to hear. Only with RadioBlueZ.
 	Adapter, Marker string
 	Path            string // the directory of an air, the file of a capture
@@ -54,11 +55,11 @@ type RadioSpec struct {
 
 const radioHint = "write --radio bluez:hci0, air:DIR or replay:FILE"
 
-// ParseRadio reads --radio. Whatever it does not understand is refused, so that
-// a slip of the pen does not listen with another adapter than was meant.
+// ParseRadio reads --radio. It refuses what it does not understand, so that a typing
+// error does not open another adapter, with a *pay.Error with CodeUsage.
 func ParseRadio(s string) (RadioSpec, error) {
 	kind, rest, more := strings.Cut(s, ":")
-	spec := RadioSpec{Kind: radioKind(kind)}
+	spec := RadioSpec{Kind: RadioKind(kind)}
 	switch {
 	case s == "":
 		return spec, pay.NewError(pay.CodeUsage, "--radio is missing", radioHint)

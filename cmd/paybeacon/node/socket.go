@@ -16,8 +16,9 @@ const (
 	socketPathMax = 100
 )
 
-// ListenControl opens the socket. A socket file left by a dead daemon is
+// ListenControl opens a directory's control socket. A socket file left by a dead daemon is
 // replaced, which is safe because the caller holds the directory's lock.
+// Its error is a *pay.Error, with CodeNoSpace or CodeConfig.
 func ListenControl(d Dir) (net.Listener, error) {
 	path := d.Path(controlFile)
 	if len(path) > socketPathMax {

@@ -22,15 +22,18 @@ import (
 // its device cannot be had.
 const witnessRetry = 2 * time.Second
 
-// crash points of a two-channel payment, beside those of store and sync.
+// The crash points of a two-channel payment, beside those of store and sync.
 const (
 	AtBeforeCode = "wallet.before-code" // the device has not been asked
 	AtAfterCode  = "wallet.after-code"  // it has answered, the wallet has not
 )
 
-// Answer answers an offer; it returns once the answer is durable. An approval of
-// an offer that demands two channels first gets the device's word; without it
-// nothing is answered, and the offer stays open.
+// Answer answers the offer whose id begins with the given digits, or the only one
+// that is pending where there are none, and returns once the answer is durable. An
+// approval of an offer that needs two channels first gets the device's
+// authentication code; without it nothing is answered, and the offer stays open.
+// Its errors are those of wallet.Answer, and a *pay.Error with CodeDevice where the
+// device could not be had.
 func (n *payer) Answer(ctx context.Context, id string, v pay.Verdict, by pay.Rule) (api.Payment, error) {
 	var code pay.AuthCode
 	if v == pay.Approve {

@@ -59,6 +59,7 @@ func New(ctx context.Context, exe, dir string) (*Stage, error) {
 	return &Stage{Ctx: ctx, Exe: exe, Dir: dir, Procs: map[string]*Proc{}, Programs: map[string]string{}, Bound: map[string]api.Ready{}}, nil
 }
 
+// Data returns the data directory of a node of the stage.
 func (s *Stage) Data(name string) string { return filepath.Join(s.Dir, name) }
 
 // programOf returns the program that a node runs.
@@ -97,6 +98,7 @@ func (s *Stage) Start(name string, env []string, args ...string) error {
 	return nil
 }
 
+// Ready waits until a node is ready, and returns where it listens.
 func (s *Stage) Ready(name string) (api.Ready, error) {
 	var r api.Ready
 	err := s.Ask(&r, "wait", "--for", "ready", "--data", s.Data(name), "--timeout", stageReadyTimeout)
@@ -174,6 +176,8 @@ func (s *Stage) Ask(out any, args ...string) error {
 	return err
 }
 
+// Output runs one command with --json and returns what it prints. A command that
+// fails returns an *ExitError beside it.
 func (s *Stage) Output(args ...string) ([]byte, error) {
 	name := ""
 	if i := slices.Index(args, "--data"); i >= 0 && i+1 < len(args) {
@@ -209,12 +213,13 @@ func WithJSON(args []string) []string {
 	return slices.Insert(slices.Clone(args), i, "--json")
 }
 
+// FirstLine returns what stands before the first line break.
 func FirstLine(raw []byte) []byte {
 	line, _, _ := bytes.Cut(raw, []byte("\n"))
 	return line
 }
 
-// lines decodes one object a line.
+// DecodeLines decodes one object a line.
 func DecodeLines[T any](raw []byte) ([]T, error) {
 	var out []T
 	dec := json.NewDecoder(bytes.NewReader(raw))

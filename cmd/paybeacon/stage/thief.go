@@ -45,6 +45,7 @@ const (
 	thiefRSSI      = pay.RSSI(-45)
 )
 
+// NewThief lets a thief into the air of dir. He listens until Close.
 func NewThief(ctx context.Context, dir string) (*Thief, error) {
 	a, err := air.Open(air.Options{Dir: dir, RSSI: thiefRSSI})
 	if err != nil {
@@ -155,6 +156,7 @@ func (t *Thief) Carry(dir string, victim pay.RSSI) (stop func() int, err error) 
 	}, nil
 }
 
+// Close ends the thief.
 func (t *Thief) Close() {
 	t.cancel()
 	<-t.done

@@ -52,6 +52,7 @@ type calibrationJSON struct {
 	Far    pay.RSSI   `json:"far"`
 }
 
+// CalibrateCommand is `scan calibrate`: finding --near and --far by tapping.
 func CalibrateCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "calibrate", Usage: "find --near and --far for a lane by tapping a beacon at the till",

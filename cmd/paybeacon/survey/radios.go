@@ -34,6 +34,7 @@ func adapterObject(a ble.Adapter) adapterJSON {
 	}
 }
 
+// RadiosCommand is `scan radios`: the adapters of this machine.
 func RadiosCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "radios", Usage: "the radios of this machine",

@@ -28,6 +28,7 @@ type recordedJSON struct {
 	Seconds float64 `json:"seconds"`
 }
 
+// RecordCommand is `scan record`: a capture of what is on the air.
 func RecordCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "record", Usage: "record what is on the air, to be played with --radio replay:FILE",

@@ -9,9 +9,9 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// ParseAmount reads a decimal such as 12.50 as minor units of cur. Whatever is
-// zero, negative, malformed, too precise for the currency or too large is
-// refused.
+// ParseAmount reads a decimal such as 12.50 as minor units of cur. It refuses what is
+// zero, negative, malformed, too precise for the currency or too large, with a
+// *pay.Error with CodeAmount; an unknown currency has CodeCurrency.
 func ParseAmount(s string, cur pay.Currency) (pay.Amount, error) {
 	refuse := func(why string) (pay.Amount, error) {
 		return 0, pay.NewError(pay.CodeAmount, fmt.Sprintf("amount %q %s", Printable(s), why),
@@ -63,6 +63,7 @@ func FormatMoney(a pay.Amount, cur pay.Currency) string {
 	return FormatAmount(a, cur) + " " + string(cur)
 }
 
+// ParseCurrency reads an ISO 4217 code. Its error is a *pay.Error with CodeCurrency.
 func ParseCurrency(s string) (pay.Currency, error) {
 	cur := pay.Currency(s)
 	if cur.Check() != nil || !currency.IsValid(s) {

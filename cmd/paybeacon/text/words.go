@@ -8,11 +8,12 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Printable quotes what a stranger may have written, so that it cannot move the
-// cursor or change colours, and keeps it short.
+// Printable returns what a stranger may have written without anything that moves
+// the cursor or changes colours, cut to 80 characters.
 func Printable(s string) string { return printableUpTo(s, 80) }
 
-// Sentence does the same for a sentence of our own that may quote a stranger.
+// Sentence does the same for a sentence of our own that may quote a stranger, cut to
+// 400 characters.
 func Sentence(s string) string { return printableUpTo(s, 400) }
 
 func printableUpTo(s string, runesMax int) string {
@@ -30,7 +31,7 @@ func printableUpTo(s string, runesMax int) string {
 	return b.String()
 }
 
-// Count says how many there are of a noun with a regular plural.
+// Count returns a number and a noun with a regular plural, such as "2 offers".
 func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -47,7 +48,7 @@ func Moment(rfc3339 string) string {
 	return seconds + "Z"
 }
 
-// Because says in words how a payment stands, and why.
+// Because returns in words how a payment stands, and why.
 func Because(s pay.State, r pay.Reason) string {
 	if r == "" {
 		return string(s)
@@ -55,12 +56,12 @@ func Because(s pay.State, r pay.Reason) string {
 	return fmt.Sprintf("%s (%s)", s, r)
 }
 
-// Beware is what to think of before approving an offer that needs a person.
+// Beware returns what to think of before approving an offer that needs a person.
 func Beware(merchant, site pay.Name) string {
 	return fmt.Sprintf("approve only if you stand at %s, %s, now", Printable(string(merchant)), Printable(string(site)))
 }
 
-// WhyTwoChannels says in words who demands two channels, and why.
+// WhyTwoChannels returns in words who asks for two channels, and why.
 func WhyTwoChannels(d pay.StepUp) string {
 	words := map[pay.StepUp]string{
 		pay.StepUpElsewhere: "the same code was heard at two sites at once",

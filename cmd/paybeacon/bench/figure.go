@@ -1,0 +1,55 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+)
+
+// figure is one line of what a benchmark found.
+type figure struct {
+	V         int     `json:"v"`
+	Type      string  `json:"type"`
+	Name      string  `json:"name"`
+	What      string  `json:"what"`
+	Value     float64 `json:"value"`
+	Unit      string  `json:"unit"`
+	Yardstick float64 `json:"yardstick,omitempty"`
+	Against   string  `json:"against,omitempty"`
+	Ratio     float64 `json:"ratio,omitempty"`
+	Target    string  `json:"target,omitempty"`
+	Met       *bool   `json:"met,omitempty"`
+	// Unmeasured says why there is no value.
+	Unmeasured string `json:"unmeasured,omitempty"`
+}
+
+func printFigure(w io.Writer, f figure) {
+	if f.Unmeasured != "" {
+		_, _ = fmt.Fprintf(w, "  %s: not measured: %s\n", f.What, f.Unmeasured)
+		return
+	}
+	line := fmt.Sprintf("  %-44s %10s %-4s", f.What, fewDigits(f.Value), f.Unit)
+	if f.Against != "" {
+		line += fmt.Sprintf("  %s: %s", f.Against, fewDigits(f.Yardstick))
+	}
+	if f.Ratio != 0 { // there is none to nothing
+		line += fmt.Sprintf(", ratio %.2f", f.Ratio)
+	}
+	_, _ = fmt.Fprintln(w, strings.TrimRight(line, " "))
+	if f.Target != "" {
+		verdict := "met"
+		if f.Met == nil || !*f.Met {
+			verdict = "NOT met"
+		}
+		_, _ = fmt.Fprintf(w, "    target %s: %s\n", f.Target, verdict)
+	}
+}
+
+// fewDigits writes four digits, or all that stand before the point.
+func fewDigits(v float64) string {
+	if math.Abs(v) >= 1000 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.4g", v)
+}

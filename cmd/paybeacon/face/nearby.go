@@ -1,0 +1,47 @@
+package face
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+)
+
+func printNearby(w io.Writer, n api.Nearby) {
+	tellRadio(w, n)
+	if len(n.Candidates) == 0 {
+		_, _ = fmt.Fprintln(w, "Nobody is near.")
+		return
+	}
+	near := 0
+	for _, cand := range n.Candidates {
+		mark := " "
+		if n.Clear != nil && *n.Clear == cand.Handle {
+			mark = "*"
+		}
+		if cand.Near {
+			near++
+		}
+		_, _ = fmt.Fprintf(w, "%s %-24s %4d dBm  lane %s\n", mark, cand.Handle, cand.RSSI, cand.Lane)
+	}
+	switch {
+	case n.Clear != nil:
+	case near > 1:
+		_, _ = fmt.Fprintln(w, "Too close to call: charge with --to HANDLE.")
+	default:
+		_, _ = fmt.Fprintln(w, "Nobody is clearly near yet: look again in a moment, or charge with --to HANDLE.")
+	}
+}
+
+// tellRadio says what is wrong with the radio, if anything is.
+func tellRadio(w io.Writer, n api.Nearby) {
+	switch {
+	case n.Radio == api.RadioDeaf && n.RadioWhy != "":
+		_, _ = fmt.Fprintf(w, "The radio is deaf: %s\n", text.Sentence(n.RadioWhy))
+	case n.Radio == api.RadioDeaf:
+		_, _ = fmt.Fprintln(w, "The radio is deaf: it hears nothing at all.")
+	case n.RadioWhy != "":
+		_, _ = fmt.Fprintf(w, "The radio hears, but: %s\n", text.Sentence(n.RadioWhy))
+	}
+}

@@ -1,0 +1,167 @@
+package face
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// watchPayment waits until a payment has ended or the wait has passed, prints the
+// payment as it then is and exits accordingly. known is what to print if the
+// daemon goes away; nil where nothing is known yet.
+func watchPayment(c *cli.Call, q api.WaitRequest, known *api.Payment, key pay.IdempotencyKey) error {
+	reply, err := ask(c, api.VerbWait, q)
+	switch {
+	case err != nil && known != nil:
+		return lostPayment(c, *known, key, err)
+	case errors.Is(err, api.ErrDaemonLost), errors.Is(err, context.Canceled):
+		return pay.Wrap(err, pay.CodeUnknown, "the outcome is not known", "do not charge anew: ask again once the box runs")
+	case err != nil:
+		return err
+	}
+	p := reply.Value
+	if err := c.Answer(reply, func(w io.Writer) { printPayment(w, p) }); err != nil {
+		return err
+	}
+	return chargeExit(c, p, p.Key, true)
+}
+
+// lostPayment prints a payment that was recorded, of which nobody here knows what
+// became of it because of err.
+func lostPayment(c *cli.Call, p api.Payment, key pay.IdempotencyKey, err error) error {
+	p.Outcome, p.SafeToRetry = pay.OutcomeUnknown, false
+	lost := pay.Wrap(err, pay.CodeUnknown, "outcome of payment "+p.ID[:10]+" is unknown",
+		"do not charge anew: ask "+waitHint(c, p.ID)+" once the box runs again")
+	if err := c.Answer(p, func(w io.Writer) { printPayment(w, p) }); err != nil {
+		return err
+	}
+	return api.WithExtra(lost, "key", key)
+}
+
+// chargeExit turns a payment into the error, or none, that the contract's table
+// asks for. waited says that --wait was given and has passed.
+func chargeExit(c *cli.Call, p api.Payment, key pay.IdempotencyKey, waited bool) error {
+	var err error
+	switch p.Outcome {
+	case pay.OutcomePaid:
+		return nil
+	case pay.OutcomePending:
+		if !waited {
+			return nil
+		}
+		err = pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("payment %s is still %s", p.ID[:10], p.State),
+			"the charge goes on: watch it with "+waitHint(c, p.ID))
+	case pay.OutcomeNotPaid:
+		err = pay.NewError(pay.CodeNotPaid, fmt.Sprintf("payment %s was not made: %s", p.ID[:10], text.Because(p.State, p.Reason)), "nothing was charged; you may charge again under a new key")
+	default:
+		err = pay.NewError(pay.CodeUnknown, fmt.Sprintf("outcome of payment %s is unknown", p.ID[:10]),
+			"do not charge anew: ask "+waitHint(c, p.ID)+" when the registry is reachable again")
+	}
+	return api.WithExtra(api.WithExtra(err, "key", key), "id", p.ID)
+}
+
+// waitHint is what to type to watch a payment of this till.
+func waitHint(c *cli.Call, id string) string {
+	return fmt.Sprintf("`paybeacon till wait --data %s --id %s`", c.Data(), id[:10])
+}
+
+func printPayer(w io.Writer, p api.Payment) {
+	if p.Payer != "" {
+		_, _ = fmt.Fprintf(w, "  payer    %s\n", p.Payer)
+	}
+	if p.Ref != "" {
+		_, _ = fmt.Fprintf(w, "  ref      %s\n", text.Printable(p.Ref))
+	}
+}
+
+func printPayment(w io.Writer, p api.Payment) {
+	test := ""
+	if p.Test {
+		test = "  TEST (play money)"
+	}
+	_, _ = fmt.Fprintf(w, "%s  %s  %s at %s, %s%s\n", p.ID[:10], text.FormatMoney(p.Amount, p.Currency), p.Merchant, p.Site, text.Because(p.State, p.Reason), test)
+	printPayer(w, p)
+	if p.By != "" {
+		_, _ = fmt.Fprintf(w, "  answered %s\n", by(p.By))
+	}
+	printChannels(w, p)
+	note := map[pay.Outcome]string{
+		pay.OutcomePaid:    "paid",
+		pay.OutcomeNotPaid: "not paid; you may charge again",
+		pay.OutcomePending: "pending; do not charge again",
+		pay.OutcomeUnknown: "UNKNOWN; do not charge again, ask later",
+	}[p.Outcome]
+	switch atTill := p.Key != ""; {
+	case !atTill && p.Answering:
+		note = "pending; the answer is on its way to the registry"
+	case !atTill:
+		note, _, _ = strings.Cut(note, ";") // a payer charges nobody
+	case p.Queued:
+		note += "; queued until the registry has it"
+	}
+	_, _ = fmt.Fprintf(w, "  outcome  %s\n", note)
+	if p.Key != "" {
+		_, _ = fmt.Fprintf(w, "  key      %s\n", text.Printable(string(p.Key)))
+	}
+}
+
+// printChannels says why the device has to speak too, and what is in the way.
+func printChannels(w io.Writer, p api.Payment) {
+	if p.Demand == "" {
+		return
+	}
+	_, _ = fmt.Fprintf(w, "  channels two: %s\n", text.WhyTwoChannels(p.Demand))
+	if p.Demand.NeedsPerson() && p.Key == "" && !p.State.Ended() {
+		_, _ = fmt.Fprintf(w, "  BEWARE   %s\n", text.Beware(p.Merchant, p.Site))
+	}
+	if p.Problem != "" {
+		_, _ = fmt.Fprintf(w, "  problem  %s\n", text.Printable(p.Problem))
+	}
+}
+
+func by(r pay.Rule) string {
+	if r == pay.ByHand {
+		return "by hand"
+	}
+	return "by the rule " + string(r)
+}
+
+func paymentQuery(c *cli.Call) (api.PaymentRef, error) {
+	q := api.PaymentRef{ID: c.Flags.String("id"), Key: pay.IdempotencyKey(c.Flags.String("key"))}
+	if (q.ID == "") == (q.Key == "") {
+		return q, pay.NewError(pay.CodeUsage, "name the payment by one of --id and --key", "`paybeacon till list` shows ids; the key is the one that till charge printed")
+	}
+	return q, nil
+}
+
+// listPayments prints a line for each payment; other says who the other side
+// is, as whoever reads the list sees it.
+func listPayments[Q any](c *cli.Call, v api.Verb[Q, api.List[api.Payment]], q Q, none string, other func(api.Payment) string) error {
+	reply, err := ask(c, v, q)
+	if err != nil {
+		return err
+	}
+	list := reply.Value.Items
+	return cli.AnswerList(c, list, func(w io.Writer) {
+		if len(list) == 0 {
+			_, _ = fmt.Fprintln(w, none)
+		}
+		for _, p := range list {
+			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], text.Moment(p.Created), text.FormatMoney(p.Amount, p.Currency), other(p), text.Because(p.State, p.Reason))
+			if p.State.Ended() {
+				continue
+			}
+			if atTill := p.Key != ""; !atTill { // what a payer compares before the answer
+				printPayer(w, p)
+			}
+			printChannels(w, p)
+		}
+	})
+}

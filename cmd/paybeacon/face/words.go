@@ -1,0 +1,69 @@
+package face
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+func tellEvent(c *cli.Call, e api.Event) error {
+	return c.Answer(e, func(w io.Writer) { printEvent(w, e) })
+}
+
+// printEvent writes an event as one line.
+func printEvent(w io.Writer, e api.Event) {
+	_, _ = fmt.Fprintf(w, "%s  ", text.Moment(e.At))
+	switch {
+	case e.PaymentEvent != nil:
+		p := e.PaymentEvent
+		state := string(p.State)
+		if p.Reason != "" {
+			state += " (" + string(p.Reason) + ")"
+		}
+		_, _ = fmt.Fprintf(w, "payment %s  %s  %s  %s", p.ID[:10], text.FormatMoney(p.Amount, p.Currency), text.Printable(string(p.Payer)), state)
+		if p.By != "" {
+			_, _ = fmt.Fprintf(w, ", answered %s", by(p.By))
+		}
+		if p.Test {
+			_, _ = io.WriteString(w, "  TEST")
+		}
+	case e.RadioEvent != nil:
+		r := e.RadioEvent
+		_, _ = fmt.Fprintf(w, "radio %s, %.1f adverts/s", r.Radio, r.AdvertsPerSecond)
+		if r.RadioWhy != "" {
+			_, _ = fmt.Fprintf(w, ": %s", text.Sentence(r.RadioWhy))
+		}
+	case e.DeviceEvent != nil && e.Device != "":
+		_, _ = fmt.Fprintf(w, "device %s  %s", e.Device[:10], e.DeviceState)
+	case e.DeviceEvent != nil && e.DeviceState == pay.DeviceActive:
+		_, _ = fmt.Fprintf(w, "paired with wallet %s", e.DeviceEvent.Wallet[:10])
+	case e.DeviceEvent != nil:
+		_, _ = fmt.Fprintf(w, "released by wallet %s", e.DeviceEvent.Wallet[:10])
+	case e.NodeEvent != nil:
+		standing := "enrolled"
+		if e.Revoked {
+			standing = "revoked"
+		}
+		_, _ = fmt.Fprintf(w, "%s %s  %s  %s", e.Role, e.Node[:10], text.Printable(string(e.Name)), standing)
+	case e.TopUpEvent != nil:
+		t := e.TopUpEvent
+		_, _ = fmt.Fprintf(w, "top-up  %s into %s  TEST", text.FormatMoney(t.Amount, t.Currency), text.Printable(string(t.Wallet)))
+	default:
+		_, _ = io.WriteString(w, text.Printable(string(e.Kind)))
+	}
+	_, _ = fmt.Fprintln(w)
+}
+
+func printReady(w io.Writer, r api.Ready) {
+	_, _ = fmt.Fprintf(w, "ready: %s %s", r.Role, r.Node[:10])
+	for _, f := range [][2]string{{"quic", r.QUIC}, {"http", r.HTTP}, {"link", r.Link}, {"registry", r.Registry}} {
+		if f[1] != "" {
+			_, _ = fmt.Fprintf(w, "  %s %s", f[0], f[1])
+		}
+	}
+	_, _ = fmt.Fprintln(w)
+}

@@ -1,0 +1,63 @@
+package survey
+
+import (
+	"sync"
+	"time"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// watchEvery is how often the air is told where nothing can be redrawn.
+const watchEvery = time.Second
+
+// watching is all that is heard, and its lock: the radio feeds it, the table
+// looks at it.
+type watching struct {
+	spec    node.RadioSpec
+	options ble.TrackerOptions
+	now     func() time.Time
+	begun   time.Time
+
+	mu      sync.Mutex
+	air     *node.Hearing
+	statics *ble.Sightings
+}
+
+func newWatching(spec node.RadioSpec, o ble.TrackerOptions, now func() time.Time) *watching {
+	return &watching{spec: spec, options: o, now: now, begun: now(), air: node.NewHearing(o, now), statics: ble.NewSightings()}
+}
+
+func (w *watching) hear(a ble.Advert) {
+	w.air.Hear(a)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.statics.Observe(a)
+}
+
+func (w *watching) heed(h ble.Health) { w.air.Heed(h) }
+
+// watchScene is what is on the air at one moment, as the table shows it.
+type watchScene struct {
+	At      time.Time
+	Elapsed time.Duration
+	Radio   string
+	Health  ble.Health
+	Near    pay.RSSI
+	Far     pay.RSSI
+	Rows    []ble.Row
+	Statics []ble.Sighting
+}
+
+func (w *watching) scene() watchScene {
+	s := watchScene{
+		At: w.now(), Radio: w.spec.String(), Health: w.air.Health(), Near: w.options.Near, Far: w.options.Far,
+	}
+	s.Elapsed = s.At.Sub(w.begun)
+	s.Rows = w.air.Watch(s.At)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.Statics = w.statics.All(s.At)
+	return s
+}
