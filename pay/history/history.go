@@ -11,6 +11,11 @@
 // it follows comes later, it is taken up then. So the same decisions lead to
 // the same payments whatever their order and however often they come.
 //
+// What a role does with its node's feed is a list of features (see Feature): the
+// rules by kind of fact, for entries and for refused claims. What is the same at
+// box and wallet is here: authorities, refusals that stand in the feed, kinds
+// that nobody knows, and the view of a payment.
+//
 // # Layout
 //
 // The package owns the role's rows whose key begins with 'h'. Ids

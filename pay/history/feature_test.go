@@ -1,0 +1,84 @@
+package history_test
+
+import (
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
+)
+
+func noEntry(pay.WritableRows, pay.Time, pay.Fact) (pay.Reaction, error) { return pay.Reaction{}, nil }
+
+func noRefusal(pay.WritableRows, pay.Fact, pay.Reason) error { return nil }
+
+// TestCheckKinds has a role of two features and lists that leave something out,
+// or name it twice.
+func TestCheckKinds(t *testing.T) {
+	t.Parallel()
+	features := history.Features{
+		{Name: "payments", Mirrors: map[pay.Kind]history.EntryRule{pay.KindDecision: noEntry}, Refusals: map[pay.Kind]history.RefusalRule{pay.KindAnswer: noRefusal}},
+		{Name: "devices", Mirrors: map[pay.Kind]history.EntryRule{pay.KindDevice: noEntry}},
+	}
+	var others []pay.Kind
+	for _, row := range pay.Kinds() {
+		switch row.Kind {
+		case pay.KindDecision, pay.KindAnswer, pay.KindDevice, pay.KindAuthority, pay.KindRefusal:
+		default:
+			others = append(others, row.Kind)
+		}
+	}
+	for name, tc := range map[string]struct {
+		role        pay.Role
+		unconcerned []pay.Kind
+		ok          bool
+	}{
+		"each kind once":          {pay.RoleWallet, others, true},
+		"one left out":            {pay.RoleWallet, others[1:], false},
+		"one with a rule as well": {pay.RoleWallet, append([]pay.Kind{pay.KindDevice}, others...), false},
+		"one for all roles":       {pay.RoleWallet, append([]pay.Kind{pay.KindRefusal}, others...), false},
+		"one that nobody knows":   {pay.RoleWallet, append([]pay.Kind{"mandate"}, others...), false},
+		"a claim of another role": {pay.RoleBox, others, false},
+	} {
+		if err := features.CheckKinds(tc.role, tc.unconcerned); (err == nil) != tc.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestRefusalReachesItsRule sends the refusal of a claim as an acknowledgement
+// and as an entry of the feed. A claim that is not here, or has no rule, is
+// nobody's.
+func TestRefusalReachesItsRule(t *testing.T) {
+	t.Parallel()
+	r := newRows()
+	var told []pay.Reason
+	features := history.Features{{Refusals: map[pay.Kind]history.RefusalRule{
+		pay.KindCancel: history.Refused(func(_ pay.WritableRows, _ pay.FactID, c pay.Cancel, why pay.Reason) error {
+			if c.Created != start {
+				t.Errorf("the rule got %+v", c)
+			}
+			told = append(told, why)
+			return nil
+		}),
+	}}}
+	react := func(in pay.Input) {
+		t.Helper()
+		if out, err := features.React(r, start, in); err != nil || len(out.Publications) > 0 {
+			t.Errorf("%T: %+v, %v", in, out, err)
+		}
+	}
+	claim, other := sign(t, key(t, 1), pay.Cancel{Created: start}), sign(t, key(t, 1), pay.Revoke{})
+	refusal := func(f pay.Fact) pay.Input {
+		return pay.EntryMirrored{Fact: sign(t, key(t, 3), pay.Refusal{Claim: f.ID(), Reason: pay.ReasonLateCancel, At: start})}
+	}
+	react(refusal(claim)) // it is not here
+	r.facts[claim.ID()], r.facts[other.ID()] = claim, other
+	react(refusal(claim))
+	react(pay.ClaimRefused{Fact: claim, Reason: pay.ReasonTooMany})
+	react(refusal(other))
+	react(pay.ClaimRefused{Fact: other, Reason: pay.ReasonTooMany})
+	react(pay.EntryMirrored{Fact: claim})
+	if len(told) != 2 || told[0] != pay.ReasonLateCancel || told[1] != pay.ReasonTooMany {
+		t.Errorf("the rule was told %q", told)
+	}
+}

@@ -1,0 +1,49 @@
+package history
+
+import "github.com/paybeacon/paybeacon/pay"
+
+// View is a payment as both of its parties see it. What only a box or only a
+// wallet knows of it stands beside it in the entries of their roles.
+type View struct {
+	ID           pay.PaymentID
+	Payment      pay.Payment
+	Local        pay.Local
+	Amount       pay.Amount
+	Currency     pay.Currency
+	MerchantName pay.Name
+	Site         pay.Name
+	Handle       pay.Handle // the two words that cashier and payer see
+	Ref          string
+	By           pay.Rule   // who answered
+	Reason       pay.Reason // why it ended without money moving, or never opened
+	Refusal      pay.Reason // why the registry refused this node's last claim; that changed nothing
+	Queued       bool       // the registry has not acknowledged this node's claim
+	Created      pay.Time
+	Expires      pay.Time // when the offer ends, by the registry's clock; 0 before there is one
+	// Deadline is when, by this node's clock, the outcome becomes unknown unless
+	// the last decision has come; it moves when the node receives more.
+	Deadline pay.Time
+	Test     bool // play money, as far as the registry has stated it
+	// StepUp is why the payer's device has to sign too, or "".
+	StepUp pay.StepUp
+}
+
+// State returns the state under which the payment is shown.
+func (v View) State() pay.State { return v.Payment.Shown(v.Local) }
+
+// Outcome returns what the party may rely on.
+func (v View) Outcome() pay.Outcome { return v.Payment.Outcome(v.Local) }
+
+// ViewOf returns the view of a payment at the moment, as far as its decisions go:
+// everything but Refusal and Queued, and nothing of what was asked for while there
+// is no decision. ttl is the life of the request, for a payment without a
+// decision; 0 if it is not known.
+func ViewOf(now pay.Time, rec Record, ttl pay.Millis) View {
+	p, d := rec.Payment, rec.Payment.Decision
+	v := View{
+		ID: p.ID, Payment: p, Amount: d.Amount, Currency: d.Currency, MerchantName: d.MerchantName, Site: d.Site, Handle: d.Handle, Ref: d.Ref,
+		By: d.By, Reason: d.Reason, Created: rec.Created, Expires: d.Expires, Deadline: rec.Deadline(ttl), Test: d.Test, StepUp: d.StepUp,
+	}
+	v.Local.TimeUp = !p.State.Ended() && now >= v.Deadline
+	return v
+}

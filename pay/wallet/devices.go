@@ -1,0 +1,276 @@
+package wallet
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
+	"github.com/paybeacon/paybeacon/pay/rows"
+)
+
+// devices are the devices that the wallet was given.
+func (w *Wallet) devices() history.Feature {
+	return history.Feature{
+		Name:    "devices",
+		Mirrors: map[pay.Kind]history.EntryRule{pay.KindDevice: history.Mirror(noteDevice)},
+		Refusals: map[pay.Kind]history.RefusalRule{
+			pay.KindMapping: history.Refused(func(tx pay.WritableRows, claim pay.FactID, m pay.Mapping, why pay.Reason) error {
+				return deviceRefused(tx, m.Device, claim, why)
+			}),
+			pay.KindRevoke: history.Refused(func(tx pay.WritableRows, claim pay.FactID, r pay.Revoke, why pay.Reason) error {
+				return deviceRefused(tx, r.Device, claim, why)
+			}),
+		},
+		Spaces: rows.Spaces{deviceRows.Space},
+	}
+}
+
+var deviceRows = rows.New("d", "what the registry and this wallet stated about a device",
+	rows.ID[pay.DeviceID]("DEVICE"), rows.CBOR[deviceRow]())
+
+// deviceRow is what the registry and this wallet said of a device. Fields may
+// be added if they can be left out.
+type deviceRow struct {
+	Known    pay.DeviceState `cbor:"1,keyasint,omitempty"` // the registry's last word, "" before the first
+	At       pay.Time        `cbor:"2,keyasint"`           // of that word, by the registry's clock
+	Type     pay.DeviceType  `cbor:"3,keyasint"`
+	Vehicle  pay.Name        `cbor:"4,keyasint,omitempty"`
+	Means    pay.Name        `cbor:"5,keyasint,omitempty"`
+	Link     string          `cbor:"6,keyasint,omitempty"`
+	Mapping  pay.FactID      `cbor:"7,keyasint"`           // the mapping this wallet asked for last
+	Mapped   bool            `cbor:"8,keyasint,omitempty"` // Mapping was answered
+	Revoke   pay.FactID      `cbor:"9,keyasint"`           // the revoke this wallet asked for last
+	Revoking bool            `cbor:"10,keyasint,omitempty"`
+	Refused  pay.Reason      `cbor:"11,keyasint,omitempty"` // of the last mapping or revoke
+	Trusted  pay.Time        `cbor:"12,keyasint,omitempty"` // from when on its word counts, by the registry
+}
+
+func (r deviceRow) pending() bool { return !r.Mapping.IsZero() && !r.Mapped }
+
+// Device is a device as the wallet shows it.
+type Device struct {
+	ID      pay.DeviceID
+	Type    pay.DeviceType
+	State   pay.DeviceState // a mapping that the registry refused shows as revoked, with Reason
+	Vehicle pay.Name
+	Means   pay.Name
+	Link    string // where its link was last said to be; "" if it was paired elsewhere
+	// Revoking says that its revocation was asked for and not yet decided.
+	Revoking bool
+	Reason   pay.Reason // why the registry refused the last mapping or revoke
+	Said     pay.Time   // when the registry said its last word on it
+	Trusted  pay.Time   // from when on its authentication codes count; 0: at once
+}
+
+// Pairing is what a wallet has once a device has agreed to belong to it.
+type Pairing struct {
+	Bind    []byte // the raw fact, signed by the device
+	Vehicle pay.Name
+	Means   pay.Name
+	Link    string // host:port of the device's link
+}
+
+func device(id pay.DeviceID, r deviceRow) Device {
+	d := Device{ID: id, Type: r.Type, State: r.Known, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link, Reason: r.Refused, Said: r.At, Trusted: r.Trusted}
+	switch {
+	case r.pending():
+		d.State = pay.DevicePending
+	case r.Known == "":
+		d.State = pay.DeviceRevoked
+	}
+	d.Revoking = r.Revoking && d.State != pay.DeviceRevoked
+	return d
+}
+
+// Map registers a device with this wallet: it returns the device, pending, and
+// the mapping to be posted in the same transaction. Mapping again what is
+// pending or active posts nothing. A bind that does not verify or names another
+// wallet is a *pay.Error with CodeBadFact.
+func (w *Wallet) Map(rows pay.WritableRows, now pay.Time, p Pairing) (Device, pay.Reaction, error) {
+	m, b, err := w.mapping(now, p)
+	if err != nil {
+		return Device{}, pay.Reaction{}, err
+	}
+	r, _, err := deviceRows.Get(rows, m.Device)
+	if err != nil {
+		return Device{}, pay.Reaction{}, err
+	}
+	same, err := sameMapping(rows, r, m)
+	if err != nil {
+		return Device{}, pay.Reaction{}, err
+	}
+	r.Link = p.Link
+	if same {
+		return device(m.Device, r), pay.Reaction{}, deviceRows.Put(rows, m.Device, r)
+	}
+	f, err := pay.Sign(w.options.Key, m)
+	if err != nil {
+		return Device{}, pay.Reaction{}, fmt.Errorf("map device: %w", err)
+	}
+	r.Type, r.Vehicle, r.Means = b.Type, m.Vehicle, m.Means
+	r.Mapping, r.Mapped, r.Refused = f.ID(), false, ""
+	return device(m.Device, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, deviceRows.Put(rows, m.Device, r)
+}
+
+// RefreshDevice is Map for a bind that a device of this wallet signed anew
+// without its owner's doing. Whatever the owner has said of the device since
+// then stands: its vehicle, means and link are what they are now, and one that
+// is not active, or is being revoked, is left alone with CodeConflict, or a
+// revoked device would be back.
+func (w *Wallet) RefreshDevice(rows pay.WritableRows, now pay.Time, bind []byte) (Device, pay.Reaction, error) {
+	m, _, err := w.mapping(now, Pairing{Bind: bind})
+	if err != nil {
+		return Device{}, pay.Reaction{}, err
+	}
+	r, _, err := deviceRows.Get(rows, m.Device)
+	if err != nil {
+		return Device{}, pay.Reaction{}, err
+	}
+	if d := device(m.Device, r); d.State != pay.DeviceActive || d.Revoking {
+		return d, pay.Reaction{}, pay.NewError(pay.CodeConflict, fmt.Sprintf("device %s was revoked or paired anew meanwhile", m.Device.Short()), "nothing was changed")
+	}
+	return w.Map(rows, now, Pairing{Bind: bind, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link})
+}
+
+// mapping checks a pairing and makes the statement of it.
+func (w *Wallet) mapping(now pay.Time, p Pairing) (pay.Mapping, pay.Bind, error) {
+	const hint = "pair the device again"
+	m := pay.Mapping{Bind: p.Bind, Vehicle: p.Vehicle, Means: p.Means, Created: now}
+	f, err := pay.Parse(p.Bind)
+	if err != nil {
+		return m, pay.Bind{}, pay.Wrap(err, pay.CodeBadFact, "read what the device signed", hint)
+	}
+	m.Device = f.Signer()
+	b, err := m.OpenBind()
+	switch {
+	case err != nil:
+		return m, b, pay.Wrap(err, pay.CodeBadFact, "read what the device signed", hint)
+	case b.Wallet != w.options.Key.ID():
+		return m, b, pay.NewError(pay.CodeBadFact, fmt.Sprintf("the device bound itself to wallet %s, not to this one", b.Wallet.Short()), hint)
+	case len(p.Link) > linkBytesMax:
+		return m, b, pay.NewError(pay.CodeUsage, fmt.Sprintf("the link's address has %d bytes", len(p.Link)), "give it as host:port")
+	}
+	if err := m.Check(); err != nil {
+		return m, b, pay.Wrap(err, pay.CodeUsage, "read vehicle and means", fmt.Sprintf("keep each within %d printable bytes", pay.NameBytesMax))
+	}
+	return m, b, nil
+}
+
+const linkBytesMax = 4 * pay.NameBytesMax
+
+// sameMapping says whether the device's last mapping, pending or in force, says
+// the same as m.
+func sameMapping(rows pay.Rows, r deviceRow, m pay.Mapping) (bool, error) {
+	if r.Mapping.IsZero() || r.Revoking || r.Refused != "" || (r.Mapped && r.Known != pay.DeviceActive) {
+		return false, nil
+	}
+	f, ok, err := rows.Fact(r.Mapping)
+	if err != nil || !ok {
+		return false, err
+	}
+	last, err := pay.As[pay.Mapping](f)
+	return bytes.Equal(last.Bind, m.Bind) && last.Vehicle == m.Vehicle && last.Means == m.Means, err
+}
+
+// RevokeDevice ends the mapping of the device whose id begins with the given
+// hexadecimal digits: it returns the revoke to be posted in the same
+// transaction. Revoking again posts nothing. Its errors are those of
+// history.FindID.
+func (w *Wallet) RevokeDevice(rows pay.WritableRows, now pay.Time, digits string) (Device, pay.Reaction, error) {
+	id, err := history.FindID(rows, deviceRows, digits, "device")
+	if err != nil {
+		return Device{}, pay.Reaction{}, err
+	}
+	r, _, err := deviceRows.Get(rows, id)
+	if err != nil {
+		return Device{}, pay.Reaction{}, err
+	}
+	if d := device(id, r); d.State == pay.DeviceRevoked || d.Revoking {
+		return d, pay.Reaction{}, nil
+	}
+	f, err := pay.Sign(w.options.Key, pay.Revoke{Device: id, Created: now})
+	if err != nil {
+		return Device{}, pay.Reaction{}, fmt.Errorf("revoke device: %w", err)
+	}
+	r.Revoke, r.Revoking, r.Refused = f.ID(), true, ""
+	return device(id, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, deviceRows.Put(rows, id, r)
+}
+
+// MoveDevice notes where a device's link is from now on.
+func (w *Wallet) MoveDevice(rows pay.WritableRows, id pay.DeviceID, link string) (Device, error) {
+	if link == "" || len(link) > linkBytesMax {
+		return Device{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("the link's address has %d bytes", len(link)), "give it as host:port")
+	}
+	r, ok, err := deviceRows.Get(rows, id)
+	if err == nil && !ok {
+		err = pay.NewError(pay.CodeNotFound, "there is no device "+id.Short(), "`paybeacon wallet devices` lists them")
+	}
+	if err != nil {
+		return Device{}, err
+	}
+	r.Link = link
+	return device(id, r), deviceRows.Put(rows, id, r)
+}
+
+// Devices returns the wallet's devices in the order of their ids, at most
+// pay.ListMax, revoked ones included.
+func (w *Wallet) Devices(rows pay.Rows) (list []Device, err error) {
+	err = deviceRows.Scan(rows, deviceRows.All(), pay.ListMax, func(id pay.DeviceID, r deviceRow) bool {
+		list = append(list, device(id, r))
+		return true
+	})
+	return list, err
+}
+
+// Device returns the device whose id begins with the given hexadecimal digits.
+// Its errors are those of history.FindID.
+func (w *Wallet) Device(rows pay.Rows, digits string) (Device, error) {
+	id, err := history.FindID(rows, deviceRows, digits, "device")
+	if err != nil {
+		return Device{}, err
+	}
+	r, _, err := deviceRows.Get(rows, id)
+	return device(id, r), err
+}
+
+// noteDevice takes in the registry's word on a device. The latest word counts;
+// of two at one moment the one that revokes.
+func noteDevice(rows pay.WritableRows, _ pay.Fact, s pay.DeviceStatus) error {
+	r, _, err := deviceRows.Get(rows, s.Device)
+	if err != nil {
+		return err
+	}
+	if r.pending() && s.Claim == r.Mapping {
+		r.Mapped, r.Refused = true, ""
+	}
+	if r.Revoking && s.Claim == r.Revoke {
+		r.Revoking = false
+	}
+	if r.Known == "" || s.At > r.At || (s.At == r.At && s.State == pay.DeviceRevoked) {
+		r.Known, r.At, r.Type, r.Trusted = s.State, s.At, s.Type, s.Trusted
+		if !r.pending() {
+			r.Vehicle, r.Means = s.Vehicle, s.Means
+		}
+	}
+	return deviceRows.Put(rows, s.Device, r)
+}
+
+// deviceRefused notes that the registry refused the last mapping or revoke of a
+// device. What the registry said of the device before stays in force.
+func deviceRefused(rows pay.WritableRows, id pay.DeviceID, claim pay.FactID, why pay.Reason) error {
+	r, ok, err := deviceRows.Get(rows, id)
+	if err != nil || !ok {
+		return err
+	}
+	switch {
+	case claim == r.Mapping && r.pending():
+		r.Mapped = true
+	case claim == r.Revoke && r.Revoking:
+		r.Revoking = false
+	default:
+		return nil
+	}
+	r.Refused = why
+	return deviceRows.Put(rows, id, r)
+}

@@ -1,0 +1,199 @@
+package wallet
+
+import (
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
+	"github.com/paybeacon/paybeacon/pay/rows"
+)
+
+// payments is the life of a payment as the payer sees it: an offer arrives, the
+// owner or the owner's rule answers it, a decision ends it.
+func (w *Wallet) payments() history.Feature {
+	return history.Feature{
+		Name:     "payments",
+		Mirrors:  map[pay.Kind]history.EntryRule{pay.KindDecision: w.decided},
+		Refusals: map[pay.Kind]history.RefusalRule{pay.KindAnswer: history.Refused(answerRefused)},
+		Spaces:   rows.Spaces{answerRows.Space, openRows.Space},
+	}
+}
+
+var (
+	answerRows = rows.New("n", "the answer that this wallet gave last", rows.ID[pay.PaymentID]("PAYMENT"), rows.CBOR[answerRow]())
+	openRows   = rows.New("q", "an offer that may still be open", rows.ID[pay.PaymentID]("PAYMENT"), rows.None())
+)
+
+// answerRow is the answer that this wallet gave last. Fields may be added if
+// they can be left out.
+type answerRow struct {
+	Answer  pay.FactID  `cbor:"1,keyasint"`
+	Verdict pay.Verdict `cbor:"2,keyasint"`
+	By      pay.Rule    `cbor:"3,keyasint"`
+	Refused pay.Reason  `cbor:"4,keyasint,omitempty"` // the registry refused it
+}
+
+// sign makes the answer to an open offer, repeating its terms, and stores that
+// it was given.
+func (w *Wallet) sign(rows pay.WritableRows, now pay.Time, p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode) (answerRow, pay.Fact, error) {
+	f, err := pay.Sign(w.options.Key, pay.Answer{
+		Payment: p.ID, Offer: p.Last, Merchant: p.Terms.Merchant, Amount: p.Terms.Amount, Currency: p.Terms.Currency,
+		Expires: p.Terms.Expires, Verdict: v, By: by, Created: now, Code: code,
+	})
+	if err != nil {
+		return answerRow{}, pay.Fact{}, fmt.Errorf("answer: %w", err)
+	}
+	a := answerRow{Answer: f.ID(), Verdict: v, By: by}
+	return a, f, answerRows.Put(rows, p.ID, a)
+}
+
+// Answer approves or declines the offer whose payment id begins with the digits
+// of id, or the only one that is pending when id is "". It returns the answer,
+// to be posted in the same transaction. by is pay.ByHand for a person. code is
+// what the device of Witness gave, zero where one channel is enough. Its errors
+// are *pay.Error: CodeDevice when a code is needed, CodeDecided when the offer is
+// answered or the payment has ended, CodeNotFound when there is none, CodeUsage
+// when several fit, CodeNotAllowed for an approval by a rule where a person is
+// needed, CodeUpgrade for an approval as history.Understands says.
+func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Verdict, by pay.Rule, code pay.AuthCode) (Entry, pay.Reaction, error) {
+	if v != pay.Approve && v != pay.Decline {
+		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("verdict %.20q is neither approve nor decline", string(v)), "approve or decline")
+	}
+	if err := checkBy(by); err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	rec, err := selectPayment(rows, id)
+	if err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	p := rec.Payment
+	if err := answerable(rows, p, v); err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	if err := checkApproval(p, v, by, code); err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	a, f, err := w.sign(rows, now, p, v, by, code)
+	if err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	e := entry(now, rec, a)
+	e.Queued = true
+	return e, pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, nil
+}
+
+// answerable returns a *pay.Error when the payment can have no such answer from
+// this wallet, whatever the device says.
+func answerable(rows pay.Rows, p pay.Payment, v pay.Verdict) error {
+	a, answered, err := answerRows.Get(rows, p.ID)
+	switch {
+	case err != nil:
+		return err
+	case p.State != pay.StateOffered:
+		return decided(p)
+	case answered && a.Refused == "":
+		return pay.NewError(pay.CodeDecided, fmt.Sprintf("payment %s is answered already: %s, by %s", p.ID.Short(), a.Verdict, a.By), "nothing was changed")
+	case v == pay.Approve:
+		return history.Understands(rows)
+	default:
+		return nil
+	}
+}
+
+// selectPayment returns the payment whose id begins with the digits, or the only
+// pending one when there are none. Its errors are those of Answer.
+func selectPayment(rows pay.Rows, id string) (history.Record, error) {
+	if id != "" {
+		return history.Find(rows, id)
+	}
+	open, err := pending(rows)
+	switch {
+	case err != nil:
+		return history.Record{}, err
+	case len(open) == 0:
+		return history.Record{}, pay.NewError(pay.CodeNotFound, "no offer is pending", "offers show up in `paybeacon wallet pending`")
+	case len(open) > 1:
+		return history.Record{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("%d offers are pending", len(open)), "name one of them with --id; `paybeacon wallet pending` lists them")
+	}
+	return open[0].rec, nil
+}
+
+// answerRefused notes that the registry refused the answer to an offer, which
+// may then be answered again.
+func answerRefused(rows pay.WritableRows, claim pay.FactID, answer pay.Answer, why pay.Reason) error {
+	a, ok, err := answerRows.Get(rows, answer.Payment)
+	if err != nil || !ok || a.Answer != claim || a.Refused != "" {
+		return err
+	}
+	a.Refused = why
+	return answerRows.Put(rows, answer.Payment, a)
+}
+
+// decided folds a decision and does what each one taken in asks for. The rule
+// is asked only when the payment is open after all of them.
+func (w *Wallet) decided(rows pay.WritableRows, now pay.Time, f pay.Fact) (pay.Reaction, error) {
+	d, err := pay.As[pay.Decision](f)
+	if err != nil {
+		return pay.Reaction{}, err
+	}
+	rec, steps, err := history.Fold(rows, now, f.ID(), d)
+	if err != nil || len(steps) == 0 {
+		return pay.Reaction{}, err
+	}
+	for _, s := range steps {
+		if s.Decision.State != pay.StateCaptured {
+			continue
+		}
+		if err := captured(rows, s); err != nil {
+			return pay.Reaction{}, err
+		}
+	}
+	if rec.Payment.State != pay.StateOffered {
+		return pay.Reaction{}, openRows.Delete(rows, d.Payment)
+	}
+	if err := openRows.Put(rows, d.Payment, struct{}{}); err != nil {
+		return pay.Reaction{}, err
+	}
+	return w.byRule(rows, now, rec)
+}
+
+// captured books what left the account. That a capture names an approval which
+// this wallet did not give changes nothing about the money, so it is booked and
+// kept as a finding.
+func captured(rows pay.WritableRows, s history.Step) error {
+	d := s.Decision
+	a, ok, err := answerRows.Get(rows, d.Payment)
+	if err != nil {
+		return err
+	}
+	if !ok || a.Verdict != pay.Approve || a.Answer != d.Claim {
+		if err := history.AddFinding(rows, s.ID, d, "captured without an approval of this wallet"); err != nil {
+			return err
+		}
+	}
+	return addBalance(rows, d.Currency, -d.Amount)
+}
+
+// byRule answers an open offer if the rule covers it and nobody has answered.
+func (w *Wallet) byRule(rows pay.WritableRows, now pay.Time, rec history.Record) (pay.Reaction, error) {
+	verdict, covers := w.options.Rule.verdict(rec.Payment.Terms)
+	if !covers {
+		return pay.Reaction{}, nil
+	}
+	if answered, err := answerRows.Has(rows, rec.Payment.ID); answered || err != nil {
+		return pay.Reaction{}, err
+	}
+	if verdict == pay.Approve {
+		if rec.Payment.Terms.Method() == pay.MethodTwoChannel {
+			return pay.Reaction{}, nil // see RuleNeedsWitness
+		}
+		if ok, err := understood(rows); !ok || err != nil {
+			return pay.Reaction{}, err
+		}
+	}
+	_, f, err := w.sign(rows, now, rec.Payment, verdict, w.options.Rule.Name, pay.AuthCode{})
+	if err != nil {
+		return pay.Reaction{}, err
+	}
+	return pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, nil
+}
