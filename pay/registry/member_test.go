@@ -76,7 +76,7 @@ func TestInvite(t *testing.T) {
 			w.must(err)
 			w.post(r)
 			got := m.Node
-			if got.Scope != i.Scope || got.Node != keyOf("n").Public() {
+			if got.Scope != i.Scope || got.MerchantName != i.MerchantName || got.Site != i.Site || got.Node != keyOf("n").Public() {
 				t.Errorf("enrolled as %+v", got)
 			}
 			got.Node, got.Scope, got.At = pay.PublicKey{}, "", 0

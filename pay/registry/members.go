@@ -46,21 +46,23 @@ type InviteSpec struct {
 // Invited is an invite and what stands in it.
 type Invited struct {
 	pay.Invite
-	Role    pay.Role
-	Scope   pay.Scope
-	Expires pay.Time
+	Role         pay.Role
+	Scope        pay.Scope
+	MerchantName pay.Name // for a box
+	Site         pay.Name // for a box
+	Expires      pay.Time
 }
 
 // inviteRow is an invite at the registry. The secret dies at first use.
 type inviteRow struct {
-	Secret  pay.InviteSecret `cbor:"1,keyasint"`
-	Role    pay.Role         `cbor:"2,keyasint"`
-	Scope   pay.Scope        `cbor:"3,keyasint"`
-	Name    pay.Name         `cbor:"4,keyasint,omitempty"`
-	Shop    pay.Name         `cbor:"5,keyasint,omitempty"`
-	Site    pay.Name         `cbor:"6,keyasint,omitempty"`
-	Expires pay.Time         `cbor:"7,keyasint"`
-	Used    bool             `cbor:"8,keyasint"`
+	Secret       pay.InviteSecret `cbor:"1,keyasint"`
+	Role         pay.Role         `cbor:"2,keyasint"`
+	Scope        pay.Scope        `cbor:"3,keyasint"`
+	Name         pay.Name         `cbor:"4,keyasint,omitempty"`
+	MerchantName pay.Name         `cbor:"5,keyasint,omitempty"`
+	Site         pay.Name         `cbor:"6,keyasint,omitempty"`
+	Expires      pay.Time         `cbor:"7,keyasint"`
+	Used         bool             `cbor:"8,keyasint"`
 }
 
 const inviteHint = "ask whoever runs the registry for a new one: paybeacon admin invite"
@@ -84,7 +86,7 @@ func (r *Registry) Invite(tx pay.WritableRows, now pay.Time, random io.Reader, s
 	if err := inviteRows.Put(tx, invite.ID, row); err != nil {
 		return Invited{}, fmt.Errorf("make invite: %w", err)
 	}
-	return Invited{Invite: invite, Role: row.Role, Scope: row.Scope, Expires: row.Expires}, nil
+	return Invited{Invite: invite, Role: row.Role, Scope: row.Scope, MerchantName: row.MerchantName, Site: row.Site, Expires: row.Expires}, nil
 }
 
 func checkSpec(now pay.Time, spec InviteSpec) (inviteRow, error) {
@@ -107,14 +109,14 @@ func checkSpec(now pay.Time, spec InviteSpec) (inviteRow, error) {
 		}
 	case pay.RoleBox:
 		row.Name = firstName(spec.Name, spec.Merchant)
-		row.Shop, row.Site = firstName(spec.Merchant, spec.Name), firstName(spec.Site, row.Name)
-		if row.Shop == "" {
+		row.MerchantName, row.Site = firstName(spec.Merchant, spec.Name), firstName(spec.Site, row.Name)
+		if row.MerchantName == "" {
 			return refuse("a box needs a name or a merchant")
 		}
 	default:
 		return refuse(fmt.Sprintf("role %q is neither box nor wallet", string(spec.Role)))
 	}
-	for _, name := range []pay.Name{row.Name, row.Shop, row.Site} {
+	for _, name := range []pay.Name{row.Name, row.MerchantName, row.Site} {
 		if name == "" {
 			continue
 		}
@@ -137,7 +139,7 @@ func firstName(names ...pay.Name) pay.Name {
 // scopeFor returns the scope of a known merchant, or mints one.
 func scopeFor(tx pay.WritableRows, random io.Reader, row inviteRow) (pay.Scope, error) {
 	if row.Role == pay.RoleBox {
-		known, ok, err := merchantRows.Get(tx, row.Shop)
+		known, ok, err := merchantRows.Get(tx, row.MerchantName)
 		if ok || err != nil {
 			return known, err
 		}
@@ -148,7 +150,7 @@ func scopeFor(tx pay.WritableRows, random io.Reader, row inviteRow) (pay.Scope, 
 	}
 	scope, _ := row.Role.Scope(hex.EncodeToString(id[:]))
 	if row.Role == pay.RoleBox {
-		return scope, merchantRows.Put(tx, row.Shop, scope)
+		return scope, merchantRows.Put(tx, row.MerchantName, scope)
 	}
 	return scope, nil
 }
@@ -178,7 +180,7 @@ func (r *Registry) Enrol(tx pay.WritableRows, now pay.Time, c pay.EnrolClaim) (p
 		return pay.Membership{}, pay.Reaction{}, err
 	}
 	status := pay.NodeStatus{
-		Node: c.Node, Role: i.Role, Scope: i.Scope, MerchantName: i.Shop, Site: i.Site, At: now,
+		Node: c.Node, Role: i.Role, Scope: i.Scope, MerchantName: i.MerchantName, Site: i.Site, At: now,
 		Name: firstName(i.Name, c.Name, pay.Name(string(i.Role)+"-"+node.Short())),
 	}
 	if err := status.Name.Check(); err != nil {

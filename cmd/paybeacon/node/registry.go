@@ -229,18 +229,10 @@ func (n *Registry) invite(ctx context.Context, q api.InviteRequest) (api.Invite,
 	if err != nil {
 		return api.Invite{}, err
 	}
-	i := api.Invite{V: 1, Type: "invite", Invite: made.Invite.String(), Role: made.Role, Name: q.Name, Expires: made.Expires.String()}
-	if q.Role == pay.RoleBox {
-		i.Merchant, i.Site = orName(q.Merchant, q.Name), orName(q.Site, q.Name)
-	}
-	return i, nil
-}
-
-func orName(n, fallback pay.Name) pay.Name {
-	if n == "" {
-		return fallback
-	}
-	return n
+	return api.Invite{
+		V: 1, Type: "invite", Invite: made.Invite.String(), Role: made.Role, Name: q.Name,
+		Merchant: made.MerchantName, Site: made.Site, Expires: made.Expires.String(),
+	}, nil
 }
 
 func (n *Registry) topup(ctx context.Context, q api.TopUpRequest) (api.TopUp, error) {
