@@ -85,11 +85,10 @@ func (t *Till) repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
 	return e, err == nil, err
 }
 
-// sameOrder compares an order with what its key stands for. Whom a request
-// meant is not in it, so that one which came down the feed matches any target.
+// sameOrder reports whether an order is the one that its key stands for.
 func sameOrder(o Order, r row, req pay.Request) bool {
 	return o.Amount == req.Amount && o.Currency == req.Currency && o.Ref == req.Ref &&
-		o.Manual == r.Manual && o.TwoChannel == req.TwoChannel && (o.To == r.To || r.Recovered)
+		o.Manual == r.Manual && o.TwoChannel == req.TwoChannel && o.To == r.To
 }
 
 // Charge asks the candidate for what the order says: it stores the key with the

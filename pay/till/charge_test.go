@@ -157,7 +157,7 @@ func TestRequestSaysWhatWasAsked(t *testing.T) {
 	if shown := w.show(e.ID); shown != e {
 		t.Errorf("shown is\n%+v, charge said\n%+v", shown, e)
 	}
-	if !e.Queued || !e.Own || e.Shop != "Cafe" || e.Site != "Main hall" || e.Handle != "amber-otter" || e.Created != start {
+	if !e.Queued || !e.Own || e.MerchantName != "Cafe" || e.Site != "Main hall" || e.Handle != "amber-otter" || e.Created != start {
 		t.Errorf("entry is %+v", e)
 	}
 }

@@ -8,40 +8,14 @@ import (
 )
 
 // Entry is a payment as the merchant sees it: the registry's decisions, and
-// beside them what this box said and has not been answered yet.
+// beside them what this box asked for and has no answer to yet.
 type Entry struct {
-	ID       pay.PaymentID
-	Key      pay.IdempotencyKey // "" when another box asked and its request is not here
-	Payment  pay.Payment
-	Local    pay.Local
-	Own      bool // this box asked for it
-	Amount   pay.Amount
-	Currency pay.Currency
-	Shop     pay.Name
-	Site     pay.Name
-	Handle   pay.Handle
-	Ref      string
-	By       pay.Rule   // who answered, once the registry has said so
-	Reason   pay.Reason // why it ended without money moving, or never opened
-	Refusal  pay.Reason // why the registry refused the cancel; that changed nothing
-	Queued   bool       // the registry has not acknowledged the request
-	// Cancelling says that a cancel was sent and the registry has not decided.
+	history.View
+	Key pay.IdempotencyKey // "" when another box asked and its request is not here
+	Own bool               // this box asked for it
+	// Cancelling means that a cancel was sent and the registry has not decided.
 	Cancelling bool
-	Created    pay.Time
-	Expires    pay.Time // when the offer ends by the registry's clock; 0 before there is one
-	// Deadline is when, by this box's clock, the outcome becomes unknown
-	// unless the last word has come; it moves when the box hears more.
-	Deadline pay.Time
-	Test     bool // play money, as far as the registry has said so
-	// Demand says who demands that the payer's device speaks too, and why.
-	Demand pay.StepUp
 }
-
-// State returns the state under which the payment is shown.
-func (e Entry) State() pay.State { return e.Payment.Shown(e.Local) }
-
-// Outcome returns what the merchant may rely on.
-func (e Entry) Outcome() pay.Outcome { return e.Payment.Outcome(e.Local) }
 
 // Show returns the payment whose id begins with the given hexadecimal digits.
 // Its errors are those of history.FindID.
@@ -144,28 +118,27 @@ func (t *Till) queuedEntry(v View, now pay.Time, rec history.Record, r row, req 
 }
 
 func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) Entry {
-	p := rec.Payment
-	e := Entry{
-		ID: p.ID, Key: req.Key, Payment: p, Own: r.Own,
-		Amount: req.Amount, Currency: req.Currency, Shop: t.options.Shop, Site: req.Site, Handle: req.Handle, Ref: req.Ref,
-		Refusal: r.CancelRefused, Created: rec.Created, Deadline: rec.Deadline(req.TTL),
+	e := Entry{View: history.ViewOf(now, rec, req.TTL), Key: req.Key, Own: r.Own}
+	doubt := false
+	if rec.Payment.Seq == 0 {
+		t.describeRequest(&e, req)
+		doubt = r.keyMayHavePaid()
 	}
-	if d := p.Decision; p.Seq > 0 {
-		e.Amount, e.Currency, e.Shop, e.Site, e.Handle, e.Ref = d.Amount, d.Currency, d.MerchantName, d.Site, d.Handle, d.Ref
-		e.By, e.Expires, e.Test, e.Demand = d.By, d.Expires, d.Test, d.StepUp
-	}
-	if p.Seq == 0 && req.TwoChannel {
-		e.Demand = pay.StepUpMerchant // nobody was asked yet
-	}
-	doubt := p.Seq == 0 && r.keyMayHavePaid()
-	e.Local = pay.Local{
-		TimeUp:    !p.State.Ended() && (now >= e.Deadline || doubt),
-		Withdrawn: r.Withdrawn && !doubt,
-		Refused:   r.Refused != "" && !doubt,
-	}
+	e.Local.TimeUp = e.Local.TimeUp || doubt
+	e.Local.Withdrawn = r.Withdrawn && !doubt
+	e.Local.Refused = r.Refused != "" && !doubt
+	e.Refusal = r.CancelRefused
 	e.Cancelling = r.cancelled() && !e.State().Ended()
 	e.Reason = e.reason(r)
 	return e
+}
+
+// describeRequest fills in what was asked for, while there is no decision.
+func (t *Till) describeRequest(e *Entry, req pay.Request) {
+	e.Amount, e.Currency, e.MerchantName, e.Site, e.Handle, e.Ref = req.Amount, req.Currency, t.options.MerchantName, req.Site, req.Handle, req.Ref
+	if req.TwoChannel {
+		e.StepUp = pay.StepUpMerchant // nobody was asked yet
+	}
 }
 
 func (e Entry) reason(r row) pay.Reason {

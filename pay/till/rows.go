@@ -2,7 +2,6 @@ package till
 
 import (
 	"github.com/paybeacon/paybeacon/pay"
-	"github.com/paybeacon/paybeacon/pay/history"
 	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
@@ -13,16 +12,10 @@ var (
 		rows.ID[pay.PaymentID]("PAYMENT"), rows.CBOR[row]())
 )
 
-// Spaces returns the key spaces of the role, those of package history included.
-func Spaces() rows.Spaces {
-	return append(rows.Spaces{keyRows.Space, ownRows.Space}, history.Spaces()...)
-}
-
 // row is what this box said about a payment. Fields may be added if they can be
 // left out.
 type row struct {
 	Own           bool       `cbor:"1,keyasint,omitempty"` // this box asked for it
-	Recovered     bool       `cbor:"2,keyasint,omitempty"` // the request came down the feed: To is not known
 	To            pay.Handle `cbor:"3,keyasint,omitempty"` // the literal --to, "" for --nearest
 	Manual        bool       `cbor:"4,keyasint,omitempty"`
 	Withdrawn     bool       `cbor:"6,keyasint,omitempty"` // Cancel travels with the request
@@ -33,7 +26,7 @@ type row struct {
 
 func (r row) cancelled() bool { return len(r.Cancel) > 0 && r.CancelRefused == "" }
 
-// keyMayHavePaid says that the refusal of the request leaves open what became
+// keyMayHavePaid reports whether the refusal of the request leaves open what became
 // of the charge. The registry knows the key by another request, which this box
 // made before its store was lost and which may have been paid; or it did not
 // say why it refused. Neither is a reason to charge again.

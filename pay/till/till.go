@@ -32,23 +32,59 @@ package till
 import (
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // Options say whose box it is. All of it comes from the enrolment.
 type Options struct {
-	Key      pay.Key
-	Merchant pay.Scope
-	Shop     pay.Name // the merchant's name
-	Site     pay.Name
-	Currency pay.Currency // that the registry deals in
+	Key          pay.Key
+	Merchant     pay.Scope
+	MerchantName pay.Name
+	Site         pay.Name
+	Currency     pay.Currency // that the registry deals in
 }
 
 // Till is the role of one box. It holds no state but its options and may be
 // used from any number of goroutines.
-type Till struct{ options Options }
+type Till struct {
+	options  Options
+	features history.Features
+}
 
 // New returns the role of the box with these options.
-func New(o Options) *Till { return &Till{o} }
+func New(o Options) *Till {
+	t := &Till{options: o}
+	t.features = t.all()
+	return t
+}
+
+// all returns what the till does with the merchant's feed and with refusals of
+// its own claims.
+func (t *Till) all() history.Features {
+	return history.Features{{
+		Name: "payments",
+		Mirrors: map[pay.Kind]history.EntryRule{
+			pay.KindDecision: t.decided,
+		},
+		Refusals: map[pay.Kind]history.RefusalRule{
+			pay.KindRequest: history.Refused(requestRefused),
+			pay.KindCancel:  history.Refused(cancelRefused),
+		},
+		Spaces: rows.Spaces{keyRows.Space, ownRows.Space},
+	}}
+}
+
+// unconcerned are the kinds of facts that a till neither signs nor finds in a
+// merchant's feed.
+var unconcerned = []pay.Kind{
+	pay.KindAnswer, pay.KindMapping, pay.KindRevoke, pay.KindStepUpAbove, // claims of wallets
+	pay.KindBind,                                                     // stands inside a mapping
+	pay.KindChallenge, pay.KindDevice, pay.KindStepUp, pay.KindTopUp, // in the feeds of wallets
+	pay.KindNode, // in the registry's own feed
+}
+
+// Spaces returns the key spaces of the role, those of package history included.
+func Spaces() rows.Spaces { return new(Till).all().Spaces() }
 
 // View is the box's store as the till reads it: its rows, and whether a fact
 // still waits in the outbox for the registry.
@@ -77,122 +113,74 @@ func request(rows pay.Rows, id pay.PaymentID) (r pay.Request, ok bool, err error
 	return r, err == nil, err
 }
 
-// React takes in one fact of the merchant's feed, or the registry's refusal of
-// a claim of this box. It never states anything itself.
-func (t *Till) React(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
-	switch in := in.(type) {
-	case pay.ClaimRefused:
-		return pay.Reaction{}, refused(rows, in.Fact, in.Reason)
-	case pay.EntryMirrored:
-		return pay.Reaction{}, t.mirror(rows, now, in.Fact)
-	default:
-		return pay.Reaction{}, nil
-	}
-}
-
-func (t *Till) mirror(rows pay.WritableRows, now pay.Time, f pay.Fact) error {
-	switch f.Kind() {
-	case pay.KindAuthority:
-		return history.AddAuthority(rows, f)
-	case pay.KindRequest:
-		return t.recover(rows, now, f)
-	case pay.KindDecision:
-		d, err := pay.As[pay.Decision](f)
-		if err != nil {
-			return err
-		}
-		return t.decided(rows, now, f.ID(), d)
-	case pay.KindRefusal:
-		r, err := pay.As[pay.Refusal](f)
-		if err != nil {
-			return err
-		}
-		claim, ok, err := rows.Fact(r.Claim)
-		if err != nil || !ok {
-			return err
-		}
-		return refused(rows, claim, r.Reason)
-	default:
-		return history.NoteKind(rows, f)
-	}
+// React takes in an entry of the merchant's feed, or the registry's refusal of a
+// claim of this box. It publishes nothing. Its errors are the store's.
+func (t *Till) React(tx pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
+	return t.features.React(tx, now, in)
 }
 
 // decided folds a decision on any payment of the merchant, whichever of its
 // boxes asked. The first decision is held against the request, if it is here:
 // what was not asked for is a finding and changes nothing.
-func (t *Till) decided(rows pay.WritableRows, now pay.Time, id pay.FactID, d pay.Decision) error {
-	if d.Merchant != t.options.Merchant {
-		return history.AddFinding(rows, id, d, "decision is on a payment of another merchant")
+func (t *Till) decided(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.Reaction, error) {
+	d, err := pay.As[pay.Decision](f)
+	if err != nil {
+		return pay.Reaction{}, err
 	}
-	if d.Seq == 1 {
-		req, ok, err := request(rows, d.Payment)
-		if err != nil {
-			return err
-		}
-		if ok && !asAsked(req, d) {
-			return history.AddFinding(rows, id, d, "decision changes what the request asked for")
-		}
+	why, err := t.mismatch(tx, d)
+	switch {
+	case err != nil:
+		return pay.Reaction{}, err
+	case why != "":
+		return pay.Reaction{}, history.AddFinding(tx, f.ID(), d, why)
 	}
-	_, _, err := history.Fold(rows, now, id, d)
-	return err
+	_, _, err = history.Fold(tx, now, f.ID(), d)
+	return pay.Reaction{}, err
 }
 
+// mismatch returns why a decision cannot be one on a payment of this merchant,
+// or "".
+func (t *Till) mismatch(view pay.Rows, d pay.Decision) (string, error) {
+	if d.Merchant != t.options.Merchant {
+		return "decision is on a payment of another merchant", nil
+	}
+	if d.Seq != 1 {
+		return "", nil
+	}
+	req, ok, err := request(view, d.Payment)
+	if err != nil || !ok || asAsked(req, d) {
+		return "", err
+	}
+	return "decision changes what the request asked for", nil
+}
+
+// asAsked reports whether a decision has the terms of its request.
 func asAsked(r pay.Request, d pay.Decision) bool {
 	return r.Merchant == d.Merchant && r.Site == d.Site && r.Amount == d.Amount && r.Currency == d.Currency &&
 		r.Handle == d.Handle && r.Ref == d.Ref
 }
 
-// recover takes in a request that came down the feed: one of another box of the
-// merchant, or one of this box from before its store was lost. Its key is
-// known from then on, so that nobody uses it for something else.
-func (t *Till) recover(rows pay.WritableRows, now pay.Time, f pay.Fact) error {
-	r, err := pay.As[pay.Request](f)
-	if err != nil {
+// requestRefused notes that the registry refused a request. What was refused
+// changed nothing, so only this box's own view is touched.
+func requestRefused(tx pay.WritableRows, claim pay.FactID, _ pay.Request, why pay.Reason) error {
+	id := pay.PaymentID(claim)
+	r, ok, err := ownRows.Get(tx, id)
+	if err != nil || !ok || (r.Refused != "" && r.Refused != pay.ReasonTooMany) {
 		return err
 	}
-	id := pay.PaymentID(f.ID())
-	if ok, err := ownRows.Has(rows, id); ok || err != nil || r.Merchant != t.options.Merchant {
-		return err
-	}
-	if err := ownRows.Put(rows, id, row{Own: f.Signer() == t.options.Key.ID(), Recovered: true}); err != nil {
-		return err
-	}
-	if _, err := history.Begin(rows, now, f.ID(), r.Created); err != nil {
-		return err
-	}
-	if taken, err := keyRows.Has(rows, r.Key); taken || err != nil {
-		return err
-	}
-	return keyRows.Put(rows, r.Key, id)
+	r.Refused = why
+	return ownRows.Put(tx, id, r)
 }
 
-// refused notes that the registry refused a claim. What was refused changed
-// nothing, so only the box's own view of it is touched.
-func refused(rows pay.WritableRows, claim pay.Fact, why pay.Reason) error {
-	id, isCancel := pay.PaymentID(claim.ID()), claim.Kind() == pay.KindCancel
-	if isCancel {
-		c, err := pay.As[pay.Cancel](claim)
-		if err != nil {
-			return err
-		}
-		id = c.Payment
-	} else if claim.Kind() != pay.KindRequest {
-		return nil
-	}
-	r, ok, err := ownRows.Get(rows, id)
-	if err != nil || !ok {
+// cancelRefused notes that the registry refused the last cancel of a payment.
+// Without its cancel a request may open after all.
+func cancelRefused(tx pay.WritableRows, claim pay.FactID, c pay.Cancel, why pay.Reason) error {
+	r, ok, err := ownRows.Get(tx, c.Payment)
+	if err != nil || !ok || r.CancelRefused != "" || claim != factID(r.Cancel) {
 		return err
 	}
-	switch {
-	case !isCancel && (r.Refused == "" || r.Refused == pay.ReasonTooMany):
-		r.Refused = why
-	case isCancel && r.CancelRefused == "" && claim.ID() == factID(r.Cancel):
-		// Without its cancel a request may open after all.
-		r.CancelRefused, r.Withdrawn = why, false
-	default:
-		return nil
-	}
-	return ownRows.Put(rows, id, r)
+	r.CancelRefused, r.Withdrawn = why, false
+	return ownRows.Put(tx, c.Payment, r)
 }
 
 func factID(raw []byte) (id pay.FactID) {

@@ -152,7 +152,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	w := &world{TB: t, rows: newRows(), box: key(t, 1), now: start, root: key(t, 2), working: key(t, 3)}
-	w.till = till.New(till.Options{Key: w.box, Merchant: merchant, Shop: "Cafe", Site: "Main hall", Currency: "EUR"})
+	w.till = till.New(till.Options{Key: w.box, Merchant: merchant, MerchantName: "Cafe", Site: "Main hall", Currency: "EUR"})
 	w.authority = sign(t, w.root, pay.Authority{Root: w.root.Public(), Working: w.working.Public(), From: start - 1000, Until: start + 1_000_000})
 	w.deliver(w.authority)
 	return w

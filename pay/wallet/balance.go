@@ -4,6 +4,23 @@ import (
 	"errors"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
+	"github.com/paybeacon/paybeacon/pay/rows"
+)
+
+// balances is what the wallet shows of its account.
+func (w *Wallet) balances() history.Feature {
+	return history.Feature{
+		Name:    "balances",
+		Mirrors: map[pay.Kind]history.EntryRule{pay.KindTopUp: history.Mirror(w.toppedUp)},
+		Spaces:  rows.Spaces{balanceRows.Space, topUpRows.Space},
+	}
+}
+
+var (
+	balanceRows = rows.New("b", "what was topped up less what was captured",
+		rows.Text[pay.Currency]("CURRENCY"), rows.Int64[pay.Amount]("AMOUNT"))
+	topUpRows = rows.New("v", "a top-up that is in the balance", rows.ID[pay.FactID]("FACT"), rows.None())
 )
 
 // Balance returns what was topped up less what was captured, as far as this
@@ -14,10 +31,9 @@ func (w *Wallet) Balance(rows pay.Rows, c pay.Currency) (pay.Amount, error) {
 }
 
 // toppedUp adds a top-up to the balance, once.
-func (w *Wallet) toppedUp(rows pay.WritableRows, f pay.Fact) error {
-	t, err := pay.As[pay.TopUp](f)
-	if err != nil || t.Wallet != w.options.Scope {
-		return err
+func (w *Wallet) toppedUp(rows pay.WritableRows, f pay.Fact, t pay.TopUp) error {
+	if t.Wallet != w.options.Scope {
+		return nil
 	}
 	if seen, err := topUpRows.Has(rows, f.ID()); seen || err != nil {
 		return err

@@ -9,43 +9,18 @@ import (
 )
 
 // Entry is a payment as the payer sees it: the registry's decisions, and beside
-// them what this wallet answered.
+// them what this wallet answered. By is who answered: as the registry stated it,
+// else as this wallet did.
 type Entry struct {
-	ID       pay.PaymentID
-	Payment  pay.Payment
-	Local    pay.Local
-	Amount   pay.Amount
-	Currency pay.Currency
+	history.View
 	Merchant pay.Scope
-	Shop     pay.Name // the merchant's name
-	Site     pay.Name
-	Handle   pay.Handle // the two words that the cashier sees too
-	Ref      string
 	Verdict  pay.Verdict // what this wallet answered, "" if it has not
-	By       pay.Rule    // who answered: as the registry said, else as this wallet did
-	Reason   pay.Reason  // why it ended without money moving
-	Refusal  pay.Reason  // why the registry refused the answer; that changed nothing
-	// Answering says that an answer was given and the registry has not decided.
+	// Answering means that an answer was given and the registry has not decided.
 	Answering bool
-	Queued    bool // the registry has not acknowledged the answer
-	Created   pay.Time
-	Expires   pay.Time // when the offer ends, by the registry's clock
-	// Deadline is when, by this wallet's clock, the outcome becomes unknown
-	// unless the last word has come.
-	Deadline pay.Time
-	Test     bool // play money
-	// Demand says who demands that the device speaks too, and why; "" for nobody.
-	Demand pay.StepUp
 }
 
-// State returns the state under which the payment is shown.
-func (e Entry) State() pay.State { return e.Payment.Shown(e.Local) }
-
-// Outcome returns what the payer may rely on.
-func (e Entry) Outcome() pay.Outcome { return e.Payment.Outcome(e.Local) }
-
-// open is an offer that waits for an answer.
-type open struct {
+// openOffer is an offer that waits for an answer.
+type openOffer struct {
 	rec    history.Record
 	answer answerRow // zero, or one that was refused
 }
@@ -65,7 +40,7 @@ func (w *Wallet) Pending(rows pay.Rows, now pay.Time) ([]Entry, error) {
 	return entries, nil
 }
 
-func pending(rows pay.Rows) (list []open, err error) {
+func pending(rows pay.Rows) (list []openOffer, err error) {
 	ids, err := openRows.Keys(rows, openRows.All(), pay.ListMax)
 	if err != nil {
 		return nil, err
@@ -80,10 +55,10 @@ func pending(rows pay.Rows) (list []open, err error) {
 			return nil, err
 		}
 		if ok && rec.Payment.State == pay.StateOffered && (!answered || a.Refused != "") {
-			list = append(list, open{rec, a})
+			list = append(list, openOffer{rec, a})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b open) int { return cmp.Compare(a.rec.Created, b.rec.Created) })
+	slices.SortStableFunc(list, func(a, b openOffer) int { return cmp.Compare(a.rec.Created, b.rec.Created) })
 	return list, nil
 }
 
@@ -142,16 +117,10 @@ func queuedEntry(v View, now pay.Time, rec history.Record) (Entry, error) {
 // entry makes the view of a payment; a is zero when nobody has answered. A
 // wallet knows payments only by their decisions, so the terms are theirs.
 func entry(now pay.Time, rec history.Record, a answerRow) Entry {
-	p, d := rec.Payment, rec.Payment.Decision
-	e := Entry{
-		ID: p.ID, Payment: p, Amount: d.Amount, Currency: d.Currency, Merchant: d.Merchant, Shop: d.MerchantName, Site: d.Site,
-		Handle: d.Handle, Ref: d.Ref, Verdict: a.Verdict, By: d.By, Reason: d.Reason, Refusal: a.Refused,
-		Answering: a.Verdict != "" && a.Refused == "" && !p.State.Ended(),
-		Created:   rec.Created, Expires: d.Expires, Deadline: rec.Deadline(0), Test: d.Test, Demand: d.StepUp,
-	}
-	if e.Answering {
+	e := Entry{View: history.ViewOf(now, rec, 0), Merchant: rec.Payment.Decision.Merchant, Verdict: a.Verdict}
+	e.Refusal = a.Refused
+	if e.Answering = a.Verdict != "" && a.Refused == "" && !rec.Payment.State.Ended(); e.Answering {
 		e.By = a.By
 	}
-	e.Local.TimeUp = !p.State.Ended() && now >= e.Deadline
 	return e
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/paybeacon/paybeacon/pay/wallet"
 )
 
-func (w *world) limit() wallet.Limit {
+func (w *world) limit() wallet.StepUpAbove {
 	w.Helper()
-	l, err := w.wallet.Limit(w.rows)
+	l, err := w.wallet.StepUpAbove(w.rows)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -21,7 +21,7 @@ func (w *world) limit() wallet.Limit {
 func (w *world) plan(above pay.Amount) (pay.StepUpAbove, pay.Authentication, bool) {
 	w.Helper()
 	w.now++ // two wishes are two claims
-	l, auth, needed, err := w.wallet.PlanLimit(w.rows, w.now, above, "EUR")
+	l, auth, needed, err := w.wallet.PlanStepUpAbove(w.rows, w.now, above, "EUR")
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func (w *world) setLimit(above pay.Amount) pay.Fact {
 		}
 		l.Device, l.Code = key(w, beacon).ID(), code
 	}
-	id, r, err := w.wallet.SetLimit(w.rows, l)
+	id, r, err := w.wallet.SetStepUpAbove(w.rows, l)
 	if err != nil || len(r.Publications) != 1 || r.Publications[0].Fact.ID() != id {
 		w.Fatalf("set limit: %v, %+v", err, r)
 	}
@@ -125,7 +125,7 @@ func TestPlanLimit(t *testing.T) {
 				t.Errorf("the device signs %+v, want %+v", auth, want)
 			}
 			state := w.snapshot()
-			_, r, err := w.wallet.SetLimit(w.rows, l)
+			_, r, err := w.wallet.SetStepUpAbove(w.rows, l)
 			if !c.needed {
 				wantCode(t, err, "")
 				return
@@ -142,7 +142,7 @@ func TestLimitsThatCannotBe(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, wallet.Rule{})
 	for _, above := range []pay.Amount{-1, pay.AmountMax + 1} {
-		_, _, _, err := w.wallet.PlanLimit(w.rows, w.now, above, "EUR")
+		_, _, _, err := w.wallet.PlanStepUpAbove(w.rows, w.now, above, "EUR")
 		wantCode(t, err, pay.CodeAmount)
 	}
 	// The limit changes between plan and wish, as another window of the same
@@ -150,7 +150,7 @@ func TestLimitsThatCannotBe(t *testing.T) {
 	stale, _, _ := w.plan(10)
 	w.deliver(w.limited(w.setLimit(7_000), start+1))
 	state := w.snapshot()
-	_, _, err := w.wallet.SetLimit(w.rows, stale)
+	_, _, err := w.wallet.SetStepUpAbove(w.rows, stale)
 	wantCode(t, err, pay.CodeConflict)
 	if w.snapshot() != state {
 		t.Error("a stale plan changed something")
@@ -221,7 +221,7 @@ func TestOneLimitIsAskedForAtATime(t *testing.T) {
 			first := w.setLimit(5_000)
 			second, _, _ := w.plan(4_000)
 			state := w.snapshot()
-			_, r, err := w.wallet.SetLimit(w.rows, second)
+			_, r, err := w.wallet.SetStepUpAbove(w.rows, second)
 			wantCode(t, err, pay.CodeConflict)
 			if w.snapshot() != state || len(r.Publications) != 0 {
 				t.Error("the second changed something while the first waits")

@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -37,8 +38,8 @@ type answerRow struct {
 // it was given.
 func (w *Wallet) sign(rows pay.WritableRows, now pay.Time, p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode) (answerRow, pay.Fact, error) {
 	f, err := pay.Sign(w.options.Key, pay.Answer{
-		Payment: p.ID, Offer: p.Last, Merchant: p.Terms.Merchant, Amount: p.Terms.Amount, Currency: p.Terms.Currency,
-		Expires: p.Terms.Expires, Verdict: v, By: by, Created: now, Code: code,
+		Payment: p.ID, Offer: p.LastID, Merchant: p.Decision.Merchant, Amount: p.Decision.Amount, Currency: p.Decision.Currency,
+		Expires: p.Decision.Expires, Verdict: v, By: by, Created: now, Code: code,
 	})
 	if err != nil {
 		return answerRow{}, pay.Fact{}, fmt.Errorf("answer: %w", err)
@@ -90,7 +91,7 @@ func answerable(rows pay.Rows, p pay.Payment, v pay.Verdict) error {
 	case err != nil:
 		return err
 	case p.State != pay.StateOffered:
-		return decided(p)
+		return alreadyDecided(p)
 	case answered && a.Refused == "":
 		return pay.NewError(pay.CodeDecided, fmt.Sprintf("payment %s is answered already: %s, by %s", p.ID.Short(), a.Verdict, a.By), "nothing was changed")
 	case v == pay.Approve:
@@ -176,7 +177,7 @@ func captured(rows pay.WritableRows, s history.Step) error {
 
 // byRule answers an open offer if the rule covers it and nobody has answered.
 func (w *Wallet) byRule(rows pay.WritableRows, now pay.Time, rec history.Record) (pay.Reaction, error) {
-	verdict, covers := w.options.Rule.verdict(rec.Payment.Terms)
+	verdict, covers := w.options.Rule.verdict(rec.Payment.Decision)
 	if !covers {
 		return pay.Reaction{}, nil
 	}
@@ -184,10 +185,10 @@ func (w *Wallet) byRule(rows pay.WritableRows, now pay.Time, rec history.Record)
 		return pay.Reaction{}, err
 	}
 	if verdict == pay.Approve {
-		if rec.Payment.Terms.Method() == pay.MethodTwoChannel {
+		if rec.Payment.Decision.Method() == pay.MethodTwoChannel {
 			return pay.Reaction{}, nil // see RuleNeedsWitness
 		}
-		if ok, err := understood(rows); !ok || err != nil {
+		if ok, err := mayApprove(rows); !ok || err != nil {
 			return pay.Reaction{}, err
 		}
 	}
@@ -196,4 +197,21 @@ func (w *Wallet) byRule(rows pay.WritableRows, now pay.Time, rec history.Record)
 		return pay.Reaction{}, err
 	}
 	return pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, nil
+}
+
+// alreadyDecided returns the error for a payment that cannot be answered any
+// more.
+func alreadyDecided(p pay.Payment) error {
+	return pay.NewError(pay.CodeDecided, fmt.Sprintf("payment %s is decided already: it is %s", p.ID.Short(), p.State), "nothing was changed")
+}
+
+// mayApprove reports whether this wallet may approve by itself: pay.CodeUpgrade
+// is no error here, but a reason to leave the offer to a person.
+func mayApprove(rows pay.Rows) (bool, error) {
+	err := history.Understands(rows)
+	var known *pay.Error
+	if errors.As(err, &known) && known.Code == pay.CodeUpgrade {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -1,7 +1,6 @@
 package wallet
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -23,14 +22,14 @@ func (w *Wallet) stepUps() history.Feature {
 		Refusals: map[pay.Kind]history.RefusalRule{
 			pay.KindStepUpAbove: history.Refused(stepUpRefused),
 		},
-		Spaces: rows.Spaces{challengeRows.Space, limitRows.Space},
+		Spaces: rows.Spaces{challengeRows.Space, stepUpRows.Space},
 	}
 }
 
 var (
 	challengeRows = rows.New("c", "the challenge for an offer that demands two channels",
 		rows.ID[pay.PaymentID]("PAYMENT"), rows.ID[pay.FactID]("FACT"))
-	limitRows = rows.NewSingle("l", "above which amount payments need the device", rows.CBOR[limitRow]())
+	stepUpRows = rows.NewSingle("l", "above which amount payments need the device", rows.CBOR[stepUpRow]())
 )
 
 // noteChallenge keeps the challenge for a payment. The first one counts.
@@ -63,11 +62,11 @@ type Witness struct {
 
 // Witness returns which device has to give a code before the offer whose
 // payment id begins with the digits of id, or the only pending one when id is
-// "", can be approved by whom by names. needed is false where one channel is
+// "", can be approved by `by`, a person or a rule. needed is false where one channel is
 // enough. Its errors are those of Answer.
 func (w *Wallet) Witness(rows pay.Rows, id string, by pay.Rule) (p pay.PaymentID, v Witness, needed bool, err error) {
 	rec, err := selectPayment(rows, id)
-	if err != nil || rec.Payment.Terms.Method() == pay.MethodOne {
+	if err != nil || rec.Payment.Decision.Method() == pay.MethodOne {
 		return rec.Payment.ID, Witness{}, false, err
 	}
 	p = rec.Payment.ID
@@ -92,7 +91,7 @@ func (w *Wallet) Witness(rows pay.Rows, id string, by pay.Rule) (p pay.PaymentID
 	}
 	return p, Witness{
 		Device: device(c.Device, r),
-		Sign:   pay.AuthenticatePayment(w.options.Root, w.options.Key.ID(), c, rec.Payment.Terms),
+		Sign:   pay.AuthenticatePayment(w.options.Root, w.options.Key.ID(), c, rec.Payment.Decision),
 	}, true, nil
 }
 
@@ -101,7 +100,7 @@ func (w *Wallet) Witness(rows pay.Rows, id string, by pay.Rule) (p pay.PaymentID
 func (w *Wallet) RuleNeedsWitness(rows pay.Rows) (ids []pay.PaymentID, err error) {
 	list, err := pending(rows)
 	for _, o := range list {
-		t := o.rec.Payment.Terms
+		t := o.rec.Payment.Decision
 		v, covers := w.options.Rule.verdict(t)
 		if covers && v == pay.Approve && t.Method() == pay.MethodTwoChannel && o.answer.Verdict == "" {
 			ids = append(ids, o.rec.Payment.ID)
@@ -113,11 +112,11 @@ func (w *Wallet) RuleNeedsWitness(rows pay.Rows) (ids []pay.PaymentID, err error
 // RuleName returns the name under which the owner's rule answers.
 func (w *Wallet) RuleName() pay.Rule { return w.options.Rule.Name }
 
-// checkApproval returns a *pay.Error unless an approval of the payment carries a code
-// exactly when its offer demands one, and a person gives it where only a person
-// may: a program of the owner's sees no more than a rule does.
+// checkApproval returns a *pay.Error unless an approval of the payment carries a
+// code exactly when its offer demands one, and a person gives it where only a
+// person may: a program of the owner's sees no more than a rule does.
 func checkApproval(p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode) error {
-	needed := v == pay.Approve && p.Terms.Method() == pay.MethodTwoChannel
+	needed := v == pay.Approve && p.Decision.Method() == pay.MethodTwoChannel
 	if err := checkByPerson(p, v, by); err != nil {
 		return err
 	}
@@ -130,18 +129,18 @@ func checkApproval(p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode)
 	return nil
 }
 
-// checkByPerson returns a *pay.Error with CodeNotAllowed when something other than a
-// person approves what only a person may.
+// checkByPerson returns a *pay.Error with CodeNotAllowed when something other
+// than a person approves what only a person may.
 func checkByPerson(p pay.Payment, v pay.Verdict, by pay.Rule) error {
-	if v == pay.Approve && by != pay.ByHand && p.Terms.StepUp.NeedsPerson() {
+	if v == pay.Approve && by != pay.ByHand && p.Decision.StepUp.NeedsPerson() {
 		return pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("payment %s is for a person to approve: the code was heard at two places", p.ID.Short()),
 			"approve it by hand if you stand at this counter, else decline it")
 	}
 	return nil
 }
 
-// Limit is above which amount this wallet's payments need its device.
-type Limit struct {
+// StepUpAbove is above which amount this wallet's payments need its device.
+type StepUpAbove struct {
 	Above    pay.Amount // pay.AmountMax: none
 	Currency pay.Currency
 	Claim    pay.FactID // that set it; zero: none was ever set
@@ -150,8 +149,8 @@ type Limit struct {
 	Refused  pay.Reason // why Asked was refused
 }
 
-// limitRow is the limit in force and the last change that this wallet asked for.
-type limitRow struct {
+// stepUpRow is the amount in force and the last change that this wallet asked for.
+type stepUpRow struct {
 	Above    pay.Amount   `cbor:"1,keyasint"`
 	Currency pay.Currency `cbor:"2,keyasint"`
 	Claim    pay.FactID   `cbor:"3,keyasint"` // that set it; zero: none was ever set
@@ -161,25 +160,27 @@ type limitRow struct {
 	Pending  bool         `cbor:"7,keyasint,omitempty"`
 }
 
-// getLimit returns the limit row; without one no amount needs the device.
-func getLimit(rows pay.Rows) (limitRow, error) {
-	r, ok, err := limitRows.Get(rows)
+// stepUpInForce returns the row; without one no amount needs the device.
+func stepUpInForce(rows pay.Rows) (stepUpRow, error) {
+	r, ok, err := stepUpRows.Get(rows)
 	if !ok {
 		r.Above = pay.AmountMax
 	}
 	return r, err
 }
 
-// Limit returns the limit in force, pay.AmountMax when none was ever set.
-func (w *Wallet) Limit(rows pay.Rows) (Limit, error) {
-	r, err := getLimit(rows)
-	return Limit{Above: r.Above, Currency: r.Currency, Claim: r.Claim, Asked: r.Asked, Pending: r.Pending, Refused: r.Refused}, err
+// StepUpAbove returns the amount in force, pay.AmountMax when none was ever set.
+// Its errors are the store's.
+func (w *Wallet) StepUpAbove(rows pay.Rows) (StepUpAbove, error) {
+	r, err := stepUpInForce(rows)
+	return StepUpAbove{Above: r.Above, Currency: r.Currency, Claim: r.Claim, Asked: r.Asked, Pending: r.Pending, Refused: r.Refused}, err
 }
 
-// PlanLimit returns the claim that sets a limit and whether a device has to
-// agree to it, by signing what PlanLimit returns as sign.
-func (w *Wallet) PlanLimit(rows pay.Rows, now pay.Time, above pay.Amount, cur pay.Currency) (l pay.StepUpAbove, sign pay.Authentication, needed bool, err error) {
-	r, err := getLimit(rows)
+// PlanStepUpAbove returns the claim that sets the amount and whether a device has
+// to agree to it, by signing what it returns as sign. An amount that cannot be
+// paid is a *pay.Error with CodeAmount.
+func (w *Wallet) PlanStepUpAbove(rows pay.Rows, now pay.Time, above pay.Amount, cur pay.Currency) (l pay.StepUpAbove, sign pay.Authentication, needed bool, err error) {
+	r, err := stepUpInForce(rows)
 	if err != nil {
 		return l, sign, false, err
 	}
@@ -190,13 +191,13 @@ func (w *Wallet) PlanLimit(rows pay.Rows, now pay.Time, above pay.Amount, cur pa
 	return l, pay.AuthenticateStepUpAbove(w.options.Root, w.options.Key.ID(), l), l.Loosens(r.Above), nil
 }
 
-// SetLimit signs what PlanLimit returned, to be posted in the same transaction.
-// A limit that has changed since fails with CodeConflict, one that needs a
-// device's code and has none with CodeDevice. So does with CodeConflict a change
-// while another one is not decided: of two that replace the same limit the
-// registry takes one, and which one its owner could not tell.
-func (w *Wallet) SetLimit(rows pay.WritableRows, l pay.StepUpAbove) (pay.FactID, pay.Reaction, error) {
-	r, err := getLimit(rows)
+// SetStepUpAbove signs what PlanStepUpAbove returned, to be published in the same
+// transaction. Its errors are *pay.Error: CodeDevice for a claim that needs a
+// device's code and has none, CodeConflict when the amount has changed since, or
+// while another change is not decided: of two that replace the same amount the
+// registry takes one, and the owner could not tell which.
+func (w *Wallet) SetStepUpAbove(rows pay.WritableRows, l pay.StepUpAbove) (pay.FactID, pay.Reaction, error) {
+	r, err := stepUpInForce(rows)
 	switch {
 	case err != nil:
 		return pay.FactID{}, pay.Reaction{}, err
@@ -209,16 +210,17 @@ func (w *Wallet) SetLimit(rows pay.WritableRows, l pay.StepUpAbove) (pay.FactID,
 	}
 	f, err := pay.Sign(w.options.Key, l)
 	if err != nil {
-		return pay.FactID{}, pay.Reaction{}, fmt.Errorf("set limit: %w", err)
+		return pay.FactID{}, pay.Reaction{}, fmt.Errorf("set step-up-above: %w", err)
 	}
 	r.Asked, r.Pending, r.Refused = f.ID(), true, ""
-	return f.ID(), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, limitRows.Put(rows, r)
+	return f.ID(), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, stepUpRows.Put(rows, r)
 }
 
-// noteStepUp takes in the registry's word on the limit. The latest counts; of two
-// at one moment the one that was said later, because it replaced the other.
+// noteStepUp takes in the registry's status of the amount. The latest counts; of
+// two of one moment the one that comes later in the feed, because it replaced the
+// other.
 func noteStepUp(rows pay.WritableRows, _ pay.Fact, s pay.StepUpStatus) error {
-	r, err := getLimit(rows)
+	r, err := stepUpInForce(rows)
 	if err != nil {
 		return err
 	}
@@ -228,30 +230,15 @@ func noteStepUp(rows pay.WritableRows, _ pay.Fact, s pay.StepUpStatus) error {
 	if r.Claim.IsZero() || s.At >= r.At {
 		r.Above, r.Currency, r.Claim, r.At = s.Above, s.Currency, s.Claim, s.At
 	}
-	return limitRows.Put(rows, r)
+	return stepUpRows.Put(rows, r)
 }
 
+// stepUpRefused notes that the registry refused the last change.
 func stepUpRefused(rows pay.WritableRows, claim pay.FactID, _ pay.StepUpAbove, why pay.Reason) error {
-	r, err := getLimit(rows)
+	r, err := stepUpInForce(rows)
 	if err != nil || r.Asked != claim || !r.Pending {
 		return err
 	}
 	r.Pending, r.Refused = false, why
-	return limitRows.Put(rows, r)
-}
-
-// decided says that a payment cannot be answered any more.
-func decided(p pay.Payment) error {
-	return pay.NewError(pay.CodeDecided, fmt.Sprintf("payment %s is decided already: it is %s", p.ID.Short(), p.State), "nothing was changed")
-}
-
-// understood says whether this wallet may approve: pay.CodeUpgrade is no error
-// here, but a reason to leave the offer to a person.
-func understood(rows pay.Rows) (bool, error) {
-	err := history.Understands(rows)
-	var known *pay.Error
-	if errors.As(err, &known) && known.Code == pay.CodeUpgrade {
-		return false, nil
-	}
-	return err == nil, err
+	return stepUpRows.Put(rows, r)
 }

@@ -98,7 +98,7 @@ func TestWitness(t *testing.T) {
 	if v.Device.ID != id || v.Device.Link != "127.0.0.1:9" || v.Device.State != pay.DeviceActive {
 		t.Errorf("it is to be asked of %+v", v.Device)
 	}
-	if e := w.show(p); e.Demand != pay.StepUpMerchant || e.Payment.Decision.Method() != pay.MethodTwoChannel {
+	if e := w.show(p); e.StepUp != pay.StepUpMerchant || e.Payment.Decision.Method() != pay.MethodTwoChannel {
 		t.Errorf("the offer shows as %+v", e)
 	}
 	f, err := w.answerWith("", pay.Approve, pay.ByHand, w.code(beacon, v))
@@ -348,7 +348,7 @@ func TestCapturedByTwoChannels(t *testing.T) {
 	}
 	w.deliver(w.end(offer, pay.StateCaptured, answer.ID()))
 	e := w.show(decisionOf(t, offer).Payment)
-	if e.State() != pay.StateCaptured || e.Demand != pay.StepUpSilence || w.balance("EUR") != -1250 {
+	if e.State() != pay.StateCaptured || e.StepUp != pay.StepUpSilence || w.balance("EUR") != -1250 {
 		t.Errorf("it shows as %+v, the balance is %d", e, w.balance("EUR"))
 	}
 	if found, err := history.Findings(w.rows); err != nil || len(found) != 0 {

@@ -50,7 +50,7 @@ func OpenBox(ctx context.Context, o BoxOptions) (*Box, error) {
 		return nil, err
 	}
 	b := &Box{member: m}
-	b.till = till.New(till.Options{Key: key, Merchant: m.Scope, Shop: m.Shop, Site: m.Site, Currency: m.Currency})
+	b.till = till.New(till.Options{Key: key, Merchant: m.Scope, MerchantName: m.Shop, Site: m.Site, Currency: m.Currency})
 	if b.base, err = openBase(ctx, env, key, storeOptions{own: m.Scope, reactor: b.till}); err != nil {
 		return nil, err
 	}

@@ -23,9 +23,9 @@ func (n *payer) rules(ctx context.Context, _ api.Nothing) (api.Rules, error) {
 	return out, err
 }
 
-func (n *payer) readRules(ctx context.Context) (out api.Rules, l wallet.Limit, err error) {
+func (n *payer) readRules(ctx context.Context) (out api.Rules, l wallet.StepUpAbove, err error) {
 	err = n.store.View(ctx, func(v *store.View) (err error) {
-		l, err = n.wallet.Limit(v)
+		l, err = n.wallet.StepUpAbove(v)
 		return err
 	})
 	out = api.Rules{V: 1, Type: "rules", Approve: n.approve, Currency: n.member.Currency, Pending: l.Pending, Refused: l.Refused}
@@ -46,7 +46,7 @@ func (n *payer) setLimit(ctx context.Context, q api.LimitRequest) (api.Rules, er
 	var sign pay.Authentication
 	var needed bool
 	err = n.store.View(ctx, func(v *store.View) (err error) {
-		l, sign, needed, err = n.wallet.PlanLimit(v, n.store.Now(), above, n.member.Currency)
+		l, sign, needed, err = n.wallet.PlanStepUpAbove(v, n.store.Now(), above, n.member.Currency)
 		return err
 	})
 	if err == nil && needed {
@@ -55,7 +55,7 @@ func (n *payer) setLimit(ctx context.Context, q api.LimitRequest) (api.Rules, er
 	if err != nil {
 		return api.Rules{}, err
 	}
-	claim, err := commit(ctx, n.store, func(tx *store.Tx) (pay.FactID, pay.Reaction, error) { return n.wallet.SetLimit(tx, l) })
+	claim, err := commit(ctx, n.store, func(tx *store.Tx) (pay.FactID, pay.Reaction, error) { return n.wallet.SetStepUpAbove(tx, l) })
 	if err != nil {
 		return api.Rules{}, err
 	}
@@ -67,7 +67,7 @@ func (n *payer) setLimit(ctx context.Context, q api.LimitRequest) (api.Rules, er
 func (n *payer) limitDecided(ctx context.Context, claim pay.FactID) (out api.Rules, err error) {
 	waiting, cancel := context.WithTimeout(ctx, limitWait)
 	defer cancel()
-	var l wallet.Limit
+	var l wallet.StepUpAbove
 	err = n.Watch(waiting, func() (bool, error) {
 		out, l, err = n.readRules(ctx)
 		return l.Asked != claim || !l.Pending, err

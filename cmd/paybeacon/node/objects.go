@@ -3,6 +3,7 @@ package node
 import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
 	"github.com/paybeacon/paybeacon/pay/till"
 	"github.com/paybeacon/paybeacon/pay/wallet"
 )
@@ -10,15 +11,27 @@ import (
 // Here the domain's values become the contract's objects.
 
 func paymentOfTill(e till.Entry) api.Payment {
+	p := paymentOf(e.View)
+	p.Key = e.Key
+	return p
+}
+
+func paymentOfWallet(e wallet.Entry) api.Payment {
+	p := paymentOf(e.View)
+	p.Answering = e.Answering
+	return p
+}
+
+func paymentOf(v history.View) api.Payment {
 	p := api.Payment{
-		V: 1, Type: "payment", ID: e.ID.String(), Key: e.Key, State: e.State(), Outcome: e.Outcome(), Queued: e.Queued,
-		Amount: e.Amount, AmountCaptured: e.Payment.Captured, Currency: e.Currency, Merchant: e.Shop, Site: e.Site,
-		Payer: e.Handle, Ref: e.Ref, Mode: "online", Method: methodOf(e.Demand), Demand: e.Demand, By: e.By, Reason: e.Reason,
-		Created: e.Created.String(), Seq: e.Payment.Seq, Test: e.Test, Refusal: e.Refusal,
+		V: 1, Type: "payment", ID: v.ID.String(), State: v.State(), Outcome: v.Outcome(), Queued: v.Queued,
+		Amount: v.Amount, AmountCaptured: v.Payment.Captured, Currency: v.Currency, Merchant: v.MerchantName, Site: v.Site,
+		Payer: v.Handle, Ref: v.Ref, Mode: "online", Method: methodOf(v.StepUp), Demand: v.StepUp, By: v.By, Reason: v.Reason,
+		Created: v.Created.String(), Seq: v.Payment.Seq, Test: v.Test, Refusal: v.Refusal,
 	}
 	p.SafeToRetry = p.Outcome.SafeToRetry()
-	if e.Expires != 0 {
-		p.Expires = e.Expires.String()
+	if v.Expires != 0 {
+		p.Expires = v.Expires.String()
 	}
 	return p
 }
@@ -40,20 +53,6 @@ func candidateObjects(list []pay.Candidate) []api.Candidate {
 		out = append(out, api.Candidate{Handle: c.Handle, RSSI: c.RSSI, Since: c.Since.String(), Lane: c.Lane, Near: c.Near})
 	}
 	return out
-}
-
-func paymentOfWallet(e wallet.Entry) api.Payment {
-	p := api.Payment{
-		V: 1, Type: "payment", ID: e.ID.String(), State: e.State(), Outcome: e.Outcome(), Queued: e.Queued, Answering: e.Answering,
-		Amount: e.Amount, AmountCaptured: e.Payment.Captured, Currency: e.Currency, Merchant: e.Shop, Site: e.Site,
-		Payer: e.Handle, Ref: e.Ref, Mode: "online", Method: methodOf(e.Demand), Demand: e.Demand, By: e.By, Reason: e.Reason,
-		Created: e.Created.String(), Seq: e.Payment.Seq, Test: e.Test, Refusal: e.Refusal,
-	}
-	p.SafeToRetry = p.Outcome.SafeToRetry()
-	if e.Expires != 0 {
-		p.Expires = e.Expires.String()
-	}
-	return p
 }
 
 func methodOf(d pay.StepUp) pay.Method { return d.Method() }

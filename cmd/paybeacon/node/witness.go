@@ -48,7 +48,7 @@ func (n *payer) Answer(ctx context.Context, id string, v pay.Verdict, by pay.Rul
 	if err != nil {
 		return api.Payment{}, err
 	}
-	if e.Demand == pay.StepUpDrift && v == pay.Approve {
+	if e.StepUp == pay.StepUpDrift && v == pay.Approve {
 		n.refreshSoon()
 	}
 	return n.paymentObject(e), nil
