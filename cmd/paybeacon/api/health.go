@@ -18,6 +18,9 @@ type Health struct {
 	Session *Session `json:"session,omitempty"`
 	Space   *Space   `json:"space,omitempty"`
 	Links   []Link   `json:"links,omitempty"`
+	// Aside is what a registry has set aside, the first of AsideCount.
+	Aside      []Aside `json:"aside,omitempty"`
+	AsideCount int     `json:"aside_count,omitempty"`
 }
 
 // Link is whether a wallet reaches one of its devices: Error is empty if it does.

@@ -70,6 +70,12 @@ type NodeRef struct {
 	Node string `json:"node"`
 }
 
+// RetryRequest asks that what was set aside is tried again: all of it, or what
+// has ID or an unambiguous beginning of it.
+type RetryRequest struct {
+	ID string `json:"id,omitempty"`
+}
+
 // AnswerRequest answers an offer. ID may be left out where one is pending.
 type AnswerRequest struct {
 	ID      string      `json:"id,omitempty"`

@@ -68,6 +68,7 @@ var (
 	VerbAudit      = Verb[Nothing, Audit]{"audit", true}
 	VerbNodes      = Verb[Nothing, List[Node]]{"nodes", true}
 	VerbRevokeNode = Verb[NodeRef, Node]{"revoke", false}
+	VerbRetry      = Verb[RetryRequest, List[Aside]]{"retry", false}
 )
 
 // Endpoint is a verb and what answers it, at one node.

@@ -103,6 +103,17 @@ func runningFindings(h api.Health) []finding {
 	for _, l := range h.Links {
 		list = append(list, linkFinding(l))
 	}
+	return append(list, asideFindings(h.Aside, h.AsideCount)...)
+}
+
+// asideFindings name what a registry has set aside.
+func asideFindings(asides []api.Aside, all int) (list []finding) {
+	for _, a := range asides {
+		list = append(list, finding{"aside", levelBad, node.AsideSentence(a), "everything else goes on; see the log of serve, then: paybeacon admin retry --id " + a.ID})
+	}
+	if more := all - len(asides); more > 0 {
+		list = append(list, finding{"aside", levelBad, fmt.Sprintf("%d more are set aside", more), "look again when these are done"})
+	}
 	return list
 }
 
@@ -185,6 +196,13 @@ func (d *doctor) openAndLook() error {
 		list = append(list, finding{"space", levelWarn, err.Error(), "look with df " + string(d.dir)})
 	} else {
 		list = append(list, spaceFinding(space))
+	}
+	if r, ok := n.(*node.Registry); ok {
+		asides, all, err := r.SetAside(d.Ctx)
+		if err != nil {
+			return d.tell(areaNode, append(list, failed("store", err))...)
+		}
+		list = append(list, asideFindings(asides, all)...)
 	}
 	peer, connects := n.(node.Connected)
 	if !connects {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -44,6 +45,13 @@ func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "audit", Usage: "recompute everything from the signed facts and compare",
 			Flags: []cli.Flag{cli.DataFlag()}, Run: adminAudit,
+		}),
+		cli.NewLeaf(ctx, io, cli.Leaf{
+			Name: "retry", Usage: "try again what was set aside",
+			Long: "What fails when a payment's time is up concerns that payment alone: it is set aside, its claims\n" +
+				"are refused, and everything else goes on. It is tried again at each start, and by this command.\n" +
+				"Exit code: 1 if something fails again.",
+			Flags: []cli.Flag{cli.DataFlag(), &cli.StringFlag{Name: "id", Usage: "only what has this `ID` or an unambiguous beginning of it (default: all)"}}, Run: adminRetry,
 		}),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "nodes", Usage: "who is enrolled", Flags: []cli.Flag{cli.DataFlag()}, Run: adminNodes}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
@@ -143,6 +151,38 @@ func adminAudit(c *cli.Call) error {
 		return err
 	}
 	return pay.NewError(pay.CodeFailed, fmt.Sprintf("the audit has %s", text.Count(len(a.Findings), "finding")), "stop taking payments and compare with the nodes' own copies; facts held by both sides cannot be changed by one")
+}
+
+func adminRetry(c *cli.Call) error {
+	reply, err := ask(c, api.VerbRetry, api.RetryRequest{ID: c.Flags.String("id")})
+	if err != nil {
+		return err
+	}
+	list, left := reply.Value.Items, 0
+	for _, a := range list {
+		if !a.Cleared {
+			left++
+		}
+	}
+	err = cli.AnswerList(c, list, func(w io.Writer) {
+		if len(list) == 0 {
+			_, _ = fmt.Fprintln(w, "Nothing is set aside.")
+		}
+		for _, a := range list {
+			switch {
+			case !a.Cleared:
+				_, _ = fmt.Fprintf(w, "%s.\n", node.AsideSentence(a))
+			case a.State != "":
+				_, _ = fmt.Fprintf(w, "%s %s is no longer set aside: %s.\n", text.Printable(a.Kind), text.Printable(a.ID), a.State)
+			default:
+				_, _ = fmt.Fprintf(w, "%s %s is no longer set aside.\n", text.Printable(a.Kind), text.Printable(a.ID))
+			}
+		}
+	})
+	if err != nil || left == 0 {
+		return err
+	}
+	return pay.NewError(pay.CodeFailed, "still set aside: "+text.Count(left, "subject"), "the log of serve says where it fails; a newer paybeacon may know better, and tries again when it starts")
 }
 
 func adminNodes(c *cli.Call) error {

@@ -35,6 +35,9 @@ func openBase(ctx context.Context, s Env, key pay.Key, o storeOptions) (base, er
 	if err != nil {
 		return base{}, explainEngine(err)
 	}
+	if s.Seams.Fails != nil {
+		o.reactor = failing{o.reactor, s.Seams.Fails}
+	}
 	st, err := store.Open(ctx, store.Options{
 		Engine: engine, Own: o.own, Reactor: o.reactor, Now: s.Now, Random: rand.Reader,
 		Authority: o.authority, At: s.Seams.At, Log: s.Log,

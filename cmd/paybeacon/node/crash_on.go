@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,8 +17,9 @@ import (
 )
 
 // seamsFromEnv reads PAYBEACON_CRASH=point[:n], which kills this process with
-// SIGKILL when it reaches the point for the n-th time, and PAYBEACON_TAP=FILE,
-// which appends every frame in clear.
+// SIGKILL when it reaches the point for the n-th time, PAYBEACON_TAP=FILE, which
+// appends every frame in clear, and PAYBEACON_FAIL=FILE: the deadlines of the
+// subjects whose beginning stands in it, one a line, fail as long as it does.
 func seamsFromEnv() (Seams, error) {
 	var s Seams
 	if spec := os.Getenv("PAYBEACON_CRASH"); spec != "" {
@@ -47,6 +49,12 @@ func seamsFromEnv() (Seams, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			_, _ = fmt.Fprintf(f, "%s %s\n", direction, hex.EncodeToString(frame))
+		}
+	}
+	if file := os.Getenv("PAYBEACON_FAIL"); file != "" {
+		s.Fails = func(subject pay.Subject) bool {
+			list, _ := os.ReadFile(file)
+			return slices.ContainsFunc(strings.Fields(string(list)), func(start string) bool { return startsSubject(subject, start) })
 		}
 	}
 	return s, nil

@@ -13,7 +13,7 @@
 //	objects.go                       the domain's values as objects of the API
 //	radio_spec.go, radio*.go         --radio: its syntax, and opening it
 //	listen.go, hearing.go, rate.go   hearing the air, with a node or without
-//	registry.go, audit.go            the registry
+//	audit.go, aside.go, registry.go  the registry
 //	box.go                           the merchant's box
 //	payer.go, witness.go, limit.go,
 //	devices.go, refresh.go,

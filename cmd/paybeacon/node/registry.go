@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net"
 	"strings"
 
@@ -147,6 +148,7 @@ func (n *Registry) Close() {
 func (n *Registry) Run(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return n.store.Run(ctx) })
+	parts.Go(func() error { return n.store.Carry(ctx, nil) }) // none yet: what a newer program has asked for waits
 	parts.Go(func() error { return n.server.Run(ctx) })
 	parts.Go(func() error { return n.role.RunCodes(ctx, n.snapshot, n.store.Now) })
 	if n.http != nil {
@@ -199,17 +201,44 @@ func (h hub) Enrol(ctx context.Context, claim pay.EnrolClaim) (pay.Membership, e
 func (n *Registry) Verbs() api.Verbs {
 	return api.NewVerbs(
 		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return n.Ready(), nil }),
-		api.On(api.VerbHealth, func(context.Context, api.Nothing) (api.Health, error) { return n.health(), nil }),
+		api.On(api.VerbHealth, n.health),
 		api.On(api.VerbEvents, n.events.read),
 		api.On(api.VerbInvite, n.invite),
 		api.On(api.VerbTopUp, n.topup),
 		api.On(api.VerbBook, n.book),
-		api.On(api.VerbAudit, func(ctx context.Context, _ api.Nothing) (api.Audit, error) {
-			return audit(ctx, auditOptions{engine: n.engine, store: n.store, role: n.role, working: n.key.Public(), authority: n.authority})
-		}),
+		api.On(api.VerbAudit, n.audit),
 		api.On(api.VerbNodes, n.nodes),
 		api.On(api.VerbRevokeNode, n.revoke),
+		api.On(api.VerbRetry, asides{n.store, n.role}.retry),
 	)
+}
+
+func (n *Registry) health(ctx context.Context, _ api.Nothing) (h api.Health, err error) {
+	h = n.base.health()
+	h.Aside, h.AsideCount, err = n.SetAside(ctx)
+	return h, err
+}
+
+// SetAside returns what the registry has set aside, at most 20 of it, and how
+// much that is altogether. It returns an error when the store cannot be read.
+func (n *Registry) SetAside(ctx context.Context) (list []api.Aside, all int, err error) {
+	return asides{n.store, n.role}.list(ctx)
+}
+
+// audit also names what is set aside, which makes the books no less right.
+func (n *Registry) audit(ctx context.Context, _ api.Nothing) (api.Audit, error) {
+	a := audit(ctx, auditOptions{engine: n.engine, store: n.store, role: n.role, working: n.key.Public(), authority: n.authority})
+	if !a.OK {
+		return a, nil // what is damaged comes first, and cannot be relied on
+	}
+	list, all, err := n.SetAside(ctx)
+	for _, x := range list {
+		a.Findings = append(a.Findings, AsideSentence(x))
+	}
+	if all > len(list) {
+		a.Findings = append(a.Findings, fmt.Sprintf("%d more are set aside", all-len(list)))
+	}
+	return a, err
 }
 
 func (n *Registry) invite(ctx context.Context, q api.InviteRequest) (api.Invite, error) {
