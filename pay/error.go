@@ -129,21 +129,41 @@ func InfoOf(c ErrorCode) CodeInfo {
 // ExitOf returns the exit status that belongs to a code.
 func ExitOf(c ErrorCode) Exit { return InfoOf(c).Exit }
 
-// Error is an error that a person reads: what failed and why, and what to do
-// next. Callers inside the program branch on Code.
+// Error is an error that a person reads: what failed and why. Callers inside the
+// program branch on Code. What to do next depends on where the person stands, at
+// a terminal or before a page: for errors of this package and of the roles each
+// face looks it up by Case; other packages bring a Hint along.
 type Error struct {
 	Code    ErrorCode
+	Case    Case   // the situation within Code; "" beside a Hint
+	Args    []any  // what the face's words on Case need to name
 	Message string // what failed, and why
-	Hint    string // what to do next
+	Hint    string // what to do next; "" beside a Case
 	Err     error  // the cause, or nil; its text follows Message
 }
 
-// NewError returns an Error without a cause.
+// Case is the stable name of a situation in which an error is made, such as
+// "radio_silent" among the reasons for CodeNobodyNear.
+type Case string
+
+// NewCase returns an Error without a cause. args are what the words of a face on
+// the case name.
+func NewCase(code ErrorCode, c Case, message string, args ...any) *Error {
+	return &Error{Code: code, Case: c, Args: args, Message: message}
+}
+
+// WrapCase returns an Error caused by err. args are what the words of a face on
+// the case name.
+func WrapCase(err error, code ErrorCode, c Case, message string, args ...any) *Error {
+	return &Error{Code: code, Case: c, Args: args, Message: message, Err: err}
+}
+
+// NewError returns an Error without a cause that brings its hint along.
 func NewError(code ErrorCode, message, hint string) *Error {
 	return &Error{Code: code, Message: message, Hint: hint}
 }
 
-// Wrap returns an Error caused by err.
+// Wrap returns an Error caused by err that brings its hint along.
 func Wrap(err error, code ErrorCode, message, hint string) *Error {
 	return &Error{Code: code, Message: message, Hint: hint, Err: err}
 }

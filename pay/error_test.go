@@ -97,6 +97,13 @@ func TestErrors(t *testing.T) {
 	if bare.Error() != "read amount" || bare.Unwrap() != nil || bare.Hint != "write it like 12.50" {
 		t.Errorf("%+v", bare)
 	}
+	named := pay.NewCase(pay.CodeCurrency, "other_currency", "no", "EUR")
+	if named.Error() != "no" || named.Hint != "" || named.Case != "other_currency" || len(named.Args) != 1 {
+		t.Errorf("%+v", named)
+	}
+	if wrapped := pay.WrapCase(io.ErrUnexpectedEOF, pay.CodeUsage, "key_form", "read key"); wrapped.Error() != "read key: unexpected EOF" || !errors.Is(wrapped, io.ErrUnexpectedEOF) || wrapped.Case != "key_form" {
+		t.Errorf("%+v", wrapped)
+	}
 	caused := pay.Wrap(io.ErrUnexpectedEOF, pay.CodeConfig, "read node.key", "restore the file")
 	if caused.Error() != "read node.key: unexpected EOF" || !errors.Is(caused, io.ErrUnexpectedEOF) {
 		t.Errorf("%v", caused)

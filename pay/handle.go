@@ -32,7 +32,7 @@ func HandleFor(box NodeID, code Code, draw int) Handle {
 func (h Handle) Check() error {
 	a, b, ok := strings.Cut(string(h), "-")
 	if !ok || len(h) > handleBytesMax || !isLowerWord(a) || !isLowerWord(b) {
-		return NewError(CodeUsage, fmt.Sprintf("%.40q is no handle", string(h)), "a handle is two words joined by a hyphen, such as amber-otter")
+		return NewCase(CodeUsage, "handle_form", fmt.Sprintf("%.40q is no handle", string(h)))
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ const inviteScheme = "paybeacon"
 // ParseInvite would not take is an *Error with CodeUsage.
 func NewInvite(random io.Reader, address string, root NodeID) (Invite, error) {
 	if err := checkAddress(address); err != nil {
-		return Invite{}, Wrap(err, CodeUsage, "make invite", "give --address as HOST:PORT, the way nodes reach the registry")
+		return Invite{}, WrapCase(err, CodeUsage, "invite_address", "make invite")
 	}
 	i := Invite{Address: address, Root: root}
 	if _, err := io.ReadFull(random, i.ID[:]); err != nil {
@@ -65,7 +65,7 @@ func (i Invite) String() string {
 // with CodeInvite and never repeat the secret.
 func ParseInvite(s string) (Invite, error) {
 	refuse := func(why string) (Invite, error) {
-		return Invite{}, NewError(CodeInvite, "read invite: "+why, "copy the whole URL that paybeacon admin invite printed, in quotes")
+		return Invite{}, NewCase(CodeInvite, "invite_text", "read invite: "+why)
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != inviteScheme || u.Path != "/enrol" || u.User != nil || u.Fragment != "" {

@@ -109,7 +109,7 @@ func TestInvitesThatAreNone(t *testing.T) {
 			t.Parallel()
 			got, err := pay.ParseInvite(s)
 			var shown *pay.Error
-			if !errors.As(err, &shown) || shown.Code != pay.CodeInvite || shown.Hint == "" || got != (pay.Invite{}) {
+			if !errors.As(err, &shown) || shown.Code != pay.CodeInvite || shown.Case == "" || got != (pay.Invite{}) {
 				t.Errorf("%q: %+v, %v", s, got, err)
 			}
 			if err != nil && (strings.Contains(err.Error(), secret[:8]) || strings.Contains(err.Error(), strings.ToUpper(secret[:8]))) {

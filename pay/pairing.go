@@ -19,7 +19,6 @@ const (
 	pairingScheme  = "paybeacon"
 	pairingOpaque  = "pair"
 	pairingTextMax = 512 // bytes
-	hintPairing    = "give all that the QR code holds, in quotes: 'paybeacon:pair?...'"
 )
 
 // String returns the text, such as
@@ -33,7 +32,7 @@ func (p PairingText) String() string {
 // CodeUsage and never repeat the PIN.
 func ParsePairingText(s string) (PairingText, error) {
 	refuse := func(err error) (PairingText, error) {
-		return PairingText{}, Wrap(err, CodeUsage, "read what the QR code holds", hintPairing)
+		return PairingText{}, WrapCase(err, CodeUsage, "pairing_text", "read what the QR code holds")
 	}
 	if len(s) > pairingTextMax {
 		return refuse(fmt.Errorf("it has %d bytes, the limit is %d", len(s), pairingTextMax))

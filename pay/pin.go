@@ -36,11 +36,11 @@ func ParsePIN(s string) (PIN, error) {
 	s = strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(s))
 	var p PIN
 	if len(s) != len(p) {
-		return PIN{}, NewError(CodePIN, fmt.Sprintf("read PIN: %d characters, want %d", len(s), len(p)), "type the PIN as the device shows it: XXXX-XXXX-XXXX")
+		return PIN{}, NewCase(CodePIN, "pin_form", fmt.Sprintf("read PIN: %d characters, want %d", len(s), len(p)))
 	}
 	for i := range p {
 		if strings.IndexByte(crockford, s[i]) < 0 {
-			return PIN{}, NewError(CodePIN, fmt.Sprintf("read PIN: character %d is none that a PIN holds", i+1), "type the PIN as the device shows it: XXXX-XXXX-XXXX")
+			return PIN{}, NewCase(CodePIN, "pin_form", fmt.Sprintf("read PIN: character %d is none that a PIN holds", i+1))
 		}
 		p[i] = s[i]
 	}

@@ -76,7 +76,7 @@ func TestPINsThatAreNone(t *testing.T) {
 	} {
 		p, err := pay.ParsePIN(s)
 		var shown *pay.Error
-		if !errors.As(err, &shown) || shown.Code != pay.CodePIN || shown.Hint == "" || p != (pay.PIN{}) {
+		if !errors.As(err, &shown) || shown.Code != pay.CodePIN || shown.Case == "" || p != (pay.PIN{}) {
 			t.Errorf("%s: %s, %v", name, p, err)
 		}
 		if err != nil && strings.Contains(err.Error(), "7GK2") {

@@ -28,10 +28,10 @@ func (s *Session) Authenticate(a pay.Authentication) (pay.AuthCode, error) {
 	}
 	a.Registry, a.Wallet = d.state.Binding.Registry, s.wallet.ID()
 	if err := a.Check(); err != nil {
-		return pay.AuthCode{}, pay.Wrap(err, pay.CodeUsage, "authenticate", "use the same version of paybeacon on both sides")
+		return pay.AuthCode{}, pay.WrapCase(err, pay.CodeUsage, "versions_differ", "authenticate")
 	}
 	if !d.countCode(d.now()) {
-		return pay.AuthCode{}, pay.NewError(pay.CodeTooMany, fmt.Sprintf("the device has given %d codes within a minute", pay.AuthCodesPerMinute), "wait a minute; if it was not you who asked, revoke the device")
+		return pay.AuthCode{}, pay.NewCase(pay.CodeTooMany, "codes_too_often", fmt.Sprintf("the device has given %d codes within a minute", pay.AuthCodesPerMinute))
 	}
 	code, err := pay.Authenticate(d.key, a)
 	if err == nil {

@@ -197,9 +197,9 @@ func (d *Device) wakeRun() {
 var errCounterUsedUp = errors.New("the counter has used up its 32 bits")
 
 func errBound() error {
-	return pay.NewError(pay.CodeBound, "the device is bound to another wallet", "its owner releases it first: paybeacon wallet revoke --device ID")
+	return pay.NewCase(pay.CodeBound, "device_bound", "the device is bound to another wallet")
 }
 
 func errPIN() error {
-	return pay.NewError(pay.CodePIN, "the PIN is not the one this device shows", "read the PIN that the device shows now")
+	return pay.NewCase(pay.CodePIN, "pin_wrong", "the PIN is not the one this device shows")
 }

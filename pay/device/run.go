@@ -146,7 +146,7 @@ func (d *Device) next(on *broadcast) (action, error) {
 	}
 	r := d.readingAt(d.options.Now())
 	if r == ReadingMax {
-		return action{}, pay.Wrap(errCounterUsedUp, pay.CodeConfig, "broadcast a code", "begin a new device in another directory and pair it")
+		return action{}, pay.WrapCase(errCounterUsedUp, pay.CodeConfig, "counter_used_up", "broadcast a code")
 	}
 	turn := TurnAt(ik, d.state.Exponent, r)
 	if on.differsFrom(&turn) {

@@ -41,7 +41,7 @@ func (s *Session) Prove(proof [32]byte) (own [32]byte, err error) {
 	case !d.state.boundTo(s.wallet):
 		return own, errBound()
 	case d.state.Spent == pay.PIN{}:
-		return own, pay.NewError(pay.CodeConflict, "the device is already bound to this wallet", "to pair it anew, release it first")
+		return own, pay.NewCase(pay.CodeConflict, "device_paired", "the device is already bound to this wallet")
 	default:
 		if own, ok = checkProof(d.state.Spent, s.exporter, d.key.Public(), s.wallet, proof); ok {
 			s.verifiedPIN = d.state.Spent
@@ -89,7 +89,7 @@ func (s *Session) Bind(registry pay.NodeID, resolver pay.BeaconKey, kind pay.Dev
 		next.Spent = s.verifiedPIN
 	}
 	if err := next.Check(); err != nil {
-		return nil, pay.Wrap(err, pay.CodeUsage, "bind the device", "use the same version of paybeacon on both sides")
+		return nil, pay.WrapCase(err, pay.CodeUsage, "versions_differ", "bind the device")
 	}
 	if d.state.Binding == nil || *d.state.Binding != want {
 		if err := d.keep(next); err != nil {

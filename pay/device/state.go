@@ -93,7 +93,7 @@ func (s State) Encode() []byte {
 // newer program wrote it, and with CodeConfig if it is damaged.
 func Decode(raw []byte) (State, error) {
 	damaged := func(err error) (State, error) {
-		return State{}, pay.Wrap(err, pay.CodeConfig, "read the device's state", "restore it from a backup, or begin a new device in another directory")
+		return State{}, pay.WrapCase(err, pay.CodeConfig, "device_state_damaged", "read the device's state")
 	}
 	if len(raw) > stateBytesMax {
 		return damaged(fmt.Errorf("it has %d bytes, the limit is %d", len(raw), stateBytesMax))
@@ -108,8 +108,7 @@ func Decode(raw []byte) (State, error) {
 		return damaged(fmt.Errorf("it names no version"))
 	}
 	if version > stateVersion {
-		return State{}, pay.NewError(pay.CodeNewerData, fmt.Sprintf("the device's state has version %d, this program knows %d", version, stateVersion),
-			"use the newer paybeacon that wrote it; nothing was changed")
+		return State{}, pay.NewCase(pay.CodeNewerData, "device_state_newer", fmt.Sprintf("the device's state has version %d, this program knows %d", version, stateVersion))
 	}
 	var s State
 	if err := pay.Decode(body, &s); err != nil {

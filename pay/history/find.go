@@ -26,17 +26,16 @@ func Find(view pay.Rows, digits string) (Record, error) {
 func FindID[K ~[idBytes]byte, V any](view pay.Rows, in rows.Table[K, V], digits, what string) (id K, err error) {
 	first, last, ok := between(digits)
 	if !ok {
-		return id, pay.NewError(pay.CodeUsage, fmt.Sprintf("%.70q is not the id of a %s", digits, what),
-			"give the id, or its first digits, as the list prints it")
+		return id, pay.NewCase(pay.CodeUsage, "id_form", fmt.Sprintf("%.70q is not the id of a %s", digits, what))
 	}
 	found, err := in.Keys(view, in.Through(K(first), K(last)), 2)
 	switch {
 	case err != nil:
 		return id, err
 	case len(found) == 0:
-		return id, pay.NewError(pay.CodeNotFound, fmt.Sprintf("no %s has an id that begins with %s", what, digits), "list them to see their ids")
+		return id, pay.NewCase(pay.CodeNotFound, "id_unknown", fmt.Sprintf("no %s has an id that begins with %s", what, digits))
 	case len(found) > 1:
-		return id, pay.NewError(pay.CodeUsage, fmt.Sprintf("several ids of a %s begin with %s", what, digits), "give more of its digits")
+		return id, pay.NewCase(pay.CodeUsage, "id_short", fmt.Sprintf("several ids of a %s begin with %s", what, digits))
 	}
 	return found[0], nil
 }

@@ -58,6 +58,5 @@ func Understands(view pay.Rows) error {
 	if i < 0 {
 		return nil
 	}
-	return pay.NewError(pay.CodeUpgrade, fmt.Sprintf("the registry uses %q, which this version does not understand", string(kinds[i])),
-		"upgrade paybeacon here; what was begun goes on, nothing new is begun until then")
+	return pay.NewCase(pay.CodeUpgrade, "kind_not_understood", fmt.Sprintf("the registry uses %q, which this version does not understand", string(kinds[i])))
 }

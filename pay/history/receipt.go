@@ -27,8 +27,7 @@ func AddAuthority(tx pay.WritableRows, f pay.Fact) error {
 func Receipt(view pay.Rows, rec Record) ([]byte, error) {
 	p := rec.Payment
 	if !p.State.Ended() {
-		return nil, pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s has no receipt yet: it is %s", p.ID.Short(), p.State),
-			"a receipt is written about the registry's last word: wait until the payment has ended")
+		return nil, pay.NewCase(pay.CodeConflict, "no_receipt_yet", fmt.Sprintf("payment %s has no receipt yet: it is %s", p.ID.Short(), p.State))
 	}
 	f, ok, err := view.Fact(p.LastID)
 	if err == nil && !ok {
@@ -61,6 +60,5 @@ func authorityOf(view pay.Rows, working pay.NodeID, at pay.Time) (pay.Fact, erro
 			return f, nil
 		}
 	}
-	return pay.Fact{}, pay.NewError(pay.CodeNotFound, fmt.Sprintf("the authority of the key %s that decided is not here yet", working.Short()),
-		"let the node reach the registry once, then ask again")
+	return pay.Fact{}, pay.NewCase(pay.CodeNotFound, "authority_missing", fmt.Sprintf("the authority of the key %s that decided is not here yet", working.Short()))
 }

@@ -65,8 +65,6 @@ type inviteRow struct {
 	Used         bool             `cbor:"8,keyasint"`
 }
 
-const inviteHint = "ask whoever runs the registry for a new one: paybeacon admin invite"
-
 // Invite makes an invite with a fresh secret from random. Invites for one
 // merchant's name share a scope; each wallet's has its own. Its errors are
 // *pay.Error with pay.CodeUsage.
@@ -91,7 +89,7 @@ func (r *Registry) Invite(tx pay.WritableRows, now pay.Time, random io.Reader, s
 
 func checkSpec(now pay.Time, spec InviteSpec) (inviteRow, error) {
 	refuse := func(why string) (inviteRow, error) {
-		return inviteRow{}, pay.NewError(pay.CodeUsage, "make invite: "+why, "see paybeacon admin invite --help")
+		return inviteRow{}, pay.NewCase(pay.CodeUsage, "invite_form", "make invite: "+why)
 	}
 	row := inviteRow{Role: spec.Role, Name: spec.Name}
 	ttl := spec.TTL
@@ -168,10 +166,9 @@ func (r *Registry) Enrol(tx pay.WritableRows, now pay.Time, c pay.EnrolClaim) (p
 	}
 	switch {
 	case known && m.Status.Revoked:
-		return pay.Membership{}, pay.Reaction{}, pay.NewError(pay.CodeNotAllowed, "enrol: this key was revoked", "start with a new data directory and a new invite")
+		return pay.Membership{}, pay.Reaction{}, pay.NewCase(pay.CodeNotAllowed, "node_revoked", "enrol: this key was revoked")
 	case known && m.Invite != c.Invite:
-		return pay.Membership{}, pay.Reaction{}, pay.NewError(pay.CodeConflict, "enrol: this key is enrolled already by another invite",
-			"use the node as it is, or a new data directory for a new invite")
+		return pay.Membership{}, pay.Reaction{}, pay.NewCase(pay.CodeConflict, "node_enrolled", "enrol: this key is enrolled already by another invite")
 	case known:
 		return r.membership(m.Status), pay.Reaction{}, nil
 	}
@@ -184,7 +181,7 @@ func (r *Registry) Enrol(tx pay.WritableRows, now pay.Time, c pay.EnrolClaim) (p
 		Name: firstName(i.Name, c.Name, pay.Name(string(i.Role)+"-"+node.Short())),
 	}
 	if err := status.Name.Check(); err != nil {
-		return pay.Membership{}, pay.Reaction{}, pay.Wrap(err, pay.CodeUsage, "enrol", "choose a shorter or plainer --name")
+		return pay.Membership{}, pay.Reaction{}, pay.WrapCase(err, pay.CodeUsage, "node_name_form", "enrol")
 	}
 	i.Used, i.Secret = true, pay.InviteSecret{}
 	if err := inviteRows.Put(tx, c.Invite, i); err != nil {
@@ -197,7 +194,7 @@ func (r *Registry) Enrol(tx pay.WritableRows, now pay.Time, c pay.EnrolClaim) (p
 // openInvite returns the invite that a claim proves to know and may use.
 func openInvite(view pay.Rows, now pay.Time, c pay.EnrolClaim) (inviteRow, error) {
 	refuse := func(why string) (inviteRow, error) {
-		return inviteRow{}, pay.NewError(pay.CodeInvite, "enrol: "+why, inviteHint)
+		return inviteRow{}, pay.NewCase(pay.CodeInvite, "invite_refused", "enrol: "+why)
 	}
 	i, ok, err := inviteRows.Get(view, c.Invite)
 	if err != nil {
@@ -249,7 +246,7 @@ func (r *Registry) RevokeNode(tx pay.WritableRows, now pay.Time, node pay.NodeID
 	case err != nil:
 		return pay.NodeStatus{}, pay.Reaction{}, fmt.Errorf("revoke node: %w", err)
 	case !ok:
-		return pay.NodeStatus{}, pay.Reaction{}, pay.NewError(pay.CodeNotFound, "revoke node: no node "+node.Short()+" is enrolled", "paybeacon admin nodes lists them")
+		return pay.NodeStatus{}, pay.Reaction{}, pay.NewCase(pay.CodeNotFound, "node_unknown", "revoke node: no node "+node.Short()+" is enrolled")
 	case m.Status.Revoked:
 		return m.Status, pay.Reaction{}, nil
 	}
@@ -290,13 +287,13 @@ func (r *Registry) FindNode(view pay.Rows, role pay.Role, selector string) (pay.
 	case err != nil:
 		return pay.NodeStatus{}, fmt.Errorf("find node: %w", err)
 	case len(found) == 0:
-		return pay.NodeStatus{}, pay.NewError(pay.CodeNotFound, fmt.Sprintf("find node: nobody is called %q", selector), "paybeacon admin nodes lists names, scopes and ids")
+		return pay.NodeStatus{}, pay.NewCase(pay.CodeNotFound, "node_not_found", fmt.Sprintf("find node: nobody is called %q", selector))
 	case len(found) > 1:
 		list := make([]string, 0, len(found))
 		for _, s := range found {
 			list = append(list, fmt.Sprintf("%s (%s, node %s)", s.Name, s.Scope, s.Node.ID().Short()))
 		}
-		return pay.NodeStatus{}, pay.NewError(pay.CodeConflict, fmt.Sprintf("find node: %q means several: %s", selector, strings.Join(list, "; ")), "name the scope or the node id")
+		return pay.NodeStatus{}, pay.NewCase(pay.CodeConflict, "node_ambiguous", fmt.Sprintf("find node: %q means several: %s", selector, strings.Join(list, "; ")))
 	}
 	return found[0], nil
 }

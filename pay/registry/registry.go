@@ -173,9 +173,7 @@ func (t *turn) publish(body pay.Body, scopes ...pay.Scope) (pay.FactID, error) {
 // wraps pay.ErrCannotSign when the working key has no authority at the time.
 func (r *Registry) sign(now pay.Time, body pay.Body, scopes ...pay.Scope) (pay.Publication, error) {
 	if !r.authority.Covers(now) {
-		return pay.Publication{}, pay.Wrap(pay.ErrCannotSign, pay.CodeConfig,
-			"the authority of the working key does not cover "+now.String(),
-			"check the clock, or sign a new authority with the root key")
+		return pay.Publication{}, pay.WrapCase(pay.ErrCannotSign, pay.CodeConfig, "authority_lapsed", "the authority of the working key does not cover "+now.String())
 	}
 	if row, ok := pay.LookupKind(body.Kind()); !ok || row.Author != pay.RoleRegistry || !row.Audience.Allows(scopes...) {
 		panic(fmt.Sprintf("registry: internal error: %s is not for %v", body.Kind(), scopes))

@@ -36,20 +36,20 @@ type topUpRow struct {
 func (r *Registry) TopUp(tx pay.WritableRows, now pay.Time, ask pay.TopUp) (pay.TopUp, pay.Reaction, error) {
 	ask.At = now
 	if ask.Currency != r.currency {
-		return ask, pay.Reaction{}, pay.NewError(pay.CodeCurrency, fmt.Sprintf("top up: this registry deals in %s, not in %s", r.currency, ask.Currency), "name an amount in "+string(r.currency))
+		return ask, pay.Reaction{}, pay.NewCase(pay.CodeCurrency, "topup_currency", fmt.Sprintf("top up: this registry deals in %s, not in %s", r.currency, ask.Currency), r.currency)
 	}
 	if err := ask.Amount.CheckPayable(); err != nil {
-		return ask, pay.Reaction{}, pay.Wrap(err, pay.CodeAmount, "top up", "choose an amount above zero and below the limit")
+		return ask, pay.Reaction{}, pay.WrapCase(err, pay.CodeAmount, "topup_amount", "top up")
 	}
 	if err := ask.Check(); err != nil {
-		return ask, pay.Reaction{}, pay.Wrap(err, pay.CodeUsage, "top up", "see paybeacon admin topup --help")
+		return ask, pay.Reaction{}, pay.WrapCase(err, pay.CodeUsage, "topup_form", "top up")
 	}
 	old, used, err := topUpRows.Get(tx, ask.Key)
 	switch {
 	case err != nil:
 		return ask, pay.Reaction{}, fmt.Errorf("top up: %w", err)
 	case used && (old.Wallet != ask.Wallet || old.Amount != ask.Amount || old.Currency != ask.Currency):
-		return ask, pay.Reaction{}, pay.NewError(pay.CodeKeyUsed, fmt.Sprintf("top up: key %q stands for another top-up", string(ask.Key)), "choose a new --key")
+		return ask, pay.Reaction{}, pay.NewCase(pay.CodeKeyUsed, "topup_key_used", fmt.Sprintf("top up: key %q stands for another top-up", string(ask.Key)))
 	case used:
 		ask.At = old.At
 		return ask, pay.Reaction{}, nil
@@ -61,7 +61,7 @@ func (r *Registry) TopUp(tx pay.WritableRows, now pay.Time, ask pay.TopUp) (pay.
 	err = book.TopUp(tx, ask.Wallet, ask.Amount, ask.Currency)
 	switch {
 	case errors.Is(err, book.ErrFull), errors.Is(err, pay.ErrOverflow):
-		return ask, pay.Reaction{}, pay.Wrap(err, pay.CodeAmount, "top up", "choose a smaller amount")
+		return ask, pay.Reaction{}, pay.WrapCase(err, pay.CodeAmount, "account_full", "top up")
 	case err != nil:
 		return ask, pay.Reaction{}, err
 	}

@@ -30,19 +30,19 @@ func (t *Till) complete(o Order) (Order, error) {
 		o.TTL = pay.RequestTTLDefault
 	}
 	if err := o.Key.Check(); err != nil {
-		return o, pay.Wrap(err, pay.CodeUsage, "read key", fmt.Sprintf("give 1 to %d printable bytes", pay.KeyBytesMax))
+		return o, pay.WrapCase(err, pay.CodeUsage, "key_form", "read key")
 	}
 	if err := o.Amount.CheckPayable(); err != nil {
-		return o, pay.Wrap(err, pay.CodeAmount, "read amount", "ask for an amount above zero and within the limit")
+		return o, pay.WrapCase(err, pay.CodeAmount, "amount_form", "read amount")
 	}
 	if err := o.Currency.Check(); err != nil {
-		return o, pay.Wrap(err, pay.CodeCurrency, "read currency", "this registry deals in "+string(t.options.Currency))
+		return o, pay.WrapCase(err, pay.CodeCurrency, "currency_form", "read currency", t.options.Currency)
 	}
 	if o.Currency != t.options.Currency {
-		return o, pay.NewError(pay.CodeCurrency, fmt.Sprintf("this registry does not deal in %s", o.Currency), "charge in "+string(t.options.Currency))
+		return o, pay.NewCase(pay.CodeCurrency, "other_currency", fmt.Sprintf("this registry does not deal in %s", o.Currency), t.options.Currency)
 	}
 	if err := pay.CheckRef(o.Ref); err != nil {
-		return o, pay.Wrap(err, pay.CodeUsage, "read ref", fmt.Sprintf("give at most %d printable bytes", pay.RefBytesMax))
+		return o, pay.WrapCase(err, pay.CodeUsage, "ref_form", "read ref")
 	}
 	if o.To != "" {
 		if err := o.To.Check(); err != nil {
@@ -50,7 +50,7 @@ func (t *Till) complete(o Order) (Order, error) {
 		}
 	}
 	if o.Manual {
-		return o, pay.NewError(pay.CodeNotAvailable, "holding an amount is not available in this version", "charge without it")
+		return o, pay.NewCase(pay.CodeNotAvailable, "hold_unavailable", "holding an amount is not available in this version")
 	}
 	return o, nil
 }
@@ -78,8 +78,7 @@ func (t *Till) repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
 		return Entry{}, false, err
 	}
 	if !sameOrder(o, r, req) {
-		return Entry{}, false, pay.NewError(pay.CodeKeyUsed, fmt.Sprintf("this key stands for payment %s, which asked for something else", id.Short()),
-			"repeat the first request exactly, or choose a new key for a new charge")
+		return Entry{}, false, pay.NewCase(pay.CodeKeyUsed, "key_used", fmt.Sprintf("this key stands for payment %s, which asked for something else", id.Short()))
 	}
 	e, err := t.queuedEntry(v, now, rec, r, req)
 	return e, err == nil, err
@@ -104,8 +103,7 @@ func (t *Till) Charge(tx Tx, now pay.Time, o Order, c pay.Candidate) (Entry, pay
 		return e, pay.Reaction{}, err
 	}
 	if o.TTL < pay.RequestTTLMin || o.TTL > pay.RequestTTLMax {
-		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("time to pay of %v is out of bounds", o.TTL.Std()),
-			fmt.Sprintf("give %v to %v", pay.RequestTTLMin.Std(), pay.RequestTTLMax.Std()))
+		return Entry{}, pay.Reaction{}, pay.NewCase(pay.CodeUsage, "ttl_bounds", fmt.Sprintf("time to pay of %v is out of bounds", o.TTL.Std()))
 	}
 	if err := history.Understands(tx); err != nil {
 		return Entry{}, pay.Reaction{}, err
@@ -151,9 +149,9 @@ func (t *Till) Cancel(tx Tx, now pay.Time, id string) (Entry, pay.Reaction, erro
 	}
 	switch {
 	case e.State().Ended():
-		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s has ended already: it is %s", e.ID.Short(), e.State()), "nothing was changed")
+		return Entry{}, pay.Reaction{}, pay.NewCase(pay.CodeConflict, "already_ended", fmt.Sprintf("payment %s has ended already: it is %s", e.ID.Short(), e.State()))
 	case !r.Own:
-		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("payment %s was asked for by another box", e.ID.Short()), "cancel it at that box")
+		return Entry{}, pay.Reaction{}, pay.NewCase(pay.CodeNotAllowed, "asked_elsewhere", fmt.Sprintf("payment %s was asked for by another box", e.ID.Short()))
 	case r.cancelled():
 		return e, pay.Reaction{}, nil
 	}

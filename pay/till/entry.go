@@ -29,7 +29,7 @@ func (t *Till) Show(v View, now pay.Time, id string) (Entry, error) {
 func (t *Till) Find(v View, now pay.Time, k pay.IdempotencyKey) (Entry, error) {
 	id, ok, err := keyRows.Get(v, k)
 	if err == nil && !ok {
-		err = pay.NewError(pay.CodeNotFound, "no payment has that key", "`paybeacon till list` shows the keys")
+		err = pay.NewCase(pay.CodeNotFound, "key_unknown", "no payment has that key")
 	}
 	if err != nil {
 		return Entry{}, err

@@ -42,12 +42,11 @@ func Pick(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool) (pay.Ca
 	}
 	switch {
 	case nearby.Deaf:
-		return pay.Candidate{}, pay.NewError(pay.CodeNobodyNear, "the radio hears nothing at all", "check the box's radio with `paybeacon doctor`; nothing was recorded")
+		return pay.Candidate{}, pay.NewCase(pay.CodeNobodyNear, "radio_silent", "the radio hears nothing at all")
 	case len(near) == 0:
-		return pay.Candidate{}, pay.NewError(pay.CodeNobodyNear, "nobody is near", "ask the payer to come closer, then charge again; nothing was recorded")
+		return pay.Candidate{}, pay.NewCase(pay.CodeNobodyNear, "nobody_near", "nobody is near")
 	}
-	return pay.Candidate{}, &AmbiguousError{near, pay.NewError(pay.CodeAmbiguous,
-		fmt.Sprintf("%d near and nobody is clearly nearest", len(near)), "wait until they stand apart, or charge with --to HANDLE: the payer is shown the two words; nothing was recorded")}
+	return pay.Candidate{}, &AmbiguousError{near, pay.NewCase(pay.CodeAmbiguous, "nobody_clear", fmt.Sprintf("%d near and nobody is clearly nearest", len(near)))}
 }
 
 func pickByHandle(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool) (pay.Candidate, error) {
@@ -58,9 +57,9 @@ func pickByHandle(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool)
 		return c, nil
 	}
 	if shown(to) {
-		return pay.Candidate{}, pay.NewError(pay.CodeLeft, fmt.Sprintf("%s has left", to), "ask the payer to come back, or charge whoever is near; nothing was recorded")
+		return pay.Candidate{}, pay.NewCase(pay.CodeLeft, "payer_left", fmt.Sprintf("%s has left", to))
 	}
-	return pay.Candidate{}, pay.NewError(pay.CodeNotFound, fmt.Sprintf("nobody was shown as %s within %v", to, pay.HandleMemory.Std()), "`paybeacon till nearby` shows who is near")
+	return pay.Candidate{}, pay.NewCase(pay.CodeNotFound, "handle_not_shown", fmt.Sprintf("nobody was shown as %s within %v", to, pay.HandleMemory.Std()))
 }
 
 func find(nearby pay.Nearby, h pay.Handle) (pay.Candidate, bool) {

@@ -79,7 +79,7 @@ func picked(t *testing.T, c pay.Candidate, err error) string {
 	if err == nil {
 		return string(c.Handle)
 	}
-	if e := asError(err); e == nil || e.Hint == "" || c.Handle != "" {
+	if e := asError(err); e == nil || e.Case == "" || c.Handle != "" {
 		t.Errorf("error %v has no hint, or names %q all the same", err, c.Handle)
 	}
 	got := string(pay.CodeOf(err))

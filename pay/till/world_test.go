@@ -277,7 +277,7 @@ func wantCode(t testing.TB, err error, want pay.ErrorCode) {
 	if err == nil {
 		return
 	}
-	if e := asError(err); e == nil || e.Hint == "" {
+	if e := asError(err); e == nil || e.Case == "" {
 		t.Fatalf("error %v gives no hint", err)
 	}
 }

@@ -128,31 +128,30 @@ func (w *Wallet) RefreshDevice(rows pay.WritableRows, now pay.Time, bind []byte)
 		return Device{}, pay.Reaction{}, err
 	}
 	if d := device(m.Device, r); d.State != pay.DeviceActive || d.Revoking {
-		return d, pay.Reaction{}, pay.NewError(pay.CodeConflict, fmt.Sprintf("device %s was revoked or paired anew meanwhile", m.Device.Short()), "nothing was changed")
+		return d, pay.Reaction{}, pay.NewCase(pay.CodeConflict, "device_changed", fmt.Sprintf("device %s was revoked or paired anew meanwhile", m.Device.Short()))
 	}
 	return w.Map(rows, now, Pairing{Bind: bind, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link})
 }
 
 // mapping checks a pairing and makes the statement of it.
 func (w *Wallet) mapping(now pay.Time, p Pairing) (pay.Mapping, pay.Bind, error) {
-	const hint = "pair the device again"
 	m := pay.Mapping{Bind: p.Bind, Vehicle: p.Vehicle, Means: p.Means, Created: now}
 	f, err := pay.Parse(p.Bind)
 	if err != nil {
-		return m, pay.Bind{}, pay.Wrap(err, pay.CodeBadFact, "read what the device signed", hint)
+		return m, pay.Bind{}, pay.WrapCase(err, pay.CodeBadFact, "bind_invalid", "read what the device signed")
 	}
 	m.Device = f.Signer()
 	b, err := m.OpenBind()
 	switch {
 	case err != nil:
-		return m, b, pay.Wrap(err, pay.CodeBadFact, "read what the device signed", hint)
+		return m, b, pay.WrapCase(err, pay.CodeBadFact, "bind_invalid", "read what the device signed")
 	case b.Wallet != w.options.Key.ID():
-		return m, b, pay.NewError(pay.CodeBadFact, fmt.Sprintf("the device bound itself to wallet %s, not to this one", b.Wallet.Short()), hint)
+		return m, b, pay.NewCase(pay.CodeBadFact, "bind_invalid", fmt.Sprintf("the device bound itself to wallet %s, not to this one", b.Wallet.Short()))
 	case len(p.Link) > linkBytesMax:
-		return m, b, pay.NewError(pay.CodeUsage, fmt.Sprintf("the link's address has %d bytes", len(p.Link)), "give it as host:port")
+		return m, b, pay.NewCase(pay.CodeUsage, "link_form", fmt.Sprintf("the link's address has %d bytes", len(p.Link)))
 	}
 	if err := m.Check(); err != nil {
-		return m, b, pay.Wrap(err, pay.CodeUsage, "read vehicle and means", fmt.Sprintf("keep each within %d printable bytes", pay.NameBytesMax))
+		return m, b, pay.WrapCase(err, pay.CodeUsage, "names_form", "read vehicle and means")
 	}
 	return m, b, nil
 }
@@ -200,11 +199,11 @@ func (w *Wallet) RevokeDevice(rows pay.WritableRows, now pay.Time, digits string
 // MoveDevice notes where a device's link is from now on.
 func (w *Wallet) MoveDevice(rows pay.WritableRows, id pay.DeviceID, link string) (Device, error) {
 	if link == "" || len(link) > linkBytesMax {
-		return Device{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("the link's address has %d bytes", len(link)), "give it as host:port")
+		return Device{}, pay.NewCase(pay.CodeUsage, "link_form", fmt.Sprintf("the link's address has %d bytes", len(link)))
 	}
 	r, ok, err := deviceRows.Get(rows, id)
 	if err == nil && !ok {
-		err = pay.NewError(pay.CodeNotFound, "there is no device "+id.Short(), "`paybeacon wallet devices` lists them")
+		err = pay.NewCase(pay.CodeNotFound, "device_unknown", "there is no device "+id.Short())
 	}
 	if err != nil {
 		return Device{}, err

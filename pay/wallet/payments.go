@@ -58,7 +58,7 @@ func (w *Wallet) sign(rows pay.WritableRows, now pay.Time, p pay.Payment, v pay.
 // needed, CodeUpgrade for an approval as history.Understands says.
 func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Verdict, by pay.Rule, code pay.AuthCode) (Entry, pay.Reaction, error) {
 	if v != pay.Approve && v != pay.Decline {
-		return Entry{}, pay.Reaction{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("verdict %.20q is neither approve nor decline", string(v)), "approve or decline")
+		return Entry{}, pay.Reaction{}, pay.NewCase(pay.CodeUsage, "verdict_unknown", fmt.Sprintf("verdict %.20q is neither approve nor decline", string(v)))
 	}
 	if err := checkBy(by); err != nil {
 		return Entry{}, pay.Reaction{}, err
@@ -93,7 +93,7 @@ func answerable(rows pay.Rows, p pay.Payment, v pay.Verdict) error {
 	case p.State != pay.StateOffered:
 		return alreadyDecided(p)
 	case answered && a.Refused == "":
-		return pay.NewError(pay.CodeDecided, fmt.Sprintf("payment %s is answered already: %s, by %s", p.ID.Short(), a.Verdict, a.By), "nothing was changed")
+		return pay.NewCase(pay.CodeDecided, "already_answered", fmt.Sprintf("payment %s is answered already: %s, by %s", p.ID.Short(), a.Verdict, a.By))
 	case v == pay.Approve:
 		return history.Understands(rows)
 	default:
@@ -112,9 +112,9 @@ func selectPayment(rows pay.Rows, id string) (history.Record, error) {
 	case err != nil:
 		return history.Record{}, err
 	case len(open) == 0:
-		return history.Record{}, pay.NewError(pay.CodeNotFound, "no offer is pending", "offers show up in `paybeacon wallet pending`")
+		return history.Record{}, pay.NewCase(pay.CodeNotFound, "no_offer", "no offer is pending")
 	case len(open) > 1:
-		return history.Record{}, pay.NewError(pay.CodeUsage, fmt.Sprintf("%d offers are pending", len(open)), "name one of them with --id; `paybeacon wallet pending` lists them")
+		return history.Record{}, pay.NewCase(pay.CodeUsage, "several_offers", fmt.Sprintf("%d offers are pending", len(open)))
 	}
 	return open[0].rec, nil
 }
@@ -202,7 +202,7 @@ func (w *Wallet) byRule(rows pay.WritableRows, now pay.Time, rec history.Record)
 // alreadyDecided returns the error for a payment that cannot be answered any
 // more.
 func alreadyDecided(p pay.Payment) error {
-	return pay.NewError(pay.CodeDecided, fmt.Sprintf("payment %s is decided already: it is %s", p.ID.Short(), p.State), "nothing was changed")
+	return pay.NewCase(pay.CodeDecided, "already_decided", fmt.Sprintf("payment %s is decided already: it is %s", p.ID.Short(), p.State))
 }
 
 // mayApprove reports whether this wallet may approve by itself: pay.CodeUpgrade

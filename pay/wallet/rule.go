@@ -38,32 +38,31 @@ func (r Rule) complete() (Rule, error) {
 		return r, err
 	}
 	if r.Name == pay.ByHand {
-		return r, pay.NewError(pay.CodeUsage, "a rule cannot be named like an answer by hand", "give it another name")
+		return r, pay.NewCase(pay.CodeUsage, "rule_name_taken", "a rule cannot be named like an answer by hand")
 	}
 	switch r.Kind {
 	case Ask, None, All:
 		return r, nil
 	case Under:
 		if err := r.Limit.CheckPayable(); err != nil {
-			return r, pay.Wrap(err, pay.CodeAmount, "read rule", "give an amount above zero, such as under:20.00")
+			return r, pay.WrapCase(err, pay.CodeAmount, "rule_amount", "read rule")
 		}
 		if err := r.Currency.Check(); err != nil {
-			return r, pay.Wrap(err, pay.CodeCurrency, "read rule", "name the currency of the limit")
+			return r, pay.WrapCase(err, pay.CodeCurrency, "rule_currency", "read rule")
 		}
 		return r, nil
 	default:
-		return r, pay.NewError(pay.CodeUsage, fmt.Sprintf("rule %.20q is none", string(r.Kind)), "use ask, none, all or under:AMOUNT")
+		return r, pay.NewCase(pay.CodeUsage, "rule_unknown", fmt.Sprintf("rule %.20q is none", string(r.Kind)))
 	}
 }
 
 // checkBy returns nil when a name may stand in an answer as who gave it.
 func checkBy(by pay.Rule) error {
-	const hint = "name who answers in 1 to %d printable bytes"
 	if len(by) > pay.RuleBytesMax {
-		return pay.NewError(pay.CodeUsage, fmt.Sprintf("the rule's name has %d bytes", len(by)), fmt.Sprintf(hint, pay.RuleBytesMax))
+		return pay.NewCase(pay.CodeUsage, "rule_name_form", fmt.Sprintf("the rule's name has %d bytes", len(by)))
 	}
 	if err := pay.Name(by).Check(); err != nil {
-		return pay.Wrap(err, pay.CodeUsage, "read the rule's name", fmt.Sprintf(hint, pay.RuleBytesMax))
+		return pay.WrapCase(err, pay.CodeUsage, "rule_name_form", "read the rule's name")
 	}
 	return nil
 }

@@ -82,8 +82,7 @@ func (w *Wallet) Witness(rows pay.Rows, id string, by pay.Rule) (p pay.PaymentID
 		return p, Witness{}, false, err
 	}
 	if !ok {
-		return p, Witness{}, false, pay.NewError(pay.CodeDevice, fmt.Sprintf("payment %s demands the device and its challenge is missing", p.Short()),
-			"decline it and ask the merchant to charge again")
+		return p, Witness{}, false, pay.NewCase(pay.CodeDevice, "challenge_missing", fmt.Sprintf("payment %s demands the device and its challenge is missing", p.Short()))
 	}
 	r, _, err := deviceRows.Get(rows, c.Device)
 	if err != nil {
@@ -122,9 +121,9 @@ func checkApproval(p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode)
 	}
 	switch {
 	case needed && code.IsZero():
-		return pay.NewError(pay.CodeDevice, fmt.Sprintf("payment %s needs the word of the device too", p.ID.Short()), "approve it through the wallet's daemon, with the device in reach")
+		return pay.NewCase(pay.CodeDevice, "device_needed", fmt.Sprintf("payment %s needs the word of the device too", p.ID.Short()))
 	case !needed && !code.IsZero():
-		return pay.NewError(pay.CodeUsage, fmt.Sprintf("payment %s needs no word of the device", p.ID.Short()), "answer it without")
+		return pay.NewCase(pay.CodeUsage, "device_not_needed", fmt.Sprintf("payment %s needs no word of the device", p.ID.Short()))
 	}
 	return nil
 }
@@ -133,8 +132,7 @@ func checkApproval(p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode)
 // than a person approves what only a person may.
 func checkByPerson(p pay.Payment, v pay.Verdict, by pay.Rule) error {
 	if v == pay.Approve && by != pay.ByHand && p.Decision.StepUp.NeedsPerson() {
-		return pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("payment %s is for a person to approve: the code was heard at two places", p.ID.Short()),
-			"approve it by hand if you stand at this counter, else decline it")
+		return pay.NewCase(pay.CodeNotAllowed, "person_needed", fmt.Sprintf("payment %s is for a person to approve: the code was heard at two places", p.ID.Short()))
 	}
 	return nil
 }
@@ -185,7 +183,7 @@ func (w *Wallet) PlanStepUpAbove(rows pay.Rows, now pay.Time, above pay.Amount, 
 		return l, sign, false, err
 	}
 	if above < 0 || above > pay.AmountMax {
-		return l, sign, false, pay.NewError(pay.CodeAmount, "the limit is no amount that can be paid", "give one such as 50.00, or none")
+		return l, sign, false, pay.NewCase(pay.CodeAmount, "step_up_form", "the limit is no amount that can be paid")
 	}
 	l = pay.StepUpAbove{Before: r.Claim, Above: above, Currency: cur, Created: now}
 	return l, pay.AuthenticateStepUpAbove(w.options.Root, w.options.Key.ID(), l), l.Loosens(r.Above), nil
@@ -202,11 +200,11 @@ func (w *Wallet) SetStepUpAbove(rows pay.WritableRows, l pay.StepUpAbove) (pay.F
 	case err != nil:
 		return pay.FactID{}, pay.Reaction{}, err
 	case r.Pending:
-		return pay.FactID{}, pay.Reaction{}, pay.NewError(pay.CodeConflict, "another change of the limit waits for the registry", "look at it with `paybeacon wallet rules` and try again when it is decided")
+		return pay.FactID{}, pay.Reaction{}, pay.NewCase(pay.CodeConflict, "step_up_pending", "another change of the limit waits for the registry")
 	case r.Claim != l.Before:
-		return pay.FactID{}, pay.Reaction{}, pay.NewError(pay.CodeConflict, "the limit has changed meanwhile", "look at it with `paybeacon wallet rules` and try again")
+		return pay.FactID{}, pay.Reaction{}, pay.NewCase(pay.CodeConflict, "step_up_changed", "the limit has changed meanwhile")
 	case l.Loosens(r.Above) && l.Code.IsZero():
-		return pay.FactID{}, pay.Reaction{}, pay.NewError(pay.CodeDevice, "to raise or lift the limit a device has to agree", "try again with a device of this wallet in reach")
+		return pay.FactID{}, pay.Reaction{}, pay.NewCase(pay.CodeDevice, "step_up_needs_device", "to raise or lift the limit a device has to agree")
 	}
 	f, err := pay.Sign(w.options.Key, l)
 	if err != nil {

@@ -257,7 +257,7 @@ func wantCode(t testing.TB, err error, want pay.ErrorCode) {
 		t.Fatalf("error is %q (%v), want %q", got, err, want)
 	}
 	var e *pay.Error
-	if err != nil && (!errors.As(err, &e) || e.Hint == "") {
+	if err != nil && (!errors.As(err, &e) || e.Case == "") {
 		t.Fatalf("error %v gives no hint", err)
 	}
 }

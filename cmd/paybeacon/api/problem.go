@@ -23,12 +23,9 @@ type Problem struct {
 
 // Describe returns an error as an object.
 func Describe(err error) Problem {
-	p := Problem{Code: pay.CodeOf(err), Message: err.Error()}
+	p := Problem{Code: pay.CodeOf(err), Message: err.Error(), Hint: HintOf(err)}
 	var known *pay.Error
-	switch {
-	case errors.As(err, &known):
-		p.Hint = known.Hint
-	case errors.Is(err, context.Canceled):
+	if !errors.As(err, &known) && errors.Is(err, context.Canceled) {
 		p.Message = "interrupted"
 	}
 	var more *detailed

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"net"
 	"sync"
 	"time"
@@ -111,11 +110,7 @@ func (b *Device) tell(e device.Event) {
 		b.Log.Info("released by its wallet", "wallet", e.Wallet.Short())
 		b.events.add(api.NewDeviceEvent(pay.DeviceRevoked, e.Wallet))
 	case device.EventSilent:
-		hint := ""
-		if pe := (*pay.Error)(nil); errors.As(e.Err, &pe) {
-			hint = pe.Hint
-		}
-		b.Log.Warn("nothing is broadcast; trying again", "error", e.Err, "hint", hint)
+		b.Log.Warn("nothing is broadcast; trying again", "error", e.Err, "hint", api.HintOf(e.Err))
 	}
 }
 

@@ -192,9 +192,11 @@ func (h hub) Member(ctx context.Context, node pay.NodeID) (status pay.NodeStatus
 	return status, ok, err
 }
 
-// Enrol lets a node in by its invite.
+// Enrol lets a node in by its invite. The node's program may know fewer cases, so
+// that an error brings its hint along.
 func (h hub) Enrol(ctx context.Context, claim pay.EnrolClaim) (pay.Membership, error) {
-	return commit(ctx, h.Store, func(tx *store.Tx) (pay.Membership, pay.Reaction, error) { return h.role.Enrol(tx, tx.Now(), claim) })
+	m, err := commit(ctx, h.Store, func(tx *store.Tx) (pay.Membership, pay.Reaction, error) { return h.role.Enrol(tx, tx.Now(), claim) })
+	return m, api.WithHint(err)
 }
 
 // Verbs are what the node can be asked.

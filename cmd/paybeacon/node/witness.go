@@ -100,7 +100,7 @@ func (n *payer) authenticate(ctx context.Context, d wallet.Device, a pay.Authent
 	hint := "bring the device within reach, then try again; if its address changed: " + moveHint(d)
 	var known *pay.Error
 	if errors.As(err, &known) && known.Code != pay.CodeUnreachable {
-		hint = known.Hint
+		hint = api.HintOf(err)
 	}
 	return code, pay.Wrap(err, pay.CodeDevice, name+" is needed and did not give its word", hint)
 }

@@ -1,0 +1,133 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// hints are what a person at a terminal can do next, by the case of an error. A
+// hint with verbs is filled with the arguments of the error, or with the limits
+// that stand beside it here. A face other than the terminal has words of its own.
+var hints = map[pay.Case]hint{
+	// At the till.
+	"radio_silent":     {"check the box's radio with `paybeacon doctor`; nothing was recorded", nil},
+	"nobody_near":      {"ask the payer to come closer, then charge again; nothing was recorded", nil},
+	"nobody_clear":     {"wait until they stand apart, or charge with --to HANDLE: the payer is shown the two words; nothing was recorded", nil},
+	"payer_left":       {"ask the payer to come back, or charge whoever is near; nothing was recorded", nil},
+	"handle_not_shown": {"`paybeacon till nearby` shows who is near", nil},
+	"handle_form":      {"a handle is two words joined by a hyphen, such as amber-otter", nil},
+	"key_form":         {"give 1 to %d printable bytes", []any{pay.KeyBytesMax}},
+	"amount_form":      {"ask for an amount above zero and within the limit", nil},
+	"currency_form":    {"this registry deals in %v", nil},
+	"other_currency":   {"charge in %v", nil},
+	"ref_form":         {"give at most %d printable bytes", []any{pay.RefBytesMax}},
+	"ttl_bounds":       {"give %v to %v", []any{pay.RequestTTLMin.Std(), pay.RequestTTLMax.Std()}},
+	"hold_unavailable": {"charge without it", nil},
+	"key_used":         {"repeat the first request exactly, or choose a new key for a new charge", nil},
+	"key_unknown":      {"`paybeacon till list` shows the keys", nil},
+	"already_ended":    {"nothing was changed", nil},
+	"asked_elsewhere":  {"cancel it at that box", nil},
+
+	// Payments at box and wallet.
+	"id_form":             {"give the id, or its first digits, as the list prints it", nil},
+	"id_unknown":          {"list them to see their ids", nil},
+	"id_short":            {"give more of its digits", nil},
+	"no_receipt_yet":      {"a receipt is written about the registry's last word: wait until the payment has ended", nil},
+	"authority_missing":   {"let the node reach the registry once, then ask again", nil},
+	"kind_not_understood": {"upgrade paybeacon here; what was begun goes on, nothing new is begun until then", nil},
+
+	// At the wallet.
+	"verdict_unknown":      {"approve or decline", nil},
+	"no_offer":             {"offers show up in `paybeacon wallet pending`", nil},
+	"several_offers":       {"name one of them with --id; `paybeacon wallet pending` lists them", nil},
+	"already_answered":     {"nothing was changed", nil},
+	"already_decided":      {"nothing was changed", nil},
+	"person_needed":        {"approve it by hand if you stand at this counter, else decline it", nil},
+	"device_needed":        {"approve it through the wallet's daemon, with the device in reach", nil},
+	"device_not_needed":    {"answer it without", nil},
+	"challenge_missing":    {"decline it and ask the merchant to charge again", nil},
+	"rule_name_taken":      {"give it another name", nil},
+	"rule_name_form":       {"name who answers in 1 to %d printable bytes", []any{pay.RuleBytesMax}},
+	"rule_amount":          {"give an amount above zero, such as under:20.00", nil},
+	"rule_currency":        {"name the currency of the limit", nil},
+	"rule_unknown":         {"use ask, none, all or under:AMOUNT", nil},
+	"step_up_form":         {"give one such as 50.00, or none", nil},
+	"step_up_pending":      {"look at it with `paybeacon wallet rules` and try again when it is decided", nil},
+	"step_up_changed":      {"look at it with `paybeacon wallet rules` and try again", nil},
+	"step_up_needs_device": {"try again with a device of this wallet in reach", nil},
+
+	// Devices of a wallet.
+	"bind_invalid":   {"pair the device again", nil},
+	"device_changed": {"nothing was changed", nil},
+	"device_unknown": {"`paybeacon wallet devices` lists them", nil},
+	"link_form":      {"give it as host:port", nil},
+	"names_form":     {"keep each within %d printable bytes", []any{pay.NameBytesMax}},
+	"pairing_text":   {"give all that the QR code holds, in quotes: 'paybeacon:pair?...'", nil},
+	"pin_form":       {"type the PIN as the device shows it: XXXX-XXXX-XXXX", nil},
+
+	// At the device.
+	"device_bound":         {"its owner releases it first: paybeacon wallet revoke --device ID", nil},
+	"device_paired":        {"to pair it anew, release it first", nil},
+	"pin_wrong":            {"read the PIN that the device shows now", nil},
+	"counter_used_up":      {"begin a new device in another directory and pair it", nil},
+	"versions_differ":      {"use the same version of paybeacon on both sides", nil},
+	"codes_too_often":      {"wait a minute; if it was not you who asked, revoke the device", nil},
+	"device_state_damaged": {"restore it from a backup, or begin a new device in another directory", nil},
+	"device_state_newer":   {"use the newer paybeacon that wrote it; nothing was changed", nil},
+
+	// At the registry.
+	"authority_lapsed": {"check the clock, or sign a new authority with the root key", nil},
+	"topup_currency":   {"name an amount in %v", nil},
+	"topup_amount":     {"choose an amount above zero and below the limit", nil},
+	"topup_form":       {"see paybeacon admin topup --help", nil},
+	"topup_key_used":   {"choose a new --key", nil},
+	"account_full":     {"choose a smaller amount", nil},
+	"invite_form":      {"see paybeacon admin invite --help", nil},
+	"invite_address":   {"give --address as HOST:PORT, the way nodes reach the registry", nil},
+	"invite_text":      {"copy the whole URL that paybeacon admin invite printed, in quotes", nil},
+	"invite_refused":   {"ask whoever runs the registry for a new one: paybeacon admin invite", nil},
+	"node_revoked":     {"start with a new data directory and a new invite", nil},
+	"node_enrolled":    {"use the node as it is, or a new data directory for a new invite", nil},
+	"node_name_form":   {"choose a shorter or plainer --name", nil},
+	"node_unknown":     {"paybeacon admin nodes lists them", nil},
+	"node_not_found":   {"paybeacon admin nodes lists names, scopes and ids", nil},
+	"node_ambiguous":   {"name the scope or the node id", nil},
+}
+
+type hint struct {
+	words  string
+	limits []any
+}
+
+// HintOf returns what a person can do next about an error, or "": the hint that
+// the outermost pay.Error brings along, else the words for its case.
+func HintOf(err error) string {
+	var known *pay.Error
+	if !errors.As(err, &known) {
+		return ""
+	}
+	h, ok := hints[known.Case]
+	switch {
+	case known.Hint != "" || !ok:
+		return known.Hint
+	case len(h.limits) > 0:
+		return fmt.Sprintf(h.words, h.limits...)
+	case len(known.Args) > 0:
+		return fmt.Sprintf(h.words, known.Args...)
+	default:
+		return h.words
+	}
+}
+
+// WithHint returns the outermost pay.Error in err with the hint of HintOf, for
+// where an error leaves the program and nobody can look its case up any more. Any
+// other error is returned as it is.
+func WithHint(err error) error {
+	var known *pay.Error
+	if !errors.As(err, &known) || known.Hint != "" {
+		return err
+	}
+	return &pay.Error{Code: known.Code, Case: known.Case, Args: known.Args, Message: known.Message, Hint: HintOf(err), Err: known.Err}
+}
