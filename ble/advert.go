@@ -80,14 +80,14 @@ type Advert struct {
 // The strengths that a controller can report, in dBm. The value 127 stands for
 // "not known". Published: Bluetooth Core 5.4, volume 4, part E, 7.7.65.2.
 const (
-	rssiMin = -127
-	rssiMax = 20
+	RSSIMin = -127
+	RSSIMax = 20
 )
 
 // SetRSSI stores the strength that a controller reported, in dBm. With 127 ("not
 // known") or any other value outside -127..20 the advert has no strength.
 func (a *Advert) SetRSSI(dBm int) {
-	a.RSSI, a.HasRSSI = 0, dBm >= rssiMin && dBm <= rssiMax
+	a.RSSI, a.HasRSSI = 0, dBm >= RSSIMin && dBm <= RSSIMax
 	if a.HasRSSI {
 		a.RSSI = pay.RSSI(dBm)
 	}

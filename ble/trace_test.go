@@ -2,7 +2,7 @@ package ble_test
 
 import (
 	"cmp"
-	"fmt"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -316,6 +316,22 @@ func TestTrackerOptions(t *testing.T) {
 		"thresholds": {ble.TrackerOptions{Near: -40, Far: -46}, `
 			0s..3s A -41
 			3s     ? A clear=-`},
+		"near alone": {ble.TrackerOptions{Near: -40}, `
+			0s..3s A -40
+			3s..6s A -46
+			6s     ? A* clear=A
+			6s..9s A -47
+			9s     ? A* clear=-`},
+		"far alone": {ble.TrackerOptions{Far: -46}, `
+			0s..3s A -41
+			3s     ? A clear=-
+			3s..6s A -40
+			6s     ? A* clear=A`},
+		"far alone, near at zero": {ble.TrackerOptions{Near: 0, Far: -6}, `
+			0s..3s A -1
+			3s     ? A clear=-
+			3s..6s A 1
+			6s     ? A* clear=A`},
 		"dwell": {ble.TrackerOptions{Dwell: 3 * time.Second}, `
 			0s..3s A -41
 			2.9s   ? A clear=-
@@ -342,20 +358,51 @@ func TestTrackerOptionsCheck(t *testing.T) {
 	if err := good.Check(); err != nil {
 		t.Errorf("good options refused: %v", err)
 	}
-	for name, spoil := range map[string]func(*ble.TrackerOptions){
-		"far above near":  func(o *ble.TrackerOptions) { o.Far = -60 },
-		"far equals near": func(o *ble.TrackerOptions) { o.Far = o.Near },
-		"no strength":     func(o *ble.TrackerOptions) { o.Near = 127 },
-		"no dwell":        func(o *ble.TrackerOptions) { o.Dwell = 0 },
-		"leave too short": func(o *ble.TrackerOptions) { o.Leave = time.Second },
-		"no margin":       func(o *ble.TrackerOptions) { o.Margin = 0 },
+	for name, c := range map[string]struct {
+		spoil func(*ble.TrackerOptions)
+		write string // what the hint says to write
+	}{
+		"far above near":     {func(o *ble.TrackerOptions) { o.Far = -60 }, "--near -65 --far -71"},
+		"far equals near":    {func(o *ble.TrackerOptions) { o.Far = o.Near }, "--near -65 --far -71"},
+		"near below far":     {func(o *ble.TrackerOptions) { o.Near = -80 }, "--near -80 --far -86"},
+		"no strength":        {func(o *ble.TrackerOptions) { o.Near = 127 }, "--near -65"},
+		"near above zero":    {func(o *ble.TrackerOptions) { o.Near, o.Far = 5, -1 }, "--near -65"},
+		"near at zero":       {func(o *ble.TrackerOptions) { o.Near, o.Far = 0, -6 }, "--near -65"},
+		"near never met":     {func(o *ble.TrackerOptions) { o.Near = ble.NearMax + 1 }, "--near -65"},
+		"near is everything": {func(o *ble.TrackerOptions) { o.Near, o.Far = ble.FarMin, -128 }, "--near -65"},
+		"far at zero":        {func(o *ble.TrackerOptions) { o.Far = 0 }, "--near -65 --far -71"},
+		"far never met":      {func(o *ble.TrackerOptions) { o.Far = ble.FarMin - 1 }, "--far -71"},
+		"no dwell":           {func(o *ble.TrackerOptions) { o.Dwell = 0 }, "--dwell 800ms"},
+		"dwell below zero":   {func(o *ble.TrackerOptions) { o.Dwell = -time.Second }, "--dwell 800ms"},
+		"dwell never met":    {func(o *ble.TrackerOptions) { o.Dwell, o.Leave = 2*time.Minute, 5*time.Minute }, "--dwell 800ms"},
+		"leave too short":    {func(o *ble.TrackerOptions) { o.Leave = time.Second }, "--dwell 1s --leave 10s"},
+		"no leave":           {func(o *ble.TrackerOptions) { o.Leave = 0 }, "--leave 8s"},
+		"leave below zero":   {func(o *ble.TrackerOptions) { o.Leave = -time.Hour }, "--leave 8s"},
+		"leave between two":  {func(o *ble.TrackerOptions) { o.Dwell, o.Leave = time.Millisecond, ble.LeaveMin-1 }, "--leave 8s"},
+		"leave never met":    {func(o *ble.TrackerOptions) { o.Leave = ble.LeaveMax + 1 }, "--leave 8s"},
+		"no margin":          {func(o *ble.TrackerOptions) { o.Margin = 0 }, "6 dB"},
 	} {
 		o := good
-		spoil(&o)
-		if err := o.Check(); pay.CodeOf(err) != pay.CodeUsage {
-			t.Errorf("%s: have %v, want E_USAGE", name, err)
-		} else if hint := fmt.Sprint(err); hint == "" {
-			t.Errorf("%s: no message", name)
+		c.spoil(&o)
+		var pe *pay.Error
+		if err := o.Check(); !errors.As(err, &pe) || pe.Code != pay.CodeUsage || pe.Message == "" || !strings.Contains(pe.Hint, c.write) {
+			t.Errorf("%s: have %v, hint %q, want E_USAGE and %q", name, err, hintOf(err), c.write)
 		}
 	}
+	for name, edge := range map[string]ble.TrackerOptions{
+		"strongest": {Near: ble.NearMax, Far: ble.NearMax - 1, Dwell: 1, Leave: ble.LeaveMin, Margin: 1},
+		"weakest":   {Near: ble.FarMin + 1, Far: ble.FarMin, Dwell: ble.DwellMax, Leave: ble.LeaveMax, Margin: 1},
+	} {
+		if err := edge.Check(); err != nil {
+			t.Errorf("%s: refused: %v", name, err)
+		}
+	}
+}
+
+func hintOf(err error) string {
+	var pe *pay.Error
+	if errors.As(err, &pe) {
+		return pe.Hint
+	}
+	return ""
 }

@@ -47,8 +47,33 @@ const (
 	expireInterval = 100 * time.Millisecond
 )
 
+// The values that a person may give. Strengths are in dBm, normalised.
+const (
+	// NearMax is the strongest Near. Chosen: a transmitter of 10 dBm, the most that
+	// a beacon may have, is received at some -20 dBm with its antenna at the box's;
+	// a device that states a false power gains the rest.
+	NearMax pay.RSSI = -10
+	// FarMin is the weakest Far. Chosen: the most sensitive radios receive down to
+	// some -105 dBm, and a device that states the highest power loses 14 dB.
+	FarMin pay.RSSI = -120
+	// DwellMax is the longest Dwell. Chosen: nobody stands still at a till for
+	// longer before the till may know it.
+	DwellMax = time.Minute
+	// LeaveMin is the shortest Leave. Chosen: twice the interval of a beacon; with
+	// less, each would be gone between two adverts.
+	LeaveMin = 2 * IntervalDefault
+	// LeaveMax is the longest Leave. Chosen: whoever was not heard for longer than
+	// a queue takes has gone.
+	LeaveMax = 10 * time.Minute
+)
+
+// farBelowNear is how far apart the thresholds are where only one is given, in
+// dB. Measured: as the defaults.
+const farBelowNear = NearDefault - FarDefault
+
 // TrackerOptions define what near means on one lane. Strengths are in dBm,
-// normalised to a device of -59 dBm at 1 m. Zero means the default above.
+// normalised to a device of -59 dBm at 1 m. Zero means the default above; where
+// one of Near and Far is zero and the other is not, it lies 6 dB from the other.
 type TrackerOptions struct {
 	Box    pay.NodeID // makes the handles
 	Lane   pay.Lane   // copied into every candidate
@@ -59,26 +84,52 @@ type TrackerOptions struct {
 	Margin pay.RSSI      // lead over the second, in dB, below which nobody is clear
 }
 
-// Check validates options that a person gave, after defaults: far must be below
-// near, dwell and margin above zero, and leave longer than dwell. It returns a
-// *pay.Error with pay.CodeUsage for the first rule that they break.
+// Check validates options that a person gave, before defaults: every value must
+// be one that can be met, zero included. Near is at most NearMax, far below near
+// and at least FarMin, dwell and margin above zero, dwell at most DwellMax, leave
+// within LeaveMin..LeaveMax and longer than dwell. It returns a *pay.Error with
+// pay.CodeUsage for the first rule that they break, whose hint says what to write.
 func (o TrackerOptions) Check() error {
+	refuse := func(hint, why string, values ...any) error {
+		return pay.NewError(pay.CodeUsage, fmt.Sprintf(why, values...), hint)
+	}
 	switch {
-	case o.Near < rssiMin || o.Near > rssiMax || o.Far < rssiMin:
-		return pay.NewError(pay.CodeUsage, fmt.Sprintf("near %d and far %d are not strengths in dBm", o.Near, o.Far), "give values such as --near -65 --far -71")
+	case o.Near > NearMax:
+		return refuse(fmt.Sprintf("strengths are negative: write --near %d, or what paybeacon scan calibrate prints", NearDefault),
+			"--near %d: nobody is ever received at more than %d dBm, so nobody would be near", o.Near, NearMax)
+	case o.Near <= FarMin:
+		return refuse(fmt.Sprintf("write --near %d, or what paybeacon scan calibrate prints", NearDefault),
+			"--near %d: no radio hears anything that weak", o.Near)
 	case o.Far >= o.Near:
-		return pay.NewError(pay.CodeUsage, fmt.Sprintf("far (%d dBm) is not weaker than near (%d dBm)", o.Far, o.Near), "let --far be some 6 dB below --near")
-	case o.Dwell <= 0 || o.Leave <= o.Dwell:
-		return pay.NewError(pay.CodeUsage, fmt.Sprintf("dwell %v and leave %v do not make sense together", o.Dwell, o.Leave), "let --leave be longer than --dwell and both longer than 0s")
+		return refuse(fmt.Sprintf("write --near %d --far %d", o.Near, max(o.Near-farBelowNear, FarMin)),
+			"--far %d is not weaker than --near %d, so nobody would be clearly near", o.Far, o.Near)
+	case o.Far < FarMin:
+		return refuse(fmt.Sprintf("write --far %d", max(o.Near-farBelowNear, FarMin)),
+			"--far %d: no radio hears anything below %d dBm, so nobody would cease to be near", o.Far, FarMin)
+	case o.Dwell <= 0:
+		return refuse(fmt.Sprintf("write it like --dwell %v", DwellDefault), "--dwell %v is not above zero", o.Dwell)
+	case o.Dwell > DwellMax:
+		return refuse(fmt.Sprintf("write it like --dwell %v", DwellDefault), "--dwell %v is longer than %v, so nobody would ever be near", o.Dwell, DwellMax)
+	case o.Leave < LeaveMin || o.Leave > LeaveMax:
+		return refuse(fmt.Sprintf("write it like --leave %v", LeaveDefault), "--leave %v is outside %v..%v", o.Leave, LeaveMin, LeaveMax)
+	case o.Leave <= o.Dwell:
+		return refuse(fmt.Sprintf("write --dwell %v --leave %v, or another pair with the longer --leave", o.Dwell, min(10*o.Dwell, LeaveMax)),
+			"--leave %v is not longer than --dwell %v, so whoever pauses would be gone before being near", o.Leave, o.Dwell)
 	case o.Margin <= 0:
-		return pay.NewError(pay.CodeUsage, fmt.Sprintf("a margin of %d dB would let the box guess", o.Margin), "give some 6 dB")
+		return refuse("give some 6 dB", "a margin of %d dB would let the box guess", o.Margin)
 	}
 	return nil
 }
 
 func (o TrackerOptions) withDefaults() TrackerOptions {
-	o.Near = cmp.Or(o.Near, NearDefault)
-	o.Far = cmp.Or(o.Far, FarDefault)
+	switch {
+	case o.Near == 0 && o.Far == 0:
+		o.Near, o.Far = NearDefault, FarDefault
+	case o.Near == 0:
+		o.Near = saturate(int(o.Far) + int(farBelowNear))
+	case o.Far == 0:
+		o.Far = saturate(int(o.Near) - int(farBelowNear))
+	}
 	o.Dwell = cmp.Or(o.Dwell, DwellDefault)
 	o.Leave = cmp.Or(o.Leave, LeaveDefault)
 	o.Margin = cmp.Or(o.Margin, MarginDefault)

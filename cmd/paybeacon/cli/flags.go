@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"math"
-
 	urfave "github.com/urfave/cli/v2"
 
 	"github.com/paybeacon/paybeacon/ble"
@@ -66,7 +64,7 @@ func Lane(c *Call) (pay.Lane, error) {
 // CodeUsage.
 func RSSIFlag(c *Call, name string) (pay.RSSI, error) {
 	v := c.Flags.Int(name)
-	if v < math.MinInt8 || v > 20 {
+	if v < ble.RSSIMin || v > ble.RSSIMax {
 		return 0, pay.NewError(pay.CodeUsage, "--"+name+" is no strength in dBm", "write it like --"+name+" -65")
 	}
 	return pay.RSSI(v), nil

@@ -60,6 +60,8 @@ func beaconRun(c *cli.Call) error {
 		return pay.NewError(pay.CodeUsage, "--k is outside 0..15", "leave it out: a code then lives 64 s")
 	case o.Interval < intervalMin || o.Interval > intervalMax:
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--interval is outside %v..%v", intervalMin, intervalMax), "leave it out")
+	case power < ble.PowerMin || power > ble.PowerMax:
+		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--power is outside %d..%d", ble.PowerMin, ble.PowerMax), "write it like --power -59, or leave it out")
 	case spec.Kind == node.RadioReplay:
 		return pay.NewError(pay.CodeUsage, "a capture cannot broadcast", "write --radio bluez:hci0 or air:DIR")
 	}
