@@ -251,18 +251,28 @@ type eventful interface{ eventLog() *eventLog }
 func (l *eventLog) tell(ctx context.Context, from Cursor, each func(api.Event) error, log *slog.Logger) error {
 	for {
 		items, next, err := l.wait(ctx, from, EventsPageMax, time.Hour)
-		if err != nil && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		default:
+		}
+		if err != nil {
 			return fmt.Errorf("read events: %w", err)
 		}
-		if ctx.Err() != nil {
+		if !tellAll(items, each, log) {
 			return nil
-		}
-		for _, e := range items {
-			if failed := each(e); failed != nil {
-				log.Warn("cannot tell events any more", "error", failed)
-				return nil
-			}
 		}
 		from = next
 	}
+}
+
+// tellAll calls each with every event, and reports whether that went well.
+func tellAll(items []api.Event, each func(api.Event) error, log *slog.Logger) bool {
+	for _, e := range items {
+		if err := each(e); err != nil {
+			log.Warn("cannot tell events any more", "error", err)
+			return false
+		}
+	}
+	return true
 }
