@@ -51,6 +51,7 @@ func newMeta(own pay.Scope, random io.Reader) (keptMeta, error) {
 	if own == pay.ScopeRegistry {
 		m.epoch = pay.Epoch(draw[8:])
 	}
+	m.format = formatVersion
 	return m, nil
 }
 
@@ -110,9 +111,8 @@ func (v *View) format() (uint32, error) {
 	return 0, err
 }
 
-// writeMeta writes the rows of a new store, those that a store of an older
-// format lacks, and the clock of any: an age that this process has given must
-// not shrink in the next.
+// writeMeta writes the rows of a new store, and the clock of any: an age that
+// this process has given must not shrink in the next.
 func (s *Store) writeMeta(ctx context.Context, m keptMeta) error {
 	now := s.clock.moment()
 	return s.engine.Update(ctx, func(w kv.Tx) error {
@@ -122,8 +122,8 @@ func (s *Store) writeMeta(ctx context.Context, m keptMeta) error {
 			write bool
 			value []byte
 		}{
-			{metaFormat, m.format < formatVersion, binary.BigEndian.AppendUint32(nil, formatVersion)},
-			{metaNumbers, m.format < 2, numbers{}.encode()},
+			{metaFormat, !m.found, binary.BigEndian.AppendUint32(nil, formatVersion)},
+			{metaNumbers, !m.found, numbers{}.encode()},
 			{metaOwn, !m.found, []byte(m.own)},
 			{metaEpoch, !m.found, m.epoch[:]},
 			{metaOutbox, !m.found, m.outbox.encode()},
@@ -138,6 +138,25 @@ func (s *Store) writeMeta(ctx context.Context, m keptMeta) error {
 		}
 		return nil
 	})
+}
+
+// upgrade writes the rows that a store of an older format lacks. From then on
+// older programs leave it alone.
+func (s *Store) upgrade(ctx context.Context, m moment) error {
+	if s.format.Load() == formatVersion {
+		return nil
+	}
+	err := s.engine.Update(ctx, func(w kv.Tx) error {
+		tx := newTx(s, &batch{moment: m}, w)
+		if err := tx.putMeta(metaNumbers, numbers{}.encode()); err != nil {
+			return err
+		}
+		return tx.putMeta(metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion))
+	})
+	if err == nil {
+		s.format.Store(formatVersion)
+	}
+	return err
 }
 
 func (v *View) meta(name byte) ([]byte, error) {

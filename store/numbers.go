@@ -38,6 +38,9 @@ func decodeNumbers(raw []byte) (n numbers, ok bool) {
 func (v *View) numbers() (numbers, error) {
 	raw, err := v.meta(metaNumbers)
 	if err != nil {
+		if version, formatErr := v.format(); formatErr == nil && version < 2 {
+			return numbers{}, nil
+		}
 		return numbers{}, err
 	}
 	n, ok := decodeNumbers(raw)

@@ -44,7 +44,10 @@ func (s *Store) Step(ctx context.Context, now time.Time, cmds []Command) (Steppe
 		return Stepped{Next: s.nextDue}, nil
 	}
 	s.at(beforeCommit)
-	b, tried, err := s.attempt(ctx, m, cmds)
+	b, tried, err := (*batch)(nil), len(cmds), s.upgrade(ctx, m)
+	if err == nil {
+		b, tried, err = s.attempt(ctx, m, cmds)
+	}
 	if err != nil {
 		s.nextDue = dueUnknown
 		err = explain(err)

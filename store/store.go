@@ -86,6 +86,7 @@ type Store struct {
 	clock   *clock
 	facts   *factCache
 	epoch   pay.Epoch // the registry's; unused on a node
+	format  atomic.Uint32
 	session atomic.Bool
 	watch   watchers
 	changed chan struct{}
@@ -99,8 +100,9 @@ type Store struct {
 	sealed  []byte   // room for the value of the next Put
 }
 
-// Open reads a store, or makes a new one when the engine is empty. The engine
-// is left as it is when it holds the store of a newer program (a pay.Error with
+// Open reads a store, or makes a new one when the engine is empty. A store of an
+// older format stays of that format until the first Step. The engine is left as
+// it is when it holds the store of a newer program (a pay.Error with
 // pay.CodeNewerData), that of another node (pay.CodeConfig) or something else.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := checkScope(o.Own); err != nil {
@@ -121,8 +123,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		}
 	}
 	s.epoch = kept.epoch
+	s.format.Store(kept.format)
 	s.clock = newClock(clockOf(o), kept.moment)
-	if kept.format < formatVersion || kept.outbox.queued() {
+	if !kept.found || kept.outbox.queued() {
 		if err := s.writeMeta(ctx, kept); err != nil {
 			return nil, fmt.Errorf("open store: %w", explain(err))
 		}

@@ -43,7 +43,7 @@ func format1(t testing.TB, name string) kv.Engine {
 	return e
 }
 
-// A registry's store of format 1 is of format 2 once it was opened: its feeds
+// A registry's store of format 1 is of format 2 once it has run: its feeds
 // and deadlines are there, and the log begins with what is published next.
 func TestRegistryOfFormat1GoesOn(t *testing.T) {
 	t.Parallel()
@@ -51,6 +51,10 @@ func TestRegistryOfFormat1GoesOn(t *testing.T) {
 	o := registryOptions()
 	o.Engine, o.Now, o.Reactor, o.Authority = format1(t, "registry"), clock.now, fires, authority(t)
 	before := rowsOf(t, o.Engine)
+	sound(t, open(t, o))
+	if !maps.Equal(before, rowsOf(t, o.Engine)) {
+		t.Error("opening the store changed it")
+	}
 	s, stop := start(t, o)
 	sound(t, s)
 	want := ids(authority(t), claim(t, 1), claim(t, 2))
@@ -97,8 +101,13 @@ func TestNodeOfFormat1GoesOn(t *testing.T) {
 	if got := itemsText(outbox(t, s)); !strings.HasPrefix(got, "2: "+claim(t, 4).ID().String()[:8]) {
 		t.Errorf("outbox %s", got)
 	}
+	do(t, s, func(*store.Tx) error { return nil })
+	sound(t, s)
 	stop()
 	after := rowsOf(t, o.Engine)
+	if got := after["mf"][:4]; got != "\x00\x00\x00\x02" {
+		t.Errorf("format is %x", got)
+	}
 	for _, key := range []string{"mf", "mn", "mc"} {
 		delete(before, key)
 		delete(after, key)

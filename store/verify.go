@@ -25,7 +25,10 @@ const findingsMax = 100
 // most 101. It returns an error only when it could not read on.
 func (v *View) Verify(ctx context.Context, keyOf func(f pay.Fact) (key pay.PublicKey, ok bool)) (findings []string, err error) {
 	a := &audit{v: v, keyOf: keyOf}
-	if a.outbox, err = v.outboxState(); err == nil {
+	if a.format, err = v.format(); err == nil {
+		a.outbox, err = v.outboxState()
+	}
+	if err == nil {
 		a.clock, err = v.moment()
 	}
 	if err == nil {
@@ -69,6 +72,7 @@ type audit struct {
 	found  []string
 	unsaid int
 
+	format uint32
 	outbox outboxState
 	clock  moment
 	items  uint64
@@ -152,7 +156,10 @@ func (a *audit) end() error {
 			return err
 		}
 	}
-	const metaRows = 6
+	metaRows := 6
+	if a.format < 2 {
+		metaRows = 5
+	}
 	if a.meta != metaRows {
 		return finding("%d of %d meta rows are there", a.meta, metaRows)
 	}
@@ -279,7 +286,7 @@ func (a *audit) metaRow(key, value []byte) error {
 	ok := true
 	switch key[1] {
 	case metaFormat:
-		ok = len(value) == 4 && binary.BigEndian.Uint32(value) == formatVersion
+		ok = len(value) == 4 && binary.BigEndian.Uint32(value) == a.format
 	case metaOwn:
 		ok = pay.Scope(value) == a.v.s.own
 	case metaEpoch:
