@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -45,25 +44,6 @@ func (v *View) Applied(node pay.NodeID, inc pay.Incarnation) (uint64, error) {
 		return 0, nil
 	}
 	return a.n, nil
-}
-
-// Applied returns the number of the last applied item of an incarnation, 0 when
-// none was.
-func (s *Store) Applied(ctx context.Context, node pay.NodeID, inc pay.Incarnation) (n uint64, err error) {
-	err = s.View(ctx, func(v *View) error {
-		n, err = v.Applied(node, inc)
-		return err
-	})
-	return n, wrap("read applied", err)
-}
-
-// Apply is Tx.Apply in a transaction of its own.
-func (s *Store) Apply(ctx context.Context, node pay.NodeID, inc pay.Incarnation, items []pay.Item) (done pay.Applied, err error) {
-	err = s.Do(ctx, func(tx *Tx) error {
-		done, err = tx.Apply(node, inc, items)
-		return err
-	})
-	return done, wrap("apply items", err)
 }
 
 // Apply applies verified items of a node's outbox in order, and moves the node's

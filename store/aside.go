@@ -229,7 +229,7 @@ func (tx *Tx) reactGuarded(in pay.Input) error {
 	if err != nil {
 		return fmt.Errorf("react: %w", err)
 	}
-	return tx.Post(r)
+	return tx.Publish(r)
 }
 
 func (tx *Tx) guarded(in pay.Input) (r pay.Reaction, err error) {

@@ -18,7 +18,7 @@ func effect(n int, body string) pay.Effect {
 }
 
 func ask(effects ...pay.Effect) func(tx *store.Tx) error {
-	return func(tx *store.Tx) error { return tx.Post(pay.Reaction{Effects: effects}) }
+	return func(tx *store.Tx) error { return tx.Publish(pay.Reaction{Effects: effects}) }
 }
 
 func finish(t testing.TB, s *store.Store, n uint64, result string) (first bool) {

@@ -115,13 +115,13 @@ func TestFailingCommandUndoesNobodyElse(t *testing.T) {
 	all := []pay.Scope{"m/a", "w/b"}
 	errs := together(t, s,
 		func(tx *store.Tx) error {
-			return errors.Join(count(tx, "x"), tx.Post(postings(all, claim(t, 1))), tx.Wake(noon+5, payment(1).Subject()))
+			return errors.Join(count(tx, "x"), tx.Publish(postings(all, claim(t, 1))), tx.Wake(noon+5, payment(1).Subject()))
 		},
 		func(tx *store.Tx) error {
-			return errors.Join(count(tx, "x"), tx.Delete([]byte("x")), tx.Post(postings(all, claim(t, 2))), tx.Wake(noon-5, payment(2).Subject()), errNo)
+			return errors.Join(count(tx, "x"), tx.Delete([]byte("x")), tx.Publish(postings(all, claim(t, 2))), tx.Wake(noon-5, payment(2).Subject()), errNo)
 		},
 		func(tx *store.Tx) error {
-			return errors.Join(count(tx, "x"), tx.Post(postings(all, claim(t, 3), claim(t, 1))))
+			return errors.Join(count(tx, "x"), tx.Publish(postings(all, claim(t, 3), claim(t, 1))))
 		},
 	)
 	if errs[0] != nil || !errors.Is(errs[1], errNo) || errs[2] != nil {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -180,10 +179,10 @@ func (v *View) placeOf(id pay.FactID, scope pay.Scope) (seq uint64, ok bool, err
 	return binary.BigEndian.Uint64(raw), true, nil
 }
 
-// publish appends a stored fact to one of the registry's feeds, unless it
+// appendFact appends a stored fact to one of the registry's feeds, unless it
 // stands there. known says whether the fact was stored before: one that was not
 // cannot stand anywhere, which spares the look.
-func (tx *Tx) publish(scope pay.Scope, f pay.Fact, known bool) error {
+func (tx *Tx) appendFact(scope pay.Scope, f pay.Fact, known bool) error {
 	if err := checkScope(scope); err != nil {
 		return err
 	}
@@ -240,35 +239,6 @@ func (tx *Tx) putFeedState(scope pay.Scope, state feedState) error {
 	}
 	tx.key = headKey(tx.key[:0], scope)
 	return tx.put(tx.key, state.encode(make([]byte, 0, headBytes)))
-}
-
-// Head returns the state of a feed.
-func (s *Store) Head(ctx context.Context, scope pay.Scope) (head pay.Head, err error) {
-	err = s.View(ctx, func(v *View) error {
-		head, err = v.Head(scope)
-		return err
-	})
-	return head, wrap("read head", err)
-}
-
-// ChainAt returns the chain after entry seq; ok is false beyond the end. Before
-// the first entry the chain is zero.
-func (s *Store) ChainAt(ctx context.Context, scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, err error) {
-	err = s.View(ctx, func(v *View) error {
-		chain, ok, err = v.ChainAt(scope, seq)
-		return err
-	})
-	return chain, ok, wrap("read chain", err)
-}
-
-// Feed returns up to limit raw entries with numbers above after, in order. A
-// limit of 0 or above 4096 means 4096.
-func (s *Store) Feed(ctx context.Context, scope pay.Scope, after uint64, limit int) (raws [][]byte, err error) {
-	err = s.View(ctx, func(v *View) error {
-		raws, err = v.Feed(scope, after, limit)
-		return err
-	})
-	return raws, wrap("read feed", err)
 }
 
 func wrap(what string, err error) error {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -11,15 +10,6 @@ import (
 // ErrFeed says that entries do not continue the node's mirror of its feed:
 // another epoch, a gap, or a history that differs from the one stored.
 var ErrFeed = errors.New("store: entries do not continue the feed")
-
-// Mirror is Tx.Mirror in a transaction of its own.
-func (s *Store) Mirror(ctx context.Context, from pay.Cursor, facts []pay.Fact) (head pay.Head, err error) {
-	err = s.Do(ctx, func(tx *Tx) error {
-		head, err = tx.Mirror(from, facts)
-		return err
-	})
-	return head, wrap("mirror feed", err)
-}
 
 // Mirror appends verified entries of the node's feed behind the entry that from
 // names and returns the new head. Entries that the node has are skipped; what

@@ -326,10 +326,10 @@ func (w *world) work(rt *rapid.T) {
 			return func() { w.due[at] = append(w.due[at], st.N) }, tx.Wake(at, payment(st.N).Subject())
 		case "effect":
 			r := pay.Reaction{Effects: []pay.Effect{effect(st.N, st.Key)}}
-			return func() { w.effects = append(w.effects, modelEffect{payment: st.N}) }, tx.Post(r)
+			return func() { w.effects = append(w.effects, modelEffect{payment: st.N}) }, tx.Publish(r)
 		default:
 			f, scopes := w.claims[st.N], modelScopes(st.N)
-			return func() { w.post(f.ID(), scopes) }, tx.Post(postings(scopes, f))
+			return func() { w.post(f.ID(), scopes) }, tx.Publish(postings(scopes, f))
 		}
 	}, fail)
 }
@@ -552,7 +552,7 @@ func TestNodeAgainstModel(t *testing.T) {
 				}
 				w.open, w.sent = true, uint64(len(w.queue))
 				if rapid.Bool().Draw(rt, "close") {
-					w.s.SessionClosed()
+					w.s.Journal().SessionClosed()
 					w.open = false
 				}
 			},

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 
@@ -196,34 +195,8 @@ func (tx *Tx) putQueued(id pay.FactID, n uint64) error {
 
 func (tx *Tx) putOutboxState(o outboxState) error { return tx.putMeta(metaOutbox, o.encode()) }
 
-// Position says where the node stands.
-func (s *Store) Position(ctx context.Context) (p pay.Position, err error) {
-	err = s.View(ctx, func(v *View) error {
-		p, err = v.Position()
-		return err
-	})
-	return p, wrap("read position", err)
-}
-
-// Outbox returns up to limit items with numbers above after, in order. A limit
-// of 0 or above 1024 means 1024. Ages are counted from when the node stored the
-// items, and go on while the program is not running.
-func (s *Store) Outbox(ctx context.Context, after uint64, limit int) (items []pay.Item, err error) {
-	err = s.View(ctx, func(v *View) error {
-		items, err = v.Outbox(after, limit)
-		return err
-	})
-	return items, wrap("read outbox", err)
-}
-
-// SessionOpened notes, durably before it returns, that whatever is queued may
-// from now on have left the node. New items leave at once until SessionClosed.
-func (s *Store) SessionOpened(ctx context.Context) error {
-	return wrap("open session", s.Do(ctx, (*Tx).SessionOpened))
-}
-
 // SessionOpened notes that whatever is queued may from now on have left the
-// node, and that new items leave at once until Store.SessionClosed. With an
+// node, and that new items leave at once until Journal.SessionClosed. With an
 // empty outbox there is nothing to write.
 func (tx *Tx) SessionOpened() error {
 	tx.opened = true
@@ -233,23 +206,6 @@ func (tx *Tx) SessionOpened() error {
 	}
 	o.sent = o.last
 	return tx.putOutboxState(o)
-}
-
-// SessionClosed notes that new items no longer leave at once.
-func (s *Store) SessionClosed() { s.session.Store(false) }
-
-// Acked is Tx.Acked in as many transactions as it takes.
-func (s *Store) Acked(ctx context.Context, inc pay.Incarnation, n uint64, refused map[uint64]pay.Reason) error {
-	for more := true; more; {
-		err := s.Do(ctx, func(tx *Tx) (err error) {
-			more, err = tx.Acked(inc, n, refused)
-			return err
-		})
-		if err != nil {
-			return wrap("note acknowledgement", err)
-		}
-	}
-	return nil
 }
 
 // Acked notes that the items up to n of that incarnation are durable at the

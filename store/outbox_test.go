@@ -31,14 +31,14 @@ func queued(t testing.TB, s *store.Store, f pay.Fact) (ok bool) {
 
 func opened(t testing.TB, s *store.Store) {
 	t.Helper()
-	if err := s.SessionOpened(t.Context()); err != nil {
+	if err := s.Journal().SessionOpened(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func acked(t testing.TB, s *store.Store, n uint64, refused map[uint64]pay.Reason) {
 	t.Helper()
-	if err := s.Acked(t.Context(), position(t, s).Incarnation, n, refused); err != nil {
+	if err := s.Journal().Acked(t.Context(), position(t, s).Incarnation, n, refused); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -56,7 +56,7 @@ func TestOutboxNumbersWhatIsPosted(t *testing.T) {
 	if got := itemsText(outbox(t, s)); got != want {
 		t.Errorf("outbox:\n%swant:\n%s", got, want)
 	}
-	items, err := s.Outbox(t.Context(), 1, 1)
+	items, err := s.Journal().Outbox(t.Context(), 1, 1)
 	if err != nil || len(items) != 1 || items[0].N != 2 {
 		t.Errorf("Outbox(1, 1) = %v, %v", items, err)
 	}
@@ -114,7 +114,7 @@ func TestAcknowledgement(t *testing.T) {
 				inc[0]++
 			}
 			for range 2 { // the second time changes nothing
-				if err := s.Acked(t.Context(), inc, tc.n, tc.refused); (err != nil) != tc.fails || errors.Is(err, store.ErrDamaged) {
+				if err := s.Journal().Acked(t.Context(), inc, tc.n, tc.refused); (err != nil) != tc.fails || errors.Is(err, store.ErrDamaged) {
 					t.Errorf("Acked = %v", err)
 				}
 			}
@@ -156,7 +156,7 @@ func TestAttachOnlyToWhatCannotHaveLeft(t *testing.T) {
 	type step func(t *testing.T, s *store.Store)
 	store1 := func(t *testing.T, s *store.Store) { post(t, s, nil, request) }
 	openSession := func(t *testing.T, s *store.Store) { opened(t, s) }
-	closeSession := func(t *testing.T, s *store.Store) { s.SessionClosed() }
+	closeSession := func(t *testing.T, s *store.Store) { s.Journal().SessionClosed() }
 	ack := func(t *testing.T, s *store.Store) { acked(t, s, 1, nil) }
 	full := func(t *testing.T, s *store.Store) {
 		for n := range pay.ItemFactsMax - 1 {
@@ -241,16 +241,16 @@ func TestSessionIsSeenInTheSameBatch(t *testing.T) {
 	go func() {
 		done <- s.Do(ctx, func(tx *store.Tx) error {
 			before = tx.SessionOpen()
-			return tx.Post(postings(nil, claim(t, 1)))
+			return tx.Publish(postings(nil, claim(t, 1)))
 		})
 	}()
 	store.AwaitWaiting(s, 1)
-	go func() { done <- s.SessionOpened(ctx) }()
+	go func() { done <- s.Journal().SessionOpened(ctx) }()
 	store.AwaitWaiting(s, 2)
 	go func() {
 		done <- s.Do(ctx, func(tx *store.Tx) error {
 			after = tx.SessionOpen()
-			return tx.Post(postings(nil, claim(t, 2)))
+			return tx.Publish(postings(nil, claim(t, 2)))
 		})
 	}()
 	store.AwaitWaiting(s, 3)
@@ -261,7 +261,7 @@ func TestSessionIsSeenInTheSameBatch(t *testing.T) {
 	if before || !after {
 		t.Errorf("the session was open before %v, after %v", before, after)
 	}
-	s.SessionClosed()
+	s.Journal().SessionClosed()
 	for n := range 2 {
 		if attach(t, s, claim(t, n+1), claim(t, 9)) {
 			t.Errorf("item %d counts as unsent", n+1)
@@ -274,7 +274,7 @@ func TestOutboxIsBounded(t *testing.T) {
 	s, _ := start(t, nodeOptions())
 	store.QueueMany(t, s, pay.OutboxItemsMax-1)
 	post(t, s, nil, claim(t, 1))
-	err := s.Do(t.Context(), func(tx *store.Tx) error { return tx.Post(postings(nil, claim(t, 2))) })
+	err := s.Do(t.Context(), func(tx *store.Tx) error { return tx.Publish(postings(nil, claim(t, 2))) })
 	var shown *pay.Error
 	if !errors.As(err, &shown) || shown.Code != pay.CodeTooMany || shown.Hint == "" {
 		t.Errorf("Post to a full outbox = %v", err)

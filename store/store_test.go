@@ -43,8 +43,8 @@ type hub interface {
 }
 
 var (
-	_ journal          = (*store.Store)(nil)
-	_ hub              = (*store.Store)(nil)
+	_ journal          = store.Journal{}
+	_ hub              = store.Feeds{}
 	_ pay.Rows         = (*store.View)(nil)
 	_ pay.WritableRows = (*store.Tx)(nil)
 )
@@ -172,7 +172,7 @@ func view(t testing.TB, s *store.Store, fn func(v *store.View) error) {
 // post states facts, each with the given scopes.
 func post(t testing.TB, s *store.Store, scopes []pay.Scope, facts ...pay.Fact) {
 	t.Helper()
-	do(t, s, func(tx *store.Tx) error { return tx.Post(postings(scopes, facts...)) })
+	do(t, s, func(tx *store.Tx) error { return tx.Publish(postings(scopes, facts...)) })
 }
 
 func postings(scopes []pay.Scope, facts ...pay.Fact) (r pay.Reaction) {
@@ -193,7 +193,7 @@ func feed(t testing.TB, s *store.Store, scope pay.Scope) (ids []pay.FactID) {
 
 func feedFacts(t testing.TB, s *store.Store, scope pay.Scope, after uint64) (facts []pay.Fact) {
 	t.Helper()
-	raws, err := s.Feed(t.Context(), scope, after, 0)
+	raws, err := s.Feeds().Feed(t.Context(), scope, after, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func feedFacts(t testing.TB, s *store.Store, scope pay.Scope, after uint64) (fac
 
 func head(t testing.TB, s *store.Store, scope pay.Scope) pay.Head {
 	t.Helper()
-	h, err := s.Head(t.Context(), scope)
+	h, err := s.Feeds().Head(t.Context(), scope)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func head(t testing.TB, s *store.Store, scope pay.Scope) pay.Head {
 
 func position(t testing.TB, s *store.Store) pay.Position {
 	t.Helper()
-	p, err := s.Position(t.Context())
+	p, err := s.Journal().Position(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func position(t testing.TB, s *store.Store) pay.Position {
 
 func outbox(t testing.TB, s *store.Store) []pay.Item {
 	t.Helper()
-	items, err := s.Outbox(t.Context(), 0, 0)
+	items, err := s.Journal().Outbox(t.Context(), 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

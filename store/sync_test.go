@@ -63,7 +63,7 @@ func TestRegistryAppendsToFeeds(t *testing.T) {
 			wantHead.Cursor.Seq++
 			wantHead.Cursor.Chain = wantHead.Cursor.Chain.Next(id)
 			wantHead.Digest = wantHead.Digest.Add(id)
-			chain, ok, err := s.ChainAt(t.Context(), scope, uint64(seq+1))
+			chain, ok, err := s.Feeds().ChainAt(t.Context(), scope, uint64(seq+1))
 			if !ok || err != nil || chain != wantHead.Cursor.Chain {
 				t.Errorf("ChainAt(%s, %d) = %x, %v, %v", scope, seq+1, chain, ok, err)
 			}
@@ -71,25 +71,25 @@ func TestRegistryAppendsToFeeds(t *testing.T) {
 		if got := head(t, s, scope); got != wantHead || got.Cursor.Epoch == (pay.Epoch{}) {
 			t.Errorf("head of %s = %+v, want %+v", scope, got, wantHead)
 		}
-		if _, ok, err := s.ChainAt(t.Context(), scope, uint64(len(want)+1)); ok || err != nil {
+		if _, ok, err := s.Feeds().ChainAt(t.Context(), scope, uint64(len(want)+1)); ok || err != nil {
 			t.Errorf("ChainAt(%s) beyond the end: %v, %v", scope, ok, err)
 		}
-		if chain, ok, err := s.ChainAt(t.Context(), scope, 0); !ok || err != nil || chain != (pay.Chain{}) {
+		if chain, ok, err := s.Feeds().ChainAt(t.Context(), scope, 0); !ok || err != nil || chain != (pay.Chain{}) {
 			t.Errorf("ChainAt(%s, 0): %x, %v, %v", scope, chain, ok, err)
 		}
 	}
 	if got := feedFacts(t, s, "m/a", 1); len(got) != 2 || got[0].ID() != one.ID() {
 		t.Errorf("feed after 1: %v", got)
 	}
-	if got, err := s.Feed(t.Context(), "m/a", 0, 2); err != nil || len(got) != 2 {
+	if got, err := s.Feeds().Feed(t.Context(), "m/a", 0, 2); err != nil || len(got) != 2 {
 		t.Errorf("feed of at most 2: %d entries, %v", len(got), err)
 	}
-	if got, err := s.Feed(t.Context(), "m/a", ^uint64(0), 0); err != nil || len(got) != 0 {
+	if got, err := s.Feeds().Feed(t.Context(), "m/a", ^uint64(0), 0); err != nil || len(got) != 0 {
 		t.Errorf("feed after the last number there can be: %d entries, %v", len(got), err)
 	}
 	sound(t, s)
 	for _, scope := range []pay.Scope{"", "m/\x00a"} {
-		if err := s.Do(t.Context(), func(tx *store.Tx) error { return tx.Post(postings([]pay.Scope{scope}, one)) }); err == nil {
+		if err := s.Do(t.Context(), func(tx *store.Tx) error { return tx.Publish(postings([]pay.Scope{scope}, one)) }); err == nil {
 			t.Errorf("scope %q became a feed", scope)
 		}
 	}
@@ -173,14 +173,14 @@ func TestApplyInOrderAndOnce(t *testing.T) {
 			s, _ := start(t, o)
 			node := testKey(t, 1).ID()
 			for i, p := range tc.pushes {
-				got, err := s.Apply(t.Context(), node, p.inc, p.items)
+				got, err := s.Feeds().Apply(t.Context(), node, p.inc, p.items)
 				if errors.Is(err, pay.ErrGap) != p.gap || (err != nil) != (p.gap || p.fails) {
 					t.Fatalf("push %d: %v", i, err)
 				}
 				if got.N != p.n || fmt.Sprint(got.Refused) != fmt.Sprint(p.refused) {
 					t.Errorf("push %d: %+v, want %d and %v", i, got, p.n, p.refused)
 				}
-				if n, err := s.Applied(t.Context(), node, p.inc); err == nil && !p.gap && !p.fails && n != p.n {
+				if n, err := s.Feeds().Applied(t.Context(), node, p.inc); err == nil && !p.gap && !p.fails && n != p.n {
 					t.Errorf("push %d: applied %d, want %d", i, n, p.n)
 				}
 			}
@@ -206,7 +206,7 @@ func TestApplyTellsTheRoleAllThatItNeeds(t *testing.T) {
 	})
 	s, _ := start(t, o)
 	it := pay.Item{N: 1, Age: 77, Facts: []pay.Fact{claim(t, 1), claim(t, 2), claim(t, 3)}}
-	if _, err := s.Apply(t.Context(), pay.NodeID{1}, pay.Incarnation{1}, []pay.Item{it}); err != nil {
+	if _, err := s.Feeds().Apply(t.Context(), pay.NodeID{1}, pay.Incarnation{1}, []pay.Item{it}); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{`true 77 2 true true`, `true 77 1 true true`, `true 77 0 true true`}
@@ -223,7 +223,7 @@ func TestMirrorContinuesTheFeed(t *testing.T) {
 	}
 	facts := feedFacts(t, r, boxScope, 0)
 	at := func(seq uint64) pay.Cursor {
-		chain, _, err := r.ChainAt(t.Context(), boxScope, seq)
+		chain, _, err := r.Feeds().ChainAt(t.Context(), boxScope, seq)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -266,7 +266,7 @@ func TestMirrorContinuesTheFeed(t *testing.T) {
 			})
 			s, _ := start(t, o)
 			for i, p := range tc.parts {
-				got, err := s.Mirror(t.Context(), p.from, p.facts)
+				got, err := s.Journal().Mirror(t.Context(), p.from, p.facts)
 				if errors.Is(err, store.ErrFeed) != p.fails || (err != nil) != p.fails {
 					t.Fatalf("part %d: %v", i, err)
 				}
@@ -292,7 +292,7 @@ func TestMirrorContinuesTheFeed(t *testing.T) {
 	t.Run("registry", func(t *testing.T) {
 		t.Parallel()
 		s, _ := start(t, registryOptions())
-		if _, err := s.Mirror(t.Context(), at(0), facts); err == nil {
+		if _, err := s.Journal().Mirror(t.Context(), at(0), facts); err == nil {
 			t.Error("the registry mirrored a feed")
 		}
 	})
@@ -316,13 +316,13 @@ func TestAnswerIsQueuedWithTheEntry(t *testing.T) {
 	run(t, s)
 	from := head(t, r, boxScope).Cursor
 	from.Seq, from.Chain = 0, pay.Chain{}
-	if _, err := s.Mirror(t.Context(), from, feedFacts(t, r, boxScope, 0)); err != nil {
+	if _, err := s.Journal().Mirror(t.Context(), from, feedFacts(t, r, boxScope, 0)); err != nil {
 		t.Fatal(err)
 	}
 	for given(changed) {
 		commits++
 	}
-	if !queued(t, s, claim(t, 2)) || !given(s.Changed()) || commits != 1 {
+	if !queued(t, s, claim(t, 2)) || !given(s.Journal().Changed()) || commits != 1 {
 		t.Errorf("the answer is not queued after %d commits", commits)
 	}
 }
@@ -332,24 +332,24 @@ func exchange(t testing.TB, node, registry *store.Store) {
 	t.Helper()
 	ctx := t.Context()
 	opened(t, node)
-	defer node.SessionClosed()
+	defer node.Journal().SessionClosed()
 	pos := position(t, node)
-	n, err := registry.Applied(ctx, pay.NodeID{7}, pos.Incarnation)
+	n, err := registry.Feeds().Applied(ctx, pay.NodeID{7}, pos.Incarnation)
 	if err != nil {
 		t.Fatal(err)
 	}
-	items, err := node.Outbox(ctx, max(n, pos.Acked), 0)
+	items, err := node.Journal().Outbox(ctx, max(n, pos.Acked), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, err := registry.Apply(ctx, pay.NodeID{7}, pos.Incarnation, items)
+	done, err := registry.Feeds().Apply(ctx, pay.NodeID{7}, pos.Incarnation, items)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := node.Mirror(ctx, cursorOf(t, registry, pos.Head), feedFacts(t, registry, boxScope, pos.Head.Cursor.Seq)); err != nil {
+	if _, err := node.Journal().Mirror(ctx, cursorOf(t, registry, pos.Head), feedFacts(t, registry, boxScope, pos.Head.Cursor.Seq)); err != nil {
 		t.Fatal(err)
 	}
-	if err := node.Acked(ctx, pos.Incarnation, done.N, done.Refused); err != nil {
+	if err := node.Journal().Acked(ctx, pos.Incarnation, done.N, done.Refused); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -358,7 +358,7 @@ func exchange(t testing.TB, node, registry *store.Store) {
 func cursorOf(t testing.TB, registry *store.Store, h pay.Head) pay.Cursor {
 	t.Helper()
 	c := head(t, registry, boxScope).Cursor
-	chain, ok, err := registry.ChainAt(t.Context(), boxScope, h.Cursor.Seq)
+	chain, ok, err := registry.Feeds().ChainAt(t.Context(), boxScope, h.Cursor.Seq)
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
@@ -426,7 +426,7 @@ func TestAClaimRefusedWithoutAWordIsNotKept(t *testing.T) {
 	s, stop := start(t, o)
 	defer stop()
 	items := []pay.Item{{N: 1, Facts: []pay.Fact{silent}}, {N: 2, Facts: []pay.Fact{told}}}
-	done, err := s.Apply(t.Context(), silent.Signer(), pay.Incarnation{1}, items)
+	done, err := s.Feeds().Apply(t.Context(), silent.Signer(), pay.Incarnation{1}, items)
 	if err != nil || done.N != 2 || len(done.Refused) != 2 {
 		t.Fatalf("Apply = %+v, %v", done, err)
 	}

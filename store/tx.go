@@ -45,7 +45,7 @@ func (tx *Tx) Delete(key []byte) error {
 }
 
 // React stores the fact of in, if there is one, asks the role what it does
-// about the input, and posts that. It returns the reason when the role refused.
+// about the input, and publishes that. It returns the reason when the role refused.
 // A claim that the registry refuses without a word in any feed is not kept:
 // that is how it bounds what a hostile node can make it store.
 func (tx *Tx) React(in pay.Input) (pay.Reason, error) {
@@ -68,18 +68,19 @@ func (tx *Tx) React(in pay.Input) (pay.Reason, error) {
 		tx.key = idKey(tx.key[:0], spaceFact, fact.ID())
 		return r.Refused, tx.delete(tx.key)
 	}
-	return r.Refused, tx.Post(r)
+	return r.Refused, tx.Publish(r)
 }
 
-// Post states the facts of r. At the registry each is appended to the feeds of
-// its Scopes, except to those that have it; without Scopes it is only stored.
-// On a node each becomes an outbox item of its own, unless it is queued already
-// or stands in the node's feed; a full outbox is a pay.Error with
-// pay.CodeTooMany.
-func (tx *Tx) Post(r pay.Reaction) error {
+// Publish publishes the facts of r and stores its effects. At the registry a fact
+// is appended to the feeds of its Scopes, except to those that have it, and to
+// the log when it is in no feed yet; without Scopes it is only stored. On a node
+// it becomes an outbox item of its own, unless it is queued already or stands in
+// the node's feed; a full outbox is a pay.Error with pay.CodeTooMany. A scope that
+// cannot name a feed and an effect that fails its Check are errors.
+func (tx *Tx) Publish(r pay.Reaction) error {
 	for _, p := range r.Publications {
-		if err := tx.post(p); err != nil {
-			return fmt.Errorf("post %s: %w", p.Fact.Kind(), err)
+		if err := tx.publish(p); err != nil {
+			return fmt.Errorf("publish %s: %w", p.Fact.Kind(), err)
 		}
 	}
 	for _, e := range r.Effects {
@@ -90,9 +91,9 @@ func (tx *Tx) Post(r pay.Reaction) error {
 	return nil
 }
 
-func (tx *Tx) post(p pay.Publication) error {
+func (tx *Tx) publish(p pay.Publication) error {
 	if p.Fact.IsZero() {
-		return errors.New("the posting has no fact")
+		return errors.New("the publication has no fact")
 	}
 	known, err := tx.storeFact(p.Fact)
 	if err != nil {
@@ -113,7 +114,7 @@ func (tx *Tx) post(p pay.Publication) error {
 		if slices.Contains(p.Scopes[:i], scope) {
 			continue
 		}
-		if err := tx.publish(scope, p.Fact, known); err != nil {
+		if err := tx.appendFact(scope, p.Fact, known); err != nil {
 			return err
 		}
 	}

@@ -24,18 +24,18 @@ func everything(t testing.TB, o store.Options) *store.Store {
 	do(t, s, func(tx *store.Tx) error {
 		return errors.Join(tx.Put([]byte("balance"), []byte("100")), tx.Wake(noon+1000, payment(1).Subject()),
 			tx.Wake(noon, payment(7).Subject()), tx.Wake(noon, payment(7).Subject()),
-			tx.Post(pay.Reaction{Effects: []pay.Effect{effect(1, "one"), effect(8, "two"), effect(2, "three")}}))
+			tx.Publish(pay.Reaction{Effects: []pay.Effect{effect(1, "one"), effect(8, "two"), effect(2, "three")}}))
 	})
 	finish(t, s, 2, "result")
 	finish(t, s, 3, "result")
 	if o.Own == pay.ScopeRegistry {
 		post(t, s, []pay.Scope{"m/a", "w/b"}, claim(t, 1), claim(t, 2))
-		if _, err := s.Apply(t.Context(), pay.NodeID{7}, pay.Incarnation{1}, []pay.Item{{N: 1, Facts: []pay.Fact{claim(t, 3)}}}); err != nil {
+		if _, err := s.Feeds().Apply(t.Context(), pay.NodeID{7}, pay.Incarnation{1}, []pay.Item{{N: 1, Facts: []pay.Fact{claim(t, 3)}}}); err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
-	if _, err := s.Mirror(t.Context(), pay.Cursor{Epoch: pay.Epoch{1}}, []pay.Fact{claim(t, 1), claim(t, 2)}); err != nil {
+	if _, err := s.Journal().Mirror(t.Context(), pay.Cursor{Epoch: pay.Epoch{1}}, []pay.Fact{claim(t, 1), claim(t, 2)}); err != nil {
 		t.Fatal(err)
 	}
 	post(t, s, nil, claim(t, 3), claim(t, 4))

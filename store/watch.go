@@ -70,11 +70,6 @@ func (w *watchers) add(list *[]chan struct{}) (changed <-chan struct{}, stop fun
 	}
 }
 
-// Changed returns the channel that gets a token after each commit that added to
-// the outbox. It is the same channel in every call, for the one session that a
-// node has.
-func (s *Store) Changed() <-chan struct{} { return s.changed }
-
 // tell passes on what a batch changed.
 func (s *Store) tell(b *batch) {
 	if b.outbox {

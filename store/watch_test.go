@@ -40,7 +40,7 @@ func TestWatchersAreToldOnceForMany(t *testing.T) {
 		}
 	}
 	postA := func(n int) func(tx *store.Tx) error {
-		return func(tx *store.Tx) error { return tx.Post(postings([]pay.Scope{"m/a"}, claim(t, n))) }
+		return func(tx *store.Tx) error { return tx.Publish(postings([]pay.Scope{"m/a"}, claim(t, n))) }
 	}
 	errNo := errors.New("no")
 
@@ -70,27 +70,27 @@ func TestChangedTellsOfTheOutbox(t *testing.T) {
 	own, stop := s.Watch(boxScope)
 	defer stop()
 	do(t, s, func(tx *store.Tx) error { return count(tx, "x") })
-	if given(s.Changed()) {
+	if given(s.Journal().Changed()) {
 		t.Error("told of a row")
 	}
 	post(t, s, nil, claim(t, 1))
 	post(t, s, nil, claim(t, 2))
-	if !given(s.Changed()) || given(s.Changed()) {
+	if !given(s.Journal().Changed()) || given(s.Journal().Changed()) {
 		t.Error("not told once of two items")
 	}
 	attach(t, s, claim(t, 1), claim(t, 3))
-	if !given(s.Changed()) {
+	if !given(s.Journal().Changed()) {
 		t.Error("not told of a fact that was attached")
 	}
 	acked(t, s, 2, nil)
-	if given(s.Changed()) {
+	if given(s.Journal().Changed()) {
 		t.Error("told of an acknowledgement")
 	}
 	if given(own) {
 		t.Error("told of entries that are not there")
 	}
 	c := pay.Cursor{Epoch: pay.Epoch{1}}
-	if _, err := s.Mirror(t.Context(), c, []pay.Fact{claim(t, 1)}); err != nil {
+	if _, err := s.Journal().Mirror(t.Context(), c, []pay.Fact{claim(t, 1)}); err != nil {
 		t.Fatal(err)
 	}
 	if !given(own) {

@@ -110,7 +110,7 @@ func TestForgedCodesPayNothing(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return tx.Post(r)
+		return tx.Publish(r)
 	}))
 	if now := w.final(p.ID); now.State != pay.StateCaptured || now.Method != pay.MethodTwoChannel {
 		t.Fatalf("the honest code: %s by %s", now.State, now.Method)

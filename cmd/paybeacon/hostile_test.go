@@ -73,7 +73,7 @@ func (i *insider) refused(what string, body pay.Body) (why pay.Reason) {
 	claim, err := pay.Sign(i.node.Key(), body)
 	i.w.must(err)
 	i.w.must(i.node.Store().Do(i.w.Ctx, func(tx *store.Tx) error {
-		return tx.Post(pay.Reaction{Publications: []pay.Publication{{Fact: claim}}})
+		return tx.Publish(pay.Reaction{Publications: []pay.Publication{{Fact: claim}}})
 	}))
 	ctx, cancel := context.WithTimeout(i.w.Ctx, lineTimeout)
 	defer cancel()

@@ -111,7 +111,7 @@ func (f *forger) say(a pay.Answer) (why pay.Reason, err error) {
 		return "", fmt.Errorf("forge an answer: %w", err)
 	}
 	if err := f.node.Store().Do(f.ctx, func(tx *store.Tx) error {
-		return tx.Post(pay.Reaction{Publications: []pay.Publication{{Fact: claim}}})
+		return tx.Publish(pay.Reaction{Publications: []pay.Publication{{Fact: claim}}})
 	}); err != nil {
 		return "", err
 	}

@@ -87,7 +87,7 @@ func commit[T any](ctx context.Context, s *store.Store, f func(tx *store.Tx) (T,
 		if made, r, err = f(tx); err != nil {
 			return err
 		}
-		return tx.Post(r)
+		return tx.Publish(r)
 	})
 	return made, err
 }
@@ -172,7 +172,9 @@ func (b *base) Space() (api.Space, error) {
 }
 
 // Position is up to where the node has read its feed, and what it has queued.
-func (b *base) Position(ctx context.Context) (pay.Position, error) { return b.store.Position(ctx) }
+func (b *base) Position(ctx context.Context) (pay.Position, error) {
+	return b.store.Journal().Position(ctx)
+}
 
 // health is what a store's daemon has in common.
 func (b *base) health() api.Health {

@@ -35,7 +35,7 @@ func newPeer(b base, m Member, server string) (peer, error) {
 	}
 	o := paysync.ClientOptions{
 		Dialer: quicnet.Dialer{}, Address: server, Key: b.key, Root: root, Scope: m.Scope,
-		Authorities: [][]byte{m.Authority}, Journal: b.store, Clock: b.Now, Log: b.Log,
+		Authorities: [][]byte{m.Authority}, Journal: b.store.Journal(), Clock: b.Now, Log: b.Log,
 		Seams: paysync.Seams{At: b.Seams.At, Tap: b.Seams.Tap},
 	}
 	return peer{paysync.NewClient(o), o}, nil

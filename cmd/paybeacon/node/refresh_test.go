@@ -92,7 +92,7 @@ func linkedDevice(t *testing.T, w *loneWallet, before func()) pay.DeviceStatus {
 					return err
 				}
 				mapped = r.Publications[0].Fact.ID()
-				return tx.Post(r)
+				return tx.Publish(r)
 			})
 		},
 	})
@@ -181,7 +181,7 @@ func (w *loneWallet) revokeDevice(id pay.DeviceID) (claim pay.FactID) {
 			return err
 		}
 		claim = r.Publications[0].Fact.ID()
-		return tx.Post(r)
+		return tx.Publish(r)
 	})
 	return claim
 }

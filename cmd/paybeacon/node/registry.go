@@ -120,7 +120,7 @@ func (n *Registry) listen(ctx context.Context, o RegistryOptions, authority pay.
 		return err
 	}
 	n.server = paysync.NewServer(paysync.ServerOptions{
-		Listener: n.listener, Hub: hub{n.store, n.role}, Authority: authority.Raw(), Log: n.Log,
+		Listener: n.listener, Hub: hub{n.store.Feeds(), n.store, n.role}, Authority: authority.Raw(), Log: n.Log,
 		Seams: paysync.Seams{At: n.Seams.At, Tap: n.Seams.Tap},
 	})
 	if n.http, err = listenHTTP(o.HTTP); err != nil {
@@ -177,15 +177,16 @@ func (n *Registry) Ready() api.Ready {
 
 // hub is the registry as its sessions see it.
 type hub struct {
-	*store.Store
-	role *registry.Registry
+	store.Feeds
+	store *store.Store
+	role  *registry.Registry
 }
 
 var _ paysync.Hub = hub{}
 
 // Member returns the standing of a node, if it is one.
 func (h hub) Member(ctx context.Context, node pay.NodeID) (status pay.NodeStatus, ok bool, err error) {
-	err = h.View(ctx, func(v *store.View) error {
+	err = h.store.View(ctx, func(v *store.View) error {
 		status, ok, err = h.role.Member(v, node)
 		return err
 	})
@@ -195,7 +196,7 @@ func (h hub) Member(ctx context.Context, node pay.NodeID) (status pay.NodeStatus
 // Enrol lets a node in by its invite. The node's program may know fewer cases, so
 // that an error brings its hint along.
 func (h hub) Enrol(ctx context.Context, claim pay.EnrolClaim) (pay.Membership, error) {
-	m, err := commit(ctx, h.Store, func(tx *store.Tx) (pay.Membership, pay.Reaction, error) { return h.role.Enrol(tx, tx.Now(), claim) })
+	m, err := commit(ctx, h.store, func(tx *store.Tx) (pay.Membership, pay.Reaction, error) { return h.role.Enrol(tx, tx.Now(), claim) })
 	return m, api.WithHint(err)
 }
 
