@@ -48,6 +48,7 @@ type Decision struct {
 	By      Rule      `cbor:"15,keyasint,omitempty"`
 	At      Time      `cbor:"17,keyasint"`
 	Terms
+	Sums
 }
 
 // Kind returns KindDecision.
@@ -61,7 +62,10 @@ func (d Decision) Check() error {
 	if d.Payment.IsZero() || d.Prev.IsZero() {
 		return fmt.Errorf("decision names no payment")
 	}
-	return firstError(d.Terms.check(), checkText("rule", string(d.By), RuleBytesMax), d.At.check(),
+	if d.State == "" {
+		return fmt.Errorf("decision states nothing")
+	}
+	return firstError(d.Terms.check(), d.Sums.check(), checkText("rule", string(d.By), RuleBytesMax), d.At.check(),
 		checkText("state", string(d.State), stateBytesMax), checkText("reason", string(d.Reason), reasonBytesMax))
 }
 

@@ -1,6 +1,39 @@
 package pay
 
-// State is where a payment stands. The words are the same in every view.
+import (
+	"errors"
+	"fmt"
+)
+
+// The life of a payment. Each arrow is one signed decision of the registry;
+// whatever is not drawn here is refused and leaves the state as it was.
+//
+//	             the box asks
+//	                  |
+//	                  v       wallet approves, money moves in the same commit
+//	requested --> offered ------------------------------------> captured
+//	    |            |
+//	    |            |--> declined     the wallet declined
+//	    |            |--> failed       approved, but the balance does not cover it,
+//	    |            |                 or the code was heard elsewhere meanwhile
+//	    |            |--> expired      no answer in time
+//	    |            '--> cancelled    the box withdrew it first
+//	    |
+//	    |--> unmatched    the code resolves to nobody, or not here and now
+//	    |--> ambiguous    the code resolves to two devices
+//	    |--> expired      the request was too old when it arrived
+//	    '--> cancelled    the box withdrew it before it was offered
+//
+// Only "captured" moves money, only from "offered", before the offer ends, and
+// only by an approval that the payer's wallet signed over the very same terms.
+// Where the terms name a step-up, the approval carries an authentication code of
+// the device that was heard, or it is refused and the offer stays as it was.
+//
+// The table below is the drawing with all that belongs to an arrow. Payment.Next
+// follows it on every node; the registry finds there which claims may decide a
+// payment, and when the clock does; its audit holds every decision against it.
+
+// State is where a payment stands. It has the same name in every view.
 type State string
 
 // The states that an immediate payment can be in. StateRequested is the only
@@ -16,3 +49,230 @@ const (
 	StateCancelled State = "cancelled"
 	StateFailed    State = "failed"
 )
+
+// outcomes are what the merchant may rely on in each state that this program
+// knows.
+var outcomes = []struct {
+	state State
+	is    Outcome
+}{
+	{StateRequested, OutcomePending},
+	{StateOffered, OutcomePending},
+	{StateCaptured, OutcomePaid},
+	{StateUnmatched, OutcomeNotPaid},
+	{StateAmbiguous, OutcomeNotPaid},
+	{StateDeclined, OutcomeNotPaid},
+	{StateExpired, OutcomeNotPaid},
+	{StateCancelled, OutcomeNotPaid},
+	{StateFailed, OutcomeNotPaid},
+}
+
+// Arrow is one row of the life of a payment: how a decision leads from one state
+// to another.
+type Arrow struct {
+	From, To State
+	// Claim is the kind of claim that decides; "" means that the clock does.
+	// KindRequest stands for the request that opened the payment.
+	Claim Kind
+	// Signer is who signs that claim; "" for the clock.
+	Signer Party
+	// Sums is how the decision changes what is held, captured, released and
+	// refunded.
+	Sums Change
+	// Deadline is the moment before which a claim decides, or at which the clock
+	// does; "" for none.
+	Deadline Deadline
+	// Reason, By and Payer are whether the decision may carry a reason why no
+	// money moved, a rule that answered, and a payer.
+	Reason, By, Payer bool
+}
+
+// life is the table of all arrows.
+var life = []Arrow{
+	{From: StateRequested, To: StateOffered, Claim: KindRequest, Signer: PartyBox, Deadline: DeadlineOffer, Payer: true},
+	{From: StateRequested, To: StateUnmatched, Claim: KindRequest, Signer: PartyBox, Reason: true},
+	{From: StateRequested, To: StateAmbiguous, Claim: KindRequest, Signer: PartyBox, Reason: true},
+	{From: StateRequested, To: StateExpired, Claim: KindRequest, Signer: PartyBox, Reason: true},
+	{From: StateRequested, To: StateExpired, Reason: true},
+	{From: StateRequested, To: StateCancelled, Claim: KindCancel, Signer: PartyBox, Reason: true},
+
+	{From: StateOffered, To: StateCaptured, Claim: KindAnswer, Signer: PartyPayer, Sums: Change{Captured: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
+	{From: StateOffered, To: StateDeclined, Claim: KindAnswer, Signer: PartyPayer, Reason: true, By: true, Payer: true},
+	{From: StateOffered, To: StateFailed, Claim: KindAnswer, Signer: PartyPayer, Reason: true, By: true, Payer: true},
+	{From: StateOffered, To: StateExpired, Deadline: DeadlineOffer, Reason: true, Payer: true},
+	{From: StateOffered, To: StateCancelled, Claim: KindCancel, Signer: PartyBox, Reason: true, Payer: true},
+}
+
+// Party is who signs a claim that decides a payment.
+type Party string
+
+// The parties to a payment.
+const (
+	PartyBox   Party = "box"   // the box that asked
+	PartyPayer Party = "payer" // the wallet that was asked
+)
+
+// Deadline is a moment in the life of a payment.
+type Deadline string
+
+// DeadlineOffer is when the offer ends: Terms.Expires.
+const DeadlineOffer Deadline = "offer"
+
+// of returns the moment for a payment with these terms, and whether there is one.
+func (k Deadline) of(t Terms) (Time, bool) {
+	if k == DeadlineOffer {
+		return t.Expires, true
+	}
+	return 0, false
+}
+
+// Life returns the rows of the life of a payment.
+func Life() []Arrow { return append([]Arrow(nil), life...) }
+
+// States returns the states that this program knows.
+func States() (list []State) {
+	for _, o := range outcomes {
+		list = append(list, o.state)
+	}
+	return list
+}
+
+// outcome returns what the merchant may rely on in state s, and whether this
+// program knows the state.
+func (s State) outcome() (Outcome, bool) {
+	for _, o := range outcomes {
+		if o.state == s {
+			return o.is, true
+		}
+	}
+	return OutcomePending, false
+}
+
+// Known reports whether this program knows the state. One that it does not know
+// was stated by a newer registry: it is neither paid nor not paid, and more may
+// follow.
+func (s State) Known() bool {
+	_, ok := s.outcome()
+	return ok
+}
+
+// Open reports whether a decision may follow on one that states s, as it may on
+// a state that this program does not know.
+func (s State) Open() bool {
+	for _, a := range life {
+		if a.From == s {
+			return true
+		}
+	}
+	return !s.Known()
+}
+
+// LeadsTo reports whether a decision that states next may follow in state s.
+func (s State) LeadsTo(next State) bool {
+	for _, a := range life {
+		if a.From == s && a.To == next {
+			return true
+		}
+	}
+	return false
+}
+
+// Final reports whether it is decided that the payment is paid or that it never
+// will be: there is nothing to wait for.
+func (s State) Final() bool {
+	o, _ := s.outcome()
+	return o != OutcomePending
+}
+
+// HasReceipt reports whether a decision that states s makes a receipt: it shows
+// what became of the money.
+func (s State) HasReceipt() bool { return s.Final() }
+
+// Decides reports whether a claim of this kind may decide a payment in state s.
+func (k Kind) Decides(s State) bool {
+	for _, a := range life {
+		if a.From == s && a.Claim == k && k != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// Party returns who signs claims of this kind that decide a payment, "" when
+// such claims decide none.
+func (k Kind) Party() Party {
+	for _, a := range life {
+		if a.Claim == k {
+			return a.Signer
+		}
+	}
+	return ""
+}
+
+// ByClock returns the arrow that the clock takes from the state which d states,
+// and the moment at which it does; ok is false when only claims lead on.
+func (d Decision) ByClock() (a Arrow, at Time, ok bool) {
+	for _, a := range life {
+		if a.From != d.State || a.Claim != "" {
+			continue
+		}
+		if at, ok := a.Deadline.of(d.Terms); ok {
+			return a, at, true
+		}
+	}
+	return Arrow{}, 0, false
+}
+
+// ErrArrow means that a decision does not follow from the state it meets.
+var ErrArrow = errors.New("pay: no such arrow in the life of a payment")
+
+// Arrow returns the row of the life of a payment by which d follows on p, or an
+// error that wraps ErrArrow and says why none does. That d is linked to p is
+// not checked; see Next.
+func (p Payment) Arrow(d Decision) (Arrow, error) {
+	err := fmt.Errorf("%s -> %s: %w", p.State, d.State, ErrArrow)
+	for _, a := range life {
+		if a.From != p.State || a.To != d.State {
+			continue
+		}
+		if err = a.check(p, d); err == nil {
+			return a, nil
+		}
+	}
+	return Arrow{}, err
+}
+
+// check returns why d does not follow on p by this arrow, an error that wraps
+// ErrArrow, or nil. No decision is dated before the one that it follows.
+func (a Arrow) check(p Payment, d Decision) error {
+	deadline, ends := a.Deadline.of(d.Terms)
+	nobody := d.Payer == PayerRef{}
+	switch {
+	case p.Seq > 0 && d.Terms != p.Decision.Terms:
+		return fmt.Errorf("decision %d changes the terms: %w", d.Seq, ErrArrow)
+	case !a.names(p, d.Claim):
+		return fmt.Errorf("decision %d (%s) names the wrong claim: %w", d.Seq, d.State, ErrArrow)
+	case p.Seq > 0 && d.At < p.Decision.At, a.Claim != "" && ends && d.At >= deadline:
+		return fmt.Errorf("decision %d (%s) is dated %s, out of its time: %w", d.Seq, d.State, d.At, ErrArrow)
+	case d.Reason != "" && !a.Reason, d.By != "" && !a.By, !nobody && !a.Payer, nobody && d.StepUp != "":
+		return fmt.Errorf("decision %d (%s) carries more than its state allows: %w", d.Seq, d.State, ErrArrow)
+	case !a.Sums.leads(p.Sums(), d.SumsAfter(), d.Amount):
+		return fmt.Errorf("decision %d (%s) moves other money than it may: %w", d.Seq, d.State, ErrArrow)
+	default:
+		return nil
+	}
+}
+
+// names reports whether claim is of the sort that decides here: the request
+// itself, none for the clock, and else another fact, which is never the decision
+// before: an offer is not its own approval.
+func (a Arrow) names(p Payment, claim FactID) bool {
+	switch a.Claim {
+	case "":
+		return claim.IsZero()
+	case KindRequest:
+		return claim == FactID(p.ID)
+	default:
+		return !claim.IsZero() && claim != FactID(p.ID) && claim != p.LastID
+	}
+}

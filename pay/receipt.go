@@ -71,7 +71,7 @@ func OpenReceipt(raw []byte) (Receipt, error) {
 	if !authority.Covers(d.At) {
 		return Receipt{}, fmt.Errorf("open receipt: decided at %s, outside the authority of its key: %w", d.At, ErrSignature)
 	}
-	if !d.State.Ended() {
+	if !d.State.HasReceipt() {
 		return Receipt{}, fmt.Errorf("open receipt: the payment is %s, which is not its end: this proves nothing about money", d.State)
 	}
 	return Receipt{Root: authority.Root.ID(), Authority: authority, Decision: d, ID: f.ID()}, nil

@@ -64,6 +64,7 @@ func answerBody(offer pay.Fact, d pay.Decision) pay.Answer {
 // captureBody is the decision on an offer that an answer approved.
 func captureBody(offer pay.FactID, d pay.Decision, answer pay.FactID) pay.Decision {
 	d.Prev, d.Seq, d.State, d.Claim, d.By, d.At = offer, 2, pay.StateCaptured, answer, pay.ByHand, noon+600
+	d.Sums = pay.Sums{Captured: d.Amount}
 	return d
 }
 

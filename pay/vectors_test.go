@@ -100,7 +100,8 @@ type formerVector struct {
 }
 
 // Facts that were signed in a former spelling are read under the present one;
-// their bytes and ids stay what they were.
+// their bytes and ids stay what they were. Captures from before decisions carried
+// sums are of the whole amount.
 func TestFormerFactVectors(t *testing.T) {
 	t.Parallel()
 	for _, v := range formerVectors(t) {
@@ -112,6 +113,9 @@ func TestFormerFactVectors(t *testing.T) {
 		f, err := pay.Parse(raw)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if d, err := pay.As[pay.Decision](f); err == nil && (d.Sums != pay.Sums{} || d.SumsAfter() != pay.Sums{Captured: d.Amount}) {
+			t.Errorf("%s: the sums are %+v", v.Name, d.SumsAfter())
 		}
 		if k, err := pay.KeyFromSeed(unhex(t, v.Seed)); err != nil || again(t, k, f).Kind() != v.Kind {
 			t.Errorf("%s: its body cannot be signed again: %v", v.Name, err)

@@ -183,7 +183,7 @@ func (c *cashier) settled(key pay.IdempotencyKey) error {
 		if code := pay.CodeOf(err); code == pay.CodeNotFound {
 			return false, fmt.Errorf("%s was forgotten: %w", key, err)
 		}
-		return p.State.Ended(), nil
+		return p.State.Final(), nil
 	})
 }
 

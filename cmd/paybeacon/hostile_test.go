@@ -151,7 +151,7 @@ func (w *world) final(id string) api.Payment {
 	var p api.Payment
 	w.must(w.Until("payment "+id[:10]+" is final", func() (bool, error) {
 		err := w.query("box", "wait", api.WaitRequest{ID: id, Wait: 1_000}, &p)
-		return p.State.Ended(), err
+		return p.State.Final(), err
 	}))
 	return p
 }

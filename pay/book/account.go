@@ -47,6 +47,11 @@ type Hold struct {
 // Remaining returns what is still held: authorised less captured and released.
 func (h Hold) Remaining() pay.Amount { return h.Authorised - h.Captured - h.Released }
 
+// Sums returns what the payment's decisions have to say about its money.
+func (h Hold) Sums() pay.Sums {
+	return pay.Sums{Held: h.Remaining(), Captured: h.Captured, Released: h.Released}
+}
+
 var (
 	accountRows = rows.New("b/a/", "what was posted to an account and what is held",
 		rows.Join(rows.TextUntil[pay.Currency]("CURRENCY", '/'), rows.Text[pay.Scope]("OWNER")), rows.CBOR[Balance]())

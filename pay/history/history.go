@@ -52,6 +52,12 @@ type Record struct {
 type Step struct {
 	ID       pay.FactID
 	Decision pay.Decision
+	Moved    pay.Sums // how the decision changed the payment's sums
+}
+
+// step returns the step from one payment to the next.
+func step(before, next pay.Payment) Step {
+	return Step{ID: next.LastID, Decision: next.Decision, Moved: next.Sums().Minus(before.Sums())}
 }
 
 type row struct {
@@ -135,13 +141,14 @@ func Fold(tx pay.WritableRows, now pay.Time, id pay.FactID, d pay.Decision) (Rec
 	if err != nil {
 		return rec, nil, AddFinding(tx, id, d, err.Error())
 	}
+	first := step(rec.Payment, next)
 	rec.take(id, next)
 	steps, err := takeWaiting(tx, &rec)
 	if err != nil {
 		return rec, nil, err
 	}
 	rec.Heard = now
-	return rec, append([]Step{{id, d}}, steps...), put(tx, rec, !known)
+	return rec, append([]Step{first}, steps...), put(tx, rec, !known)
 }
 
 func (rec *Record) take(id pay.FactID, next pay.Payment) {
@@ -161,8 +168,8 @@ func takeWaiting(tx pay.WritableRows, rec *Record) (steps []Step, err error) {
 		if err != nil {
 			return steps, err
 		}
+		steps = append(steps, step(rec.Payment, next))
 		rec.take(id, next)
-		steps = append(steps, Step{id, d})
 		if err := findingRows.Delete(tx, key); err != nil {
 			return steps, err
 		}

@@ -26,7 +26,7 @@ func AddAuthority(tx pay.WritableRows, f pay.Fact) error {
 // has not ended is a pay.Error with pay.CodeConflict.
 func Receipt(view pay.Rows, rec Record) ([]byte, error) {
 	p := rec.Payment
-	if !p.State.Ended() {
+	if !p.State.HasReceipt() {
 		return nil, pay.NewCase(pay.CodeConflict, "no_receipt_yet", fmt.Sprintf("payment %s has no receipt yet: it is %s", p.ID.Short(), p.State))
 	}
 	f, ok, err := view.Fact(p.LastID)

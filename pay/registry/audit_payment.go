@@ -35,10 +35,13 @@ func inspectPayments(a *auditor) inspection {
 	}
 }
 
-// decided is a decision with the name of its fact.
+// decided is a decision with the name of its fact and, when it follows, the
+// arrow that it takes from the payment before.
 type decided struct {
-	id pay.FactID
-	d  pay.Decision
+	id     pay.FactID
+	d      pay.Decision
+	before pay.Payment
+	arrow  pay.Arrow
 }
 
 // checkPayment folds the decisions on one payment anew and compares the result
@@ -73,7 +76,7 @@ func (a *paymentAudit) checkPayment(id pay.PaymentID, h paymentRow, damage error
 	if err := a.checkRequest(id, p, h); err != nil {
 		return err
 	}
-	return a.checkClaim(p, h, chain)
+	return a.checkClaims(p, h, chain)
 }
 
 // chain loads decisions in the order that they say they have.
@@ -88,26 +91,39 @@ func (a *paymentAudit) chain(ids []pay.FactID) ([]decided, error) {
 			a.report("decision %s is listed and missing", id)
 			continue
 		}
-		chain = append(chain, decided{id, d})
+		chain = append(chain, decided{id: id, d: d})
 	}
 	slices.SortFunc(chain, func(x, y decided) int { return cmp.Compare(x.d.Seq, y.d.Seq) })
 	return chain, nil
 }
 
-// fold applies the decisions; the error says where they do not follow.
+// fold applies the decisions and notes the arrow of each; the error says where
+// they do not follow. A registry knows all states that it signs.
 func fold(id pay.PaymentID, chain []decided) (p pay.Payment, err error) {
 	p = pay.Open(pay.FactID(id))
-	for _, l := range chain {
-		if p, err = p.Next(l.id, l.d); err != nil {
+	for i := range chain {
+		link := &chain[i]
+		link.before = p
+		if p, err = p.Next(link.id, link.d); err != nil {
 			return p, err
+		}
+		// A state that nobody knows has no arrow.
+		if link.arrow, err = link.before.Arrow(link.d); err != nil {
+			return link.before, err
 		}
 	}
 	return p, nil
 }
 
+// outcomes returns how many decisions say for good that the payment is paid, or
+// that it never will be, without an arrow from another one that does.
 func outcomes(chain []decided) (n int) {
+	states := make(map[pay.FactID]pay.State)
 	for _, l := range chain {
-		if l.d.State.Ended() {
+		states[l.id] = l.d.State
+	}
+	for _, l := range chain {
+		if prev := states[l.d.Prev]; l.d.State.Final() && !(prev.Final() && prev.LeadsTo(l.d.State)) {
 			n++
 		}
 	}
@@ -149,77 +165,98 @@ func (a *paymentAudit) checkRequest(id pay.PaymentID, p pay.Payment, h paymentRo
 	return nil
 }
 
-// checkClaim holds the last decision against the claim that it names. A capture
-// needs an approval of these very terms that the payer's wallet signed (I6), and
-// its money in the book.
-func (a *paymentAudit) checkClaim(p pay.Payment, h paymentRow, chain []decided) error {
+// checkClaims holds each decision against the claim that it names, by the arrow
+// that it takes, and the sums against the book.
+func (a *paymentAudit) checkClaims(p pay.Payment, h paymentRow, chain []decided) error {
 	if h.Wallet != "" && p.Decision.Payer != a.payerRef(h.Wallet, p.Decision.Merchant) {
 		a.report("payment %s: its row names another payer than its decisions", p.ID.Short())
 	}
-	switch p.State {
-	case pay.StateCaptured, pay.StateDeclined, pay.StateFailed:
-		if err := a.checkAnswer(p, h, chain); err != nil {
-			return err
+	for _, l := range chain {
+		var err error
+		switch l.arrow.Claim {
+		case pay.KindAnswer:
+			err = a.checkAnswer(l, h)
+		case pay.KindCancel:
+			err = a.checkCancel(l, h)
 		}
-	case pay.StateCancelled:
-		f, ok, err := a.rows.Fact(p.Decision.Claim)
 		if err != nil {
 			return err
-		}
-		c, err := pay.As[pay.Cancel](f)
-		if !ok || err != nil || c.Payment != p.ID || f.Signer() != h.Box {
-			a.report("payment %s: it is cancelled without a cancel of the box that asked", p.ID.Short())
 		}
 	}
 	return a.checkHold(p, h)
 }
 
-func (a *paymentAudit) checkAnswer(p pay.Payment, h paymentRow, chain []decided) error {
-	f, ok, err := a.rows.Fact(p.Decision.Claim)
+// signedBy reports whether f is signed by the party to a payment that has this
+// row.
+func (a *paymentAudit) signedBy(party pay.Party, f pay.Fact, h paymentRow) bool {
+	node := a.nodes[f.Signer()]
+	switch party {
+	case pay.PartyBox:
+		return f.Signer() == h.Box
+	case pay.PartyPayer:
+		return node.Role == pay.RoleWallet && node.Scope == h.Wallet && f.Verify(node.Node) == nil
+	default:
+		return false
+	}
+}
+
+// checkAnswer sees that an answer to the offer before decided. Money moves by an
+// approval of these very terms that the payer's wallet signed (I6).
+func (a *paymentAudit) checkAnswer(l decided, h paymentRow) error {
+	id, state := l.d.Payment.Short(), l.d.State
+	f, ok, err := a.rows.Fact(l.d.Claim)
 	if err != nil {
 		return err
 	}
 	answer, err := pay.As[pay.Answer](f)
 	if !ok || err != nil {
-		a.report("payment %s: it is %s without an answer", p.ID.Short(), p.State)
+		a.report("payment %s: it is %s without an answer", id, state)
 		return nil
 	}
-	wallet := a.nodes[f.Signer()]
 	offer := h
-	for _, l := range chain {
-		if l.d.State == pay.StateOffered {
-			offer.Last, offer.Decision = l.id, l.d
-		}
-	}
-	approved := p.State != pay.StateDeclined
+	offer.Last, offer.Decision = l.before.LastID, l.before.Decision
+	approved := state != pay.StateDeclined
 	switch {
-	case wallet.Role != pay.RoleWallet || wallet.Scope != h.Wallet || f.Verify(wallet.Node) != nil:
-		a.report("payment %s: it is %s by an answer that the payer's wallet did not sign", p.ID.Short(), p.State)
-	case !covers(answer, offer) || (answer.Verdict == pay.Approve) != approved || answer.By != p.Decision.By:
-		a.report("payment %s: it is %s by an answer to other terms", p.ID.Short(), p.State)
+	case !a.signedBy(l.arrow.Signer, f, h):
+		a.report("payment %s: it is %s by an answer that the payer's wallet did not sign", id, state)
+	case !covers(answer, offer) || (answer.Verdict == pay.Approve) != approved || answer.By != l.d.By:
+		a.report("payment %s: it is %s by an answer to other terms", id, state)
 	default:
-		a.checkAuthentication(p, h, offer, answer, f.Signer())
+		a.checkAuthentication(l, offer, answer, f.Signer())
 	}
 	return nil
 }
 
-// checkHold counts a captured payment in the tally and looks for its hold.
+// checkCancel sees that a cancel of the box that asked decided.
+func (a *paymentAudit) checkCancel(l decided, h paymentRow) error {
+	f, ok, err := a.rows.Fact(l.d.Claim)
+	if err != nil {
+		return err
+	}
+	c, err := pay.As[pay.Cancel](f)
+	if !ok || err != nil || c.Payment != l.d.Payment || !a.signedBy(l.arrow.Signer, f, h) {
+		a.report("payment %s: it is cancelled without a cancel of the box that asked", l.d.Payment.Short())
+	}
+	return nil
+}
+
+// checkHold counts the payment's money in the tally and holds the sums of the
+// last decision against those of the book.
 func (a *paymentAudit) checkHold(p pay.Payment, h paymentRow) error {
 	hold, posted, err := book.HoldOf(a.rows, p.ID)
 	if err != nil {
 		return err
 	}
-	if p.State != pay.StateCaptured {
+	d, sums := p.Decision, p.Sums()
+	if sums == (pay.Sums{}) {
 		if posted {
 			a.report("payment %s: it is %s and its money moved", p.ID.Short(), p.State)
 		}
 		return nil
 	}
-	d := p.Decision
-	a.tally.Pay(book.Payment{ID: p.ID, From: h.Wallet, To: d.Merchant, Amount: p.Captured, Currency: d.Currency})
-	want := book.Hold{From: h.Wallet, To: d.Merchant, Currency: d.Currency, Authorised: d.Amount, Captured: p.Captured}
-	if !posted || hold != want {
-		a.report("payment %s: it is captured and the book has another sum or none", p.ID.Short())
+	a.tally.Pay(book.Payment{ID: p.ID, From: h.Wallet, To: d.Merchant, Amount: sums.Captured, Currency: d.Currency})
+	if !posted || hold.From != h.Wallet || hold.To != d.Merchant || hold.Currency != d.Currency || hold.Sums() != sums {
+		a.report("payment %s: it is %s and the book has another sum or none", p.ID.Short(), p.State)
 	}
 	return nil
 }

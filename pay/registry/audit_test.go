@@ -80,6 +80,18 @@ func TestAuditFinds(t *testing.T) {
 			d.Prev, d.Seq = id, d.Seq+1
 			c.state(d)
 		}, "two outcomes"},
+		"capture of less than the book has": {func(c *counter, f, _ pay.Fact) {
+			d, id := c.last(c.shop.status.Scope, f)
+			delete(c.mem.facts, id)
+			d.Sums.Captured--
+			c.state(d)
+		}, "moves other money"},
+		"book has less than the capture": {func(c *counter, _, _ pay.Fact) { c.replace(c.rowOf("b/h/"), "\x19\x04\xe2\x05", "\x19\x04\xe1\x05") }, "the book has another sum"},
+		"state of a newer registry": {func(c *counter, f, _ pay.Fact) {
+			d, id := c.last(c.shop.status.Scope, f)
+			d.Prev, d.Seq, d.State = id, d.Seq+1, "disputed"
+			c.state(d)
+		}, "captured -> disputed"},
 		"decision by a stranger": {func(c *counter, f, _ pay.Fact) {
 			d, id := c.last(c.shop.status.Scope, f)
 			d.Prev, d.Seq = id, d.Seq+1

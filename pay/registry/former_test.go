@@ -80,3 +80,33 @@ func (c *counter) stepUpStatus() (id pay.FactID) {
 	}
 	return id
 }
+
+// TestCaptureWithoutSums: a payment that was captured before decisions carried
+// sums is of the whole amount, in its decision as in its row.
+func TestCaptureWithoutSums(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	f := c.charge(c.shop, c.beacon, 1_250)
+	c.push(0, c.sign(c.payer.key, c.reply(c.payer, f, pay.Approve, pay.ByHand)))
+	d, id := c.last(c.shop.status.Scope, f)
+	if d.Sums != (pay.Sums{Captured: 1_250}) {
+		t.Fatalf("the capture carries %+v", d.Sums)
+	}
+	d.Sums = pay.Sums{}
+	delete(c.mem.facts, id)
+	old := c.state(d)
+
+	key := c.rowOf("p/")
+	raw, _ := c.mem.rows.Get(key)
+	var row map[int]cbor.RawMessage
+	c.must(cbor.Unmarshal(raw, &row))
+	was := old.ID()
+	row[1], row[2] = pay.Encode(was[:]), pay.Encode(d)
+	c.mem.rows.Set(key, pay.Encode(row))
+	c.auditOK()
+
+	if refused := c.answer(c.payer, f, pay.Approve, pay.ByHand); refused != pay.ReasonAlreadyDecided {
+		t.Errorf("another answer is refused as %q", refused)
+	}
+	c.auditOK()
+}

@@ -50,10 +50,7 @@ func (t *turn) offer(p *paymentRow, m match, asked bool) error {
 			return err
 		}
 	}
-	if err := t.decide(p, verdict{state: pay.StateOffered, claim: request}); err != nil {
-		return err
-	}
-	return t.rows.Wake(p.Decision.Expires, p.Decision.Payment.Subject())
+	return t.decide(p, verdict{state: pay.StateOffered, claim: request})
 }
 
 // look reads what an offer to the owner of the matching device depends on.

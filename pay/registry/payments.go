@@ -18,7 +18,7 @@ var payments = feature{
 		pay.KindCancel:  claimOf((*turn).cancel),
 	},
 	publishes: []pay.Kind{pay.KindDecision},
-	due:       map[pay.SubjectKind]func(*turn, pay.Subject) error{pay.SubjectPayment: (*turn).endOffer},
+	due:       map[pay.SubjectKind]func(*turn, pay.Subject) error{pay.SubjectPayment: (*turn).deadlinePassed},
 	audit:     inspectPayments,
 	spaces:    append(rows.Spaces{paymentRows.Space, chargeRows.Space, promptRows.Space}, book.Spaces()...),
 }
@@ -43,57 +43,64 @@ type paymentRow struct {
 	Learn    bool         `cbor:"8,keyasint"` // an approval tells something new about the device's clock
 }
 
-// payment returns the fold that the head stands for.
+// payment returns the payment that the row stands for.
 func (h paymentRow) payment() pay.Payment {
-	p := pay.Open(pay.FactID(h.Decision.Payment))
 	if h.Decision.Seq == 0 {
-		return p
+		return pay.Open(pay.FactID(h.Decision.Payment))
 	}
-	p.State, p.Seq, p.LastID, p.Decision = h.Decision.State, h.Decision.Seq, h.Last, h.Decision
-	if p.State == pay.StateCaptured {
-		p.Captured, p.Answer = h.Decision.Amount, h.Decision.Claim
-	}
-	return p
+	return pay.PaymentAt(h.Last, h.Decision)
 }
 
-// loadPayment returns where a payment stands that the claim at hand is about, or
-// the reason to refuse the claim.
-func (t *turn) loadPayment(id pay.PaymentID) (p paymentRow, refused pay.Reason, err error) {
-	p, ok, err := paymentRows.Get(t.rows, id)
+// loadPayment returns where a payment stands that the claim at hand is to
+// decide. When there is nothing to decide, because the claim was refused or
+// decided the payment before, ok is false. Who signs such claims stands in the
+// life of a payment; what the clock ends by now is ended first.
+func (t *turn) loadPayment(id pay.PaymentID) (p paymentRow, ok bool, err error) {
+	p, known, err := paymentRows.Get(t.rows, id)
 	switch {
 	case err != nil:
-		return p, "", err
-	case !ok:
-		return p, pay.ReasonUnknownPayment, nil
+		return p, false, err
+	case !known:
+		return p, false, t.refuse(pay.ReasonUnknownPayment, id)
 	case p.Decision.Claim == t.in.Fact.ID():
-		return p, "", nil // it was decided by this very claim
+		return p, false, nil
 	}
-	refused, err = t.setAside(id.Subject())
-	return p, refused, err
+	refused, err := t.setAside(id.Subject())
+	if refused == "" && !t.signedBy(t.in.Fact.Kind().Party(), p) {
+		refused = pay.ReasonWrongScope
+	}
+	if err == nil && refused != "" {
+		err = t.refuse(refused, id)
+	}
+	if err != nil || refused != "" {
+		return p, false, err
+	}
+	err = t.expire(&p)
+	return p, err == nil, err
+}
+
+// signedBy reports whether the party to the payment signed the claim at hand.
+func (t *turn) signedBy(party pay.Party, p paymentRow) bool {
+	switch party {
+	case pay.PartyBox:
+		return p.Box == t.in.Fact.Signer()
+	case pay.PartyPayer:
+		return p.Wallet == t.from.Scope
+	default:
+		return false
+	}
 }
 
 // answer lets the payer's wallet decide an offer.
 func (t *turn) answer(a pay.Answer) error {
-	h, refused, err := t.loadPayment(a.Payment)
-	switch {
-	case err != nil:
-		return err
-	case refused == "" && h.Wallet != t.from.Scope:
-		refused = pay.ReasonWrongScope
-	}
-	switch {
-	case refused != "":
-		return t.refuse(refused, a.Payment)
-	case h.Decision.Claim == t.in.Fact.ID():
-		return nil // it decided this payment already
-	}
-	if err := t.expire(&h); err != nil {
+	h, ok, err := t.loadPayment(a.Payment)
+	if err != nil || !ok {
 		return err
 	}
-	switch {
-	case h.Decision.State == pay.StateExpired || h.Decision.State == pay.StateCancelled:
+	switch state := h.Decision.State; {
+	case state == pay.StateExpired || state == pay.StateCancelled:
 		return t.refuse(pay.ReasonLateAnswer, a.Payment, h.Decision.Merchant)
-	case h.Decision.State != pay.StateOffered:
+	case !pay.KindAnswer.Decides(state):
 		return t.refuse(pay.ReasonAlreadyDecided, a.Payment)
 	case !covers(a, h):
 		return t.refuse(pay.ReasonWrongTerms, a.Payment)
@@ -157,7 +164,7 @@ func (t *turn) capture(h paymentRow, v verdict) (verdict, error) {
 	case err != nil:
 		return v, err
 	}
-	v.state, v.reason = pay.StateCaptured, ""
+	v.state, v.reason, v.moved = pay.StateCaptured, "", pay.Sums{Captured: d.Amount}
 	if d.Method() == pay.MethodTwoChannel {
 		if err := t.clearRepaired(h); err != nil {
 			return v, err
@@ -172,47 +179,42 @@ func (t *turn) capture(h paymentRow, v verdict) (verdict, error) {
 // cancel withdraws a payment that nobody approved yet. Only the box that made
 // the request may.
 func (t *turn) cancel(c pay.Cancel) error {
-	h, refused, err := t.loadPayment(c.Payment)
+	h, ok, err := t.loadPayment(c.Payment)
 	switch {
-	case err != nil:
+	case err != nil || !ok:
 		return err
-	case refused == "" && h.Box != t.in.Fact.Signer():
-		refused = pay.ReasonWrongScope
-	}
-	if refused != "" {
-		return t.refuse(refused, c.Payment)
-	}
-	if err := t.expire(&h); err != nil {
-		return err
-	}
-	switch h.Decision.State {
-	case pay.StateOffered:
+	case pay.KindCancel.Decides(h.Decision.State):
 		return t.decide(&h, verdict{state: pay.StateCancelled, reason: pay.ReasonByMerchant, claim: t.in.Fact.ID()})
-	case pay.StateCancelled:
-		return nil // cancelled already, by this claim or another
+	case h.Decision.State == pay.StateCancelled:
+		return nil // by another cancel
 	default:
 		return t.refuse(pay.ReasonLateCancel, c.Payment, h.Wallet)
 	}
 }
 
-// endOffer ends an offer whose time is up.
-func (t *turn) endOffer(subject pay.Subject) error {
+// deadlinePassed decides what the clock decides about a payment.
+func (t *turn) deadlinePassed(subject pay.Subject) error {
 	id, _ := subject.Payment()
 	h, ok, err := paymentRows.Get(t.rows, id)
-	if err != nil || !ok || h.Decision.State != pay.StateOffered {
+	if err != nil || !ok {
 		return err
 	}
-	if t.now < h.Decision.Expires {
-		return t.rows.Wake(h.Decision.Expires, subject)
+	if _, at, ok := h.Decision.ByClock(); ok && t.now < at {
+		return t.rows.Wake(at, subject)
 	}
 	return t.expire(&h)
 }
 
-// expire ends an offer that nobody answered in time and leaves everything else
-// alone. Deadlines run before claims, so a claim seldom finds one to end.
+// clockReasons are why no money moved, or moves any more, where the clock ends a
+// state.
+var clockReasons = map[pay.State]pay.Reason{pay.StateOffered: pay.ReasonNoAnswer}
+
+// expire takes the arrow of the clock if its time has come, and leaves everything
+// else alone. Deadlines run before claims, so a claim seldom finds one to take.
 func (t *turn) expire(h *paymentRow) error {
-	if h.Decision.State != pay.StateOffered || t.now < h.Decision.Expires {
+	arrow, at, ok := h.Decision.ByClock()
+	if !ok || t.now < at {
 		return nil
 	}
-	return t.decide(h, verdict{state: pay.StateExpired, reason: pay.ReasonNoAnswer})
+	return t.decide(h, verdict{state: arrow.To, reason: clockReasons[arrow.From]})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/book"
 	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
@@ -94,16 +95,22 @@ type verdict struct {
 	reason pay.Reason
 	claim  pay.FactID // zero: the clock decided
 	by     pay.Rule
+	moved  pay.Sums // how the sums change
 }
 
 // decide signs the next decision of a payment, stores where the payment stands
-// now, and posts the decision to the merchant and, once somebody was asked, to
-// the wallet: the same bytes to both.
+// now, and publishes the decision to the merchant and, once somebody was asked,
+// to the wallet: the same bytes to both. When the clock may decide next, it is
+// asked to.
 func (t *turn) decide(h *paymentRow, v verdict) error {
 	before := h.payment()
 	d := h.Decision
 	d.Prev, d.Seq, d.At = before.LastID, before.Seq+1, t.now
 	d.State, d.Reason, d.Claim, d.By = v.state, v.reason, v.claim, v.by
+	var err error
+	if d.Sums, err = before.Sums().Plus(v.moved); err != nil {
+		panic("registry: internal error: " + err.Error())
+	}
 	scopes := []pay.Scope{d.Merchant}
 	if h.Wallet != "" {
 		scopes = append(scopes, h.Wallet)
@@ -116,19 +123,35 @@ func (t *turn) decide(h *paymentRow, v verdict) error {
 	if err != nil {
 		panic("registry: internal error: " + err.Error())
 	}
-	assertMoved(before, after, v)
+	if err := t.assertMoved(before, after, v); err != nil {
+		return err
+	}
 	h.Last, h.Decision = id, d
-	return paymentRows.Put(t.rows, d.Payment, *h)
+	if err := paymentRows.Put(t.rows, d.Payment, *h); err != nil {
+		return err
+	}
+	if _, at, ok := d.ByClock(); ok {
+		return t.rows.Wake(at, d.Payment.Subject())
+	}
+	return nil
 }
 
-// assertMoved keeps I3, I6 and I8 for one decision.
-func assertMoved(before, after pay.Payment, v verdict) {
-	switch {
-	case after.Seq != before.Seq+1 || after.State != v.state:
+// assertMoved keeps I3, I6 and I8 for one decision, whose arrow is checked: the
+// payment moved by one, to a state that this registry knows, and the book holds
+// the sums that the decision states.
+func (t *turn) assertMoved(before, after pay.Payment, v verdict) error {
+	if after.Seq != before.Seq+1 || after.State != v.state || after.NotUnderstood {
 		panic("registry: internal error: a decision did not move its payment by one")
-	case after.State != pay.StateCaptured && after.Captured != 0:
-		panic("registry: internal error: money moved without a capture")
-	case after.State == pay.StateCaptured && (before.State != pay.StateOffered || after.Captured != before.Decision.Amount || after.Answer != v.claim):
-		panic("registry: internal error: a capture is not what was offered and approved")
 	}
+	if after.Sums() == before.Sums() {
+		return nil
+	}
+	hold, posted, err := book.HoldOf(t.rows, after.ID)
+	if err != nil {
+		return err
+	}
+	if !posted || hold.Sums() != after.Sums() {
+		panic("registry: internal error: the book has other sums than the decision on payment " + after.ID.Short())
+	}
+	return nil
 }

@@ -257,23 +257,23 @@ func inspectStepUps(a *auditor) inspection {
 	}
 }
 
-// checkAuthentication holds an approval that paid an offer against the offer's
-// demand: two channels need the code of the device that was heard (I6), one
+// checkAuthentication holds an approval that decided an offer against the offer's
+// step-up: two channels need the code of the device that was heard (I6), one
 // channel has none.
-func (a *auditor) checkAuthentication(p pay.Payment, row, offer paymentRow, answer pay.Answer, wallet pay.NodeID) {
+func (a *auditor) checkAuthentication(l decided, offer paymentRow, answer pay.Answer, wallet pay.NodeID) {
 	if answer.Verdict != pay.Approve {
 		return
 	}
 	d := offer.Decision
 	if d.Method() == pay.MethodOne {
 		if !answer.Code.IsZero() {
-			a.report("payment %s: its approval carries a code that nobody asked for", p.ID.Short())
+			a.report("payment %s: its approval carries a code that nobody asked for", d.Payment.Short())
 		}
 		return
 	}
-	c := pay.Challenge{Payment: p.ID, Device: row.Device, Nonce: a.nonce(p.ID)}
-	if pay.AuthenticatePayment(a.root, wallet, c, d).Verify(a.keysOf[row.Device], answer.Code) != nil {
-		a.report("payment %s: it is %s without a code of the device that was heard", p.ID.Short(), p.State)
+	c := pay.Challenge{Payment: d.Payment, Device: offer.Device, Nonce: a.nonce(d.Payment)}
+	if pay.AuthenticatePayment(a.root, wallet, c, d).Verify(a.keysOf[offer.Device], answer.Code) != nil {
+		a.report("payment %s: it is %s without a code of the device that was heard", d.Payment.Short(), l.d.State)
 	}
 }
 

@@ -148,7 +148,7 @@ func (t *Till) Cancel(tx Tx, now pay.Time, id string) (Entry, pay.Reaction, erro
 		return e, pay.Reaction{}, err
 	}
 	switch {
-	case e.State().Ended():
+	case e.State().Final():
 		return Entry{}, pay.Reaction{}, pay.NewCase(pay.CodeConflict, "already_ended", fmt.Sprintf("payment %s has ended already: it is %s", e.ID.Short(), e.State()))
 	case !r.Own:
 		return Entry{}, pay.Reaction{}, pay.NewCase(pay.CodeNotAllowed, "asked_elsewhere", fmt.Sprintf("payment %s was asked for by another box", e.ID.Short()))

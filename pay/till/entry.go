@@ -128,7 +128,7 @@ func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) E
 	e.Local.Withdrawn = r.Withdrawn && !doubt
 	e.Local.Refused = r.Refused != "" && !doubt
 	e.Refusal = r.CancelRefused
-	e.Cancelling = r.cancelled() && !e.State().Ended()
+	e.Cancelling = r.cancelled() && !e.State().Final()
 	e.Reason = e.reason(r)
 	return e
 }

@@ -373,7 +373,7 @@ func TestAnyOrderAndAnyNumberOfTimes(t *testing.T) {
 	})
 }
 
-func ended(w *world, id pay.PaymentID) bool { return w.show(id).State().Ended() }
+func ended(w *world, id pay.PaymentID) bool { return w.show(id).State().Final() }
 
 func TestUnknownRefusalsAndForeignFactsAreNothing(t *testing.T) {
 	t.Parallel()

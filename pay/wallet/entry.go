@@ -72,10 +72,13 @@ func (w *Wallet) Show(v View, now pay.Time, id string) (Entry, error) {
 	return queuedEntry(v, now, rec)
 }
 
-// Receipts returns up to limit payments that have ended, paid or not, newest
-// first; limit is held within 1..pay.ListMax.
+// Receipts returns up to limit payments that have a receipt, paid or not, newest
+// first, and among them those that a newer registry took to a state which this
+// program does not know; limit is held within 1..pay.ListMax.
 func (w *Wallet) Receipts(v View, now pay.Time, limit int) ([]Entry, error) {
-	recs, err := history.Newest(v, limit, func(rec history.Record) bool { return rec.Payment.State.Ended() })
+	recs, err := history.Newest(v, limit, func(rec history.Record) bool {
+		return rec.Payment.State.HasReceipt() || rec.Payment.NotUnderstood
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +122,7 @@ func queuedEntry(v View, now pay.Time, rec history.Record) (Entry, error) {
 func entry(now pay.Time, rec history.Record, a answerRow) Entry {
 	e := Entry{View: history.ViewOf(now, rec, 0), Merchant: rec.Payment.Decision.Merchant, Verdict: a.Verdict}
 	e.Refusal = a.Refused
-	if e.Answering = a.Verdict != "" && a.Refused == "" && !rec.Payment.State.Ended(); e.Answering {
+	if e.Answering = a.Verdict != "" && a.Refused == "" && !rec.Payment.State.Final(); e.Answering {
 		e.By = a.By
 	}
 	return e

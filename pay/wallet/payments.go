@@ -142,10 +142,7 @@ func (w *Wallet) decided(rows pay.WritableRows, now pay.Time, f pay.Fact) (pay.R
 		return pay.Reaction{}, err
 	}
 	for _, s := range steps {
-		if s.Decision.State != pay.StateCaptured {
-			continue
-		}
-		if err := captured(rows, s); err != nil {
+		if err := moved(rows, s, rec.Payment.NotUnderstood); err != nil {
 			return pay.Reaction{}, err
 		}
 	}
@@ -158,21 +155,27 @@ func (w *Wallet) decided(rows pay.WritableRows, now pay.Time, f pay.Fact) (pay.R
 	return w.byRule(rows, now, rec)
 }
 
-// captured books what left the account. That a capture names an approval which
-// this wallet did not give changes nothing about the money, so it is booked and
-// kept as a finding.
-func captured(rows pay.WritableRows, s history.Step) error {
+// moved books what left the account, and what came back to it. A decision that
+// authorises money by an approval which this wallet did not give is booked all
+// the same, and recorded as a finding. When newer states are in the chain, this
+// program cannot tell by what money is authorised.
+func moved(rows pay.WritableRows, s history.Step, notUnderstood bool) error {
 	d := s.Decision
-	a, ok, err := answerRows.Get(rows, d.Payment)
-	if err != nil {
-		return err
-	}
-	if !ok || a.Verdict != pay.Approve || a.Answer != d.Claim {
-		if err := history.AddFinding(rows, s.ID, d, "captured without an approval of this wallet"); err != nil {
+	if s.Moved.Authorised() > 0 && !notUnderstood {
+		a, ok, err := answerRows.Get(rows, d.Payment)
+		if err != nil {
 			return err
 		}
+		if !ok || a.Verdict != pay.Approve || a.Answer != d.Claim {
+			if err := history.AddFinding(rows, s.ID, d, "captured without an approval of this wallet"); err != nil {
+				return err
+			}
+		}
 	}
-	return addBalance(rows, d.Currency, -d.Amount)
+	if by := s.Moved.Refunded - s.Moved.Captured; by != 0 {
+		return addBalance(rows, d.Currency, by)
+	}
+	return nil
 }
 
 // byRule answers an open offer if the rule covers it and nobody has answered.

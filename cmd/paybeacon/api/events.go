@@ -193,7 +193,7 @@ type Events struct {
 
 // NewPaymentEvent returns what a decision says.
 func NewPaymentEvent(d pay.Decision) *PaymentEvent {
-	outcome := pay.Payment{State: d.State, Seq: d.Seq}.Outcome(pay.Local{})
+	outcome := pay.PaymentAt(pay.FactID{}, d).Outcome(pay.Local{})
 	return &PaymentEvent{
 		ID: d.Payment.String(), State: d.State, Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Amount, Currency: d.Currency,
 		Merchant: d.MerchantName, Site: d.Site, Payer: d.Handle, Ref: d.Ref, By: d.By, Reason: d.Reason, Seq: d.Seq, Test: d.Test,

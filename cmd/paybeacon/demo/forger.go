@@ -88,7 +88,7 @@ func (f *forger) usedCode(id string) (code pay.AuthCode, err error) {
 		if err != nil {
 			return err
 		}
-		signed, ok, err := v.Fact(rec.Payment.Answer)
+		signed, ok, err := v.Fact(rec.Payment.Decision.Claim)
 		if err != nil || !ok {
 			return errors.Join(err, fmt.Errorf("payment %s has no answer in this wallet", id))
 		}

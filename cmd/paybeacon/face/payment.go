@@ -118,7 +118,7 @@ func printChannels(w io.Writer, p api.Payment) {
 		return
 	}
 	_, _ = fmt.Fprintf(w, "  channels two: %s\n", text.WhyTwoChannels(p.Demand))
-	if p.Demand.NeedsPerson() && p.Key == "" && !p.State.Ended() {
+	if p.Demand.NeedsPerson() && p.Key == "" && !p.State.Final() {
 		_, _ = fmt.Fprintf(w, "  BEWARE   %s\n", text.Beware(p.Merchant, p.Site))
 	}
 	if p.Problem != "" {
@@ -155,7 +155,7 @@ func listPayments[Q any](c *cli.Call, v api.Verb[Q, api.List[api.Payment]], q Q,
 		}
 		for _, p := range list {
 			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], text.Moment(p.Created), text.FormatMoney(p.Amount, p.Currency), other(p), text.Because(p.State, p.Reason))
-			if p.State.Ended() {
+			if p.State.Final() {
 				continue
 			}
 			if atTill := p.Key != ""; !atTill { // what a payer compares before the answer

@@ -156,7 +156,7 @@ func tillCancel(c *cli.Call) error {
 	switch {
 	case p.State == pay.StateCancelled:
 		return nil
-	case p.State.Ended():
+	case p.State.Final():
 		return pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s was already %s when the cancel arrived", p.ID[:10], p.State), "nothing was changed")
 	default:
 		return pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("no decision on the cancel of %s yet", p.ID[:10]), "it stays asked for: "+waitHint(c, p.ID))

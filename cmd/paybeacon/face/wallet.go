@@ -97,7 +97,7 @@ func walletAnswer(c *cli.Call, v pay.Verdict) error {
 	p := reply.Value
 	return c.Answer(reply, func(w io.Writer) {
 		printPayment(w, p)
-		if !p.State.Ended() {
+		if !p.State.Final() {
 			_, _ = fmt.Fprintf(w, "You %sd; `paybeacon wallet receipts` shows what came of it.\n", v)
 		}
 	})

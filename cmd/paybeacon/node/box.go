@@ -274,7 +274,7 @@ func (b *Box) cancel(ctx context.Context, q api.WaitRequest) (api.Payment, error
 		return paymentOfTill(e), nil
 	}
 	return b.awaitEntry(ctx, api.WaitRequest{ID: id, Wait: q.Wait}, func(e till.Entry) bool {
-		return e.State().Ended() || e.Refusal != ""
+		return e.State().Final() || e.Refusal != ""
 	})
 }
 

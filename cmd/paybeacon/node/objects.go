@@ -23,9 +23,10 @@ func paymentOfWallet(e wallet.Entry) api.Payment {
 }
 
 func paymentOf(v history.View) api.Payment {
+	sums := v.Payment.Sums()
 	p := api.Payment{
 		V: 1, Type: "payment", ID: v.ID.String(), State: v.State(), Outcome: v.Outcome(), Queued: v.Queued,
-		Amount: v.Amount, AmountCaptured: v.Payment.Captured, Currency: v.Currency, Merchant: v.MerchantName, Site: v.Site,
+		Amount: v.Amount, AmountHeld: sums.Held, AmountCaptured: sums.Captured, AmountRefunded: sums.Refunded, Currency: v.Currency, Merchant: v.MerchantName, Site: v.Site,
 		Payer: v.Handle, Ref: v.Ref, Mode: "online", Method: methodOf(v.StepUp), Demand: v.StepUp, By: v.By, Reason: v.Reason,
 		Created: v.Created.String(), Seq: v.Payment.Seq, Test: v.Test, Refusal: v.Refusal,
 	}

@@ -83,7 +83,7 @@ func (n *payer) receipt(ctx context.Context, q api.PaymentRef) (api.ReceiptFile,
 // paymentObject is paymentOfWallet with what stands in the way of an approval.
 func (n *payer) paymentObject(e wallet.Entry) api.Payment {
 	p := paymentOfWallet(e)
-	if e.State().Ended() {
+	if e.State().Final() {
 		return p
 	}
 	if p.Problem = n.problems.of(e.ID); p.Problem == "" && e.Refusal != "" {
