@@ -10,22 +10,28 @@
 // library can check a receipt.
 //
 // Claims are signed by who wants something: a box signs Request and Cancel, a
-// wallet Answer, Mapping and Revoke. Decisions are the registry's alone. They
-// form one chain for each payment, and the payment's state is a fold of that
-// chain; see the diagram in payment.go.
+// wallet Answer, Mapping, Revoke and StepUpAbove. Decisions are the registry's
+// alone. They form one chain for each payment, and the payment's state is a fold
+// of that chain. Two tables say what there is: kinds.go has a row for each kind
+// of fact, life.go one for each arrow in the life of a payment.
 //
-// # Growth
+// # What may be added
 //
-// Nodes of several versions work together. A body may gain map keys from
-// IgnorableFrom on: an older node ignores them, and keeps them under the
-// signature. A kind that a node does not know is kept and passed on, and acted on
-// by nobody who does not know it. What an older node must not ignore is a kind of
-// its own that begins with "must-".
+// Facts are kept for ever and read by programs of all ages, so what a newer
+// program adds must not stop an older one. In a body, keys below IgnorableFrom
+// must be known and keys from there on are left out by who does not know them; a
+// field is therefore added with a key from IgnorableFrom on, and never with one
+// below to a kind that exists. Unknown kinds are kept and passed on; a kind that
+// must not be ignored starts with "must-". A decision that states an unknown
+// state is taken in by its link alone, and so are those that follow it: it is
+// never paid, never safe to charge again, and not the end. Unknown reasons,
+// rules and step-ups are kept. Verdicts, roles, and the states and types of
+// devices do not grow; a new one comes as a new kind.
 //
 // # Guarantees
 //
 // Parse accepts exactly one byte string for each statement and signature.
-// Payment.Next accepts exactly the arrows drawn in payment.go. Amounts are
-// integers in minor units with checked arithmetic. Nothing here panics on
-// foreign input.
+// Between states that this program knows, Payment.Next accepts exactly the
+// arrows drawn in life.go. Amounts are integers in minor units with checked
+// arithmetic. Nothing here panics on foreign input.
 package pay

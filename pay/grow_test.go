@@ -111,3 +111,67 @@ func TestGrownBodiesAreCanonical(t *testing.T) {
 		})
 	}
 }
+
+// FuzzBodyGrows puts a key and any bytes behind the fields of a body of each
+// kind. The fact is read only if the key may be ignored and the whole is the one
+// form of itself; then it keeps its bytes, has an id of its own, and says what it
+// said without them.
+func FuzzBodyGrows(f *testing.F) {
+	list := samples(f)
+	for i := range list {
+		f.Add(uint8(i), uint64(64), []byte{0x01})
+	}
+	for _, value := range [][]byte{{0xf6}, {0x80}, {0x18, 0x01}, {0xa2, 0x02, 0x00, 0x01, 0x00}, {0x9f, 0xff}, bytes.Repeat([]byte{0x81}, 40), {}, {0x01, 0x02}, {0xc1, 0x01}} {
+		f.Add(uint8(0), uint64(63), value)
+		f.Add(uint8(3), uint64(1<<32), value)
+	}
+	f.Fuzz(func(t *testing.T, n uint8, key uint64, value []byte) {
+		s := list[int(n)%len(list)]
+		body := bodyOf(t, s.fact)
+		if key < 32 {
+			return // a field that may be left out
+		}
+		body[key] = cbor.RawMessage(value)
+		payload, err := cbor.CoreDetEncOptions().EncMode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		grown, err := payload.Marshal(body)
+		if err != nil {
+			return
+		}
+		raw := unknownFact(t, string(s.fact.Kind()), grown)
+		fact, err := pay.Parse(raw)
+		var whole any
+		canonical := pay.Decode(grown, &whole) == nil
+		if want := canonical && key >= pay.IgnorableFrom && len(raw) <= pay.FactBytesMax; want != (err == nil) {
+			t.Fatalf("key %d: %v, canonical %v", key, err, canonical)
+		}
+		if err != nil {
+			if !errors.Is(err, pay.ErrNotCanonical) || !fact.IsZero() {
+				t.Fatalf("refused with %v", err)
+			}
+			return
+		}
+		if !bytes.Equal(fact.Raw(), raw) || fact.ID() == s.fact.ID() || again(t, s.key, fact).ID() != again(t, s.key, s.fact).ID() {
+			t.Fatal("the grown fact is another")
+		}
+	})
+}
+
+func BenchmarkParse(b *testing.B) {
+	s := samples(b)[3]
+	plain := s.fact.Raw()
+	body := bodyOf(b, s.fact)
+	body[uint64(64)] = "later"
+	grown := unknownFact(b, string(s.fact.Kind()), pay.Encode(body))
+	for name, raw := range map[string][]byte{"plain": plain, "grown": grown} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := pay.Parse(raw); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -123,7 +123,7 @@ func outcomes(chain []decided) (n int) {
 		states[l.id] = l.d.State
 	}
 	for _, l := range chain {
-		if prev := states[l.d.Prev]; l.d.State.Final() && !(prev.Final() && prev.LeadsTo(l.d.State)) {
+		if prev := states[l.d.Prev]; l.d.State.Final() && (!prev.Final() || !prev.LeadsTo(l.d.State)) {
 			n++
 		}
 	}
