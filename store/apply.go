@@ -8,7 +8,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// appliedRow says how far the outbox of one node was applied.
+// appliedRow is how far the outbox of one node was applied.
 type appliedRow struct {
 	inc pay.Incarnation
 	n   uint64
@@ -49,7 +49,8 @@ func (v *View) Applied(node pay.NodeID, inc pay.Incarnation) (uint64, error) {
 // Apply applies verified items of a node's outbox in order, and moves the node's
 // number on. Items applied before are skipped; items that leave a gap are
 // refused as a whole with an error that wraps pay.ErrGap, and a node's store
-// refuses all. A new incarnation starts at 0. Refused has the items whose first
+// refuses all. A fact too few or too many in an item is an error, as is what the
+// role fails on. A new incarnation starts at 0. Refused has the items whose first
 // fact the role refused now; a refusal of what travels with it stands in its
 // signed fact alone.
 func (tx *Tx) Apply(node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay.Applied, error) {

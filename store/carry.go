@@ -24,8 +24,8 @@ const (
 
 // Doer carries out effects of one kind and returns what came of it, in at most
 // pay.EffectBytesMax bytes. Number and subject are the same each time for the
-// same effect, and a Doer may be called again for one that it has done: whoever
-// must not do it twice recognises it by them. An error means that nothing is
+// same effect, and a Doer may be called again for one that it has done: one that
+// must not act twice recognises it by them. An error means that nothing is
 // known yet; the effect is then carried out again after a pause.
 type Doer func(ctx context.Context, n uint64, e pay.Effect) (result []byte, err error)
 
@@ -41,7 +41,7 @@ type Doer func(ctx context.Context, n uint64, e pay.Effect) (result []byte, err 
 // memory for each effect that is outstanding.
 func (s *Store) Carry(ctx context.Context, doers map[pay.EffectKind]Doer) error {
 	c := &carrier{
-		s: s, doers: doers, lanes: map[pay.Subject]*lane{}, told: map[pay.EffectKind]bool{},
+		s: s, doers: doers, lanes: map[pay.Subject]*lane{}, reported: map[pay.EffectKind]bool{},
 		done: make(chan carried, s.limits.Effects), look: true,
 	}
 	changed, stop := s.WatchEffects()
@@ -77,16 +77,16 @@ type carrier struct {
 	s     *Store
 	doers map[pay.EffectKind]Doer
 
-	last    uint64 // the highest number seen
-	look    bool   // there may be effects behind it, or subjects that wait no more
-	tries   int    // how often looking has failed
-	lanes   map[pay.Subject]*lane
-	ready   []*lane                 // those whose first effect may be carried out
-	paused  pauses                  // those whose first effect failed
-	held    []*lane                 // those whose subject is set aside
-	told    map[pay.EffectKind]bool // kinds that were reported
-	running int
-	done    chan carried
+	last     uint64 // the highest number seen
+	look     bool   // there may be effects behind it, or subjects that wait no more
+	tries    int    // how often looking has failed
+	lanes    map[pay.Subject]*lane
+	ready    []*lane                 // those whose first effect may be carried out
+	paused   pauses                  // those whose first effect failed
+	held     []*lane                 // those whose subject is set aside
+	reported map[pay.EffectKind]bool // kinds that have no Doer
+	running  int
+	done     chan carried
 }
 
 // lane is the outstanding effects of one subject. It is in one of the lists of
@@ -197,8 +197,8 @@ func (c *carrier) settle(r carried) error {
 		c.held = append(c.held, l)
 		c.look = true // it may be over by now
 	case fateUnknown:
-		if !c.told[r.kind] {
-			c.told[r.kind] = true
+		if !c.reported[r.kind] {
+			c.reported[r.kind] = true
 			c.s.log.Error("nothing here carries out effects of this kind, they wait", "kind", r.kind, "effect", l.numbers[0], "subject", l.subject.String())
 		}
 	case fateFailed:

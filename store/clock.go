@@ -11,7 +11,7 @@ import (
 // moment is one reading of the store's two clocks. now is what the domain sees
 // and never goes back. ticks counts milliseconds and also never goes back, but
 // is not moved by setting the clock while the program runs; ages are
-// differences of ticks. wall is what the clock on the wall said.
+// differences of ticks. wall is the reading of the wall clock.
 type moment struct {
 	now   pay.Time
 	ticks pay.Millis
@@ -47,7 +47,7 @@ type clock struct {
 }
 
 // newClock returns a clock that goes on from kept. While the program was not
-// running only the wall clock can say how long that was; if that one was set
+// running only the wall clock measures how long that was; if that one was set
 // back, no time has passed.
 func newClock(read func() time.Time, kept moment) *clock {
 	start := read()

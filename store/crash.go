@@ -8,8 +8,8 @@ const (
 )
 
 // CrashPoints returns the names that Options.At is called with: before a batch
-// is handed to the engine, and after it is durable but before anybody has been
-// told.
+// is handed to the engine, and after it is durable but before any command gets
+// its outcome.
 func CrashPoints() []string { return []string{beforeCommit, afterCommit} }
 
 // CarryCrashPoints returns the further names that Carry calls Options.At with:

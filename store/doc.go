@@ -9,8 +9,9 @@
 // hands them to Step, which runs the deadlines that have come, then each command
 // in an overlay of its own, and commits the lot in one engine transaction, so
 // that many commands share one flush. A command that fails leaves its overlay
-// behind and undoes nobody else. What a command publishes, the fact that caused it, the feed entries,
-// heads, digests and the role's rows change together or not at all.
+// behind and undoes no other. What a command publishes, the fact that caused it,
+// the feed entries, heads, digests and the role's rows change together or not at
+// all.
 //
 // # Layout
 //
@@ -35,9 +36,9 @@
 // A subject is one byte for its kind and 32 for its id.
 //
 // Every value is followed by the CRC-32C of key and value (4 bytes), which is
-// checked whenever a row is read. It finds decay; that nobody rewrote history
-// is what the chain, the ids and the signatures are for, and Verify checks all
-// of them.
+// checked whenever a row is read. It finds decay; that history was not rewritten
+// is what the chain, the ids and the signatures are for, and Verify checks all of
+// them.
 //
 // # Time
 //
@@ -51,13 +52,15 @@
 // # What fails
 //
 // A deadline whose rule fails because of its subject, with an error or a panic,
-// must not hold up everybody else. Its writes are discarded and its subject is
-// set aside: what failed waits, and so does whatever comes due for the subject
-// later, until the rule is tried again, which each start does, and Retry. The
-// role refuses claims on the subject meanwhile. A failure that all share sets
-// nothing aside: of the engine, of the rows in space m, or that the registry
-// cannot sign (pay.ErrCannotSign). It fails the whole batch, deadlines are tried
-// again each second, and no command passes one that has come.
+// must not hold up all others. Its writes are discarded and its subject is set
+// aside: what failed waits, and so does whatever comes due for the subject later,
+// until it is tried again, at each start and by Retry. The role refuses claims on
+// the subject meanwhile.
+//
+// A failure that all share sets nothing aside: one of the engine, of the rows in
+// space m, or that the registry cannot sign (pay.ErrCannotSign). It fails the
+// whole batch; deadlines are tried again each second, and no command passes one
+// that has come.
 //
 // # Effects
 //
@@ -75,8 +78,8 @@
 // # Guarantees
 //
 // What Do acknowledged is durable. A fact stands at most once in a feed. An
-// outbox item is applied exactly once for each incarnation. Each deadline and
-// each result of an effect has its consequences once. Functions given to
-// Do, and the Reactor, may run more than once and must not call the store they
-// run in other than through their Tx.
+// outbox item is applied exactly once for each incarnation. A deadline and the
+// result of an effect have their consequences once. Functions given to Do, and the
+// Reactor, may run more than once and must not call the store they run in other
+// than through their Tx.
 package store

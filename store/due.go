@@ -21,7 +21,8 @@ const wakesMax = 1 << 16
 
 // Wake asks for a DeadlineReached on subject once at has come, after a restart
 // too. Each call creates one deadline; it fires once. A deadline that has come
-// already fires before the next command.
+// already fires before the next command. More than 65,536 of one subject at one
+// moment are an error.
 func (tx *Tx) Wake(at pay.Time, subject pay.Subject) error {
 	for tie := range uint32(wakesMax) {
 		tx.key = dueKey(tx.key[:0], at, subject, tie)

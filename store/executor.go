@@ -11,19 +11,21 @@ import (
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
-// ErrEnded says that the store no longer runs: nothing was done.
+// ErrEnded means that the store no longer runs: nothing was done.
 var ErrEnded = errors.New("store: has stopped running")
 
 const (
-	// lookAgain bounds how long the executor trusts its timer: a clock that is
-	// set forward brings deadlines nearer without telling.
+	// lookAgain bounds how long the executor trusts its timer: nothing tells it
+	// that the clock was set forward, which brings deadlines nearer. Chosen: as
+	// late as an offer may end without harm.
 	lookAgain = time.Minute
-	// retryDue is how long after a failed batch deadlines are tried again.
+	// retryDue is how long after a failed batch deadlines are tried again. Chosen:
+	// short beside any time to pay, long beside one attempt.
 	retryDue = time.Second
 )
 
-// The life of a command: whoever moves it on from waiting decides whether it
-// runs.
+// The states of a command. The executor takes it, its caller abandons it: the
+// first to change it from waiting decides whether it runs.
 const (
 	waiting int32 = iota
 	taken
@@ -107,7 +109,7 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 	defer close(s.ended)
 	s.retryAtStart(ctx)
-	timer := time.NewTimer(0) // deadlines may have come while nobody ran
+	timer := time.NewTimer(0) // deadlines may have come while the store did not run
 	defer timer.Stop()
 	var cmds []*command
 	failing := false
@@ -167,9 +169,9 @@ func (s *Store) stepAll(ctx context.Context, fns []Command) []error {
 	return errs
 }
 
-// report tells once that committing fails and once that it works again. Those
-// who wait are told each time, and deadlines are tried every retryDue: a disk
-// that is full must not be filled with words about it.
+// report logs once that committing fails and once that it works again. Each
+// command gets the error, and deadlines are tried every retryDue: a full disk must
+// not be filled with lines about it.
 func (s *Store) report(commands int, err error, failing *bool) {
 	switch {
 	case err != nil && !*failing:
@@ -203,7 +205,7 @@ func (s *Store) gather(cmds []*command) []*command {
 	return ready
 }
 
-// pause returns how long the executor may rest when nobody calls; ok is false
+// pause returns how long the executor may rest when no command comes; ok is false
 // when there is no deadline to wait for.
 func (s *Store) pause(failed bool) (rest time.Duration, ok bool) {
 	switch {

@@ -8,7 +8,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// feedEntriesMax bounds what Feed returns at once.
+// feedEntriesMax bounds what Feed returns at once. Chosen: several frames full.
 const feedEntriesMax = 4096
 
 // feedState is a pay.Head without its epoch, which is the same for all feeds of
@@ -180,7 +180,7 @@ func (v *View) placeOf(id pay.FactID, scope pay.Scope) (seq uint64, ok bool, err
 }
 
 // appendFact appends a stored fact to one of the registry's feeds, unless it
-// stands there. known says whether the fact was stored before: one that was not
+// stands there. known reports whether the fact was stored before: one that was not
 // cannot stand anywhere, which spares the look.
 func (tx *Tx) appendFact(scope pay.Scope, f pay.Fact, known bool) error {
 	if err := checkScope(scope); err != nil {

@@ -40,7 +40,8 @@ const (
 	asideItemBytes = asideBytes + 4
 
 	// scopeKeyBytesMax bounds a scope as part of a key. Scopes are minted
-	// shorter; this only keeps a mistake from becoming a key.
+	// shorter; this only keeps a mistake from becoming a key. Chosen: a round
+	// number above any scope.
 	scopeKeyBytesMax = 255
 )
 

@@ -7,7 +7,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// ErrFeed says that entries do not continue the node's mirror of its feed:
+// ErrFeed means that entries do not continue the node's mirror of its feed:
 // another epoch, a gap, or a history that differs from the one stored.
 var ErrFeed = errors.New("store: entries do not continue the feed")
 

@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	// outboxItemsAtOnce bounds what Outbox returns.
+	// outboxItemsAtOnce bounds what Outbox returns. Chosen: twice what is pushed
+	// without an acknowledgement.
 	outboxItemsAtOnce = 1024
-	// ackedAtOnce bounds the items that one transaction removes.
+	// ackedAtOnce bounds the items that one transaction removes. Chosen: half of a
+	// batch of commands.
 	ackedAtOnce = 256
 )
 
@@ -53,7 +55,7 @@ func (v *View) item(n uint64) (item, error) {
 	return it, nil
 }
 
-// Queued says whether a fact waits in the outbox for the registry.
+// Queued reports whether a fact waits in the outbox for the registry.
 func (v *View) Queued(id pay.FactID) (bool, error) {
 	n, err := v.itemOf(id)
 	return n > 0, err
@@ -72,7 +74,8 @@ func (v *View) itemOf(id pay.FactID) (uint64, error) {
 	return binary.BigEndian.Uint64(raw), nil
 }
 
-// Position says where the node stands.
+// Position returns where the node stands: how far its mirror goes, and what of its
+// outbox the registry has acknowledged.
 func (v *View) Position() (pay.Position, error) {
 	o, err := v.outboxState()
 	if err != nil {
@@ -83,7 +86,8 @@ func (v *View) Position() (pay.Position, error) {
 }
 
 // Outbox returns up to limit items with numbers above after, in order. A limit
-// of 0 or above 1024 means 1024.
+// of 0 or above 1024 means 1024. Ages are counted from when the node stored the
+// items, and go on while the program is not running.
 func (v *View) Outbox(after uint64, limit int) ([]pay.Item, error) {
 	if limit <= 0 || limit > outboxItemsAtOnce {
 		limit = outboxItemsAtOnce
@@ -113,8 +117,8 @@ func (v *View) Outbox(after uint64, limit int) ([]pay.Item, error) {
 	return items, nil
 }
 
-// enqueue makes one outbox item of a stored fact. known says whether the fact
-// was stored before.
+// enqueue makes one outbox item of a stored fact. known reports whether the
+// fact was stored before.
 func (tx *Tx) enqueue(f pay.Fact, known bool) error {
 	if known {
 		n, err := tx.itemOf(f.ID())
@@ -150,7 +154,8 @@ func (tx *Tx) enqueue(f pay.Fact, known bool) error {
 // Attach adds f to the outbox item that holds to, so that both are applied
 // together, and returns true. It returns false and does nothing when there is
 // no such item or it may have left the node: a session is open, or was since
-// the item was stored.
+// the item was stored. An item that holds pay.ItemFactsMax facts already is a
+// pay.Error with pay.CodeTooMany.
 func (tx *Tx) Attach(to pay.FactID, f pay.Fact) (ok bool, err error) {
 	n, err := tx.itemOf(to)
 	if err != nil || n == 0 {

@@ -7,7 +7,7 @@ import (
 	"hash/crc32"
 )
 
-// ErrDamaged says that a row of the store is not what was written: its checksum
+// ErrDamaged means that a row of the store is not what was written: its checksum
 // or its form is wrong. The node must not go on with it.
 var ErrDamaged = errors.New("store: row is damaged")
 

@@ -65,7 +65,7 @@ func (s *Store) Step(ctx context.Context, now time.Time, cmds []Command) (Steppe
 	for _, n := range b.notes {
 		s.log.Log(ctx, n.level, n.text, n.args...)
 	}
-	s.tell(b)
+	s.notify(b)
 	return Stepped{Errs: b.errs, Next: b.next}, nil
 }
 

@@ -14,14 +14,16 @@ import (
 
 // Reactor is the role of a node as the store sees it: what it does about one
 // input, inside the transaction that stores the input. React must be
-// deterministic, because it may run again, and write only through rows. An
-// error means that the store or the program is broken; refusing a command is a
-// Reaction.
+// deterministic, because it may run again, and write only through rows. Refusing
+// a claim is a Reaction. An error means that the store or the program is broken;
+// one that wraps pay.ErrCannotSign, that nothing can be signed now. On a deadline
+// or an effect's result any other error of the role's own, and a panic, sets the
+// subject aside.
 type Reactor interface {
 	React(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error)
 }
 
-// Options say what a Store is made of.
+// Options are what a Store is made of.
 type Options struct {
 	// Engine keeps the rows. The caller closes it after Run has returned.
 	Engine kv.Engine
@@ -38,16 +40,19 @@ type Options struct {
 	// Authority, at the registry, becomes the first entry of every feed when
 	// the feed gets its first entry. A zero fact leaves feeds without one.
 	Authority pay.Fact
-	// At is called at the points that CrashPoints lists; nil means nobody.
+	// At is called at the points that CrashPoints and CarryCrashPoints list; nil
+	// means none.
 	At func(point string)
-	// Log gets what nobody else can be told; nil means nobody.
+	// Log receives what no caller gets as an error; nil means none.
 	Log *slog.Logger
 	// Limits bound the store's work; zero fields mean the defaults.
 	Limits Limits
 }
 
 // Limits bound what the store does at once. A zero field means the default that
-// stands beside it.
+// stands beside it. Chosen: a batch of 512 commands or 1 MiB stays below what the
+// smallest engine commits at once, 2.4 MiB, and 64 deadlines of a few rows each
+// leave room for commands.
 type Limits struct {
 	Waiting       int // commands that wait before Do blocks without a place: 1024
 	BatchCommands int // commands in one engine transaction: 512
@@ -95,15 +100,17 @@ type Store struct {
 	started atomic.Bool
 	ended   chan struct{} // closed when Run has returned
 
-	// The executor's own: nobody else touches them while Run runs.
+	// Step's own: they belong to the goroutine that calls it.
 	nextDue pay.Time // earliest deadline, or dueUnknown
 	sealed  []byte   // room for the value of the next Put
 }
 
 // Open reads a store, or makes a new one when the engine is empty. A store of an
-// older format stays of that format until the first Step. The engine is left as
-// it is when it holds the store of a newer program (a pay.Error with
-// pay.CodeNewerData), that of another node (pay.CodeConfig) or something else.
+// older format stays of that format until the first Step. The engine is left as it
+// is when it holds the store of a newer program (a pay.Error with
+// pay.CodeNewerData), that of another node (pay.CodeConfig) or something that is
+// not a store (ErrDamaged). Other errors are the engine's, of o.Random, or that
+// o.Own cannot name a feed.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := checkScope(o.Own); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -158,14 +165,15 @@ func clockOf(o Options) func() time.Time {
 	return o.Now
 }
 
-// registry says whether this store is the author of feeds.
+// registry reports whether this store is the author of feeds.
 func (s *Store) registry() bool { return s.own == pay.ScopeRegistry }
 
 // Now returns the store's time: the clock's, unless that went back behind a
 // time that the store has already acted on.
 func (s *Store) Now() pay.Time { return s.clock.moment().now }
 
-// View runs fn on one consistent snapshot. The View is valid until fn returns.
+// View runs fn on one consistent snapshot. The View is valid until fn returns. It
+// returns fn's error as it is, or that of the engine, such as kv.ErrClosed.
 func (s *Store) View(ctx context.Context, fn func(v *View) error) error {
 	return s.engine.View(ctx, func(r kv.Reader) error {
 		return fn(&View{s: s, r: r})

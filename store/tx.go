@@ -11,7 +11,9 @@ import (
 
 // Tx is a command's part of a batch: a View that sees the writes of the
 // commands before it and its own. Its writes count only when the command
-// succeeds. It is valid until the function it was handed to returns.
+// succeeds. It is valid until the function it was handed to returns; then its
+// methods that write return kv.ErrEnded. Their other errors are the engine's and
+// those that they name.
 type Tx struct {
 	View
 	gains // counted only when the command succeeds
@@ -29,7 +31,7 @@ func newTx(s *Store, b *batch, w kv.Tx) *Tx {
 // Now returns the time of the batch. All its commands see the same.
 func (tx *Tx) Now() pay.Time { return tx.batch.moment.now }
 
-// SessionOpen says whether new outbox items leave the node at once.
+// SessionOpen reports whether new outbox items leave the node at once.
 func (tx *Tx) SessionOpen() bool { return tx.batch.session || tx.batch.opened || tx.opened }
 
 // Put stores a row of the role.
@@ -46,8 +48,9 @@ func (tx *Tx) Delete(key []byte) error {
 
 // React stores the fact of in, if there is one, asks the role what it does
 // about the input, and publishes that. It returns the reason when the role refused.
-// A claim that the registry refuses without a word in any feed is not kept:
-// that is how it bounds what a hostile node can make it store.
+// A claim that the registry refuses without publishing anything is not kept: that
+// bounds what a hostile node can make it store. The error is the role's, or one of
+// Publish.
 func (tx *Tx) React(in pay.Input) (pay.Reason, error) {
 	known := true
 	fact, brings := pay.FactOf(in)
@@ -124,7 +127,7 @@ func (tx *Tx) publish(p pay.Publication) error {
 	return tx.logged(p.Fact.ID())
 }
 
-// storeFact keeps the bytes of f and says whether they were kept before.
+// storeFact keeps the bytes of f and reports whether they were kept before.
 func (tx *Tx) storeFact(f pay.Fact) (known bool, err error) {
 	tx.key = idKey(tx.key[:0], spaceFact, f.ID())
 	if _, known, err = tx.get(tx.key); known || err != nil {

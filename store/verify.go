@@ -13,8 +13,8 @@ import (
 // findingsMax bounds what Verify returns; the last finding then counts the rest.
 const findingsMax = 100
 
-// Verify walks all rows of the store and returns what is wrong with them, in
-// words for a person: checksums and forms of all rows; ids and signatures of
+// Verify walks all rows of the store and returns what is wrong with them, each
+// in a sentence: checksums and forms of all rows; ids and signatures of
 // facts; numbers, chains, digests and heads of feeds; places, outbox items and
 // applied numbers; the log; effects; and what is set aside, as far as it fits
 // together. keyOf returns the key that a fact's signature is held
@@ -50,8 +50,8 @@ func (v *View) Verify(ctx context.Context, keyOf func(f pay.Fact) (key pay.Publi
 	if err := a.blame(a.end()); err != nil {
 		return nil, fmt.Errorf("verify store: %w", err)
 	}
-	if a.unsaid > 0 {
-		a.found = append(a.found, fmt.Sprintf("and %d more", a.unsaid))
+	if a.unlisted > 0 {
+		a.found = append(a.found, fmt.Sprintf("and %d more", a.unlisted))
 	}
 	return a.found, nil
 }
@@ -67,10 +67,10 @@ func (s *Store) Verify(ctx context.Context, keyOf func(f pay.Fact) (key pay.Publ
 
 // audit is one walk over a store, in the order of its keys.
 type audit struct {
-	v      *View
-	keyOf  func(pay.Fact) (pay.PublicKey, bool)
-	found  []string
-	unsaid int
+	v        *View
+	keyOf    func(pay.Fact) (pay.PublicKey, bool)
+	found    []string
+	unlisted int
 
 	format uint32
 	outbox outboxState
@@ -101,7 +101,7 @@ func (a *audit) blame(err error) error {
 	if len(a.found) < findingsMax {
 		a.found = append(a.found, err.Error())
 	} else {
-		a.unsaid++
+		a.unlisted++
 	}
 	return nil
 }
@@ -242,7 +242,7 @@ func (a *audit) endFeed() error {
 		return err
 	}
 	if head != a.feed {
-		return finding("feed %s: the head says %d entries, with chain %x and digest %x; the entries make %d, %x and %x",
+		return finding("feed %s: the head counts %d entries, with chain %x and digest %x; the entries make %d, %x and %x",
 			a.scope, head.seq, head.chain[:4], head.digest, a.feed.seq, a.feed.chain[:4], a.feed.digest)
 	}
 	return nil

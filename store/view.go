@@ -9,7 +9,8 @@ import (
 
 // View is one consistent snapshot of a store, for one goroutine and until the
 // function it was handed to returns. It is pay.Rows for the node's role.
-// Errors that wrap ErrDamaged say that a row is not what was written.
+// Its methods return the engine's errors, and errors that wrap ErrDamaged when a
+// row is not what was written; those that return others name them.
 type View struct {
 	s   *Store
 	r   kv.Reader
@@ -60,8 +61,8 @@ func (v *View) Fact(id pay.FactID) (pay.Fact, bool, error) {
 }
 
 // Facts calls fn for each stored fact, in the order of their ids, until fn
-// returns an error, which it returns. Whoever wants one kind asks each fact for
-// its kind.
+// returns an error, which it returns. fn asks a fact for its kind where it wants
+// only one.
 func (v *View) Facts(fn func(f pay.Fact) error) error {
 	return v.scan([]byte{spaceFact}, []byte{spaceFact + 1}, 0, func(key, raw []byte) (bool, error) {
 		if len(key) != 1+idBytes {

@@ -8,7 +8,7 @@ import (
 )
 
 // watchers holds the channels that get a token after a commit. A channel holds
-// one token, so tokens coalesce and telling never blocks the executor.
+// one token, so tokens coalesce and giving one never blocks the executor.
 type watchers struct {
 	mu      sync.Mutex
 	byScope map[pay.Scope][]chan struct{}
@@ -18,8 +18,8 @@ type watchers struct {
 }
 
 // Watch returns a channel that gets a token after each commit that added to the
-// feed of scope. Tokens coalesce: whoever receives one reads on from its own
-// position until nothing is left. stop releases the channel and may be called
+// feed of scope. Tokens coalesce: who receives one reads on from its own position
+// until nothing is left. stop releases the channel and may be called
 // again.
 func (s *Store) Watch(scope pay.Scope) (changed <-chan struct{}, stop func()) {
 	w, ch := &s.watch, make(chan struct{}, 1)
@@ -70,8 +70,8 @@ func (w *watchers) add(list *[]chan struct{}) (changed <-chan struct{}, stop fun
 	}
 }
 
-// tell passes on what a batch changed.
-func (s *Store) tell(b *batch) {
+// notify gives a token to the watchers of what a batch changed.
+func (s *Store) notify(b *batch) {
 	if b.outbox {
 		give(s.changed)
 	}
