@@ -34,7 +34,8 @@ func (b Balance) Posted() pay.Amount { return b.Credits - b.Debits }
 // Available returns what the owner can spend: held money is gone already.
 func (b Balance) Available() pay.Amount { return b.Posted() - b.HeldDebits }
 
-// Hold is what became of the money that one payment authorised.
+// Hold is what became of the money that one payment authorised. Fields may be
+// added if they can be left out.
 type Hold struct {
 	From       pay.Scope    `cbor:"1,keyasint"`
 	To         pay.Scope    `cbor:"2,keyasint"`
@@ -42,6 +43,7 @@ type Hold struct {
 	Authorised pay.Amount   `cbor:"4,keyasint"`
 	Captured   pay.Amount   `cbor:"5,keyasint"`
 	Released   pay.Amount   `cbor:"6,keyasint"`
+	Refunded   pay.Amount   `cbor:"7,keyasint,omitempty"` // of what was captured
 }
 
 // Remaining returns what is still held: authorised less captured and released.
@@ -68,7 +70,8 @@ func (a Account) key() accountKey {
 	return accountKey{First: a.Currency, Second: a.Owner}
 }
 
-// Load returns the balance of an account; one that never moved is all zero.
+// Load returns the balance of an account; one that never moved is all zero. Its
+// errors are the store's, or wrap rows.ErrDamaged.
 func Load(view pay.Rows, a Account) (Balance, error) {
 	b, _, err := accountRows.Get(view, a.key())
 	if err != nil {
@@ -77,7 +80,8 @@ func Load(view pay.Rows, a Account) (Balance, error) {
 	return b, nil
 }
 
-// HoldOf returns the hold of a payment, and whether there is one.
+// HoldOf returns the hold of a payment, and whether there is one. Its errors are
+// the store's, or wrap rows.ErrDamaged.
 func HoldOf(view pay.Rows, payment pay.PaymentID) (Hold, bool, error) {
 	h, ok, err := holdRows.Get(view, payment)
 	if err != nil {
@@ -87,7 +91,7 @@ func HoldOf(view pay.Rows, payment pay.PaymentID) (Hold, bool, error) {
 }
 
 // Each calls fn for every account that ever moved, by currency and owner, until
-// fn returns false.
+// fn returns false. Its errors are the store's, or wrap rows.ErrDamaged.
 func Each(view pay.Rows, fn func(Account, Balance) (more bool)) error {
 	err := accountRows.Scan(view, accountRows.All(), 0, func(key accountKey, b Balance) bool {
 		return fn(Account{Owner: key.Second, Currency: key.First}, b)

@@ -6,24 +6,25 @@
 // house has one that play money comes from. Money never appears or vanishes: a
 // transfer debits one account and credits another by the same amount, in one
 // transaction. An account keeps what was posted and what is only held apart
-// from each other, and held money counts as gone when one asks what is
-// available. An immediate payment is a hold and its capture in one step; the
-// record that it leaves behind has room for captures in part, voids and
-// refunds.
+// from each other, and held money is not available. An immediate payment is a
+// hold and its capture in one step, which is the only thing that Pay does. The
+// hold that it leaves behind has the sums that a payment's decisions carry; a
+// capture in part, a release or a refund would change them, and has no function
+// here yet.
 //
 // # Layout
 //
 // The rows stand in the key space of the registry's role, under "b/":
 //
 //	b/a/CURRENCY/OWNER   the balance of an account
-//	b/h/PAYMENT          the hold of a payment: authorised, captured, released
+//	b/h/PAYMENT          the hold of a payment: authorised, captured, released, refunded
 //	b/t/CURRENCY         the running totals of all accounts
 //
 // # Guarantees
 //
 // After every posting these hold, or the program panics before the transaction
 // can be committed: debits equal credits for each currency, posted and held
-// apart (I1); no component is negative (I2); captured never exceeds authorised
-// (I3); a hold is resolved once (I4). A transfer that is refused writes nothing
+// apart (I1); no component is negative (I2); captured never exceeds authorised,
+// nor refunded captured (I3); a hold is resolved once (I4). A transfer that is refused writes nothing
 // (I5). Sums are checked for overflow and bounded by pay.BalanceMax.
 package book

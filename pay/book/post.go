@@ -7,10 +7,10 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// ErrInsufficient says that the payer's available balance is below the amount.
+// ErrInsufficient means that the payer's available balance is below the amount.
 var ErrInsufficient = errors.New("book: available balance does not cover the amount")
 
-// ErrFull says that an account would hold more than pay.BalanceMax.
+// ErrFull means that an account would hold more than pay.BalanceMax.
 var ErrFull = errors.New("book: account would hold more than the limit")
 
 // Payment is the money side of one payment.
@@ -22,8 +22,10 @@ type Payment struct {
 	Currency pay.Currency
 }
 
-// TopUp issues play money into a wallet's account. ErrFull, and nothing
-// written, when the wallet would hold more than pay.BalanceMax.
+// TopUp issues play money into a wallet's account. It fails with ErrFull when the
+// wallet would hold more than pay.BalanceMax, with pay.ErrOverflow when a sum
+// would not fit, and as pay.Amount.CheckPayable does; all of them write nothing.
+// Any other error is the store's.
 func TopUp(tx pay.WritableRows, wallet pay.Scope, amount pay.Amount, currency pay.Currency) error {
 	t := transfer{from: Account{HousePlay, currency}, to: Account{wallet, currency}, amount: amount, issue: true}
 	if err := t.post(tx); err != nil {
@@ -33,10 +35,11 @@ func TopUp(tx pay.WritableRows, wallet pay.Scope, amount pay.Amount, currency pa
 }
 
 // Pay holds and captures the amount of an immediate payment in one step. It
-// fails with ErrInsufficient when the available balance (held money counts as
-// gone) is below the amount and with ErrFull when the merchant's account is
-// full; both write nothing. Paying one payment twice is a mistake in the
-// program and panics.
+// fails with ErrInsufficient when the available balance is below the amount, with
+// ErrFull when the merchant's account would hold more than pay.BalanceMax, and
+// with pay.ErrOverflow when a sum would not fit; all of them write nothing. Any
+// other error is the store's. Paying one payment twice is a mistake in the program
+// and panics.
 func Pay(tx pay.WritableRows, p Payment) error {
 	_, posted, err := HoldOf(tx, p.ID)
 	if err != nil {
@@ -161,7 +164,7 @@ func (t transfer) assert(from, to, total Balance) {
 
 // assert keeps I3 and I4 for one hold.
 func (h Hold) assert() {
-	if h.Authorised <= 0 || h.Captured < 0 || h.Released < 0 || h.Captured > h.Authorised || h.Remaining() < 0 {
+	if h.Authorised <= 0 || h.Captured < 0 || h.Released < 0 || h.Refunded < 0 || h.Captured > h.Authorised || h.Remaining() < 0 || h.Refunded > h.Captured {
 		panic("book: internal error: a hold gave more than was authorised")
 	}
 }

@@ -8,9 +8,10 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Tally recomputes the book from what the facts say, in any order, and holds it
-// against the rows. Its memory grows with the accounts, not with the payments.
-// The zero Tally is empty.
+// Tally recomputes the accounts from the facts, in any order, and compares them
+// with the rows. Of holds it compares the number alone: the caller, which knows
+// the payments, compares their sums. Its memory grows with the accounts, not with
+// the payments. The zero Tally is empty.
 type Tally struct {
 	sums  map[Account]Balance
 	holds int
@@ -46,7 +47,8 @@ func (t *Tally) move(from, to Account, amount pay.Amount) {
 
 // Compare reports each account, total and count of holds in the rows that
 // differs from the tally. It returns by how much debits and credits of the rows
-// differ, summed over currencies, in minor units.
+// differ, summed over currencies, in minor units. Its errors are the store's, or
+// wrap rows.ErrDamaged.
 func (t *Tally) Compare(view pay.Rows, report func(finding string)) (imbalance pay.Amount, err error) {
 	if t.err != nil {
 		report("book: the facts add up to more than fits an account")
