@@ -16,12 +16,12 @@ type Order struct {
 	Ref        string
 	To         pay.Handle // the literal --to; "" is --nearest
 	Manual     bool       // hold now and capture later: not available yet
-	TwoChannel bool       // let the payer's device speak too
+	TwoChannel bool       // the payer's device has to sign too
 	TTL        pay.Millis // how long the payer may take; 0 is pay.RequestTTLDefault
 }
 
-// complete returns the order with its defaults filled in, or a *pay.Error when
-// it asks for what cannot be.
+// complete returns the order with its defaults filled in, or a *pay.Error for an
+// order that is invalid.
 func (t *Till) complete(o Order) (Order, error) {
 	if o.Currency == "" {
 		o.Currency = t.options.Currency
@@ -55,11 +55,10 @@ func (t *Till) complete(o Order) (Order, error) {
 	return o, nil
 }
 
-// Repeated looks the order's key up: this comes first, before anybody near is
-// looked for. It returns the payment that the key stands for, or false when the
-// key is unused. Its errors are *pay.Error: CodeKeyUsed when the key stands for
-// another order, CodeAmount, CodeCurrency, CodeUsage and CodeNotAvailable for
-// an order that cannot be.
+// Repeated returns the payment that the order's key stands for, or false when
+// the key is unused. Call it first, before a candidate is selected. Its errors are
+// *pay.Error: CodeKeyUsed when the key stands for another order, CodeAmount,
+// CodeCurrency, CodeUsage and CodeNotAvailable for an order that is invalid.
 func (t *Till) Repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
 	o, err := t.complete(o)
 	if err != nil {
@@ -73,7 +72,7 @@ func (t *Till) repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
 	if err != nil || !ok {
 		return Entry{}, false, err
 	}
-	rec, r, req, err := load(v, id)
+	rec, r, req, err := loadPayment(v, id)
 	if err != nil {
 		return Entry{}, false, err
 	}
@@ -90,10 +89,11 @@ func sameOrder(o Order, r row, req pay.Request) bool {
 		o.Manual == r.Manual && o.TwoChannel == req.TwoChannel && o.To == r.To
 }
 
-// Charge asks the candidate for what the order says: it stores the key with the
-// payment and returns the request, to be posted in the same transaction. If the
-// key is known by now it returns the first payment and posts nothing, or fails
-// as Repeated does. It fails with CodeUpgrade as history.Understands does.
+// Charge asks the candidate to pay the order: it stores the key with the payment
+// and returns the request, to be published in the same transaction. If the key is
+// known by now it returns the first payment and publishes nothing. It fails as
+// Repeated does, with CodeUsage for a TTL out of bounds, and with CodeUpgrade as
+// history.Understands does.
 func (t *Till) Charge(tx Tx, now pay.Time, o Order, c pay.Candidate) (Entry, pay.Reaction, error) {
 	o, err := t.complete(o)
 	if err != nil {
@@ -116,10 +116,11 @@ func (t *Till) Charge(tx Tx, now pay.Time, o Order, c pay.Candidate) (Entry, pay
 	if err != nil {
 		return Entry{}, pay.Reaction{}, fmt.Errorf("charge: %w", err)
 	}
-	return t.open(tx, now, o, req, f)
+	return t.begin(tx, now, o, req, f)
 }
 
-func (t *Till) open(tx Tx, now pay.Time, o Order, req pay.Request, f pay.Fact) (Entry, pay.Reaction, error) {
+// begin stores a payment that the request f opens, and its key.
+func (t *Till) begin(tx Tx, now pay.Time, o Order, req pay.Request, f pay.Fact) (Entry, pay.Reaction, error) {
 	rec, err := history.Begin(tx, now, f.ID(), req.Created)
 	if err != nil {
 		return Entry{}, pay.Reaction{}, err
@@ -138,12 +139,12 @@ func (t *Till) open(tx Tx, now pay.Time, o Order, req pay.Request, f pay.Fact) (
 
 // Cancel withdraws the payment whose id begins with the digits of id. While
 // its request has not left the box the cancel joins it there, and the payment
-// is cancelled; otherwise it returns the cancel, to be posted in the same
-// transaction, and what becomes of it is the registry's to say. Cancelling
-// again changes nothing. Errors: CodeConflict when the payment has ended
-// otherwise, CodeNotAllowed when another box asked for it, and those of Show.
+// is cancelled; otherwise it returns the cancel, to be published in the same
+// transaction, and the registry decides. Cancelling again changes nothing. Its
+// errors are *pay.Error: CodeConflict when the payment has ended otherwise,
+// CodeNotAllowed when another box asked for it, and those of Show.
 func (t *Till) Cancel(tx Tx, now pay.Time, id string) (Entry, pay.Reaction, error) {
-	e, r, err := t.find(tx, now, id)
+	e, r, err := t.findEntry(tx, now, id)
 	if err != nil || e.State() == pay.StateCancelled {
 		return e, pay.Reaction{}, err
 	}

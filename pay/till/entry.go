@@ -7,8 +7,8 @@ import (
 	"github.com/paybeacon/paybeacon/pay/history"
 )
 
-// Entry is a payment as the merchant sees it: the registry's decisions, and
-// beside them what this box asked for and has no answer to yet.
+// Entry is a payment as the merchant sees it: the registry's decisions, and what
+// this box asked for and has no answer to yet.
 type Entry struct {
 	history.View
 	Key pay.IdempotencyKey // "" when another box asked and its request is not here
@@ -20,12 +20,12 @@ type Entry struct {
 // Show returns the payment whose id begins with the given hexadecimal digits.
 // Its errors are those of history.FindID.
 func (t *Till) Show(v View, now pay.Time, id string) (Entry, error) {
-	e, _, err := t.find(v, now, id)
+	e, _, err := t.findEntry(v, now, id)
 	return e, err
 }
 
-// Find returns the payment that a key stands for, or a *pay.Error with
-// CodeNotFound.
+// Find returns the payment that a key stands for. An unused key is a *pay.Error
+// with CodeNotFound; any other error is the store's.
 func (t *Till) Find(v View, now pay.Time, k pay.IdempotencyKey) (Entry, error) {
 	id, ok, err := keyRows.Get(v, k)
 	if err == nil && !ok {
@@ -34,7 +34,7 @@ func (t *Till) Find(v View, now pay.Time, k pay.IdempotencyKey) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	rec, r, req, err := load(v, id)
+	rec, r, req, err := loadPayment(v, id)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -42,7 +42,8 @@ func (t *Till) Find(v View, now pay.Time, k pay.IdempotencyKey) (Entry, error) {
 }
 
 // List returns up to limit payments of the merchant, newest first, whichever of
-// its boxes asked; limit is held within 1..pay.ListMax.
+// its boxes asked; limit is held within 1..pay.ListMax. Its errors are the
+// store's.
 func (t *Till) List(v View, now pay.Time, limit int) ([]Entry, error) {
 	recs, err := history.Newest(v, limit, nil)
 	if err != nil {
@@ -50,7 +51,7 @@ func (t *Till) List(v View, now pay.Time, limit int) ([]Entry, error) {
 	}
 	list := make([]Entry, 0, len(recs))
 	for _, rec := range recs {
-		r, req, err := beside(v, rec.Payment.ID)
+		r, req, err := loadOwn(v, rec.Payment.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -66,21 +67,23 @@ func (t *Till) List(v View, now pay.Time, limit int) ([]Entry, error) {
 // Receipt returns the receipt file of the payment whose id begins with the
 // given digits, and its full id. Its errors are those of Show and of
 // history.Receipt.
-func (t *Till) Receipt(rows pay.Rows, id string) (pay.PaymentID, []byte, error) {
-	rec, err := history.Find(rows, id)
+func (t *Till) Receipt(view pay.Rows, id string) (pay.PaymentID, []byte, error) {
+	rec, err := history.Find(view, id)
 	if err != nil {
 		return pay.PaymentID{}, nil, err
 	}
-	raw, err := history.Receipt(rows, rec)
+	raw, err := history.Receipt(view, rec)
 	return rec.Payment.ID, raw, err
 }
 
-func (t *Till) find(v View, now pay.Time, id string) (Entry, row, error) {
+// findEntry returns the payment whose id begins with the digits, and what this
+// box asked for about it. Its errors are those of Show.
+func (t *Till) findEntry(v View, now pay.Time, id string) (Entry, row, error) {
 	rec, err := history.Find(v, id)
 	if err != nil {
 		return Entry{}, row{}, err
 	}
-	r, req, err := beside(v, rec.Payment.ID)
+	r, req, err := loadOwn(v, rec.Payment.ID)
 	if err != nil {
 		return Entry{}, row{}, err
 	}
@@ -88,35 +91,37 @@ func (t *Till) find(v View, now pay.Time, id string) (Entry, row, error) {
 	return e, r, err
 }
 
-// load returns a payment that a key of this box stands for.
-func load(rows pay.Rows, id pay.PaymentID) (rec history.Record, r row, req pay.Request, err error) {
-	rec, ok, err := history.Get(rows, id)
+// loadPayment returns a payment that a key of this box stands for.
+func loadPayment(view pay.Rows, id pay.PaymentID) (rec history.Record, r row, req pay.Request, err error) {
+	rec, ok, err := history.Get(view, id)
 	if err == nil && !ok {
 		err = fmt.Errorf("payment %s has a key and is missing", id.Short())
 	}
 	if err != nil {
 		return rec, r, req, err
 	}
-	r, req, err = beside(rows, id)
+	r, req, err = loadOwn(view, id)
 	return rec, r, req, err
 }
 
-// beside returns what stands beside the decisions of a payment; both are zero
-// for a payment of another box whose request is not here.
-func beside(rows pay.Rows, id pay.PaymentID) (r row, req pay.Request, err error) {
-	if r, _, err = ownRows.Get(rows, id); err != nil {
+// loadOwn returns what this box asked for about a payment, and its request; both
+// are zero for a payment of another box whose request is not here.
+func loadOwn(view pay.Rows, id pay.PaymentID) (r row, req pay.Request, err error) {
+	if r, _, err = ownRows.Get(view, id); err != nil {
 		return r, req, err
 	}
-	req, _, err = request(rows, id)
+	req, _, err = request(view, id)
 	return r, req, err
 }
 
+// queuedEntry is entry with Queued.
 func (t *Till) queuedEntry(v View, now pay.Time, rec history.Record, r row, req pay.Request) (e Entry, err error) {
 	e = t.entry(now, rec, r, req)
 	e.Queued, err = v.Queued(pay.FactID(e.ID))
 	return e, err
 }
 
+// entry returns the payment as it is at the moment, but for Queued.
 func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) Entry {
 	e := Entry{View: history.ViewOf(now, rec, req.TTL), Key: req.Key, Own: r.Own}
 	doubt := false
@@ -141,6 +146,7 @@ func (t *Till) describeRequest(e *Entry, req pay.Request) {
 	}
 }
 
+// reason returns why the payment ended without money moving, or never opened.
 func (e Entry) reason(r row) pay.Reason {
 	switch {
 	case e.Payment.Seq > 0:

@@ -6,31 +6,32 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// AmbiguousError says that nobody is clearly meant. It wraps a *pay.Error with
-// pay.CodeAmbiguous and carries those between whom the cashier has to choose.
+// AmbiguousError means that no candidate is clear of all others. It wraps a
+// *pay.Error with pay.CodeAmbiguous and carries the candidates among which the
+// cashier has to choose.
 type AmbiguousError struct {
 	Candidates []pay.Candidate // strongest first
 	err        *pay.Error
 }
 
-// Error says what failed.
+// Error returns what failed.
 func (e *AmbiguousError) Error() string { return e.err.Error() }
 
 // Unwrap returns the *pay.Error.
 func (e *AmbiguousError) Unwrap() error { return e.err }
 
-// Pick says whom a charge means: the one that is clear of all others, or the
-// one that bears the handle to. shown says whether a handle was shown to the
-// cashier within pay.HandleMemory. Its errors are *pay.Error, or wrap one:
-// CodeNobodyNear, CodeAmbiguous (an *AmbiguousError), CodeLeft for a handle that
-// was shown and is gone from the air, CodeNotFound for one never shown. It
-// never guesses.
+// Pick selects the candidate to charge: the one that is clear of all others, or
+// the one that has the handle to. shown reports whether a handle was shown to the
+// cashier within pay.HandleMemory. Pick never guesses. Its errors are *pay.Error,
+// or wrap one: CodeNobodyNear, CodeAmbiguous (an *AmbiguousError), CodeLeft for a
+// handle that was shown and is gone from the air, CodeNotFound for one that was
+// not shown, and those of pay.Handle.Check.
 func Pick(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool) (pay.Candidate, error) {
 	if to != "" {
 		return pickByHandle(nearby, to, shown)
 	}
 	if nearby.Clear != "" {
-		if c, ok := find(nearby, nearby.Clear); ok {
+		if c, ok := withHandle(nearby, nearby.Clear); ok {
 			return c, nil
 		}
 	}
@@ -53,7 +54,7 @@ func pickByHandle(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool)
 	if err := to.Check(); err != nil {
 		return pay.Candidate{}, err
 	}
-	if c, ok := find(nearby, to); ok {
+	if c, ok := withHandle(nearby, to); ok {
 		return c, nil
 	}
 	if shown(to) {
@@ -62,7 +63,8 @@ func pickByHandle(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool)
 	return pay.Candidate{}, pay.NewCase(pay.CodeNotFound, "handle_not_shown", fmt.Sprintf("nobody was shown as %s within %v", to, pay.HandleMemory.Std()))
 }
 
-func find(nearby pay.Nearby, h pay.Handle) (pay.Candidate, bool) {
+// withHandle returns the candidate with the handle, and whether there is one.
+func withHandle(nearby pay.Nearby, h pay.Handle) (pay.Candidate, bool) {
 	for _, c := range nearby.Candidates {
 		if c.Handle == h {
 			return c, true

@@ -12,8 +12,8 @@ var (
 		rows.ID[pay.PaymentID]("PAYMENT"), rows.CBOR[row]())
 )
 
-// row is what this box said about a payment. Fields may be added if they can be
-// left out.
+// row is what this box asked for about a payment, and was refused. Fields may be
+// added if they can be left out.
 type row struct {
 	Own           bool       `cbor:"1,keyasint,omitempty"` // this box asked for it
 	To            pay.Handle `cbor:"3,keyasint,omitempty"` // the literal --to, "" for --nearest
@@ -26,10 +26,10 @@ type row struct {
 
 func (r row) cancelled() bool { return len(r.Cancel) > 0 && r.CancelRefused == "" }
 
-// keyMayHavePaid reports whether the refusal of the request leaves open what became
-// of the charge. The registry knows the key by another request, which this box
-// made before its store was lost and which may have been paid; or it did not
-// say why it refused. Neither is a reason to charge again.
+// keyMayHavePaid reports whether the refusal of the request leaves open what
+// became of the charge. The registry knows the key by another request, which this
+// box made before its store was lost and which may have been paid; or it gave no
+// reason for its refusal. Neither makes it safe to charge again.
 func (r row) keyMayHavePaid() bool {
 	return r.Refused == pay.ReasonKeyUsed || r.Refused == pay.ReasonTooMany
 }

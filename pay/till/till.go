@@ -1,32 +1,32 @@
-// Package till is the role of a merchant's box: from somebody near to a
+// Package till is the role of a merchant's box: from a payer who is near to a
 // request, and from the registry's decisions to what the merchant sees.
 //
 // # Flow
 //
 //	Repeated: is the key known?  --yes-->  the first payment again
 //	   | no
-//	Pick: who is meant           (pure, over what the box hears)
+//	Pick: who is to be charged?  (pure, over what the box hears)
 //	   |
 //	Charge --request--> outbox ... registry ... feed --React--> Entry
 //	   '--- Cancel --cancel--> with the request while it is unsent, else behind it
 //
-// All of it works on the rows of the box's store, inside the transaction of
-// whoever calls, and reads no clock.
+// All of it works on the rows of the box's store, inside the caller's
+// transaction, and reads no clock.
 //
 // # Layout
 //
 // Beside the rows of package history, which begin with 'h':
 //
 //	k KEY      the payment that an idempotency key stands for; keys never expire
-//	o PAYMENT  row: what this box asked for and was refused
+//	o PAYMENT  what this box asked for and was refused
 //
 // # Guarantees
 //
 // A key leads to one payment for ever, stored in the transaction that stores
-// the request. Only a decision says that money moved. A payment counts as not
-// paid only by a decision, by the registry's refusal of the request, or because
-// its cancel travels with it. A refusal because the key was used is none of
-// these: what the key paid for before is not known here.
+// the request. A payment counts as paid only by a decision. It counts as not paid
+// only by a decision, by the registry's refusal of the request, or because its
+// cancel travels with it. A refusal because the key was used is none of these:
+// what the key paid for before is not known here.
 package till
 
 import (
@@ -35,7 +35,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
-// Options say whose box it is. All of it comes from the enrolment.
+// Options name the box and its merchant. All of them come from the enrolment.
 type Options struct {
 	Key          pay.Key
 	Merchant     pay.Scope
@@ -86,10 +86,10 @@ var unconcerned = []pay.Kind{
 // Spaces returns the key spaces of the role, those of package history included.
 func Spaces() rows.Spaces { return new(Till).all().Spaces() }
 
-// View is the box's store as the till reads it: its rows, and whether a fact
-// still waits in the outbox for the registry.
+// View is the box's store as the till reads it.
 type View interface {
 	pay.Rows
+	// Queued reports whether a fact still waits in the outbox for the registry.
 	Queued(id pay.FactID) (bool, error)
 }
 
@@ -104,8 +104,8 @@ type Tx interface {
 }
 
 // request returns the request that opened a payment, if it is stored here.
-func request(rows pay.Rows, id pay.PaymentID) (r pay.Request, ok bool, err error) {
-	f, ok, err := rows.Fact(pay.FactID(id))
+func request(view pay.Rows, id pay.PaymentID) (r pay.Request, ok bool, err error) {
+	f, ok, err := view.Fact(pay.FactID(id))
 	if err != nil || !ok {
 		return r, false, err
 	}
