@@ -8,7 +8,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
-// balances is what the wallet shows of its account.
+// balances are what the wallet shows of its account.
 func (w *Wallet) balances() history.Feature {
 	return history.Feature{
 		Name:    "balances",
@@ -24,30 +24,31 @@ var (
 )
 
 // Balance returns what was topped up less what was captured, as far as this
-// wallet has heard. It is for display: the registry's book decides.
-func (w *Wallet) Balance(rows pay.Rows, c pay.Currency) (pay.Amount, error) {
-	sum, _, err := balanceRows.Get(rows, c)
+// wallet's feed goes. It is for display: the registry's book decides. Its errors
+// are the store's.
+func (w *Wallet) Balance(view pay.Rows, c pay.Currency) (pay.Amount, error) {
+	sum, _, err := balanceRows.Get(view, c)
 	return sum, err
 }
 
 // toppedUp adds a top-up to the balance, once.
-func (w *Wallet) toppedUp(rows pay.WritableRows, f pay.Fact, t pay.TopUp) error {
+func (w *Wallet) toppedUp(tx pay.WritableRows, f pay.Fact, t pay.TopUp) error {
 	if t.Wallet != w.options.Scope {
 		return nil
 	}
-	if seen, err := topUpRows.Has(rows, f.ID()); seen || err != nil {
+	if seen, err := topUpRows.Has(tx, f.ID()); seen || err != nil {
 		return err
 	}
-	if err := topUpRows.Put(rows, f.ID(), struct{}{}); err != nil {
+	if err := topUpRows.Put(tx, f.ID(), struct{}{}); err != nil {
 		return err
 	}
-	return addBalance(rows, t.Currency, t.Amount)
+	return addBalance(tx, t.Currency, t.Amount)
 }
 
-// addBalance changes a balance. One that would overflow stays as it is: it is
-// only shown, and must not keep the feed from being read.
-func addBalance(rows pay.WritableRows, c pay.Currency, by pay.Amount) error {
-	have, _, err := balanceRows.Get(rows, c)
+// addBalance changes a balance. One that would overflow stays as it is, because
+// it is only shown and must not stop the feed.
+func addBalance(tx pay.WritableRows, c pay.Currency, by pay.Amount) error {
+	have, _, err := balanceRows.Get(tx, c)
 	if err != nil {
 		return err
 	}
@@ -58,5 +59,5 @@ func addBalance(rows pay.WritableRows, c pay.Currency, by pay.Amount) error {
 	if err != nil {
 		return err
 	}
-	return balanceRows.Put(rows, c, sum)
+	return balanceRows.Put(tx, c, sum)
 }

@@ -29,11 +29,11 @@ func (w *Wallet) devices() history.Feature {
 var deviceRows = rows.New("d", "what the registry and this wallet stated about a device",
 	rows.ID[pay.DeviceID]("DEVICE"), rows.CBOR[deviceRow]())
 
-// deviceRow is what the registry and this wallet said of a device. Fields may
-// be added if they can be left out.
+// deviceRow is the registry's last status of a device, and what this wallet has
+// claimed about it since. Fields may be added if they can be left out.
 type deviceRow struct {
-	Known    pay.DeviceState `cbor:"1,keyasint,omitempty"` // the registry's last word, "" before the first
-	At       pay.Time        `cbor:"2,keyasint"`           // of that word, by the registry's clock
+	Known    pay.DeviceState `cbor:"1,keyasint,omitempty"` // by the registry's last status, "" before the first
+	At       pay.Time        `cbor:"2,keyasint"`           // of that status, by the registry's clock
 	Type     pay.DeviceType  `cbor:"3,keyasint"`
 	Vehicle  pay.Name        `cbor:"4,keyasint,omitempty"`
 	Means    pay.Name        `cbor:"5,keyasint,omitempty"`
@@ -43,7 +43,7 @@ type deviceRow struct {
 	Revoke   pay.FactID      `cbor:"9,keyasint"`           // the revoke this wallet asked for last
 	Revoking bool            `cbor:"10,keyasint,omitempty"`
 	Refused  pay.Reason      `cbor:"11,keyasint,omitempty"` // of the last mapping or revoke
-	Trusted  pay.Time        `cbor:"12,keyasint,omitempty"` // from when on its word counts, by the registry
+	Trusted  pay.Time        `cbor:"12,keyasint,omitempty"` // from when on its authentication codes count; 0: at once
 }
 
 func (r deviceRow) pending() bool { return !r.Mapping.IsZero() && !r.Mapped }
@@ -55,11 +55,11 @@ type Device struct {
 	State   pay.DeviceState // a mapping that the registry refused shows as revoked, with Reason
 	Vehicle pay.Name
 	Means   pay.Name
-	Link    string // where its link was last said to be; "" if it was paired elsewhere
-	// Revoking says that its revocation was asked for and not yet decided.
+	Link    string // its link's last known address; "" if it was paired elsewhere
+	// Revoking means that its revocation was asked for and is not yet decided.
 	Revoking bool
 	Reason   pay.Reason // why the registry refused the last mapping or revoke
-	Said     pay.Time   // when the registry said its last word on it
+	Said     pay.Time   // when the registry signed its last status
 	Trusted  pay.Time   // from when on its authentication codes count; 0: at once
 }
 
@@ -84,25 +84,26 @@ func device(id pay.DeviceID, r deviceRow) Device {
 }
 
 // Map registers a device with this wallet: it returns the device, pending, and
-// the mapping to be posted in the same transaction. Mapping again what is
-// pending or active posts nothing. A bind that does not verify or names another
-// wallet is a *pay.Error with CodeBadFact.
-func (w *Wallet) Map(rows pay.WritableRows, now pay.Time, p Pairing) (Device, pay.Reaction, error) {
+// the mapping to be published in the same transaction. Mapping again what is
+// pending or active publishes nothing. Its errors are *pay.Error: CodeBadFact for
+// a bind that does not verify or names another wallet, CodeUsage for an address,
+// vehicle or means that is too long.
+func (w *Wallet) Map(tx pay.WritableRows, now pay.Time, p Pairing) (Device, pay.Reaction, error) {
 	m, b, err := w.mapping(now, p)
 	if err != nil {
 		return Device{}, pay.Reaction{}, err
 	}
-	r, _, err := deviceRows.Get(rows, m.Device)
+	r, _, err := deviceRows.Get(tx, m.Device)
 	if err != nil {
 		return Device{}, pay.Reaction{}, err
 	}
-	same, err := sameMapping(rows, r, m)
+	same, err := sameMapping(tx, r, m)
 	if err != nil {
 		return Device{}, pay.Reaction{}, err
 	}
 	r.Link = p.Link
 	if same {
-		return device(m.Device, r), pay.Reaction{}, deviceRows.Put(rows, m.Device, r)
+		return device(m.Device, r), pay.Reaction{}, deviceRows.Put(tx, m.Device, r)
 	}
 	f, err := pay.Sign(w.options.Key, m)
 	if err != nil {
@@ -110,30 +111,30 @@ func (w *Wallet) Map(rows pay.WritableRows, now pay.Time, p Pairing) (Device, pa
 	}
 	r.Type, r.Vehicle, r.Means = b.Type, m.Vehicle, m.Means
 	r.Mapping, r.Mapped, r.Refused = f.ID(), false, ""
-	return device(m.Device, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, deviceRows.Put(rows, m.Device, r)
+	return device(m.Device, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, deviceRows.Put(tx, m.Device, r)
 }
 
 // RefreshDevice is Map for a bind that a device of this wallet signed anew
-// without its owner's doing. Whatever the owner has said of the device since
-// then stands: its vehicle, means and link are what they are now, and one that
-// is not active, or is being revoked, is left alone with CodeConflict, or a
-// revoked device would be back.
-func (w *Wallet) RefreshDevice(rows pay.WritableRows, now pay.Time, bind []byte) (Device, pay.Reaction, error) {
+// without its owner's doing. What its owner has decided about the device stays:
+// its vehicle, means and link are kept. A device that is not active, or is being
+// revoked, is a *pay.Error with CodeConflict, because mapping it would bring a
+// revoked device back. The other errors are those of Map.
+func (w *Wallet) RefreshDevice(tx pay.WritableRows, now pay.Time, bind []byte) (Device, pay.Reaction, error) {
 	m, _, err := w.mapping(now, Pairing{Bind: bind})
 	if err != nil {
 		return Device{}, pay.Reaction{}, err
 	}
-	r, _, err := deviceRows.Get(rows, m.Device)
+	r, _, err := deviceRows.Get(tx, m.Device)
 	if err != nil {
 		return Device{}, pay.Reaction{}, err
 	}
 	if d := device(m.Device, r); d.State != pay.DeviceActive || d.Revoking {
 		return d, pay.Reaction{}, pay.NewCase(pay.CodeConflict, "device_changed", fmt.Sprintf("device %s was revoked or paired anew meanwhile", m.Device.Short()))
 	}
-	return w.Map(rows, now, Pairing{Bind: bind, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link})
+	return w.Map(tx, now, Pairing{Bind: bind, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link})
 }
 
-// mapping checks a pairing and makes the statement of it.
+// mapping checks a pairing and makes the claim. Its errors are those of Map.
 func (w *Wallet) mapping(now pay.Time, p Pairing) (pay.Mapping, pay.Bind, error) {
 	m := pay.Mapping{Bind: p.Bind, Vehicle: p.Vehicle, Means: p.Means, Created: now}
 	f, err := pay.Parse(p.Bind)
@@ -156,15 +157,17 @@ func (w *Wallet) mapping(now pay.Time, p Pairing) (pay.Mapping, pay.Bind, error)
 	return m, b, nil
 }
 
+// linkBytesMax bounds the address of a link. Chosen: host names and ports in use
+// are far shorter.
 const linkBytesMax = 4 * pay.NameBytesMax
 
-// sameMapping says whether the device's last mapping, pending or in force, says
-// the same as m.
-func sameMapping(rows pay.Rows, r deviceRow, m pay.Mapping) (bool, error) {
+// sameMapping reports whether the device's last mapping, pending or in force, is
+// equal to m but for its date.
+func sameMapping(view pay.Rows, r deviceRow, m pay.Mapping) (bool, error) {
 	if r.Mapping.IsZero() || r.Revoking || r.Refused != "" || (r.Mapped && r.Known != pay.DeviceActive) {
 		return false, nil
 	}
-	f, ok, err := rows.Fact(r.Mapping)
+	f, ok, err := view.Fact(r.Mapping)
 	if err != nil || !ok {
 		return false, err
 	}
@@ -173,15 +176,15 @@ func sameMapping(rows pay.Rows, r deviceRow, m pay.Mapping) (bool, error) {
 }
 
 // RevokeDevice ends the mapping of the device whose id begins with the given
-// hexadecimal digits: it returns the revoke to be posted in the same
-// transaction. Revoking again posts nothing. Its errors are those of
+// hexadecimal digits: it returns the revoke to be published in the same
+// transaction. Revoking again publishes nothing. Its errors are those of
 // history.FindID.
-func (w *Wallet) RevokeDevice(rows pay.WritableRows, now pay.Time, digits string) (Device, pay.Reaction, error) {
-	id, err := history.FindID(rows, deviceRows, digits, "device")
+func (w *Wallet) RevokeDevice(tx pay.WritableRows, now pay.Time, digits string) (Device, pay.Reaction, error) {
+	id, err := history.FindID(tx, deviceRows, digits, "device")
 	if err != nil {
 		return Device{}, pay.Reaction{}, err
 	}
-	r, _, err := deviceRows.Get(rows, id)
+	r, _, err := deviceRows.Get(tx, id)
 	if err != nil {
 		return Device{}, pay.Reaction{}, err
 	}
@@ -193,15 +196,17 @@ func (w *Wallet) RevokeDevice(rows pay.WritableRows, now pay.Time, digits string
 		return Device{}, pay.Reaction{}, fmt.Errorf("revoke device: %w", err)
 	}
 	r.Revoke, r.Revoking, r.Refused = f.ID(), true, ""
-	return device(id, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, deviceRows.Put(rows, id, r)
+	return device(id, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, deviceRows.Put(tx, id, r)
 }
 
-// MoveDevice notes where a device's link is from now on.
-func (w *Wallet) MoveDevice(rows pay.WritableRows, id pay.DeviceID, link string) (Device, error) {
+// MoveDevice notes where a device's link is from now on. Its errors are
+// *pay.Error: CodeUsage for an address that is empty or too long, CodeNotFound for
+// a device that this wallet does not know.
+func (w *Wallet) MoveDevice(tx pay.WritableRows, id pay.DeviceID, link string) (Device, error) {
 	if link == "" || len(link) > linkBytesMax {
 		return Device{}, pay.NewCase(pay.CodeUsage, "link_form", fmt.Sprintf("the link's address has %d bytes", len(link)))
 	}
-	r, ok, err := deviceRows.Get(rows, id)
+	r, ok, err := deviceRows.Get(tx, id)
 	if err == nil && !ok {
 		err = pay.NewCase(pay.CodeNotFound, "device_unknown", "there is no device "+id.Short())
 	}
@@ -209,13 +214,13 @@ func (w *Wallet) MoveDevice(rows pay.WritableRows, id pay.DeviceID, link string)
 		return Device{}, err
 	}
 	r.Link = link
-	return device(id, r), deviceRows.Put(rows, id, r)
+	return device(id, r), deviceRows.Put(tx, id, r)
 }
 
 // Devices returns the wallet's devices in the order of their ids, at most
-// pay.ListMax, revoked ones included.
-func (w *Wallet) Devices(rows pay.Rows) (list []Device, err error) {
-	err = deviceRows.Scan(rows, deviceRows.All(), pay.ListMax, func(id pay.DeviceID, r deviceRow) bool {
+// pay.ListMax, revoked ones included. Its errors are the store's.
+func (w *Wallet) Devices(view pay.Rows) (list []Device, err error) {
+	err = deviceRows.Scan(view, deviceRows.All(), pay.ListMax, func(id pay.DeviceID, r deviceRow) bool {
 		list = append(list, device(id, r))
 		return true
 	})
@@ -224,19 +229,19 @@ func (w *Wallet) Devices(rows pay.Rows) (list []Device, err error) {
 
 // Device returns the device whose id begins with the given hexadecimal digits.
 // Its errors are those of history.FindID.
-func (w *Wallet) Device(rows pay.Rows, digits string) (Device, error) {
-	id, err := history.FindID(rows, deviceRows, digits, "device")
+func (w *Wallet) Device(view pay.Rows, digits string) (Device, error) {
+	id, err := history.FindID(view, deviceRows, digits, "device")
 	if err != nil {
 		return Device{}, err
 	}
-	r, _, err := deviceRows.Get(rows, id)
+	r, _, err := deviceRows.Get(view, id)
 	return device(id, r), err
 }
 
-// noteDevice takes in the registry's word on a device. The latest word counts;
-// of two at one moment the one that revokes.
-func noteDevice(rows pay.WritableRows, _ pay.Fact, s pay.DeviceStatus) error {
-	r, _, err := deviceRows.Get(rows, s.Device)
+// noteDevice takes in the registry's status of a device. The latest counts; of
+// two of one moment the one that revokes.
+func noteDevice(tx pay.WritableRows, _ pay.Fact, s pay.DeviceStatus) error {
+	r, _, err := deviceRows.Get(tx, s.Device)
 	if err != nil {
 		return err
 	}
@@ -252,13 +257,13 @@ func noteDevice(rows pay.WritableRows, _ pay.Fact, s pay.DeviceStatus) error {
 			r.Vehicle, r.Means = s.Vehicle, s.Means
 		}
 	}
-	return deviceRows.Put(rows, s.Device, r)
+	return deviceRows.Put(tx, s.Device, r)
 }
 
 // deviceRefused notes that the registry refused the last mapping or revoke of a
-// device. What the registry said of the device before stays in force.
-func deviceRefused(rows pay.WritableRows, id pay.DeviceID, claim pay.FactID, why pay.Reason) error {
-	r, ok, err := deviceRows.Get(rows, id)
+// device. The registry's last status of the device stays in force.
+func deviceRefused(tx pay.WritableRows, id pay.DeviceID, claim pay.FactID, why pay.Reason) error {
+	r, ok, err := deviceRows.Get(tx, id)
 	if err != nil || !ok {
 		return err
 	}
@@ -271,5 +276,5 @@ func deviceRefused(rows pay.WritableRows, id pay.DeviceID, claim pay.FactID, why
 		return nil
 	}
 	r.Refused = why
-	return deviceRows.Put(rows, id, r)
+	return deviceRows.Put(tx, id, r)
 }

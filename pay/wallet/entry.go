@@ -8,9 +8,9 @@ import (
 	"github.com/paybeacon/paybeacon/pay/history"
 )
 
-// Entry is a payment as the payer sees it: the registry's decisions, and beside
-// them what this wallet answered. By is who answered: as the registry stated it,
-// else as this wallet did.
+// Entry is a payment as the payer sees it: the registry's decisions, and what this
+// wallet answered. By is who answered: by the registry's decision, else by this
+// wallet's answer.
 type Entry struct {
 	history.View
 	Merchant pay.Scope
@@ -27,9 +27,9 @@ type openOffer struct {
 
 // Pending returns the offers that wait for an answer, oldest first, at most
 // pay.ListMax. An offer stays until it is answered or the registry ends it,
-// whatever this wallet's clock says.
-func (w *Wallet) Pending(rows pay.Rows, now pay.Time) ([]Entry, error) {
-	list, err := pending(rows)
+// whatever the time is on this wallet's clock. Its errors are the store's.
+func (w *Wallet) Pending(view pay.Rows, now pay.Time) ([]Entry, error) {
+	list, err := pending(view)
 	if err != nil {
 		return nil, err
 	}
@@ -40,17 +40,17 @@ func (w *Wallet) Pending(rows pay.Rows, now pay.Time) ([]Entry, error) {
 	return entries, nil
 }
 
-func pending(rows pay.Rows) (list []openOffer, err error) {
-	ids, err := openRows.Keys(rows, openRows.All(), pay.ListMax)
+func pending(view pay.Rows) (list []openOffer, err error) {
+	ids, err := openRows.Keys(view, openRows.All(), pay.ListMax)
 	if err != nil {
 		return nil, err
 	}
 	for _, id := range ids {
-		rec, ok, err := history.Get(rows, id)
+		rec, ok, err := history.Get(view, id)
 		if err != nil {
 			return nil, err
 		}
-		a, answered, err := answerRows.Get(rows, id)
+		a, answered, err := answerRows.Get(view, id)
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +74,8 @@ func (w *Wallet) Show(v View, now pay.Time, id string) (Entry, error) {
 
 // Receipts returns up to limit payments that have a receipt, paid or not, newest
 // first, and among them those that a newer registry took to a state which this
-// program does not know; limit is held within 1..pay.ListMax.
+// program does not know; limit is held within 1..pay.ListMax. Its errors are the
+// store's.
 func (w *Wallet) Receipts(v View, now pay.Time, limit int) ([]Entry, error) {
 	recs, err := history.Newest(v, limit, func(rec history.Record) bool {
 		return rec.Payment.State.HasReceipt() || rec.Payment.NotUnderstood
@@ -96,15 +97,16 @@ func (w *Wallet) Receipts(v View, now pay.Time, limit int) ([]Entry, error) {
 // Receipt returns the receipt file of the payment whose id begins with the
 // given digits, and its full id: the same bytes that the merchant has. Its
 // errors are those of Show and of history.Receipt.
-func (w *Wallet) Receipt(rows pay.Rows, id string) (pay.PaymentID, []byte, error) {
-	rec, err := history.Find(rows, id)
+func (w *Wallet) Receipt(view pay.Rows, id string) (pay.PaymentID, []byte, error) {
+	rec, err := history.Find(view, id)
 	if err != nil {
 		return pay.PaymentID{}, nil, err
 	}
-	raw, err := history.Receipt(rows, rec)
+	raw, err := history.Receipt(view, rec)
 	return rec.Payment.ID, raw, err
 }
 
+// queuedEntry is entry with Queued.
 func queuedEntry(v View, now pay.Time, rec history.Record) (Entry, error) {
 	a, answered, err := answerRows.Get(v, rec.Payment.ID)
 	if err != nil {

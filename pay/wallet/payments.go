@@ -36,7 +36,7 @@ type answerRow struct {
 
 // sign makes the answer to an open offer, repeating its terms, and stores that
 // it was given.
-func (w *Wallet) sign(rows pay.WritableRows, now pay.Time, p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode) (answerRow, pay.Fact, error) {
+func (w *Wallet) sign(tx pay.WritableRows, now pay.Time, p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode) (answerRow, pay.Fact, error) {
 	f, err := pay.Sign(w.options.Key, pay.Answer{
 		Payment: p.ID, Offer: p.LastID, Merchant: p.Decision.Merchant, Amount: p.Decision.Amount, Currency: p.Decision.Currency,
 		Expires: p.Decision.Expires, Verdict: v, By: by, Created: now, Code: code,
@@ -45,36 +45,37 @@ func (w *Wallet) sign(rows pay.WritableRows, now pay.Time, p pay.Payment, v pay.
 		return answerRow{}, pay.Fact{}, fmt.Errorf("answer: %w", err)
 	}
 	a := answerRow{Answer: f.ID(), Verdict: v, By: by}
-	return a, f, answerRows.Put(rows, p.ID, a)
+	return a, f, answerRows.Put(tx, p.ID, a)
 }
 
 // Answer approves or declines the offer whose payment id begins with the digits
 // of id, or the only one that is pending when id is "". It returns the answer,
-// to be posted in the same transaction. by is pay.ByHand for a person. code is
+// to be published in the same transaction. by is pay.ByHand for a person. code is
 // what the device of Witness gave, zero where one channel is enough. Its errors
 // are *pay.Error: CodeDevice when a code is needed, CodeDecided when the offer is
 // answered or the payment has ended, CodeNotFound when there is none, CodeUsage
-// when several fit, CodeNotAllowed for an approval by a rule where a person is
-// needed, CodeUpgrade for an approval as history.Understands says.
-func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Verdict, by pay.Rule, code pay.AuthCode) (Entry, pay.Reaction, error) {
+// when several are possible or code is not asked for, CodeNotAllowed for an
+// approval by a rule where a person is needed, and for an approval those of
+// history.Understands.
+func (w *Wallet) Answer(tx pay.WritableRows, now pay.Time, id string, v pay.Verdict, by pay.Rule, code pay.AuthCode) (Entry, pay.Reaction, error) {
 	if v != pay.Approve && v != pay.Decline {
 		return Entry{}, pay.Reaction{}, pay.NewCase(pay.CodeUsage, "verdict_unknown", fmt.Sprintf("verdict %.20q is neither approve nor decline", string(v)))
 	}
 	if err := checkBy(by); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
-	rec, err := selectPayment(rows, id)
+	rec, err := selectPayment(tx, id)
 	if err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
 	p := rec.Payment
-	if err := answerable(rows, p, v); err != nil {
+	if err := answerable(tx, p, v); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
 	if err := checkApproval(p, v, by, code); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
-	a, f, err := w.sign(rows, now, p, v, by, code)
+	a, f, err := w.sign(tx, now, p, v, by, code)
 	if err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
@@ -84,9 +85,9 @@ func (w *Wallet) Answer(rows pay.WritableRows, now pay.Time, id string, v pay.Ve
 }
 
 // answerable returns a *pay.Error when the payment can have no such answer from
-// this wallet, whatever the device says.
-func answerable(rows pay.Rows, p pay.Payment, v pay.Verdict) error {
-	a, answered, err := answerRows.Get(rows, p.ID)
+// this wallet, with or without a device.
+func answerable(view pay.Rows, p pay.Payment, v pay.Verdict) error {
+	a, answered, err := answerRows.Get(view, p.ID)
 	switch {
 	case err != nil:
 		return err
@@ -95,7 +96,7 @@ func answerable(rows pay.Rows, p pay.Payment, v pay.Verdict) error {
 	case answered && a.Refused == "":
 		return pay.NewCase(pay.CodeDecided, "already_answered", fmt.Sprintf("payment %s is answered already: %s, by %s", p.ID.Short(), a.Verdict, a.By))
 	case v == pay.Approve:
-		return history.Understands(rows)
+		return history.Understands(view)
 	default:
 		return nil
 	}
@@ -103,11 +104,11 @@ func answerable(rows pay.Rows, p pay.Payment, v pay.Verdict) error {
 
 // selectPayment returns the payment whose id begins with the digits, or the only
 // pending one when there are none. Its errors are those of Answer.
-func selectPayment(rows pay.Rows, id string) (history.Record, error) {
+func selectPayment(view pay.Rows, id string) (history.Record, error) {
 	if id != "" {
-		return history.Find(rows, id)
+		return history.Find(view, id)
 	}
-	open, err := pending(rows)
+	open, err := pending(view)
 	switch {
 	case err != nil:
 		return history.Record{}, err
@@ -121,81 +122,81 @@ func selectPayment(rows pay.Rows, id string) (history.Record, error) {
 
 // answerRefused notes that the registry refused the answer to an offer, which
 // may then be answered again.
-func answerRefused(rows pay.WritableRows, claim pay.FactID, answer pay.Answer, why pay.Reason) error {
-	a, ok, err := answerRows.Get(rows, answer.Payment)
+func answerRefused(tx pay.WritableRows, claim pay.FactID, answer pay.Answer, why pay.Reason) error {
+	a, ok, err := answerRows.Get(tx, answer.Payment)
 	if err != nil || !ok || a.Answer != claim || a.Refused != "" {
 		return err
 	}
 	a.Refused = why
-	return answerRows.Put(rows, answer.Payment, a)
+	return answerRows.Put(tx, answer.Payment, a)
 }
 
-// decided folds a decision and does what each one taken in asks for. The rule
-// is asked only when the payment is open after all of them.
-func (w *Wallet) decided(rows pay.WritableRows, now pay.Time, f pay.Fact) (pay.Reaction, error) {
+// decided folds a decision and books what it and those that waited for it moved.
+// The rule answers only when the payment is open after all of them.
+func (w *Wallet) decided(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.Reaction, error) {
 	d, err := pay.As[pay.Decision](f)
 	if err != nil {
 		return pay.Reaction{}, err
 	}
-	rec, steps, err := history.Fold(rows, now, f.ID(), d)
+	rec, steps, err := history.Fold(tx, now, f.ID(), d)
 	if err != nil || len(steps) == 0 {
 		return pay.Reaction{}, err
 	}
 	for _, s := range steps {
-		if err := moved(rows, s, rec.Payment.NotUnderstood); err != nil {
+		if err := moved(tx, s, rec.Payment.NotUnderstood); err != nil {
 			return pay.Reaction{}, err
 		}
 	}
 	if rec.Payment.State != pay.StateOffered {
-		return pay.Reaction{}, openRows.Delete(rows, d.Payment)
+		return pay.Reaction{}, openRows.Delete(tx, d.Payment)
 	}
-	if err := openRows.Put(rows, d.Payment, struct{}{}); err != nil {
+	if err := openRows.Put(tx, d.Payment, struct{}{}); err != nil {
 		return pay.Reaction{}, err
 	}
-	return w.byRule(rows, now, rec)
+	return w.byRule(tx, now, rec)
 }
 
 // moved books what left the account, and what came back to it. A decision that
 // authorises money by an approval which this wallet did not give is booked all
 // the same, and recorded as a finding. When newer states are in the chain, this
 // program cannot tell by what money is authorised.
-func moved(rows pay.WritableRows, s history.Step, notUnderstood bool) error {
+func moved(tx pay.WritableRows, s history.Step, notUnderstood bool) error {
 	d := s.Decision
 	if s.Moved.Authorised() > 0 && !notUnderstood {
-		a, ok, err := answerRows.Get(rows, d.Payment)
+		a, ok, err := answerRows.Get(tx, d.Payment)
 		if err != nil {
 			return err
 		}
 		if !ok || a.Verdict != pay.Approve || a.Answer != d.Claim {
-			if err := history.AddFinding(rows, s.ID, d, "captured without an approval of this wallet"); err != nil {
+			if err := history.AddFinding(tx, s.ID, d, "captured without an approval of this wallet"); err != nil {
 				return err
 			}
 		}
 	}
 	if by := s.Moved.Refunded - s.Moved.Captured; by != 0 {
-		return addBalance(rows, d.Currency, by)
+		return addBalance(tx, d.Currency, by)
 	}
 	return nil
 }
 
-// byRule answers an open offer if the rule covers it and nobody has answered.
-func (w *Wallet) byRule(rows pay.WritableRows, now pay.Time, rec history.Record) (pay.Reaction, error) {
+// byRule answers an open offer if the rule covers it and it has no answer.
+func (w *Wallet) byRule(tx pay.WritableRows, now pay.Time, rec history.Record) (pay.Reaction, error) {
 	verdict, covers := w.options.Rule.verdict(rec.Payment.Decision)
 	if !covers {
 		return pay.Reaction{}, nil
 	}
-	if answered, err := answerRows.Has(rows, rec.Payment.ID); answered || err != nil {
+	if answered, err := answerRows.Has(tx, rec.Payment.ID); answered || err != nil {
 		return pay.Reaction{}, err
 	}
 	if verdict == pay.Approve {
 		if rec.Payment.Decision.Method() == pay.MethodTwoChannel {
 			return pay.Reaction{}, nil // see RuleNeedsWitness
 		}
-		if ok, err := mayApprove(rows); !ok || err != nil {
+		if ok, err := mayApprove(tx); !ok || err != nil {
 			return pay.Reaction{}, err
 		}
 	}
-	_, f, err := w.sign(rows, now, rec.Payment, verdict, w.options.Rule.Name, pay.AuthCode{})
+	_, f, err := w.sign(tx, now, rec.Payment, verdict, w.options.Rule.Name, pay.AuthCode{})
 	if err != nil {
 		return pay.Reaction{}, err
 	}
@@ -210,8 +211,8 @@ func alreadyDecided(p pay.Payment) error {
 
 // mayApprove reports whether this wallet may approve by itself: pay.CodeUpgrade
 // is no error here, but a reason to leave the offer to a person.
-func mayApprove(rows pay.Rows) (bool, error) {
-	err := history.Understands(rows)
+func mayApprove(view pay.Rows) (bool, error) {
+	err := history.Understands(view)
 	var known *pay.Error
 	if errors.As(err, &known) && known.Code == pay.CodeUpgrade {
 		return false, nil

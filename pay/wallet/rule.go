@@ -6,11 +6,11 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Kind says how a rule answers.
+// Kind is how a rule answers.
 type Kind string
 
-// The kinds of rules. A rule by a program of the owner's is Ask here: whoever
-// runs that program gives its word through Answer.
+// The kinds of rules. A rule by a program of the owner's is Ask here: the node that
+// runs the program answers through Answer.
 const (
 	Ask   Kind = "ask"   // leave offers to a person
 	None  Kind = "none"  // decline all
@@ -67,8 +67,8 @@ func checkBy(by pay.Rule) error {
 	return nil
 }
 
-// verdict returns what the rule says to an offer, and whether it covers it. An
-// offer that needs a person is not covered by any approval.
+// verdict returns how the rule answers an offer, and whether it covers it. No rule
+// approves an offer that needs a person.
 func (r Rule) verdict(d pay.Decision) (v pay.Verdict, covers bool) {
 	switch {
 	case r.Kind == None:

@@ -33,20 +33,20 @@ var (
 )
 
 // noteChallenge keeps the challenge for a payment. The first one counts.
-func noteChallenge(rows pay.WritableRows, f pay.Fact, c pay.Challenge) error {
-	if known, err := challengeRows.Has(rows, c.Payment); known || err != nil {
+func noteChallenge(tx pay.WritableRows, f pay.Fact, c pay.Challenge) error {
+	if known, err := challengeRows.Has(tx, c.Payment); known || err != nil {
 		return err
 	}
-	return challengeRows.Put(rows, c.Payment, f.ID())
+	return challengeRows.Put(tx, c.Payment, f.ID())
 }
 
 // challenge returns the challenge for a payment; ok is false when there is none.
-func challenge(rows pay.Rows, id pay.PaymentID) (c pay.Challenge, ok bool, err error) {
-	fact, ok, err := challengeRows.Get(rows, id)
+func challenge(view pay.Rows, id pay.PaymentID) (c pay.Challenge, ok bool, err error) {
+	fact, ok, err := challengeRows.Get(view, id)
 	if err != nil || !ok {
 		return c, false, err
 	}
-	f, ok, err := rows.Fact(fact)
+	f, ok, err := view.Fact(fact)
 	if err != nil || !ok {
 		return c, false, err
 	}
@@ -64,27 +64,27 @@ type Witness struct {
 // payment id begins with the digits of id, or the only pending one when id is
 // "", can be approved by `by`, a person or a rule. needed is false where one channel is
 // enough. Its errors are those of Answer.
-func (w *Wallet) Witness(rows pay.Rows, id string, by pay.Rule) (p pay.PaymentID, v Witness, needed bool, err error) {
-	rec, err := selectPayment(rows, id)
+func (w *Wallet) Witness(view pay.Rows, id string, by pay.Rule) (p pay.PaymentID, v Witness, needed bool, err error) {
+	rec, err := selectPayment(view, id)
 	if err != nil || rec.Payment.Decision.Method() == pay.MethodOne {
 		return rec.Payment.ID, Witness{}, false, err
 	}
 	p = rec.Payment.ID
-	err = answerable(rows, rec.Payment, pay.Approve)
+	err = answerable(view, rec.Payment, pay.Approve)
 	if err == nil {
 		err = checkByPerson(rec.Payment, pay.Approve, by)
 	}
 	if err != nil {
 		return p, Witness{}, false, err // a device is not asked for what cannot be used
 	}
-	c, ok, err := challenge(rows, p)
+	c, ok, err := challenge(view, p)
 	if err != nil {
 		return p, Witness{}, false, err
 	}
 	if !ok {
 		return p, Witness{}, false, pay.NewCase(pay.CodeDevice, "challenge_missing", fmt.Sprintf("payment %s demands the device and its challenge is missing", p.Short()))
 	}
-	r, _, err := deviceRows.Get(rows, c.Device)
+	r, _, err := deviceRows.Get(view, c.Device)
 	if err != nil {
 		return p, Witness{}, false, err
 	}
@@ -96,8 +96,8 @@ func (w *Wallet) Witness(rows pay.Rows, id string, by pay.Rule) (p pay.PaymentID
 
 // RuleNeedsWitness returns the open offers that the owner's rule approves and
 // that wait for nothing but their device.
-func (w *Wallet) RuleNeedsWitness(rows pay.Rows) (ids []pay.PaymentID, err error) {
-	list, err := pending(rows)
+func (w *Wallet) RuleNeedsWitness(view pay.Rows) (ids []pay.PaymentID, err error) {
+	list, err := pending(view)
 	for _, o := range list {
 		t := o.rec.Payment.Decision
 		v, covers := w.options.Rule.verdict(t)
@@ -159,8 +159,8 @@ type stepUpRow struct {
 }
 
 // stepUpInForce returns the row; without one no amount needs the device.
-func stepUpInForce(rows pay.Rows) (stepUpRow, error) {
-	r, ok, err := stepUpRows.Get(rows)
+func stepUpInForce(view pay.Rows) (stepUpRow, error) {
+	r, ok, err := stepUpRows.Get(view)
 	if !ok {
 		r.Above = pay.AmountMax
 	}
@@ -169,16 +169,16 @@ func stepUpInForce(rows pay.Rows) (stepUpRow, error) {
 
 // StepUpAbove returns the amount in force, pay.AmountMax when none was ever set.
 // Its errors are the store's.
-func (w *Wallet) StepUpAbove(rows pay.Rows) (StepUpAbove, error) {
-	r, err := stepUpInForce(rows)
+func (w *Wallet) StepUpAbove(view pay.Rows) (StepUpAbove, error) {
+	r, err := stepUpInForce(view)
 	return StepUpAbove{Above: r.Above, Currency: r.Currency, Claim: r.Claim, Asked: r.Asked, Pending: r.Pending, Refused: r.Refused}, err
 }
 
 // PlanStepUpAbove returns the claim that sets the amount and whether a device has
 // to agree to it, by signing what it returns as sign. An amount that cannot be
 // paid is a *pay.Error with CodeAmount.
-func (w *Wallet) PlanStepUpAbove(rows pay.Rows, now pay.Time, above pay.Amount, cur pay.Currency) (l pay.StepUpAbove, sign pay.Authentication, needed bool, err error) {
-	r, err := stepUpInForce(rows)
+func (w *Wallet) PlanStepUpAbove(view pay.Rows, now pay.Time, above pay.Amount, cur pay.Currency) (l pay.StepUpAbove, sign pay.Authentication, needed bool, err error) {
+	r, err := stepUpInForce(view)
 	if err != nil {
 		return l, sign, false, err
 	}
@@ -194,8 +194,8 @@ func (w *Wallet) PlanStepUpAbove(rows pay.Rows, now pay.Time, above pay.Amount, 
 // device's code and has none, CodeConflict when the amount has changed since, or
 // while another change is not decided: of two that replace the same amount the
 // registry takes one, and the owner could not tell which.
-func (w *Wallet) SetStepUpAbove(rows pay.WritableRows, l pay.StepUpAbove) (pay.FactID, pay.Reaction, error) {
-	r, err := stepUpInForce(rows)
+func (w *Wallet) SetStepUpAbove(tx pay.WritableRows, l pay.StepUpAbove) (pay.FactID, pay.Reaction, error) {
+	r, err := stepUpInForce(tx)
 	switch {
 	case err != nil:
 		return pay.FactID{}, pay.Reaction{}, err
@@ -211,14 +211,14 @@ func (w *Wallet) SetStepUpAbove(rows pay.WritableRows, l pay.StepUpAbove) (pay.F
 		return pay.FactID{}, pay.Reaction{}, fmt.Errorf("set step-up-above: %w", err)
 	}
 	r.Asked, r.Pending, r.Refused = f.ID(), true, ""
-	return f.ID(), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, stepUpRows.Put(rows, r)
+	return f.ID(), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, stepUpRows.Put(tx, r)
 }
 
 // noteStepUp takes in the registry's status of the amount. The latest counts; of
 // two of one moment the one that comes later in the feed, because it replaced the
 // other.
-func noteStepUp(rows pay.WritableRows, _ pay.Fact, s pay.StepUpStatus) error {
-	r, err := stepUpInForce(rows)
+func noteStepUp(tx pay.WritableRows, _ pay.Fact, s pay.StepUpStatus) error {
+	r, err := stepUpInForce(tx)
 	if err != nil {
 		return err
 	}
@@ -228,15 +228,15 @@ func noteStepUp(rows pay.WritableRows, _ pay.Fact, s pay.StepUpStatus) error {
 	if r.Claim.IsZero() || s.At >= r.At {
 		r.Above, r.Currency, r.Claim, r.At = s.Above, s.Currency, s.Claim, s.At
 	}
-	return stepUpRows.Put(rows, r)
+	return stepUpRows.Put(tx, r)
 }
 
 // stepUpRefused notes that the registry refused the last change.
-func stepUpRefused(rows pay.WritableRows, claim pay.FactID, _ pay.StepUpAbove, why pay.Reason) error {
-	r, err := stepUpInForce(rows)
+func stepUpRefused(tx pay.WritableRows, claim pay.FactID, _ pay.StepUpAbove, why pay.Reason) error {
+	r, err := stepUpInForce(tx)
 	if err != nil || r.Asked != claim || !r.Pending {
 		return err
 	}
 	r.Pending, r.Refused = false, why
-	return stepUpRows.Put(rows, r)
+	return stepUpRows.Put(tx, r)
 }

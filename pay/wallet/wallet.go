@@ -1,6 +1,6 @@
 // Package wallet is the role of a payer's program: from the registry's offer to
-// the answer of its owner or of the owner's rule, and from the devices it is
-// given to the ones that the registry knows.
+// the answer of its owner or of the owner's rule, and from the devices that its
+// owner pairs to those that the registry has mapped.
 //
 // # Flow
 //
@@ -11,9 +11,9 @@
 //	                                                          |
 //	                          receipt <-- captured, declined, expired ...
 //
-// All of it works on the rows of the wallet's store, inside the transaction of
-// whoever calls. The wallet's clock decides nothing: whether an answer came in
-// time is for the registry to say.
+// All of it works on the rows of the wallet's store, inside the caller's
+// transaction. The wallet's clock decides nothing: whether an answer came in time
+// is the registry's decision.
 //
 // # Layout
 //
@@ -42,7 +42,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
-// Options say whose wallet it is and what it answers by itself.
+// Options name the wallet and what it answers by itself.
 type Options struct {
 	Key   pay.Key
 	Scope pay.Scope
@@ -57,8 +57,8 @@ type Wallet struct {
 	features history.Features
 }
 
-// New returns the role of the wallet with these options, or an error when the
-// rule cannot be.
+// New returns the role of the wallet with these options. An invalid rule is a
+// *pay.Error: CodeUsage, CodeAmount or CodeCurrency.
 func New(o Options) (*Wallet, error) {
 	rule, err := o.Rule.complete()
 	if err != nil {
@@ -87,10 +87,10 @@ var unconcerned = []pay.Kind{
 // Spaces returns the key spaces of the role, those of package history included.
 func Spaces() rows.Spaces { return new(Wallet).all().Spaces() }
 
-// View is the wallet's store as the role reads it: its rows, and whether a fact
-// still waits in the outbox for the registry.
+// View is the wallet's store as the role reads it.
 type View interface {
 	pay.Rows
+	// Queued reports whether a fact still waits in the outbox for the registry.
 	Queued(id pay.FactID) (bool, error)
 }
 
