@@ -29,6 +29,7 @@ func Command(ctx context.Context, io cli.Stdio) *cli.Command {
 	})
 }
 
+// demoTimeout ends a story that hangs. Chosen: ten times what it takes.
 const demoTimeout = 2 * time.Minute
 
 // scenario returns what makes the story of that name.

@@ -26,7 +26,8 @@ type forger struct {
 	parts *errgroup.Group
 }
 
-// refusalWait is how long the registry may take to refuse a forgery.
+// refusalWait is how long the registry may take to refuse a forgery. Chosen: many
+// times what a loaded machine takes.
 const refusalWait = 15 * time.Second
 
 func openForger(ctx context.Context, dir string) (*forger, error) {

@@ -16,12 +16,14 @@ import (
 
 const (
 	// offsetMax is how wrong a node's clock may be before it is worth a word.
-	// Nothing about money rests on it: the registry's clock decides.
+	// Nothing about money rests on it: the registry's clock decides. Chosen: what
+	// people notice in a list of payments.
 	offsetMax = 2 * time.Second
-	// probeTime bounds the wait for a registry.
+	// probeTime bounds the wait for a registry. Chosen: a person waits.
 	probeTime = 5 * time.Second
 
-	// lockWait is how long another process may take to leave the directory.
+	// lockWait is how long another process may take to leave the directory. Chosen:
+	// hardly at all, because who has it is a finding.
 	lockWait = 20 * time.Millisecond
 
 	mib = 1 << 20

@@ -24,11 +24,13 @@ import (
 )
 
 const (
-	// listenTime is how long doctor listens for itself.
+	// listenTime is how long doctor listens for itself. Chosen: a dozen adverts of a
+	// beacon.
 	listenTime = 3 * time.Second
 	// busyRate is where bluetoothd begins to lose adverts.
 	busyRate = 600.0
-	// versionTime is how long a program may take to say its version.
+	// versionTime is how long a program may take to print its version. Chosen: many
+	// times what it needs.
 	versionTime = 2 * time.Second
 )
 

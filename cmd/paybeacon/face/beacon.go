@@ -17,6 +17,8 @@ const (
 	beaconPower    = -59
 	beaconExponent = 6
 
+	// intervalMin and intervalMax bound --interval. Published: Bluetooth Core 5.4,
+	// volume 4, part E, 7.8.5 (LE Set Advertising Parameters).
 	intervalMin = 20 * time.Millisecond
 	intervalMax = 10240 * time.Millisecond
 )

@@ -14,6 +14,7 @@ import (
 )
 
 // enrolLockWait is how long another process may take to leave the directory.
+// Chosen: a command is done in less.
 const enrolLockWait = 2 * time.Second
 
 // enrolCommand is `scan enrol` or `wallet enrol`.

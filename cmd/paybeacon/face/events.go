@@ -13,9 +13,11 @@ import (
 )
 
 const (
-	// eventsShown is how many past events are told where nobody says from when.
+	// eventsShown is how many past events are printed without --since. Chosen: a
+	// screen of them.
 	eventsShown = 20
-	// eventsWait is how long one question to the daemon waits for an event.
+	// eventsWait is how long one question to the daemon waits for an event. Chosen:
+	// seldom enough to cost nothing.
 	eventsWait = 20 * time.Second
 )
 

@@ -144,7 +144,7 @@ func tillCancel(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	const wait = 10 * time.Second
+	const wait = 10 * time.Second // Chosen: a cashier waits.
 	reply, err := ask(c, api.VerbCancel, api.WaitRequest{ID: q.ID, Key: q.Key, Wait: pay.MillisOf(wait)})
 	if err != nil {
 		return err

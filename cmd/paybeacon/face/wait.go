@@ -61,7 +61,8 @@ func waitFor(c *cli.Call) error {
 	}
 }
 
-// readyPoll is how often a daemon is asked whether it is ready.
+// readyPoll is how often a daemon is asked whether it is ready. Chosen: nobody
+// notices it.
 const readyPoll = 20 * time.Millisecond
 
 // waitReady polls the control socket. It may run before the daemon, its socket

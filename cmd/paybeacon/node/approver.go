@@ -27,7 +27,11 @@ type approver struct {
 }
 
 const (
-	execTimeout  = 10 * time.Second
+	// execTimeout is how long the command may take for an offer. Chosen: the payer
+	// stands at the counter.
+	execTimeout = 10 * time.Second
+	// execAskedMax bounds what is remembered of the command's answers; beyond it the
+	// command is asked again. Chosen: more offers than wait at once.
 	execAskedMax = 10_000
 )
 

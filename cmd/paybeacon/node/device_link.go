@@ -42,7 +42,7 @@ func listenLink(ctx context.Context, env Env, addr string) (net.Listener, error)
 
 // linkPortWait is how long a device waits for its port of last time. Somebody's
 // short connection may have it for a moment, and with another port the wallet
-// would have to be told.
+// would have to be told. Chosen: such connections last less.
 const linkPortWait = 2 * time.Second
 
 // listenAsBefore opens the address of last time, or returns nil.

@@ -25,10 +25,16 @@ func (n *payer) devices(ctx context.Context, _ api.Nothing) (api.List[api.Device
 }
 
 const (
+	// pairConnectWait is how long pairing waits for the registry, and pairAnswerWait
+	// how long for its answer. Chosen: a person holds the device and waits.
 	pairConnectWait = 5 * time.Second
 	pairAnswerWait  = 15 * time.Second
-	revokeWait      = 10 * time.Second
-	releaseWait     = 3 * time.Second
+	// revokeWait is how long a revocation waits for the registry's answer. Chosen: a
+	// person waits; it is queued all the same.
+	revokeWait = 10 * time.Second
+	// releaseWait bounds the attempt to reach a device that is revoked. Chosen: one
+	// that is near answers in much less.
+	releaseWait = 3 * time.Second
 )
 
 // pair binds a device. The registry must be connected first, so that nothing
@@ -185,8 +191,8 @@ func (n *payer) tryLink(ctx context.Context, d wallet.Device) api.Link {
 	return out
 }
 
-// linkTryWait bounds the look at one device: a device of this network answers
-// in much less.
+// linkTryWait bounds the attempt to reach one device. Chosen: a device of this
+// network answers in much less.
 const linkTryWait = 2 * time.Second
 
 func moveHint(d wallet.Device) string {

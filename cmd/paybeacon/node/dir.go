@@ -35,9 +35,13 @@ const (
 	// two channels, which version 1 cannot read.
 	FormatVersion = 2
 
+	// lockWaitReading and lockWaitDaemon are how long another process may take to
+	// leave the directory. Chosen: a command that reads is done in less than the
+	// first, a daemon that ends in less than the second.
 	lockWaitReading = 2 * time.Second
 	lockWaitDaemon  = 5 * time.Second
-	lockPoll        = 20 * time.Millisecond
+	// lockPoll is how often the lock is tried. Chosen: nobody notices it.
+	lockPoll = 20 * time.Millisecond
 )
 
 // Path returns the path of a file in the directory.

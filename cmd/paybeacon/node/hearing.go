@@ -98,6 +98,10 @@ func (h *Hearing) untilClear(ctx context.Context, wait time.Duration) pay.Nearby
 }
 
 const (
-	clearPoll   = 50 * time.Millisecond
+	// clearPoll is how often is looked who is clearly nearest. Chosen: below what a
+	// cashier notices.
+	clearPoll = 50 * time.Millisecond
+	// nearestWait is how long a charge waits for somebody to be clearly nearest.
+	// Chosen: the promise of till charge --nearest.
 	nearestWait = 2 * time.Second
 )

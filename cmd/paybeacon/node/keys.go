@@ -143,9 +143,11 @@ func (d Dir) loadOrMakeAuthority(working pay.Key, now pay.Time) (pay.Fact, error
 
 const (
 	// authorityBackdated lets a registry whose clock was ahead when it was set
-	// up still decide after the clock is set right.
+	// up still decide after the clock is set right. Chosen: a month.
 	authorityBackdated pay.Millis = 30 * 24 * 3_600_000
-	authorityLife      pay.Millis = 10 * 365 * 24 * 3_600_000
+	// authorityLife is how long a working key may sign. Chosen: longer than the
+	// machine lives.
+	authorityLife pay.Millis = 10 * 365 * 24 * 3_600_000
 )
 
 // Member is what a box or wallet keeps of its enrolment.

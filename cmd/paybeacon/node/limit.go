@@ -14,6 +14,8 @@ import (
 	"github.com/paybeacon/paybeacon/store"
 )
 
+// limitWait is how long a change waits for the registry's answer. Chosen: a person
+// waits; it stays asked for all the same.
 const limitWait = 10 * time.Second
 
 // rules says what the wallet answers by itself and from where on it needs the

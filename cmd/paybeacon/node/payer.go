@@ -99,6 +99,7 @@ type problems struct {
 }
 
 // problemsMax bounds what is kept in mind. Beyond it nothing is lost but words.
+// Chosen: more offers than wait at once.
 const problemsMax = 1_000
 
 // note sets or, with a nil error, ends a problem.

@@ -4,7 +4,8 @@ import (
 	"time"
 )
 
-// rateSeconds is how many whole seconds a rateMeter looks back.
+// rateSeconds is how many whole seconds a rateMeter looks back. Chosen: steady
+// figures that still follow a radio that goes deaf.
 const rateSeconds = 5
 
 // rateMeter says how many adverts a second were heard lately. It keeps one

@@ -16,7 +16,11 @@ import (
 // that the clock ran off. Nobody has to think of it.
 
 const (
+	// refreshEvery is how old the registry's knowledge of a device may become. Chosen:
+	// once a day, for somebody who comes home at changing hours.
 	refreshEvery = 20 * time.Hour
+	// refreshRetry is how often a device is looked for that was out of reach. Chosen:
+	// it costs one connection.
 	refreshRetry = 15 * time.Minute
 )
 

@@ -19,7 +19,7 @@ import (
 // could not be had, for its owner to see.
 
 // witnessRetry is how often an offer that a rule approves is tried again while
-// its device cannot be had.
+// its device cannot be had. Chosen: the payer brings the device within reach.
 const witnessRetry = 2 * time.Second
 
 // The crash points of a two-channel payment, beside those of store and sync.

@@ -41,8 +41,11 @@ type Proc struct {
 
 const (
 	// stagePoll is how often a process is asked whether something has happened.
+	// Chosen: nobody notices it.
 	stagePoll = 20 * time.Millisecond
 
+	// stageReadyTimeout and stageStopTimeout bound the start and the end of a
+	// process. Chosen: many times what a loaded machine takes.
 	stageReadyTimeout = "15s"
 	stageStopTimeout  = 5 * time.Second
 )

@@ -40,9 +40,12 @@ type wormhole struct {
 }
 
 const (
+	// thiefFramesMax bounds what he records. Chosen: more codes than a story has.
 	thiefFramesMax = 1_000
-	thiefInterval  = 100 * time.Millisecond
-	thiefRSSI      = pay.RSSI(-45)
+	// thiefInterval is how often he sends, and thiefRSSI how strong. Chosen: louder
+	// than every honest beacon of the stories.
+	thiefInterval = 100 * time.Millisecond
+	thiefRSSI     = pay.RSSI(-45)
 )
 
 // NewThief lets a thief into the air of dir. He listens until Close.

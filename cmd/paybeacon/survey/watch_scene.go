@@ -9,7 +9,8 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// watchEvery is how often the air is told where nothing can be redrawn.
+// watchEvery is how often the air is printed where nothing can be redrawn. Chosen:
+// --count counts seconds.
 const watchEvery = time.Second
 
 // watching is all that is heard, and its lock: the radio feeds it, the table

@@ -12,7 +12,8 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 )
 
-// redrawEvery is quick enough to walk by and slow enough to read.
+// redrawEvery is how often the table is drawn. Chosen: quick enough to walk by and
+// slow enough to read.
 const redrawEvery = 200 * time.Millisecond
 
 // onScreen redraws the table in place until ctx ends, somebody ends it, or as
