@@ -2,9 +2,9 @@ package pay
 
 import "fmt"
 
-// Authority is the root key's word that a working key speaks for the registry
-// during [From, Until). It is self-contained: it carries the root key, whose
-// NodeID is what nodes pin.
+// Authority is the root key's statement that a working key signs for the
+// registry during [From, Until). It is self-contained: it carries the root key,
+// whose NodeID is what nodes pin.
 type Authority struct {
 	Root    PublicKey `cbor:"1,keyasint"`
 	Working PublicKey `cbor:"2,keyasint"`
@@ -24,7 +24,8 @@ func (a Authority) Check() error {
 }
 
 // OpenAuthority parses and verifies an authority against the pinned root. A
-// zero root accepts any: the caller compares Root.ID() itself.
+// zero root accepts any: the caller compares Root.ID() itself. Its errors wrap
+// ErrNotCanonical or ErrSignature, but for a fact of another kind.
 func OpenAuthority(raw []byte, root NodeID) (Authority, error) {
 	f, err := Parse(raw)
 	if err != nil {
@@ -43,5 +44,5 @@ func OpenAuthority(raw []byte, root NodeID) (Authority, error) {
 	return a, nil
 }
 
-// Covers says whether the working key spoke for the registry at t.
+// Covers reports whether the working key signs for the registry at t.
 func (a Authority) Covers(t Time) bool { return t >= a.From && t < a.Until }

@@ -15,8 +15,8 @@ func (k IdempotencyKey) Check() error {
 	return checkText("key", string(k), KeyBytesMax)
 }
 
-// Request asks for a payment by whoever broadcast Code. A box signs it; the
-// id of the fact is the id of the payment.
+// Request is a box's claim that the owner of the device which broadcast Code
+// shall pay. The id of the fact is the id of the payment.
 type Request struct {
 	Key      IdempotencyKey `cbor:"1,keyasint"`
 	Merchant Scope          `cbor:"2,keyasint"`
@@ -28,14 +28,14 @@ type Request struct {
 	Ref      string         `cbor:"8,keyasint,omitempty"`
 	TTL      Millis         `cbor:"9,keyasint"`
 	Created  Time           `cbor:"10,keyasint"`
-	// TwoChannel asks that the payer's device speaks too.
+	// TwoChannel is whether the merchant asks for two channels.
 	TwoChannel bool `cbor:"11,keyasint,omitempty"`
 }
 
 // Kind returns KindRequest.
 func (Request) Kind() Kind { return KindRequest }
 
-// Check bounds every field.
+// Check returns nil when every field is within its bounds.
 func (r Request) Check() error {
 	if r.TTL < RequestTTLMin || r.TTL > RequestTTLMax {
 		return fmt.Errorf("ttl of %v is outside %v..%v", r.TTL.Std(), RequestTTLMin.Std(), RequestTTLMax.Std())
@@ -44,7 +44,7 @@ func (r Request) Check() error {
 		r.Amount.CheckPayable(), r.Currency.Check(), CheckRef(r.Ref), r.Created.check())
 }
 
-// Verdict is what a wallet says to an offer.
+// Verdict is whether a wallet approves an offer.
 type Verdict string
 
 // The verdicts.
@@ -60,8 +60,8 @@ type Rule string
 // ByHand is the Rule of an answer that a person gave.
 const ByHand Rule = "hand"
 
-// Answer is a wallet's word on one offer. It repeats what was shown, so that a
-// changed amount can never hide behind an approval.
+// Answer is a wallet's claim that an offer is approved or declined. It repeats
+// what was shown, so that a changed amount can never hide behind an approval.
 type Answer struct {
 	Payment  PaymentID `cbor:"1,keyasint"`
 	Offer    FactID    `cbor:"2,keyasint"`
@@ -72,15 +72,15 @@ type Answer struct {
 	Verdict  Verdict   `cbor:"7,keyasint"`
 	By       Rule      `cbor:"8,keyasint"`
 	Created  Time      `cbor:"9,keyasint"`
-	// Code is the device's authentication code, with an approval of an offer that
-	// demands two channels, else zero.
+	// Code is the device's authentication code with an approval of an offer that
+	// needs two channels, else zero.
 	Code AuthCode `cbor:"10,keyasint,omitzero"`
 }
 
 // Kind returns KindAnswer.
 func (Answer) Kind() Kind { return KindAnswer }
 
-// Check bounds every field.
+// Check returns nil when every field is within its bounds.
 func (a Answer) Check() error {
 	if a.Verdict != Approve && a.Verdict != Decline {
 		return fmt.Errorf("verdict %q is neither approve nor decline", string(a.Verdict))
@@ -95,7 +95,8 @@ func (a Answer) Check() error {
 		checkText("rule", string(a.By), RuleBytesMax), a.Expires.check(), a.Created.check())
 }
 
-// Cancel withdraws a request. The box that made the request signs it.
+// Cancel is a claim that withdraws a request. The box that made the request
+// signs it.
 type Cancel struct {
 	Payment PaymentID `cbor:"1,keyasint"`
 	Created Time      `cbor:"2,keyasint"`
@@ -104,5 +105,5 @@ type Cancel struct {
 // Kind returns KindCancel.
 func (Cancel) Kind() Kind { return KindCancel }
 
-// Check bounds every field.
+// Check returns nil when every field is within its bounds.
 func (c Cancel) Check() error { return c.Created.check() }

@@ -48,7 +48,7 @@ func mustEncode(v any) []byte {
 
 func decode(raw []byte, v any) error { return modes().dec.Unmarshal(raw, v) }
 
-// isEncodingOf says whether raw, from which v was decoded, is the deterministic
+// isEncodingOf reports whether raw, from which v was decoded, is the deterministic
 // encoding of v. Some foreign input decodes to what cannot be encoded again,
 // such as a raw item with an ill-formed tag inside: that is not canonical, and
 // no reason to panic.

@@ -2,7 +2,7 @@ package pay
 
 import "fmt"
 
-// DeviceType says what a device is.
+// DeviceType is what sort of device it is.
 type DeviceType string
 
 // The device types.
@@ -26,8 +26,8 @@ func (t DeviceType) Check() error {
 // BeaconKey is a public X25519 key (RFC 7748).
 type BeaconKey [32]byte
 
-// Bind is a device's word that it belongs to one wallet at one registry. The
-// device signs it with its identity key during pairing. Counter is the
+// Bind is a device's statement that it belongs to one wallet at one registry.
+// The device signs it with its identity key during pairing. Counter is the
 // device's counter at the moment of signing.
 type Bind struct {
 	Registry NodeID     `cbor:"1,keyasint"` // the registry's root
@@ -43,7 +43,7 @@ type Bind struct {
 // Kind returns KindBind.
 func (Bind) Kind() Kind { return KindBind }
 
-// Check bounds every field.
+// Check returns nil when every field is within its bounds.
 func (b Bind) Check() error {
 	if b.Exponent > ExponentMax {
 		return fmt.Errorf("exponent %d is above %d", b.Exponent, ExponentMax)
@@ -51,8 +51,9 @@ func (b Bind) Check() error {
 	return b.Type.Check()
 }
 
-// Mapping registers a device with a wallet. The wallet signs it and encloses
-// the device's own Bind, so that neither can do it without the other.
+// Mapping is a claim that registers a device with a wallet. The wallet signs it
+// and encloses the device's own Bind, so that neither can do it without the
+// other.
 type Mapping struct {
 	Device  DeviceID `cbor:"1,keyasint"`
 	Bind    []byte   `cbor:"2,keyasint"` // the raw bytes of the Bind fact
@@ -64,7 +65,8 @@ type Mapping struct {
 // Kind returns KindMapping.
 func (Mapping) Kind() Kind { return KindMapping }
 
-// Check bounds every field; the enclosed fact is read by OpenBind.
+// Check returns nil when every field is within its bounds; the enclosed fact is
+// read by OpenBind.
 func (m Mapping) Check() error {
 	if len(m.Bind) == 0 || len(m.Bind) > FactBytesMax/2 {
 		return fmt.Errorf("the enclosed bind has %d bytes", len(m.Bind))
@@ -72,8 +74,9 @@ func (m Mapping) Check() error {
 	return firstError(m.Created.check(), checkText("vehicle", string(m.Vehicle), NameBytesMax), checkText("means", string(m.Means), NameBytesMax))
 }
 
-// OpenBind parses the enclosed Bind and verifies the device's signature and
-// that it is signed by the device the mapping names.
+// OpenBind parses the enclosed Bind and verifies that the device which the
+// mapping names has signed it. Its errors wrap ErrNotCanonical or ErrSignature,
+// but for a fact of another kind.
 func (m Mapping) OpenBind() (Bind, error) {
 	f, err := Parse(m.Bind)
 	if err != nil {
@@ -92,7 +95,8 @@ func (m Mapping) OpenBind() (Bind, error) {
 	return b, nil
 }
 
-// Revoke ends a device's mapping. The wallet that owns it signs.
+// Revoke is a claim that ends a device's mapping. The wallet that owns the
+// device signs it.
 type Revoke struct {
 	Device  DeviceID `cbor:"1,keyasint"`
 	Created Time     `cbor:"2,keyasint"`
@@ -101,20 +105,20 @@ type Revoke struct {
 // Kind returns KindRevoke.
 func (Revoke) Kind() Kind { return KindRevoke }
 
-// Check bounds every field.
+// Check returns nil when every field is within its bounds.
 func (r Revoke) Check() error { return r.Created.check() }
 
 // DeviceState is where a device's mapping stands.
 type DeviceState string
 
-// The states of a mapping. A wallet shows "pending" until the registry spoke.
+// The states of a mapping. A wallet shows "pending" until the registry has decided.
 const (
 	DevicePending DeviceState = "pending"
 	DeviceActive  DeviceState = "active"
 	DeviceRevoked DeviceState = "revoked"
 )
 
-// DeviceStatus is the registry's word on a device: mapped, or no longer.
+// DeviceStatus is the registry's statement that a device is mapped, or no longer.
 type DeviceStatus struct {
 	Device  DeviceID    `cbor:"1,keyasint"`
 	Claim   FactID      `cbor:"2,keyasint"` // the mapping or revoke; zero when the registry acted
@@ -130,7 +134,7 @@ type DeviceStatus struct {
 // Kind returns KindDevice.
 func (DeviceStatus) Kind() Kind { return KindDevice }
 
-// Check bounds every field.
+// Check returns nil when every field is within its bounds.
 func (d DeviceStatus) Check() error {
 	if d.State != DeviceActive && d.State != DeviceRevoked {
 		return fmt.Errorf("device state %q is neither active nor revoked", string(d.State))

@@ -24,17 +24,17 @@ import (
 // The content type is "application/vnd.paybeacon.KIND+cbor", the kid the 32
 // bytes of the signer's NodeID, the external_aad "paybeacon/1".
 
-// Kind says what a fact states, such as "request" or "decision".
+// Kind is what a fact states, such as "request" or "decision".
 type Kind string
 
-// Critical says that a node which does not know this kind must not act on the
-// payment or device that the fact speaks of. Such kinds start with "must-".
+// Critical reports whether a node that does not know this kind must not act on
+// the payment or device which the fact is about. Such kinds start with "must-".
 func (k Kind) Critical() bool { return strings.HasPrefix(string(k), "must-") }
 
-// ErrNotCanonical says that bytes are not a fact in the one accepted form.
+// ErrNotCanonical means that bytes are not a fact in the one accepted form.
 var ErrNotCanonical = errors.New("pay: fact is not in canonical form")
 
-// ErrSignature says that a signature does not verify under the given key.
+// ErrSignature means that a signature does not verify under the given key.
 var ErrSignature = errors.New("pay: signature does not verify")
 
 // Fact is one signed statement. It is immutable; its zero value states nothing.
@@ -79,8 +79,8 @@ type sigStructure struct {
 	Payload     []byte
 }
 
-// Sign returns the fact that body is stated by key. The body is checked first;
-// a body that would not pass Parse is not signed.
+// Sign returns the fact in which key states body. A body that Parse would not
+// take is not signed; the error is that of its Check, or names FactBytesMax.
 func Sign(key Key, body Body) (Fact, error) {
 	if err := body.Check(); err != nil {
 		return Fact{}, fmt.Errorf("sign %s: %w", body.Kind(), err)
@@ -153,16 +153,18 @@ func (f Fact) ID() FactID { return f.id }
 // KindRow.Former.
 func (f Fact) Kind() Kind { return f.kind }
 
-// Signer returns the name of the key that is said to have signed.
+// Signer returns the name of the key that the fact names as its signer. Verify
+// proves it.
 func (f Fact) Signer() NodeID { return f.signer }
 
 // Raw returns the bytes that are signed, stored and sent. Do not change them.
 func (f Fact) Raw() []byte { return f.raw }
 
-// IsZero says that the fact is the zero value.
+// IsZero reports whether the fact is the zero value.
 func (f Fact) IsZero() bool { return f.raw == nil }
 
-// As decodes the body of f as a B. It fails when f is of another kind.
+// As decodes the body of f as a B, without the keys that B does not know. It
+// fails when f is of another kind.
 func As[B Body](f Fact) (B, error) {
 	var b B
 	if f.kind != b.Kind() {

@@ -36,22 +36,24 @@ func (id PaymentID) Short() string { return id.String()[:10] }
 // Short returns the first ten digits of the id.
 func (id NodeID) Short() string { return id.String()[:10] }
 
-// IsZero says that no fact is named.
+// IsZero reports whether no fact is named.
 func (id FactID) IsZero() bool { return id == FactID{} }
 
-// IsZero says that no payment is named.
+// IsZero reports whether no payment is named.
 func (id PaymentID) IsZero() bool { return id == PaymentID{} }
 
-// IsZero says that no key is named.
+// IsZero reports whether no key is named.
 func (id NodeID) IsZero() bool { return id == NodeID{} }
 
-// ParsePaymentID reads the 64 hexadecimal digits written by String.
+// ParsePaymentID reads the 64 hexadecimal digits written by String. It returns
+// an error for any other text.
 func ParsePaymentID(s string) (PaymentID, error) {
 	raw, err := parseHex32(s)
 	return PaymentID(raw), err
 }
 
-// ParseNodeID reads the 64 hexadecimal digits written by String.
+// ParseNodeID reads the 64 hexadecimal digits written by String. It returns an
+// error for any other text.
 func ParseNodeID(s string) (NodeID, error) {
 	raw, err := parseHex32(s)
 	return NodeID(raw), err
@@ -67,7 +69,7 @@ func parseHex32(s string) (out [32]byte, err error) {
 
 // Scope is the unit of entitlement, order and audit: "m/ID" for a merchant,
 // "w/ID" for a wallet, "s" for the registry alone. Scope ids are minted by
-// invites; which node speaks for which scope is a table at the registry.
+// invites; which node may sign for which scope is a table at the registry.
 type Scope string
 
 // ScopeRegistry is the scope that only the registry reads.

@@ -66,7 +66,7 @@ type KindRow struct {
 	signedAt func(Fact) (Time, error) // nil unless the registry signs
 }
 
-// Audience says who sees facts of a kind, beside the registry, which sees all.
+// Audience is who sees facts of a kind, beside the registry, which sees all.
 type Audience string
 
 // The audiences. The registry's own scope may hold a copy of everything.

@@ -2,25 +2,36 @@ package pay
 
 // Every limit of the product stands here, so that each can be found and each
 // is the same on every node. Lengths are in bytes unless the name says
-// otherwise.
+// otherwise. Each comment ends with where a number comes from: measured,
+// published, or chosen and why.
 const (
-	// AmountMax is the largest single amount: ten thousand million minor units.
+	// AmountMax is the largest single amount, in minor units. Chosen: far
+	// above any payment at a till, and so small that 100,000 of them are
+	// within BalanceMax.
 	AmountMax Amount = 10_000_000_000
-	// BalanceMax is the largest sum an account may hold.
+	// BalanceMax is the largest sum that an account may hold. Chosen: more
+	// than 9,000 of them fit an int64.
 	BalanceMax Amount = 1_000_000_000_000_000
 
-	// FactBytesMax bounds one signed fact, envelope included.
+	// FactBytesMax bounds one signed fact, envelope included. Chosen: ten
+	// times the longest that there is.
 	FactBytesMax = 8 << 10
 	// NameBytesMax bounds the name of a merchant, a site, a wallet, a vehicle
-	// or a payment means.
+	// or a payment means. Chosen: a name that fits one line.
 	NameBytesMax = 64
 	// RefBytesMax bounds the order or bill number that travels with a charge.
+	// Chosen: as much as a SEPA credit transfer carries.
 	RefBytesMax = 140
-	// KeyBytesMax bounds an idempotency key.
+	// KeyBytesMax bounds an idempotency key. Chosen: room for two UUIDs and a
+	// name.
 	KeyBytesMax = 128
 	// RuleBytesMax bounds the name of the rule that answered an offer.
+	// Chosen: as a name.
 	RuleBytesMax = 64
 
+	// The bounds of handles, scopes and the stable names of step-ups, states
+	// and reasons. Chosen: about twice the longest that there is, so that
+	// later ones fit older programs.
 	handleBytesMax = 32
 	scopeBytesMax  = 48
 	stepUpBytesMax = 24
@@ -28,117 +39,151 @@ const (
 	reasonBytesMax = 32
 
 	// RequestTTLMin and RequestTTLMax bound how long a request stays open.
+	// Chosen: from what a round trip takes to what a customer waits.
 	RequestTTLMin Millis = 1_000
 	RequestTTLMax Millis = 15 * 60_000
-	// RequestTTLDefault is how long a charge stays open unless it says so.
+	// RequestTTLDefault is how long a charge stays open when it names no
+	// time. Chosen: a person finds the phone and reads the offer in it.
 	RequestTTLDefault Millis = 60_000
 
 	// StepSlack is how long after its end a code is still accepted, before
 	// drift: the advert, the box's filter and the cashier take that long.
+	// Chosen: the filter decides after 2 to 4 s, and a late switch takes 2 s.
 	StepSlack Millis = 8_000
-	// SwitchJitterMax bounds how late into a step a device switches to its code,
-	// so that the moment tells nothing. It is spent out of StepSlack.
+	// SwitchJitterMax bounds how late into a step a device switches to its
+	// code, so that the moment shows nothing. It is spent out of StepSlack.
+	// Chosen: a quarter of StepSlack; Eddystone-EID asks for a random moment
+	// of the step.
 	SwitchJitterMax Millis = 2_000
-	// DriftBase and DriftPerMillion make g, the drift allowed either side of a
-	// step: five seconds plus 150 ppm of the time since the device was last
-	// resolved, at most one step.
+	// DriftBase and DriftPerMillion make g, the drift allowed either side of
+	// a step: DriftBase plus DriftPerMillion of the time since the device was
+	// last resolved, at most one step. Published, DriftPerMillion:
+	// Eddystone-EID requires a clock within 150 ppm. Chosen, DriftBase: an
+	// anchor's whole seconds, and what the link takes.
 	DriftBase       Millis = 5_000
 	DriftPerMillion Millis = 150
-	// OutOfStepReach is how far around now the registry looks for the step of a
-	// code that is outside its window, only to be able to say so.
+	// OutOfStepReach is how far around now the registry looks for the step of
+	// a code that is outside its window, only to be able to name the reason.
+	// Chosen: above RequestTTLMax, the age at which a request is refused.
 	OutOfStepReach Millis = 20 * 60_000
-	// OutOfStepCodesMax bounds the work spent on that: above it the answer is
-	// plainly unknown_code.
+	// OutOfStepCodesMax bounds the codes computed for that: above it the
+	// reason is unknown_code. Chosen: it bounds time and memory.
 	OutOfStepCodesMax = 4 << 20
 
-	// ExponentMax is the largest K of Eddystone-EID.
+	// ExponentMax is the largest K of Eddystone-EID. Published: its
+	// specification.
 	ExponentMax Exponent = 15
 
 	// RefusalsPerHour bounds the signed refusals that one node's rejected
-	// commands leave behind in an hour; beyond it one summary stands for all.
+	// claims leave behind in an hour; beyond it one summary stands for all.
+	// Chosen: far above an honest node's, and a hostile one costs little.
 	RefusalsPerHour = 100
-	// PromptsPerHour bounds the unanswered or declined prompts that one box may
-	// cause at one wallet in an hour.
+	// PromptsPerHour bounds the unanswered or declined prompts that one box
+	// may cause at one wallet in an hour. Chosen: more than honest mistakes
+	// at a counter cause, fewer than drive a person to approve.
 	PromptsPerHour = 20
-	// TwoChannelLife is how long an offer that demands two channels stands, and
+	// TwoChannelLife is how long an offer that needs two channels stands, and
 	// with it the challenge and every authentication code made for it.
+	// Chosen: twice RequestTTLDefault, because the device may have to be
+	// fetched.
 	TwoChannelLife Millis = 120_000
-	// SilenceMax is how long a device may go unheard of before its next payment
-	// needs two channels.
+	// SilenceMax is how long a device may go unresolved before its next
+	// payment needs two channels. Chosen: by then 150 ppm are 6.5 minutes,
+	// six steps of a minute each.
 	SilenceMax Millis = 30 * 24 * 3_600_000
-	// DeviceProbation is how long the word of a further device of a wallet does
-	// not count, so that a stolen phone cannot make itself a device.
+	// DeviceProbation is how long the authentication codes of a further
+	// device of a wallet do not count, so that a stolen phone cannot make
+	// itself a device. Chosen: an owner misses a phone within a day.
 	DeviceProbation Millis = 24 * 3_600_000
 	// AuthCodesPerMinute bounds the authentication codes that a device gives.
+	// Chosen: more than a person approves, fewer than a thief could use.
 	AuthCodesPerMinute = 10
-	// DevicesPerWalletMax bounds the devices bound to one wallet at one time.
+	// DevicesPerWalletMax bounds the devices mapped to one wallet at one
+	// time. Chosen: more than one person carries.
 	DevicesPerWalletMax = 32
 
-	// FrameBytesMax bounds one frame between nodes.
+	// FrameBytesMax bounds one frame between nodes. Chosen: above all that
+	// may be in flight at once.
 	FrameBytesMax = 256 << 10
 	// FirstFrameBytesMax bounds a frame before both sides know that they will
-	// talk: it holds one fact and a little more.
+	// talk. Chosen: it holds one fact and a little more.
 	FirstFrameBytesMax = FactBytesMax + 2<<10
 	// BatchBytesMax is how large senders make one frame of facts. One item or
-	// entry always fits, whatever its size.
+	// entry always fits, whatever its size. Chosen: at most half of
+	// PushWindowBytes, so that one frame travels while the next is read.
 	BatchBytesMax = 48 << 10
-	// BatchFactsMax bounds the entries or items in one frame.
+	// BatchFactsMax bounds the entries or items in one frame. Chosen: about
+	// 10 ms of verifying signatures.
 	BatchFactsMax = 256
-	// PushWindowBytes and PushWindowItems bound the outbox items in flight, that
-	// is pushed and not yet acknowledged.
+	// PushWindowBytes and PushWindowItems bound the outbox items in flight,
+	// that is pushed and not yet acknowledged. Chosen: two frames.
 	PushWindowBytes = 96 << 10
 	PushWindowItems = 512
 	// FeedWindowBytes and FeedWindowEntries bound the feed entries in flight,
-	// that is sent and not yet reported as seen.
+	// that is sent and not yet reported as seen. Chosen: half of
+	// ReceiveWindowBytes.
 	FeedWindowBytes   = 128 << 10
 	FeedWindowEntries = 1_024
 	// ReceiveWindowBytes is what a peer can make a node hold unread on one
-	// connection. It is above both windows, so that a healthy peer never blocks.
+	// connection. Chosen: above both windows, so that a healthy peer never
+	// blocks.
 	ReceiveWindowBytes = 256 << 10
 	// TextBytesMax bounds a message or hint that one node sends to another.
+	// Chosen: some lines of a terminal.
 	TextBytesMax = 400
 	// OutboxItemsMax bounds what a node queues while it cannot reach the
-	// registry.
+	// registry. Chosen: a request a second for a day.
 	OutboxItemsMax = 100_000
-	// EffectBytesMax bounds the body of an effect.
+	// EffectBytesMax bounds the body of an effect. Chosen: half of a fact.
 	EffectBytesMax = 4 << 10
-	// ItemFactsMax bounds the facts that travel as one outbox item.
+	// ItemFactsMax bounds the facts that travel as one outbox item. Chosen:
+	// twice the two that there are, a request and its cancel.
 	ItemFactsMax = 4
 
-	// InviteTTLDefault and InviteTTLMax bound the life of an invite.
+	// InviteTTLDefault and InviteTTLMax bound the life of an invite. Chosen:
+	// the time to carry it to a node, and a day.
 	InviteTTLDefault Millis = 10 * 60_000
 	InviteTTLMax     Millis = 24 * 3_600_000
 
 	// PairingTTL is the life of a pairing PIN, PairingTries the wrong guesses
-	// that end it early.
+	// that end it early. Chosen: with 60 bits, 5 guesses find it once in
+	// 2*10^17 times.
 	PairingTTL   Millis = 10 * 60_000
 	PairingTries        = 5
-	// LinkFrameBytesMax bounds a frame between a wallet and a device.
+	// LinkFrameBytesMax bounds a frame between a wallet and a device. Chosen:
+	// ten times a bind, the longest fact that travels there.
 	LinkFrameBytesMax = 4 << 10
-	// LinkConnsMax bounds the wallets that a device talks to at once.
+	// LinkConnsMax bounds the wallets that a device talks to at once. Chosen:
+	// one is honest; a few strangers must not keep it out.
 	LinkConnsMax = 8
-	// LinkFirstWord is how long a peer on the link has to prove its key and say
-	// what it wants, LinkTimeout how long the whole conversation may last.
-	LinkFirstWord Millis = 3_000
-	LinkTimeout   Millis = 10_000
-	// LinkRoundMax is how long a device's bind may be on its way: its counter is
-	// taken for the moment at which it arrives, and DriftBase must not be spent
-	// on that.
+	// LinkFirstFrame is how long a peer on the link has to prove its key and
+	// send its first frame, LinkTimeout how long the whole conversation may
+	// last. Chosen: many round trips of a local network.
+	LinkFirstFrame Millis = 3_000
+	LinkTimeout    Millis = 10_000
+	// LinkRoundMax is how long a device's bind may be on its way: its counter
+	// is taken for the moment at which it arrives. Chosen: it must not use up
+	// DriftBase.
 	LinkRoundMax Millis = 2_000
 
 	// CandidatesMax bounds the devices a box tracks at once; beyond it the
-	// weakest one that is not near is forgotten.
+	// weakest one that is not near is forgotten. Chosen: more than stand
+	// within the range of one radio.
 	CandidatesMax = 4_096
-	// SightingsMax bounds the static beacons that a box lists; beyond it the one
-	// unheard for longest is forgotten. SightingMemory is how long one is listed
-	// that is heard no more.
+	// SightingsMax bounds the static beacons that a box lists; beyond it the
+	// one not heard for longest is forgotten. SightingMemory is how long one
+	// is listed that is not heard any more. Chosen: what a person can read.
 	SightingsMax          = 512
 	SightingMemory Millis = 60_000
-	// FinalWordGrace is how long after its time is up a payment may still lack
-	// its last word before its outcome counts as unknown: the word is on its way.
-	FinalWordGrace Millis = 3_000
-	// ListMax bounds the payments or devices that one answer lists.
+	// LastDecisionGrace is how long after its time is up a payment may still
+	// lack its last decision before its outcome counts as unknown: the
+	// decision is on its way. Chosen: longer than a commit and a round trip
+	// take.
+	LastDecisionGrace Millis = 3_000
+	// ListMax bounds the payments or devices that one answer lists. Chosen:
+	// what a person or a page can take in.
 	ListMax = 1_000
-	// HandleMemory is how long after its last showing --to still takes a handle.
+	// HandleMemory is how long after its last showing --to still takes a
+	// handle. Published: the command's contract.
 	HandleMemory Millis = 120_000
 )

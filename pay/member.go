@@ -2,7 +2,8 @@ package pay
 
 import "fmt"
 
-// EnrolClaim is a node's wish to be enrolled, as it came over the connection.
+// EnrolClaim is a node's claim to be enrolled, as it came over the connection.
+// It is no fact: the invite proves it.
 type EnrolClaim struct {
 	Invite   InviteID
 	Proof    [32]byte
@@ -20,8 +21,8 @@ type Membership struct {
 	Resolver  BeaconKey
 }
 
-// NodeStatus is the registry's note that a node was enrolled or revoked. It
-// stands in the registry's own scope.
+// NodeStatus is the registry's statement that a node was enrolled or revoked.
+// It stands in the registry's own scope.
 type NodeStatus struct {
 	Node         PublicKey `cbor:"1,keyasint"`
 	Role         Role      `cbor:"2,keyasint"`
@@ -36,7 +37,7 @@ type NodeStatus struct {
 // Kind returns KindNode.
 func (NodeStatus) Kind() Kind { return KindNode }
 
-// Check bounds every field.
+// Check returns nil when every field is within its bounds.
 func (n NodeStatus) Check() error {
 	prefix := "m/"
 	if n.Role == RoleWallet {
@@ -44,5 +45,5 @@ func (n NodeStatus) Check() error {
 	} else if n.Role != RoleBox {
 		return fmt.Errorf("role %q is neither box nor wallet", string(n.Role))
 	}
-	return firstError(n.Scope.check(prefix), n.Name.Check(), n.At.check(), checkText("shop", string(n.MerchantName), NameBytesMax), checkText("site", string(n.Site), NameBytesMax))
+	return firstError(n.Scope.check(prefix), n.Name.Check(), n.At.check(), checkText("merchant name", string(n.MerchantName), NameBytesMax), checkText("site", string(n.Site), NameBytesMax))
 }

@@ -13,7 +13,7 @@ type Amount int64
 // Currency is an ISO 4217 code of three capital letters.
 type Currency string
 
-// ErrOverflow says that a sum does not fit an Amount.
+// ErrOverflow means that a sum does not fit an Amount.
 var ErrOverflow = errors.New("pay: amount overflows")
 
 // Add returns a+b, or ErrOverflow.
@@ -45,7 +45,7 @@ func (a Amount) CheckPayable() error {
 }
 
 // Check returns nil when c is three capital letters. Whether a registry deals
-// in that currency is the registry's to say.
+// in that currency, it decides itself.
 func (c Currency) Check() error {
 	if len(c) != 3 {
 		return fmt.Errorf("currency %q is not three capital letters", string(c))

@@ -78,7 +78,7 @@ type Local struct {
 	Refused   bool // the registry refused the request itself: it never opened
 }
 
-// Outcome returns what the merchant may rely on. Only a decision says that
+// Outcome returns what the merchant may rely on. Only a decision shows that
 // money moved or that it never will; a request that was withdrawn before it
 // left the box is not paid because its cancel travels with it.
 func (p Payment) Outcome(l Local) Outcome {

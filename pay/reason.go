@@ -1,7 +1,7 @@
 package pay
 
-// Reason says why a payment ended without money moving, or why a command was
-// refused. It is a stable word.
+// Reason is why a payment ended without money moving, or why a claim was
+// refused. It is a stable name.
 type Reason string
 
 // The reasons.

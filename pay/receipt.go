@@ -9,7 +9,7 @@ import (
 // ReceiptLabel is the first element of a receipt file and names its layout.
 const ReceiptLabel = "paybeacon-receipt/1"
 
-// ReceiptBytesMax bounds a receipt file.
+// ReceiptBytesMax bounds a receipt file. Chosen: two facts and the array.
 const ReceiptBytesMax = 2*FactBytesMax + 64
 
 // A receipt file is the deterministic CBOR array
@@ -40,8 +40,11 @@ func EncodeReceipt(authority, decision Fact) []byte {
 
 // OpenReceipt reads a receipt file and verifies all that can be verified
 // without trusting anybody: one encoding, the authority signed by the root it
-// carries, the decision signed by the working key, dated while that key spoke
-// for the registry, and the payment's last: an offer is no receipt. Whether Root is to be trusted is for the caller.
+// carries, the decision signed by the working key, dated while that key signed
+// for the registry, and of a state that has a receipt: an offer is none. Whether
+// Root is to be trusted is for the caller to decide. Its errors wrap
+// ErrNotCanonical or ErrSignature, but for a file of other kinds of facts or of a
+// state without a receipt.
 func OpenReceipt(raw []byte) (Receipt, error) {
 	if len(raw) > ReceiptBytesMax {
 		return Receipt{}, fmt.Errorf("open receipt: %d bytes, the limit is %d: %w", len(raw), ReceiptBytesMax, ErrNotCanonical)
@@ -72,7 +75,7 @@ func OpenReceipt(raw []byte) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("open receipt: decided at %s, outside the authority of its key: %w", d.At, ErrSignature)
 	}
 	if !d.State.HasReceipt() {
-		return Receipt{}, fmt.Errorf("open receipt: the payment is %s, which is not its end: this proves nothing about money", d.State)
+		return Receipt{}, fmt.Errorf("open receipt: the payment is %s, which has no receipt: this proves nothing about money", d.State)
 	}
 	return Receipt{Root: authority.Root.ID(), Authority: authority, Decision: d, ID: f.ID()}, nil
 }

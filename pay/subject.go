@@ -12,7 +12,7 @@ type Subject struct {
 	ID   [32]byte    `cbor:"2,keyasint"`
 }
 
-// SubjectKind is one letter that tells subjects of different sorts apart.
+// SubjectKind is one letter that distinguishes subjects of different sorts.
 type SubjectKind byte
 
 // The kinds of subjects.

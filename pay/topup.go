@@ -1,6 +1,7 @@
 package pay
 
-// TopUp is play money put into a wallet's account.
+// TopUp is the registry's statement that play money was put into a wallet's
+// account.
 type TopUp struct {
 	Wallet   Scope          `cbor:"1,keyasint"`
 	Amount   Amount         `cbor:"2,keyasint"`
@@ -12,7 +13,7 @@ type TopUp struct {
 // Kind returns KindTopUp.
 func (TopUp) Kind() Kind { return KindTopUp }
 
-// Check bounds every field.
+// Check returns nil when every field is within its bounds.
 func (t TopUp) Check() error {
 	return firstError(t.Wallet.check("w/"), t.Amount.CheckPayable(), t.Currency.Check(), t.Key.Check(), t.At.check())
 }

@@ -202,7 +202,7 @@ func (rec Record) Deadline(ttl pay.Millis) pay.Time {
 	if rec.Payment.Seq > 0 {
 		ttl = rec.Payment.Decision.Expires.Sub(rec.Payment.Decision.At)
 	}
-	return rec.Heard.Add(min(max(ttl, 0), pay.RequestTTLMax) + pay.FinalWordGrace)
+	return rec.Heard.Add(min(max(ttl, 0), pay.RequestTTLMax) + pay.LastDecisionGrace)
 }
 
 // Newest returns up to limit payments that keep accepts, newest first; limit is

@@ -202,7 +202,7 @@ func TestDeadline(t *testing.T) {
 	}
 	for _, test := range tests {
 		got := history.Record{Payment: test.p, Heard: start}.Deadline(test.ttl)
-		if want := start.Add(test.want + pay.FinalWordGrace); got != want {
+		if want := start.Add(test.want + pay.LastDecisionGrace); got != want {
 			t.Errorf("%s: deadline is %s, want %s", test.name, got, want)
 		}
 	}

@@ -87,7 +87,7 @@ func (w *world) happen(id pay.PaymentID, event string) {
 	case "acked":
 		w.acked()
 	case "late":
-		w.now = w.now.Add(60*second + pay.FinalWordGrace)
+		w.now = w.now.Add(60*second + pay.LastDecisionGrace)
 	case "cancel":
 		if _, err := w.cancel(id); err != nil {
 			w.Fatalf("cancel: %v", err)
@@ -128,7 +128,7 @@ func TestTimeUpAtTheDeadline(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	e := w.mustCharge(w.order())
-	if want := start.Add(60*second + pay.FinalWordGrace); e.Deadline != want {
+	if want := start.Add(60*second + pay.LastDecisionGrace); e.Deadline != want {
 		t.Fatalf("deadline is %s, want %s", e.Deadline, want)
 	}
 	w.now = e.Deadline - 1
@@ -154,7 +154,7 @@ func TestWrongClockHasNoEffect(t *testing.T) {
 		if got := w.show(id).Outcome(); got != pay.OutcomePending {
 			t.Errorf("clock off by %v: outcome is %s while the payer may still answer", off.Std(), got)
 		}
-		w.now = w.now.Add(second + pay.FinalWordGrace)
+		w.now = w.now.Add(second + pay.LastDecisionGrace)
 		if got := w.show(id).Outcome(); got != pay.OutcomeUnknown {
 			t.Errorf("clock off by %v: outcome is %s after the offer's time", off.Std(), got)
 		}

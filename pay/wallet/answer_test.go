@@ -159,7 +159,7 @@ func TestOutcomeUnknownWhenTimeIsUp(t *testing.T) {
 	offer := w.offer(1, 5, "EUR")
 	d := decisionOf(t, offer)
 	answer := w.deliver(offer)[0]
-	deadline := w.now.Add(d.Expires.Sub(d.At) + pay.FinalWordGrace)
+	deadline := w.now.Add(d.Expires.Sub(d.At) + pay.LastDecisionGrace)
 	w.now = deadline - 1
 	if e := w.show(d.Payment); e.Outcome() != pay.OutcomePending || e.Deadline != deadline {
 		t.Errorf("before the deadline: %s, deadline %s", e.Outcome(), e.Deadline)

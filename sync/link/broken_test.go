@@ -156,7 +156,7 @@ func TestSilentPeersAreDropped(t *testing.T) {
 		if err := w.pair(t); err != nil {
 			t.Errorf("while strangers hold all places: %v", err)
 		}
-		time.Sleep(pay.LinkFirstWord.Std())
+		time.Sleep(pay.LinkFirstFrame.Std())
 		synctest.Wait()
 		for i, conn := range silent {
 			_ = conn.SetReadDeadline(time.Now())
@@ -187,7 +187,7 @@ func TestSlowPeersAreDropped(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		if took := time.Since(began); err == nil || took > pay.LinkFirstWord.Std()+2*time.Second {
+		if took := time.Since(began); err == nil || took > pay.LinkFirstFrame.Std()+2*time.Second {
 			t.Errorf("a slow peer was listened to for %v, error %v", took, err)
 		}
 		_ = conn.Close()

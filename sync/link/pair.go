@@ -165,7 +165,7 @@ func dial(ctx context.Context, p Peer) (*client, error) {
 	if dialer == nil {
 		dialer = &net.Dialer{}
 	}
-	within, cancel := context.WithTimeout(ctx, pay.LinkFirstWord.Std())
+	within, cancel := context.WithTimeout(ctx, pay.LinkFirstFrame.Std())
 	defer cancel()
 	plain, err := dialer.DialContext(within, "tcp", p.Address)
 	if err != nil {

@@ -142,7 +142,7 @@ func (s server) serveConn(ctx context.Context, raw net.Conn, served func()) {
 // returns nil when the wallet closes the connection properly.
 func (s server) answerAll(ctx context.Context, conn *tls.Conn, served func()) error {
 	began := time.Now()
-	if err := conn.SetDeadline(began.Add(pay.LinkFirstWord.Std())); err != nil {
+	if err := conn.SetDeadline(began.Add(pay.LinkFirstFrame.Std())); err != nil {
 		return err
 	}
 	if err := conn.HandshakeContext(ctx); err != nil {
