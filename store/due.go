@@ -21,9 +21,12 @@ const wakesMax = 1 << 16
 
 // Wake asks for a DeadlineReached on subject once at has come, after a restart
 // too. Each call creates one deadline; it fires once. A deadline that has come
-// already fires before the next command. More than 65,536 of one subject at one
-// moment are an error.
+// already fires before the next command. A subject that fails its Check, and more
+// than 65,536 deadlines of one subject at one moment, are errors.
 func (tx *Tx) Wake(at pay.Time, subject pay.Subject) error {
+	if err := subject.Check(); err != nil {
+		return fmt.Errorf("set a deadline: %w", err)
+	}
 	for tie := range uint32(wakesMax) {
 		tx.key = dueKey(tx.key[:0], at, subject, tie)
 		_, taken, err := tx.get(tx.key)

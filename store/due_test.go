@@ -129,6 +129,25 @@ func TestEachWakeFiresOnce(t *testing.T) {
 	sound(t, s)
 }
 
+// A deadline whose row could not be read would hold up all others.
+func TestDeadlineNeedsASubject(t *testing.T) {
+	t.Parallel()
+	o := registryOptions()
+	o.Reactor = fires
+	s, _ := start(t, o)
+	for _, bad := range []pay.Subject{{}, {Kind: 'P'}, {Kind: 0xff}} {
+		if err := s.Do(t.Context(), func(tx *store.Tx) error { return tx.Wake(noon, bad) }); err == nil {
+			t.Errorf("a deadline was set of %q", byte(bad.Kind))
+		}
+	}
+	do(t, s, wake(noon, payment(1)))
+	do(t, s, func(*store.Tx) error { return nil })
+	if fired(t, s, payment(1)) != 1 {
+		t.Error("the deadline did not fire")
+	}
+	sound(t, s)
+}
+
 // More deadlines than fit a transaction still all come before the command.
 func TestManyDeadlinesComeBeforeTheCommand(t *testing.T) {
 	t.Parallel()
