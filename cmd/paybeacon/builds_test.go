@@ -17,9 +17,10 @@ import (
 // or this tree with a patch. It is compiled once for all tests.
 type build struct {
 	once sync.Once
-	// commit is what git archives, or "" for the work tree. patch is applied to
-	// it: a path below testdata/peers.
-	commit, patch string
+	// commit is what git archives, or "" for the work tree. patches, files below
+	// testdata/peers, are applied to it.
+	commit  string
+	patches []string
 
 	exe string
 	err error
@@ -70,8 +71,8 @@ func (b *build) compile() (string, error) {
 	steps := []string{
 		fmt.Sprintf("(cd ../.. && %s) | tar -x -C %s", files, src),
 	}
-	if b.patch != "" {
-		patch, err := filepath.Abs("../../testdata/peers/" + b.patch)
+	for _, name := range b.patches {
+		patch, err := filepath.Abs("../../testdata/peers/" + name)
 		if err != nil {
 			return "", err
 		}

@@ -17,15 +17,20 @@ import (
 var (
 	// beforeRanges is the last commit of version 2 of the protocol, which knows
 	// no ranges of versions.
+	// later is this tree as a next version may be: feature.patch adds a kind and a
+	// state, growth.patch uses them and adds keys to bodies and messages.
+	later = &build{patches: []string{"feature.patch", "growth.patch"}}
 	beforeRanges = &build{commit: "d8b08d6fa0e9e66a21314acc7a43850ac4b7d813"}
 )
 
-// oldWorld is a world in which every node runs the program of another version.
-// ada's tag is near the box, and her wallet approves everything.
-func oldWorld(t *testing.T, exe string) *world {
+// mixedWorld is a world in which box, wallet and tag run one program and the
+// registry another; "" is the one under test. ada's tag is near the box, and her
+// wallet approves everything.
+func mixedWorld(t *testing.T, nodes, registry string) *world {
 	t.Helper()
 	w := emptyWorld(t)
-	w.run(exe, "reg", "box", "ada", "ada-tag")
+	w.run(nodes, "box", "ada", "ada-tag")
+	w.run(registry, "reg")
 	w.startRegistry(nil)
 	w.must(w.Enrol("reg", "box", "scan", "--role", "box", "--name", "counter", "--merchant", "Corner Cafe"))
 	w.must(w.Enrol("reg", "ada", "wallet", "--role", "wallet", "--name", "ada"))
@@ -140,7 +145,8 @@ func TestUpgradeFromBeforeVersionRanges(t *testing.T) {
 	for name, registryFirst := range map[string]bool{"registry first": true, "nodes first": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := oldWorld(t, beforeRanges.program(t))
+			old := beforeRanges.program(t)
+			w := mixedWorld(t, old, old)
 			before := w.chargeNearest("before", "12.50")
 			w.paid(before.ID, 1250)
 			first, then := []string{"reg"}, []string{"box", "ada"}
@@ -177,6 +183,33 @@ func TestUpgradeFromBeforeVersionRanges(t *testing.T) {
 			if money := w.money(); money["ada"] != 5000-1650 || money["Corner Cafe"] != 1650 {
 				t.Errorf("accounts: %v", money)
 			}
+		})
+	}
+}
+
+// TestVersionsWorkTogether: a shop whose registry and nodes are of different
+// versions pays as one of a single version does. later is this tree with what a
+// next version may bring: more keys in signed bodies and in messages, a kind and
+// a state that today's program does not know, and a newer version of the protocol.
+func TestVersionsWorkTogether(t *testing.T) {
+	t.Parallel()
+	programs := map[string]func(*testing.T) string{
+		"today":  func(*testing.T) string { return "" },
+		"later":  later.program,
+	}
+	for _, pair := range []struct{ registry, nodes string }{
+		{"today", "later"}, {"later", "today"}, {"later", "later"},
+	} {
+		t.Run(pair.registry+" registry, "+pair.nodes+" nodes", func(t *testing.T) {
+			t.Parallel()
+			w := mixedWorld(t, programs[pair.nodes](t), programs[pair.registry](t))
+			first := w.chargeNearest("first", "12.50")
+			w.paid(first.ID, 1250)
+			w.Stop("reg")
+			second := w.chargeNearest("second", "3.00")
+			w.must(w.Again("reg", nil))
+			w.paid(second.ID, 300)
+			w.audit()
 		})
 	}
 }
