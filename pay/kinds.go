@@ -39,13 +39,13 @@ func kinds() []KindRow {
 		claim[Revoke](RoleWallet, AudienceAuthor),
 		claim[StepUpAbove](RoleWallet, AudienceAuthor).formerly("limit"),
 		claim[Bind](RoleDevice, AudienceWallet),
-		claim[Authority](RoleRoot, AudienceAll),
-		statement[Decision](AudienceParties),
-		statement[Refusal](AudienceParties),
-		statement[Challenge](AudienceWallet),
-		statement[DeviceStatus](AudienceWallet),
-		statement[StepUpStatus](AudienceWallet).formerly("limited"),
-		statement[TopUp](AudienceWallet),
+		claim[Authority](RoleRoot, AudienceAll).readBy(RoleBox, RoleWallet),
+		statement[Decision](AudienceParties).readBy(RoleBox, RoleWallet),
+		statement[Refusal](AudienceParties).readBy(RoleBox, RoleWallet),
+		statement[Challenge](AudienceWallet).readBy(RoleWallet),
+		statement[DeviceStatus](AudienceWallet).readBy(RoleWallet),
+		statement[StepUpStatus](AudienceWallet).formerly("limited").readBy(RoleWallet),
+		statement[TopUp](AudienceWallet).readBy(RoleWallet),
 		statement[NodeStatus](AudienceRegistry),
 	}
 }
@@ -61,6 +61,10 @@ type KindRow struct {
 	Author Role
 	// Audience is who sees them, beside the registry.
 	Audience Audience
+
+	// Readers are the roles of the nodes that act on such facts in their feed;
+	// all others keep them and pass them on.
+	Readers []Role
 
 	check    func(payload []byte) error
 	signedAt func(Fact) (Time, error) // nil unless the registry signs
@@ -120,6 +124,18 @@ func statement[B signed](audience Audience) KindRow {
 		return b.signedAt(), err
 	}
 	return row
+}
+
+// readBy returns the row of a kind that nodes of these roles act on.
+func (r KindRow) readBy(roles ...Role) KindRow {
+	r.Readers = roles
+	return r
+}
+
+// Concerns reports whether nodes of the role sign facts of this kind or act on
+// them, so that the role must have a rule for the kind.
+func (r KindRow) Concerns(role Role) bool {
+	return r.Author == role || slices.Contains(r.Readers, role)
 }
 
 // formerly returns the row of a kind that had another spelling.

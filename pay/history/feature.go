@@ -111,11 +111,10 @@ func (fs Features) Spaces() rows.Spaces {
 	return all
 }
 
-// CheckKinds returns nil when each kind of pay's table has exactly one place: a
-// rule of one feature, a rule that all roles share, or the list of kinds that do
-// not concern this role. A kind with a rule for refusals is one that the role
-// signs.
-func (fs Features) CheckKinds(role pay.Role, unconcerned []pay.Kind) error {
+// CheckKinds returns nil when each kind that concerns the role, by pay's table,
+// has exactly one place: a rule of one feature, or one that all roles share. A
+// kind with a rule for refusals is one that the role signs.
+func (fs Features) CheckKinds(role pay.Role) error {
 	places := map[pay.Kind]int{pay.KindAuthority: 1, pay.KindRefusal: 1}
 	for _, feature := range fs {
 		for k := range feature.Mirrors {
@@ -128,12 +127,13 @@ func (fs Features) CheckKinds(role pay.Role, unconcerned []pay.Kind) error {
 			}
 		}
 	}
-	for _, k := range unconcerned {
-		places[k]++
-	}
 	for _, row := range pay.Kinds() {
-		if places[row.Kind] != 1 {
-			return fmt.Errorf("kind %q has %d places at a %s", row.Kind, places[row.Kind], role)
+		want := 0
+		if row.Concerns(role) {
+			want = 1
+		}
+		if places[row.Kind] != want {
+			return fmt.Errorf("kind %q has %d places at a %s, not %d", row.Kind, places[row.Kind], role, want)
 		}
 		delete(places, row.Kind)
 	}

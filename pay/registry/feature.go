@@ -45,13 +45,6 @@ type inspection struct {
 // features are what this registry can do.
 var features = []feature{payments, stepUp, devices, codeSources, members, topUps, refusals}
 
-// unconcerned are the kinds of facts that are no claims and that the registry
-// does not sign either.
-var unconcerned = []pay.Kind{
-	pay.KindBind,      // stands inside a mapping
-	pay.KindAuthority, // signed by the root key, outside this program's reach
-}
-
 // Spaces returns the key spaces of all features.
 func Spaces() (all rows.Spaces) {
 	for _, f := range features {

@@ -74,15 +74,6 @@ func (t *Till) all() history.Features {
 	}}
 }
 
-// unconcerned are the kinds of facts that a till neither signs nor finds in a
-// merchant's feed.
-var unconcerned = []pay.Kind{
-	pay.KindAnswer, pay.KindMapping, pay.KindRevoke, pay.KindStepUpAbove, // claims of wallets
-	pay.KindBind,                                                     // stands inside a mapping
-	pay.KindChallenge, pay.KindDevice, pay.KindStepUp, pay.KindTopUp, // in the feeds of wallets
-	pay.KindNode, // in the registry's own feed
-}
-
 // Spaces returns the key spaces of the role, those of package history included.
 func Spaces() rows.Spaces { return new(Till).all().Spaces() }
 

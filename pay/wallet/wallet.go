@@ -76,14 +76,6 @@ func (w *Wallet) all() history.Features {
 	return history.Features{w.payments(), w.stepUps(), w.devices(), w.balances()}
 }
 
-// unconcerned are the kinds of facts that a wallet neither signs nor finds in its
-// feed.
-var unconcerned = []pay.Kind{
-	pay.KindRequest, pay.KindCancel, // claims of boxes
-	pay.KindBind, // stands inside a mapping
-	pay.KindNode, // in the registry's own feed
-}
-
 // Spaces returns the key spaces of the role, those of package history included.
 func Spaces() rows.Spaces { return new(Wallet).all().Spaces() }
 
