@@ -1,8 +1,9 @@
 package main
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,16 +12,17 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // A build is this program as another version of it: that of an earlier commit,
-// or this tree with a patch. It is compiled once for all tests.
+// or this tree with changes. It is compiled once for all tests.
 type build struct {
 	once sync.Once
-	// commit is what git archives, or "" for the work tree. patches, files below
-	// testdata/peers, are applied to it.
+	// commit is what git archives, or "" for the work tree. changes, files below
+	// testdata/peers, are made to it.
 	commit  string
-	patches []string
+	changes []string
 
 	exe string
 	err error
@@ -65,30 +67,77 @@ func (b *build) compile() (string, error) {
 	}
 	files := "git archive " + b.commit
 	if b.commit == "" {
-		// What is not committed counts too: the patch is to this very tree.
+		// What is not committed counts too: the changes are to this very tree.
 		files = "git ls-files -z | tar --null -T - -c"
 	}
-	steps := []string{
-		fmt.Sprintf("(cd ../.. && %s) | tar -x -C %s", files, src),
+	if err := shell(fmt.Sprintf("(cd ../.. && %s) | tar -x -C %s", files, src)); err != nil {
+		return "", err
 	}
-	for _, name := range b.patches {
-		patch, err := filepath.Abs("../../testdata/peers/" + name)
-		if err != nil {
+	for _, name := range b.changes {
+		if err := change(src, name); err != nil {
 			return "", err
 		}
-		steps = append(steps, fmt.Sprintf("cd %s && git apply --whitespace=nowarn %s", src, patch))
 	}
 	exe := filepath.Join(src, "bin-paybeacon")
-	steps = append(steps, fmt.Sprintf("cd %s && go build -trimpath -tags crashpoints -o %s ./cmd/paybeacon", src, exe))
-	for _, step := range steps {
-		cmd := exec.Command("bash", "-c", "set -euo pipefail; "+step)
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
-		if err := cmd.Run(); err != nil {
-			return "", fmt.Errorf("make a build of another version: %s: %w\n%s", strings.ReplaceAll(step, src, "SRC"), err, out.String())
+	return exe, shell(fmt.Sprintf("cd %s && go build -trimpath -tags crashpoints -o %s ./cmd/paybeacon", src, exe))
+}
+
+func shell(command string) error {
+	if out, err := exec.Command("bash", "-c", "set -euo pipefail; "+command).CombinedOutput(); err != nil {
+		return fmt.Errorf("make a build of another version: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// change edits the source in src as the file below testdata/peers says, whose
+// own first lines explain its form.
+func change(src, name string) error {
+	edits, err := txtar.ParseFile("../../testdata/peers/" + name)
+	if err != nil {
+		return err
+	}
+	for _, f := range edits.Files {
+		path := filepath.Join(src, f.Name)
+		old, err := os.ReadFile(path)
+		text := string(f.Data)
+		if err == nil {
+			text, err = edited(string(old), text)
+		} else if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		if err == nil {
+			err = os.WriteFile(path, []byte(text), 0o600)
+		}
+		if err != nil {
+			return fmt.Errorf("apply %s to %s: %w", name, f.Name, err)
 		}
 	}
-	return exe, nil
+	return nil
+}
+
+// edited returns text after the edits.
+func edited(text, edits string) (string, error) {
+	for i, edit := range strings.Split("\n"+edits, "\n@") {
+		if i == 0 {
+			continue
+		}
+		head, lines, _ := strings.Cut(edit, "\n")
+		anchor := "\n" + head[2:] + "\n"
+		before, after, ok := strings.Cut(text, anchor)
+		if !ok {
+			return "", fmt.Errorf("there is no line %q", head[2:])
+		}
+		lines = strings.TrimSuffix(lines, "\n") + "\n"
+		switch head[0] {
+		case '>':
+			text = before + anchor + lines + after
+		case '<':
+			text = before + "\n" + lines + anchor[1:] + after
+		default:
+			text = before + "\n" + lines + after
+		}
+	}
+	return text, nil
 }
 
 // cleanBuilds runs the tests and removes the builds afterwards.

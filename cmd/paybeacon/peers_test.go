@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
 	"github.com/paybeacon/paybeacon/pay"
@@ -15,11 +17,11 @@ import (
 // The versions that work together, or say in one sentence what to upgrade
 // first.
 var (
+	// later is this tree as a next version may be: feature.txtar adds a kind and a
+	// state, growth.txtar uses them and adds keys to bodies and messages.
+	later = &build{changes: []string{"feature.txtar", "growth.txtar"}}
 	// beforeRanges is the last commit of version 2 of the protocol, which knows
 	// no ranges of versions.
-	// later is this tree as a next version may be: feature.patch adds a kind and a
-	// state, growth.patch uses them and adds keys to bodies and messages.
-	later = &build{patches: []string{"feature.patch", "growth.patch"}}
 	beforeRanges = &build{commit: "d8b08d6fa0e9e66a21314acc7a43850ac4b7d813"}
 )
 
@@ -194,8 +196,8 @@ func TestUpgradeFromBeforeVersionRanges(t *testing.T) {
 func TestVersionsWorkTogether(t *testing.T) {
 	t.Parallel()
 	programs := map[string]func(*testing.T) string{
-		"today":  func(*testing.T) string { return "" },
-		"later":  later.program,
+		"today": func(*testing.T) string { return "" },
+		"later": later.program,
 	}
 	for _, pair := range []struct{ registry, nodes string }{
 		{"today", "later"}, {"later", "today"}, {"later", "later"},
@@ -211,5 +213,24 @@ func TestVersionsWorkTogether(t *testing.T) {
 			w.paid(second.ID, 300)
 			w.audit()
 		})
+	}
+}
+
+// TestFeatureTouchesFewFiles holds the price of a feature: beside files of its
+// own, a kind and a state are rows in three.
+func TestFeatureTouchesFewFiles(t *testing.T) {
+	t.Parallel()
+	edits, err := txtar.ParseFile("../../testdata/peers/feature.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var touched []string
+	for _, f := range edits.Files {
+		if _, err := os.Stat("../../" + f.Name); err == nil {
+			touched = append(touched, f.Name)
+		}
+	}
+	if len(touched) == 0 || len(touched) > 3 {
+		t.Errorf("a kind and a state touch %d files: %v", len(touched), touched)
 	}
 }

@@ -43,7 +43,15 @@ type inspection struct {
 }
 
 // features are what this registry can do.
-var features = []feature{payments, stepUp, devices, codeSources, members, topUps, refusals}
+var features = []feature{
+	payments,
+	stepUp,
+	devices,
+	codeSources,
+	members,
+	topUps,
+	refusals,
+}
 
 // Spaces returns the key spaces of all features.
 func Spaces() (all rows.Spaces) {
