@@ -19,7 +19,7 @@ import (
 const authenticationVectors = "../testdata/vectors/authentication.json"
 
 // authenticationVector is one entry of testdata/vectors/authentication.json: the
-// device with the RFC 8032 seed says that it is with its wallet. A reader of any
+// device with the RFC 8032 seed signs that it is with its wallet. A reader of any
 // language gets Signed by encoding the fields as wire/PROTOCOL.md says, and Code
 // by signing that.
 type authenticationVector struct {

@@ -1,13 +1,10 @@
 package pay
 
-import (
-	"fmt"
-	"unicode"
-	"unicode/utf8"
-)
+import "fmt"
 
-// Body is what a fact states. Check bounds every field; it runs before signing
-// and again after parsing. The implementations are values, not pointers.
+// Body is what a fact states. Check returns nil when every field is within its
+// bounds; it runs before signing and again after parsing. The implementations
+// are values, not pointers.
 type Body interface {
 	Kind() Kind
 	Check() error
@@ -27,6 +24,8 @@ func checkBody(kind Kind, payload []byte) (Kind, error) {
 	return kind, nil
 }
 
+// checkAs reads a payload as a B and returns nil when it is one in the one form,
+// within its bounds.
 func checkAs[B Body](payload []byte) error {
 	var b B
 	if err := DecodeGrown(payload, &b); err != nil {
@@ -38,36 +37,7 @@ func checkAs[B Body](payload []byte) error {
 	return nil
 }
 
-// Name is what a person calls a merchant, a site, a wallet, a vehicle or a
-// payment means: at most NameBytesMax bytes of printable UTF-8.
-type Name string
-
-// Check returns nil when n is not empty, short enough and printable.
-func (n Name) Check() error {
-	if n == "" {
-		return fmt.Errorf("name is empty")
-	}
-	return checkText("name", string(n), NameBytesMax)
-}
-
-func checkText(what, s string, most int) error {
-	if len(s) > most {
-		return fmt.Errorf("%s has %d bytes, the limit is %d", what, len(s), most)
-	}
-	if !utf8.ValidString(s) {
-		return fmt.Errorf("%s is not UTF-8", what)
-	}
-	for _, r := range s {
-		if !unicode.IsPrint(r) {
-			return fmt.Errorf("%s holds a character that cannot be printed (%U)", what, r)
-		}
-	}
-	return nil
-}
-
-// CheckRef returns nil when ref may stand on a receipt.
-func CheckRef(ref string) error { return checkText("ref", ref, RefBytesMax) }
-
+// firstError returns the first of the errors that is not nil.
 func firstError(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {

@@ -13,7 +13,7 @@ const (
 	TypeVoice DeviceType = "voice"
 )
 
-// Check returns nil for the four types.
+// Check returns nil for the four types, else an error that names the type.
 func (t DeviceType) Check() error {
 	switch t {
 	case TypeTag, TypePhone, TypeJack, TypeVoice:

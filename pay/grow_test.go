@@ -114,8 +114,8 @@ func TestGrownBodiesAreCanonical(t *testing.T) {
 
 // FuzzBodyGrows puts a key and any bytes behind the fields of a body of each
 // kind. The fact is read only if the key may be ignored and the whole is the one
-// form of itself; then it keeps its bytes, has an id of its own, and says what it
-// said without them.
+// form of itself; then it keeps its bytes, has an id of its own, and is read as
+// it was without them.
 func FuzzBodyGrows(f *testing.F) {
 	list := samples(f)
 	for i := range list {

@@ -29,7 +29,7 @@ type Key struct {
 	id   NodeID
 }
 
-// NewKey makes a key from 32 bytes of random.
+// NewKey makes a key from 32 bytes of random, whose error it returns.
 func NewKey(random io.Reader) (Key, error) {
 	seed := make([]byte, ed25519.SeedSize)
 	if _, err := io.ReadFull(random, seed); err != nil {
@@ -38,7 +38,8 @@ func NewKey(random io.Reader) (Key, error) {
 	return KeyFromSeed(seed)
 }
 
-// KeyFromSeed returns the key with the given 32-byte RFC 8032 seed.
+// KeyFromSeed returns the key with the given RFC 8032 seed, or an error when
+// that has not 32 bytes.
 func KeyFromSeed(seed []byte) (Key, error) {
 	if len(seed) != ed25519.SeedSize {
 		return Key{}, fmt.Errorf("make key: seed has %d bytes, want %d", len(seed), ed25519.SeedSize)

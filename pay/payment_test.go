@@ -158,8 +158,8 @@ func TestNextRefuses(t *testing.T) {
 		{"no payer any more", offered, pay.StateCaptured, func(d *pay.Decision) { d.Payer = pay.PayerRef{} }},
 		{"a later end", offered, pay.StateCaptured, func(d *pay.Decision) { d.Expires++ }},
 		{"play money offered, real money taken", offered, pay.StateCaptured, func(d *pay.Decision) { d.Test = false }},
-		{"a demand made after the offer", offered, pay.StateCaptured, func(d *pay.Decision) { d.StepUp = pay.StepUpPayer }},
-		{"a demand made by an expiry", offered, pay.StateExpired, func(d *pay.Decision) { d.StepUp = pay.StepUpDrift }},
+		{"a step-up after the offer", offered, pay.StateCaptured, func(d *pay.Decision) { d.StepUp = pay.StepUpPayer }},
+		{"a step-up by an expiry", offered, pay.StateExpired, func(d *pay.Decision) { d.StepUp = pay.StepUpDrift }},
 		{"terms changed by a cancel", offered, pay.StateCancelled, func(d *pay.Decision) { d.Amount++ }},
 
 		{"offer names no claim", requested, offered, func(d *pay.Decision) { d.Claim = pay.FactID{} }},
@@ -171,8 +171,8 @@ func TestNextRefuses(t *testing.T) {
 		{"expired by an answer", offered, pay.StateExpired, func(d *pay.Decision) { d.Claim = answerID }},
 		{"offer expired by the request", offered, pay.StateExpired, func(d *pay.Decision) { d.Claim = requestID }},
 		{"captured without an answer", offered, pay.StateCaptured, func(d *pay.Decision) { d.Claim = pay.FactID{} }},
-		{"captured on the word of the request", offered, pay.StateCaptured, func(d *pay.Decision) { d.Claim = requestID }},
-		{"captured on the word of the offer", offered, pay.StateCaptured, func(d *pay.Decision) { d.Claim = factID(1) }},
+		{"captured by the request", offered, pay.StateCaptured, func(d *pay.Decision) { d.Claim = requestID }},
+		{"captured by the offer", offered, pay.StateCaptured, func(d *pay.Decision) { d.Claim = factID(1) }},
 		{"declined without an answer", offered, pay.StateDeclined, func(d *pay.Decision) { d.Claim = pay.FactID{} }},
 		{"failed without an answer", offered, pay.StateFailed, func(d *pay.Decision) { d.Claim = pay.FactID{} }},
 
@@ -183,13 +183,13 @@ func TestNextRefuses(t *testing.T) {
 
 		{"a capture with a reason not to pay", offered, pay.StateCaptured, func(d *pay.Decision) { d.Reason = pay.ReasonByPayer }},
 		{"an offer with a reason", requested, offered, func(d *pay.Decision) { d.Reason = pay.ReasonByPayer }},
-		{"an offer that says who answered", requested, offered, func(d *pay.Decision) { d.By = pay.ByHand }},
-		{"an expiry that says who answered", offered, pay.StateExpired, func(d *pay.Decision) { d.By = pay.ByHand }},
-		{"a demand of nobody: unmatched", requested, pay.StateUnmatched, func(d *pay.Decision) { d.StepUp = pay.StepUpMerchant }},
-		{"a demand of nobody: ambiguous", requested, pay.StateAmbiguous, func(d *pay.Decision) { d.StepUp = pay.StepUpMerchant }},
-		{"a demand of nobody: expired", requested, pay.StateExpired, func(d *pay.Decision) { d.StepUp = pay.StepUpMerchant }},
-		{"a demand of nobody: cancelled", requested, pay.StateCancelled, func(d *pay.Decision) { d.StepUp = pay.StepUpMerchant }},
-		{"a demand of nobody: offered", requested, offered, func(d *pay.Decision) { d.StepUp, d.Payer = pay.StepUpMerchant, pay.PayerRef{} }},
+		{"an offer that names who answered", requested, offered, func(d *pay.Decision) { d.By = pay.ByHand }},
+		{"an expiry that names who answered", offered, pay.StateExpired, func(d *pay.Decision) { d.By = pay.ByHand }},
+		{"a step-up of nobody: unmatched", requested, pay.StateUnmatched, func(d *pay.Decision) { d.StepUp = pay.StepUpMerchant }},
+		{"a step-up of nobody: ambiguous", requested, pay.StateAmbiguous, func(d *pay.Decision) { d.StepUp = pay.StepUpMerchant }},
+		{"a step-up of nobody: expired", requested, pay.StateExpired, func(d *pay.Decision) { d.StepUp = pay.StepUpMerchant }},
+		{"a step-up of nobody: cancelled", requested, pay.StateCancelled, func(d *pay.Decision) { d.StepUp = pay.StepUpMerchant }},
+		{"a step-up of nobody: offered", requested, offered, func(d *pay.Decision) { d.StepUp, d.Payer = pay.StepUpMerchant, pay.PayerRef{} }},
 		{"a payer nobody asked: unmatched", requested, pay.StateUnmatched, func(d *pay.Decision) { d.Payer = pay.PayerRef{1} }},
 		{"a payer nobody asked: ambiguous", requested, pay.StateAmbiguous, func(d *pay.Decision) { d.Payer = pay.PayerRef{1} }},
 		{"a payer nobody asked: expired", requested, pay.StateExpired, func(d *pay.Decision) { d.Payer = pay.PayerRef{1} }},
@@ -236,7 +236,7 @@ func TestNextTakesTheEdges(t *testing.T) {
 }
 
 // A name stands for one fact: neither the name of the request nor that of the
-// last decision can come again with other words.
+// last decision can come again with another body.
 func TestNextKnowsANameAgain(t *testing.T) {
 	t.Parallel()
 	p := pay.Open(requestID)
@@ -314,37 +314,37 @@ func anyDecision(r *rapid.T, p pay.Payment, to pay.State) pay.Decision {
 		case 8:
 			d = p.Decision
 		case 9:
-			d.StepUp = rapid.SampledFrom([]pay.StepUp{"", pay.StepUpMerchant, pay.StepUpElsewhere, "word_of_later"}).Draw(r, "demand")
+			d.StepUp = rapid.SampledFrom([]pay.StepUp{"", pay.StepUpMerchant, pay.StepUpElsewhere, "reason_of_later"}).Draw(r, "step-up")
 		}
 	}
 	return d
 }
 
-// TestDemandIsOneOfTheTerms walks every way from an offer that demands two
-// channels: a decision that keeps the demand goes on, one that drops or changes
-// it is refused. So nobody can lift a demand once it is made.
-func TestDemandIsOneOfTheTerms(t *testing.T) {
+// TestStepUpIsOneOfTheTerms walks every way from an offer that needs two
+// channels: a decision that keeps the step-up goes on, one that drops or changes
+// it is refused. So nobody can lift a step-up once it is made.
+func TestStepUpIsOneOfTheTerms(t *testing.T) {
 	t.Parallel()
 	open := pay.Open(requestID)
-	demanded := follow(open, pay.StateOffered)
-	demanded.StepUp = pay.StepUpMerchant
-	offer, err := open.Next(factID(1), demanded)
+	steppedUp := follow(open, pay.StateOffered)
+	steppedUp.StepUp = pay.StepUpMerchant
+	offer, err := open.Next(factID(1), steppedUp)
 	if err != nil || offer.Decision.Method() != pay.MethodTwoChannel {
 		t.Fatalf("%v, method %s", err, offer.Decision.Method())
 	}
 	for _, to := range []pay.State{pay.StateCaptured, pay.StateDeclined, pay.StateExpired, pay.StateCancelled, pay.StateFailed} {
-		for demand, want := range map[pay.StepUp]error{
+		for stepUp, want := range map[pay.StepUp]error{
 			pay.StepUpMerchant: nil, "": pay.ErrArrow, pay.StepUpPayer: pay.ErrArrow, pay.StepUpElsewhere: pay.ErrArrow,
 		} {
 			d := follow(offer, to)
-			d.StepUp = demand
+			d.StepUp = stepUp
 			if next, err := offer.Next(factID(2), d); !errors.Is(err, want) || (want != nil && next != offer) {
-				t.Errorf("%s with demand %q: %v, want %v", to, demand, err, want)
+				t.Errorf("%s with step-up %q: %v, want %v", to, stepUp, err, want)
 			}
 		}
 	}
 	if m := at(t, pay.StateCaptured).Decision.Method(); m != pay.MethodOne {
-		t.Errorf("without a demand the method is %s", m)
+		t.Errorf("without a step-up the method is %s", m)
 	}
 }
 

@@ -12,7 +12,7 @@ type PIN [12]byte
 
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-// NewPIN returns a PIN of 60 bits from random.
+// NewPIN returns a PIN of 60 bits from random, whose error it returns.
 func NewPIN(random io.Reader) (PIN, error) {
 	var raw, p PIN
 	if _, err := io.ReadFull(random, raw[:]); err != nil {

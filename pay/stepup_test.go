@@ -78,7 +78,7 @@ func TestCheckBoundsTwoChannels(t *testing.T) {
 	for name, body := range map[string]pay.Body{
 		"answer": answer, "limit": limit, "limited": limited, "challenge": challenge,
 		"limit of nothing": with(limit, func(b *pay.StepUpAbove) { b.Above = 0 }), "no limit": with(limit, func(b *pay.StepUpAbove) { b.Above = pay.AmountMax }),
-		"demand of later": with(offered, func(b *pay.Decision) { b.StepUp = "word_of_a_later_one" }),
+		"step-up of later": with(offered, func(b *pay.Decision) { b.StepUp = "reason_of_a_later_one" }),
 	} {
 		if err := body.Check(); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -86,8 +86,8 @@ func TestCheckBoundsTwoChannels(t *testing.T) {
 	}
 	for name, body := range map[string]pay.Body{
 		"answer declines with a code": with(answer, func(b *pay.Answer) { b.Verdict = pay.Decline }),
-		"decision demand":             with(offered, func(b *pay.Decision) { b.StepUp = pay.StepUp(long) }),
-		"decision demand text":        with(offered, func(b *pay.Decision) { b.StepUp = "a\x1b[2J" }),
+		"decision step-up":            with(offered, func(b *pay.Decision) { b.StepUp = pay.StepUp(long) }),
+		"decision step-up text":       with(offered, func(b *pay.Decision) { b.StepUp = "a\x1b[2J" }),
 		"device trusted":              pay.DeviceStatus{State: pay.DeviceActive, Type: pay.TypeTag, Trusted: math.MaxInt64},
 		"challenge payment":           with(challenge, func(b *pay.Challenge) { b.Payment = pay.PaymentID{} }),
 		"challenge device":            with(challenge, func(b *pay.Challenge) { b.Device = pay.DeviceID{} }),
@@ -113,10 +113,10 @@ func TestCheckBoundsTwoChannels(t *testing.T) {
 	}
 }
 
-// TestReceiptTellsMethodAndDemand: the receipt of a payment by two channels says
-// who demanded them, opens here and with another COSE library, and holds neither
+// TestReceiptShowsMethodAndStepUp: the receipt of a payment by two channels shows
+// why it took them, opens here and with another COSE library, and holds neither
 // the code, nor any 8 bytes of it, nor the device (3.6).
-func TestReceiptTellsMethodAndDemand(t *testing.T) {
+func TestReceiptShowsMethodAndStepUp(t *testing.T) {
 	t.Parallel()
 	byName := map[string]pay.Fact{}
 	for _, s := range samples(t) {
@@ -153,6 +153,6 @@ func TestReceiptTellsMethodAndDemand(t *testing.T) {
 	}
 	forged := bytes.Replace(raw, []byte("merchant"), []byte("merchanT"), 1)
 	if _, err := pay.OpenReceipt(forged); !errors.Is(err, pay.ErrSignature) {
-		t.Errorf("with another demand it opens: %v", err)
+		t.Errorf("with another step-up it opens: %v", err)
 	}
 }

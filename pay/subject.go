@@ -47,8 +47,8 @@ func (s Subject) String() string { return fmt.Sprintf("%c:%s", s.Kind, hex.Encod
 // Short returns the beginning of String, enough for a log line.
 func (s Subject) Short() string { return s.String()[:12] }
 
-// ParseSubject reads what String returns. A payment's 64 hexadecimal digits
-// alone are taken as the payment.
+// ParseSubject reads what String returns, and a payment's 64 hexadecimal digits
+// alone as that payment. It returns an error for any other text.
 func ParseSubject(text string) (Subject, error) {
 	kind := SubjectPayment
 	if len(text) > 2 && text[1] == ':' {
