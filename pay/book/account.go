@@ -49,9 +49,9 @@ type Hold struct {
 // Remaining returns what is still held: authorised less captured and released.
 func (h Hold) Remaining() pay.Amount { return h.Authorised - h.Captured - h.Released }
 
-// Sums returns what the payment's decisions have to say about its money.
+// Sums returns the sums that the last decision on the payment carries.
 func (h Hold) Sums() pay.Sums {
-	return pay.Sums{Held: h.Remaining(), Captured: h.Captured, Released: h.Released}
+	return pay.Sums{Held: h.Remaining(), Captured: h.Captured, Released: h.Released, Refunded: h.Refunded}
 }
 
 var (
