@@ -21,8 +21,8 @@ func Find(view pay.Rows, digits string) (Record, error) {
 
 // FindID returns the only id that begins with the given hexadecimal digits among
 // the keys of a table. what names such a thing to a person. Its errors are
-// *pay.Error: CodeUsage for what is no id or fits several, CodeNotFound for
-// none.
+// *pay.Error: CodeUsage for what is no id or is the beginning of several,
+// CodeNotFound for none. Any other error is the store's.
 func FindID[K ~[idBytes]byte, V any](view pay.Rows, in rows.Table[K, V], digits, what string) (id K, err error) {
 	first, last, ok := between(digits)
 	if !ok {

@@ -1,36 +1,36 @@
-// Package history is what a box and a wallet believe of payments: the
-// registry's decisions, as they came down the node's feed, folded into rows of
-// the node's role.
+// Package history is what a box and a wallet know of payments: the registry's
+// decisions, as they came down the node's feed, folded into rows of the node's
+// role.
 //
 // # The idea
 //
-// A row holds which decisions are in a payment's chain and when this node heard
-// of them. The state is not stored: each reading folds the facts anew through
-// pay.Payment.Next, so that what is shown is what was signed. A decision that
-// does not fit changes nothing and stays behind as a finding; if the one that
-// it follows comes later, it is taken up then. So the same decisions lead to
-// the same payments whatever their order and however often they come.
+// A row holds which decisions are in a payment's chain and when this node last
+// received one. The state is not stored: each reading folds the facts anew through
+// pay.Payment.Next, so that what is shown is what was signed. A decision that does
+// not follow changes nothing and is kept as a finding; if the one before it comes
+// later, it is taken in then. So the same decisions lead to the same payments in
+// any order and however often they come.
 //
 // What a role does with its node's feed is a list of features (see Feature): the
 // rules by kind of fact, for entries and for refused claims. What is the same at
 // box and wallet is here: authorities, refusals that stand in the feed, kinds
-// that nobody knows, and the view of a payment.
+// that this program does not know, and the view of a payment.
 //
 // # Layout
 //
-// The package owns the role's rows whose key begins with 'h'. Ids
-// are raw bytes; numbers and moments are written as in package rows.
+// The package owns the role's rows whose key begins with 'h'. Ids are raw bytes;
+// numbers and moments are written as in package rows.
 //
-//	ha WORKING FROM FACT  an authority by the key that it speaks for
-//	hp PAYMENT            row: created, heard, chain
+//	ha WORKING FROM FACT  an authority by the working key that it names
+//	hp PAYMENT            a payment: created, received, chain
 //	ht CREATED PAYMENT    the payments, newest first
 //	hu KIND               the first fact of a critical kind that is not understood
-//	hx PAYMENT SEQ FACT   a finding: why the decision does not fit
+//	hx PAYMENT SEQ FACT   a finding: why the decision does not follow
 //
 // # Guarantees
 //
 // The same fact twice changes nothing. Foreign input never makes an error: an
-// error says that the store is broken.
+// error means that the store is broken.
 package history
 
 import (
@@ -42,10 +42,10 @@ import (
 
 // Record is one payment as its decisions left it.
 type Record struct {
-	Payment pay.Payment
-	Chain   []pay.FactID // the decisions, oldest first
-	Created pay.Time     // when it was asked for; for display, and the order of lists
-	Heard   pay.Time     // this node's clock when it last heard something new
+	Payment  pay.Payment
+	Chain    []pay.FactID // the decisions, oldest first
+	Created  pay.Time     // when it was asked for; for display, and the order of lists
+	Received pay.Time     // this node's clock when it last received something new
 }
 
 // Step is a decision that a fold took in.
@@ -61,29 +61,31 @@ func step(before, next pay.Payment) Step {
 }
 
 type row struct {
-	Created pay.Time     `cbor:"1,keyasint"`
-	Heard   pay.Time     `cbor:"2,keyasint"`
-	Chain   []pay.FactID `cbor:"3,keyasint,omitempty"`
+	Created  pay.Time     `cbor:"1,keyasint"`
+	Received pay.Time     `cbor:"2,keyasint"`
+	Chain    []pay.FactID `cbor:"3,keyasint,omitempty"`
 }
 
 const (
-	// straysAtOnce bounds the findings that one fold looks at: several
-	// decisions on one place in one chain are a registry gone wrong.
+	// straysAtOnce bounds the findings that one fold looks at. Chosen: several
+	// decisions on one place in one chain are a fault of the registry.
 	straysAtOnce = 8
 )
 
 // Begin notes a payment that a request opened and on which there may be no
-// decision yet. A payment that is known already stays as it is.
+// decision yet. A payment that is known already stays as it is. Its errors are the
+// store's.
 func Begin(tx pay.WritableRows, now pay.Time, request pay.FactID, created pay.Time) (Record, error) {
 	rec, ok, err := Get(tx, pay.PaymentID(request))
 	if ok || err != nil {
 		return rec, err
 	}
-	rec = Record{Payment: pay.Open(request), Created: created, Heard: now}
+	rec = Record{Payment: pay.Open(request), Created: created, Received: now}
 	return rec, put(tx, rec, true)
 }
 
-// Get returns a payment, and whether it is known.
+// Get returns a payment, and whether it is known. An error means that the store is
+// broken or damaged: foreign facts cause none.
 func Get(view pay.Rows, id pay.PaymentID) (Record, bool, error) {
 	r, ok, err := paymentRows.Get(view, id)
 	if err != nil {
@@ -92,7 +94,7 @@ func Get(view pay.Rows, id pay.PaymentID) (Record, bool, error) {
 	if !ok {
 		return Record{}, false, nil
 	}
-	rec := Record{Payment: pay.Open(pay.FactID(id)), Chain: r.Chain, Created: r.Created, Heard: r.Heard}
+	rec := Record{Payment: pay.Open(pay.FactID(id)), Chain: r.Chain, Created: r.Created, Received: r.Received}
 	for _, link := range r.Chain {
 		d, err := decision(view, link)
 		if err == nil {
@@ -122,13 +124,13 @@ func put(tx pay.WritableRows, rec Record, fresh bool) error {
 			return err
 		}
 	}
-	return paymentRows.Put(tx, rec.Payment.ID, row{Created: rec.Created, Heard: rec.Heard, Chain: rec.Chain})
+	return paymentRows.Put(tx, rec.Payment.ID, row{Created: rec.Created, Received: rec.Received, Chain: rec.Chain})
 }
 
 // Fold takes in the decision d, whose stored fact has the given id, and then
-// whatever was waiting for it. It returns the payment as it then is and what
-// was taken in: nothing when d was known or does not fit, which leaves the
-// payment as it was.
+// those that waited for it. It returns the payment as it then is and what was
+// taken in: nothing when d was known or does not follow, which leaves the payment
+// as it was. Its errors are those of Get.
 func Fold(tx pay.WritableRows, now pay.Time, id pay.FactID, d pay.Decision) (Record, []Step, error) {
 	rec, known, err := Get(tx, d.Payment)
 	if err != nil || slices.Contains(rec.Chain, id) {
@@ -147,7 +149,7 @@ func Fold(tx pay.WritableRows, now pay.Time, id pay.FactID, d pay.Decision) (Rec
 	if err != nil {
 		return rec, nil, err
 	}
-	rec.Heard = now
+	rec.Received = now
 	return rec, append([]Step{first}, steps...), put(tx, rec, !known)
 }
 
@@ -155,8 +157,8 @@ func (rec *Record) take(id pay.FactID, next pay.Payment) {
 	rec.Payment, rec.Chain = next, append(slices.Clip(rec.Chain), id)
 }
 
-// takeWaiting takes up findings that follow the last decision. It ends because
-// each one taken up lengthens the chain, and chains are short.
+// takeWaiting takes in findings that follow the last decision. It ends because
+// each one taken in lengthens the chain, and chains are short.
 func takeWaiting(tx pay.WritableRows, rec *Record) (steps []Step, err error) {
 	for {
 		key, d, ok, err := waiting(tx, rec.Payment)
@@ -176,7 +178,7 @@ func takeWaiting(tx pay.WritableRows, rec *Record) (steps []Step, err error) {
 	}
 }
 
-// waiting returns a finding that fits behind the last decision of p.
+// waiting returns a finding that follows the last decision of p.
 func waiting(view pay.Rows, p pay.Payment) (key findingKey, d pay.Decision, ok bool, err error) {
 	next, behind := findingOf(p.ID, p.Seq+1, pay.FactID{}), findingOf(p.ID, p.Seq+2, pay.FactID{})
 	keys, err := findingRows.Keys(view, findingRows.Between(next, behind), straysAtOnce)
@@ -195,18 +197,19 @@ func waiting(view pay.Rows, p pay.Payment) (key findingKey, d pay.Decision, ok b
 	return key, d, false, nil
 }
 
-// Deadline returns when, by this node's clock, the last word is overdue. It is
-// counted from when the node heard, so that a clock that is wrong does not
-// matter; ttl is the life of the request, for a payment without a decision.
+// Deadline returns when, by this node's clock, the last decision is overdue. It is
+// counted from when the node received the one before it, so that a wrong clock does
+// not matter; ttl is the life of the request, for a payment without a decision.
 func (rec Record) Deadline(ttl pay.Millis) pay.Time {
 	if rec.Payment.Seq > 0 {
 		ttl = rec.Payment.Decision.Expires.Sub(rec.Payment.Decision.At)
 	}
-	return rec.Heard.Add(min(max(ttl, 0), pay.RequestTTLMax) + pay.LastDecisionGrace)
+	return rec.Received.Add(min(max(ttl, 0), pay.RequestTTLMax) + pay.LastDecisionGrace)
 }
 
 // Newest returns up to limit payments that keep accepts, newest first; limit is
-// held within 1..pay.ListMax, and a nil keep accepts all.
+// held within 1..pay.ListMax, and a nil keep accepts all. Its errors are those of
+// Get.
 func Newest(view pay.Rows, limit int, keep func(Record) bool) (list []Record, err error) {
 	const page = 128
 	limit = min(max(limit, 1), pay.ListMax)

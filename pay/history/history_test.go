@@ -138,13 +138,13 @@ func TestFoldTakesUpWhatWaited(t *testing.T) {
 		t.Errorf("findings are %+v, %v", found, err)
 	}
 	rec, steps := r.take(t, start+5, c[0])
-	if len(steps) != 2 || steps[0].ID != c[0].ID() || steps[1].ID != c[1].ID() || rec.Payment.State != pay.StateDeclined || rec.Heard != start+5 {
+	if len(steps) != 2 || steps[0].ID != c[0].ID() || steps[1].ID != c[1].ID() || rec.Payment.State != pay.StateDeclined || rec.Received != start+5 {
 		t.Errorf("payment is %+v after %d steps", rec, len(steps))
 	}
 	if found, err := history.Findings(r); err != nil || len(found) != 0 {
 		t.Errorf("findings are %+v, %v", found, err)
 	}
-	if again, steps := r.take(t, start+9, c[1]); len(steps) != 0 || again.Heard != start+5 {
+	if again, steps := r.take(t, start+9, c[1]); len(steps) != 0 || again.Received != start+5 {
 		t.Errorf("the same again took %d steps", len(steps))
 	}
 }
@@ -154,7 +154,7 @@ func TestBeginKeepsWhatIsKnown(t *testing.T) {
 	r, c := newRows(), chain(t, 1, pay.StateDeclined)
 	want, _ := r.take(t, start, c[0])
 	got, err := history.Begin(r, start+9, pay.FactID{1, 1}, start-9)
-	if err != nil || got.Created != want.Created || got.Heard != start || got.Payment.State != pay.StateOffered {
+	if err != nil || got.Created != want.Created || got.Received != start || got.Payment.State != pay.StateOffered {
 		t.Errorf("record is %+v, %v", got, err)
 	}
 }
@@ -201,7 +201,7 @@ func TestDeadline(t *testing.T) {
 		{"offered for longer than may be", offered(1<<62, 0), 5000, pay.RequestTTLMax},
 	}
 	for _, test := range tests {
-		got := history.Record{Payment: test.p, Heard: start}.Deadline(test.ttl)
+		got := history.Record{Payment: test.p, Received: start}.Deadline(test.ttl)
 		if want := start.Add(test.want + pay.LastDecisionGrace); got != want {
 			t.Errorf("%s: deadline is %s, want %s", test.name, got, want)
 		}

@@ -8,9 +8,11 @@ import (
 )
 
 // authoritiesAtOnce bounds the authorities of one key that a receipt looks at.
+// Chosen: a working key has one, and few more when it is renewed.
 const authoritiesAtOnce = 64
 
-// AddAuthority keeps a verified authority, so that receipts can enclose it.
+// AddAuthority keeps a verified authority, so that receipts can enclose it. Its
+// errors are the store's, and that of pay.As for a fact of another kind.
 func AddAuthority(tx pay.WritableRows, f pay.Fact) error {
 	a, err := pay.As[pay.Authority](f)
 	if err != nil {
@@ -20,10 +22,12 @@ func AddAuthority(tx pay.WritableRows, f pay.Fact) error {
 	return authorityRows.Put(tx, key, struct{}{})
 }
 
-// Receipt returns the receipt file of a payment that has ended, paid or not. It
-// is the same bytes on every node that holds the same facts: of the authorities
-// that cover the decision it encloses the one that began first. A payment that
-// has not ended is a pay.Error with pay.CodeConflict.
+// Receipt returns the receipt file of a payment whose state makes one, paid or
+// not. It is the same bytes on every node that holds the same facts: of the
+// authorities that cover the decision it encloses the one that began first. Its
+// errors are *pay.Error: CodeConflict for a payment that has no receipt yet,
+// CodeNotFound when the authority of the key that decided is not here. Any other
+// error is the store's.
 func Receipt(view pay.Rows, rec Record) ([]byte, error) {
 	p := rec.Payment
 	if !p.State.HasReceipt() {

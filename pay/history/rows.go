@@ -16,9 +16,9 @@ var (
 		rows.ID[pay.PaymentID]("PAYMENT"), rows.CBOR[row]())
 	newestRows = rows.New("ht", "the payments, newest first",
 		rows.Join(rows.Descending("CREATED"), rows.ID[pay.PaymentID]("PAYMENT")), rows.None())
-	findingRows = rows.New("hx", "why a decision does not fit",
+	findingRows = rows.New("hx", "why a decision does not follow",
 		rows.Join(rows.ID[pay.PaymentID]("PAYMENT"), rows.Join(rows.Uint32[uint32]("SEQ"), rows.ID[pay.FactID]("FACT"))), rows.Text[string]("why"))
-	authorityRows = rows.New("ha", "an authority by the key that it speaks for",
+	authorityRows = rows.New("ha", "an authority by the working key that it names",
 		rows.Join(rows.ID[pay.NodeID]("WORKING"), rows.Join(rows.Ascending("FROM"), rows.ID[pay.FactID]("FACT"))), rows.None())
 	unknownRows = rows.New("hu", "the first fact of a critical kind that is not understood",
 		rows.Text[pay.Kind]("KIND"), rows.ID[pay.FactID]("FACT"))
