@@ -28,15 +28,15 @@ type AuditResult struct {
 	Payments   int        // payments with a decision
 	Imbalance  pay.Amount // by how much debits and credits differ, in minor units
 	Duplicates int        // payments with two outcomes, and keys with two payments
-	Findings   []string   // in words, at most findingsMax and one that counts the rest
+	Findings   []string   // for a person, at most findingsMax and one that counts the rest
 }
 
 // findingsMax bounds the findings that are listed one by one. Chosen: a person
 // reads no more.
 const findingsMax = 100
 
-// Audit recomputes from facts what the rows say: the life of each payment and
-// who approved it, the book, members, devices and keys. Payments that are not
+// Audit recomputes the rows from facts: the life of each payment and who approved
+// it, the book, members, devices and keys. Payments that are not
 // finished are no finding. It holds ids in memory, never all facts. An error
 // means that the audit could not be made.
 func (r *Registry) Audit(ctx context.Context, rows AuditRows) (AuditResult, error) {
@@ -66,7 +66,7 @@ type auditor struct {
 	authorities map[pay.NodeID][]pay.Authority    // by working key
 	nodes       map[pay.NodeID]pay.NodeStatus     // the last status of each
 	keysOf      map[pay.DeviceID]pay.PublicKey    // of every device that was ever mapped
-	tally       book.Tally                        // what the facts say about money
+	tally       book.Tally                        // the money that the facts moved
 	reads       map[pay.Kind]func(pay.Fact) error // of all features
 }
 
@@ -146,8 +146,8 @@ func (a *auditor) readAuthority(f pay.Fact) error {
 	return nil
 }
 
-// isRegistrys reports whether f is signed by a key that spoke for the registry
-// at the moment. What a node signed in the registry's name is kept with the
+// isRegistrys reports whether f is signed by a key that had the registry's
+// authority at the moment. What a node signed in the registry's name is kept with the
 // refusal that it drew, counts for nothing and is no finding.
 func (a *auditor) isRegistrys(f pay.Fact, at pay.Time) (bool, error) {
 	known := a.authorities[f.Signer()]

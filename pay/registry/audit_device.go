@@ -50,7 +50,7 @@ func (a *deviceAudit) checkMissing(context.Context) error {
 	return nil
 }
 
-// checkDevice compares a device's row with the registry's last word on it, and
+// checkDevice compares a device's row with the registry's last status of it, and
 // with the mapping and the bind that it follows from.
 func (a *deviceAudit) checkDevice(id pay.DeviceID, row deviceRow, damage error) error {
 	last, said := a.last[id]

@@ -79,7 +79,7 @@ func (a *paymentAudit) checkPayment(id pay.PaymentID, h paymentRow, damage error
 	return a.checkClaims(p, h, chain)
 }
 
-// chain loads decisions in the order that they say they have.
+// chain loads decisions in the order of their numbers.
 func (a *paymentAudit) chain(ids []pay.FactID) ([]decided, error) {
 	chain := make([]decided, 0, len(ids))
 	for _, id := range ids {
@@ -97,8 +97,8 @@ func (a *paymentAudit) chain(ids []pay.FactID) ([]decided, error) {
 	return chain, nil
 }
 
-// fold applies the decisions and notes the arrow of each; the error says where
-// they do not follow. A registry knows all states that it signs.
+// fold applies the decisions and notes the arrow of each. It returns an error for
+// the first that does not follow. A registry knows all states that it signs.
 func fold(id pay.PaymentID, chain []decided) (p pay.Payment, err error) {
 	p = pay.Open(pay.FactID(id))
 	for i := range chain {
@@ -115,8 +115,8 @@ func fold(id pay.PaymentID, chain []decided) (p pay.Payment, err error) {
 	return p, nil
 }
 
-// outcomes returns how many decisions say for good that the payment is paid, or
-// that it never will be, without an arrow from another one that does.
+// outcomes returns how many decisions are final without an arrow from another one
+// that is.
 func outcomes(chain []decided) (n int) {
 	states := make(map[pay.FactID]pay.State)
 	for _, l := range chain {
@@ -279,6 +279,7 @@ func (a *paymentAudit) checkMissing(context.Context) error {
 	return nil
 }
 
+// checkBook compares the accounts with the facts.
 func (a *paymentAudit) checkBook(context.Context) (err error) {
 	a.out.Imbalance, err = a.tally.Compare(a.rows, func(finding string) { a.report("%s", finding) })
 	return err

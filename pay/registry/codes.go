@@ -10,7 +10,9 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// How the tables are laid over time.
+// How the tables are laid over time. Chosen: a live table outlasts a few missed
+// refreshes on either side of now, and requests that come late find one of the
+// past.
 const (
 	liveBehind   pay.Millis = 4_000   // a live table reaches this far back
 	liveAhead    pay.Millis = 36_000  // and this far forward
@@ -20,11 +22,12 @@ const (
 	refreshEvery            = time.Second
 )
 
-// How many codes the tables hold.
+// How many codes the tables hold. Chosen: those of the past have at most 240 MiB
+// together, and few sources are tried one by one.
 const (
 	olderCodesMax = 12 << 20 // in all tables of the past together
 	tailMax       = 1_024    // sources beyond a table that do not yet make it stale
-	wideTailMax   = 4_096    // sources tried one by one, only to say out_of_step
+	wideTailMax   = 4_096    // sources tried one by one, only to tell out_of_step from unknown_code
 )
 
 // Snapshot runs fn on one consistent snapshot of the role's rows, as a store's

@@ -32,7 +32,7 @@ var (
 
 type ownedKey = rows.Pair[pay.Scope, pay.DeviceID]
 
-// deviceRow says whose a device is. Counter and AnchorAt are the anchor that
+// deviceRow is which wallet a device belongs to. Counter and AnchorAt are the anchor that
 // the bind gave: the device's counter at a moment of the registry's clock.
 type deviceRow struct {
 	Wallet   pay.Scope       `cbor:"1,keyasint"`
@@ -45,8 +45,8 @@ type deviceRow struct {
 	Type     pay.DeviceType  `cbor:"8,keyasint"`
 	Vehicle  pay.Name        `cbor:"9,keyasint,omitempty"`
 	Means    pay.Name        `cbor:"10,keyasint,omitempty"`
-	Status   pay.FactID      `cbor:"11,keyasint"` // the registry's last word on it
-	// Repaired says that the device was revoked before and has not paid since.
+	Status   pay.FactID      `cbor:"11,keyasint"` // the registry's last status of it
+	// Repaired means that the device was revoked before and has not paid since.
 	Repaired bool `cbor:"12,keyasint,omitempty"`
 	// Trusted is from when on its authentication codes count; 0: at once.
 	Trusted pay.Time `cbor:"13,keyasint,omitempty"`
@@ -97,7 +97,7 @@ func (t *turn) mapping(m pay.Mapping) error {
 	}
 	again := known && old.Bind == bindID
 	if again {
-		row.AnchorAt = old.AnchorAt // it was said then; only its repetition is new
+		row.AnchorAt = old.AnchorAt // it was signed then; only its repetition is new
 	}
 	if !again || old.State != pay.DeviceActive {
 		row.Number, err = t.addSource(sourceRow{device: m.Device, replaces: old.Number, CodeSource: CodeSource{
@@ -121,8 +121,8 @@ func (t *turn) mapping(m pay.Mapping) error {
 
 // probation returns from when on the codes of the device that is being mapped
 // count. A wallet's first device is trusted at once, and so is one that it has
-// had before; a further one not for a while, because the wallet alone, which may
-// be a stolen phone, says that it is the owner's.
+// had before; a further one not for a while, because only the wallet, which may
+// be a stolen phone, claims that it is the owner's.
 func (t *turn) probation(old deviceRow, known bool) (pay.Time, error) {
 	if known && old.Wallet == t.from.Scope {
 		return t.resumed(old)
@@ -156,7 +156,7 @@ func (t *turn) mayMap(device pay.DeviceID, bind pay.Bind, bindID pay.FactID, old
 	case active && old.Wallet != t.from.Scope:
 		return pay.ReasonDeviceTaken, nil
 	case known && bindID != old.Bind && bind.Counter < old.Counter:
-		return pay.ReasonOutOfStep, nil // the device has said something newer since
+		return pay.ReasonOutOfStep, nil // the device has signed something newer since
 	}
 	holder, taken, err := beaconRows.Get(t.rows, bind.Beacon)
 	if err != nil {
@@ -200,7 +200,7 @@ func (t *turn) revoke(c pay.Revoke) error {
 		return t.refuse(refused, pay.PaymentID{})
 	}
 	row.State = pay.DeviceRevoked
-	// Of a device that an older version mapped nothing says so yet.
+	// A device that an older version mapped has left no such row yet.
 	if err := equippedRows.Put(t.rows, row.Wallet, struct{}{}); err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func (t *turn) resumed(old deviceRow) (pay.Time, error) {
 	return old.Trusted, nil
 }
 
-// setDevice stores a device's standing, says so to its wallet and remembers
+// setDevice stores a device's status, publishes it to its wallet and remembers
 // that the claim at hand has had its effect.
 func (t *turn) setDevice(device pay.DeviceID, row deviceRow) error {
 	id, err := t.publish(pay.DeviceStatus{
@@ -297,7 +297,7 @@ func (t *turn) learnDrift(h paymentRow) error {
 // anchorAt returns when the claim at hand was made by the registry's clock.
 func (t *turn) anchorAt() pay.Time { return t.now.Add(-min(max(t.in.Age, 0), anchorAgeMax)) }
 
-// anchorAgeMax bounds how old a mapping may say that it is. By then drift
+// anchorAgeMax bounds the age of a mapping that is believed. Chosen: by then drift
 // exceeds the longest step.
 const anchorAgeMax = 366 * 24 * hour
 

@@ -1,5 +1,5 @@
 // Package registry is the role of `serve`: it resolves codes, offers payments
-// to wallets, moves money when a wallet approves, and says so in signed
+// to wallets, moves money when a wallet approves, and publishes this in signed
 // decisions.
 //
 // # The idea
@@ -36,7 +36,7 @@
 //
 // # Layout
 //
-// Rows, all of which Audit recomputes from facts unless it says otherwise. Ids
+// Rows, all of which Audit recomputes from facts, but for those marked. Ids
 // and numbers are raw bytes, numbers big-endian:
 //
 //	a/WALLET 00 BOX    prompts without approval in the last hour (not audited)
@@ -57,7 +57,7 @@
 //	t/KEY              a top-up
 //	u/WALLET           above which amount the wallet's payments need its device
 //	v/WALLET           the wallet has had a device (not audited)
-//	w/WALLET           the node that speaks for a wallet's scope
+//	w/WALLET           the node that signs for a wallet's scope
 //
 // # Codes
 //
@@ -65,7 +65,7 @@
 // device's drift, changes, the device gets a new source with the next number.
 // Tables that find a code in constant time are built from sources in the
 // background; a table that covers the sources up to N stays right for ever, and
-// the few sources after N are tried one by one from the rows. What a table says
+// the few sources after N are tried one by one from the rows. What a table names
 // is then checked against the rows, which are the truth.
 //
 // # Guarantees

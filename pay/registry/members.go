@@ -23,7 +23,7 @@ var (
 	memberRows   = rows.New("m/", "a node: role, scope, names", rows.ID[pay.NodeID]("NODE"), rows.CBOR[memberRow]())
 	inviteRows   = rows.New("i/", "an invite", rows.ID8[pay.InviteID]("INVITE"), rows.CBOR[inviteRow]())
 	merchantRows = rows.New("s/", "the scope of a merchant's name", rows.Text[pay.Name]("MERCHANT"), rows.Text[pay.Scope]("SCOPE"))
-	walletRows   = rows.New("w/", "the node that speaks for a wallet's scope", rows.Text[pay.Scope]("WALLET"), rows.ID[pay.NodeID]("NODE"))
+	walletRows   = rows.New("w/", "the node that signs for a wallet's scope", rows.Text[pay.Scope]("WALLET"), rows.ID[pay.NodeID]("NODE"))
 )
 
 // memberRow is a node and the invite that it came by.
@@ -32,7 +32,7 @@ type memberRow struct {
 	Invite pay.InviteID   `cbor:"2,keyasint"`
 }
 
-// InviteSpec says who is invited. Role, merchant, site and scope come from the
+// InviteSpec is who is invited. Role, merchant, site and scope come from the
 // invite, never from the node.
 type InviteSpec struct {
 	Role     pay.Role
@@ -66,8 +66,8 @@ type inviteRow struct {
 }
 
 // Invite makes an invite with a fresh secret from random. Invites for one
-// merchant's name share a scope; each wallet's has its own. Its errors are
-// *pay.Error with pay.CodeUsage.
+// merchant's name share a scope; each wallet's has its own. An invalid spec is a
+// *pay.Error with pay.CodeUsage; any other error is the store's or random's.
 func (r *Registry) Invite(tx pay.WritableRows, now pay.Time, random io.Reader, spec InviteSpec) (Invited, error) {
 	row, err := checkSpec(now, spec)
 	if err != nil {
@@ -157,7 +157,9 @@ func scopeFor(tx pay.WritableRows, random io.Reader, row inviteRow) (pay.Scope, 
 // connection that proved its key. The same key with the same invite gets the
 // same answer again. Its refusals are *pay.Error: pay.CodeInvite for an invite
 // that is unknown, for another role, used or over; pay.CodeConflict for a key
-// that is enrolled already; pay.CodeNotAllowed for one that was revoked.
+// that is enrolled already; pay.CodeNotAllowed for one that was revoked;
+// pay.CodeUsage for an invalid name. Any other error is the store's, or wraps
+// pay.ErrCannotSign.
 func (r *Registry) Enrol(tx pay.WritableRows, now pay.Time, c pay.EnrolClaim) (pay.Membership, pay.Reaction, error) {
 	node := c.Node.ID()
 	m, known, err := memberRows.Get(tx, node)
@@ -219,10 +221,10 @@ func (r *Registry) membership(s pay.NodeStatus) pay.Membership {
 	return pay.Membership{Node: s, Authority: r.rawAuth, Currency: r.currency, Resolver: r.beacon}
 }
 
-// setMember stores a node's standing and notes it in the registry's own feed.
+// setMember stores a node's status and publishes it in the registry's own feed.
 func (r *Registry) setMember(tx pay.WritableRows, now pay.Time, m memberRow) (pay.Reaction, error) {
 	node := m.Status.Node.ID()
-	posting, err := r.sign(now, m.Status, pay.ScopeRegistry)
+	published, err := r.sign(now, m.Status, pay.ScopeRegistry)
 	if err != nil {
 		return pay.Reaction{}, err
 	}
@@ -234,12 +236,13 @@ func (r *Registry) setMember(tx pay.WritableRows, now pay.Time, m memberRow) (pa
 	if err := memberRows.Put(tx, node, m); err != nil {
 		return pay.Reaction{}, err
 	}
-	return pay.Reaction{Publications: []pay.Publication{posting}}, nil
+	return pay.Reaction{Publications: []pay.Publication{published}}, nil
 }
 
 // RevokeNode ends a node's membership: its claims are refused from now on and
 // its devices resolve to nobody. Revoking twice changes nothing. An unknown
-// node is a *pay.Error with pay.CodeNotFound.
+// node is a *pay.Error with pay.CodeNotFound. Any other error is the store's, or
+// wraps pay.ErrCannotSign.
 func (r *Registry) RevokeNode(tx pay.WritableRows, now pay.Time, node pay.NodeID) (pay.NodeStatus, pay.Reaction, error) {
 	m, ok, err := memberRows.Get(tx, node)
 	switch {
@@ -255,30 +258,32 @@ func (r *Registry) RevokeNode(tx pay.WritableRows, now pay.Time, node pay.NodeID
 	return m.Status, out, err
 }
 
-// Member returns the standing of a node; ok is false for a stranger.
+// Member returns the status of a node; ok is false for a stranger. Its errors are
+// the store's, or wrap rows.ErrDamaged.
 func (r *Registry) Member(view pay.Rows, node pay.NodeID) (status pay.NodeStatus, ok bool, err error) {
 	m, ok, err := memberRows.Get(view, node)
 	return m.Status, ok, err
 }
 
 // Members calls fn for every node that was ever enrolled, by node id, until fn
-// returns an error, which it returns.
+// returns an error, which it returns. Its other errors are the store's, or wrap
+// rows.ErrDamaged.
 func (r *Registry) Members(view pay.Rows, fn func(pay.NodeStatus) error) error {
 	return memberRows.Each(view, memberRows.All(), func(_ pay.NodeID, m memberRow) error { return fn(m.Status) })
 }
 
-// namedMax bounds how many nodes an error lists.
+// namedMax bounds how many nodes an error lists. Chosen: a person reads no more.
 const namedMax = 8
 
 // FindNode returns the one node that is not revoked and has this name, scope or
 // node id, of which ten digits are enough. Role "" finds any. None is a
 // *pay.Error with pay.CodeNotFound, several one with pay.CodeConflict that
-// lists them.
+// lists them. Any other error is that of Members.
 func (r *Registry) FindNode(view pay.Rows, role pay.Role, selector string) (pay.NodeStatus, error) {
 	var found []pay.NodeStatus
 	err := r.Members(view, func(s pay.NodeStatus) error {
-		fits := (role == "" || s.Role == role) && !s.Revoked && len(found) <= namedMax
-		if fits && (string(s.Name) == selector || string(s.Scope) == selector || startsID(s.Node.ID(), selector)) {
+		counts := (role == "" || s.Role == role) && !s.Revoked && len(found) <= namedMax
+		if counts && (string(s.Name) == selector || string(s.Scope) == selector || startsID(s.Node.ID(), selector)) {
 			found = append(found, s)
 		}
 		return nil
@@ -298,13 +303,15 @@ func (r *Registry) FindNode(view pay.Rows, role pay.Role, selector string) (pay.
 	return found[0], nil
 }
 
-// FindWallet returns the scope of the one wallet that FindNode finds.
+// FindWallet returns the scope of the one wallet that FindNode finds. Its errors
+// are those of FindNode.
 func (r *Registry) FindWallet(view pay.Rows, selector string) (pay.Scope, error) {
 	s, err := r.FindNode(view, pay.RoleWallet, selector)
 	return s.Scope, err
 }
 
-// idDigitsMin is how much of an id a person must type.
+// idDigitsMin is how much of an id a person must type. Chosen: as much as lists
+// print.
 const idDigitsMin = 10
 
 func startsID(id pay.NodeID, start string) bool {

@@ -31,16 +31,17 @@ var (
 		rows.Join(rows.TextUntil[pay.Scope]("WALLET", 0), rows.ID[pay.NodeID]("BOX")), rows.CBOR[[]prompted]())
 )
 
-// paymentRow is where a payment stands, and what the registry needs to go on with it.
+// paymentRow is where a payment stands, and what the registry needs to go on with
+// it.
 type paymentRow struct {
 	Last     pay.FactID   `cbor:"1,keyasint"` // the last decision
 	Decision pay.Decision `cbor:"2,keyasint"` // its body
-	Box      pay.NodeID   `cbor:"3,keyasint"` // who asked
+	Box      pay.NodeID   `cbor:"3,keyasint"` // that asked
 	Wallet   pay.Scope    `cbor:"4,keyasint,omitempty"`
-	Device   pay.DeviceID `cbor:"5,keyasint"` // with Step and Heard: by what the payer was found
+	Device   pay.DeviceID `cbor:"5,keyasint"` // with Step and Heard: how the payer was found
 	Step     pay.Step     `cbor:"6,keyasint"`
 	Heard    pay.Time     `cbor:"7,keyasint"`
-	Learn    bool         `cbor:"8,keyasint"` // an approval tells something new about the device's clock
+	Learn    bool         `cbor:"8,keyasint"` // an approval narrows what is known of the device's clock
 }
 
 // payment returns the payment that the row stands for.
@@ -134,7 +135,7 @@ func covers(a pay.Answer, h paymentRow) bool {
 }
 
 // capture moves the money of an approved offer, in the same transaction as the
-// decision that says so. A box that was revoked since it asked charges no more.
+// decision. A box that was revoked since it asked charges no more.
 func (t *turn) capture(h paymentRow, v verdict) (verdict, error) {
 	d := h.Decision
 	box, ok, err := memberRows.Get(t.rows, h.Box)

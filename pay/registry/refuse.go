@@ -19,8 +19,8 @@ var (
 	budgetRows = rows.New("r/", "refusals of this hour", rows.ID[pay.NodeID]("NODE"), rows.CBOR[budgetRow]())
 )
 
-// settledRow says how a claim was settled that led to no decision: refused for
-// a reason, or done when there is none.
+// settledRow is how a claim was settled that led to no decision: refused for a
+// reason, or carried out when there is none.
 type settledRow struct {
 	Reason pay.Reason `cbor:"1,keyasint,omitempty"`
 }
@@ -28,17 +28,18 @@ type settledRow struct {
 // hour is the span of the limits that are counted by the hour.
 const hour pay.Millis = 3_600_000
 
-// budgetRow counts a node's stored refusals from Start on, for an hour. Summed
-// says that the summary, which stands for all further ones, was posted.
+// budgetRow counts a node's stored refusals from Start on, for an hour. Sum means
+// that the summary, which stands for all further ones, was published.
 type budgetRow struct {
 	Start pay.Time `cbor:"1,keyasint"`
 	Count uint32   `cbor:"2,keyasint"`
 	Sum   bool     `cbor:"3,keyasint"`
 }
 
-// refuse says no to the claim at hand: to its author and, where a payment of
-// both was at stake, to the other party. The author's budget bounds what that
-// leaves behind; beyond it the author is still told, but nothing is stored.
+// refuse refuses the claim at hand. The refusal goes to the claim's author and,
+// where a payment of both was at stake, to the other party. The author's budget
+// bounds what that leaves behind; beyond it the author still gets the reason, but
+// nothing is stored.
 func (t *turn) refuse(reason pay.Reason, payment pay.PaymentID, other ...pay.Scope) error {
 	t.out.Refused = reason
 	node := t.in.Fact.Signer()
@@ -71,7 +72,7 @@ func (t *turn) refuse(reason pay.Reason, payment pay.PaymentID, other ...pay.Sco
 	return budgetRows.Put(t.rows, node, b)
 }
 
-// refuseSigned posts the refusal and remembers it, so that the same claim again
+// refuseSigned publishes the refusal and remembers it, so that the same claim again
 // gets the same answer and leaves nothing new behind.
 func (t *turn) refuseSigned(reason pay.Reason, payment pay.PaymentID, other []pay.Scope) error {
 	scopes := []pay.Scope{t.from.Scope}

@@ -11,11 +11,11 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Options say who the registry is.
+// Options are the registry's keys and its currency.
 type Options struct {
 	// Key is the working key, which signs decisions.
 	Key pay.Key
-	// Authority is the root's word on Key.
+	// Authority is the root key's authority for Key.
 	Authority pay.Fact
 	// Root is the root key's name, which nodes pin and devices bind to.
 	Root pay.NodeID
@@ -25,7 +25,7 @@ type Options struct {
 	Resolver *ecdh.PrivateKey
 	// Currency is the only one the registry deals in.
 	Currency pay.Currency
-	// Log gets what nobody else can be told; nil means nobody.
+	// Log gets warnings of the background work; nil discards them.
 	Log *slog.Logger
 }
 
@@ -44,8 +44,9 @@ type Registry struct {
 	codes     codes
 }
 
-// New returns the role. It fails when the authority is not the root's word on
-// the working key.
+// New returns the role. It fails when the authority is not one of the root key for
+// the working key, when the resolver's key is of another curve, and for an invalid
+// currency.
 func New(o Options) (*Registry, error) {
 	a, err := pay.OpenAuthority(o.Authority.Raw(), o.Root)
 	if err != nil {

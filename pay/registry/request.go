@@ -8,7 +8,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
-// request opens a payment: it finds out who is asked, or says why nobody is.
+// request opens a payment: it finds out who is asked, or decides why nobody is.
 func (t *turn) request(req pay.Request) error {
 	id := pay.PaymentID(t.in.Fact.ID())
 	if known, err := paymentRows.Has(t.rows, id); known || err != nil {

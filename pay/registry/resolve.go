@@ -15,7 +15,7 @@ type match struct {
 }
 
 // resolve returns the devices that may have broadcast the code at the moment.
-// When there is none, outOfStep says that the code belongs to a device at
+// When there is none, outOfStep reports whether the code belongs to a device at
 // another moment near now.
 func (t *turn) resolve(code pay.Code, at pay.Time) (found []match, outOfStep bool, err error) {
 	var room [4]uint32
@@ -32,7 +32,7 @@ func (t *turn) resolve(code pay.Code, at pay.Time) (found []match, outOfStep boo
 	return nil, len(found) > 0, err
 }
 
-// sameDevice says whether a device was found already.
+// sameDevice reports whether a device was found already.
 func sameDevice(found []match, device pay.DeviceID) bool {
 	return slices.ContainsFunc(found, func(m match) bool { return m.device == device })
 }
@@ -78,7 +78,7 @@ func (t *turn) candidates(numbers []uint32, upTo uint32, tail int, code pay.Code
 	return found, nil
 }
 
-// walletActive says whether a node of the wallet's scope is enrolled and not
+// walletActive reports whether a node of the wallet's scope is enrolled and not
 // revoked.
 func (t *turn) walletActive(wallet pay.Scope) (bool, error) {
 	node, ok, err := walletRows.Get(t.rows, wallet)

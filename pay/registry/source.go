@@ -26,8 +26,8 @@ var (
 // Number is never used again.
 //
 // The device's clock is known up to an offset: Early (never above 0 at first)
-// and Late bound by how much its steps begin before or after what the anchor
-// says. Both were true at Resolved, and grow apart by pay.DriftPerMillion since.
+// and Late bound by how much its steps begin before or after the moments that the
+// anchor gives. Both were true at Resolved, and grow apart by pay.DriftPerMillion since.
 type CodeSource struct {
 	Number   uint32
 	Key      pay.IdentityKey
@@ -163,10 +163,11 @@ func (s *CodeSource) each(from, to pay.Time, fn func(pay.Step, pay.Code) bool) {
 	}
 }
 
-// drifted says that a step heard at t, within its window, can only be explained
-// by a clock that ran off by more than drift allows, or by somebody who held the
-// code back: it lies in the seconds that pay.DriftBase adds. An anchor tells the
-// counter in whole seconds, so that a step may begin a second before it seems to.
+// drifted reports whether a step heard at t, within its window, can only be
+// explained by a clock that ran off by more than drift allows, or by somebody who
+// held the code back: it lies in the seconds that pay.DriftBase adds. An anchor has
+// the counter in whole seconds, so that a step may begin a second before it seems
+// to.
 func (s *CodeSource) drifted(step pay.Step, t pay.Time) bool {
 	d, began := s.drift(t), s.begin(step)
 	return t < began.Add(s.Early-d-anchorGrain) || t >= began.Add(s.stepMillis()+pay.StepSlack+s.Late+d)

@@ -277,9 +277,9 @@ func (a *auditor) checkAuthentication(l decided, offer paymentRow, answer pay.An
 	}
 }
 
-// checkAmounts compares each wallet's limit with the registry's word on it and
-// with the claim that asked for it, and sees that no word is without a row and
-// that none was raised without a device.
+// checkAmounts compares each wallet's amount with the registry's last statement on
+// it and with the claim that asked for it, and sees that no statement is without a
+// row and that no amount was raised without a device.
 func (a *stepUpAudit) checkAmounts(context.Context) error {
 	newest, above := map[pay.Scope]pay.Time{}, map[pay.FactID]pay.Amount{{}: pay.AmountMax}
 	for _, s := range a.statements {

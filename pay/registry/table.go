@@ -107,7 +107,7 @@ func (t *CodeTable) Len() int { return t.count }
 // Bytes returns the size of the table in memory.
 func (t *CodeTable) Bytes() int { return len(t.slots) * slotBytes }
 
-// covers says whether the table holds the codes that are accepted at the moment.
+// covers reports whether the table holds the codes that are accepted at the moment.
 func (t *CodeTable) covers(at pay.Time) bool { return at >= t.from && at < t.to }
 
 func (t *CodeTable) home(high uint32) int {

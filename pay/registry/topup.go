@@ -29,10 +29,11 @@ type topUpRow struct {
 	At       pay.Time     `cbor:"5,keyasint"`
 }
 
-// TopUp issues play money into a wallet's account and says so to the wallet and
-// in the registry's own feed. At is set here. The same key with the same wallet,
-// amount and currency is the first top-up again. Its refusals are *pay.Error:
-// pay.CodeKeyUsed, pay.CodeAmount, pay.CodeCurrency, pay.CodeUsage.
+// TopUp issues play money into a wallet's account and publishes this to the wallet
+// and in the registry's own feed. At is set here. The same key with the same
+// wallet, amount and currency is the first top-up again. Its refusals are
+// *pay.Error: pay.CodeKeyUsed, pay.CodeAmount, pay.CodeCurrency, pay.CodeUsage.
+// Any other error is the store's, or wraps pay.ErrCannotSign.
 func (r *Registry) TopUp(tx pay.WritableRows, now pay.Time, ask pay.TopUp) (pay.TopUp, pay.Reaction, error) {
 	ask.At = now
 	if ask.Currency != r.currency {
@@ -54,7 +55,7 @@ func (r *Registry) TopUp(tx pay.WritableRows, now pay.Time, ask pay.TopUp) (pay.
 		ask.At = old.At
 		return ask, pay.Reaction{}, nil
 	}
-	posting, err := r.sign(now, ask, pay.ScopeRegistry, ask.Wallet)
+	published, err := r.sign(now, ask, pay.ScopeRegistry, ask.Wallet)
 	if err != nil {
 		return ask, pay.Reaction{}, err
 	}
@@ -65,11 +66,11 @@ func (r *Registry) TopUp(tx pay.WritableRows, now pay.Time, ask pay.TopUp) (pay.
 	case err != nil:
 		return ask, pay.Reaction{}, err
 	}
-	row := topUpRow{Fact: posting.Fact.ID(), Wallet: ask.Wallet, Amount: ask.Amount, Currency: ask.Currency, At: now}
+	row := topUpRow{Fact: published.Fact.ID(), Wallet: ask.Wallet, Amount: ask.Amount, Currency: ask.Currency, At: now}
 	if err := topUpRows.Put(tx, ask.Key, row); err != nil {
 		return ask, pay.Reaction{}, fmt.Errorf("top up: %w", err)
 	}
-	return ask, pay.Reaction{Publications: []pay.Publication{posting}}, nil
+	return ask, pay.Reaction{Publications: []pay.Publication{published}}, nil
 }
 
 // inspectTopUps counts the money that was issued and holds each top-up against
