@@ -128,22 +128,23 @@ type Audit struct {
 // Aside is something of which the registry could not do what was due, and which
 // it has set aside: it refuses claims on it until that works. Kind is "payment",
 // "device" or the letter of a kind that this program does not know; ID is what
-// admin retry takes. State, Amount (what was asked or is held, in minor units),
-// Currency and Merchant are those of a payment.
+// admin retry takes. State, Amount (asked for), AmountHeld (can still be captured;
+// both in minor units), Currency and Merchant are those of a payment.
 type Aside struct {
-	V        int          `json:"v"`
-	Type     string       `json:"type"`
-	ID       string       `json:"id"`
-	Kind     string       `json:"kind"`
-	Cleared  bool         `json:"cleared"` // trying again has worked
-	Due      string       `json:"due"`     // when that which failed came due
-	Tries    int          `json:"tries"`   // how often it has failed
-	Waiting  int          `json:"waiting"` // how much is due for it
-	Error    string       `json:"error"`   // why it failed the last time
-	State    pay.State    `json:"state,omitempty"`
-	Amount   pay.Amount   `json:"amount,omitempty"`
-	Currency pay.Currency `json:"currency,omitempty"`
-	Merchant pay.Name     `json:"merchant,omitempty"`
+	V          int          `json:"v"`
+	Type       string       `json:"type"`
+	ID         string       `json:"id"`
+	Kind       string       `json:"kind"`
+	Cleared    bool         `json:"cleared"` // trying again has worked
+	Due        string       `json:"due"`     // when that which failed came due
+	Tries      int          `json:"tries"`   // how often it has failed
+	Waiting    int          `json:"waiting"` // how much is due for it
+	Error      string       `json:"error"`   // why it failed the last time
+	State      pay.State    `json:"state,omitempty"`
+	Amount     pay.Amount   `json:"amount,omitempty"`
+	AmountHeld pay.Amount   `json:"amount_held,omitempty"`
+	Currency   pay.Currency `json:"currency,omitempty"`
+	Merchant   pay.Name     `json:"merchant,omitempty"`
 }
 
 // Ready is a node whose store, control socket and radio are up, and where it

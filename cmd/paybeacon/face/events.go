@@ -27,8 +27,9 @@ func EventsCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		Name: "tail", Usage: "print what happened, and what happens next",
 		Long: "Payments and devices are read from the node's own history, with or without its daemon; what\n" +
 			"its radio did is told by the running daemon, which keeps the last 256 of those. A registry shows\n" +
-			"those of all its nodes, and who enrolled. Each event bears a cursor: --since with the last one\n" +
-			"you have seen goes on behind it, and 0 is the beginning.",
+			"those of all its nodes, and who enrolled, since this version of paybeacon first ran there. Each\n" +
+			"event bears a cursor: --since with the last one you have seen goes on behind it, and 0 is the\n" +
+			"beginning.",
 		Flags: []cli.Flag{
 			cli.DataFlag(),
 			&cli.StringFlag{Name: "since", Usage: fmt.Sprintf("everything behind `CURSOR` (default: the last %d events)", eventsShown)},

@@ -46,7 +46,7 @@ func (n asides) object(v *store.View, a store.Aside) api.Aside {
 	if id, ok := a.Subject.Payment(); ok {
 		out.Kind, out.ID = "payment", id.String()
 		if d, ok, err := n.role.LastDecision(v, id); err == nil && ok {
-			out.State, out.Amount, out.Currency, out.Merchant = d.State, d.Amount, d.Currency, d.MerchantName
+			out.State, out.Amount, out.AmountHeld, out.Currency, out.Merchant = d.State, d.Amount, d.SumsAfter().Held, d.Currency, d.MerchantName
 		}
 	} else if a.Subject.Kind == pay.SubjectDevice {
 		out.Kind = "device"
@@ -101,7 +101,11 @@ func AsideSentence(a api.Aside) string {
 	var b strings.Builder
 	_, _ = fmt.Fprintf(&b, "%s %s", text.Printable(a.Kind), text.Printable(a.ID))
 	if a.Currency != "" {
-		_, _ = fmt.Fprintf(&b, " over %s at %s (%s)", text.FormatMoney(a.Amount, a.Currency), text.Printable(string(a.Merchant)), a.State)
+		_, _ = fmt.Fprintf(&b, " over %s at %s (%s", text.FormatMoney(a.Amount, a.Currency), text.Printable(string(a.Merchant)), text.Printable(string(a.State)))
+		if a.AmountHeld > 0 {
+			_, _ = fmt.Fprintf(&b, ", %s held", text.FormatMoney(a.AmountHeld, a.Currency))
+		}
+		b.WriteByte(')')
 	}
 	_, _ = fmt.Fprintf(&b, " has been set aside since %s, after %s: %s", text.Moment(a.Due), text.Count(a.Tries, "failure"), text.Printable(a.Error))
 	return b.String()
