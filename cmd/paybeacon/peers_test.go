@@ -20,6 +20,9 @@ var (
 	// later is this tree as a next version may be: feature.txtar adds a kind and a
 	// state, growth.txtar uses them and adds keys to bodies and messages.
 	later = &build{changes: []string{"feature.txtar", "growth.txtar"}}
+	// frozen is the first build with ranges of versions, keys that may be ignored
+	// and states that are not understood. It never changes.
+	frozen = &build{commit: "67a8514351acbdfa538273e91bbda3e16d8df4bb"}
 	// beforeRanges is the last commit of version 2 of the protocol, which knows
 	// no ranges of versions.
 	beforeRanges = &build{commit: "d8b08d6fa0e9e66a21314acc7a43850ac4b7d813"}
@@ -196,11 +199,13 @@ func TestUpgradeFromBeforeVersionRanges(t *testing.T) {
 func TestVersionsWorkTogether(t *testing.T) {
 	t.Parallel()
 	programs := map[string]func(*testing.T) string{
-		"today": func(*testing.T) string { return "" },
-		"later": later.program,
+		"today":  func(*testing.T) string { return "" },
+		"later":  later.program,
+		"frozen": frozen.program,
 	}
 	for _, pair := range []struct{ registry, nodes string }{
 		{"today", "later"}, {"later", "today"}, {"later", "later"},
+		{"frozen", "today"}, {"today", "frozen"}, {"frozen", "later"}, {"later", "frozen"},
 	} {
 		t.Run(pair.registry+" registry, "+pair.nodes+" nodes", func(t *testing.T) {
 			t.Parallel()
