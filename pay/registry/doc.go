@@ -29,7 +29,7 @@
 // until it ends. The approval is stored with its code, in the transaction that
 // moves the money, so that no code is of use twice.
 //
-// Whatever has no arrow in pay/payment.go gets a signed refusal, at most
+// Whatever has no arrow in pay/life.go gets a signed refusal, at most
 // pay.RefusalsPerHour an hour for each node, and leaves every payment as it was.
 // So does a claim on a payment or device of which a deadline failed and waits to
 // be tried again.
