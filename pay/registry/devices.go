@@ -90,7 +90,24 @@ func (t *turn) mapping(m pay.Mapping) error {
 	if err != nil {
 		return t.refuse(pay.ReasonWrongTerms, pay.PaymentID{})
 	}
-	row := deviceRow{
+	row, err := t.mappedRow(m, bind, bindID, key, old, known)
+	if err != nil {
+		return err
+	}
+	if err := beaconRows.Put(t.rows, bind.Beacon, m.Device); err != nil {
+		return err
+	}
+	if err := ownedRows.Put(t.rows, rows.Key(t.from.Scope, m.Device), struct{}{}); err != nil {
+		return err
+	}
+	return t.setDevice(m.Device, row)
+}
+
+// mappedRow returns the row of a device as the mapping at hand makes it of the old
+// one, and stores the code source that it names. Mapping an active device again by
+// the same bind keeps its source.
+func (t *turn) mappedRow(m pay.Mapping, bind pay.Bind, bindID pay.FactID, key pay.IdentityKey, old deviceRow, known bool) (row deviceRow, err error) {
+	row = deviceRow{
 		Wallet: t.from.Scope, State: pay.DeviceActive, Number: old.Number, Beacon: bind.Beacon, Bind: bindID,
 		Counter: bind.Counter, AnchorAt: t.anchorAt(), Type: bind.Type, Vehicle: m.Vehicle, Means: m.Means,
 		Repaired: known && (old.Repaired || old.State != pay.DeviceActive),
@@ -104,19 +121,11 @@ func (t *turn) mapping(m pay.Mapping) error {
 			Key: key, Exponent: bind.Exponent, Counter: bind.Counter, AnchorAt: row.AnchorAt, Resolved: row.AnchorAt,
 		}})
 		if err != nil {
-			return err
+			return row, err
 		}
 	}
-	if row.Trusted, err = t.probation(old, known); err != nil {
-		return err
-	}
-	if err := beaconRows.Put(t.rows, bind.Beacon, m.Device); err != nil {
-		return err
-	}
-	if err := ownedRows.Put(t.rows, rows.Key(t.from.Scope, m.Device), struct{}{}); err != nil {
-		return err
-	}
-	return t.setDevice(m.Device, row)
+	row.Trusted, err = t.probation(old, known)
+	return row, err
 }
 
 // probation returns from when on the codes of the device that is being mapped

@@ -147,7 +147,7 @@ func CBOR[T any]() Codec[T] {
 	}
 }
 
-// None is the value of a row that says all by being there.
+// None is the value of rows that hold nothing: only whether there is one counts.
 func None() Codec[struct{}] {
 	return Codec[struct{}]{
 		write: func(dst []byte, _ struct{}) []byte { return dst },

@@ -253,8 +253,8 @@ func keysOf[K, V any](t *testing.T, m *memory, table rows.Table[K, V], within ro
 	return keys
 }
 
-// TestEachReadsPages walks more rows than fit a page while it takes them away
-// and adds others, and stops where fn says so.
+// TestEachReadsPages walks more rows than one page holds while it takes them away
+// and adds others, and stops where fn returns an error.
 func TestEachReadsPages(t *testing.T) {
 	t.Parallel()
 	m := &memory{}

@@ -5,7 +5,7 @@ import "github.com/paybeacon/paybeacon/pay"
 // Single is a key space that holds one row at most.
 type Single[V any] struct{ Table[struct{}, V] }
 
-// NewSingle declares a single row: its key, what stands in it in words, and how
+// NewSingle declares a single row: its key, what stands in it, and how
 // its value is written.
 func NewSingle[V any](key, holds string, value Codec[V]) Single[V] {
 	return Single[V]{New(key, holds, None(), value)}

@@ -17,8 +17,8 @@ var ErrDamaged = errors.New("row is damaged")
 type Space struct {
 	Prefix string // what its keys begin with
 	Key    string // the form of the rest of a key, such as "PAYMENT"; "" for a single row
-	Value  string // the form of a value; "" where being there says all
-	Holds  string // what stands in it, in words
+	Value  string // the form of a value; "" for None
+	Holds  string // what stands in it, for a person
 	check  func(rest, value []byte) error
 }
 

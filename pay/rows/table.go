@@ -15,8 +15,8 @@ type Table[K, V any] struct {
 	value Codec[V]
 }
 
-// New declares a key space: prefix is what its keys begin with, holds says in
-// words what stands in it.
+// New declares a key space: prefix is what its keys begin with, holds is what
+// stands in it, for a person.
 func New[K, V any](prefix, holds string, key Codec[K], value Codec[V]) Table[K, V] {
 	t := Table[K, V]{key: key, value: value}
 	t.Space = Space{Prefix: prefix, Key: key.form, Value: value.form, Holds: holds, check: func(rest, raw []byte) error {

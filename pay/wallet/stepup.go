@@ -95,7 +95,7 @@ func (w *Wallet) Witness(view pay.Rows, id string, by pay.Rule) (p pay.PaymentID
 }
 
 // RuleNeedsWitness returns the open offers that the owner's rule approves and
-// that wait for nothing but their device.
+// that wait for nothing but their device. Its errors are the store's.
 func (w *Wallet) RuleNeedsWitness(view pay.Rows) (ids []pay.PaymentID, err error) {
 	list, err := pending(view)
 	for _, o := range list {
