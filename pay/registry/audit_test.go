@@ -32,8 +32,8 @@ func (c *counter) replace(key, old, with string) {
 	c.must(c.mem.Put([]byte(key), []byte(strings.Replace(string(v), old, with, 1))))
 }
 
-// TestAuditFinds bends rows and facts, each in one place, and names what the
-// audit must say.
+// TestAuditFinds bends rows and facts, each in one place, and lists what the audit
+// must report.
 func TestAuditFinds(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -78,19 +78,19 @@ func TestAuditFinds(t *testing.T) {
 		"second capture": {func(c *counter, f, a pay.Fact) {
 			d, id := c.last(c.shop.status.Scope, f)
 			d.Prev, d.Seq = id, d.Seq+1
-			c.state(d)
+			c.signAsRegistry(d)
 		}, "two outcomes"},
 		"capture of less than the book has": {func(c *counter, f, _ pay.Fact) {
 			d, id := c.last(c.shop.status.Scope, f)
 			delete(c.mem.facts, id)
 			d.Sums.Captured--
-			c.state(d)
+			c.signAsRegistry(d)
 		}, "moves other money"},
 		"book has less than the capture": {func(c *counter, _, _ pay.Fact) { c.replace(c.rowOf("b/h/"), "\x19\x04\xe2\x05", "\x19\x04\xe1\x05") }, "the book has another sum"},
 		"state of a newer registry": {func(c *counter, f, _ pay.Fact) {
 			d, id := c.last(c.shop.status.Scope, f)
 			d.Prev, d.Seq, d.State = id, d.Seq+1, "disputed"
-			c.state(d)
+			c.signAsRegistry(d)
 		}, "captured -> disputed"},
 		"decision by a stranger": {func(c *counter, f, _ pay.Fact) {
 			d, id := c.last(c.shop.status.Scope, f)
@@ -139,8 +139,8 @@ func (c *counter) credit(owner pay.Scope, amount pay.Amount) {
 	c.must(c.mem.Put([]byte("b/a/EUR/"+string(owner)), pay.Encode(b)))
 }
 
-// state makes the registry's key say something.
-func (c *counter) state(b pay.Body) pay.Fact {
+// signAsRegistry stores a fact of the registry's working key.
+func (c *counter) signAsRegistry(b pay.Body) pay.Fact {
 	c.Helper()
 	f := c.sign(keyOf("working"), b)
 	c.mem.facts[f.ID()] = f
@@ -169,7 +169,7 @@ func (c *counter) lieAbout(f, honest pay.Fact, lie func(*pay.Answer), signer pay
 	d, id := c.last(c.shop.status.Scope, f)
 	delete(c.mem.facts, id)
 	d.Claim = forged.ID()
-	again := c.state(d)
+	again := c.signAsRegistry(d)
 	pid := f.ID()
 	key := "p/" + string(pid[:])
 	old, now, claim, forgedID := id, again.ID(), honest.ID(), forged.ID()
@@ -199,10 +199,10 @@ func TestAuditCountsFindings(t *testing.T) {
 	}
 }
 
-// TestForgedWordsOfTheRegistryAreNoFinding lets a wallet say what only the
-// registry may, up to the claim that its summary of refusals names. What was
-// refused is kept, and must not make the books look wrong.
-func TestForgedWordsOfTheRegistryAreNoFinding(t *testing.T) {
+// TestForgedStatementsAreNoFinding lets a wallet sign what only the registry may,
+// up to the claim that its summary of refusals names. What was refused is kept,
+// and must not make the books look wrong.
+func TestForgedStatementsAreNoFinding(t *testing.T) {
 	t.Parallel()
 	c := newCounter(t)
 	f := c.charge(c.shop, c.beacon, 1_250)

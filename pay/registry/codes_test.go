@@ -13,8 +13,8 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// resolves sends a request for a code that was heard age ago and says whether
-// it found its device, and else why not.
+// resolves sends a request for a code that was heard age ago. It reports whether
+// the request found its device, and returns the reason when not.
 func (c *counter) resolves(code pay.Code, age pay.Millis) (bool, string) {
 	c.Helper()
 	r := c.requestFrom(c.shop, code, 1)
@@ -33,7 +33,7 @@ func (c *counter) resolves(code pay.Code, age pay.Millis) (bool, string) {
 	return false, ""
 }
 
-// accepts says whether the step of the moment made may be accepted at the
+// accepts reports whether the step of the moment made may be accepted at the
 // moment heard, as DESIGN defines the life of a code.
 func accepts(d *device, paired, made, heard pay.Time) bool {
 	length := pay.Millis(d.k.Seconds()) * 1000
@@ -321,7 +321,7 @@ func TestDeletedSourceComesBack(t *testing.T) {
 	}
 }
 
-// TestRunCodes keeps the tables ahead of time until it is told to end, and goes
+// TestRunCodes keeps the tables ahead of time until its context ends, and goes
 // on when a snapshot fails.
 func TestRunCodes(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// standing returns the states that the registry said of a device in a feed.
+// standing returns the states of a device in the registry's statuses in a feed.
 func (w *world) standing(scope pay.Scope, d *device) (states []pay.DeviceState) {
 	w.Helper()
 	for _, f := range w.feeds[scope] {
@@ -190,7 +190,7 @@ func TestWalletRevoked(t *testing.T) {
 	open := c.charge(c.shop, c.beacon, 100)
 	_, r, err := c.reg.RevokeNode(c.mem, c.now, c.payer.key.ID())
 	c.must(err)
-	c.post(r)
+	c.publish(r)
 	if refused := c.answer(c.payer, open, pay.Approve, pay.ByHand); refused != pay.ReasonNodeRevoked {
 		t.Errorf("approval of a revoked wallet: %q", refused)
 	}
@@ -204,7 +204,7 @@ func TestWalletRevoked(t *testing.T) {
 	}
 	_, r, err = c.reg.RevokeNode(c.mem, c.now, c.shop.key.ID())
 	c.must(err)
-	c.post(r)
+	c.publish(r)
 	if refused := c.push(0, c.sign(c.shop.key, c.requestFrom(c.shop, c.beacon.code(c.now), 1))); refused != pay.ReasonNodeRevoked {
 		t.Errorf("request of a revoked box: %q", refused)
 	}
@@ -219,7 +219,7 @@ func TestBoxRevoked(t *testing.T) {
 	declined := c.charge(c.shop, c.beacon, 100)
 	_, r, err := c.reg.RevokeNode(c.mem, c.now, c.shop.key.ID())
 	c.must(err)
-	c.post(r)
+	c.publish(r)
 	if refused := c.answer(c.payer, open, pay.Approve, pay.ByHand); refused != "" {
 		t.Errorf("approval: %q", refused)
 	}

@@ -94,7 +94,7 @@ func TestCaptureWithoutSums(t *testing.T) {
 	}
 	d.Sums = pay.Sums{}
 	delete(c.mem.facts, id)
-	old := c.state(d)
+	old := c.signAsRegistry(d)
 
 	key := c.rowOf("p/")
 	raw, _ := c.mem.rows.Get(key)

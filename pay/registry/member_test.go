@@ -74,7 +74,7 @@ func TestInvite(t *testing.T) {
 			w.must(err)
 			m, r, err := w.reg.Enrol(w.mem, w.now, claimOf(i, keyOf("n")))
 			w.must(err)
-			w.post(r)
+			w.publish(r)
 			got := m.Node
 			if got.Scope != i.Scope || got.MerchantName != i.MerchantName || got.Site != i.Site || got.Node != keyOf("n").Public() {
 				t.Errorf("enrolled as %+v", got)
@@ -100,7 +100,7 @@ func TestEnrol(t *testing.T) {
 	second := w.invite(registry.InviteSpec{Role: pay.RoleWallet, TTL: 1_000})
 	try := func(c pay.EnrolClaim) pay.ErrorCode {
 		_, r, err := w.reg.Enrol(w.mem, w.now, c)
-		w.post(r)
+		w.publish(r)
 		return pay.CodeOf(err)
 	}
 	bad := claimOf(i, ann)
@@ -135,7 +135,7 @@ func TestEnrol(t *testing.T) {
 	}
 	_, r, err := w.reg.RevokeNode(w.mem, w.now, ann.ID())
 	w.must(err)
-	w.post(r)
+	w.publish(r)
 	if code := try(claimOf(i, ann)); code != pay.CodeNotAllowed {
 		t.Errorf("a revoked key: %s", code)
 	}
@@ -226,7 +226,7 @@ func TestTopUp(t *testing.T) {
 		if tc.name == "again" && done.At != start+1 {
 			t.Errorf("again was at %s", done.At)
 		}
-		w.post(r)
+		w.publish(r)
 	}
 	b, err := book.Load(w.mem, book.Account{Owner: ann.status.Scope, Currency: "EUR"})
 	w.must(err)

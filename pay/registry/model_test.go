@@ -27,8 +27,8 @@ type trade struct {
 // each up to five times, as they were and altered; merchants and payers demand
 // two channels, devices give right and wrong codes, are revoked and paired
 // again. No payment is captured twice, none without its approval, none with a
-// demand without the code of its device, the book is what the captures say, and
-// the audit is ok.
+// demand without the code of its device, the book is what the captures make it,
+// and the audit is ok.
 func TestRandomTrade(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -101,7 +101,7 @@ func (m *trade) answers(t *rapid.T) {
 	if a.Offer.IsZero() {
 		a.Merchant, a.Amount, a.Currency = m.boxes[0].status.Scope, 1, "EUR"
 	}
-	m.speak(t, who, request, &a)
+	m.addCode(t, who, request, &a)
 	switch rapid.IntRange(0, 9).Draw(t, "altered") {
 	case 0:
 		a.Amount++
@@ -204,5 +204,5 @@ func (m *trade) approved(t *rapid.T, d pay.Decision) {
 	if err != nil || a.Verdict != pay.Approve || fmt.Sprint(a.Payment, a.Amount, a.Merchant, a.Expires) != fmt.Sprint(d.Payment, d.Amount, d.Merchant, d.Expires) {
 		t.Fatalf("captured without an approval of the same terms: %+v, %v", a, err)
 	}
-	m.spoken(t, d, a)
+	m.checkCode(t, d, a)
 }

@@ -16,7 +16,7 @@ type channels struct {
 	above    [2]pay.Amount         // each payer's limit
 	limit    [2]pay.FactID         // the claim that set it
 	gone     [2]bool               // the device is revoked
-	repaired [2]bool               // it was, and has not spoken since
+	repaired [2]bool               // it was, and has given no code since
 	spent    []pay.AuthCode        // codes given so far
 	captured map[pay.FactID]bool   // captures by two channels that were seen
 }
@@ -46,38 +46,38 @@ func head(major byte, n uint64) []byte {
 func text(s string) []byte    { return append(head(3, uint64(len(s))), s...) }
 func bytesOf(b []byte) []byte { return append(head(2, uint64(len(b))), b...) }
 
-// words is what a device signs, as wire/PROTOCOL.md draws it.
-func words(purpose string, root, wallet pay.NodeID, nonce [16]byte, subject [32]byte, merchant string, amount pay.Amount) []byte {
+// toSign is what a device signs, as wire/PROTOCOL.md draws it.
+func toSign(purpose string, root, wallet pay.NodeID, nonce [16]byte, subject [32]byte, merchant string, amount pay.Amount) []byte {
 	return slices.Concat(head(4, 9), text("paybeacon/1 authentication code"), text(purpose), bytesOf(root[:]), bytesOf(wallet[:]),
 		bytesOf(nonce[:]), bytesOf(subject[:]), text(merchant), head(0, uint64(amount)), text("EUR"))
 }
 
-// says signs as a device does.
-func (d *device) says(words []byte) pay.AuthCode {
-	return pay.AuthCode(ed25519.Sign(d.key.Signer(), words))
+// authenticate signs as a device does.
+func (d *device) authenticate(message []byte) pay.AuthCode {
+	return pay.AuthCode(ed25519.Sign(d.key.Signer(), message))
 }
 
-// speak puts a code into an answer: mostly the right one where one is demanded,
+// addCode puts a code into an answer: mostly the right one where one is demanded,
 // else one that is wrong in one thing.
-func (m *trade) speak(t *rapid.T, who node, request pay.Fact, a *pay.Answer) {
+func (m *trade) addCode(t *rapid.T, who node, request pay.Fact, a *pay.Answer) {
 	ch := m.challenge(who.status.Scope, request)
 	demanded := !ch.Payment.IsZero()
 	if a.Verdict != pay.Approve || (!demanded && rapid.IntRange(0, 9).Draw(t, "a code unasked") != 0) {
 		return
 	}
 	i, merchant := m.deviceOf[a.Payment], string(a.Merchant)
-	right := m.devices[i].says(words("pay", m.root.ID(), who.key.ID(), ch.Nonce, a.Payment, merchant, a.Amount))
+	right := m.devices[i].authenticate(toSign("pay", m.root.ID(), who.key.ID(), ch.Nonce, a.Payment, merchant, a.Amount))
 	switch rapid.IntRange(0, 15).Draw(t, "code") {
 	case 0:
 		return
 	case 1:
-		a.Code = m.devices[1-i].says(words("pay", m.root.ID(), who.key.ID(), ch.Nonce, a.Payment, merchant, a.Amount))
+		a.Code = m.devices[1-i].authenticate(toSign("pay", m.root.ID(), who.key.ID(), ch.Nonce, a.Payment, merchant, a.Amount))
 	case 2:
-		a.Code = m.devices[i].says(words("step-up-above", m.root.ID(), who.key.ID(), ch.Nonce, a.Payment, merchant, a.Amount))
+		a.Code = m.devices[i].authenticate(toSign("step-up-above", m.root.ID(), who.key.ID(), ch.Nonce, a.Payment, merchant, a.Amount))
 	case 3:
-		a.Code = m.devices[i].says(words("pay", m.root.ID(), who.key.ID(), [16]byte{}, a.Payment, merchant, a.Amount))
+		a.Code = m.devices[i].authenticate(toSign("pay", m.root.ID(), who.key.ID(), [16]byte{}, a.Payment, merchant, a.Amount))
 	case 4:
-		a.Code = m.devices[i].says(words("pay", m.root.ID(), who.key.ID(), ch.Nonce, a.Payment, merchant, a.Amount+1))
+		a.Code = m.devices[i].authenticate(toSign("pay", m.root.ID(), who.key.ID(), ch.Nonce, a.Payment, merchant, a.Amount+1))
 	case 5:
 		a.Code = right
 		a.Code[rapid.IntRange(0, 63).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
@@ -90,9 +90,9 @@ func (m *trade) speak(t *rapid.T, who node, request pay.Fact, a *pay.Answer) {
 	}
 }
 
-// spoken fails when a captured payment that demands two channels was approved
+// checkCode fails when a captured payment that demands two channels was approved
 // without the code of the device that was heard, over its challenge and terms.
-func (m *trade) spoken(t *rapid.T, d pay.Decision, a pay.Answer) {
+func (m *trade) checkCode(t *rapid.T, d pay.Decision, a pay.Answer) {
 	if d.StepUp == "" {
 		if !a.Code.IsZero() {
 			t.Fatalf("captured by an approval with a code that nobody demanded")
@@ -102,8 +102,8 @@ func (m *trade) spoken(t *rapid.T, d pay.Decision, a pay.Answer) {
 	i := m.deviceOf[d.Payment]
 	ch := m.challenge(m.payers[i].status.Scope, m.mem.facts[pay.FactID(d.Payment)])
 	public := m.devices[i].key.Public()
-	said := words("pay", m.root.ID(), m.payers[i].key.ID(), ch.Nonce, d.Payment, string(d.Merchant), d.Amount)
-	if ch.Payment != d.Payment || ch.Nonce == (pay.Nonce{}) || ch.Device != m.devices[i].key.ID() || !ed25519.Verify(public[:], said, a.Code[:]) {
+	signed := toSign("pay", m.root.ID(), m.payers[i].key.ID(), ch.Nonce, d.Payment, string(d.Merchant), d.Amount)
+	if ch.Payment != d.Payment || ch.Nonce == (pay.Nonce{}) || ch.Device != m.devices[i].key.ID() || !ed25519.Verify(public[:], signed, a.Code[:]) {
 		t.Fatalf("payment %s demands two channels (%s) and was captured without the code of its device", d.Payment.Short(), d.StepUp)
 	}
 }
@@ -156,16 +156,16 @@ func (m *trade) limits(t *rapid.T) {
 	}
 	agreed := false
 	if with := rapid.IntRange(0, 5).Draw(t, "with"); with > 0 {
-		by, said := i, words("step-up-above", m.root.ID(), who.key.ID(), [16]byte{}, before, "", l.Above)
+		by, signed := i, toSign("step-up-above", m.root.ID(), who.key.ID(), [16]byte{}, before, "", l.Above)
 		switch with {
 		case 1:
 			by = 1 - i // a device of somebody else
 		case 2:
-			said = words("step-up-above", m.root.ID(), who.key.ID(), [16]byte{}, before, "", l.Above/2)
+			signed = toSign("step-up-above", m.root.ID(), who.key.ID(), [16]byte{}, before, "", l.Above/2)
 		case 3:
-			said = words("pay", m.root.ID(), who.key.ID(), [16]byte{}, before, "", l.Above)
+			signed = toSign("pay", m.root.ID(), who.key.ID(), [16]byte{}, before, "", l.Above)
 		}
-		l.Device, l.Code = m.devices[by].key.ID(), m.devices[by].says(said)
+		l.Device, l.Code = m.devices[by].key.ID(), m.devices[by].authenticate(signed)
 		agreed = (with > 3 || (with == 2 && l.Above == 0)) && !m.gone[i]
 	}
 	f := m.sign(who.key, l)

@@ -89,8 +89,8 @@ func TestEveryEventInEveryState(t *testing.T) {
 	}
 }
 
-// money returns all rows that say where payments and accounts stand, who was
-// prompted and what keys and codes stand for (I5).
+// money returns all rows of payments and accounts, of prompts, and of what keys and
+// codes stand for (I5).
 func (c *counter) money() string {
 	c.Helper()
 	var b strings.Builder

@@ -6,10 +6,10 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// TestProbationDoesNotRunWhileRevoked: whoever had the phone for a minute pairs a
-// tag of his own and revokes it at once, so that nobody sees it. When he has the
-// phone again, days later, the tag's word counts no sooner than that of any
-// other. One that went through its probation before is who it was.
+// TestProbationDoesNotRunWhileRevoked: a thief who had the phone for a minute
+// pairs a tag of his own and revokes it at once, so that nobody sees it. When he has
+// the phone again, days later, the tag's codes count no sooner than those of any
+// other. One that went through its probation before is trusted as before.
 func TestProbationDoesNotRunWhileRevoked(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

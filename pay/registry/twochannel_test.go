@@ -30,8 +30,8 @@ func (w *world) challenge(scope pay.Scope, request pay.Fact) (found pay.Challeng
 	return found
 }
 
-// codeFor returns what a device says to the challenge for a payment at the wish
-// of a wallet.
+// codeFor returns the code that a device gives a wallet for the challenge of a
+// payment.
 func (w *world) codeFor(d *device, of node, request pay.Fact) pay.AuthCode {
 	w.Helper()
 	offer, _ := w.last(of.status.Scope, request)
@@ -252,7 +252,7 @@ func TestChannelTwoAlone(t *testing.T) {
 	c.auditOK()
 }
 
-// TestCodeNobodyAskedFor: where one channel is enough, a code is a wrong word.
+// TestCodeNobodyAskedFor: where one channel is enough, a code is a reason to refuse.
 func TestCodeNobodyAskedFor(t *testing.T) {
 	t.Parallel()
 	c := newCounter(t)
@@ -282,7 +282,7 @@ func TestRevokedDeviceGivesNoCode(t *testing.T) {
 }
 
 // TestCodeElsewhere: the same step of a device at a second site looks like a
-// wormhole: from then on, and at the first site too, the device must speak. A
+// wormhole: from then on, and at the first site too, the device must sign. A
 // second coffee at the same site is ordinary, and so is the next step.
 func TestCodeElsewhere(t *testing.T) {
 	t.Parallel()
@@ -316,9 +316,9 @@ func TestCodeElsewhere(t *testing.T) {
 }
 
 // TestOfferBeforeTheWormhole: an offer by one channel is still open when its
-// code is heard at another site too. Whoever of the two was first, an approval
-// that comes after that does not pay it, the payer is told why, and the merchant
-// may charge again.
+// code is heard at another site too. Whichever of the two was first, an approval
+// that comes after that does not pay it, the payer gets the reason, and the
+// merchant may charge again.
 func TestOfferBeforeTheWormhole(t *testing.T) {
 	t.Parallel()
 	c := newCounter(t)
@@ -401,7 +401,7 @@ func TestDemands(t *testing.T) {
 	}
 }
 
-// TestFreshAnchorIsNoDrift: a bind tells the counter in whole seconds. A device
+// TestFreshAnchorIsNoDrift: a bind has the counter in whole seconds. A device
 // whose clock is exact, anchored late in a second, pays at the very beginning of
 // its next step without being suspected.
 func TestFreshAnchorIsNoDrift(t *testing.T) {
@@ -502,7 +502,7 @@ func TestAuditFindsTwoChannels(t *testing.T) {
 			c.raise(pay.StepUpAbove{Before: pay.FactID{1}, Above: 9_000})
 		}, "raised without a code"},
 		"another challenge": {func(c *counter) {
-			c.state(pay.Challenge{Payment: pay.PaymentID{1}, Device: c.beacon.key.ID(), At: c.now})
+			c.signAsRegistry(pay.Challenge{Payment: pay.PaymentID{1}, Device: c.beacon.key.ID(), At: c.now})
 		}, "challenge is not the registry's"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -519,14 +519,14 @@ func TestAuditFindsTwoChannels(t *testing.T) {
 	}
 }
 
-// raise lets the registry say that a limit is in force which it had to refuse.
+// raise makes the registry state that a limit is in force which it had to refuse.
 func (c *counter) raise(l pay.StepUpAbove) {
 	c.Helper()
 	l.Currency, l.Created = "EUR", 99
 	claim := c.sign(c.payer.key, l)
 	c.mem.facts[claim.ID()] = claim
 	c.now++
-	c.state(pay.StepUpStatus{Claim: claim.ID(), Above: l.Above, Currency: l.Currency, At: c.now})
+	c.signAsRegistry(pay.StepUpStatus{Claim: claim.ID(), Above: l.Above, Currency: l.Currency, At: c.now})
 }
 
 // forgeTwo is forge for an offer that demands two channels.
@@ -550,7 +550,7 @@ func (c *counter) limitNow() (id pay.FactID) {
 }
 
 // TestStolenPhoneMakesNoDevice: a phone alone can pair a tag of the thief's. Its
-// word counts for nothing until the owner had a day to notice, neither for a
+// codes count for nothing until the owner had a day to notice, neither for a
 // payment that demands two channels nor to lift the owner's limit. The wallet's
 // first device is trusted at once, and one that it had before again.
 func TestStolenPhoneMakesNoDevice(t *testing.T) {

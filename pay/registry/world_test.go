@@ -115,8 +115,8 @@ func (w *world) must(err error) {
 	}
 }
 
-// post does what the store does with a reaction.
-func (w *world) post(r pay.Reaction) {
+// publish does what the store does with a reaction.
+func (w *world) publish(r pay.Reaction) {
 	for _, p := range r.Publications {
 		w.mem.facts[p.Fact.ID()] = p.Fact
 		for _, s := range p.Scopes {
@@ -148,7 +148,7 @@ func (w *world) react(in pay.Input) pay.Reaction {
 	if moved && !decided {
 		w.Fatalf("%s (%s) changed payments or the book without a decision", fact.Kind(), second.Refused)
 	}
-	w.post(second)
+	w.publish(second)
 	return second
 }
 
@@ -203,7 +203,7 @@ func (w *world) enrol(key pay.Key, spec registry.InviteSpec) node {
 	w.Helper()
 	m, r, err := w.reg.Enrol(w.mem, w.now, claimOf(w.invite(spec), key))
 	w.must(err)
-	w.post(r)
+	w.publish(r)
 	return node{key: key, status: m.Node}
 }
 
@@ -222,7 +222,7 @@ func (w *world) topUp(to node, amount pay.Amount) {
 	w.serial++
 	_, r, err := w.reg.TopUp(w.mem, w.now, pay.TopUp{Wallet: to.status.Scope, Amount: amount, Currency: "EUR", Key: pay.IdempotencyKey(fmt.Sprint("topup-", w.serial))})
 	w.must(err)
-	w.post(r)
+	w.publish(r)
 }
 
 func newDevice(name string, k pay.Exponent) *device {

@@ -86,7 +86,7 @@ func (r *rows) Attach(to pay.FactID, f pay.Fact) (bool, error) {
 	return true, nil
 }
 
-func (r *rows) post(re pay.Reaction) {
+func (r *rows) publish(re pay.Reaction) {
 	for _, p := range re.Publications {
 		r.items++
 		r.facts[p.Fact.ID()], r.item[p.Fact.ID()] = p.Fact, r.items
@@ -101,7 +101,7 @@ func (r *rows) connect() { r.open, r.sent = true, r.items }
 
 func (r *rows) acked() { clear(r.item) }
 
-// snapshot tells whether anything changed.
+// snapshot returns all rows, to compare.
 func (r *rows) snapshot() string {
 	var b strings.Builder
 	_ = r.Scan(nil, nil, 0, func(key, value []byte) bool {
@@ -186,7 +186,7 @@ func (w *world) candidate() pay.Candidate {
 
 func (w *world) charge(o till.Order) (till.Entry, error) {
 	e, r, err := w.till.Charge(w.rows, w.now, o, w.candidate())
-	w.post(r)
+	w.publish(r)
 	return e, err
 }
 
@@ -201,7 +201,7 @@ func (w *world) mustCharge(o till.Order) till.Entry {
 
 func (w *world) cancel(id pay.PaymentID) (till.Entry, error) {
 	e, r, err := w.till.Cancel(w.rows, w.now, id.String())
-	w.post(r)
+	w.publish(r)
 	return e, err
 }
 

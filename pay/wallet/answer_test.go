@@ -26,7 +26,7 @@ func TestAnswer(t *testing.T) {
 			e.Outcome() != pay.OutcomePending || e.Verdict != "" || e.By != "" || !e.Test {
 			t.Errorf("offer shows as %+v", e)
 		}
-		// The wallet's clock says that it is too late; that is not for it to say.
+		// By the wallet's clock it is too late, which is the registry's decision.
 		w.now = e.Expires + 1000
 		got, f, err := w.answer(id.Short(), v, pay.ByHand)
 		if err != nil {
@@ -206,7 +206,7 @@ func TestBalance(t *testing.T) {
 }
 
 // I6 as the payer can see it: money that moved without an approval of this
-// wallet is booked, because it is gone, and told.
+// wallet is booked, because it is gone, and recorded as a finding.
 func TestCaptureWithoutApprovalIsFound(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -19,7 +19,7 @@ func (w *world) bind(n byte, counter pay.Counter) pay.Fact {
 
 func (w *world) pair(p wallet.Pairing) (wallet.Device, []pay.Fact, error) {
 	d, r, err := w.wallet.Map(w.rows, w.now, p)
-	w.post(r)
+	w.publish(r)
 	var facts []pay.Fact
 	for _, p := range r.Publications {
 		facts = append(facts, p.Fact)
@@ -82,7 +82,7 @@ func TestDeviceLife(t *testing.T) {
 		t.Errorf("device is %+v, want %+v", got, want)
 	}
 	d, r, err := w.wallet.RevokeDevice(w.rows, w.now, id.Short())
-	w.post(r)
+	w.publish(r)
 	if err != nil || len(r.Publications) != 1 || !d.Revoking || d.State != pay.DeviceActive {
 		t.Fatalf("revoke: %+v, %d facts, %v", d, len(r.Publications), err)
 	}
@@ -187,7 +187,7 @@ func TestRefusedRevoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.post(r)
+	w.publish(r)
 	w.refuse(r.Publications[0].Fact, pay.ReasonWrongScope)
 	w.deliver(active)
 	if d := w.device(id); d.State != pay.DeviceActive || d.Revoking || d.Reason != pay.ReasonWrongScope {
@@ -253,7 +253,7 @@ func TestDeviceByPrefix(t *testing.T) {
 	}
 }
 
-// The registry's last word on a device counts, whatever order its words come in.
+// The registry's latest status of a device counts, in whatever order they come.
 func TestDeviceStatusInAnyOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {

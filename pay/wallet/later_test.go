@@ -9,7 +9,7 @@ import (
 )
 
 // TestStatesOfALaterRegistry: a wallet follows a payment through states that it
-// does not know. The sums say what left the account and came back, whatever the
+// does not know. The sums are what left the account and came back, whatever the
 // state; the payment stays in sight, can be answered no more, and is no receipt
 // while its state is not understood.
 func TestStatesOfALaterRegistry(t *testing.T) {

@@ -43,11 +43,11 @@ func (w *world) setLimit(above pay.Amount) pay.Fact {
 	if err != nil || len(r.Publications) != 1 || r.Publications[0].Fact.ID() != id {
 		w.Fatalf("set limit: %v, %+v", err, r)
 	}
-	w.post(r)
+	w.publish(r)
 	return r.Publications[0].Fact
 }
 
-// limited is the registry's word that a claim is in force.
+// limited is the registry's statement that a claim is in force.
 func (w *world) limited(claim pay.Fact, at pay.Time) pay.Fact {
 	w.Helper()
 	l, err := pay.As[pay.StepUpAbove](claim)
@@ -65,9 +65,9 @@ func (w *world) wantLimit(what string, above pay.Amount, pending bool, refused p
 	}
 }
 
-// TestLimitIsWhatTheRegistrySaid: a wish changes nothing until the registry has
-// said so, and a refused one never does.
-func TestLimitIsWhatTheRegistrySaid(t *testing.T) {
+// TestLimitIsWhatTheRegistryStated: a claim changes nothing until the registry has
+// stated it, and a refused one never does.
+func TestLimitIsWhatTheRegistryStated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, wallet.Rule{})
 	w.wantLimit("at first", pay.AmountMax, false, "")
@@ -79,7 +79,7 @@ func TestLimitIsWhatTheRegistrySaid(t *testing.T) {
 	w.wantLimit("asked for less", 5_000, true, "")
 	w.refuse(lower, pay.ReasonOldStepUp)
 	w.wantLimit("refused", 5_000, false, pay.ReasonOldStepUp)
-	w.refuse(first, pay.ReasonTooMany) // an old word does not come back
+	w.refuse(first, pay.ReasonTooMany) // an old statement does not come back
 	w.wantLimit("an old claim refused", 5_000, false, pay.ReasonOldStepUp)
 	again := w.setLimit(900)
 	w.wantLimit("asked again", 5_000, true, "")
@@ -158,8 +158,8 @@ func TestLimitsThatCannotBe(t *testing.T) {
 }
 
 // TestLimitFromTheFeed: a wallet whose store was lost gets its limit back from
-// the feed, and neither old words nor a repetition move it. Any order of the
-// same words leaves the latest.
+// the feed, and neither old statements nor a repetition change it. Any order
+// of the same statements leaves the latest.
 func TestLimitFromTheFeed(t *testing.T) {
 	t.Parallel()
 	old := newWorld(t, wallet.Rule{})
@@ -190,9 +190,9 @@ func TestLimitFromTheFeed(t *testing.T) {
 	}
 }
 
-// TestLimitWordsOfOneMoment: of two words within one millisecond the one that
+// TestLimitsOfOneMoment: of two statements within one millisecond the one that
 // the feed holds later counts.
-func TestLimitWordsOfOneMoment(t *testing.T) {
+func TestLimitsOfOneMoment(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, wallet.Rule{})
 	first := w.setLimit(5_000)

@@ -41,7 +41,7 @@ func (w *world) witness(id string) (wallet.Witness, bool, error) {
 	return v, needed, err
 }
 
-// code is what the device with a seed says to a witness.
+// code is what the device with a seed gives for a witness.
 func (w *world) code(seed byte, v wallet.Witness) pay.AuthCode {
 	w.Helper()
 	code, err := pay.Authenticate(key(w, seed), v.Sign)
@@ -57,7 +57,7 @@ func (w *world) answerWith(id string, v pay.Verdict, by pay.Rule, code pay.AuthC
 	w.Helper()
 	before := w.snapshot()
 	_, r, err := w.wallet.Answer(w.rows, w.now, id, v, by, code)
-	w.post(r)
+	w.publish(r)
 	if err != nil {
 		if w.snapshot() != before || len(r.Publications) != 0 {
 			w.Fatalf("%v, and yet something changed", err)
@@ -77,7 +77,7 @@ func (w *world) ruleNeeds() []pay.PaymentID {
 }
 
 // TestWitness: what the device has to sign is made of the challenge, the offer
-// and the wallet's own names, and of nothing that the device or a person says.
+// and the wallet's own names, and of nothing that the device or a person adds.
 func TestWitness(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, wallet.Rule{})
@@ -111,7 +111,7 @@ func TestWitness(t *testing.T) {
 	}
 }
 
-// TestWitnessErrors: when there is nothing to ask a device for, the wallet says
+// TestWitnessErrors: when there is nothing to ask a device for, the wallet returns
 // why before it looks for one.
 func TestWitnessErrors(t *testing.T) {
 	t.Parallel()
@@ -196,7 +196,7 @@ func TestFirstChallengeCounts(t *testing.T) {
 }
 
 // TestAnswerNeedsTheCode: an approval carries a code exactly when the offer
-// demands one. Nothing is stored or posted when it does not.
+// demands one. Nothing is stored or published when it does not.
 func TestAnswerNeedsTheCode(t *testing.T) {
 	t.Parallel()
 	code := pay.AuthCode{1}
@@ -247,8 +247,8 @@ func TestAnswerNeedsTheCode(t *testing.T) {
 }
 
 // TestRulesAndDemands: no rule approves an offer that demands two channels by
-// itself. Where it covers the offer, the wallet is told to fetch the code; where
-// a person is demanded, it is not even told that.
+// itself. Where it covers the offer, RuleNeedsWitness names it; where a person is
+// needed, it does not.
 func TestRulesAndDemands(t *testing.T) {
 	t.Parallel()
 	under := wallet.Rule{Kind: wallet.Under, Limit: 2000, Currency: "EUR", Name: "under:20.00"}

@@ -75,7 +75,7 @@ func (*rows) SetAside(pay.Subject) (bool, error) { return false, nil }
 
 func (r *rows) Queued(id pay.FactID) (bool, error) { return r.item[id] > 0, nil }
 
-func (r *rows) post(re pay.Reaction) {
+func (r *rows) publish(re pay.Reaction) {
 	for _, p := range re.Publications {
 		r.items++
 		r.facts[p.Fact.ID()], r.item[p.Fact.ID()] = p.Fact, r.items
@@ -84,7 +84,7 @@ func (r *rows) post(re pay.Reaction) {
 
 func (r *rows) acked() { clear(r.item) }
 
-// snapshot tells whether anything changed.
+// snapshot returns all rows, to compare.
 func (r *rows) snapshot() string {
 	var b strings.Builder
 	_ = r.Scan(nil, nil, 0, func(key, value []byte) bool {
@@ -158,7 +158,7 @@ func (w *world) react(in pay.Input) (facts []pay.Fact) {
 	if err != nil {
 		w.Fatalf("react: %v", err)
 	}
-	w.post(r)
+	w.publish(r)
 	for _, p := range r.Publications {
 		facts = append(facts, p.Fact)
 	}
@@ -193,7 +193,7 @@ func (w *world) pending() []wallet.Entry {
 
 func (w *world) answer(id string, v pay.Verdict, by pay.Rule) (wallet.Entry, pay.Fact, error) {
 	e, r, err := w.wallet.Answer(w.rows, w.now, id, v, by, pay.AuthCode{})
-	w.post(r)
+	w.publish(r)
 	if err != nil {
 		return e, pay.Fact{}, err
 	}
@@ -226,7 +226,7 @@ func (w *world) offer(n byte, amount pay.Amount, currency pay.Currency) pay.Fact
 	})
 }
 
-// end returns the decision that ends an offer on the word of claim.
+// end returns the decision by which claim ends an offer.
 func (w *world) end(offer pay.Fact, s pay.State, claim pay.FactID) pay.Fact {
 	w.Helper()
 	d := decisionOf(w, offer)
