@@ -118,10 +118,11 @@ type Deadline string
 // DeadlineOffer is when the offer ends: Terms.Expires.
 const DeadlineOffer Deadline = "offer"
 
-// of returns the moment for a payment with these terms, and whether there is one.
-func (k Deadline) of(t Terms) (Time, bool) {
+// of returns the moment for a payment whose last decision is d, and whether there
+// is one.
+func (k Deadline) of(d Decision) (Time, bool) {
 	if k == DeadlineOffer {
-		return t.Expires, true
+		return d.Expires, true
 	}
 	return 0, false
 }
@@ -188,6 +189,13 @@ func (s State) Final() bool {
 // what became of the money.
 func (s State) HasReceipt() bool { return s.Final() }
 
+// allows reports whether a payment in state s can have these sums: it is paid
+// exactly when something was captured, and when it never will be, nothing is held.
+func (s State) allows(sums Sums) bool {
+	o, _ := s.outcome()
+	return (o == OutcomePaid) == (sums.Captured > 0) && (o != OutcomeNotPaid || sums.Held == 0)
+}
+
 // Decides reports whether a claim of this kind may decide a payment in state s.
 func (k Kind) Decides(s State) bool {
 	for _, a := range life {
@@ -216,7 +224,7 @@ func (d Decision) ByClock() (a Arrow, at Time, ok bool) {
 		if a.From != d.State || a.Claim != "" {
 			continue
 		}
-		if at, ok := a.Deadline.of(d.Terms); ok {
+		if at, ok := a.Deadline.of(d); ok {
 			return a, at, true
 		}
 	}
@@ -245,7 +253,7 @@ func (p Payment) Arrow(d Decision) (Arrow, error) {
 // check returns why d does not follow on p by this arrow, an error that wraps
 // ErrArrow, or nil. No decision is dated before the one that it follows.
 func (a Arrow) check(p Payment, d Decision) error {
-	deadline, ends := a.Deadline.of(d.Terms)
+	deadline, ends := a.Deadline.of(d)
 	nobody := d.Payer == PayerRef{}
 	switch {
 	case p.Seq > 0 && d.Terms != p.Decision.Terms:
@@ -256,7 +264,7 @@ func (a Arrow) check(p Payment, d Decision) error {
 		return fmt.Errorf("decision %d (%s) is dated %s, out of its time: %w", d.Seq, d.State, d.At, ErrArrow)
 	case d.Reason != "" && !a.Reason, d.By != "" && !a.By, !nobody && !a.Payer, nobody && d.StepUp != "":
 		return fmt.Errorf("decision %d (%s) carries more than its state allows: %w", d.Seq, d.State, ErrArrow)
-	case !a.Sums.leads(p.Sums(), d.SumsAfter(), d.Amount):
+	case !a.Sums.leads(p.Sums(), d.SumsAfter(), d.Amount), !d.State.allows(d.SumsAfter()):
 		return fmt.Errorf("decision %d (%s) moves other money than it may: %w", d.Seq, d.State, ErrArrow)
 	default:
 		return nil

@@ -178,6 +178,9 @@ func (a *paymentAudit) checkClaims(p pay.Payment, h paymentRow, chain []decided)
 			err = a.checkAnswer(l, h)
 		case pay.KindCancel:
 			err = a.checkCancel(l, h)
+		case pay.KindRequest, "": // checkRequest has seen the request, and nobody signs for the clock
+		default:
+			a.report("payment %s: it is %s by a %s, which no audit knows", p.ID.Short(), l.d.State, l.arrow.Claim)
 		}
 		if err != nil {
 			return err
