@@ -168,16 +168,6 @@ func (s State) Open() bool {
 	return !s.Known()
 }
 
-// LeadsTo reports whether a decision that states next may follow in state s.
-func (s State) LeadsTo(next State) bool {
-	for _, a := range life {
-		if a.From == s && a.To == next {
-			return true
-		}
-	}
-	return false
-}
-
 // Final reports whether it is decided that the payment is paid or that it never
 // will be: there is nothing to wait for.
 func (s State) Final() bool {

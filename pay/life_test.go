@@ -20,12 +20,8 @@ func TestLifeIsTheMatrix(t *testing.T) {
 	for _, line := range lines[1:] {
 		cells := strings.Fields(line)
 		for i, cell := range cells[1:] {
-			from, to := pay.State(cells[0]), pay.State(columns[i])
 			if cell == "x" {
-				want = append(want, fmt.Sprintf("%s -> %s", from, to))
-			}
-			if from.LeadsTo(to) != (cell == "x") {
-				t.Errorf("%s leads to %s: %v", from, to, from.LeadsTo(to))
+				want = append(want, fmt.Sprintf("%s -> %s", cells[0], columns[i]))
 			}
 		}
 	}
@@ -108,7 +104,7 @@ func TestLifeIsSound(t *testing.T) {
 			t.Errorf("%s: what was paid or given back is undone", name)
 		case a.By && a.Claim != pay.KindAnswer:
 			t.Errorf("%s: a rule answered, and no answer decided", name)
-		case a.Reason && a.Sums != (pay.Change{}):
+		case a.Reason && (a.Sums.Held == pay.Grows || a.Sums.Captured == pay.Grows):
 			t.Errorf("%s: money moves, and a reason why it does not", name)
 		case !a.From.Open():
 			t.Errorf("%s: leads on from a state that is not open", name)

@@ -118,12 +118,9 @@ func fold(id pay.PaymentID, chain []decided) (p pay.Payment, err error) {
 // outcomes returns how many decisions are final without an arrow from another one
 // that is.
 func outcomes(chain []decided) (n int) {
-	states := make(map[pay.FactID]pay.State)
 	for _, l := range chain {
-		states[l.id] = l.d.State
-	}
-	for _, l := range chain {
-		if prev := states[l.d.Prev]; l.d.State.Final() && (!prev.Final() || !prev.LeadsTo(l.d.State)) {
+		follows := l.arrow != (pay.Arrow{})
+		if l.d.State.Final() && (!follows || !l.before.State.Final()) {
 			n++
 		}
 	}
