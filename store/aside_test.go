@@ -328,6 +328,33 @@ func TestStartRetriesWhatWasSetAside(t *testing.T) {
 	sound(t, s)
 }
 
+// A start that cannot try again goes on: what is set aside stays so.
+func TestStartGoesOnWhenNothingCanBeSigned(t *testing.T) {
+	t.Parallel()
+	role := newWard(1, 2)
+	o := registryOptions()
+	o.Reactor = role
+	s, stop := start(t, o)
+	do(t, s, wake(noon, payment(1)))
+	do(t, s, wake(noon, payment(2)))
+	do(t, s, func(*store.Tx) error { return nil })
+	stop()
+	for n := range 3 {
+		role.fails(n, func() error { return fmt.Errorf("sign: %w", pay.ErrCannotSign) })
+	}
+	log := new(lines)
+	o.Log = slog.New(slog.NewTextHandler(log, nil))
+	s, _ = start(t, o)
+	do(t, s, func(tx *store.Tx) error { return count(tx, "x") })
+	if list := asides(t, s); len(list) != 2 || list[0].Tries != 1 || counted(t, s, "x") != 1 {
+		t.Errorf("set aside: %+v", list)
+	}
+	if got := log.take(); len(got) != 1 || !strings.Contains(got[0], "could not try again") {
+		t.Errorf("log: %q", got)
+	}
+	sound(t, s)
+}
+
 // lines is a log that a test reads.
 type lines struct {
 	mu  sync.Mutex

@@ -178,6 +178,34 @@ func TestCarryTriesAgain(t *testing.T) {
 	})
 }
 
+// Several subjects that fail wait each for its own time.
+func TestCarryTriesEachSubjectAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const payments = 9
+		o := registryOptions()
+		o.Now, o.Reactor = nil, clerk(t)
+		s, stop := start(t, o)
+		tries := map[uint64]int{}
+		d := &desk{fails: func(n uint64, _ pay.Effect) error {
+			if tries[n]++; tries[n] <= int(n%4) {
+				return errors.New("not yet")
+			}
+			return nil
+		}}
+		for n := range payments {
+			do(t, s, ask(effect(n, "x")))
+		}
+		halt := carry(t, s, map[pay.EffectKind]store.Doer{"acquirer": d.do})
+		time.Sleep(time.Minute)
+		if got := d.list(); len(got) != payments || effects(t, s, 0, 0) != "" {
+			t.Errorf("carried out %q, left %s", got, effects(t, s, 0, 0))
+		}
+		halt()
+		stop()
+	})
+}
+
 // A kind that nothing here carries out waits, with what is behind it of its
 // subject, and is reported once. A program that knows it goes on.
 func TestCarryLeavesUnknownKinds(t *testing.T) {
