@@ -15,13 +15,16 @@ const (
 	// Core 5.4, volume 6, part B, 2.3.1.
 	LegacyBytesMax = 31
 	// PayloadBytesMax is the longest payload that ParsePayload reads, in bytes: no
-	// advertising packet is longer, extended ones included. Published: Bluetooth
-	// Core 5.4, volume 6, part B, 2.3.
-	PayloadBytesMax = 255
+	// advertisement is longer, extended ones included, which are sent in pieces.
+	// Published: Bluetooth Core 5.4, volume 6, part B, 2.3.4.
+	PayloadBytesMax = 1650
+	// SectionBytesMax is the longest data of one section, in bytes. Published: as
+	// above, volume 3, part C, 11; the length of a structure is one byte, and type
+	// and ID take three of the bytes that it counts.
+	SectionBytesMax = 252
 	// SectionsMax bounds the service and manufacturer sections of one advert.
-	// Chosen: more than twice the seven that a legacy advertisement can hold, at
-	// four bytes or more each.
-	SectionsMax = 16
+	// Published: follows from PayloadBytesMax, because each takes four bytes or more.
+	SectionsMax = PayloadBytesMax / (adHeaderBytes + sectionIDBytes)
 )
 
 // Address is a device address, most significant byte first. It is for display

@@ -20,7 +20,7 @@ type vector struct {
 }
 
 // vectors reads testdata/vectors/adverts.txt: name, payload in hexadecimal, and
-// the frames in it joined by "; ", or "-", or "refused: " and why.
+// the frames in it joined by "; ", or "-", and at the end "damaged: " and why.
 func vectors(t testing.TB) (out []vector) {
 	t.Helper()
 	text, err := os.ReadFile("../testdata/vectors/adverts.txt")
@@ -46,10 +46,7 @@ func vectors(t testing.TB) (out []vector) {
 
 // read writes the frames in a payload in the form of the vectors.
 func read(payload []byte) string {
-	sections, err := ble.ParsePayload(nil, payload)
-	if err != nil {
-		return "refused: " + strings.TrimPrefix(err.Error(), "parse payload: ")
-	}
+	sections, damage := ble.ParsePayload(nil, payload)
 	var frames []string
 	for _, s := range sections {
 		f, err := ble.ParseFrame(s)
@@ -59,6 +56,9 @@ func read(payload []byte) string {
 		case errors.Is(err, ble.ErrFrameLength):
 			frames = append(frames, "wrong length")
 		}
+	}
+	if damage != nil {
+		frames = append(frames, "damaged: "+strings.TrimPrefix(damage.Error(), "parse payload: "))
 	}
 	if frames == nil {
 		return "-"
@@ -75,9 +75,9 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestEveryPrefix cuts each good vector everywhere: a payload that ends inside
-// a structure is refused whole, one that ends between two yields the sections
-// before, and a frame without its last byte is never a frame.
+// TestEveryPrefix cuts each good vector everywhere: each cut yields exactly the
+// sections that are whole before it and an error inside a structure, and a frame
+// without its last byte is never a frame.
 func TestEveryPrefix(t *testing.T) {
 	t.Parallel()
 	for _, v := range vectors(t) {
@@ -90,8 +90,8 @@ func TestEveryPrefix(t *testing.T) {
 			if boundary := isBoundary(v.payload, n); (err == nil) != boundary {
 				t.Errorf("%s, %d bytes: error %v, at a boundary %v", v.name, n, err, boundary)
 			}
-			if len(sections) > len(whole) {
-				t.Errorf("%s, %d bytes: more sections than the whole", v.name, n)
+			if want := wholeIn(v.payload[:n], whole); !sameSections(sections, want) {
+				t.Errorf("%s, %d bytes: have %v, want %v", v.name, n, sections, want)
 			}
 		}
 		for _, s := range whole {
@@ -117,6 +117,34 @@ func everySectionPrefix(t *testing.T, name string, s ble.Section) {
 	if got, err := ble.ParseFrame(ble.Section{Kind: s.Kind, ID: s.ID, Data: append(bytes.Clone(s.Data), 0)}); err == nil {
 		t.Errorf("%s with a byte more: read as %v", name, got)
 	}
+}
+
+// wholeIn returns those of a payload's sections that lie whole in its beginning.
+func wholeIn(beginning []byte, sections []ble.Section) []ble.Section {
+	for i := range sections {
+		whole, err := ble.AppendPayload(nil, sections[:i+1])
+		if err != nil || !holds(beginning, whole) {
+			return sections[:i]
+		}
+	}
+	return sections
+}
+
+// holds reports whether the structures of b stand in a in the same order.
+func holds(a, b []byte) bool {
+	for len(b) > 0 {
+		n := 1 + int(b[0])
+		at := bytes.Index(a, b[:n])
+		if at < 0 {
+			return false
+		}
+		a, b = a[at+n:], b[n:]
+	}
+	return true
+}
+
+func sameSections(a, b []ble.Section) bool {
+	return slices.EqualFunc(a, b, func(x, y ble.Section) bool { return x.Kind == y.Kind && x.ID == y.ID && bytes.Equal(x.Data, y.Data) })
 }
 
 // isBoundary reports whether the first n bytes of payload are whole structures.
@@ -160,7 +188,7 @@ func TestAppendEID(t *testing.T) {
 func TestAppendPayloadRefuses(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]ble.Section{
-		"too long":     {Kind: ble.ServiceData, Data: make([]byte, 252)},
+		"too long":     {Kind: ble.ServiceData, Data: make([]byte, ble.SectionBytesMax+1)},
 		"unknown kind": {Kind: 0x01},
 	} {
 		if b, err := ble.AppendPayload(nil, []ble.Section{s}); err == nil {
@@ -175,8 +203,8 @@ func TestTooManySections(t *testing.T) {
 	if got, err := ble.ParsePayload(nil, bytes.Repeat(one, ble.SectionsMax)); err != nil || len(got) != ble.SectionsMax {
 		t.Errorf("at the limit: %d sections, %v", len(got), err)
 	}
-	if _, err := ble.ParsePayload(nil, bytes.Repeat(one, ble.SectionsMax+1)); err == nil {
-		t.Error("above the limit: accepted")
+	if got, err := ble.ParsePayload(nil, bytes.Repeat(one, ble.SectionsMax+1)); err == nil || len(got) != ble.SectionsMax {
+		t.Errorf("above the limit: %d sections, %v", len(got), err)
 	}
 }
 
@@ -194,20 +222,14 @@ func TestAddress(t *testing.T) {
 }
 
 // FuzzPayload reads any bytes; what is read is written and read again as the
-// same.
+// same, and without damage.
 func FuzzPayload(f *testing.F) {
 	for _, v := range vectors(f) {
 		f.Add(v.payload)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		sections, err := ble.ParsePayload(nil, payload)
-		if err != nil {
-			if sections != nil {
-				t.Fatalf("refused, yet %d sections", len(sections))
-			}
-			return
-		}
-		if len(sections) > ble.SectionsMax || len(payload) > ble.PayloadBytesMax {
+		sections, damage := ble.ParsePayload(nil, payload)
+		if len(sections) > ble.SectionsMax || len(payload) > ble.PayloadBytesMax && damage == nil {
 			t.Fatalf("beyond its limits: %d sections in %d bytes", len(sections), len(payload))
 		}
 		again, err := ble.AppendPayload(nil, sections)

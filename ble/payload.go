@@ -1,6 +1,7 @@
 package ble
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 )
@@ -15,15 +16,14 @@ const (
 	sectionIDBytes = 2
 )
 
-// The reasons to refuse a whole payload, in reading and in writing.
+// The kinds of damage in a payload, and the reasons to refuse to write one.
 var (
-	errPayloadLong     = errors.New("parse payload: longer than an advertising report")
-	errPayloadCut      = errors.New("parse payload: ends inside a structure")
-	errPayloadPadding  = errors.New("parse payload: data after its end")
-	errPayloadSection  = errors.New("parse payload: service or manufacturer data without an id")
-	errPayloadSections = errors.New("parse payload: too many sections")
-	errSectionLong     = errors.New("append payload: section does not fit an AD structure")
-	errSectionKind     = errors.New("append payload: unknown kind of section")
+	errPayloadLong    = errors.New("parse payload: longer than an advertising report")
+	errPayloadCut     = errors.New("parse payload: ends inside a structure")
+	errPayloadPadding = errors.New("parse payload: data after its end")
+	errPayloadSection = errors.New("parse payload: service or manufacturer data without an id")
+	errSectionLong    = errors.New("append payload: section does not fit an AD structure")
+	errSectionKind    = errors.New("append payload: unknown kind of section")
 )
 
 // ParsePayload appends to dst the service and manufacturer sections of an
@@ -32,25 +32,28 @@ var (
 // part C, 11). Structures of other types are skipped. The sections share memory
 // with payload.
 //
-// It refuses the whole payload, and returns dst as it was, if the payload is
-// longer than PayloadBytesMax, ends inside a structure, has data after its end,
-// has a section without an ID, or has more than SectionsMax sections. The error
-// states which; it matches no exported sentinel.
+// An odd structure never hides a sound one: beside an error, ParsePayload
+// returns every section that can be read. The error states the first damage and
+// matches no exported sentinel. A payload that ends inside a structure, or has
+// data after its end, is read up to there, one longer than PayloadBytesMax up to
+// that length; a section without an ID is left out and what follows it is read.
+// A caller that wants all or nothing checks the error.
 func ParsePayload(dst []Section, payload []byte) ([]Section, error) {
+	var damage error
 	if len(payload) > PayloadBytesMax {
-		return dst, errPayloadLong
+		payload, damage = payload[:PayloadBytesMax], errPayloadLong
 	}
-	found := dst
 	for rest := payload; len(rest) > 0; {
 		n := int(rest[0])
 		if n == 0 {
 			if !allZero(rest) {
-				return dst, errPayloadPadding
+				damage = cmp.Or(damage, errPayloadPadding)
 			}
 			break
 		}
 		if n >= len(rest) {
-			return dst, errPayloadCut
+			damage = cmp.Or(damage, errPayloadCut)
+			break
 		}
 		kind, data := SectionKind(rest[1]), rest[adHeaderBytes:n+1]
 		rest = rest[n+1:]
@@ -58,14 +61,12 @@ func ParsePayload(dst []Section, payload []byte) ([]Section, error) {
 			continue
 		}
 		if len(data) < sectionIDBytes {
-			return dst, errPayloadSection
+			damage = cmp.Or(damage, errPayloadSection)
+			continue
 		}
-		if len(found)-len(dst) == SectionsMax {
-			return dst, errPayloadSections
-		}
-		found = append(found, Section{Kind: kind, ID: binary.LittleEndian.Uint16(data), Data: data[sectionIDBytes:]})
+		dst = append(dst, Section{Kind: kind, ID: binary.LittleEndian.Uint16(data), Data: data[sectionIDBytes:]})
 	}
-	return found, nil
+	return dst, damage
 }
 
 // AppendPayload appends sections to b as AD structures. ParsePayload reads the
@@ -76,11 +77,10 @@ func AppendPayload(b []byte, sections []Section) ([]byte, error) {
 		if s.Kind != ServiceData && s.Kind != ManufacturerData {
 			return b, errSectionKind
 		}
-		n := 1 + sectionIDBytes + len(s.Data)
-		if n >= PayloadBytesMax {
+		if len(s.Data) > SectionBytesMax {
 			return b, errSectionLong
 		}
-		b = append(b, byte(n), byte(s.Kind), byte(s.ID), byte(s.ID>>8))
+		b = append(b, byte(1+sectionIDBytes+len(s.Data)), byte(s.Kind), byte(s.ID), byte(s.ID>>8))
 		b = append(b, s.Data...)
 	}
 	return b, nil

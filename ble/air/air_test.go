@@ -208,6 +208,23 @@ func TestGarbageIsCountedAndIgnored(t *testing.T) {
 	}
 }
 
+// TestAnOddAdvertIsHeard sends a code with half a structure behind it: the code is
+// heard.
+func TestAnOddAdvertIsHeard(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	sender, adverts := open(t, air.Options{Dir: dir}), listen(t, open(t, air.Options{Dir: dir}))
+	if err := sender.Send(ble.Address{1}, -50, append(bytes.Clone(payload), 9, 0xFF, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := sender.Send(ble.Address{2}, -50, payload); err != nil {
+		t.Fatal(err)
+	}
+	if h := <-adverts; h.address != (ble.Address{1}) || h.payload != string(payload) {
+		t.Errorf("heard %+v", h)
+	}
+}
+
 func socketsIn(t *testing.T, dir string) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.air"))

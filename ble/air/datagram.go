@@ -37,16 +37,16 @@ func appendDatagram(b []byte, from ble.Address, rssi pay.RSSI, payload []byte) (
 
 // parseDatagram reads a datagram into a, whose sections are reused and share
 // memory with d. It returns errDatagram for everything that is not an advert,
-// such as a payload that is not a row of AD structures.
+// such as a payload that is damaged and of which no section can be read.
 func parseDatagram(a *ble.Advert, d []byte) error {
 	if len(d) <= headerBytes || len(d) > datagramBytesMax || string(d[:len(magic)]) != magic {
 		return errDatagram
 	}
 	sections, err := ble.ParsePayload(a.Sections[:0], d[headerBytes:])
-	if err != nil {
+	a.Sections = sections
+	if err != nil && len(sections) == 0 {
 		return errDatagram
 	}
-	a.Sections = sections
 	a.Address = ble.Address(d[len(magic):])
 	a.SetRSSI(int(int8(d[headerBytes-1])))
 	return nil

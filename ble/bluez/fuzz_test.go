@@ -142,7 +142,7 @@ func FuzzSignal(f *testing.F) {
 				t.Fatalf("%d sections", len(a.Sections))
 			}
 			for _, section := range a.Sections {
-				if len(section.Data) >= ble.PayloadBytesMax {
+				if len(section.Data) > ble.SectionBytesMax {
 					t.Fatalf("a section of %d bytes", len(section.Data))
 				}
 			}

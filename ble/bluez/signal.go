@@ -134,7 +134,7 @@ func readDevice(at dbus.ObjectPath, p map[string]dbus.Variant, path dbus.ObjectP
 
 func addSection(a *ble.Advert, kind ble.SectionKind, id uint16, v dbus.Variant) {
 	data, ok := v.Value().([]byte)
-	if ok && len(a.Sections) < ble.SectionsMax && len(data) < ble.PayloadBytesMax {
+	if ok && len(a.Sections) < ble.SectionsMax && len(data) <= ble.SectionBytesMax {
 		a.Sections = append(a.Sections, ble.Section{Kind: kind, ID: id, Data: data})
 	}
 }

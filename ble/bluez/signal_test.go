@@ -73,7 +73,7 @@ func TestSignals(t *testing.T) {
 	t.Parallel()
 	eid := map[string]dbus.Variant{feaa: v([]byte{0x30, 1})}
 	many := map[uint16]dbus.Variant{}
-	for n := range uint16(100) {
+	for n := range uint16(ble.SectionsMax + 1) {
 		many[n] = v([]byte{1})
 	}
 	for name, c := range map[string]struct {
@@ -90,11 +90,14 @@ func TestSignals(t *testing.T) {
 		"strength absurd":  {changed(device, ifaceDevice, properties{"RSSI": v(int16(-3000)), "ServiceData": v(eid)}), "5A:01:C2:33:44:FF unknown 16:feaa=3001"},
 		"strength of another type": {changed(device, ifaceDevice, properties{"RSSI": v("near"), "ServiceData": v(eid)}),
 			"5A:01:C2:33:44:FF unknown 16:feaa=3001"},
-		"data of another type":     {changed(device, ifaceDevice, properties{"RSSI": v(int16(-60)), "ServiceData": v([]string{"x"})}), "life"},
-		"entry of another type":    {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{feaa: v("text")})}), "life"},
-		"other base UUID":          {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{"12345678" + feaa[8:]: v([]byte{1})})}), "life"},
-		"not a UUID":               {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{"feaa": v([]byte{1})})}), "life"},
-		"data too long":            {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{feaa: v(make([]byte, 255))})}), "life"},
+		"data of another type":  {changed(device, ifaceDevice, properties{"RSSI": v(int16(-60)), "ServiceData": v([]string{"x"})}), "life"},
+		"entry of another type": {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{feaa: v("text")})}), "life"},
+		"other base UUID":       {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{"12345678" + feaa[8:]: v([]byte{1})})}), "life"},
+		"not a UUID":            {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{"feaa": v([]byte{1})})}), "life"},
+		"data too long":         {changed(device, ifaceDevice, properties{"ServiceData": v(map[string]dbus.Variant{feaa: v(make([]byte, 255))})}), "life"},
+		"odd entries beside a code": {changed(device, ifaceDevice, properties{"RSSI": v("near"), "ManufacturerData": v("none"), "ServiceData": v(map[string]dbus.Variant{
+			feaa: v([]byte{0x30, 1}), "0000180f" + feaa[8:]: v(make([]byte, ble.SectionBytesMax+1)), "feaa": v([]byte{1}), "0000180a" + feaa[8:]: v("text"),
+		})}), "5A:01:C2:33:44:FF unknown 16:feaa=3001"},
 		"nothing heard":            {changed(device, ifaceDevice, properties{"Connected": v(true)}), "nothing"},
 		"other adapter":            {changed("/org/bluez/hci1/dev_5A_01_C2_33_44_FF", ifaceDevice, properties{"RSSI": v(int16(-60))}), "nothing"},
 		"adapter of similar name":  {changed("/org/bluez/hci01/dev_5A_01_C2_33_44_FF", ifaceDevice, properties{"RSSI": v(int16(-60))}), "nothing"},

@@ -1,26 +1,22 @@
 package replay
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"time"
+	"math"
+	"strings"
 
 	"github.com/paybeacon/paybeacon/ble"
 )
 
-const (
-	// LineBytesMax bounds a line, in bytes. Chosen: the longest payload in
-	// hexadecimal takes 510, and the keys the rest.
-	LineBytesMax = 1024
-	// offsetMax bounds the length of a capture. Chosen: a week of recording.
-	offsetMax = 7 * 24 * time.Hour
-)
+// LineBytesMax bounds a line that Writer writes, in bytes. Chosen: the longest
+// payload in hexadecimal takes 3,300, and the keys the rest.
+const LineBytesMax = 4096
 
-// line is one line of a capture.
+// line is one line of a capture as Writer writes it.
 type line struct {
 	T       int64  `json:"t"`
 	Address string `json:"address"`
@@ -28,79 +24,165 @@ type line struct {
 	Adv     string `json:"adv"`
 }
 
-// advert is a checked line.
-type advert struct {
-	offset time.Duration
-	ble.Advert
+// foreignLine is a line as it is read: each value by itself, so that an odd one
+// hides no other.
+type foreignLine struct {
+	T, Address, RSSI, Adv json.RawMessage
 }
 
-// reader reads a capture line by line.
-type reader struct {
-	lines    *bufio.Scanner
-	number   int
-	last     time.Duration
+// advert is what a line holds.
+type advert struct {
+	when
+	ble.Advert
+	// damage says what of it cannot be read, as the rest of a sentence; "" means
+	// nothing.
+	damage string
+}
+
+// parser reads lines. Its memory is reused: an advert is valid until the next
+// call.
+type parser struct {
 	payload  []byte
 	sections []ble.Section
 }
 
-func newReader(r io.Reader) *reader {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, LineBytesMax), LineBytesMax)
-	return &reader{lines: lines}
+// parse reads what one JSON object says. The error says why the advert cannot be
+// played, as the rest of a sentence about the line.
+func (p *parser) parse(l foreignLine) (advert, error) {
+	w, err := parseTime(l.T)
+	if err != nil {
+		return advert{}, err
+	}
+	if len(l.Adv) == 0 {
+		return advert{}, errors.New("has no adv")
+	}
+	a := advert{when: w}
+	var damage []string
+	if a.Sections, damage, err = p.readAdv(l.Adv); err != nil {
+		return advert{}, err
+	}
+	if a.Address, err = readAddress(l.Address); err != nil {
+		damage = append(damage, "its address is unknown: "+strings.TrimPrefix(err.Error(), "read address: "))
+	}
+	if err := readRSSI(&a.Advert, l.RSSI); err != nil {
+		damage = append(damage, err.Error())
+	}
+	a.damage = strings.Join(damage, "; ")
+	return a, nil
 }
 
-// next returns the next advert, valid until the next call, or io.EOF at the end.
-// Other errors state the number of the line and match no sentinel.
-func (r *reader) next() (advert, error) {
-	for r.lines.Scan() {
-		r.number++
-		if len(r.lines.Bytes()) == 0 {
+// readAdv reads the sections of a payload in hexadecimal, and what is damaged of
+// it. It fails if nothing of it can be read.
+func (p *parser) readAdv(raw json.RawMessage) (sections []ble.Section, damage []string, err error) {
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return nil, nil, errors.New("adv is no text")
+	}
+	p.payload, err = hex.AppendDecode(p.payload[:0], []byte(text))
+	if err != nil {
+		if len(p.payload) == 0 {
+			return nil, nil, errors.New("adv is not hexadecimal")
+		}
+		damage = append(damage, fmt.Sprintf("adv is hexadecimal only up to byte %d", len(p.payload)))
+	}
+	p.sections, err = ble.ParsePayload(p.sections[:0], p.payload)
+	if err != nil && damage == nil {
+		damage = append(damage, "adv: "+strings.TrimPrefix(err.Error(), "parse payload: "))
+	}
+	return p.sections, damage, nil
+}
+
+func readAddress(raw json.RawMessage) (ble.Address, error) {
+	var text string
+	if len(raw) == 0 || json.Unmarshal(raw, &text) != nil {
+		return ble.Address{}, errors.New("there is none")
+	}
+	return ble.ParseAddress(text)
+}
+
+// rssiUnknown stands for a strength that the controller does not know.
+const rssiUnknown = int(ble.Unheard)
+
+// readRSSI stores a strength if there is one. The error says why there is none,
+// where that is odd.
+func readRSSI(a *ble.Advert, raw json.RawMessage) error {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil
+	}
+	v, err := parseNumber(raw)
+	if err != nil || v < math.MinInt16 || v > math.MaxInt16 {
+		return errors.New("its rssi is no strength, so it has none")
+	}
+	dBm := int(math.Round(v))
+	if a.SetRSSI(dBm); !a.HasRSSI && dBm != rssiUnknown {
+		return fmt.Errorf("no radio reports an rssi of %d dBm, so it has none", dBm)
+	}
+	return nil
+}
+
+// between is what may stand around an object without being odd: blanks, the
+// brackets and commas of a JSON list, the mark at the beginning of a text file, and
+// the zeros that a loss of power leaves in one.
+const between = " \t\r\n,[]\ufeff\x00"
+
+// objectTriesMax bounds the search for an object behind damage. Chosen: a line
+// that swallowed another has few braces before it.
+const objectTriesMax = 16
+
+// objects calls fn for every JSON object in a line, with where it begins and its
+// length, and odd for every stretch that is none. A line that ends in another one,
+// because it was cut off or the break between them is missing, does not hide that.
+// It returns the first error of fn.
+func objects(text []byte, fn func(at, size int, l foreignLine) error, odd func()) error {
+	text = bytes.TrimRight(text, between)
+	for at := 0; ; {
+		at = len(text) - len(bytes.TrimLeft(text[at:], between))
+		if at == len(text) {
+			return nil
+		}
+		size, l := decodeLine(text[at:])
+		if size == 0 {
+			odd()
+			at = nextAdvert(text, at+1)
 			continue
 		}
-		a, err := r.parse(r.lines.Bytes())
-		if err != nil {
-			return advert{}, fmt.Errorf("line %d: %w", r.number, err)
+		if err := fn(at, size, l); err != nil {
+			return err
 		}
-		r.last = a.offset
-		return a, nil
-	}
-	switch err := r.lines.Err(); {
-	case err == nil:
-		return advert{}, io.EOF
-	case errors.Is(err, bufio.ErrTooLong):
-		return advert{}, fmt.Errorf("line %d: longer than %d bytes", r.number+1, LineBytesMax)
-	default:
-		return advert{}, fmt.Errorf("line %d: %w", r.number+1, err)
+		at += size
 	}
 }
 
-func (r *reader) parse(text []byte) (advert, error) {
-	var l line
-	if err := json.Unmarshal(text, &l); err != nil {
-		return advert{}, fmt.Errorf("read JSON: %w", err)
-	}
-	if l.T < r.last.Milliseconds() || l.T > offsetMax.Milliseconds() {
-		return advert{}, fmt.Errorf("t is %d, want %d..%d", l.T, r.last.Milliseconds(), offsetMax.Milliseconds())
-	}
-	a := advert{offset: time.Duration(l.T) * time.Millisecond}
-	var err error
-	if a.Address, err = ble.ParseAddress(l.Address); err != nil {
-		return advert{}, err
-	}
-	if l.RSSI != nil {
-		if a.SetRSSI(*l.RSSI); !a.HasRSSI {
-			return advert{}, fmt.Errorf("rssi of %d dBm does not exist; leave it out if it is not known", *l.RSSI)
+// nextAdvert returns where in text, from the offset from on, an object begins that
+// could be an advert; without one, the length of text.
+func nextAdvert(text []byte, from int) int {
+	for range objectTriesMax {
+		next := bytes.IndexByte(text[from:], '{')
+		if next < 0 {
+			break
 		}
+		from += next
+		if size, l := decodeLine(text[from:]); size > 0 && len(l.T) > 0 && len(l.Adv) > 0 {
+			return from
+		}
+		from++
 	}
-	if r.payload, err = hex.AppendDecode(r.payload[:0], []byte(l.Adv)); err != nil {
-		return advert{}, fmt.Errorf("read adv: %w", err)
+	return len(text)
+}
+
+// decodeLine decodes the object at the beginning of text and returns its length, or
+// 0 if there is none.
+func decodeLine(text []byte) (size int, l foreignLine) {
+	if text[0] != '{' {
+		return 0, foreignLine{}
 	}
-	if len(r.payload) == 0 {
-		return advert{}, errors.New("adv is missing")
+	if json.Unmarshal(text, &l) == nil { // nearly every line is one object
+		return len(text), l
 	}
-	if r.sections, err = ble.ParsePayload(r.sections[:0], r.payload); err != nil {
-		return advert{}, err
+	l = foreignLine{}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if d.Decode(&l) != nil {
+		return 0, foreignLine{}
 	}
-	a.Sections = r.sections
-	return a, nil
+	return int(d.InputOffset()), l
 }
