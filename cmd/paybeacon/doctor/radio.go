@@ -41,8 +41,12 @@ func (d *doctor) lookAtRadio(spec node.RadioSpec, h api.Health) error {
 	case node.RadioAir:
 		return d.lookAtAir(spec, h)
 	case node.RadioReplay:
-		if _, err := replay.Open(replay.Options{File: spec.Path}); err != nil {
+		p, err := replay.Open(replay.Options{File: spec.Path})
+		if err != nil {
 			return d.tell(areaRadio, failed("capture", err))
+		}
+		if r := p.Report(); !r.Sound() {
+			return d.tell(areaRadio, finding{"capture", levelWarn, fmt.Sprintf("not all of %s can be played: %s", spec.Path, r), "what is sound is played; make another one with paybeacon scan record if that is too little"})
 		}
 		return d.tell(areaRadio, ok("capture", "%s can be played", spec.Path))
 	default:

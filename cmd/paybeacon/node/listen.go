@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/ble/replay"
 )
 
 // Listener hears advertisements for a while, and needs no node.
@@ -15,13 +16,16 @@ type Listener struct {
 	Log   *slog.Logger
 	// Limit ends it by itself; 0 means never.
 	Limit time.Duration
+	// Capture is called once with what was found in a recorded capture, if Radio is
+	// one; nil means that the log says what of it cannot be played.
+	Capture func(replay.Report)
 }
 
 // Listen opens the radio, feeds each advertisement to hear and runs show beside it.
 // It ends when show returns, when the time is over or when it is interrupted,
 // all of which are no errors, and when the radio fails, which is one.
 func (l Listener) Listen(ctx context.Context, health func(ble.Health), hear func(ble.Advert), show func(ctx context.Context) error) error {
-	r, err := openRadio(ctx, l.Radio, radioOptions{now: l.Now, log: l.Log, rssi: RadioSilent, health: health})
+	r, err := openRadio(ctx, l.Radio, radioOptions{now: l.Now, log: l.Log, rssi: RadioSilent, health: health, capture: l.Capture})
 	if err != nil {
 		return err
 	}

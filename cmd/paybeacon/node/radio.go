@@ -23,6 +23,11 @@ func openRadio(ctx context.Context, spec RadioSpec, o radioOptions) (radio, erro
 		if err != nil {
 			return radio{}, err
 		}
+		if r := p.Report(); o.capture != nil {
+			o.capture(r)
+		} else if !r.Sound() {
+			o.log.Warn("not all of the capture can be played", "file", spec.Path, "found", r.String())
+		}
 		return radio{scanner: p, close: func() {}}, nil
 	default:
 		panic("paybeacon: internal error: radio of kind " + string(spec.Kind))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/ble/replay"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -132,6 +133,9 @@ type radioOptions struct {
 	// health is told how well a real radio hears, from one goroutine at a time;
 	// nil means that nobody wants to know. Simulated ones have nothing to tell.
 	health func(ble.Health)
+	// capture is given what was found in a recorded capture; nil means that the log
+	// says what of it cannot be played.
+	capture func(replay.Report)
 }
 
 // mayAdvertiseWith returns why an adapter cannot be a beacon, or nil.

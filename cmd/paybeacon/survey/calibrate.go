@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/paybeacon/paybeacon/ble"
@@ -50,6 +51,8 @@ type calibrationJSON struct {
 	Spread int        `json:"spread"` // between the weakest and the strongest tap, in dB
 	Near   pay.RSSI   `json:"near"`
 	Far    pay.RSSI   `json:"far"`
+	// Capture is what of a capture that was listened to could not be played.
+	Capture *captureJSON `json:"capture,omitempty"`
 }
 
 // CalibrateCommand is `scan calibrate`: finding --near and --far by tapping.
@@ -68,7 +71,7 @@ func CalibrateCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 }
 
 func calibrate(c *cli.Call) error {
-	l, err := newListener(c, slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	l, played, err := newListener(c, slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		return err
 	}
@@ -80,21 +83,24 @@ func calibrate(c *cli.Call) error {
 	if want < 1 || want > tapsMax {
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--taps is outside 1..%d", tapsMax), "leave it out: three taps are enough")
 	}
-	air := node.NewHearing(ble.TrackerOptions{Lane: lane}, l.Now)
-	t := newTapper()
-	err = l.Listen(c.Ctx, func(h ble.Health) { air.Heed(h) }, air.Hear, func(ctx context.Context) error {
-		_, _ = fmt.Fprintf(c.Err, "Hold the beacon at the till for three seconds, then take it away; %d times.\n", want)
-		return t.follow(ctx, air, l.Now, want, c.Err)
+	t, ear := newTapper(), &ear{air: node.NewHearing(ble.TrackerOptions{Lane: lane}, l.Now), now: l.Now}
+	err = l.Listen(c.Ctx, func(h ble.Health) { ear.air.Heed(h) }, ear.hear, func(ctx context.Context) error {
+		_, _ = fmt.Fprintf(c.Err, "Hold the beacon at the till for three seconds, then take it away; %d times. Listening for %v.\n", want, l.Limit)
+		t.follow(ctx, ear, &progress{want: want, ends: l.Now().Add(l.Limit), said: l.Now()}, c.Err)
+		return nil
 	})
 	switch {
 	case err != nil:
-		return err
 	case c.Ctx.Err() != nil:
-		return c.Ctx.Err()
+		err = c.Ctx.Err()
 	case len(t.taps) < want:
-		return t.missing(want, l.Limit)
+		err = t.missing(want, l.Limit, ear.unmeasured.Load())
+	}
+	if err = played.finish(c, err); err != nil {
+		return err
 	}
 	done := t.calibration(lane)
+	done.Capture = played.object()
 	if done.Spread > tapSpread {
 		_, _ = fmt.Fprintf(c.Err, "The taps differ by %d dB: hold it the same way each time and calibrate again if the till guesses wrongly.\n", done.Spread)
 	}
@@ -104,9 +110,11 @@ func calibrate(c *cli.Call) error {
 }
 
 // missing says why there are fewer taps than asked for.
-func (t *tapper) missing(want int, waited time.Duration) error {
+func (t *tapper) missing(want int, waited time.Duration, unmeasured uint64) error {
 	message := fmt.Sprintf("%d of %d taps heard within %v", len(t.taps), want, waited)
 	switch {
+	case !t.heard && unmeasured > 0:
+		return pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("%s: %d adverts came without a strength", message, unmeasured), "listen with another radio: this one does not know how strong it hears")
 	case !t.heard:
 		return pay.NewError(pay.CodeWaitPassed, message+", and no beacon at all", "check with `paybeacon scan watch` that it is heard; only a paired beacon broadcasts")
 	case t.held:
@@ -116,23 +124,41 @@ func (t *tapper) missing(want int, waited time.Duration) error {
 	}
 }
 
-// follow looks at the strongest device until there are enough taps.
-func (t *tapper) follow(ctx context.Context, air *node.Hearing, clock func() time.Time, want int, talk io.Writer) error {
+// ear is what a calibration hears with.
+type ear struct {
+	air        *node.Hearing
+	now        func() time.Time
+	unmeasured atomic.Uint64 // adverts without a strength
+}
+
+func (e *ear) hear(a ble.Advert) {
+	if !a.HasRSSI {
+		e.unmeasured.Add(1)
+	}
+	e.air.Hear(a)
+}
+
+func (e *ear) look() look {
+	l := look{at: e.now(), health: e.air.Health(), unmeasured: e.unmeasured.Load()}
+	l.rssi, l.heard = strongest(e.air.Watch(l.at), l.at)
+	return l
+}
+
+// follow looks at the strongest device until there are enough taps or ctx ends, and
+// says on talk how it goes.
+func (t *tapper) follow(ctx context.Context, e *ear, p *progress, talk io.Writer) {
 	tick := time.NewTicker(tapPoll)
 	defer tick.Stop()
-	for {
+	for len(t.taps) < p.want {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
-		now := clock()
-		rssi, heard := strongest(air.Watch(now), now)
-		if t.step(now, rssi, heard) {
-			_, _ = fmt.Fprintf(talk, "Tap %d of %d: %d dBm\n", len(t.taps), want, t.taps[len(t.taps)-1])
-		}
-		if len(t.taps) == want {
-			return nil
+		l := e.look()
+		t.step(l.at, l.rssi, l.heard)
+		if s := p.step(t, l); s != "" {
+			_, _ = fmt.Fprintln(talk, s)
 		}
 	}
 }
@@ -162,14 +188,13 @@ type tapper struct {
 
 func newTapper() *tapper { return &tapper{quiet: tapQuiet} }
 
-// step takes in one look and says whether a tap has just ended.
-func (t *tapper) step(now time.Time, rssi pay.RSSI, heard bool) (tapped bool) {
+// step takes in one look.
+func (t *tapper) step(now time.Time, rssi pay.RSSI, heard bool) {
 	t.heard = t.heard || heard
 	switch {
 	case t.held && (!heard || rssi <= t.peak-tapFall):
 		t.held = false
-		tapped = now.Sub(t.begun) >= tapHeld
-		if tapped {
+		if now.Sub(t.begun) >= tapHeld {
 			t.taps = append(t.taps, plateau(t.samples, t.peak))
 		}
 		if t.quiet = rssi; !heard {
@@ -185,7 +210,6 @@ func (t *tapper) step(now time.Time, rssi pay.RSSI, heard bool) (tapped bool) {
 	default:
 		t.held, t.begun, t.peak, t.samples = true, now, rssi, append(t.samples[:0], rssi)
 	}
-	return tapped
 }
 
 // plateau is the median of what was heard while the beacon was held, without
@@ -208,8 +232,9 @@ func median(list []pay.RSSI) pay.RSSI {
 
 func (t *tapper) calibration(lane pay.Lane) calibrationJSON {
 	m := median(t.taps)
+	near := min(m-tapMargin, ble.NearMax)
 	return calibrationJSON{
 		V: 1, Type: "calibration", Lane: lane, Taps: t.taps, Median: m, Spread: int(slices.Max(t.taps)) - int(slices.Min(t.taps)),
-		Near: m - tapMargin, Far: m - tapMargin - farBelow,
+		Near: near, Far: near - farBelow,
 	}
 }

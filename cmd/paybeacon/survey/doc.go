@@ -10,5 +10,7 @@
 //	watch_screen.go   the table on a terminal
 //	record.go         a capture to be played with --radio replay:FILE
 //	calibrate.go      --near and --far for a lane, by tapping
+//	calibrate_talk.go what is said to the person who taps
+//	capture.go        what of a recorded capture could not be played
 //	listen.go         the flags that all of them read
 package survey

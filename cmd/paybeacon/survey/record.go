@@ -26,6 +26,8 @@ type recordedJSON struct {
 	Adverts int     `json:"adverts"`
 	Skipped int     `json:"skipped"` // those that no capture can hold
 	Seconds float64 `json:"seconds"`
+	// Capture is what of a capture that was listened to could not be played.
+	Capture *captureJSON `json:"capture,omitempty"`
 }
 
 // RecordCommand is `scan record`: a capture of what is on the air.
@@ -45,7 +47,7 @@ func RecordCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 }
 
 func record(c *cli.Call) error {
-	l, err := newListener(c, slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	l, played, err := newListener(c, slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		return err
 	}
@@ -74,10 +76,10 @@ func record(c *cli.Call) error {
 		if r.written == 0 && to != "-" && !c.Flags.Bool("force") {
 			_ = os.Remove(to) // it was made here and holds nothing; the next try would stumble over it
 		}
-		return err
+		return played.finish(c, err)
 	}
-	done := recordedJSON{V: 1, Type: "recorded", File: to, Adverts: r.written, Skipped: r.skipped, Seconds: api.RoundRate(l.Now().Sub(begun).Seconds())}
-	return tellRecorded(c, done)
+	done := recordedJSON{Capture: played.object(), V: 1, Type: "recorded", File: to, Adverts: r.written, Skipped: r.skipped, Seconds: api.RoundRate(l.Now().Sub(begun).Seconds())}
+	return played.finish(c, tellRecorded(c, done))
 }
 
 // tellRecorded says how much there is, on standard error where standard output
@@ -144,7 +146,7 @@ type recorder struct {
 }
 
 func newRecorder(out io.Writer, most int) *recorder {
-	r := &recorder{out: bufio.NewWriter(out), most: most, enough: make(chan struct{})}
+	r := &recorder{out: bufio.NewWriterSize(out, 2*replay.LineBytesMax), most: most, enough: make(chan struct{})}
 	r.writer = replay.NewWriter(r.out)
 	return r
 }

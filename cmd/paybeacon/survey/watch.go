@@ -34,7 +34,7 @@ func watch(c *cli.Call) error {
 	if screen {
 		log = slog.New(slog.DiscardHandler) // it would run over the table; health says the same
 	}
-	l, err := newListener(c, log)
+	l, played, err := newListener(c, log)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,11 @@ func watch(c *cli.Call) error {
 	if screen {
 		show = func(ctx context.Context) error { return w.onScreen(ctx, c, count) }
 	}
-	return l.Listen(c.Ctx, w.heed, w.hear, show)
+	err = played.finish(c, l.Listen(c.Ctx, w.heed, w.hear, show))
+	if o := played.object(); c.JSON && err == nil && o != nil {
+		return cli.PrintJSON(c.Out, o)
+	}
+	return err
 }
 
 // isTerminalIn says whether keys can be read.
@@ -98,6 +102,7 @@ func tellScene(c *cli.Call, s watchScene) error {
 	return cli.PrintJSON(c.Out, airJSON{
 		V: 1, Type: "air", At: pay.TimeOf(s.At).String(), Radio: api.RadioWord(s.Health.Deaf), RadioWhy: s.Health.Why,
 		AdvertsPerSecond: api.RoundRate(s.Health.Rate), AdvertsLost: s.Health.Lost, Candidates: len(s.Rows), Sightings: len(s.Statics),
+		WithoutStrength: s.Unmeasured,
 	})
 }
 
@@ -158,4 +163,5 @@ type airJSON struct {
 	AdvertsLost      uint64  `json:"adverts_lost"`
 	Candidates       int     `json:"candidates"`
 	Sightings        int     `json:"sightings"`
+	WithoutStrength  uint64  `json:"adverts_without_strength"` // since the beginning
 }

@@ -24,6 +24,8 @@ type watching struct {
 	mu      sync.Mutex
 	air     *node.Hearing
 	statics *ble.Sightings
+	// unmeasured counts the adverts of which the controller knew no strength.
+	unmeasured uint64
 }
 
 func newWatching(spec node.RadioSpec, o ble.TrackerOptions, now func() time.Time) *watching {
@@ -34,6 +36,9 @@ func (w *watching) hear(a ble.Advert) {
 	w.air.Hear(a)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if !a.HasRSSI {
+		w.unmeasured++
+	}
 	w.statics.Observe(a)
 }
 
@@ -49,6 +54,9 @@ type watchScene struct {
 	Far     pay.RSSI
 	Rows    []ble.Row
 	Statics []ble.Sighting
+	// Unmeasured is how many adverts were heard without a strength: nobody can be
+	// near by them.
+	Unmeasured uint64
 }
 
 func (w *watching) scene() watchScene {
@@ -59,6 +67,6 @@ func (w *watching) scene() watchScene {
 	s.Rows = w.air.Watch(s.At)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s.Statics = w.statics.All(s.At)
+	s.Statics, s.Unmeasured = w.statics.All(s.At), w.unmeasured
 	return s
 }

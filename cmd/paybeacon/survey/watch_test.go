@@ -75,6 +75,7 @@ func scenes() map[string]watchScene {
 		"nobody": with(func(s *watchScene) {
 			s.Health = ble.Health{Why: "BlueZ offers no advertisement monitors, so a steady beacon is heard about once in 10 s: set Experimental = true"}
 		}),
+		"unmeasured": with(func(s *watchScene) { s.Unmeasured = 1234 }),
 		"deaf": with(func(s *watchScene) {
 			s.Health = ble.Health{Deaf: true, Why: "nothing was heard for 10 s\x1b[2J; discovery was started anew"}
 			s.Rows = []ble.Row{near}

@@ -102,8 +102,11 @@ func watchHead(s watchScene, o viewOptions) []string {
 	}
 }
 
-// alarm breaks a sentence into lines, because its end says what to do.
-func (o viewOptions) alarm(s string) []string {
+// alarm is a sentence that warns.
+func (o viewOptions) alarm(s string) []string { return o.lines(meansAlarm, s) }
+
+// lines breaks a sentence into lines, because its end says what to do.
+func (o viewOptions) lines(m meaning, s string) []string {
 	var lines []string
 	line := ""
 	for word := range strings.FieldsSeq(s) {
@@ -113,14 +116,17 @@ func (o viewOptions) alarm(s string) []string {
 		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= o.width:
 			line += " " + word
 		default:
-			lines, line = append(lines, o.paint(meansAlarm, line)), ellipsis(word, o.width)
+			lines, line = append(lines, o.paint(m, line)), ellipsis(word, o.width)
 		}
 	}
-	return append(lines, o.paint(meansAlarm, line))
+	return append(lines, o.paint(m, line))
 }
 
 func rowLines(s watchScene, o viewOptions) []string {
 	if len(s.Rows) == 0 {
+		if s.Unmeasured > 0 {
+			return o.lines(meansFaint, fmt.Sprintf("Nobody can be placed: the radio does not know how strong it hears (%d adverts without a strength).", s.Unmeasured))
+		}
 		return []string{ellipsis("No beacon with a changing code is heard.", o.width)}
 	}
 	c := columnsFor(o.width)

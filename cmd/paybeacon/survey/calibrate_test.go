@@ -1,0 +1,85 @@
+package survey
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// TestCalibrationSpeaks plays what is looked at, ten times a second, and compares
+// everything that is said, with its time: "-50x20" is two seconds of -50, "_"
+// silence, "?" adverts without a strength, "!" a deaf radio.
+func TestCalibrationSpeaks(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ play, want string }{
+		"two taps": {"_x10 -48x35 _x10 -50x35 _x10", `
+			1.1 At the till at -48 dBm: hold it there.
+			4.1 That is long enough: take it away.
+			4.6 Tap 1 of 2: -48 dBm
+			5.6 At the till at -50 dBm: hold it there.
+			8.6 That is long enough: take it away.
+			9.1 Tap 2 of 2: -50 dBm`},
+		"nobody": {"_x70", `
+			3.0 No beacon is heard. 57 s left.
+			6.0 No beacon is heard. 54 s left.`},
+		"far away": {"-85x40", `
+			0.1 A beacon is heard at -85 dBm.
+			3.1 A beacon is heard at -85 dBm, not at the till. 57 s left.`},
+		"too short": {"-45x8 _x40", `
+			0.1 At the till at -45 dBm: hold it there.
+			0.9 That was too short: hold it for 3 seconds.
+			3.9 Tap 1 of 2 is awaited. 56 s left.`},
+		"not taken away": {"-45x70", `
+			0.1 At the till at -45 dBm: hold it there.
+			3.1 That is long enough: take it away.
+			6.1 Still at the till at -45 dBm: take it away. 54 s left.`},
+		"no strengths": {"?x35", `
+			3.0 The radio hears, and does not know how strong. 57 s left.`},
+		"deaf": {"_x5 !x35 _x5", `
+			0.6 The radio is deaf, so no beacon can be heard. 59 s left.
+			3.6 The radio is deaf, so no beacon can be heard. 56 s left.`},
+	} {
+		tap, at := newTapper(), watchStart
+		p := &progress{want: 2, ends: at.Add(time.Minute), said: at}
+		var said strings.Builder
+		var unmeasured uint64
+		for _, word := range strings.Fields(c.play) {
+			what, times, _ := strings.Cut(word, "x")
+			l := look{heard: strings.HasPrefix(what, "-"), health: ble.Health{Deaf: what == "!"}}
+			if l.heard {
+				l.rssi = pay.RSSI(number(t, what))
+			}
+			for range number(t, times) {
+				at = at.Add(tapPoll)
+				if what == "?" {
+					unmeasured++
+				}
+				l.at, l.unmeasured = at, unmeasured
+				tap.step(at, l.rssi, l.heard)
+				if s := p.step(tap, l); s != "" {
+					fmt.Fprintf(&said, "\n\t\t\t%.1f %s", at.Sub(watchStart).Seconds(), s)
+				}
+			}
+		}
+		if said.String() != c.want {
+			t.Errorf("%s: said%s\nwant%s", name, said.String(), c.want)
+		}
+	}
+}
+
+// TestACalibrationCanBeUsed: what is suggested is what scan takes, however strong
+// the taps were.
+func TestACalibrationCanBeUsed(t *testing.T) {
+	t.Parallel()
+	for strength := pay.RSSI(-80); strength <= 20; strength++ {
+		got := (&tapper{taps: []pay.RSSI{strength}}).calibration("1")
+		o := ble.TrackerOptions{Near: got.Near, Far: got.Far, Dwell: ble.DwellDefault, Leave: ble.LeaveDefault, Margin: ble.MarginDefault}
+		if err := o.Check(); err != nil {
+			t.Errorf("taps of %d dBm: %v", strength, err)
+		}
+	}
+}
