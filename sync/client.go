@@ -33,15 +33,18 @@ type ClientOptions struct {
 }
 
 // identity returns what a session over conn knows before it begins.
-func (o ClientOptions) identity(conn Conn) ClientIdentity {
+func (o ClientOptions) identity(conn Conn, doubtful bool) ClientIdentity {
 	return ClientIdentity{
 		Scope: o.Scope, Root: o.Root, Working: conn.Peer(), Versions: o.Versions,
 		Authorities: append([][]byte{conn.Authority()}, o.Authorities...),
+		Small:       conn.Small(), Doubtful: doubtful,
 	}
 }
 
 // State describes a node's connection to the registry.
 type State struct {
+	// Up means that the registry has welcomed the node and, after a session that
+	// fell silent, that what waited on either side has arrived since.
 	Up    bool
 	Since time.Time // when Up last changed
 	// Offset is the registry's clock minus the node's when the session began;
@@ -49,6 +52,9 @@ type State struct {
 	Offset pay.Millis
 	// Err is why the last try or session ended; nil while Up.
 	Err error
+	// Stall is why a session ended in which large datagrams seemed to get lost. It
+	// stays while connections to the registry are small for that reason.
+	Stall error
 }
 
 // Client keeps one node in step with its registry.
@@ -56,9 +62,10 @@ type Client struct {
 	opts ClientOptions
 	log  *slog.Logger
 
-	mu      sync.Mutex
-	state   State
-	changed chan struct{}
+	mu       sync.Mutex
+	state    State
+	doubtful bool // a session fell silent after it was welcomed, and none was connected since
+	changed  chan struct{}
 }
 
 // NewClient returns a client that does nothing until Run.
@@ -114,6 +121,18 @@ func (c *Client) setState(change func(*State)) {
 	c.changed = make(chan struct{})
 }
 
+// connected makes the node count as connected.
+func (c *Client) connected() {
+	c.setState(func(s *State) { s.Up, s.Err, c.doubtful = true, nil, false })
+}
+
+// isDoubtful reports whether the next session must prove that data gets through.
+func (c *Client) isDoubtful() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.doubtful
+}
+
 // finalError ends Run: trying again cannot help.
 type finalError struct{ err *pay.Error }
 
@@ -138,7 +157,13 @@ func (c *Client) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			err = nil
 		}
-		c.setState(func(s *State) { s.Up, s.Err = false, err })
+		c.setState(func(s *State) {
+			s.Up, s.Err = false, err
+			if errors.Is(err, errStalled) {
+				s.Stall = err
+			}
+			c.doubtful = c.doubtful || lived > 0 && pay.CodeOf(err) == pay.CodeUnreachable
+		})
 		if err == nil {
 			return nil
 		}

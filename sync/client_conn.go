@@ -29,7 +29,7 @@ type clientConn struct {
 
 func newClientConn(c *Client, conn Conn) *clientConn {
 	k := &clientConn{
-		line:   newLine(conn, c.opts.Seams, NewClientSession(c.opts.identity(conn)), NewNodeEffects(c.opts.Journal)),
+		line:   newLine(conn, c.opts.Seams, NewClientSession(c.opts.identity(conn, c.isDoubtful())), NewNodeEffects(c.opts.Journal)),
 		client: c, outbox: newLane(), acks: newLane(), timeKick: make(chan struct{}, 1),
 	}
 	k.do = k.carry
@@ -41,7 +41,7 @@ func newClientConn(c *Client, conn Conn) *clientConn {
 func (k *clientConn) run(ctx context.Context, position pay.Position) (time.Duration, error) {
 	k.begin(ctx)
 	defer k.stop(nil)
-	k.step(Connected{Position: position})
+	k.step(Connected{Position: position, Arrived: k.conn.Arrived()})
 	var wg sync.WaitGroup
 	wg.Go(k.read)
 	wg.Go(func() { k.follow(&k.outbox, k.client.opts.Journal.Changed(), Changed{}) })
@@ -74,7 +74,9 @@ func (k *clientConn) carry(effect Effect) error {
 	case Send:
 		return k.send(e.Message)
 	case WentUp:
-		k.wentUp(e.Now)
+		k.wentUp(e)
+	case CaughtUp:
+		k.client.connected()
 	case OpenOutbox, ReadOutbox:
 		k.outbox.put(e)
 	case NoteAck:
@@ -102,12 +104,20 @@ func (k *clientConn) send(m wire.Message) error {
 	return err
 }
 
-func (k *clientConn) wentUp(now pay.Time) {
+func (k *clientConn) wentUp(e WentUp) {
 	k.upAt = time.Now()
 	k.in.SetLimit(pay.FrameBytesMax)
-	offset := now.Sub(pay.TimeOf(k.client.opts.Clock()))
-	k.client.setState(func(s *State) { *s = State{Up: true, Since: s.Since, Offset: offset} })
-	k.client.log.Info("sync: session is up", "offset_ms", int64(offset), "version", k.session.Version())
+	offset := e.Now.Sub(pay.TimeOf(k.client.opts.Clock()))
+	k.client.setState(func(s *State) {
+		s.Offset = offset
+		if !k.conn.Small() {
+			s.Stall = nil
+		}
+	})
+	k.client.log.Info("sync: session is up", "offset_ms", int64(offset), "version", k.session.Version(), "behind", e.Behind, "small", k.conn.Small())
+	if !e.Behind {
+		k.client.connected()
+	}
 	kick(k.timeKick)
 }
 
@@ -135,7 +145,7 @@ func (k *clientConn) keepTime() {
 		timer := time.NewTimer(time.Until(wake))
 		select {
 		case <-timer.C:
-			k.step(Tick{})
+			k.step(Tick{Arrived: k.conn.Arrived()})
 		case <-k.timeKick:
 		case <-k.ctx.Done():
 			timer.Stop()

@@ -2,6 +2,7 @@ package paysync
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -94,5 +95,5 @@ func (s *ClientSession) acked(now time.Time, m wire.Ack) []Effect {
 		}
 		note.Refused[r.N] = r.Reason
 	}
-	return append([]Effect{note}, s.pump()...)
+	return slices.Concat([]Effect{note}, s.catchUp(), s.pump())
 }

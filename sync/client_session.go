@@ -1,6 +1,7 @@
 package paysync
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,7 +27,13 @@ type ClientSession struct {
 
 	position pay.Position
 	greetBy  time.Time
+	arrived  uint64 // before Hello was sent
 	ping     pinger
+
+	small  bool   // as Path.Small
+	behind bool   // the node counts as connected once upTo and ackTo are reached
+	upTo   uint64 // number of the registry's last entry at Welcome
+	ackTo  uint64 // number of the last item at the time of Connected
 
 	cursor  pay.Cursor // of the entries given to MirrorEntries
 	durable uint64     // number of the last entry that is mirrored
@@ -39,6 +46,9 @@ type ClientSession struct {
 	more    bool      // the outbox may hold items above out.sent
 	grown   bool      // it grew while it was read
 }
+
+// errStalled marks the end of a session in which only small packets arrived.
+var errStalled = errors.New("what was sent on the stream does not arrive")
 
 type phase uint8
 
@@ -58,11 +68,20 @@ type ClientIdentity struct {
 	// its enrolment. Those that Root did not sign are ignored.
 	Authorities [][]byte
 	Versions    wire.Versions // of the protocol that the node speaks; zero: wire.Supported
+	// Small is that of the connection's Path.
+	Small bool
+	// Doubtful means that the session before fell silent after it was welcomed. This
+	// one counts as connected only once what waits on either side has arrived:
+	// otherwise a path that carries greetings and no more would look well.
+	Doubtful bool
 }
 
 // NewClientSession returns a session that waits for Connected.
 func NewClientSession(id ClientIdentity) *ClientSession {
-	s := &ClientSession{scope: id.Scope, working: id.Working, keys: newKeyring(id.Root), versions: orSupported(id.Versions)}
+	s := &ClientSession{
+		scope: id.Scope, working: id.Working, keys: newKeyring(id.Root), versions: orSupported(id.Versions),
+		small: id.Small, behind: id.Doubtful,
+	}
 	for _, raw := range id.Authorities {
 		// One that does not verify adds no key; nothing else follows from it.
 		_, _ = s.keys.add(raw)
@@ -108,6 +127,7 @@ func (s *ClientSession) Wake() time.Time {
 func (s *ClientSession) step(now time.Time, event Event) []Effect {
 	switch e := event.(type) {
 	case Connected:
+		s.arrived = e.Arrived
 		return s.connected(now, e.Position)
 	case Received:
 		return s.received(now, e.Message)
@@ -122,7 +142,7 @@ func (s *ClientSession) step(now time.Time, event Event) []Effect {
 	case Mirrored:
 		return s.mirrored(e.Head)
 	case Tick:
-		return s.tick(now)
+		return s.tick(now, e.Arrived)
 	default:
 		panic(fmt.Sprintf("paysync: internal error: %T is not for a node's session", event))
 	}
@@ -183,7 +203,9 @@ func (s *ClientSession) welcomed(now time.Time, w wire.Welcome) []Effect {
 	s.ping.start(now, w.PingEvery.Std())
 	s.out.start(w.Applied, pay.PushWindowItems, pay.PushWindowBytes)
 	s.more = s.more || s.position.Last > w.Applied
-	effects := []Effect{WentUp{Now: w.Now}, OpenOutbox{}}
+	s.upTo, s.ackTo = w.Head.Cursor.Seq, s.position.Last
+	s.behind = s.behind && !s.reached()
+	effects := []Effect{WentUp{Now: w.Now, Behind: s.behind}, OpenOutbox{}}
 	if w.Applied > s.position.Acked {
 		effects = append(effects, NoteAck{Incarnation: w.Incarnation, N: w.Applied})
 	}
@@ -263,12 +285,27 @@ func (s *ClientSession) mirrored(head pay.Head) []Effect {
 			"another program may use this data directory")}}
 	}
 	s.durable = head.Cursor.Seq
-	return []Effect{Send{wire.Seen{Seq: s.durable}}}
+	return append([]Effect{Send{wire.Seen{Seq: s.durable}}}, s.catchUp()...)
 }
 
-func (s *ClientSession) tick(now time.Time) []Effect {
+// reached reports whether what waited at Welcome has arrived, on both sides.
+func (s *ClientSession) reached() bool { return s.durable >= s.upTo && s.out.acked >= s.ackTo }
+
+// catchUp returns CaughtUp when it is due.
+func (s *ClientSession) catchUp() []Effect {
+	if !s.behind || !s.reached() {
+		return nil
+	}
+	s.behind = false
+	return []Effect{CaughtUp{}}
+}
+
+func (s *ClientSession) tick(now time.Time, arrived uint64) []Effect {
 	silent := End{Err: pay.NewError(pay.CodeUnreachable, "the registry does not answer", "it is tried again; check the network and that the registry runs")}
 	if s.phase == phaseGreeting && !now.Before(s.greetBy) {
+		if arrived > s.arrived {
+			return []Effect{End{Err: unanswered()}}
+		}
 		return []Effect{silent}
 	}
 	if s.phase != phaseLive {
@@ -277,8 +314,10 @@ func (s *ClientSession) tick(now time.Time) []Effect {
 	if len(s.out.sizes) > 0 && !now.Before(s.ackBy) {
 		return []Effect{silent}
 	}
-	nonce, due, dead := s.ping.tick(now)
+	nonce, due, dead := s.ping.tick(now, arrived)
 	switch {
+	case dead && s.ping.halfAlive(arrived) && s.durable == s.cursor.Seq:
+		return []Effect{End{Err: stalled(s.small)}}
 	case dead:
 		return []Effect{silent}
 	case due:
@@ -286,4 +325,27 @@ func (s *ClientSession) tick(now time.Time) []Effect {
 	default:
 		return nil
 	}
+}
+
+// unanswered returns the error of a session in which packets came back after Hello
+// and no Welcome did.
+func unanswered() *pay.Error {
+	return pay.Wrap(errStalled, pay.CodeUnreachable,
+		fmt.Sprintf("the registry is reached and its answer does not arrive: it is stuck, or datagrams of %d bytes do not get through", DatagramBytesMin),
+		"see the registry's log, and give every tunnel and link on the way an MTU of at least 1280")
+}
+
+// stalled returns the error of a session in which small packets go to and fro
+// while what is on the stream does not arrive: Ping and Pong follow, in the
+// stream, what was lost before them. small means that no datagram was above
+// DatagramBytesMin.
+func stalled(small bool) *pay.Error {
+	if small {
+		return pay.Wrap(errStalled, pay.CodeUnreachable,
+			fmt.Sprintf("datagrams of %d bytes seem not to get through to the registry or back, while smaller ones do", DatagramBytesMin),
+			"the protocol needs them: give every tunnel and link on the way an MTU of at least 1280; if that is so, see the registry's log")
+	}
+	return pay.Wrap(errStalled, pay.CodeUnreachable,
+		fmt.Sprintf("datagrams above %d bytes seem not to get through to the registry or back", DatagramBytesMin),
+		"the next connections send none; a tunnel or link on the way has a smaller MTU than its ends, or the registry is stuck: see its log")
 }

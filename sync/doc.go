@@ -38,6 +38,12 @@
 // and catches up later by its cursor. Each session has its own goroutines, so a
 // slow node never delays another.
 //
+// A path may carry small datagrams and lose large ones. Greetings pass then and the
+// data does not. Everything shares one stream, so Ping and Pong do not overtake what
+// was lost: the session falls silent, and its error says so where packets kept
+// arriving meanwhile (Path). After a session that fell silent a node counts as
+// connected again only once what waited on either side has arrived.
+//
 // # Versions
 //
 // Node and registry each speak a range of versions of the protocol; the registry

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/paybeacon/paybeacon/pay"
 	paysync "github.com/paybeacon/paybeacon/sync"
 	"github.com/paybeacon/paybeacon/sync/quicnet"
 	"github.com/paybeacon/paybeacon/wire"
@@ -25,11 +26,13 @@ type weather struct {
 	random  *rand.Rand
 	loss    float64
 	blocked func(from, to string) bool
+	narrow  func(data []byte) bool // reports whether a packet is swallowed
 }
 
 func (w *weather) SendPacket(p simnet.Packet) error {
 	w.mu.Lock()
-	lost := w.random.Float64() < w.loss || (w.blocked != nil && w.blocked(p.From.String(), p.To.String()))
+	lost := w.random.Float64() < w.loss || (w.blocked != nil && w.blocked(p.From.String(), p.To.String())) ||
+		(w.narrow != nil && w.narrow(p.Data))
 	w.mu.Unlock()
 	if !lost {
 		// A packet to nobody is lost, like on any network.
@@ -42,6 +45,13 @@ func (w *weather) set(loss float64, blocked func(from, to string) bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.loss, w.blocked = loss, blocked
+}
+
+// swallow has the path lose what narrow says; nil: nothing.
+func (w *weather) swallow(narrow func(data []byte) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.narrow = narrow
 }
 
 func everything(string, string) bool { return true }
@@ -58,6 +68,9 @@ type world struct {
 	sockets  int
 	seams    paysync.Seams
 	versions wire.Versions
+	// socket makes the registry's socket; nil: one on the simulated network.
+	socket    func() net.PacketConn
+	pingEvery pay.Millis // 0: as usual
 
 	server *paysync.Server
 	stop   func()
@@ -72,7 +85,12 @@ func newWorld(t *testing.T) *world {
 
 // listen binds the registry's address.
 func (w *world) listen() *quicnet.Listener {
-	socket := simnet.NewBlockingSimConn(&net.UDPAddr{IP: net.IP{10, 0, 0, 1}, Port: 7443}, w.weather)
+	var socket net.PacketConn
+	if w.socket != nil {
+		socket = w.socket()
+	} else {
+		socket = simnet.NewBlockingSimConn(&net.UDPAddr{IP: net.IP{10, 0, 0, 1}, Port: 7443}, w.weather)
+	}
 	listener, err := quicnet.Listen(quicnet.ListenOptions{Socket: socket, Key: w.reg.working, Authority: w.reg.authority.Raw(), ResetKey: w.reset})
 	if err != nil {
 		w.t.Fatal(err)
@@ -80,11 +98,11 @@ func (w *world) listen() *quicnet.Listener {
 	return listener
 }
 
-// serve starts the registry.
-func (w *world) serve() {
+// serve starts the registry and returns its listener.
+func (w *world) serve() *quicnet.Listener {
 	listener := w.listen()
 	ctx, cancel := context.WithCancel(context.Background())
-	w.server = paysync.NewServer(paysync.ServerOptions{Listener: listener, Hub: w.hub, Authority: w.reg.authority.Raw(), Versions: w.versions, Seams: w.seams})
+	w.server = paysync.NewServer(paysync.ServerOptions{Listener: listener, Hub: w.hub, Authority: w.reg.authority.Raw(), Versions: w.versions, Seams: w.seams, PingEvery: w.pingEvery})
 	done := make(chan error, 1)
 	go func() { done <- w.server.Run(ctx) }()
 	w.stop = sync.OnceFunc(func() {
@@ -96,6 +114,7 @@ func (w *world) serve() {
 			w.t.Errorf("close listener: %v", err)
 		}
 	})
+	return listener
 }
 
 // restart serves with another hub.
@@ -114,7 +133,7 @@ func (w *world) kill() {
 }
 
 func (w *world) dialer() quicnet.Dialer {
-	return quicnet.Dialer{ListenPacket: func() (net.PacketConn, error) {
+	return quicnet.Dialer{Paths: new(quicnet.Paths), ListenPacket: func() (net.PacketConn, error) {
 		w.weather.mu.Lock()
 		w.sockets++
 		port := 10_000 + w.sockets

@@ -9,6 +9,9 @@ type pinger struct {
 	next   time.Time // of the next Ping
 	ponged time.Time // of the last Pong, or the Welcome
 	nonce  uint64
+
+	waiting bool   // a Ping was sent since the last Pong
+	before  uint64 // what had arrived when the first such Ping was sent
 }
 
 func (p *pinger) start(now time.Time, every time.Duration) {
@@ -16,13 +19,16 @@ func (p *pinger) start(now time.Time, every time.Duration) {
 }
 
 // tick returns the nonce of the Ping that is due, if due, and dead when the
-// registry has answered none for pingMisses intervals.
-func (p *pinger) tick(now time.Time) (nonce uint64, due, dead bool) {
+// registry has answered none for pingMisses intervals. arrived is that of Path.
+func (p *pinger) tick(now time.Time, arrived uint64) (nonce uint64, due, dead bool) {
 	if !now.Before(p.ponged.Add(pingMisses * p.every)) {
 		return 0, false, true
 	}
 	if now.Before(p.next) {
 		return 0, false, false
+	}
+	if !p.waiting {
+		p.waiting, p.before = true, arrived
 	}
 	p.nonce++
 	p.next = now.Add(p.every)
@@ -34,9 +40,13 @@ func (p *pinger) pong(now time.Time, nonce uint64) bool {
 	if nonce == 0 || nonce > p.nonce {
 		return false
 	}
-	p.ponged = now
+	p.ponged, p.waiting = now, false
 	return true
 }
+
+// halfAlive reports whether packets have arrived since the first Ping that was not
+// answered.
+func (p *pinger) halfAlive(arrived uint64) bool { return p.waiting && arrived > p.before }
 
 // wake returns when tick is due next.
 func (p *pinger) wake() time.Time {

@@ -38,7 +38,7 @@ func Probe(ctx context.Context, o ClientOptions, position pay.Position) (Greetin
 		return Greeting{}, err
 	}
 	defer conn.Close(CloseDone)
-	s := NewClientSession(o.identity(conn))
+	s := NewClientSession(o.identity(conn, false))
 	sent := o.Clock()
 	hello := s.Step(sent, Connected{Position: position})[0].(Send)
 	m, err := ask(ctx, conn, o.Address, hello.Message)

@@ -19,8 +19,8 @@ type (
 	// Received reports a message of the peer. A ServerSession gets Pushed for a
 	// Push instead, after its signatures were verified.
 	Received struct{ Message wire.Message }
-	// Tick reports that the time of Wake has come.
-	Tick struct{}
+	// Tick reports that the time of Wake has come. Arrived is that of Path.
+	Tick struct{ Arrived uint64 }
 )
 
 // Effects of both sessions.
@@ -37,7 +37,11 @@ type (
 // Events of a ClientSession.
 type (
 	// Connected reports that the transport is up and where the store stands.
-	Connected struct{ Position pay.Position }
+	// Arrived is that of Path.
+	Connected struct {
+		Position pay.Position
+		Arrived  uint64
+	}
 	// Opened answers OpenOutbox once it is durable.
 	Opened struct{}
 	// Changed reports that the outbox has grown.
@@ -51,7 +55,13 @@ type (
 // Effects of a ClientSession.
 type (
 	// WentUp reports that the registry welcomed the node; its clock shows Now.
-	WentUp struct{ Now pay.Time }
+	// Behind means that the node does not count as connected before CaughtUp.
+	WentUp struct {
+		Now    pay.Time
+		Behind bool
+	}
+	// CaughtUp reports that what waited on either side has arrived.
+	CaughtUp struct{}
 	// OpenOutbox notes in the store that items may leave the node from now on.
 	OpenOutbox struct{}
 	// ReadOutbox reads up to Limit items after number After.
@@ -128,6 +138,7 @@ func (Fed) event()       {}
 func (Send) effect()          {}
 func (End) effect()           {}
 func (WentUp) effect()        {}
+func (CaughtUp) effect()      {}
 func (OpenOutbox) effect()    {}
 func (ReadOutbox) effect()    {}
 func (NoteAck) effect()       {}

@@ -19,6 +19,7 @@ type Conn interface {
 	Reader
 	Writer
 	Identity
+	Path
 	// Open opens the stream at a node and awaits it at the registry. It comes
 	// before Read and Write. It returns an error when ctx is done or the
 	// connection has ended.
@@ -58,6 +59,20 @@ type Identity interface {
 	// the two ends of this connection know, or an error when the handshake gives
 	// none.
 	Exporter() ([]byte, error)
+}
+
+// DatagramBytesMin is the payload of a datagram that every path of a Conn must
+// carry, in both directions. Published: RFC 9000 section 14.
+const DatagramBytesMin = 1_200
+
+// Path is the way that the datagrams of a connection take.
+type Path interface {
+	// Arrived returns how many of the peer's packets have arrived. Acknowledgements
+	// count, so it grows even where nothing arrives on the stream.
+	Arrived() uint64
+	// Small reports whether no datagram that this side sends is above
+	// DatagramBytesMin. Otherwise larger ones may have been found to get through.
+	Small() bool
 }
 
 // CloseCode is the reason for closing a connection, as the peer's transport gets

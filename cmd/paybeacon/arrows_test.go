@@ -46,6 +46,7 @@ var plan = map[string]struct {
 	// of the radio need it as well.
 	"ble/bluez/fakebluez": {"what stands in for BlueZ knows BlueZ alone", nil},
 	"ble/bluez/vhci":      {"controllers that exist only in memory know an address and no more", []string{"ble"}},
+	"sync/quicnet/relay":  {"what stands in for a path that loses datagrams knows UDP alone", nil},
 
 	// The rooms of the program. What two of face, demo, doctor, survey and bench
 	// need lies in a room below them, so there is no arrow among them.

@@ -24,9 +24,12 @@ const (
 
 // config returns what both sides have in common. The pings in the stream keep the
 // connection alive: QUIC's own are so small that a registry that was restarted
-// does not answer them with a stateless reset.
-func config(streams int64) *quic.Config {
+// does not answer them with a stateless reset. A small connection sends no
+// datagram above paysync.DatagramBytesMin; others look for what the path carries.
+func config(streams int64, small bool) *quic.Config {
 	return &quic.Config{
+		InitialPacketSize:              paysync.DatagramBytesMin,
+		DisablePathMTUDiscovery:        small,
 		HandshakeIdleTimeout:           handshakeIdle,
 		MaxIdleTimeout:                 idleTimeout,
 		InitialStreamReceiveWindow:     pay.ReceiveWindowBytes,
@@ -46,7 +49,9 @@ type conn struct {
 	peer      pay.PublicKey
 	authority []byte
 	open      func(context.Context) (*quic.Stream, error)
+	small     bool   // no datagram is above paysync.DatagramBytesMin
 	release   func() // frees what belongs to this connection alone
+	silent    func() // notes that the peer answers no more
 
 	mu     sync.Mutex
 	stream *quic.Stream
@@ -151,9 +156,19 @@ func (c *conn) Exporter() ([]byte, error) {
 	return cs.ExportKeyingMaterial(wire.ExporterLabel, nil, wire.ExporterBytes)
 }
 
+// Arrived returns how many of the peer's packets have arrived.
+func (c *conn) Arrived() uint64 { return c.quic.ConnectionStats().PacketsReceived }
+
+// Small reports whether this side sends no datagram above
+// paysync.DatagramBytesMin.
+func (c *conn) Small() bool { return c.small }
+
 // Close ends the connection.
 func (c *conn) Close(code paysync.CloseCode) {
 	c.once.Do(func() {
+		if code == paysync.CloseSilent && c.quic.Context().Err() == nil {
+			c.silent()
+		}
 		// The only error is that the connection is closed already.
 		_ = c.quic.CloseWithError(quic.ApplicationErrorCode(code), "")
 		c.release()

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
 	paysync "github.com/paybeacon/paybeacon/sync"
@@ -22,6 +23,8 @@ const addressesMax = 4
 type Dialer struct {
 	// ListenPacket returns a socket for one connection; nil: UDP on any port.
 	ListenPacket func() (net.PacketConn, error)
+	// Paths remembers where connections fell silent; nil: nothing does.
+	Paths *Paths
 }
 
 var _ paysync.Dialer = Dialer{}
@@ -74,7 +77,8 @@ func (d Dialer) connect(ctx context.Context, addr netip.AddrPort, root pay.NodeI
 		_ = transport.Close()
 		_ = socket.Close()
 	}
-	q, err := transport.Dial(ctx, net.UDPAddrFromAddrPort(addr), tlsConfig, config(-1))
+	small := d.Paths.small(addr.Addr(), time.Now())
+	q, err := transport.Dial(ctx, net.UDPAddrFromAddrPort(addr), tlsConfig, config(-1, small))
 	if err != nil {
 		release()
 		return nil, fmt.Errorf("dial %s: %w", addr, err)
@@ -86,7 +90,8 @@ func (d Dialer) connect(ctx context.Context, addr netip.AddrPort, root pay.NodeI
 		release()
 		return nil, err
 	}
-	return &conn{quic: q, peer: peer, authority: authority, open: q.OpenStreamSync, release: release}, nil
+	silent := func() { d.Paths.silent(addr.Addr(), time.Now()) }
+	return &conn{quic: q, peer: peer, authority: authority, open: q.OpenStreamSync, small: small, release: release, silent: silent}, nil
 }
 
 func (d Dialer) socket() (net.PacketConn, error) {

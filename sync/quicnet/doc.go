@@ -12,6 +12,23 @@
 // that this root signed; it sends nothing to any other. VerifyConnection checks
 // that for every connection; session tickets and 0-RTT are off.
 //
+// # Size of datagrams
+//
+// Connections begin with datagrams of paysync.DatagramBytesMin, which a path with
+// IPv6's least MTU carries, and grow by path MTU discovery. QUIC-go never takes a
+// size back that it has found, so a path that swallows it later stops the stream,
+// while small packets still pass. The session notices that by its pings, which wait
+// behind what was lost, and closes with paysync.CloseSilent. Both ends remember that
+// for the address of the other (Paths): their next connections are small, which is
+// to say that they do not look for larger datagrams. Where not even
+// DatagramBytesMin gets through, nothing helps; Measure finds out.
+//
+//	first connection    1,200 bytes, then what discovery finds
+//	it falls silent     noted at both ends, for pathMemory
+//	next connections    1,200 bytes, no discovery
+//
+// Package relay is a path that swallows datagrams, for tests.
+//
 // # Strangers
 //
 // Anybody can make a key, so the registry accepts the handshake of any key, and

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
 	paysync "github.com/paybeacon/paybeacon/sync"
@@ -44,6 +45,7 @@ type Listener struct {
 	socket    net.PacketConn
 	transport *quic.Transport
 	listener  *quic.Listener
+	paths     *Paths
 }
 
 var _ paysync.Listener = (*Listener)(nil)
@@ -59,31 +61,39 @@ func Listen(o ListenOptions) (*Listener, error) {
 	}
 	most, perSecond := orDefault(o.ConnectionsMax, connectionsDefault), orDefault(o.HandshakesPerSecond, handshakesDefault)
 	handshakes := rate.NewLimiter(rate.Limit(perSecond), perSecond)
+	paths := new(Paths)
+	small := func(from *quic.ClientInfo) bool { return paths.small(addrOf(from.RemoteAddr), time.Now()) }
 	transport := &quic.Transport{
 		Conn:                o.Socket,
 		StatelessResetKey:   (*quic.StatelessResetKey)(o.ResetKey),
 		TokenGeneratorKey:   (*quic.TokenGeneratorKey)(o.TokenKey),
 		VerifySourceAddress: func(net.Addr) bool { return !handshakes.Allow() },
-		ConnContext:         admission(int64(most)),
+		ConnContext:         admission(int64(most), small),
 	}
-	listener, err := transport.Listen(tlsConfig, config(1))
+	common := config(1, false)
+	common.GetConfigForClient = func(from *quic.ClientInfo) (*quic.Config, error) { return config(1, small(from)), nil }
+	listener, err := transport.Listen(tlsConfig, common)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listen: %w", err), transport.Close())
 	}
-	return &Listener{socket: o.Socket, transport: transport, listener: listener}, nil
+	return &Listener{socket: o.Socket, transport: transport, listener: listener, paths: paths}, nil
 }
 
-// admission returns a hook that lets at most that many connections exist.
-func admission(most int64) func(context.Context, *quic.ClientInfo) (context.Context, error) {
+// smallKey is where the context of a connection tells whether it is small.
+type smallKey struct{}
+
+// admission returns a hook that lets at most that many connections exist and notes
+// which of them are small.
+func admission(most int64, small func(*quic.ClientInfo) bool) func(context.Context, *quic.ClientInfo) (context.Context, error) {
 	var present atomic.Int64
-	return func(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
+	return func(ctx context.Context, from *quic.ClientInfo) (context.Context, error) {
 		if present.Add(1) > most {
 			present.Add(-1)
 			return nil, errFull
 		}
 		// quic-go ends the context with the connection or its failed handshake.
 		context.AfterFunc(ctx, func() { present.Add(-1) })
-		return ctx, nil
+		return context.WithValue(ctx, smallKey{}, small(from)), nil
 	}
 }
 
@@ -110,7 +120,9 @@ func (l *Listener) Accept(ctx context.Context) (paysync.Conn, error) {
 			_ = q.CloseWithError(quic.ApplicationErrorCode(paysync.CloseProtocol), "")
 			continue
 		}
-		return &conn{quic: q, peer: peer, open: q.AcceptStream, release: func() {}}, nil
+		l.paths.follow(q)
+		small, _ := q.Context().Value(smallKey{}).(bool)
+		return &conn{quic: q, peer: peer, open: q.AcceptStream, small: small, release: func() {}, silent: func() {}}, nil
 	}
 }
 
