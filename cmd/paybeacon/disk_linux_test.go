@@ -32,35 +32,43 @@ func TestFullDisk(t *testing.T) {
 		return
 	}
 	t.Parallel()
+	inOwnNamespaces(t, syscall.CLONE_NEWNS, diskEnv, errNoMount)
+}
+
+// inOwnNamespaces runs the calling test in a child process that has namespaces of
+// its own and env set. Where none may be made, which the child tells by the words
+// of refused, it is skipped, but not in CI.
+func inOwnNamespaces(t *testing.T, kinds uintptr, env string, refused error) {
+	t.Helper()
 	var out []byte
 	var err error
-	for _, attr := range mountNamespaces() {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFullDisk$", "-test.v")
-		cmd.Env = append(os.Environ(), diskEnv+"=1")
+	for _, attr := range ownNamespaces(kinds) {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+		cmd.Env = append(os.Environ(), env+"=1")
 		cmd.SysProcAttr = attr
 		if out, err = cmd.CombinedOutput(); err == nil {
 			t.Logf("%s", out)
 			return
 		}
-		if cmd.ProcessState != nil && !strings.Contains(string(out), errNoMount.Error()) {
+		if cmd.ProcessState != nil && !strings.Contains(string(out), refused.Error()) {
 			t.Fatalf("child: %v\n%s", err, out)
 		}
 	}
 	if os.Getenv("CI") != "" {
-		t.Fatalf("no private mount namespace: %v\n%s", err, out)
+		t.Fatalf("no private namespaces: %v\n%s", err, out)
 	}
-	t.Skipf("no private mount namespace: %v\n%s", err, out)
+	t.Skipf("no private namespaces: %v\n%s", err, out)
 }
 
-// mountNamespaces are the ways to a mount namespace of one's own: as root, and
-// in a user namespace where one is root.
-func mountNamespaces() []*syscall.SysProcAttr {
+// ownNamespaces are the ways to namespaces of one's own: as root, and in a user
+// namespace where one is root.
+func ownNamespaces(kinds uintptr) []*syscall.SysProcAttr {
 	id := func(host int) []syscall.SysProcIDMap {
 		return []syscall.SysProcIDMap{{ContainerID: 0, HostID: host, Size: 1}}
 	}
 	return []*syscall.SysProcAttr{
-		{Cloneflags: syscall.CLONE_NEWNS},
-		{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWUSER, UidMappings: id(os.Getuid()), GidMappings: id(os.Getgid())},
+		{Cloneflags: kinds},
+		{Cloneflags: kinds | syscall.CLONE_NEWUSER, UidMappings: id(os.Getuid()), GidMappings: id(os.Getgid())},
 	}
 }
 

@@ -40,6 +40,10 @@ type Session struct {
 	Code   pay.ErrorCode `json:"code,omitempty"`
 	Error  string        `json:"error,omitempty"`
 	Hint   string        `json:"hint,omitempty"`
+	// Stall is why a session ended in which large datagrams seemed to get lost,
+	// while connections avoid them for that reason.
+	Stall     string `json:"stall,omitempty"`
+	StallHint string `json:"stall_hint,omitempty"`
 }
 
 // Space is the room on the disk of the store.

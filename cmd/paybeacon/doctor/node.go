@@ -49,7 +49,10 @@ func (d *doctor) lookAtNode(h api.Health, running bool) error {
 	case role == pay.RoleDevice:
 		return d.tell(areaNode, d.deviceFinding())
 	case running:
-		return d.tell(areaNode, runningFindings(h)...)
+		if err := d.tell(areaNode, runningFindings(h)...); err != nil || h.Session == nil {
+			return err
+		}
+		return d.lookAtPath(*h.Session)
 	case holder.Held:
 		return nil // somebody has it and does not answer: that was said
 	case role == "":
@@ -228,12 +231,19 @@ func (d *doctor) greet(peer node.Connected, position pay.Position) error {
 	if d.Ctx.Err() != nil {
 		return d.Ctx.Err()
 	}
+	judge := func(r node.Reach) []finding { return greetingPathFindings(r, peer.Server(), err == nil) }
 	if err != nil {
-		return d.tell(areaNode, failed("registry", err))
+		if told := d.tell(areaNode, failed("registry", err)); told != nil || pay.CodeOf(err) != pay.CodeUnreachable {
+			return told
+		}
+		return d.measurePath(peer.Server(), judge)
 	}
 	text := fmt.Sprintf("%s answers with the pinned key in %v", peer.Server(), g.Trip.Round(time.Millisecond))
 	if g.Ahead > 0 {
 		text += fmt.Sprintf(", %d entries wait for this node", g.Ahead)
 	}
-	return d.tell(areaNode, ok("registry", "%s", text), clockFinding(g.Offset, "just now"))
+	if err := d.tell(areaNode, ok("registry", "%s", text), clockFinding(g.Offset, "just now")); err != nil {
+		return err
+	}
+	return d.measurePath(peer.Server(), judge)
 }

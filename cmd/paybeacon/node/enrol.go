@@ -39,7 +39,7 @@ func Enrol(ctx context.Context, d Dir, invite pay.Invite, role pay.Role, name pa
 	defer cancel()
 	joined, err := paysync.Enrol(ctx, quicnet.Dialer{}, key, invite, role, name)
 	if err != nil {
-		return Member{}, err
+		return Member{}, explainPath(ctx, invite.Address, err)
 	}
 	m := Member{
 		V: 1, Role: joined.Node.Role, Scope: joined.Node.Scope, Name: joined.Node.Name, Shop: joined.Node.MerchantName, Site: joined.Node.Site,

@@ -34,7 +34,7 @@ func newPeer(b base, m Member, server string) (peer, error) {
 		return peer{}, pay.Wrap(err, pay.CodeUsage, "read --server", "write it like --server pay.example:7443")
 	}
 	o := paysync.ClientOptions{
-		Dialer: quicnet.Dialer{}, Address: server, Key: b.key, Root: root, Scope: m.Scope,
+		Dialer: quicnet.Dialer{Paths: new(quicnet.Paths)}, Address: server, Key: b.key, Root: root, Scope: m.Scope,
 		Authorities: [][]byte{m.Authority}, Journal: b.store.Journal(), Clock: b.Now, Log: b.Log,
 		Seams: paysync.Seams{At: b.Seams.At, Tap: b.Seams.Tap},
 	}
@@ -83,6 +83,10 @@ func (p peer) session() *api.Session {
 	if state.Err != nil {
 		e := api.Describe(state.Err)
 		s.Code, s.Error, s.Hint = e.Code, e.Message, e.Hint
+	}
+	if state.Stall != nil {
+		e := api.Describe(state.Stall)
+		s.Stall, s.StallHint = e.Message, e.Hint
 	}
 	return s
 }
