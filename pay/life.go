@@ -228,21 +228,25 @@ var ErrArrow = errors.New("pay: no such arrow in the life of a payment")
 // error that wraps ErrArrow and says why none does. That d is linked to p is
 // not checked; see Next.
 func (p Payment) Arrow(d Decision) (Arrow, error) {
-	err := fmt.Errorf("%s -> %s: %w", p.State, d.State, ErrArrow)
-	for _, a := range life {
+	var err error
+	for i := range life {
+		a := &life[i]
 		if a.From != p.State || a.To != d.State {
 			continue
 		}
 		if err = a.check(p, d); err == nil {
-			return a, nil
+			return *a, nil
 		}
+	}
+	if err == nil {
+		err = fmt.Errorf("%s -> %s: %w", p.State, d.State, ErrArrow)
 	}
 	return Arrow{}, err
 }
 
 // check returns why d does not follow on p by this arrow, an error that wraps
 // ErrArrow, or nil. No decision is dated before the one that it follows.
-func (a Arrow) check(p Payment, d Decision) error {
+func (a *Arrow) check(p Payment, d Decision) error {
 	deadline, ends := a.Deadline.of(d)
 	nobody := d.Payer == PayerRef{}
 	switch {
@@ -264,7 +268,7 @@ func (a Arrow) check(p Payment, d Decision) error {
 // names reports whether claim is of the sort that decides here: the request
 // itself, none for the clock, and else another fact, which is never the decision
 // before: an offer is not its own approval.
-func (a Arrow) names(p Payment, claim FactID) bool {
+func (a *Arrow) names(p Payment, claim FactID) bool {
 	switch a.Claim {
 	case "":
 		return claim.IsZero()
