@@ -22,7 +22,6 @@ func TestClaimsOnWhatIsSetAside(t *testing.T) {
 		"decline":  func() pay.Reason { return c.answer(c.payer, bad, pay.Decline, pay.ByHand) },
 		"cancel":   func() pay.Reason { return c.cancel(c.shop, bad) },
 		"mapping":  func() pay.Reason { return c.push(0, c.mapping(c.beacon, c.payer, c.bind(c.beacon, c.payer, c.now))) },
-		"revoke":   func() pay.Reason { return c.push(0, c.sign(c.payer.key, pay.Revoke{Device: c.beacon.key.ID()})) },
 	}
 	for name, claim := range claims {
 		if got := claim(); got != pay.ReasonSetAside {
@@ -38,6 +37,21 @@ func TestClaimsOnWhatIsSetAside(t *testing.T) {
 	clear(c.mem.aside)
 	if got := c.answer(c.payer, bad, pay.Approve, pay.ByHand); got != "" || c.says(c.shop, bad) != "captured" {
 		t.Errorf("afterwards the payment is %s, its approval refused as %q", c.says(c.shop, bad), got)
+	}
+	c.auditOK()
+}
+
+// TestDeviceThatIsSetAsideCanBeRevoked: a stolen device pays no more, whatever
+// else failed about it.
+func TestDeviceThatIsSetAsideCanBeRevoked(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	c.mem.aside[pay.Subject{Kind: pay.SubjectDevice, ID: c.beacon.key.ID()}] = true
+	if got := c.push(0, c.sign(c.payer.key, pay.Revoke{Device: c.beacon.key.ID()})); got != "" {
+		t.Fatalf("the revoke is refused as %q", got)
+	}
+	if f := c.charge(c.shop, c.beacon, 1_000); c.says(c.shop, f) != "unmatched unknown_code" {
+		t.Errorf("the next charge is %s", c.says(c.shop, f))
 	}
 	c.auditOK()
 }

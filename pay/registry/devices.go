@@ -196,17 +196,16 @@ func (t *turn) countDevices(wallet pay.Scope) (n int, err error) {
 	return n, err
 }
 
-// revoke ends a mapping at the wish of the wallet that owns it.
+// revoke ends a mapping at the wish of the wallet that owns it. It does so even
+// while the device is set aside: a device that was stolen must not go on paying
+// because something else about it failed.
 func (t *turn) revoke(c pay.Revoke) error {
-	row, ok, refused, err := t.loadDevice(c.Device)
+	row, ok, err := deviceRows.Get(t.rows, c.Device)
 	if err != nil {
 		return err
 	}
 	if !ok || row.State != pay.DeviceActive || row.Wallet != t.from.Scope {
-		refused = pay.ReasonUnknownDevice
-	}
-	if refused != "" {
-		return t.refuse(refused, pay.PaymentID{})
+		return t.refuse(pay.ReasonUnknownDevice, pay.PaymentID{})
 	}
 	row.State = pay.DeviceRevoked
 	// A device that an older version mapped has left no such row yet.
