@@ -32,6 +32,11 @@ import (
 func main() {
 	// quic-go would print a warning about socket buffers over a terminal.
 	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true")
+	// Writing to a pipe that nobody reads fails like any other write, so that a
+	// command can tell on standard error what it did, and a daemon lives. The signal
+	// is caught and not ignored, because what is ignored stays so in the programs of
+	// the owner that a wallet starts.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	io := cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
 	exit := cli.Run(ctx, os.Args, io, commands(ctx, io))

@@ -50,8 +50,10 @@ type Call struct {
 // Run runs the program that a tree of commands makes, with the given arguments, and
 // returns its exit status.
 func Run(ctx context.Context, args []string, io Stdio, tree []*urfave.Command) int {
+	out := outputOf(io.Out)
+	io.Out = out
 	err := NewApp(io, tree).RunContext(ctx, args)
-	return int(Report(io.Err, err, wantsJSON(args)))
+	return int(Report(io.Err, out.result(err), wantsJSON(args)))
 }
 
 // wantsJSON looks for --json before flags are parsed, so that an error in the
@@ -144,8 +146,10 @@ func NewLeaf(ctx context.Context, io Stdio, l Leaf) *urfave.Command {
 			if err := guard(c, l); err != nil {
 				return err
 			}
+			called := io
+			called.Out = outputOf(c.App.Writer) // the one that Run looks at in the end
 			return l.Run(&Call{
-				Ctx: ctx, Flags: c, Stdio: io, JSON: c.Bool("json"),
+				Ctx: ctx, Flags: c, Stdio: called, JSON: c.Bool("json"),
 				Color: !c.Bool("no-color") && os.Getenv("NO_COLOR") == "" && IsTerminal(io.Out),
 			})
 		},
@@ -176,44 +180,57 @@ func guard(c *urfave.Context, l Leaf) error {
 	return nil
 }
 
-// Answer prints v as one line of JSON, or calls plain to print it for people.
+// Answer prints v as one line of JSON, or calls plain to print it for people. It
+// returns an error when not all of it could be written; Run then names what was done.
 func (c *Call) Answer(v any, plain func(w io.Writer)) error {
-	if c.JSON {
-		return PrintJSON(c.Out, v)
-	}
-	plain(c.Out)
-	return nil
+	return c.write(v, func(w io.Writer) error {
+		if c.JSON {
+			return printJSON(w, v)
+		}
+		plain(w)
+		return nil
+	})
 }
 
-// PrintJSON writes v to w as one line of JSON.
-func PrintJSON(w io.Writer, v any) error {
+// printJSON writes v to w as one line.
+func printJSON(w io.Writer, v any) error {
 	line, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
-	if _, err := fmt.Fprintf(w, "%s\n", line); err != nil {
+	_, err = fmt.Fprintf(w, "%s\n", line)
+	return err
+}
+
+// PrintJSON writes v to w as one line of JSON. It returns an error when not all of it
+// could be written.
+func PrintJSON(w io.Writer, v any) error {
+	if err := printJSON(w, v); err != nil {
 		return fmt.Errorf("write answer: %w", err)
 	}
 	return nil
 }
 
-// AnswerList prints one object a line, or calls plain.
+// AnswerList prints one object a line, or calls plain. It returns an error when not
+// all of it could be written.
 func AnswerList[T any](c *Call, items []T, plain func(w io.Writer)) error {
-	if !c.JSON {
-		plain(c.Out)
-		return nil
-	}
-	for _, item := range items {
-		if err := PrintJSON(c.Out, item); err != nil {
-			return err
+	return c.write(nil, func(w io.Writer) error {
+		if !c.JSON {
+			plain(w)
+			return nil
 		}
-	}
-	return nil
+		for _, item := range items {
+			if err := printJSON(w, item); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // IsTerminal reports whether w has rows and columns: /dev/null is a device too.
 func IsTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := Device(w).(*os.File)
 	if !ok {
 		return false
 	}

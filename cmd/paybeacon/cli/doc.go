@@ -5,6 +5,7 @@
 // # Layout
 //
 //	app.go       Leaf, Call, the guard against swallowed flags, answers
+//	output.go    standard output: what could not be written is told
 //	flags.go     flags that more than one command has
 //	exit.go      an error becomes words, a JSON object and an exit status
 //	library.go   the types of the library that parses flags
@@ -13,6 +14,7 @@
 //
 // Standard output bears the answer and nothing else, standard error the talk.
 // Every leaf takes --json, but for the few whose answer is text by nature, and
-// refuses flags and arguments that it does not know. The exit status is chosen in
+// refuses flags and arguments that it does not know. An answer that could not be
+// written whole is never a success, and the error names what was done. The exit status is chosen in
 // one place, Report.
 package cli

@@ -147,7 +147,7 @@ func adminAudit(c *cli.Call) error {
 			_, _ = fmt.Fprintf(w, "  %s\n", text.Printable(f))
 		}
 	})
-	if err != nil || a.OK {
+	if a.OK {
 		return err
 	}
 	return pay.NewError(pay.CodeFailed, fmt.Sprintf("the audit has %s", text.Count(len(a.Findings), "finding")), "stop taking payments and compare with the nodes' own copies; facts held by both sides cannot be changed by one")
@@ -179,7 +179,7 @@ func adminRetry(c *cli.Call) error {
 			}
 		}
 	})
-	if err != nil || left == 0 {
+	if left == 0 {
 		return err
 	}
 	return pay.NewError(pay.CodeFailed, "still set aside: "+text.Count(left, "subject"), "the log of serve says where it fails; a newer paybeacon may know better, and tries again when it starts")

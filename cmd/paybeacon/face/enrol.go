@@ -64,6 +64,7 @@ func enrol(c *cli.Call, role pay.Role) error {
 	if err != nil {
 		return err
 	}
+	c.Acted()
 	key, err := d.LoadKey("node.key")
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 // tellPairing shows how to pair, with a QR code where somebody can see it.
 func tellPairing(c *cli.Call, p api.Pairing) {
 	_ = c.Answer(p, func(w io.Writer) {
-		if cli.IsTerminal(w) {
+		if cli.IsTerminal(c.Out) {
 			qrterminal.GenerateWithConfig(p.QR, qrterminal.Config{
 				Level: qrterminal.L, Writer: w, HalfBlocks: true, QuietZone: 2,
 				BlackChar: qrterminal.BLACK_BLACK, WhiteChar: qrterminal.WHITE_WHITE,
@@ -22,7 +22,7 @@ func tellPairing(c *cli.Call, p api.Pairing) {
 			})
 		}
 		_, _ = fmt.Fprintf(w, "To pair, until %s, with the wallet's DIR:\n  paybeacon wallet pair --data DIR --link %s --pin %s\n", text.Moment(p.Expires), p.Link, p.PIN)
-		if cli.IsTerminal(w) {
+		if cli.IsTerminal(c.Out) {
 			_, _ = fmt.Fprintf(w, "or with what the QR code holds:\n  paybeacon wallet pair --data DIR --qr '%s'\n", p.QR)
 		}
 	})

@@ -1,6 +1,7 @@
 package face
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,10 +28,8 @@ func watchPayment(c *cli.Call, q api.WaitRequest, known *api.Payment, key pay.Id
 		return err
 	}
 	p := reply.Value
-	if err := c.Answer(reply, func(w io.Writer) { printPayment(w, p) }); err != nil {
-		return err
-	}
-	return chargeExit(c, p, p.Key, true)
+	printed := c.Answer(reply, func(w io.Writer) { printPayment(w, p) })
+	return cmp.Or(chargeExit(c, p, p.Key, true), printed)
 }
 
 // lostPayment prints a payment that was recorded, of which nobody here knows what
@@ -39,9 +38,7 @@ func lostPayment(c *cli.Call, p api.Payment, key pay.IdempotencyKey, err error) 
 	p.Outcome, p.SafeToRetry = pay.OutcomeUnknown, false
 	lost := pay.Wrap(err, pay.CodeUnknown, "outcome of payment "+p.ID[:10]+" is unknown",
 		"do not charge anew: ask "+waitHint(c, p.ID)+" once the box runs again")
-	if err := c.Answer(p, func(w io.Writer) { printPayment(w, p) }); err != nil {
-		return err
-	}
+	_ = c.Answer(p, func(w io.Writer) { printPayment(w, p) }) // lost is told in any case
 	return api.WithExtra(lost, "key", key)
 }
 

@@ -43,6 +43,7 @@ func writeReceipt(c *cli.Call) error {
 	if err := node.WriteDurably(to, r.Receipt); err != nil {
 		return node.CannotWrite(err, "write receipt", "name a file that you may write with --to")
 	}
+	c.Acted()
 	opened, err := pay.OpenReceipt(r.Receipt)
 	if err != nil {
 		return fmt.Errorf("check the receipt just written: %w", err)

@@ -3,9 +3,6 @@ package face
 import (
 	"context"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
@@ -15,7 +12,7 @@ import (
 // runNode runs the daemon of a directory until the context of the call ends.
 // Standard output bears what it listens on and what happens to it.
 func runNode(c *cli.Call, open func(ctx context.Context, env node.Env) (node.Node, error)) error {
-	defer outliveReaders()()
+	c.OutliveOutput()
 	env, err := node.ProcessEnv(dirOf(c), c.Err)
 	if err != nil {
 		return err
@@ -33,14 +30,4 @@ func runNode(c *cli.Call, open func(ctx context.Context, env node.Env) (node.Nod
 		},
 		Event: func(e api.Event) error { return tellEvent(c, e) },
 	})
-}
-
-// outliveReaders lets the process live when nobody reads its standard output or
-// error any more, until stop: writing there fails then, like writing anywhere
-// else. The signal is caught and not ignored, because what is ignored stays so in
-// the owner's programs that a wallet starts.
-func outliveReaders() (stop func()) {
-	broken := make(chan os.Signal, 1)
-	signal.Notify(broken, syscall.SIGPIPE)
-	return func() { signal.Stop(broken) }
 }

@@ -1,6 +1,7 @@
 package face
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -106,10 +107,8 @@ func tillCharge(c *cli.Call) error {
 	}
 	p := reply.Value
 	if !f.IsSet("wait") {
-		if err := c.Answer(reply, func(w io.Writer) { printPayment(w, p) }); err != nil {
-			return err
-		}
-		return chargeExit(c, p, q.Key, false)
+		printed := c.Answer(reply, func(w io.Writer) { printPayment(w, p) })
+		return cmp.Or(chargeExit(c, p, q.Key, false), printed)
 	}
 	return watchPayment(c, api.WaitRequest{ID: p.ID, Wait: pay.MillisOf(f.Duration("wait"))}, &p, q.Key)
 }
@@ -150,12 +149,10 @@ func tillCancel(c *cli.Call) error {
 		return err
 	}
 	p := reply.Value
-	if err := c.Answer(reply, func(w io.Writer) { printPayment(w, p) }); err != nil {
-		return err
-	}
+	printed := c.Answer(reply, func(w io.Writer) { printPayment(w, p) })
 	switch {
 	case p.State == pay.StateCancelled:
-		return nil
+		return printed
 	case p.State.Final():
 		return pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s was already %s when the cancel arrived", p.ID[:10], p.State), "nothing was changed")
 	default:

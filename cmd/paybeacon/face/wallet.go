@@ -175,16 +175,14 @@ func changeLimit(c *cli.Call, q api.LimitRequest) error {
 		return err
 	}
 	r := reply.Value
-	if err := c.Answer(reply, func(w io.Writer) { printRules(w, r) }); err != nil {
-		return err
-	}
+	printed := c.Answer(reply, func(w io.Writer) { printRules(w, r) })
 	switch {
 	case r.Pending:
 		return pay.NewError(pay.CodeWaitPassed, "the registry has not answered yet", "the change stays asked for: look again with `paybeacon wallet rules`")
 	case r.Refused != "":
 		return pay.NewError(pay.CodeConflict, fmt.Sprintf("the registry refused the change: %s", r.Refused), "look at `paybeacon wallet rules` and try again")
 	}
-	return nil
+	return printed
 }
 
 func printRules(w io.Writer, r api.Rules) {
@@ -256,17 +254,15 @@ func walletPair(c *cli.Call) error {
 		return err
 	}
 	d := reply.Value
-	if err := c.Answer(reply, func(w io.Writer) {
+	printed := c.Answer(reply, func(w io.Writer) {
 		printDevice(w, d)
 		if d.State == pay.DeviceActive {
 			_, _ = fmt.Fprintln(w, "Paired. A till that hears it asks this wallet: `paybeacon wallet pending`.")
 		}
-	}); err != nil {
-		return err
-	}
+	})
 	switch d.State {
 	case pay.DeviceActive:
-		return nil
+		return printed
 	case pay.DevicePending:
 		return pay.NewError(pay.CodeWaitPassed, "the registry has not answered yet", "the mapping stays asked for: look again with `paybeacon wallet devices`")
 	default:
@@ -284,11 +280,9 @@ func walletRevoke(c *cli.Call) error {
 		return err
 	}
 	d := reply.Value
-	if err := c.Answer(reply, func(w io.Writer) { printDevice(w, d) }); err != nil {
-		return err
-	}
+	printed := c.Answer(reply, func(w io.Writer) { printDevice(w, d) })
 	if d.State != pay.DeviceRevoked {
 		return pay.NewError(pay.CodeWaitPassed, "the registry has not confirmed the revocation yet", "it is queued and takes effect when the registry is reached: `paybeacon wallet devices`")
 	}
-	return nil
+	return printed
 }

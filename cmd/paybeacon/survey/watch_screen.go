@@ -28,7 +28,7 @@ func (w *watching) onScreen(ctx context.Context, c *cli.Call, count int) error {
 	if c.Color {
 		m.view.paint = inColour()
 	}
-	p := tea.NewProgram(m, tea.WithInput(c.In), tea.WithOutput(c.Out), tea.WithoutSignalHandler())
+	p := tea.NewProgram(m, tea.WithInput(c.In), tea.WithOutput(cli.Device(c.Out)), tea.WithoutSignalHandler())
 	defer context.AfterFunc(ctx, p.Quit)()
 	if _, err := p.Run(); err != nil && !errors.Is(err, tea.ErrInterrupted) {
 		return fmt.Errorf("draw the table: %w", err)
