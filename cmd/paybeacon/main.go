@@ -37,9 +37,19 @@ func main() {
 	// is caught and not ignored, because what is ignored stays so in the programs of
 	// the owner that a wallet starts.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	io := cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
 	exit := cli.Run(ctx, os.Args, io, commands(ctx, io))
 	stop()
 	os.Exit(exit)
+}
+
+// endings are the signals that end a command in order. A terminal that closes is one,
+// unless the program was started to outlive it, as nohup does.
+func endings() []os.Signal {
+	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		list = append(list, syscall.SIGHUP)
+	}
+	return list
 }

@@ -108,7 +108,11 @@ func (n *Registry) listen(ctx context.Context, o RegistryOptions, authority pay.
 	if err != nil {
 		return pay.Wrap(err, pay.CodeUsage, "read --listen", "write it like --listen 127.0.0.1:7443")
 	}
-	socket, err := net.ListenUDP("udp", addr)
+	network := "udp"
+	if addr.IP.To4() != nil {
+		network = "udp4" // 0.0.0.0 does not mean all of IPv6 too
+	}
+	socket, err := net.ListenUDP(network, addr)
 	if err != nil {
 		return pay.Wrap(err, pay.CodeConfig, "listen for nodes", "name a free HOST:PORT with --listen; port 0 takes any")
 	}
@@ -245,16 +249,14 @@ func (n *Registry) audit(ctx context.Context, _ api.Nothing) (api.Audit, error) 
 }
 
 func (n *Registry) invite(ctx context.Context, q api.InviteRequest) (api.Invite, error) {
-	if q.Address == "" {
-		q.Address = n.Ready().QUIC
-	}
-	if _, _, err := net.SplitHostPort(q.Address); err != nil {
-		return api.Invite{}, pay.NewError(pay.CodeUsage, "--address is not HOST:PORT", "write it like --address pay.example:7443")
+	address, err := inviteAddress(q.Address, n.Ready().QUIC)
+	if err != nil {
+		return api.Invite{}, err
 	}
 	var made registry.Invited
-	err := n.store.Do(ctx, func(tx *store.Tx) (err error) {
+	err = n.store.Do(ctx, func(tx *store.Tx) (err error) {
 		made, err = n.role.Invite(tx, tx.Now(), rand.Reader, registry.InviteSpec{
-			Role: q.Role, Name: q.Name, Merchant: q.Merchant, Site: q.Site, Address: q.Address, TTL: q.TTL,
+			Role: q.Role, Name: q.Name, Merchant: q.Merchant, Site: q.Site, Address: address, TTL: q.TTL,
 		})
 		return err
 	})
