@@ -76,7 +76,10 @@ func (s *Store) attempt(ctx context.Context, m moment, cmds []Command) (b *batch
 	p := plan{commands: len(cmds), due: s.limits.BatchDue}
 	for {
 		err = s.engine.Update(ctx, func(w kv.Tx) error {
-			b = &batch{store: s, moment: m, plan: p, session: s.session.Load(), gains: gains{next: s.nextDue}}
+			b = &batch{
+				store: s, moment: m, plan: p, session: s.session.Load(), gains: gains{next: s.nextDue},
+				errs: make([]error, 0, p.commands),
+			}
 			return b.run(w, cmds[:p.commands])
 		})
 		if !errors.Is(err, kv.ErrTooBig) || b == nil || !p.shrink(b, err) {
