@@ -175,8 +175,8 @@ func (s State) Final() bool {
 	return o != OutcomePending
 }
 
-// HasReceipt reports whether a decision that states s makes a receipt: it shows
-// what became of the money.
+// HasReceipt reports whether a decision that states s may make a receipt; see
+// Decision.HasReceipt.
 func (s State) HasReceipt() bool { return s.Final() }
 
 // allows reports whether a payment in state s can have these sums: it is paid

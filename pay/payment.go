@@ -78,13 +78,18 @@ type Local struct {
 	Refused   bool // the registry refused the request itself: it never opened
 }
 
+// Final reports whether it is decided that the payment is paid or that it never
+// will be. A decision that follows on a state which this program does not know may
+// end the payment by its state and not by its sums; what it means is not known.
+func (p Payment) Final() bool { return p.State.Final() && p.State.allows(p.Sums()) }
+
 // Outcome returns what the merchant may rely on. Only a decision shows that
 // money moved or that it never will; a request that was withdrawn before it
 // left the box is not paid because its cancel travels with it.
 func (p Payment) Outcome(l Local) Outcome {
 	decided, _ := p.State.outcome()
 	switch {
-	case decided != OutcomePending:
+	case p.Final():
 		return decided
 	case p.Seq == 0 && (l.Withdrawn || l.Refused):
 		return OutcomeNotPaid

@@ -41,10 +41,10 @@ func EncodeReceipt(authority, decision Fact) []byte {
 // OpenReceipt reads a receipt file and verifies all that can be verified
 // without trusting anybody: one encoding, the authority signed by the root it
 // carries, the decision signed by the working key, dated while that key signed
-// for the registry, and of a state that has a receipt: an offer is none. Whether
-// Root is to be trusted is for the caller to decide. Its errors wrap
-// ErrNotCanonical or ErrSignature, but for a file of other kinds of facts or of a
-// state without a receipt.
+// for the registry, and of a state that has a receipt, with sums that agree: an
+// offer is none. Whether Root is to be trusted is for the caller to decide. Its
+// errors wrap ErrNotCanonical or ErrSignature, but for a file of other kinds of
+// facts or of a decision without a receipt.
 func OpenReceipt(raw []byte) (Receipt, error) {
 	if len(raw) > ReceiptBytesMax {
 		return Receipt{}, fmt.Errorf("open receipt: %d bytes, the limit is %d: %w", len(raw), ReceiptBytesMax, ErrNotCanonical)
@@ -74,7 +74,11 @@ func OpenReceipt(raw []byte) (Receipt, error) {
 	if !authority.Covers(d.At) {
 		return Receipt{}, fmt.Errorf("open receipt: decided at %s, outside the authority of its key: %w", d.At, ErrSignature)
 	}
-	if !d.State.HasReceipt() {
+	switch {
+	case d.HasReceipt():
+	case d.State.HasReceipt():
+		return Receipt{}, fmt.Errorf("open receipt: the payment is %s with %d captured and %d held, which this version does not understand", d.State, d.SumsAfter().Captured, d.SumsAfter().Held)
+	default:
 		return Receipt{}, fmt.Errorf("open receipt: the payment is %s, which has no receipt: this proves nothing about money", d.State)
 	}
 	return Receipt{Root: authority.Root.ID(), Authority: authority, Decision: d, ID: f.ID()}, nil

@@ -89,6 +89,11 @@ func TestOpenReceiptRefuses(t *testing.T) {
 	}
 	offer := w.captured
 	offer.Seq, offer.State, offer.By = 1, pay.StateOffered, ""
+	ended := func(s pay.State, sums pay.Sums) pay.Fact {
+		d := w.captured
+		d.State, d.Sums = s, sums
+		return sign(t, working, d)
+	}
 	self := a
 	self.Root = other.Public()
 	array := func(parts ...[]byte) []byte { return slices.Concat(parts...) }
@@ -109,6 +114,9 @@ func TestOpenReceiptRefuses(t *testing.T) {
 		{"a cancel instead of an authority", pay.EncodeReceipt(sign(t, root, pay.Cancel{}), w.decision), nil},
 		{"the parts changed about", pay.EncodeReceipt(w.decision, w.authority), nil},
 		{"an offer, which is no last word", pay.EncodeReceipt(w.authority, sign(t, working, offer)), nil},
+		{"an end without payment after a part was captured", pay.EncodeReceipt(w.authority, ended(pay.StateExpired, pay.Sums{Captured: 1, Released: 9})), nil},
+		{"an end without payment while money is held", pay.EncodeReceipt(w.authority, ended(pay.StateCancelled, pay.Sums{Held: 1})), nil},
+		{"a capture of nothing", pay.EncodeReceipt(w.authority, ended(pay.StateCaptured, pay.Sums{Held: 1})), nil},
 		{"nothing", nil, pay.ErrNotCanonical},
 		{"null", []byte{0xf6}, pay.ErrNotCanonical},
 		{"another label", array([]byte{0x83}, pay.Encode("paybeacon-receipt/2"), w.authority.Raw(), w.decision.Raw()), pay.ErrNotCanonical},

@@ -60,6 +60,12 @@ func (d Decision) SumsAfter() Sums {
 	return d.Sums
 }
 
+// HasReceipt reports whether d makes a receipt: it shows what became of the
+// money, by its state as by its sums.
+func (d Decision) HasReceipt() bool {
+	return d.State.HasReceipt() && d.State.allows(d.SumsAfter())
+}
+
 // Trend is what a decision does to one sum.
 type Trend int8
 

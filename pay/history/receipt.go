@@ -30,7 +30,7 @@ func AddAuthority(tx pay.WritableRows, f pay.Fact) error {
 // error is the store's.
 func Receipt(view pay.Rows, rec Record) ([]byte, error) {
 	p := rec.Payment
-	if !p.State.HasReceipt() {
+	if !p.Decision.HasReceipt() {
 		return nil, pay.NewCase(pay.CodeConflict, "no_receipt_yet", fmt.Sprintf("payment %s has no receipt yet: it is %s", p.ID.Short(), p.State))
 	}
 	f, ok, err := view.Fact(p.LastID)

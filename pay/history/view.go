@@ -44,6 +44,6 @@ func ViewOf(now pay.Time, rec Record, ttl pay.Millis) View {
 		ID: p.ID, Payment: p, Amount: d.Amount, Currency: d.Currency, MerchantName: d.MerchantName, Site: d.Site, Handle: d.Handle, Ref: d.Ref,
 		By: d.By, Reason: d.Reason, Created: rec.Created, Expires: d.Expires, Deadline: rec.Deadline(ttl), Test: d.Test, StepUp: d.StepUp,
 	}
-	v.Local.TimeUp = !p.State.Final() && now >= v.Deadline
+	v.Local.TimeUp = !p.Final() && now >= v.Deadline
 	return v
 }
