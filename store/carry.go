@@ -146,12 +146,13 @@ func (c *carrier) turn(ctx context.Context, work *sync.WaitGroup) (pause time.Du
 }
 
 // learn takes in the effects that are new, and the subjects that are no longer
-// set aside.
+// set aside, once all of it was read: a lane is in one list at a time.
 func (c *carrier) learn(ctx context.Context) error {
-	held := c.held
+	var still, free []*lane
+	var fresh []asked
 	err := c.s.View(ctx, func(v *View) error {
-		still := held[:0:0]
-		for _, l := range held {
+		still, free, fresh = nil, nil, nil
+		for _, l := range c.held {
 			aside, err := v.SetAside(l.subject)
 			switch {
 			case err != nil:
@@ -159,23 +160,35 @@ func (c *carrier) learn(ctx context.Context) error {
 			case aside:
 				still = append(still, l)
 			default:
-				c.ready = append(c.ready, l)
+				free = append(free, l)
 			}
 		}
-		c.held = still
 		return v.Effects(c.last, 0, func(n uint64, e pay.Effect) error {
-			c.last = n
-			l := c.lanes[e.Subject]
-			if l == nil {
-				l = &lane{subject: e.Subject}
-				c.lanes[e.Subject] = l
-				c.ready = append(c.ready, l)
-			}
-			l.numbers = append(l.numbers, n)
+			fresh = append(fresh, asked{n, e.Subject})
 			return nil
 		})
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	c.held, c.ready = still, append(c.ready, free...)
+	for _, e := range fresh {
+		c.last = e.n
+		l := c.lanes[e.subject]
+		if l == nil {
+			l = &lane{subject: e.subject}
+			c.lanes[e.subject] = l
+			c.ready = append(c.ready, l)
+		}
+		l.numbers = append(l.numbers, e.n)
+	}
+	return nil
+}
+
+// asked is an effect that was asked for.
+type asked struct {
+	n       uint64
+	subject pay.Subject
 }
 
 // settle takes in what became of a lane's first effect.
