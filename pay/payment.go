@@ -42,6 +42,19 @@ func (p Payment) Next(id FactID, d Decision) (Payment, error) {
 	if id == p.LastID && p.Seq > 0 && d == p.Decision {
 		return p, nil
 	}
+	next, err := p.Linked(id, d)
+	if err != nil || next.NotUnderstood {
+		return next, err
+	}
+	if _, err := p.Arrow(d); err != nil {
+		return p, err
+	}
+	return next, nil
+}
+
+// Linked returns the payment after one more decision of which only the link to
+// the last is checked. It is refused as by Next when that is wrong.
+func (p Payment) Linked(id FactID, d Decision) (Payment, error) {
 	switch {
 	case id == p.LastID:
 		return p, fmt.Errorf("decision %d has the name of another fact: %w", d.Seq, ErrArrow)
@@ -51,12 +64,7 @@ func (p Payment) Next(id FactID, d Decision) (Payment, error) {
 		return p, fmt.Errorf("decision %d does not follow decision %d: %w", d.Seq, p.Seq, ErrArrow)
 	}
 	next := PaymentAt(id, d)
-	if next.NotUnderstood = next.NotUnderstood || p.NotUnderstood; next.NotUnderstood {
-		return next, nil
-	}
-	if _, err := p.Arrow(d); err != nil {
-		return p, err
-	}
+	next.NotUnderstood = next.NotUnderstood || p.NotUnderstood
 	return next, nil
 }
 

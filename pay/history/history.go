@@ -98,13 +98,25 @@ func Get(view pay.Rows, id pay.PaymentID) (Record, bool, error) {
 	for _, link := range r.Chain {
 		d, err := decision(view, link)
 		if err == nil {
-			rec.Payment, err = rec.Payment.Next(link, d)
+			rec.Payment, err = again(rec.Payment, link, d)
 		}
 		if err != nil {
 			return Record{}, false, fmt.Errorf("read payment %s: %w", id.Short(), err)
 		}
 	}
 	return rec, true, nil
+}
+
+// again takes in a decision that was taken in before. Another version of this
+// program may have done that, which knew other states: what does not follow by
+// the arrows of this one is not understood, and no reason to stop.
+func again(p pay.Payment, id pay.FactID, d pay.Decision) (pay.Payment, error) {
+	next, err := p.Next(id, d)
+	if err != nil {
+		next, err = p.Linked(id, d)
+		next.NotUnderstood = true
+	}
+	return next, err
 }
 
 func decision(view pay.Rows, id pay.FactID) (pay.Decision, error) {

@@ -183,6 +183,42 @@ func TestReceiptIsTheSameBytesEverywhere(t *testing.T) {
 	})
 }
 
+// A chain that another version of this program took in, which did not know a
+// state of it, need not follow by the arrows that this one knows. It is shown as
+// one that is not understood, the payments beside it are listed, and the feed goes
+// on.
+func TestChainOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	r, c, other := newRows(), chain(t, 1, pay.StateDeclined), chain(t, 2, pay.StateDeclined)
+	r.take(t, start, c[0])
+	r.take(t, start, other[0])
+	d, err := pay.As[pay.Decision](c[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Amount++ // a node checks this unless there was a state that it did not know
+	odd := sign(t, key(t, 3), d)
+	r.facts[odd.ID()] = odd
+	row, first, second := "hp\x01\x01"+strings.Repeat("\x00", 30), c[0].ID(), odd.ID()
+	if r.values[row] == nil {
+		t.Fatal("the payment has no row")
+	}
+	r.values[row] = pay.Encode(map[int]any{1: start, 2: start, 3: []any{first[:], second[:]}})
+
+	list, err := history.Newest(r, 10, nil)
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%d payments are listed, %v", len(list), err)
+	}
+	rec, ok, err := history.Get(r, d.Payment)
+	if err != nil || !ok || rec.Payment.State != pay.StateDeclined || !rec.Payment.NotUnderstood || len(rec.Chain) != 2 {
+		t.Errorf("the payment is %+v, %v", rec.Payment, err)
+	}
+	d.Prev, d.Seq, d.State = second, d.Seq+1, "refunded"
+	if rec, steps := r.take(t, start, sign(t, key(t, 3), d)); len(steps) != 1 || rec.Payment.State != "refunded" {
+		t.Errorf("after one more it is %+v", rec.Payment)
+	}
+}
+
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	offered := func(expires, at pay.Time) pay.Payment {
