@@ -4,6 +4,7 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/fxamacker/cbor/v2"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -67,6 +68,40 @@ func TestTheClaimThatDecidedIsNotRefused(t *testing.T) {
 	c.mem.aside[pay.PaymentID(f.ID()).Subject()] = true
 	if got := c.push(0, a); got != "" {
 		t.Errorf("the approval that paid is refused as %q", got)
+	}
+}
+
+// TestDeadlineOfALaterState has a registry meet a payment that a newer one has
+// brought to a state that it does not know: the deadline is not used up, and no
+// claim changes the payment.
+func TestDeadlineOfALaterState(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	f := c.charge(c.shop, c.beacon, 1_250)
+	d, id := c.last(c.shop.status.Scope, f)
+	d.Prev, d.Seq, d.State, d.Claim, d.Sums = id, d.Seq+1, "held", pay.FactID{9}, pay.Sums{Held: 1_250}
+	held := c.signAsRegistry(d)
+	key := c.rowOf("p/")
+	raw, _ := c.mem.rows.Get(key)
+	var row map[int]cbor.RawMessage
+	c.must(cbor.Unmarshal(raw, &row))
+	last := held.ID()
+	row[1], row[2] = pay.Encode(last[:]), pay.Encode(d)
+	c.mem.rows.Set(key, pay.Encode(row))
+
+	before := c.mem.dump("p/", "b/")
+	if got := c.answer(c.payer, f, pay.Approve, pay.ByHand); got == "" {
+		t.Error("an approval is taken")
+	}
+	if got := c.cancel(c.shop, f); got == "" {
+		t.Error("a cancel is taken")
+	}
+	r, err := c.reg.React(c.mem, c.now, pay.DeadlineReached{Subject: pay.PaymentID(f.ID()).Subject()})
+	if err == nil || len(r.Publications) != 0 {
+		t.Errorf("its deadline led to %+v", r)
+	}
+	if !maps.Equal(before, c.mem.dump("p/", "b/")) {
+		t.Error("the payment has changed")
 	}
 }
 

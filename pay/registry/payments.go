@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/book"
@@ -193,12 +194,17 @@ func (t *turn) cancel(c pay.Cancel) error {
 	}
 }
 
-// deadlinePassed decides what the clock decides about a payment.
+// deadlinePassed decides what the clock decides about a payment. It fails for one
+// that a newer registry has brought to a state that this one does not know.
 func (t *turn) deadlinePassed(subject pay.Subject) error {
 	id, _ := subject.Payment()
 	h, ok, err := paymentRows.Get(t.rows, id)
 	if err != nil || !ok {
 		return err
+	}
+	if s := h.Decision.State; !s.Known() {
+		// The deadline is the one of a newer registry, which is to find it again.
+		return fmt.Errorf("payment %s is %s, a state that this registry does not know", id.Short(), s)
 	}
 	if _, at, ok := h.Decision.ByClock(); ok && t.now < at {
 		return t.rows.Wake(at, subject)

@@ -75,8 +75,9 @@ func New(o Options) (*Registry, error) {
 func (r *Registry) Currency() pay.Currency { return r.currency }
 
 // React decides on one input and writes what follows from it. It returns an
-// error only when rows fail or the authority does not cover now; refusing a
-// claim is a Reaction.
+// error only when rows fail, when the authority does not cover now, and for a
+// deadline or a result that this registry has no rule for; refusing a claim is a
+// Reaction.
 func (r *Registry) React(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
 	t := turn{Registry: r, rows: rows, now: now}
 	switch in := in.(type) {
