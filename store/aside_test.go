@@ -536,6 +536,42 @@ func step(t testing.TB, s *store.Store, fn store.Command) {
 	}
 }
 
+// A batch that was made smaller, until only its deadlines were left, and then
+// fails for another reason: the commands learn of it, and are not run again and
+// again meanwhile.
+func TestCommandsLearnWhyDeadlinesFail(t *testing.T) {
+	t.Parallel()
+	o := registryOptions()
+	inner, runs, full := o.Engine, 0, false
+	o.Engine = &engine{inner, func(ctx context.Context, fn func(kv.Tx) error) error {
+		runs++
+		if !full {
+			return inner.Update(ctx, fn)
+		}
+		return inner.Update(ctx, func(tx kv.Tx) error {
+			if err := fn(tx); err != nil {
+				return err
+			}
+			return []error{kv.ErrTooBig, kv.ErrNoSpace}[min(runs, 2)-1]
+		})
+	}}
+	o.Reactor = newWard()
+	s := open(t, o)
+	step(t, s, wake(noon, payment(1)))
+	step(t, s, wake(noon, payment(2)))
+	runs, full = 0, true
+	got, err := s.Step(t.Context(), newHand(noon).now(), []store.Command{func(*store.Tx) error { return nil }})
+	if !errors.Is(err, kv.ErrNoSpace) || len(got.Errs) != 1 || !errors.Is(got.Errs[0], kv.ErrNoSpace) {
+		t.Errorf("Step = %+v, %v", got, err)
+	}
+	full = false
+	step(t, s, func(*store.Tx) error { return nil })
+	if fired(t, s, payment(1)) != 1 || fired(t, s, payment(2)) != 1 {
+		t.Error("the deadlines did not fire once")
+	}
+	sound(t, s)
+}
+
 // A lapsed authority stops retrying as well: nothing is tried in vain.
 func TestRetryStopsAtWhatIsCommon(t *testing.T) {
 	t.Parallel()

@@ -51,6 +51,9 @@ func (s *Store) Step(ctx context.Context, now time.Time, cmds []Command) (Steppe
 	if err != nil {
 		s.nextDue = dueUnknown
 		err = explain(err)
+		if tried == 0 { // the deadlines before them failed: the commands are not to wait for those
+			tried = len(cmds)
+		}
 		errs := make([]error, tried)
 		for i := range errs {
 			errs[i] = err
