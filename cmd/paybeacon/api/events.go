@@ -107,7 +107,8 @@ type PaymentEvent struct {
 	State       pay.State    `json:"state"`
 	Outcome     pay.Outcome  `json:"outcome"`
 	SafeToRetry bool         `json:"safe_to_retry"`
-	Amount      pay.Amount   `json:"amount"`
+	Amount      pay.Amount   `json:"amount"` // that was asked for
+	Captured    pay.Amount   `json:"amount_captured,omitempty"`
 	Currency    pay.Currency `json:"currency"`
 	Merchant    pay.Name     `json:"merchant"`
 	Site        pay.Name     `json:"site"`
@@ -195,7 +196,7 @@ type Events struct {
 func NewPaymentEvent(d pay.Decision) *PaymentEvent {
 	outcome := pay.PaymentAt(pay.FactID{}, d).Outcome(pay.Local{})
 	return &PaymentEvent{
-		ID: d.Payment.String(), State: d.State, Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Amount, Currency: d.Currency,
+		ID: d.Payment.String(), State: d.State, Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Amount, Captured: d.SumsAfter().Captured, Currency: d.Currency,
 		Merchant: d.MerchantName, Site: d.Site, Payer: d.Handle, Ref: d.Ref, By: d.By, Reason: d.Reason, Seq: d.Seq, Test: d.Test,
 	}
 }

@@ -240,7 +240,9 @@ type Receipt struct {
 	ID         string       `json:"id"`
 	State      pay.State    `json:"state"`
 	Reason     pay.Reason   `json:"reason"`
-	Amount     pay.Amount   `json:"amount"`
+	Amount     pay.Amount   `json:"amount"` // that was asked for
+	Captured   pay.Amount   `json:"amount_captured"`
+	Refunded   pay.Amount   `json:"amount_refunded"`
 	Currency   pay.Currency `json:"currency"`
 	Merchant   pay.Name     `json:"merchant"`
 	Site       pay.Name     `json:"site"`

@@ -11,6 +11,44 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
+// TestSumsInWords shows how much was paid where it is not what was asked for, on a
+// receipt and of a payment.
+func TestSumsInWords(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		state pay.State
+		sums  pay.Sums
+		want  string
+	}{
+		"in full":       {pay.StateCaptured, pay.Sums{Captured: 420}, ""},
+		"before sums":   {pay.StateCaptured, pay.Sums{}, ""},
+		"in part":       {pay.StateCaptured, pay.Sums{Captured: 300, Released: 120}, "  captured 3.00 EUR of it\n"},
+		"partly back":   {"later", pay.Sums{Captured: 300, Refunded: 100}, "  captured 3.00 EUR of it\n  refunded 1.00 EUR\n"},
+		"never":         {pay.StateDeclined, pay.Sums{}, ""},
+		"all given up":  {"later", pay.Sums{Released: 420}, ""},
+		"nothing of it": {pay.StateCaptured, pay.Sums{Held: 420}, "  captured 0.00 EUR of it\n"},
+	} {
+		d := pay.Decision{Payment: pay.PaymentID{0xCD}, State: c.state, Sums: c.sums, Terms: pay.Terms{Amount: 420, Currency: "EUR"}}
+		r := receiptObject("file", pay.Receipt{Decision: d})
+		var receipt, payment bytes.Buffer
+		printReceipt(&receipt, r)
+		printPayment(&payment, api.Payment{
+			ID: r.ID, State: r.State, Currency: "EUR", Amount: 420, AmountCaptured: r.Captured, AmountRefunded: r.Refunded,
+		})
+		for _, got := range []string{receipt.String(), payment.String()} {
+			var sums strings.Builder
+			for line := range strings.Lines(got) {
+				if strings.HasPrefix(line, "  captured ") && strings.HasSuffix(line, "of it\n") || strings.HasPrefix(line, "  refunded ") {
+					sums.WriteString(line)
+				}
+			}
+			if sums.String() != c.want {
+				t.Errorf("%s: %q, want %q in %q", name, sums.String(), c.want, got)
+			}
+		}
+	}
+}
+
 // TestEventsInWords shows each kind as the line that a person reads, and as the
 // object that a script does.
 func TestEventsInWords(t *testing.T) {
@@ -39,6 +77,12 @@ func TestEventsInWords(t *testing.T) {
 				Terms: pay.Terms{Amount: 420, Currency: "EUR", Handle: "amber-otter", Test: true},
 			})}, "payment cd00000000  4.20 EUR  amber-otter  captured, answered by hand  TEST",
 			`"state":"captured","outcome":"paid","safe_to_retry":false`, `"radio"`,
+		},
+		"paid in part": {
+			api.Event{Kind: api.EventPayment, PaymentEvent: api.NewPaymentEvent(pay.Decision{
+				Payment: pay.PaymentID{0xCD}, Seq: 3, State: pay.StateCaptured, Sums: pay.Sums{Captured: 300, Held: 120},
+				Terms: pay.Terms{Amount: 420, Currency: "EUR", Handle: "amber-otter"},
+			})}, "payment cd00000000  4.20 EUR  amber-otter  captured, 3.00 EUR of it", `"amount":420,"amount_captured":300,`, `"radio"`,
 		},
 		"not paid": {
 			api.Event{Kind: api.EventPayment, PaymentEvent: api.NewPaymentEvent(pay.Decision{

@@ -78,12 +78,24 @@ func printPayer(w io.Writer, p api.Payment) {
 	}
 }
 
+// printSums says how much was captured where that is not what was asked for, and
+// how much of it was refunded.
+func printSums(w io.Writer, s pay.State, cur pay.Currency, asked, captured, refunded pay.Amount) {
+	if captured != asked && (captured > 0 || s == pay.StateCaptured) {
+		_, _ = fmt.Fprintf(w, "  captured %s of it\n", text.FormatMoney(captured, cur))
+	}
+	if refunded > 0 {
+		_, _ = fmt.Fprintf(w, "  refunded %s\n", text.FormatMoney(refunded, cur))
+	}
+}
+
 func printPayment(w io.Writer, p api.Payment) {
 	test := ""
 	if p.Test {
 		test = "  TEST (play money)"
 	}
 	_, _ = fmt.Fprintf(w, "%s  %s  %s at %s, %s%s\n", p.ID[:10], text.FormatMoney(p.Amount, p.Currency), p.Merchant, p.Site, text.Because(p.State, p.Reason), test)
+	printSums(w, p.State, p.Currency, p.Amount, p.AmountCaptured, p.AmountRefunded)
 	printPayer(w, p)
 	if p.By != "" {
 		_, _ = fmt.Fprintf(w, "  answered %s\n", by(p.By))

@@ -25,6 +25,9 @@ func printEvent(w io.Writer, e api.Event) {
 			state += " (" + string(p.Reason) + ")"
 		}
 		_, _ = fmt.Fprintf(w, "payment %s  %s  %s  %s", p.ID[:10], text.FormatMoney(p.Amount, p.Currency), text.Printable(string(p.Payer)), state)
+		if p.Captured > 0 && p.Captured != p.Amount {
+			_, _ = fmt.Fprintf(w, ", %s of it", text.FormatMoney(p.Captured, p.Currency))
+		}
 		if p.By != "" {
 			_, _ = fmt.Fprintf(w, ", answered %s", by(p.By))
 		}
