@@ -15,8 +15,8 @@ import (
 )
 
 // TestPaymentThatCannotEndIsSetAside has the deadlines of some payments fail at
-// the registry: they alone are held up, and named with their money by doctor,
-// audit and log; all others pay. Trying again ends them, by command or by a start.
+// the registry: they alone are held up, and named with their money by doctor
+// and audit, and by the log; all others pay. Trying again ends them, by command or by a start.
 func TestPaymentThatCannotEndIsSetAside(t *testing.T) {
 	t.Parallel()
 	w := bareWorld(t)

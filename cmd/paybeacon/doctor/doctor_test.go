@@ -53,6 +53,16 @@ func TestWhatDoctorSaysOfANode(t *testing.T) {
 	}
 }
 
+// TestWhatToTypeAboutWhatIsSetAside has the hint be a command that works as it
+// stands.
+func TestWhatToTypeAboutWhatIsSetAside(t *testing.T) {
+	t.Parallel()
+	list := asideFindings("play/registry", []api.Aside{{ID: "ab12", Kind: "payment"}}, 3)
+	if len(list) != 2 || !strings.HasSuffix(list[0].hint, ": paybeacon admin retry --data play/registry --id ab12") || !strings.HasPrefix(list[1].message, "2 more") {
+		t.Errorf("findings %+v", list)
+	}
+}
+
 // TestWhatDoctorSaysOfAnAdapter reads the findings as one line each: level,
 // name, and whether there is advice.
 func TestWhatDoctorSaysOfAnAdapter(t *testing.T) {

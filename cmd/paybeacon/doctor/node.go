@@ -49,7 +49,7 @@ func (d *doctor) lookAtNode(h api.Health, running bool) error {
 	case role == pay.RoleDevice:
 		return d.tell(areaNode, d.deviceFinding())
 	case running:
-		if err := d.tell(areaNode, runningFindings(h)...); err != nil || h.Session == nil {
+		if err := d.tell(areaNode, runningFindings(d.dir, h)...); err != nil || h.Session == nil {
 			return err
 		}
 		return d.lookAtPath(*h.Session)
@@ -94,7 +94,7 @@ func daemonFinding(dir node.Dir, running bool, holder node.LockHolder) finding {
 }
 
 // runningFindings are what only the daemon can know.
-func runningFindings(h api.Health) []finding {
+func runningFindings(dir node.Dir, h api.Health) []finding {
 	list := []finding{ok("store", "its daemon has the store open")}
 	if h.Space != nil {
 		list = append(list, spaceFinding(*h.Space))
@@ -108,13 +108,14 @@ func runningFindings(h api.Health) []finding {
 	for _, l := range h.Links {
 		list = append(list, linkFinding(l))
 	}
-	return append(list, asideFindings(h.Aside, h.AsideCount)...)
+	return append(list, asideFindings(dir, h.Aside, h.AsideCount)...)
 }
 
 // asideFindings name what a registry has set aside.
-func asideFindings(asides []api.Aside, all int) (list []finding) {
+func asideFindings(dir node.Dir, asides []api.Aside, all int) (list []finding) {
 	for _, a := range asides {
-		list = append(list, finding{"aside", levelBad, node.AsideSentence(a), "everything else goes on; see the log of serve, then: paybeacon admin retry --id " + a.ID})
+		hint := fmt.Sprintf("everything else goes on; see the log of serve, then: paybeacon admin retry --data %s --id %s", dir, a.ID)
+		list = append(list, finding{"aside", levelBad, node.AsideSentence(a), hint})
 	}
 	if more := all - len(asides); more > 0 {
 		list = append(list, finding{"aside", levelBad, fmt.Sprintf("%d more are set aside", more), "look again when these are done"})
@@ -207,7 +208,7 @@ func (d *doctor) openAndLook() error {
 		if err != nil {
 			return d.tell(areaNode, append(list, failed("store", err))...)
 		}
-		list = append(list, asideFindings(asides, all)...)
+		list = append(list, asideFindings(d.dir, asides, all)...)
 	}
 	peer, connects := n.(node.Connected)
 	if !connects {

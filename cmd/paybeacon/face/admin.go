@@ -137,20 +137,22 @@ func adminAudit(c *cli.Call) error {
 		return err
 	}
 	a := reply.Value
-	err = c.Answer(reply, func(w io.Writer) {
-		verdict := "The books are right"
-		if !a.OK {
-			verdict = "THE BOOKS ARE NOT RIGHT"
-		}
-		_, _ = fmt.Fprintf(w, "%s: %s, imbalance %d, duplicates %d.\n", verdict, text.Count(a.Payments, "payment"), a.Imbalance, a.Duplicates)
-		for _, f := range a.Findings {
-			_, _ = fmt.Fprintf(w, "  %s\n", text.Printable(f))
-		}
-	})
+	err = c.Answer(reply, func(w io.Writer) { printAudit(w, a) })
 	if a.OK {
 		return err
 	}
 	return pay.NewError(pay.CodeFailed, fmt.Sprintf("the audit has %s", text.Count(len(a.Findings), "finding")), "stop taking payments and compare with the nodes' own copies; facts held by both sides cannot be changed by one")
+}
+
+func printAudit(w io.Writer, a api.Audit) {
+	verdict := "The books are right"
+	if !a.OK {
+		verdict = "THE BOOKS ARE NOT RIGHT"
+	}
+	_, _ = fmt.Fprintf(w, "%s: %s, imbalance %d, duplicates %d.\n", verdict, text.Count(a.Payments, "payment"), a.Imbalance, a.Duplicates)
+	for _, f := range a.Findings {
+		_, _ = fmt.Fprintf(w, "  %s\n", text.Sentence(f))
+	}
 }
 
 func adminRetry(c *cli.Call) error {

@@ -84,7 +84,7 @@ func walletStatus(c *cli.Call) error {
 			_, _ = fmt.Fprintf(w, "  answers by --approve %s\n", text.Printable(s.Approve))
 		}
 		for _, f := range s.Findings {
-			_, _ = fmt.Fprintf(w, "  THIS DOES NOT FIT, ask who runs the registry: %s\n", text.Printable(f))
+			_, _ = fmt.Fprintf(w, "  THIS DOES NOT FIT, ask who runs the registry: %s\n", text.Sentence(f))
 		}
 	})
 }
