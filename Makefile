@@ -5,6 +5,8 @@ BIN     := bin/paybeacon
 TESTTAG := crashpoints
 LINTER  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZ    ?= 20s
+# How often make test-radio changes the code in its check for leaks; CI does fewer.
+ROTATIONS ?= $(if $(CI),1000,10000)
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo faults test test-radio race fuzz bench lint check cross clean
@@ -25,7 +27,7 @@ test: ## run every test, with separate processes and crash points
 	$(GO) test -tags $(TESTTAG) -parallel 8 -timeout 20m ./...
 
 test-radio: ## boot Debian with its bluetoothd and pay over virtual radios
-	@cd cmd/paybeacon && $(GO) test -tags vm -count=1 -timeout 40m -run '^TestRadio$$'
+	@cd cmd/paybeacon && $(GO) test -tags vm -count=1 -timeout 40m -run '^TestRadio$$' . -args -vm.rotations=$(ROTATIONS)
 
 race: ## run the packages' tests and some stories under the race detector
 	$(GO) test -race -short -timeout 20m $$($(GO) list ./... | grep -v '/cmd/paybeacon$$')
