@@ -29,6 +29,15 @@ func TestControlRefusesWhatItDoesNotKnow(t *testing.T) {
 		{"the same key twice", `{"amount":"1.00","key":"c"}`, "c", http.StatusOK, "c"},
 		{"two keys", `{"amount":"1.00","key":"a"}`, "b", http.StatusBadRequest, ""},
 		{"unknown field", `{"amount":"1.00","key":"a","capture":"manual"}`, "", http.StatusBadRequest, ""},
+		{"a field in another case", `{"amount":"1.00","key":"a","Two_Channel":true}`, "", http.StatusBadRequest, ""},
+		{"the same field in two cases", `{"amount":"1.00","Amount":"2.00","key":"a"}`, "", http.StatusBadRequest, ""},
+		{"a field twice", `{"amount":"1.00","amount":"2.00","key":"a"}`, "", http.StatusBadRequest, ""},
+		{"a blank key", `{"amount":"1.00","key":"  "}`, "", http.StatusBadRequest, ""},
+		{"no object", `null`, "", http.StatusBadRequest, ""},
+		{"half an object", `{"amount":"1.00"`, "", http.StatusBadRequest, ""},
+		{"no UTF-8", "{\"amount\":\"1.00\",\"ref\":\"\xff\"}", "", http.StatusBadRequest, ""},
+		{"a text that turns", `{"amount":"1.00","ref":"a\u202eb"}`, "", http.StatusBadRequest, ""},
+		{"a text with a no-break space", `{"amount":"1.00","ref":"a\u00a0b","key":"d"}`, "", http.StatusOK, "d"},
 		{"two objects", `{"amount":"1.00","key":"a"}{"amount":"2.00"}`, "", http.StatusBadRequest, ""},
 	} {
 		got = nil

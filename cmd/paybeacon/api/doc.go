@@ -7,6 +7,7 @@
 //	objects.go, health.go, events.go   the objects, one type each
 //	requests.go                        what the verbs are asked
 //	verbs.go                           the verbs, each with its request and answer
+//	decode.go                          a request is read: exact names, texts that do not deceive
 //	problem.go                         an error as an object, and back
 //	control.go                         the server: a verb is a POST to /v1/VERB
 //	client.go                          the client of the same socket

@@ -1,12 +1,9 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
@@ -98,12 +95,18 @@ func On[Request, Answered any](v Verb[Request, Answered], f func(ctx context.Con
 func (r rawRequest) decode(q any) error {
 	if len(r.body) > 0 {
 		if err := decodeObject(r.body, q); err != nil {
-			return pay.Wrap(err, pay.CodeUsage, "read request", "send the one JSON object that the verb takes, and no other fields")
+			return err
 		}
+	}
+	if err := checkRequest(q); err != nil {
+		return err
 	}
 	k, ok := q.(keyed)
 	if !ok || r.key == "" {
 		return nil
+	}
+	if text.IsBlank(string(r.key)) {
+		return errBlankKey()
 	}
 	have := k.keyField()
 	if *have != "" && *have != r.key {
@@ -115,20 +118,6 @@ func (r rawRequest) decode(q any) error {
 
 // keyed is a request that may bear an idempotency key.
 type keyed interface{ keyField() *pay.IdempotencyKey }
-
-// decodeObject reads exactly one JSON object. A field that the verb does not
-// know is refused: a charge that was meant to hold an amount must not take it.
-func decodeObject(body []byte, q any) error {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(q); err != nil {
-		return err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the object")
-	}
-	return nil
-}
 
 // Verbs are all that one node can be asked, by name.
 type Verbs map[string]Endpoint

@@ -52,7 +52,10 @@ type Call struct {
 func Run(ctx context.Context, args []string, io Stdio, tree []*urfave.Command) int {
 	out := outputOf(io.Out)
 	io.Out = out
-	err := NewApp(io, tree).RunContext(ctx, args)
+	err := checkArgs(args, tree)
+	if err == nil {
+		err = NewApp(io, tree).RunContext(ctx, args)
+	}
 	return int(Report(io.Err, out.result(err), wantsJSON(args)))
 }
 

@@ -84,3 +84,27 @@ func PositiveCount(c *Call) (int, error) {
 	}
 	return n, nil
 }
+
+// LimitFlag bounds how long a list is: --limit.
+func LimitFlag(usage string) urfave.Flag {
+	return &urfave.IntFlag{Name: "limit", Value: 50, Usage: usage}
+}
+
+// Limit reads --limit. Its error is a *pay.Error with CodeUsage.
+func Limit(c *Call) (int, error) {
+	n := c.Flags.Int("limit")
+	if n <= 0 {
+		return 0, pay.NewError(pay.CodeUsage, "--limit is not above zero", "write it like --limit 50")
+	}
+	return n, nil
+}
+
+// PositiveDuration reads a flag that holds how long something may take, down to the
+// millisecond. Its error is a *pay.Error with CodeUsage.
+func PositiveDuration(c *Call, name string) (pay.Millis, error) {
+	d := pay.MillisOf(c.Flags.Duration(name))
+	if d <= 0 {
+		return 0, pay.NewError(pay.CodeUsage, "--"+name+" is not above zero", "write it like --"+name+" 30s, or leave it out")
+	}
+	return d, nil
+}

@@ -77,9 +77,13 @@ func adminInvite(c *cli.Call) error {
 	if name == "" {
 		name = pay.Name(role)
 	}
+	ttl, err := cli.PositiveDuration(c, "ttl")
+	if err != nil {
+		return err
+	}
 	q := api.InviteRequest{
 		Role: role, Name: name, Merchant: pay.Name(f.String("merchant")), Site: pay.Name(f.String("site")),
-		Address: f.String("address"), TTL: pay.MillisOf(f.Duration("ttl")),
+		Address: f.String("address"), TTL: ttl,
 	}
 	reply, err := ask(c, api.VerbInvite, q)
 	if err != nil {

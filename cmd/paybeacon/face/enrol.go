@@ -45,7 +45,11 @@ func enrol(c *cli.Call, role pay.Role) error {
 	if err != nil {
 		return err
 	}
-	name := pay.Name(c.Flags.String("name"))
+	tidied, err := text.Tidy("read --name", c.Flags.String("name"))
+	if err != nil {
+		return err
+	}
+	name := pay.Name(tidied)
 	if name != "" {
 		if err := name.Check(); err != nil {
 			return pay.Wrap(err, pay.CodeUsage, "read --name", "use a shorter or plainer name")

@@ -27,7 +27,7 @@ func TillCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "show", Usage: "one payment", Flags: []cli.Flag{cli.DataFlag(), paymentID, key}, Run: tillShow}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "list", Usage: "payments, newest first",
-			Flags: []cli.Flag{cli.DataFlag(), &cli.IntFlag{Name: "limit", Value: 50, Usage: "at most `N` of them"}}, Run: tillList,
+			Flags: []cli.Flag{cli.DataFlag(), cli.LimitFlag("at most `N` of them")}, Run: tillList,
 		}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "wait", Usage: "wait for the last word on a payment",
@@ -85,14 +85,14 @@ func tillCharge(c *cli.Call) error {
 		return pay.NewError(pay.CodeUsage, "--to names nobody", "give a handle that `paybeacon till nearby` shows")
 	case !f.IsSet("amount"):
 		return pay.NewError(pay.CodeUsage, "--amount is missing", "write it like --amount 12.50")
-	case f.IsSet("wait") && f.Duration("wait") <= 0:
-		return pay.NewError(pay.CodeUsage, "--wait is not above zero", "write it like --wait 30s")
-	case f.IsSet("key") && f.String("key") == "":
-		return pay.NewError(pay.CodeUsage, "--key is empty", "give the charge a name of its own, or leave --key out")
+	}
+	ttl, err := cli.PositiveDuration(c, "ttl")
+	if err != nil {
+		return err
 	}
 	q := api.ChargeRequest{
 		Amount: f.String("amount"), Currency: f.String("currency"), To: pay.Handle(f.String("to")),
-		Ref: f.String("ref"), Key: pay.IdempotencyKey(f.String("key")), TTL: pay.MillisOf(f.Duration("ttl")), TwoChannel: f.Bool("two-channel"),
+		Ref: f.String("ref"), Key: pay.IdempotencyKey(f.String("key")), TTL: ttl, TwoChannel: f.Bool("two-channel"),
 	}
 	if q.Key == "" {
 		q.Key = pay.IdempotencyKey(ulid.MustNew(ulid.Now(), rand.Reader).String())
@@ -106,7 +106,7 @@ func tillCharge(c *cli.Call) error {
 		return api.WithExtra(err, "key", q.Key)
 	}
 	p := reply.Value
-	if !f.IsSet("wait") {
+	if f.Duration("wait") == 0 {
 		printed := c.Answer(reply, func(w io.Writer) { printPayment(w, p) })
 		return cmp.Or(chargeExit(c, p, q.Key, false), printed)
 	}
@@ -127,7 +127,11 @@ func tillShow(c *cli.Call) error {
 }
 
 func tillList(c *cli.Call) error {
-	return listPayments(c, api.VerbList, api.ListRequest{Limit: c.Flags.Int("limit")}, "No payments.", func(p api.Payment) string { return string(p.Payer) })
+	limit, err := cli.Limit(c)
+	if err != nil {
+		return err
+	}
+	return listPayments(c, api.VerbList, api.ListRequest{Limit: limit}, "No payments.", func(p api.Payment) string { return string(p.Payer) })
 }
 
 func tillWait(c *cli.Call) error {

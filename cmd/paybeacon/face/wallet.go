@@ -32,7 +32,7 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			Name: "receipts", Usage: "payments that have ended, or one receipt as a file",
 			Flags: []cli.Flag{
 				cli.DataFlag(), id, &cli.StringFlag{Name: "to", Usage: "write the receipt of --id to `FILE`, or - for standard output"},
-				&cli.IntFlag{Name: "limit", Value: 50, Usage: "list at most `N`"},
+				cli.LimitFlag("list at most `N`"),
 			}, Run: walletReceipts,
 		}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
@@ -115,7 +115,11 @@ func walletReceipts(c *cli.Call) error {
 		p := reply.Value
 		return c.Answer(reply, func(w io.Writer) { printPayment(w, p) })
 	}
-	return listPayments(c, api.VerbReceipts, api.ListRequest{Limit: c.Flags.Int("limit")}, "No receipts.", shopOf)
+	limit, err := cli.Limit(c)
+	if err != nil {
+		return err
+	}
+	return listPayments(c, api.VerbReceipts, api.ListRequest{Limit: limit}, "No receipts.", shopOf)
 }
 
 // shopOf is the other side as a payer sees it: who wants the money.

@@ -31,6 +31,11 @@ func printableUpTo(s string, runesMax int) string {
 	return b.String()
 }
 
+// IsBlank reports whether nothing of s can be seen.
+func IsBlank(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) && !unicode.IsControl(r) }) < 0
+}
+
 // Count returns a number and a noun with a regular plural, such as "2 offers".
 func Count(n int, noun string) string {
 	if n == 1 {

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// checkArgs looks at the arguments of the program in the order in which they were
+// written, before flags are parsed, and refuses what the flag parser would take for
+// something else: the name of a flag as another flag's value, a flag given twice, a
+// text of nothing but blanks, a duration without a unit. It leaves what is no flag of
+// a command to the parser. Its error is a *pay.Error with CodeUsage.
+func checkArgs(args []string, tree []*urfave.Command) error {
+	var leaf *urfave.Command
+	rest := args[1:]
+	for len(rest) > 0 {
+		i := slices.IndexFunc(tree, func(c *urfave.Command) bool { return c.HasName(rest[0]) })
+		if i < 0 {
+			break
+		}
+		leaf, rest, tree = tree[i], rest[1:], tree[i].Subcommands
+	}
+	if leaf == nil {
+		return nil
+	}
+	seen := map[string]bool{}
+	for len(rest) > 0 {
+		name, value, inline, ok := flagOf(rest[0])
+		f := flagNamed(leaf, name)
+		if !ok || f == nil {
+			return nil // an argument, or nothing that the command knows
+		}
+		rest = rest[1:]
+		if seen[f.Names()[0]] {
+			return pay.NewError(pay.CodeUsage, "--"+name+" is given twice", "give it once")
+		}
+		seen[f.Names()[0]] = true
+		if _, isSwitch := f.(*urfave.BoolFlag); isSwitch {
+			continue
+		}
+		if !inline {
+			if len(rest) == 0 {
+				return nil // the parser says that the value is missing
+			}
+			value, rest = rest[0], rest[1:]
+			if looksLikeFlag(leaf, value) {
+				return pay.NewError(pay.CodeUsage, fmt.Sprintf("--%s has no value: %q stands in its place", name, text.Printable(value)),
+					fmt.Sprintf("write a value behind --%s, quoted if it comes from a variable, or --%s=%s if that is the value", name, name, text.Printable(value)))
+			}
+		}
+		if err := checkValue(f, name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flagOf returns what an argument is as a flag: its name, and its value if that
+// stands in the same argument.
+func flagOf(arg string) (name, value string, inline, ok bool) {
+	if len(arg) < 2 || arg[0] != '-' || arg == "--" {
+		return "", "", false, false
+	}
+	name, value, inline = strings.Cut(strings.TrimPrefix(arg[1:], "-"), "=")
+	return name, value, inline, true
+}
+
+func flagNamed(c *urfave.Command, name string) urfave.Flag {
+	for _, f := range c.Flags {
+		if slices.Contains(f.Names(), name) {
+			return f
+		}
+	}
+	return nil
+}
+
+// looksLikeFlag reports whether a value is the name of a flag of the command, or
+// begins like that of any: a name that is misspelt is no value either.
+func looksLikeFlag(c *urfave.Command, value string) bool {
+	name, _, _, ok := flagOf(value)
+	if !ok {
+		return value == "--"
+	}
+	return flagNamed(c, name) != nil || strings.HasPrefix(value, "--")
+}
+
+// checkValue refuses a value that can only be a mistake.
+func checkValue(f urfave.Flag, name, value string) error {
+	switch f := f.(type) {
+	case *urfave.StringFlag:
+		if value != "" && text.IsBlank(value) {
+			return pay.NewError(pay.CodeUsage, "--"+name+" holds nothing but blanks", "write something that can be seen, or leave it out")
+		}
+		if !namesFile(name) && !utf8.ValidString(value) {
+			return pay.NewError(pay.CodeUsage, "--"+name+" is not UTF-8", "write it in a terminal whose character set is UTF-8")
+		}
+		if value == "" && slices.Contains(namesOne, name) {
+			return pay.NewError(pay.CodeUsage, "--"+name+" is empty", "write what it names, or leave it out")
+		}
+	case *urfave.DurationFlag:
+		d, err := time.ParseDuration(value)
+		if _, bare := strconv.ParseFloat(value, 64); err != nil && bare == nil {
+			return pay.NewError(pay.CodeUsage, fmt.Sprintf("--%s %s has no unit", name, value), fmt.Sprintf("write it like --%s %ss", name, strings.TrimLeft(value, "-+")))
+		}
+		if d < 0 {
+			return pay.NewError(pay.CodeUsage, fmt.Sprintf("--%s %s is below zero", name, value), fmt.Sprintf("write it like --%s %v", name, cmp.Or(f.Value, -d)))
+		}
+	}
+	return nil
+}
+
+// namesOne are the flags that name one thing. Empty they come from a variable that
+// was not set, and leaving them out means another thing.
+var namesOne = []string{"id", "key", "to", "device", "node", "wallet"}
+
+// namesFile reports whether a flag's value is a path, which may hold any bytes.
+func namesFile(name string) bool {
+	return slices.Contains([]string{"data", "dir", "to", "radio"}, name) || strings.HasSuffix(name, "-file")
+}
