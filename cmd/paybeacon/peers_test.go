@@ -22,7 +22,7 @@ var (
 	later = &build{changes: []string{"feature.txtar", "growth.txtar"}}
 	// frozen is the first build with ranges of versions, keys that may be ignored
 	// and states that are not understood. It never changes.
-	frozen = &build{commit: "67a8514351acbdfa538273e91bbda3e16d8df4bb"}
+	frozen = &build{commit: "8ae78daf40bdf10e018e4e1aec73984377e34e82"}
 	// beforeRanges is the last commit of version 2 of the protocol, which knows
 	// no ranges of versions.
 	beforeRanges = &build{commit: "d8b08d6fa0e9e66a21314acc7a43850ac4b7d813"}
