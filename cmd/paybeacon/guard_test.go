@@ -37,6 +37,7 @@ func TestFlagsAreNotLost(t *testing.T) {
 		{"wallet approve --data missing --id=", "--id is empty"},
 		{"admin invite --data missing --role box --ttl 0s", "--ttl is not above zero"},
 		{"scan enrol --data --invite x", "--data has no value"},
+		{charge + "--two-channel --two-channel", ""},
 		{charge + "--ref=--x", ""},
 		{charge + "--ref -5", ""},
 		{charge + "--ref=", ""},

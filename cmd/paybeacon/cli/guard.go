@@ -17,7 +17,7 @@ import (
 
 // checkArgs looks at the arguments of the program in the order in which they were
 // written, before flags are parsed, and refuses what the flag parser would take for
-// something else: the name of a flag as another flag's value, a flag given twice, a
+// something else: the name of a flag as another flag's value, two values of a flag, a
 // text of nothing but blanks, a duration without a unit. It leaves what is no flag of
 // a command to the parser. Its error is a *pay.Error with CodeUsage.
 func checkArgs(args []string, tree []*urfave.Command) error {
@@ -33,7 +33,7 @@ func checkArgs(args []string, tree []*urfave.Command) error {
 	if leaf == nil {
 		return nil
 	}
-	seen := map[string]bool{}
+	seen := map[string]string{}
 	for len(rest) > 0 {
 		name, value, inline, ok := flagOf(rest[0])
 		f := flagNamed(leaf, name)
@@ -41,12 +41,14 @@ func checkArgs(args []string, tree []*urfave.Command) error {
 			return nil // an argument, or nothing that the command knows
 		}
 		rest = rest[1:]
-		if seen[f.Names()[0]] {
+		_, isSwitch := f.(*urfave.BoolFlag)
+		before, twice := seen[f.Names()[0]]
+		if twice && (!isSwitch || before != value) {
 			return pay.NewError(pay.CodeUsage, "--"+name+" is given twice", "give it once")
 		}
-		seen[f.Names()[0]] = true
-		if _, isSwitch := f.(*urfave.BoolFlag); isSwitch {
-			continue
+		seen[f.Names()[0]] = value
+		if isSwitch {
+			continue // the same again loses nothing
 		}
 		if !inline {
 			if len(rest) == 0 {
