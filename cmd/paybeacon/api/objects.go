@@ -96,7 +96,7 @@ type Device struct {
 	Reason  pay.Reason      `json:"reason,omitempty"`
 	// TrustedFrom is from when on its authentication codes count, if not at once.
 	TrustedFrom string `json:"trusted_from,omitempty"`
-	// Reachable says whether the device answered at Link, where that was tried.
+	// Reachable reports whether the device answered at Link, where that was tried.
 	Reachable *bool `json:"reachable,omitempty"`
 }
 

@@ -9,7 +9,7 @@ type (
 	Command = urfave.Command
 	// Flag is any flag.
 	Flag = urfave.Flag
-	// RequiredFlag is a flag that says whether it is required.
+	// RequiredFlag is a flag that reports whether it is required.
 	RequiredFlag = urfave.RequiredFlag
 	// StringFlag takes a text.
 	StringFlag = urfave.StringFlag

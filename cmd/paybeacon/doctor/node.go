@@ -123,7 +123,7 @@ func asideFindings(dir node.Dir, asides []api.Aside, all int) (list []finding) {
 	return list
 }
 
-// linkFinding says whether a wallet reaches a device. One out of reach is no
+// linkFinding reports whether a wallet reaches a device. One out of reach is no
 // fault: it is missed only where a payment needs its word.
 func linkFinding(l api.Link) finding {
 	name := "device " + l.Device[:10]

@@ -8,7 +8,7 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// lookAtPath says whether large datagrams get lost on the way to the registry of a
+// lookAtPath reports whether large datagrams get lost on the way to the registry of a
 // daemon, where that may be why it has or had no connection.
 func (d *doctor) lookAtPath(s api.Session) error {
 	if s.Stall == "" && (s.Up || s.Code != pay.CodeUnreachable) {

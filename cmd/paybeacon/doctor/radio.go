@@ -27,7 +27,8 @@ const (
 	// listenTime is how long doctor listens for itself. Chosen: a dozen adverts of a
 	// beacon.
 	listenTime = 3 * time.Second
-	// busyRate is where bluetoothd begins to lose adverts.
+	// busyRate is where bluetoothd begins to lose adverts, in adverts a second.
+	// Measured: bluez 5.66 on virtual controllers, which lose some from 600 to 1,000 on.
 	busyRate = 600.0
 	// versionTime is how long a program may take to print its version. Chosen: many
 	// times what it needs.

@@ -98,7 +98,7 @@ func (n *payer) pairingSecret(ctx context.Context, q api.PairRequest) (pin pay.P
 	return pin, known, err
 }
 
-// knows says whether this wallet has ever held a device's bind: such a device
+// knows reports whether this wallet has ever held a device's bind: such a device
 // may be bound to its key still, whatever the registry says of it by now.
 func (n *payer) knows(ctx context.Context) func(pay.DeviceID) bool {
 	return func(id pay.DeviceID) bool {

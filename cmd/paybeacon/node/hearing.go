@@ -68,7 +68,7 @@ func (h *Hearing) Watch(now time.Time) []ble.Row {
 	return h.tracker.Watch(now)
 }
 
-// shown says whether a handle was shown lately.
+// shown reports whether a handle was shown lately.
 func (h *Hearing) shown(handle pay.Handle) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -102,7 +102,7 @@ func parseBlueZ(rest string) (RadioSpec, error) {
 	return spec, nil
 }
 
-// isAdapterName says whether s is a name that the kernel gives: hci and a
+// isAdapterName reports whether s is a name that the kernel gives: hci and a
 // number without needless zeros.
 func isAdapterName(s string) bool {
 	number, ok := strings.CutPrefix(s, "hci")

@@ -29,15 +29,20 @@ const (
 	// farBelow keeps the two thresholds apart as the tracker's own are.
 	farBelow = ble.NearDefault - ble.FarDefault
 
-	tapQuiet   = -90 // what silence counts as
-	tapRise    = 10  // dB above the quiet before it that begin a tap
-	tapFall    = 8   // dB below its strongest that end it
-	tapHeld    = time.Second
-	tapSilence = 1500 * time.Millisecond
-	tapPoll    = 100 * time.Millisecond
-	// tapSpread is how far apart taps may be before it is worth a word.
+	// How a tap is told from its surroundings. Chosen: a device that is laid on the box
+	// is at least 10 dB stronger than one in a hand beside it.
+	tapQuiet   = -90                     // what silence counts as
+	tapRise    = 10                      // dB above the quiet before it that begin a tap
+	tapFall    = 8                       // dB below its strongest that end it
+	tapHeld    = time.Second             // a tap that lasts this long is whole
+	tapSilence = 1500 * time.Millisecond // so is one that is heard no more
+	tapPoll    = 100 * time.Millisecond  // between two looks at the air
+	// tapSpread is how many dB apart taps may lie before that is mentioned. Chosen:
+	// phones of one kind differ by less.
 	tapSpread = 12
 
+	// tapsMax and calibrateTime bound one calibration. Chosen: more than anybody does
+	// by hand.
 	tapsMax       = 20
 	calibrateTime = time.Minute
 )

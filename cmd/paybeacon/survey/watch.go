@@ -58,7 +58,7 @@ func watch(c *cli.Call) error {
 	return err
 }
 
-// isTerminalIn says whether keys can be read.
+// isTerminalIn reports whether keys can be read.
 func isTerminalIn(r io.Reader) bool {
 	f, ok := r.(*os.File)
 	return ok && cli.IsTerminal(f)
