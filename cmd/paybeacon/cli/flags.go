@@ -108,3 +108,8 @@ func PositiveDuration(c *Call, name string) (pay.Millis, error) {
 	}
 	return d, nil
 }
+
+// ForceFlag lets --to replace any file: --force. what is what the command writes.
+func ForceFlag(what string) urfave.Flag {
+	return &urfave.BoolFlag{Name: "force", Usage: "let --to replace a file that is no " + what + " too"}
+}

@@ -34,14 +34,8 @@ func writeReceipt(c *cli.Call) error {
 		return err
 	}
 	r := reply.Value
-	if to == "-" {
-		if _, err := c.Out.Write(r.Receipt); err != nil {
-			return fmt.Errorf("write receipt: %w", err)
-		}
-		return nil
-	}
-	if err := node.WriteDurably(to, r.Receipt); err != nil {
-		return node.CannotWrite(err, "write receipt", "name a file that you may write with --to")
+	if err := putReceipt(c, to, r.Receipt); err != nil || to == "-" {
+		return err
 	}
 	c.Acted()
 	opened, err := pay.OpenReceipt(r.Receipt)
@@ -52,6 +46,42 @@ func writeReceipt(c *cli.Call) error {
 	return c.Answer(j, func(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "Receipt of %s written to %s. Check it anywhere with:\n  paybeacon receipt verify --root %s %s\n", r.ID[:10], to, opened.Root, to)
 	})
+}
+
+// putReceipt writes a receipt's bytes to the place that --to names.
+func putReceipt(c *cli.Call, to string, receipt []byte) error {
+	out, err := node.Output{To: to, Stdout: c.Out, Force: c.Flags.Bool("force"), What: "receipt", Holds: holdsReceipt}.Open(c.Ctx)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(receipt)
+	if err != nil {
+		out.Discard()
+	} else {
+		err = out.Keep()
+	}
+	switch {
+	case err != nil && to == "-":
+		return fmt.Errorf("write receipt: %w", err)
+	case err != nil:
+		return node.CannotWrite(err, "write receipt", "name a file that you may write with --to")
+	}
+	return nil
+}
+
+// holdsReceipt reports whether a file is a receipt.
+func holdsReceipt(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(f, pay.ReceiptBytesMax+1))
+	if err != nil {
+		return false
+	}
+	_, err = pay.OpenReceipt(raw)
+	return err == nil
 }
 
 func flagExists(c *cli.Call, name string) bool {

@@ -37,7 +37,7 @@ func TillCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "cancel", Usage: "withdraw a payment that nobody has approved", Flags: []cli.Flag{cli.DataFlag(), paymentID, key}, Run: tillCancel}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "receipt", Usage: "write a payment's receipt to a file",
-			Flags: []cli.Flag{cli.DataFlag(), paymentID, key, &cli.StringFlag{Name: "to", Usage: "`FILE`, or - for standard output"}}, Run: writeReceipt,
+			Flags: []cli.Flag{cli.DataFlag(), paymentID, key, &cli.StringFlag{Name: "to", Usage: "`FILE`, or - for standard output"}, cli.ForceFlag("receipt")}, Run: writeReceipt,
 		}),
 	)
 }

@@ -32,7 +32,7 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			Name: "receipts", Usage: "payments that have ended, or one receipt as a file",
 			Flags: []cli.Flag{
 				cli.DataFlag(), id, &cli.StringFlag{Name: "to", Usage: "write the receipt of --id to `FILE`, or - for standard output"},
-				cli.LimitFlag("list at most `N`"),
+				cli.ForceFlag("receipt"), cli.LimitFlag("list at most `N`"),
 			}, Run: walletReceipts,
 		}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
@@ -106,6 +106,9 @@ func walletAnswer(c *cli.Call, v pay.Verdict) error {
 func walletReceipts(c *cli.Call) error {
 	if c.Flags.String("to") != "" {
 		return writeReceipt(c)
+	}
+	if c.Flags.Bool("force") {
+		return pay.NewError(pay.CodeUsage, "--force goes with --to", "leave it out, or name a file with --to")
 	}
 	if id := c.Flags.String("id"); id != "" {
 		reply, err := ask(c, api.VerbShow, api.PaymentRef{ID: id})

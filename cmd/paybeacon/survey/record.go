@@ -3,12 +3,9 @@ package survey
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
 
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/ble/replay"
@@ -39,7 +36,7 @@ func RecordCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		Flags: []cli.Flag{
 			cli.RadioFlag("listen with"),
 			&cli.StringFlag{Name: "to", Usage: "`FILE`, or - for standard output"},
-			&cli.BoolFlag{Name: "force", Usage: "write over a file that exists"},
+			cli.ForceFlag("capture"),
 			cli.ForFlag("end after `DUR`"),
 			&cli.IntFlag{Name: "count", Usage: "end after `N` adverts", DefaultText: "no end"},
 		}, Run: record,
@@ -59,7 +56,7 @@ func record(c *cli.Call) error {
 	if to == "" {
 		return pay.NewError(pay.CodeUsage, "--to is missing", "write --to FILE, or --to - for standard output")
 	}
-	out, closeOut, err := createCapture(c, to)
+	out, err := node.Output{To: to, Stdout: c.Out, Force: c.Flags.Bool("force"), What: "capture", Holds: holdsCapture, Stream: true}.Open(c.Ctx)
 	if err != nil {
 		return err
 	}
@@ -69,14 +66,12 @@ func record(c *cli.Call) error {
 	if flushErr := r.end(); err == nil {
 		err = flushErr
 	}
-	if closeErr := closeOut(); err == nil && closeErr != nil {
-		err = node.CannotWrite(closeErr, "write "+to, "check that disk")
-	}
 	if err != nil {
-		if r.written == 0 && to != "-" && !c.Flags.Bool("force") {
-			_ = os.Remove(to) // it was made here and holds nothing; the next try would stumble over it
-		}
+		out.Salvage() // what was heard until then can be played
 		return played.finish(c, err)
+	}
+	if err := out.Keep(); err != nil {
+		return played.finish(c, node.CannotWrite(err, "write capture", "check that disk"))
 	}
 	done := recordedJSON{Capture: played.object(), V: 1, Type: "recorded", File: to, Adverts: r.written, Skipped: r.skipped, Seconds: api.RoundRate(l.Now().Sub(begun).Seconds())}
 	return played.finish(c, tellRecorded(c, done))
@@ -97,41 +92,10 @@ func tellRecorded(c *cli.Call, r recordedJSON) error {
 	})
 }
 
-// createCapture opens the file, which must not exist yet unless it may be
-// written over.
-func createCapture(c *cli.Call, to string) (io.Writer, func() error, error) {
-	if to == "-" {
-		return c.Out, func() error { return nil }, nil
-	}
-	how := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if c.Flags.Bool("force") {
-		how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	}
-	f, err := os.OpenFile(to, how, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, nil, pay.NewError(pay.CodeConflict, "the file "+text.Printable(to)+" exists", "name another one, or add --force to write over it")
-	}
-	if err != nil {
-		return nil, nil, node.CannotWrite(err, "make capture", "name a file that you may write with --to")
-	}
-	return &wholeWrites{file: f}, f.Close, nil
-}
-
-// wholeWrites keeps of a file what was written whole: what a full disk cuts is
-// taken back, so that the capture can be played as far as it goes.
-type wholeWrites struct {
-	file  *os.File
-	whole int64
-}
-
-func (w *wholeWrites) Write(b []byte) (int, error) {
-	n, err := w.file.Write(b)
-	if err != nil {
-		_ = w.file.Truncate(w.whole) // a pipe has no end to set
-		return 0, err
-	}
-	w.whole += int64(n)
-	return n, nil
+// holdsCapture reports whether a file is a capture in which nothing else stands.
+func holdsCapture(path string) bool {
+	p, err := replay.Open(replay.Options{File: path})
+	return err == nil && p.Report().Skipped == 0
 }
 
 // recorder writes adverts until it has enough or cannot.
