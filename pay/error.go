@@ -69,6 +69,7 @@ const (
 	CodeBadFact      ErrorCode = "E_BAD_FACT"
 	CodeTooMany      ErrorCode = "E_TOO_MANY"
 	CodeUpgrade      ErrorCode = "E_UPGRADE"
+	CodeOldCopy      ErrorCode = "E_OLD_COPY"
 )
 
 // CodeInfo is what goes with an error code: the exit status of a command that
@@ -115,6 +116,7 @@ var codes = map[ErrorCode]CodeInfo{
 	CodeBadFact:      {ExitFailed, 400},
 	CodeTooMany:      {ExitFailed, 429},
 	CodeUpgrade:      {ExitFailed, 426},
+	CodeOldCopy:      {ExitNotAllowed, 403},
 }
 
 // InfoOf returns what goes with a code; for one that this program does not know,

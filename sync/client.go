@@ -46,7 +46,10 @@ type State struct {
 	// Up means that the registry has welcomed the node and, after a session that
 	// fell silent, that what waited on either side has arrived since.
 	Up    bool
-	Since time.Time // when Up last changed
+	Since time.Time // when Up or Refused last changed
+	// Refused is the code of the registry's answer when it answers and does not
+	// serve the node, or the two disagree about history; "" otherwise.
+	Refused pay.ErrorCode
 	// Offset is the registry's clock minus the node's when the session began;
 	// it is zero before the first session and keeps its last value afterwards.
 	Offset pay.Millis
@@ -112,13 +115,25 @@ func (c *Client) WaitUp(ctx context.Context) error {
 func (c *Client) setState(change func(*State)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	up := c.state.Up
+	before := c.state
 	change(&c.state)
-	if c.state.Up != up || c.state.Since.IsZero() {
+	c.state.Refused = refusalOf(c.state.Err)
+	if c.state.Up != before.Up || c.state.Refused != before.Refused || c.state.Since.IsZero() {
 		c.state.Since = c.opts.Clock()
 	}
 	close(c.changed)
 	c.changed = make(chan struct{})
+}
+
+// refusalOf returns the code of an error that a registry answered with, "" for one
+// that means that it was not reached, or that does not concern the node's standing.
+func refusalOf(err error) pay.ErrorCode {
+	switch code := pay.CodeOf(err); code {
+	case pay.CodeNotAllowed, pay.CodeNotEnrolled, pay.CodeNotTrusted, pay.CodeConflict, pay.CodeUpgrade, pay.CodeOldCopy:
+		return code
+	default:
+		return ""
+	}
 }
 
 // connected makes the node count as connected.

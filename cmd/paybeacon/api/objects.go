@@ -148,17 +148,17 @@ type Aside struct {
 }
 
 // Ready is a node whose store, control socket and radio are up, and where it
-// listens: HOST:PORT each. Registry is "up" or "down" at a box and a wallet.
+// listens: HOST:PORT each. Standing is that of a box or a wallet.
 type Ready struct {
-	V        int      `json:"v"`
-	Type     string   `json:"type"`
-	Role     pay.Role `json:"role"`
-	Node     string   `json:"node"`
-	QUIC     string   `json:"quic,omitempty"`
-	HTTP     string   `json:"http,omitempty"`
-	Link     string   `json:"link,omitempty"`
-	Paired   *bool    `json:"paired,omitempty"`
-	Registry string   `json:"registry,omitempty"`
+	V      int      `json:"v"`
+	Type   string   `json:"type"`
+	Role   pay.Role `json:"role"`
+	Node   string   `json:"node"`
+	QUIC   string   `json:"quic,omitempty"`
+	HTTP   string   `json:"http,omitempty"`
+	Link   string   `json:"link,omitempty"`
+	Paired *bool    `json:"paired,omitempty"`
+	Standing
 }
 
 // Pairing is how to pair with a device that belongs to no wallet: where its link
@@ -212,7 +212,7 @@ type WalletStatus struct {
 	Approve  string       `json:"approve,omitempty"`
 	Pending  int          `json:"pending"`
 	Devices  int          `json:"devices"`
-	Registry string       `json:"registry"`
+	Standing
 	// Findings are decisions of the registry that do not fit what this wallet
 	// said or knows, such as a capture that it never approved.
 	Findings []string `json:"findings"`

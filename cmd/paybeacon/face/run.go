@@ -22,7 +22,7 @@ func runNode(c *cli.Call, open func(ctx context.Context, env node.Env) (node.Nod
 		Open: func(ctx context.Context) (node.Node, error) { return open(ctx, env) },
 		Ready: func(r api.Ready) {
 			if err := c.Answer(r, func(w io.Writer) {
-				r.Registry = "" // not tried yet: "down" would alarm
+				r.Standing = api.Standing{} // not tried yet: "down" would alarm
 				printReady(w, r)
 			}); err != nil {
 				env.Log.Warn("cannot say that the node is ready", "error", err)

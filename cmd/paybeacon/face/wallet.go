@@ -79,7 +79,7 @@ func walletStatus(c *cli.Call) error {
 	s := reply.Value
 	return c.Answer(reply, func(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "%s  balance %s  TEST (play money)\n", text.Printable(string(s.Name)), text.FormatMoney(s.Balance, s.Currency))
-		_, _ = fmt.Fprintf(w, "  registry %s, %s, %s waiting\n", s.Registry, text.Count(s.Devices, "device"), text.Count(s.Pending, "offer"))
+		_, _ = fmt.Fprintf(w, "  %s, %s, %s waiting\n", s.Sentence(), text.Count(s.Devices, "device"), text.Count(s.Pending, "offer"))
 		if s.Approve != "" {
 			_, _ = fmt.Fprintf(w, "  answers by --approve %s\n", text.Printable(s.Approve))
 		}

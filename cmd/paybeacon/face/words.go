@@ -63,7 +63,7 @@ func printEvent(w io.Writer, e api.Event) {
 
 func printReady(w io.Writer, r api.Ready) {
 	_, _ = fmt.Fprintf(w, "ready: %s %s", r.Role, r.Node[:10])
-	for _, f := range [][2]string{{"quic", r.QUIC}, {"http", r.HTTP}, {"link", r.Link}, {"registry", r.Registry}} {
+	for _, f := range [][2]string{{"quic", r.QUIC}, {"http", r.HTTP}, {"link", r.Link}, {"registry", string(r.Registry)}} {
 		if f[1] != "" {
 			_, _ = fmt.Fprintf(w, "  %s %s", f[0], f[1])
 		}

@@ -107,7 +107,7 @@ func (b *Box) healthy(ctx context.Context) error {
 
 // Ready is where the box listens, and whether the registry is up.
 func (b *Box) Ready() api.Ready {
-	r := api.Ready{V: 1, Type: "ready", Role: pay.RoleBox, Node: b.key.ID().String(), Registry: b.peer.word()}
+	r := api.Ready{V: 1, Type: "ready", Role: pay.RoleBox, Node: b.key.ID().String(), Standing: b.peer.Standing()}
 	if b.http != nil {
 		r.HTTP = b.http.Addr().String()
 	}

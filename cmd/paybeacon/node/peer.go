@@ -56,14 +56,6 @@ func (p peer) WaitUp(ctx context.Context) error { return p.client.WaitUp(ctx) }
 // Up reports whether the connection is up.
 func (p peer) Up() bool { return p.client.State().Up }
 
-// word is "up" or "down".
-func (p peer) word() string {
-	if p.Up() {
-		return "up"
-	}
-	return "down"
-}
-
 // Server is the address at which the registry is looked for.
 func (p peer) Server() string { return p.options.Address }
 

@@ -106,7 +106,7 @@ func (n *Wallet) eventLog() *eventLog { return n.events }
 
 // Ready is whether the registry is up.
 func (n *Wallet) Ready() api.Ready {
-	return api.Ready{V: 1, Type: "ready", Role: pay.RoleWallet, Node: n.key.ID().String(), Registry: n.peer.word()}
+	return api.Ready{V: 1, Type: "ready", Role: pay.RoleWallet, Node: n.key.ID().String(), Standing: n.peer.Standing()}
 }
 
 // Verbs are what the node can be asked.
@@ -136,7 +136,7 @@ func (n *Wallet) Verbs() api.Verbs {
 func (n *Wallet) status(ctx context.Context, _ api.Nothing) (api.WalletStatus, error) {
 	s := api.WalletStatus{
 		V: 1, Type: "status", Node: n.key.ID().String(), Name: n.member.Name, Scope: n.member.Scope,
-		Currency: n.member.Currency, Approve: n.approve, Registry: n.peer.word(), Findings: []string{},
+		Currency: n.member.Currency, Approve: n.approve, Standing: n.peer.Standing(), Findings: []string{},
 	}
 	err := n.store.View(ctx, func(v *store.View) error {
 		pending, err := n.wallet.Pending(v, n.store.Now())
