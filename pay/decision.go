@@ -49,6 +49,10 @@ type Decision struct {
 	At      Time      `cbor:"17,keyasint"`
 	Terms
 	Sums
+	// Key and Order stand in the first decision alone: the tags of the request's key
+	// and of what it asked for. Zero: signed before keys belonged to merchants.
+	Key   KeyTag   `cbor:"65,keyasint,omitzero"`
+	Order OrderTag `cbor:"66,keyasint,omitzero"`
 }
 
 // Kind returns KindDecision.

@@ -10,21 +10,23 @@ import (
 // The kinds of facts. The table below says of each who signs it and who sees
 // it.
 const (
-	KindRequest     Kind = "request"
-	KindAnswer      Kind = "answer"
-	KindCancel      Kind = "cancel"
-	KindBind        Kind = "bind"
-	KindMapping     Kind = "mapping"
-	KindRevoke      Kind = "revoke"
-	KindAuthority   Kind = "authority"
-	KindDecision    Kind = "decision"
-	KindRefusal     Kind = "refusal"
-	KindDevice      Kind = "device"
-	KindNode        Kind = "node"
-	KindTopUp       Kind = "topup"
-	KindStepUpAbove Kind = "step-up-above"
-	KindStepUp      Kind = "step-up"
-	KindChallenge   Kind = "challenge"
+	KindRequest      Kind = "request"
+	KindAnswer       Kind = "answer"
+	KindCancel       Kind = "cancel"
+	KindBind         Kind = "bind"
+	KindMapping      Kind = "mapping"
+	KindRevoke       Kind = "revoke"
+	KindAuthority    Kind = "authority"
+	KindDecision     Kind = "decision"
+	KindRefusal      Kind = "refusal"
+	KindDevice       Kind = "device"
+	KindNode         Kind = "node"
+	KindTopUp        Kind = "topup"
+	KindStepUpAbove  Kind = "step-up-above"
+	KindStepUp       Kind = "step-up"
+	KindChallenge    Kind = "challenge"
+	KindMerchantKeys Kind = "merchant-keys"
+	KindKeyHeld      Kind = "key-held"
 )
 
 // kinds is the table of kinds: a kind without a row here is a kind that this
@@ -46,6 +48,8 @@ func kinds() []KindRow {
 		statement[DeviceStatus](AudienceWallet).readBy(RoleWallet),
 		statement[StepUpStatus](AudienceWallet).formerly("limited").readBy(RoleWallet),
 		statement[TopUp](AudienceWallet).readBy(RoleWallet),
+		statement[MerchantKeys](AudienceMerchant).readBy(RoleBox),
+		statement[KeyHeld](AudienceMerchant).readBy(RoleBox),
 		statement[NodeStatus](AudienceRegistry),
 	}
 }
@@ -78,6 +82,7 @@ const (
 	AudienceAuthor   Audience = "author"   // nobody else: the fact stands in no feed
 	AudienceParties  Audience = "parties"  // the merchant and the payer's wallet
 	AudienceWallet   Audience = "wallet"   // one wallet
+	AudienceMerchant Audience = "merchant" // the boxes of one merchant
 	AudienceRegistry Audience = "registry" // nobody: it stands in the registry's own feed
 	AudienceAll      Audience = "all"      // every node
 )
@@ -97,6 +102,8 @@ func (a Audience) includes(s Scope) bool {
 		return merchant || wallet || s == ScopeRegistry
 	case AudienceWallet:
 		return wallet || s == ScopeRegistry
+	case AudienceMerchant:
+		return merchant || s == ScopeRegistry
 	case AudienceRegistry:
 		return s == ScopeRegistry
 	default:
@@ -151,6 +158,8 @@ func (n NodeStatus) signedAt() Time   { return n.At }
 func (t TopUp) signedAt() Time        { return t.At }
 func (s StepUpStatus) signedAt() Time { return s.At }
 func (c Challenge) signedAt() Time    { return c.At }
+func (m MerchantKeys) signedAt() Time { return m.At }
+func (k KeyHeld) signedAt() Time      { return k.At }
 
 // SignedAt returns when the registry signed f, a fact of this kind. It fails
 // for the kinds of other authors and for facts of other kinds.

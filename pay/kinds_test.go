@@ -179,6 +179,8 @@ func TestAudience(t *testing.T) {
 		{pay.AudienceWallet, "w/anna", true},
 		{pay.AudienceWallet, "s w/anna", true},
 		{pay.AudienceWallet, "w/anna m/cafe", false},
+		{pay.AudienceMerchant, "m/cafe s", true},
+		{pay.AudienceMerchant, "m/cafe w/anna", false},
 		{pay.AudienceRegistry, "s", true},
 		{pay.AudienceRegistry, "s w/anna", false},
 		{pay.AudienceAll, "s w/anna m/cafe", true},

@@ -68,6 +68,7 @@ type auditor struct {
 	keysOf      map[pay.DeviceID]pay.PublicKey    // of every device that was ever mapped
 	tally       book.Tally                        // the money that the facts moved
 	reads       map[pay.Kind]func(pay.Fact) error // of all features
+	ownKeys     map[pay.Scope][]pay.NodeID        // boxes with keys of their own; nil until asked for
 }
 
 // run reads the facts in three rounds, because the signatures of each round are

@@ -9,7 +9,6 @@ import (
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/book"
-	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // paymentAudit is the part of an audit that looks at payments and the book.
@@ -73,7 +72,7 @@ func (a *paymentAudit) checkPayment(id pay.PaymentID, h paymentRow, damage error
 	if why == nil && (p.LastID != h.Last || p.Decision != h.Decision) {
 		a.report("payment %s: its row says %s, its decisions say %s", id.Short(), h.Decision.State, p.State)
 	}
-	if err := a.checkRequest(id, p, h); err != nil {
+	if err := a.checkRequest(id, p, h, chain); err != nil {
 		return err
 	}
 	return a.checkClaims(p, h, chain)
@@ -129,7 +128,7 @@ func outcomes(chain []decided) (n int) {
 
 // checkRequest holds the terms against the request that the payment is named
 // after, and the key that it was made under.
-func (a *paymentAudit) checkRequest(id pay.PaymentID, p pay.Payment, h paymentRow) error {
+func (a *paymentAudit) checkRequest(id pay.PaymentID, p pay.Payment, h paymentRow, chain []decided) error {
 	f, ok, err := a.rows.Fact(pay.FactID(id))
 	if err != nil {
 		return err
@@ -147,19 +146,11 @@ func (a *paymentAudit) checkRequest(id pay.PaymentID, p pay.Payment, h paymentRo
 	if f.Signer() != h.Box || box.Role != pay.RoleBox || box.Scope != d.Merchant || box.MerchantName != d.MerchantName {
 		a.report("payment %s: its request is not from a box of the merchant", id.Short())
 	}
-	holder, ok, err := chargeRows.Get(a.rows, rows.Key(f.Signer(), req.Key))
-	switch {
-	case err != nil:
-		return err
-	case !ok:
-		a.report("payment %s: its key is not kept", id.Short())
-	case holder != id:
-		a.out.Duplicates++
-		a.report("payment %s: its key stands for payment %s", id.Short(), holder.Short())
-	default:
-		a.keys++
+	var first pay.Decision
+	if len(chain) > 0 {
+		first = chain[0].d
 	}
-	return nil
+	return a.checkKey(id, req, first)
 }
 
 // checkClaims holds each decision against the claim that it names, by the arrow
@@ -192,7 +183,7 @@ func (a *paymentAudit) signedBy(party pay.Party, f pay.Fact, h paymentRow) bool 
 	node := a.nodes[f.Signer()]
 	switch party {
 	case pay.PartyBox:
-		return f.Signer() == h.Box
+		return node.Role == pay.RoleBox && node.Scope == h.Decision.Merchant && f.Verify(node.Node) == nil
 	case pay.PartyPayer:
 		return node.Role == pay.RoleWallet && node.Scope == h.Wallet && f.Verify(node.Node) == nil
 	default:
@@ -227,15 +218,24 @@ func (a *paymentAudit) checkAnswer(l decided, h paymentRow) error {
 	return nil
 }
 
-// checkCancel sees that a cancel of the box that asked decided.
+// checkCancel sees that a cancel of a box of the merchant decided.
 func (a *paymentAudit) checkCancel(l decided, h paymentRow) error {
 	f, ok, err := a.rows.Fact(l.d.Claim)
 	if err != nil {
 		return err
 	}
 	c, err := pay.As[pay.Cancel](f)
+	if err == nil && c.Payment != l.d.Payment { // it may name a request that met its key in use
+		held, _, rowErr := heldRows.Get(a.rows, c.Payment)
+		if rowErr != nil {
+			return rowErr
+		}
+		if held.Same {
+			c.Payment = held.Payment
+		}
+	}
 	if !ok || err != nil || c.Payment != l.d.Payment || !a.signedBy(l.arrow.Signer, f, h) {
-		a.report("payment %s: it is cancelled without a cancel of the box that asked", l.d.Payment.Short())
+		a.report("payment %s: it is cancelled without a cancel of the merchant", l.d.Payment.Short())
 	}
 	return nil
 }
@@ -264,7 +264,11 @@ func (a *paymentAudit) checkHold(p pay.Payment, h paymentRow) error {
 // checkKeys reports keys that stand for payments which nobody decided on.
 func (a *paymentAudit) checkKeys(context.Context) error {
 	n, err := chargeRows.Count(a.rows)
-	if err == nil && n != a.keys {
+	if err != nil {
+		return err
+	}
+	more, err := keyRows.Count(a.rows)
+	if n += more; err == nil && n != a.keys {
 		a.report("%d keys of payments are kept, the facts say %d", n, a.keys)
 	}
 	return err

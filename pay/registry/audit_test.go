@@ -49,8 +49,8 @@ func TestAuditFinds(t *testing.T) {
 		}, "another payer"},
 		"request gone":    {func(c *counter, f, _ pay.Fact) { delete(c.mem.facts, f.ID()) }, "request is missing"},
 		"answer gone":     {func(c *counter, _, a pay.Fact) { delete(c.mem.facts, a.ID()) }, "without an answer"},
-		"key gone":        {func(c *counter, _, _ pay.Fact) { c.mem.rows.Delete(c.rowOf("q/")) }, "key is not kept"},
-		"key of another":  {func(c *counter, _, _ pay.Fact) { c.mem.rows.Set(c.rowOf("q/"), []byte(strings.Repeat("x", 32))) }, "its key stands for payment"},
+		"key gone":        {func(c *counter, _, _ pay.Fact) { c.mem.rows.Delete(c.rowOf("y/")) }, "key is not kept"},
+		"key of another":  {func(c *counter, _, _ pay.Fact) { c.mem.rows.Set(c.rowOf("y/"), []byte(strings.Repeat("x", 32))) }, "its key stands for payment"},
 		"hold gone":       {func(c *counter, _, _ pay.Fact) { c.mem.rows.Delete(c.rowOf("b/h/")) }, "the book has another sum"},
 		"money from air":  {func(c *counter, _, _ pay.Fact) { c.credit(c.payer.status.Scope, 77) }, "account of"},
 		"top-up row gone": {func(c *counter, _, _ pay.Fact) { c.mem.rows.Delete(c.rowOf("t/")) }, "what its key stands for"},
@@ -185,7 +185,7 @@ func TestAuditCountsFindings(t *testing.T) {
 		c.now = c.now.Add(1)
 		c.charge(c.shop, c.beacon, 1)
 	}
-	for key := range c.mem.dump("q/") {
+	for key := range c.mem.dump("y/") {
 		c.mem.rows.Delete(key)
 	}
 	res := c.audit()

@@ -46,6 +46,7 @@
 //	f/CLAIM            a claim that was settled without a decision, and how (not audited)
 //	h/DEVICE STEP      where a code was heard first (not audited)
 //	i/INVITE           an invite (not audited)
+//	j/REQUEST          a request that met its key in use
 //	k/BEACON           the device that has this beacon key
 //	m/NODE             a node: role, scope, names
 //	n                  the number of the newest code source
@@ -58,6 +59,8 @@
 //	u/WALLET           above which amount the wallet's payments need its device
 //	v/WALLET           the wallet has had a device (not audited)
 //	w/WALLET           the node that signs for a wallet's scope
+//	y/MERCHANT 00 KEY  the payment that a merchant's key stands for
+//	z/MERCHANT         the merchant has its secret; its boxes that have keys of their own
 //
 // # Codes
 //

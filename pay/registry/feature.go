@@ -45,6 +45,7 @@ type inspection struct {
 // features are what this registry can do.
 var features = []feature{
 	payments,
+	merchantKeys,
 	stepUp,
 	devices,
 	codeSources,

@@ -33,7 +33,7 @@ func newCounter(t tb) *counter {
 const lives = `
 event            none               offered            captured           declined           failed             expired          cancelled        unmatched
 request          offered            =                  =                  =                  =                  =                =                =
-key again        offered            = !key_used        = !key_used        = !key_used        = !key_used        = !key_used      = !key_used      = !key_used
+key again        offered            =                  =                  =                  =                  =                =                =
 approve          = !unknown_payment captured           = !already_decided = !already_decided = !already_decided = !late_answer   = !late_answer   = !wrong_scope
 decline          = !unknown_payment declined           = !already_decided = !already_decided = !already_decided = !late_answer   = !late_answer   = !wrong_scope
 approve more     = !unknown_payment = !wrong_terms     = !already_decided = !already_decided = !already_decided = !late_answer   = !late_answer   = !wrong_scope
@@ -95,7 +95,7 @@ func (c *counter) money() string {
 	c.Helper()
 	var b strings.Builder
 	c.must(c.mem.Scan(nil, nil, 0, func(key, value []byte) bool {
-		if strings.IndexByte("abcdhpq", key[0]) >= 0 {
+		if strings.IndexByte("abcdhpqy", key[0]) >= 0 {
 			fmt.Fprintf(&b, "%q=%q\n", key, value)
 		}
 		return true
@@ -190,8 +190,8 @@ func (c *counter) event(event string, charge *pay.Fact) pay.Reason {
 		req.Created++
 		again := c.sign(c.shop.key, req)
 		refused := c.push(0, again)
-		if refused == "" {
-			*charge = again
+		if c.says(c.shop, f) == "" {
+			*charge = again // f was never sent
 		}
 		return refused
 	case "approve":

@@ -26,7 +26,7 @@ var payments = feature{
 
 var (
 	paymentRows = rows.New("p/", "where a payment stands: the fold of its decisions", rows.ID[pay.PaymentID]("PAYMENT"), rows.CBOR[paymentRow]())
-	chargeRows  = rows.New("q/", "the payment that a box opened under a key",
+	chargeRows  = rows.New("q/", "the payment that a box opened under a key, before keys belonged to merchants",
 		rows.Join(rows.ID[pay.NodeID]("BOX"), rows.Text[pay.IdempotencyKey]("KEY")), rows.ID[pay.PaymentID]("PAYMENT"))
 	promptRows = rows.New("a/", "prompts without approval in the last hour",
 		rows.Join(rows.TextUntil[pay.Scope]("WALLET", 0), rows.ID[pay.NodeID]("BOX")), rows.CBOR[[]prompted]())
@@ -85,7 +85,7 @@ func (t *turn) loadPayment(id pay.PaymentID) (p paymentRow, ok bool, err error) 
 func (t *turn) signedBy(party pay.Party, p paymentRow) bool {
 	switch party {
 	case pay.PartyBox:
-		return p.Box == t.in.Fact.Signer()
+		return p.Decision.Merchant == t.from.Scope
 	case pay.PartyPayer:
 		return p.Wallet == t.from.Scope
 	default:
@@ -178,9 +178,16 @@ func (t *turn) capture(h paymentRow, v verdict) (verdict, error) {
 	return v, err
 }
 
-// cancel withdraws a payment that nobody approved yet. Only the box that made
-// the request may.
+// cancel withdraws a payment that nobody approved yet. Any box of the merchant
+// may, and by any request under its key.
 func (t *turn) cancel(c pay.Cancel) error {
+	held, ok, err := heldRows.Get(t.rows, c.Payment)
+	switch {
+	case err != nil, ok && !held.Same: // that request has ended
+		return err
+	case ok:
+		c.Payment = held.Payment
+	}
 	h, ok, err := t.loadPayment(c.Payment)
 	switch {
 	case err != nil || !ok:

@@ -5,7 +5,6 @@ import (
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/book"
-	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // request opens a payment: it finds out who is asked, or decides why nobody is.
@@ -14,20 +13,17 @@ func (t *turn) request(req pay.Request) error {
 	if known, err := paymentRows.Has(t.rows, id); known || err != nil {
 		return err
 	}
-	reason, err := t.mayAsk(req)
-	if err != nil {
-		return err
-	}
-	if reason != "" {
+	if reason := t.mayAsk(req); reason != "" {
 		return t.refuse(reason, id)
 	}
-	if err := chargeRows.Put(t.rows, rows.Key(t.in.Fact.Signer(), req.Key), id); err != nil {
+	if free, err := t.claimKey(req); err != nil || !free {
 		return err
 	}
 	age := min(max(t.in.Age, 0), pay.RequestTTLMax)
 	opened := t.now.Add(-age)
+	secret := t.secretOf(req.Merchant)
 	h := paymentRow{Box: t.in.Fact.Signer(), Heard: opened, Decision: pay.Decision{
-		Payment: id,
+		Payment: id, Key: secret.Key(req.Key), Order: secret.Order(req),
 		Terms: pay.Terms{
 			Merchant: req.Merchant, MerchantName: t.from.MerchantName, Site: req.Site, Amount: req.Amount, Currency: req.Currency,
 			Handle: req.Handle, Ref: req.Ref, Expires: opened.Add(req.TTL), Test: true,
@@ -37,18 +33,15 @@ func (t *turn) request(req pay.Request) error {
 }
 
 // mayAsk returns why this box may not make this request, or "".
-func (t *turn) mayAsk(req pay.Request) (pay.Reason, error) {
+func (t *turn) mayAsk(req pay.Request) pay.Reason {
 	switch {
 	case req.Merchant != t.from.Scope || req.Site != t.from.Site:
-		return pay.ReasonWrongScope, nil
+		return pay.ReasonWrongScope
 	case req.Currency != t.currency:
-		return pay.ReasonWrongCurrency, nil
+		return pay.ReasonWrongCurrency
+	default:
+		return ""
 	}
-	used, err := chargeRows.Has(t.rows, rows.Key(t.in.Fact.Signer(), req.Key))
-	if used {
-		return pay.ReasonKeyUsed, err
-	}
-	return "", err
 }
 
 // openPayment makes the first decision. A request that travels with its own
@@ -107,6 +100,9 @@ func (t *turn) decide(h *paymentRow, v verdict) error {
 	d := h.Decision
 	d.Prev, d.Seq, d.At = before.LastID, before.Seq+1, t.now
 	d.State, d.Reason, d.Claim, d.By = v.state, v.reason, v.claim, v.by
+	if before.Seq > 0 {
+		d.Key, d.Order = pay.KeyTag{}, pay.OrderTag{} // they stand in the first
+	}
 	var err error
 	if d.Sums, err = before.Sums().Plus(v.moved); err != nil {
 		panic("registry: internal error: " + err.Error())

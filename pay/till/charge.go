@@ -69,17 +69,26 @@ func (t *Till) Repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
 
 func (t *Till) repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
 	id, ok, err := keyRows.Get(v, o.Key)
-	if err != nil || !ok {
+	if err != nil {
 		return Entry{}, false, err
 	}
-	rec, r, req, err := loadPayment(v, id)
+	if !ok {
+		return t.repeatedElsewhere(v, now, o)
+	}
+	r, req, err := loadOwn(v, id)
 	if err != nil {
 		return Entry{}, false, err
 	}
 	if !sameOrder(o, r, req) {
-		return Entry{}, false, pay.NewCase(pay.CodeKeyUsed, "key_used", fmt.Sprintf("this key stands for payment %s, which asked for something else", id.Short()))
+		if r.conflicts() { // but it may be what the key stands for
+			return t.repeatedElsewhere(v, now, o)
+		}
+		return Entry{}, false, keyUsed(id)
 	}
-	e, err := t.queuedEntry(v, now, rec, r, req)
+	if id, err = follow(v, r, id); err != nil {
+		return Entry{}, false, err
+	}
+	e, err := t.entryOf(v, now, id, o.Key)
 	return e, err == nil, err
 }
 
@@ -141,8 +150,8 @@ func (t *Till) begin(tx Tx, now pay.Time, o Order, req pay.Request, f pay.Fact) 
 // its request has not left the box the cancel joins it there, and the payment
 // is cancelled; otherwise it returns the cancel, to be published in the same
 // transaction, and the registry decides. Cancelling again changes nothing. Its
-// errors are *pay.Error: CodeConflict when the payment has ended otherwise,
-// CodeNotAllowed when another box asked for it, and those of Show.
+// errors are *pay.Error: CodeConflict when the payment has ended otherwise, and
+// those of Show. Any box of the merchant may.
 func (t *Till) Cancel(tx Tx, now pay.Time, id string) (Entry, pay.Reaction, error) {
 	e, r, err := t.findEntry(tx, now, id)
 	if err != nil || e.State() == pay.StateCancelled {
@@ -151,8 +160,6 @@ func (t *Till) Cancel(tx Tx, now pay.Time, id string) (Entry, pay.Reaction, erro
 	switch {
 	case e.State().Final():
 		return Entry{}, pay.Reaction{}, pay.NewCase(pay.CodeConflict, "already_ended", fmt.Sprintf("payment %s has ended already: it is %s", e.ID.Short(), e.State()))
-	case !r.Own:
-		return Entry{}, pay.Reaction{}, pay.NewCase(pay.CodeNotAllowed, "asked_elsewhere", fmt.Sprintf("payment %s was asked for by another box", e.ID.Short()))
 	case r.cancelled():
 		return e, pay.Reaction{}, nil
 	}

@@ -1,6 +1,7 @@
 package till
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -11,8 +12,12 @@ import (
 // this box asked for and has no answer to yet.
 type Entry struct {
 	history.View
-	Key pay.IdempotencyKey // "" when another box asked and its request is not here
-	Own bool               // this box asked for it
+	// Key is "" when another box asked and the payment was not named by its key.
+	Key pay.IdempotencyKey
+	Own bool // this box asked for it
+	// Conflict is the payment that the key of this one stands for, which was asked
+	// for something else: this one has ended, and its key is not free.
+	Conflict pay.PaymentID
 	// Cancelling means that a cancel was sent and the registry has not decided.
 	Cancelling bool
 }
@@ -24,29 +29,47 @@ func (t *Till) Show(v View, now pay.Time, id string) (Entry, error) {
 	return e, err
 }
 
-// Find returns the payment that a key stands for. An unused key is a *pay.Error
+// Find returns the payment that a key of the merchant stands for, whichever of its
+// boxes asked, or what this box asked for under it where the key was in use. An unused key is a *pay.Error
 // with CodeNotFound; any other error is the store's.
 func (t *Till) Find(v View, now pay.Time, k pay.IdempotencyKey) (Entry, error) {
 	id, ok, err := keyRows.Get(v, k)
+	if err == nil && !ok {
+		var tagged taggedRow
+		tagged, _, ok, err = ofMerchant(v, k)
+		id = tagged.Payment
+	}
 	if err == nil && !ok {
 		err = pay.NewCase(pay.CodeNotFound, "key_unknown", "no payment has that key")
 	}
 	if err != nil {
 		return Entry{}, err
 	}
-	rec, r, req, err := loadPayment(v, id)
+	r, _, err := loadOwn(v, id)
+	if err == nil {
+		id, err = follow(v, r, id)
+	}
 	if err != nil {
 		return Entry{}, err
 	}
-	return t.queuedEntry(v, now, rec, r, req)
+	return t.entryOf(v, now, id, k)
 }
 
 // List returns up to limit payments of the merchant, newest first, whichever of
 // its boxes asked; limit is held within 1..pay.ListMax. Its errors are the
 // store's.
 func (t *Till) List(v View, now pay.Time, limit int) ([]Entry, error) {
-	recs, err := history.Newest(v, limit, nil)
-	if err != nil {
+	var damage error
+	recs, err := history.Newest(v, limit, func(rec history.Record) bool {
+		r, _, err := ownRows.Get(v, rec.Payment.ID)
+		id := rec.Payment.ID
+		if err == nil {
+			id, err = follow(v, r, id)
+		}
+		damage = cmp.Or(damage, err)
+		return id == rec.Payment.ID // what is followed stands in the list itself
+	})
+	if err = cmp.Or(err, damage); err != nil {
 		return nil, err
 	}
 	list := make([]Entry, 0, len(recs))
@@ -68,7 +91,7 @@ func (t *Till) List(v View, now pay.Time, limit int) ([]Entry, error) {
 // given digits, and its full id. Its errors are those of Show and of
 // history.Receipt.
 func (t *Till) Receipt(view pay.Rows, id string) (pay.PaymentID, []byte, error) {
-	rec, err := history.Find(view, id)
+	rec, _, _, err := find(view, id)
 	if err != nil {
 		return pay.PaymentID{}, nil, err
 	}
@@ -79,16 +102,30 @@ func (t *Till) Receipt(view pay.Rows, id string) (pay.PaymentID, []byte, error) 
 // findEntry returns the payment whose id begins with the digits, and what this
 // box asked for about it. Its errors are those of Show.
 func (t *Till) findEntry(v View, now pay.Time, id string) (Entry, row, error) {
-	rec, err := history.Find(v, id)
+	rec, k, r, err := find(v, id)
 	if err != nil {
 		return Entry{}, row{}, err
 	}
-	r, req, err := loadOwn(v, rec.Payment.ID)
-	if err != nil {
-		return Entry{}, row{}, err
-	}
-	e, err := t.queuedEntry(v, now, rec, r, req)
+	e, err := t.entryOf(v, now, rec.Payment.ID, k)
 	return e, r, err
+}
+
+// find returns the payment whose id begins with the digits, or the one that is
+// shown in its place, with the key that this box asked under and what it asked.
+func find(view pay.Rows, digits string) (rec history.Record, k pay.IdempotencyKey, r row, err error) {
+	if rec, err = history.Find(view, digits); err != nil {
+		return rec, k, r, err
+	}
+	r, req, err := loadOwn(view, rec.Payment.ID)
+	if err != nil {
+		return rec, k, r, err
+	}
+	id, err := follow(view, r, rec.Payment.ID)
+	if err != nil || id == rec.Payment.ID {
+		return rec, req.Key, r, err
+	}
+	rec, r, _, err = loadPayment(view, id)
+	return rec, req.Key, r, err
 }
 
 // loadPayment returns a payment that a key of this box stands for.
@@ -131,7 +168,10 @@ func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) E
 	}
 	e.Local.TimeUp = e.Local.TimeUp || doubt
 	e.Local.Withdrawn = r.Withdrawn && !doubt
-	e.Local.Refused = r.Refused != "" && !doubt
+	e.Local.Refused = (r.Refused != "" || r.conflicts()) && !doubt
+	if r.conflicts() {
+		e.Conflict = r.Held
+	}
 	e.Refusal = r.CancelRefused
 	e.Cancelling = r.cancelled() && !e.State().Final()
 	e.Reason = e.reason(r)
@@ -151,6 +191,8 @@ func (e Entry) reason(r row) pay.Reason {
 	switch {
 	case e.Payment.Seq > 0:
 		return e.Payment.Decision.Reason
+	case r.conflicts():
+		return pay.ReasonKeyUsed
 	case r.Refused != "":
 		return r.Refused
 	case r.Withdrawn:

@@ -22,6 +22,10 @@ type row struct {
 	Cancel        []byte     `cbor:"7,keyasint,omitempty"` // the id of the last cancel
 	Refused       pay.Reason `cbor:"8,keyasint,omitempty"` // of the request
 	CancelRefused pay.Reason `cbor:"9,keyasint,omitempty"` // of the last cancel
+	// Held is the payment that has the key of this request, which came later;
+	// SameOrder, whether that one was asked for the same.
+	Held      pay.PaymentID `cbor:"10,keyasint,omitzero"`
+	SameOrder bool          `cbor:"11,keyasint,omitempty"`
 }
 
 func (r row) cancelled() bool { return len(r.Cancel) > 0 && r.CancelRefused == "" }
@@ -29,7 +33,15 @@ func (r row) cancelled() bool { return len(r.Cancel) > 0 && r.CancelRefused == "
 // keyMayHavePaid reports whether the refusal of the request leaves open what
 // became of the charge. The registry knows the key by another request, which this
 // box made before its store was lost and which may have been paid; or it gave no
-// reason for its refusal. Neither makes it safe to charge again.
+// reason for its refusal. Neither makes it safe to charge again. Where the registry
+// has said which payment has the key, nothing is open once this box knows it.
 func (r row) keyMayHavePaid() bool {
+	if !r.Held.IsZero() {
+		return r.SameOrder
+	}
 	return r.Refused == pay.ReasonKeyUsed || r.Refused == pay.ReasonTooMany
 }
+
+// conflicts reports whether the key of the request stands for a payment of
+// something else, so that the request has ended.
+func (r row) conflicts() bool { return !r.Held.IsZero() && !r.SameOrder }

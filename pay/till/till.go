@@ -18,7 +18,9 @@
 // Beside the rows of package history, which begin with 'h':
 //
 //	k KEY      the payment that an idempotency key stands for; keys never expire
+//	m TAG      the payment that a key of any box of the merchant stands for
 //	o PAYMENT  what this box asked for and was refused
+//	s          the secret with which tags of keys are made
 //
 // # Guarantees
 //
@@ -26,7 +28,9 @@
 // the request. A payment counts as paid only by a decision. It counts as not paid
 // only by a decision, by the registry's refusal of the request, or because its
 // cancel travels with it. A refusal because the key was used is none of these:
-// what the key paid for before is not known here.
+// what the key paid for before is not known here, until the registry says which
+// payment has the key. That one is then shown, or, where it was asked for something
+// else, the request has ended.
 package till
 
 import (
@@ -71,7 +75,7 @@ func (t *Till) all() history.Features {
 			pay.KindCancel:  history.Refused(cancelRefused),
 		},
 		Spaces: rows.Spaces{keyRows.Space, ownRows.Space},
-	}}
+	}, t.keys()}
 }
 
 // Spaces returns the key spaces of the role, those of package history included.
@@ -125,7 +129,10 @@ func (t *Till) decided(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.React
 	case why != "":
 		return pay.Reaction{}, history.AddFinding(tx, f.ID(), d, why)
 	}
-	_, _, err = history.Fold(tx, now, f.ID(), d)
+	_, taken, err := history.Fold(tx, now, f.ID(), d)
+	if err == nil && len(taken) > 0 && d.Seq == 1 {
+		err = noteTags(tx, d)
+	}
 	return pay.Reaction{}, err
 }
 
@@ -171,7 +178,19 @@ func cancelRefused(tx pay.WritableRows, claim pay.FactID, c pay.Cancel, why pay.
 		return err
 	}
 	r.CancelRefused, r.Withdrawn = why, false
-	return ownRows.Put(tx, c.Payment, r)
+	if err := ownRows.Put(tx, c.Payment, r); err != nil {
+		return err
+	}
+	shown, err := follow(tx, r, c.Payment)
+	if err != nil || shown == c.Payment {
+		return err
+	}
+	first, _, err := ownRows.Get(tx, shown)
+	if err != nil || len(first.Cancel) > 0 {
+		return err
+	}
+	first.CancelRefused = why
+	return ownRows.Put(tx, shown, first)
 }
 
 func factID(raw []byte) (id pay.FactID) {

@@ -28,7 +28,6 @@ var hints = map[pay.Case]hint{
 	"key_used":         {"repeat the first request exactly, or choose a new key for a new charge", nil},
 	"key_unknown":      {"`paybeacon till list` shows the keys", nil},
 	"already_ended":    {"nothing was changed", nil},
-	"asked_elsewhere":  {"cancel it at that box", nil},
 
 	// Payments at box and wallet.
 	"id_form":             {"give the id, or its first digits, as the list prints it", nil},

@@ -9,7 +9,7 @@ import (
 // beside them. Names and meanings of fields are fixed; new fields may be added.
 
 // Payment is one payment, as the node that was asked sees it. Key is there at the
-// till that asked for it, Answering and Problem at the wallet.
+// till that asked for it, or was asked by the key, Answering and Problem at the wallet.
 type Payment struct {
 	V              int                `json:"v"`
 	Type           string             `json:"type"`
@@ -41,6 +41,9 @@ type Payment struct {
 	// Refusal says why the registry refused a claim on this payment, such as
 	// late_answer; it changed nothing.
 	Refusal pay.Reason `json:"refusal,omitempty"`
+	// ConflictsWith is the id of the payment that the key stands for, where a
+	// request met its key used for something else and has ended for that.
+	ConflictsWith string `json:"conflicts_with,omitempty"`
 	// Problem says in words why the wallet cannot approve it.
 	Problem string `json:"problem,omitempty"`
 }

@@ -23,8 +23,7 @@ type ChargeRequest struct {
 
 func (q *ChargeRequest) keyField() *pay.IdempotencyKey { return &q.Key }
 
-// PaymentRef names a payment by its id or, at the till that asked for it, by its
-// key.
+// PaymentRef names a payment by its id or, at a till of the merchant, by its key.
 type PaymentRef struct {
 	ID  string             `json:"id,omitempty"` // the id or an unambiguous beginning
 	Key pay.IdempotencyKey `json:"key,omitempty"`

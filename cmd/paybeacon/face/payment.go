@@ -49,14 +49,19 @@ func chargeExit(c *cli.Call, p api.Payment, key pay.IdempotencyKey, waited bool)
 	switch p.Outcome {
 	case pay.OutcomePaid:
 		return nil
+	case pay.OutcomeNotPaid:
+		if p.ConflictsWith != "" {
+			err = pay.NewError(pay.CodeKeyUsed, fmt.Sprintf("payment %s was not made: its key stands for payment %s, which asked for something else", p.ID[:10], p.ConflictsWith[:10]),
+				fmt.Sprintf("before you charge again look at `paybeacon till show --data %s --id %s`", c.Data(), p.ConflictsWith[:10]))
+			break
+		}
+		err = pay.NewError(pay.CodeNotPaid, fmt.Sprintf("payment %s was not made: %s", p.ID[:10], text.Because(p.State, p.Reason)), "nothing was charged; you may charge again under a new key")
 	case pay.OutcomePending:
 		if !waited {
 			return nil
 		}
 		err = pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("payment %s is still %s", p.ID[:10], p.State),
 			"the charge goes on: watch it with "+waitHint(c, p.ID))
-	case pay.OutcomeNotPaid:
-		err = pay.NewError(pay.CodeNotPaid, fmt.Sprintf("payment %s was not made: %s", p.ID[:10], text.Because(p.State, p.Reason)), "nothing was charged; you may charge again under a new key")
 	default:
 		err = pay.NewError(pay.CodeUnknown, fmt.Sprintf("outcome of payment %s is unknown", p.ID[:10]),
 			"do not charge anew: ask "+waitHint(c, p.ID)+" when the registry is reachable again")
@@ -107,6 +112,9 @@ func printPayment(w io.Writer, p api.Payment) {
 		pay.OutcomePending: "pending; do not charge again",
 		pay.OutcomeUnknown: "UNKNOWN; do not charge again, ask later",
 	}[p.Outcome]
+	if p.ConflictsWith != "" {
+		note = "not paid; its key stands for payment " + p.ConflictsWith[:10]
+	}
 	switch atTill := p.Key != ""; {
 	case !atTill && p.Answering:
 		note = "pending; the answer is on its way to the registry"

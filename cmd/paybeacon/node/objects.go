@@ -13,6 +13,9 @@ import (
 func paymentOfTill(e till.Entry) api.Payment {
 	p := paymentOf(e.View)
 	p.Key = e.Key
+	if !e.Conflict.IsZero() {
+		p.ConflictsWith, p.SafeToRetry = e.Conflict.String(), false
+	}
 	return p
 }
 
