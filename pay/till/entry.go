@@ -160,7 +160,7 @@ func (t *Till) queuedEntry(v View, now pay.Time, rec history.Record, r row, req 
 
 // entry returns the payment as it is at the moment, but for Queued.
 func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) Entry {
-	e := Entry{View: history.ViewOf(now, rec, req.TTL), Key: req.Key, Own: r.Own}
+	e := Entry{View: history.ViewOf(now, rec, req.TTL), Key: cmp.Or(req.Key, r.Key), Own: r.Own}
 	doubt := false
 	if rec.Payment.Seq == 0 {
 		t.describeRequest(&e, req)

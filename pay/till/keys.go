@@ -1,6 +1,7 @@
 package till
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -70,7 +71,19 @@ func noteHeld(tx pay.WritableRows, _ pay.Fact, h pay.KeyHeld) error {
 		return err
 	}
 	r.Held, r.SameOrder = h.Payment, h.Same
-	return ownRows.Put(tx, h.Request, r)
+	if err := ownRows.Put(tx, h.Request, r); err != nil || !h.Same {
+		return err
+	}
+	req, ok, err := request(tx, h.Request)
+	if err != nil || !ok {
+		return err
+	}
+	first, _, err := ownRows.Get(tx, h.Payment)
+	if err != nil {
+		return err
+	}
+	first.Key = req.Key
+	return ownRows.Put(tx, h.Payment, first)
 }
 
 // ofMerchant returns the payment that a key of the merchant stands for, whichever
@@ -110,7 +123,7 @@ func (t *Till) entryOf(v View, now pay.Time, id pay.PaymentID, k pay.Idempotency
 		return Entry{}, err
 	}
 	e, err := t.queuedEntry(v, now, rec, r, req)
-	e.Key = k
+	e.Key = cmp.Or(k, e.Key)
 	return e, err
 }
 

@@ -26,6 +26,8 @@ type row struct {
 	// SameOrder, whether that one was asked for the same.
 	Held      pay.PaymentID `cbor:"10,keyasint,omitzero"`
 	SameOrder bool          `cbor:"11,keyasint,omitempty"`
+	// Key is the key of another box's payment, for which this box asked later.
+	Key pay.IdempotencyKey `cbor:"12,keyasint,omitempty"`
 }
 
 func (r row) cancelled() bool { return len(r.Cancel) > 0 && r.CancelRefused == "" }
