@@ -60,8 +60,8 @@ type MerchantKeys struct {
 	At       Time      `cbor:"3,keyasint"`
 }
 
-// Kind returns KindMerchantKeys.
-func (MerchantKeys) Kind() Kind { return KindMerchantKeys }
+// Kind returns KindKeys.
+func (MerchantKeys) Kind() Kind { return KindKeys }
 
 // Check returns nil when every field is within its bounds.
 func (m MerchantKeys) Check() error { return firstError(m.Merchant.check("m/"), m.At.check()) }

@@ -264,7 +264,7 @@ func TestForgedClaimsChangeNothing(t *testing.T) {
 		{"a wallet cancels", ada, pay.Cancel{Payment: d.Payment, Created: d.At}, pay.ReasonWrongRole},
 		{"a box answers", rival, honest(offer, d), pay.ReasonWrongRole},
 		{"another merchant's box cancels", rival, pay.Cancel{Payment: d.Payment, Created: d.At}, pay.ReasonWrongScope},
-		{"another box of the merchant cancels", second, pay.Cancel{Payment: d.Payment, Created: d.At}, pay.ReasonWrongScope},
+		{"another box of the merchant cancels a payment that never was", second, pay.Cancel{Payment: pay.PaymentID{7}, Created: d.At}, pay.ReasonUnknownPayment},
 		{"a request in another merchant's name", rival, requested(d.Merchant, rival.member.Site), pay.ReasonWrongScope},
 		{"a request from another site", rival, requested(rival.member.Scope, d.Site), pay.ReasonWrongScope},
 		{"a request in another currency", rival, func() pay.Body {

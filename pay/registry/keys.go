@@ -21,7 +21,7 @@ import (
 //	request under a key in use  -> key-held, and a refusal for boxes of old
 var merchantKeys = feature{
 	name:      "keys",
-	publishes: []pay.Kind{pay.KindMerchantKeys, pay.KindKeyHeld},
+	publishes: []pay.Kind{pay.KindKeys, pay.KindKeyHeld},
 	audit:     inspectKeys,
 	spaces:    rows.Spaces{keyRows.Space, keyedRows.Space, heldRows.Space},
 }
@@ -166,7 +166,7 @@ func inspectKeys(a *auditor) inspection {
 	k := &keyAudit{auditor: a, held: make(map[pay.PaymentID]pay.FactID), told: make(map[pay.Scope]bool)}
 	return inspection{
 		reads: map[pay.Kind]func(pay.Fact) error{
-			pay.KindMerchantKeys: reading(func(_ pay.Fact, m pay.MerchantKeys) error {
+			pay.KindKeys: reading(func(_ pay.Fact, m pay.MerchantKeys) error {
 				if k.told[m.Merchant] = true; m.Secret != a.secretOf(m.Merchant) {
 					a.report("the keys of %s are told with a secret that is not the registry's", m.Merchant)
 				}

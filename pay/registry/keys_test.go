@@ -49,7 +49,7 @@ func (c *counter) keysOfOld() {
 		c.mem.rows.Delete(row)
 	}
 	for id, f := range c.mem.facts {
-		if f.Kind() == pay.KindMerchantKeys {
+		if f.Kind() == pay.KindKeys {
 			delete(c.mem.facts, id)
 		}
 	}
@@ -92,7 +92,7 @@ func TestKeyBelongsToTheMerchant(t *testing.T) {
 				t.Errorf("the other merchant is told of %d held keys", n)
 			}
 			for _, f := range c.feeds[c.payer.status.Scope] {
-				if f.Kind() == pay.KindKeyHeld || f.Kind() == pay.KindMerchantKeys {
+				if f.Kind() == pay.KindKeyHeld || f.Kind() == pay.KindKeys {
 					t.Errorf("the wallet was told %s", f.Kind())
 				}
 			}

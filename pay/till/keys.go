@@ -18,7 +18,7 @@ func (t *Till) keys() history.Feature {
 	return history.Feature{
 		Name: "keys",
 		Mirrors: map[pay.Kind]history.EntryRule{
-			pay.KindMerchantKeys: history.Mirror(t.noteSecret),
+			pay.KindKeys: history.Mirror(t.noteSecret),
 			pay.KindKeyHeld:      history.Mirror(noteHeld),
 		},
 		Spaces: rows.Spaces{secretRow.Space, taggedRows.Space},
