@@ -18,8 +18,8 @@ func (t *Till) keys() history.Feature {
 	return history.Feature{
 		Name: "keys",
 		Mirrors: map[pay.Kind]history.EntryRule{
-			pay.KindKeys: history.Mirror(t.noteSecret),
-			pay.KindKeyHeld:      history.Mirror(noteHeld),
+			pay.KindKeys:    history.Mirror(t.noteSecret),
+			pay.KindKeyHeld: history.Mirror(noteHeld),
 		},
 		Spaces: rows.Spaces{secretRow.Space, taggedRows.Space},
 	}
