@@ -44,6 +44,9 @@ func (n *payer) setLimit(ctx context.Context, q api.LimitRequest) (api.Rules, er
 	if err != nil {
 		return api.Rules{}, err
 	}
+	if err := n.refusal(); err != nil {
+		return api.Rules{}, err
+	}
 	var l pay.StepUpAbove
 	var sign pay.Authentication
 	var needed bool

@@ -17,7 +17,16 @@ func (p peer) Standing() api.Standing {
 		e := api.Describe(state.Err)
 		s.Code, s.Why, s.Hint = e.Code, e.Message, e.Hint
 	}
-	return s
+	return p.contact.judge(s, !state.Since.IsZero())
+}
+
+// refusal is the error with which a claim is refused that the registry would not
+// take, and nil while it takes them, now or once it answers again or is upgraded.
+func (p peer) refusal() error {
+	if paysync.RegistryOutdated(p.client.State().Err) {
+		return nil
+	}
+	return p.Standing().Refusal()
 }
 
 // standingWord returns the word for a connection. A registry that answered and
