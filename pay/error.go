@@ -70,6 +70,7 @@ const (
 	CodeTooMany      ErrorCode = "E_TOO_MANY"
 	CodeUpgrade      ErrorCode = "E_UPGRADE"
 	CodeOldCopy      ErrorCode = "E_OLD_COPY"
+	CodeClock        ErrorCode = "E_CLOCK"
 )
 
 // CodeInfo is what goes with an error code: the exit status of a command that
@@ -117,6 +118,7 @@ var codes = map[ErrorCode]CodeInfo{
 	CodeTooMany:      {ExitFailed, 429},
 	CodeUpgrade:      {ExitFailed, 426},
 	CodeOldCopy:      {ExitNotAllowed, 403},
+	CodeClock:        {ExitFailed, 503},
 }
 
 // InfoOf returns what goes with a code; for one that this program does not know,

@@ -70,6 +70,15 @@ const (
 	// reason is unknown_code. Chosen: it bounds time and memory.
 	OutOfStepCodesMax = 4 << 20
 
+	// ClockFollow is how far the wall clock may be from where it should be
+	// and count as corrected: it is followed. What is more is a step, and puts
+	// the clock in doubt. Chosen: more than time synchronisation corrects, and
+	// no more than DriftBase, so that codes still resolve.
+	ClockFollow Millis = 5_000
+	// ClockAbsenceMax is the longest that a machine may have been off: after
+	// that its clock is not believed. Chosen: more than a season's rest.
+	ClockAbsenceMax Millis = 400 * 24 * 3_600_000
+
 	// ExponentMax is the largest K of Eddystone-EID. Published: its
 	// specification.
 	ExponentMax Exponent = 15

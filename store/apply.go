@@ -52,7 +52,9 @@ func (v *View) Applied(node pay.NodeID, inc pay.Incarnation) (uint64, error) {
 // refuses all. A fact too few or too many in an item is an error, as is what the
 // role fails on. A new incarnation starts at 0. Refused has the items whose first
 // fact the role refused now; a refusal of what travels with it stands in its
-// signed fact alone.
+// signed fact alone. While the clock is in doubt, items end at the first whose
+// claims rest on the time; when that is the first of all, the error wraps
+// ErrClockDoubt.
 func (tx *Tx) Apply(node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay.Applied, error) {
 	if !tx.s.registry() {
 		return pay.Applied{}, errors.New("only the registry does")
@@ -68,6 +70,12 @@ func (tx *Tx) Apply(node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay
 			continue
 		case it.N != n+1:
 			return pay.Applied{}, fmt.Errorf("item %d came after item %d: %w", it.N, n, pay.ErrGap)
+		}
+		if tx.batch.held && waitsForClock(it) {
+			if n == before {
+				return pay.Applied{}, errClockDoubt()
+			}
+			break
 		}
 		reason, err := tx.applyItem(it)
 		if err != nil {

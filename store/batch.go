@@ -14,6 +14,7 @@ type batch struct {
 	store   *Store
 	moment  moment
 	plan    plan
+	held    bool    // the clock is in doubt, and a registry decides nothing by it
 	session bool    // new outbox items leave the node at once
 	errs    []error // what each command that ran returned
 	fired   int     // deadlines
@@ -37,9 +38,11 @@ type gains struct {
 	scopes []pay.Scope
 	notes  []note
 
-	published bool // the log got rows
-	effects   bool // effects were asked for or finished, or need not wait any more
-	counted   numbers
+	refWritten *reference     // the clock's, which was written
+	accepted   *acceptedClock // the wall clock was accepted
+	published  bool           // the log got rows
+	effects    bool           // effects were asked for or finished, or need not wait any more
+	counted    numbers
 }
 
 // note is a line for the log, which is written once the batch is durable.
@@ -56,6 +59,12 @@ func (g *gains) add(more gains) {
 	g.outbox = g.outbox || more.outbox
 	g.scopes = append(g.scopes, more.scopes...)
 	g.notes = append(g.notes, more.notes...)
+	if more.accepted != nil {
+		g.accepted = more.accepted
+	}
+	if more.refWritten != nil {
+		g.refWritten = more.refWritten
+	}
 	g.published = g.published || more.published
 	g.effects = g.effects || more.effects
 	if more.counted.known {
@@ -91,12 +100,12 @@ func (b *batch) run(w kv.Tx, cmds []Command) error {
 			return err
 		}
 	}
-	return tx.putMeta(metaClock, b.moment.encode())
+	return tx.putClock(b)
 }
 
 // full reports whether nothing more may join the batch.
 func (b *batch) full() bool {
-	return b.fired >= b.plan.due || b.wrote >= b.store.limits.BatchBytes
+	return b.fired >= b.plan.due || b.wrote >= b.store.limits.BatchBytes || b.accepted != nil
 }
 
 // one runs a command above an overlay. failed is the command's own error, which

@@ -43,8 +43,12 @@ func (tx *Tx) Wake(at pay.Time, subject pay.Subject) error {
 
 // fireDue runs all deadlines up to the batch's now, as far as the batch has
 // room, and learns when the next one is. Deadlines that are added meanwhile and
-// have come are among them, so no command sees a deadline that it missed.
+// have come are among them, so no command sees a deadline that it missed. While a
+// registry's clock is in doubt they wait.
 func (b *batch) fireDue(w kv.Tx) error {
+	if b.held {
+		return nil
+	}
 	for b.next <= b.moment.now && !b.full() {
 		keys, err := b.dueKeys(w)
 		if err != nil {

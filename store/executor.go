@@ -108,6 +108,7 @@ func (s *Store) Run(ctx context.Context) error {
 		return errors.New("run store: it runs already, or has run")
 	}
 	defer close(s.ended)
+	s.beginClock(ctx)
 	s.retryAtStart(ctx)
 	timer := time.NewTimer(0) // deadlines may have come while the store did not run
 	defer timer.Stop()
@@ -147,7 +148,7 @@ func (s *Store) Run(ctx context.Context) error {
 // be a newer one, which knows better.
 func (s *Store) retryAtStart(ctx context.Context) {
 	var done Retried
-	if err := s.retryEach(ctx, s.stepAll, &done); err != nil && ctx.Err() == nil {
+	if err := s.retryEach(ctx, s.stepAll, &done); err != nil && ctx.Err() == nil && !errors.Is(err, ErrClockDoubt) {
 		s.log.Error("could not try again what was set aside", "err", err)
 	}
 }
@@ -160,7 +161,7 @@ func (s *Store) stepAll(ctx context.Context, fns []Command) []error {
 			errs = append(errs, err)
 			continue
 		}
-		done, err := s.Step(context.WithoutCancel(ctx), s.clock.read(), fns[len(errs):])
+		done, err := s.stepAt(context.WithoutCancel(ctx), s.clock.moment(), fns[len(errs):])
 		errs = append(errs, done.Errs...)
 		if err != nil && len(done.Errs) == 0 {
 			errs = append(errs, err)
@@ -208,12 +209,13 @@ func (s *Store) gather(cmds []*command) []*command {
 // pause returns how long the executor may rest when no command comes; ok is false
 // when there is no deadline to wait for.
 func (s *Store) pause(failed bool) (rest time.Duration, ok bool) {
+	m := s.clock.moment()
 	switch {
-	case failed:
+	case failed, s.holds(m):
 		return retryDue, true
 	case s.nextDue == dueNever:
 		return 0, false
-	case s.nextDue <= s.Now():
+	case s.nextDue <= m.now:
 		return 0, true
 	default:
 		return min(s.clock.until(s.nextDue), lookAgain), true
@@ -227,7 +229,7 @@ func (s *Store) step(ctx context.Context, cmds []*command) (rest []*command, err
 	for i, c := range cmds {
 		fns[i] = c.fn
 	}
-	done, err := s.Step(ctx, s.clock.read(), fns)
+	done, err := s.stepAt(ctx, s.clock.moment(), fns)
 	for i, outcome := range done.Errs {
 		cmds[i].done <- outcome
 	}

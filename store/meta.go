@@ -16,7 +16,12 @@ import (
 //	1   the first
 //	2   spaces j, l and x, meta row n; deadlines name a subject, and those of
 //	    format 1, which name a payment, are still read
-const formatVersion = 2
+//	3   meta row b: a store gets it, and this format, when it first runs where
+//	    the machine says which boot it is
+const (
+	formatVersion = 3
+	formatPlain   = 2 // without row b
+)
 
 // The rows of the meta space, by the byte after the space.
 const (
@@ -26,18 +31,20 @@ const (
 	metaClock   = 'c' // moment
 	metaOutbox  = 'o' // outboxState
 	metaNumbers = 'n' // numbers
+	metaBoot    = 'b' // reference in CBOR; absent until the store has run once
 )
 
 func metaKey(buf []byte, name byte) []byte { return append(buf, spaceMeta, name) }
 
 // keptMeta is what Open needs of the meta rows.
 type keptMeta struct {
-	found  bool
-	format uint32
-	own    pay.Scope
-	epoch  pay.Epoch
-	moment moment
-	outbox outboxState
+	found     bool
+	format    uint32
+	own       pay.Scope
+	epoch     pay.Epoch
+	moment    moment
+	reference reference
+	outbox    outboxState
 }
 
 // newMeta returns the meta rows of a store that is being made. A node has no
@@ -51,7 +58,7 @@ func newMeta(own pay.Scope, random io.Reader) (keptMeta, error) {
 	if own == pay.ScopeRegistry {
 		m.epoch = pay.Epoch(draw[8:])
 	}
-	m.format = formatVersion
+	m.format = formatPlain
 	return m, nil
 }
 
@@ -80,6 +87,9 @@ func (v *View) readMeta(own pay.Scope) (m keptMeta, err error) {
 		return m, err
 	}
 	if m.moment, err = v.moment(); err != nil {
+		return m, err
+	}
+	if m.reference, err = v.reference(); err != nil {
 		return m, err
 	}
 	m.outbox, err = v.outboxState()
@@ -122,7 +132,7 @@ func (s *Store) writeMeta(ctx context.Context, m keptMeta) error {
 			write bool
 			value []byte
 		}{
-			{metaFormat, !m.found, binary.BigEndian.AppendUint32(nil, formatVersion)},
+			{metaFormat, !m.found, binary.BigEndian.AppendUint32(nil, formatPlain)},
 			{metaNumbers, !m.found, numbers{}.encode()},
 			{metaOwn, !m.found, []byte(m.own)},
 			{metaEpoch, !m.found, m.epoch[:]},
@@ -143,7 +153,7 @@ func (s *Store) writeMeta(ctx context.Context, m keptMeta) error {
 // upgrade writes the rows that a store of an older format lacks. From then on
 // older programs leave it alone.
 func (s *Store) upgrade(ctx context.Context, m moment) error {
-	if s.format.Load() == formatVersion {
+	if s.format.Load() >= formatPlain {
 		return nil
 	}
 	err := s.engine.Update(ctx, func(w kv.Tx) error {
@@ -151,12 +161,23 @@ func (s *Store) upgrade(ctx context.Context, m moment) error {
 		if err := tx.putMeta(metaNumbers, numbers{}.encode()); err != nil {
 			return err
 		}
-		return tx.putMeta(metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion))
+		return tx.putMeta(metaFormat, binary.BigEndian.AppendUint32(nil, formatPlain))
 	})
 	if err == nil {
-		s.format.Store(formatVersion)
+		s.format.Store(formatPlain)
 	}
 	return err
+}
+
+// putReference writes the clock's reference, which makes the store one of format 3.
+func (tx *Tx) putReference(ref reference) error {
+	if tx.s.format.Load() < formatVersion {
+		if err := tx.putMeta(metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion)); err != nil {
+			return err
+		}
+	}
+	tx.refWritten = &ref
+	return tx.putMeta(metaBoot, pay.Encode(ref))
 }
 
 func (v *View) meta(name byte) ([]byte, error) {
@@ -201,6 +222,21 @@ func (v *View) moment() (moment, error) {
 		return m, v.badMeta(metaClock, "clock")
 	}
 	return m, nil
+}
+
+// reference returns the clock's reference, zero where the store has none: an
+// older program wrote it.
+func (v *View) reference() (reference, error) {
+	v.key = metaKey(v.key[:0], metaBoot)
+	raw, ok, err := v.get(v.key)
+	if err != nil || !ok {
+		return reference{}, v.broken(err)
+	}
+	f, err := decodeReference(raw)
+	if err != nil {
+		return f, v.badMeta(metaBoot, "clock's reference")
+	}
+	return f, nil
 }
 
 // outboxState is where a node's outbox stands. acked <= sent <= last.

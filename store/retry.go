@@ -29,6 +29,9 @@ func (tx *Tx) Retry(subject pay.Subject) (left Aside, again bool, err error) {
 	if err != nil || !ok {
 		return Aside{}, false, err
 	}
+	if tx.batch.held {
+		return Aside{}, false, errClockDoubt()
+	}
 	tx.key = asideKey(tx.key[:0], subject)
 	if err := tx.delete(tx.key); err != nil {
 		return Aside{}, false, err

@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -53,13 +56,48 @@ func (f Feeds) Applied(ctx context.Context, node pay.NodeID, inc pay.Incarnation
 	return n, wrap("read applied", err)
 }
 
-// Apply is Tx.Apply.
+// Apply is Tx.Apply for all of the items: those that have to wait until the clock
+// is no longer in doubt make it wait, and grow older meanwhile.
 func (f Feeds) Apply(ctx context.Context, node pay.NodeID, inc pay.Incarnation, items []pay.Item) (done pay.Applied, err error) {
-	err = f.s.Do(ctx, func(tx *Tx) error {
-		done, err = tx.Apply(node, inc, items)
-		return err
-	})
-	return done, wrap("apply items", err)
+	came := f.s.clock.moment().ticks
+	for refused := map[uint64]pay.Reason(nil); ; {
+		err = f.s.Do(ctx, func(tx *Tx) error {
+			done, err = tx.Apply(node, inc, older(items, tx.batch.moment.ticks-came))
+			return err
+		})
+		switch {
+		case err == nil:
+			maps.Copy(orMap(&done.Refused, refused), refused)
+			if refused = done.Refused; len(items) == 0 || done.N >= items[len(items)-1].N {
+				return done, nil
+			}
+		case !errors.Is(err, ErrClockDoubt):
+			return done, wrap("apply items", err)
+		}
+		if err := f.s.AwaitClock(ctx); err != nil {
+			return pay.Applied{}, wrap("apply items", err)
+		}
+	}
+}
+
+// older returns the items as they are after they have waited.
+func older(items []pay.Item, by pay.Millis) []pay.Item {
+	if by <= 0 {
+		return items
+	}
+	out := slices.Clone(items)
+	for i := range out {
+		out[i].Age += by
+	}
+	return out
+}
+
+// orMap makes a map in place of a nil one when more is to be put into it.
+func orMap(m *map[uint64]pay.Reason, more map[uint64]pay.Reason) map[uint64]pay.Reason {
+	if *m == nil && len(more) > 0 {
+		*m = make(map[uint64]pay.Reason)
+	}
+	return *m
 }
 
 // Now is Store.Now.

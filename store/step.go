@@ -39,8 +39,11 @@ const NoDeadline = dueNever
 // perhaps all. It is also the outcome of each command in Errs. Deadlines are
 // then tried again by the next Step.
 func (s *Store) Step(ctx context.Context, now time.Time, cmds []Command) (Stepped, error) {
-	m := s.clock.at(now)
-	if len(cmds) == 0 && s.nextDue > m.now {
+	return s.stepAt(ctx, s.clock.at(s.clock.readingAt(now)), cmds)
+}
+
+func (s *Store) stepAt(ctx context.Context, m moment, cmds []Command) (Stepped, error) {
+	if len(cmds) == 0 && (s.nextDue > m.now || s.holds(m)) {
 		return Stepped{Next: s.nextDue}, nil
 	}
 	s.at(beforeCommit)
@@ -62,6 +65,7 @@ func (s *Store) Step(ctx context.Context, now time.Time, cmds []Command) (Steppe
 	}
 	s.at(afterCommit)
 	s.nextDue = b.next
+	s.clockWritten(b)
 	if b.opened {
 		s.session.Store(true)
 	}
@@ -80,7 +84,7 @@ func (s *Store) attempt(ctx context.Context, m moment, cmds []Command) (b *batch
 	for {
 		err = s.engine.Update(ctx, func(w kv.Tx) error {
 			b = &batch{
-				store: s, moment: m, plan: p, session: s.session.Load(), gains: gains{next: s.nextDue},
+				store: s, moment: m, held: s.holds(m), plan: p, session: s.session.Load(), gains: gains{next: s.nextDue},
 				errs: make([]error, 0, p.commands),
 			}
 			return b.run(w, cmds[:p.commands])

@@ -35,6 +35,10 @@ type Options struct {
 	Reactor Reactor
 	// Now reads the clock; nil means time.Now.
 	Now func() time.Time
+	// Boot reads how long the machine has run, suspend included. Nil means that
+	// nobody knows: then the monotonic reading of Now counts, and each opening is
+	// taken for one after a restart of the machine.
+	Boot func() pay.Boot
 	// Random makes epochs and incarnations: crypto/rand.Reader outside tests.
 	Random io.Reader
 	// Authority, at the registry, becomes the first entry of every feed when
@@ -131,7 +135,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.epoch = kept.epoch
 	s.format.Store(kept.format)
-	s.clock = newClock(clockOf(o), kept.moment)
+	s.clock = newClock(o, kept.moment, kept.reference)
 	if !kept.found || kept.outbox.queued() {
 		if err := s.writeMeta(ctx, kept); err != nil {
 			return nil, fmt.Errorf("open store: %w", explain(err))
@@ -168,8 +172,8 @@ func clockOf(o Options) func() time.Time {
 // registry reports whether this store is the author of feeds.
 func (s *Store) registry() bool { return s.own == pay.ScopeRegistry }
 
-// Now returns the store's time: the clock's, unless that went back behind a
-// time that the store has already acted on.
+// Now returns the store's time: that of the clock, unless it is in doubt; see
+// Clock.
 func (s *Store) Now() pay.Time { return s.clock.moment().now }
 
 // View runs fn on one consistent snapshot. The View is valid until fn returns. It

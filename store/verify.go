@@ -292,6 +292,10 @@ func (a *audit) metaRow(key, value []byte) error {
 	case metaEpoch:
 		ok = len(value) == len(pay.Epoch{}) && (!a.v.s.registry() || pay.Epoch(value) == a.v.s.epoch)
 	case metaClock, metaOutbox, metaNumbers: // read at the beginning of the walk
+	case metaBoot:
+		a.meta-- // it need not be there
+		_, err := decodeReference(value)
+		ok = err == nil
 	default:
 		ok = false
 	}

@@ -18,6 +18,8 @@ type Health struct {
 	Session *Session `json:"session,omitempty"`
 	Space   *Space   `json:"space,omitempty"`
 	Links   []Link   `json:"links,omitempty"`
+	// Clock is what a node with a store thinks of its clock.
+	Clock *Clock `json:"clock,omitempty"`
 	// Aside is what a registry has set aside, the first of AsideCount.
 	Aside      []Aside `json:"aside,omitempty"`
 	AsideCount int     `json:"aside_count,omitempty"`
@@ -52,4 +54,37 @@ type Session struct {
 type Space struct {
 	Free uint64 `json:"free_bytes"`
 	Need uint64 `json:"need_bytes"`
+}
+
+// Clock is what a node thinks of its clock. Wall is what the machine's clock shows
+// and Time the node's own time, which goes on by how long the machine has run; Off
+// is how far Wall is ahead of it. In doubt the two contradict each other, and a
+// registry decides no payment; with Earliest nobody knows more than that it is
+// Time or later.
+type Clock struct {
+	V        int        `json:"v"`
+	Type     string     `json:"type"`
+	Doubt    bool       `json:"doubt"`
+	Wall     string     `json:"wall"`
+	Time     string     `json:"time"`
+	Off      pay.Millis `json:"off_ms"`
+	Since    string     `json:"since,omitempty"`
+	Earliest bool       `json:"earliest,omitempty"`
+	// Accepted means that the operator's word was just taken.
+	Accepted bool   `json:"accepted,omitempty"`
+	Message  string `json:"message,omitempty"`
+	Hint     string `json:"hint,omitempty"`
+	// Last is the last doubt that ended.
+	Last *ClockDoubt `json:"last,omitempty"`
+}
+
+// ClockDoubt is a time in which a clock was in doubt, and how that ended:
+// "agreed", "accepted", "confirmed" or "restarted". Off is by how much the node's
+// time moved at the end.
+type ClockDoubt struct {
+	From    string     `json:"from"`
+	To      string     `json:"to"`
+	Off     pay.Millis `json:"off_ms"`
+	End     string     `json:"end"`
+	Message string     `json:"message"`
 }

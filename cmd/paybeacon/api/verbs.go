@@ -67,6 +67,9 @@ var (
 	VerbNodes      = Verb[Nothing, List[Node]]{"nodes", true}
 	VerbRevokeNode = Verb[NodeRef, Node]{"revoke", false}
 	VerbRetry      = Verb[RetryRequest, List[Aside]]{"retry", false}
+
+	VerbClock       = Verb[Nothing, Clock]{"clock", true}
+	VerbAcceptClock = Verb[Nothing, Clock]{"accept-clock", false}
 )
 
 // Endpoint is a verb and what answers it, at one node.

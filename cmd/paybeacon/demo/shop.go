@@ -280,8 +280,9 @@ func (s *shop) known() (string, error) {
 	return known.String(), nil
 }
 
-// nextDay is the environment of whatever starts after the night.
-func nextDay() []string { return []string{node.ClockEnv + "=+10m"} }
+// nextDay is the environment of whatever starts after the night, in which the
+// machine was off.
+func nextDay() []string { return []string{node.ClockEnv + "=+10m", node.BootEnv + "=next"} }
 
 // bringBack starts tags again after the night and waits until a box hears them.
 func (s *shop) bringBack(box string, tags ...string) error {

@@ -99,6 +99,9 @@ func runningFindings(dir node.Dir, h api.Health) []finding {
 	if h.Space != nil {
 		list = append(list, spaceFinding(*h.Space))
 	}
+	if h.Clock != nil {
+		list = append(list, ownClockFindings(*h.Clock, h.Session == nil)...)
+	}
 	if s := h.Session; s != nil {
 		list = append(list, sessionFinding(*s))
 		if s.Up {
@@ -109,6 +112,23 @@ func runningFindings(dir node.Dir, h api.Health) []finding {
 		list = append(list, linkFinding(l))
 	}
 	return append(list, asideFindings(dir, h.Aside, h.AsideCount)...)
+}
+
+// ownClockFindings say what a node thinks of its own clock. A registry decides
+// nothing while that is in doubt; a node's decides nothing ever.
+func ownClockFindings(c api.Clock, registry bool) (list []finding) {
+	switch {
+	case c.Doubt && registry:
+		list = append(list, finding{"clock", levelBad, "the clock is in doubt, so no payment is decided: " + c.Message, c.Hint})
+	case c.Doubt:
+		list = append(list, finding{"clock", levelWarn, "this machine's clock is in doubt: " + c.Message, c.Hint})
+	case registry:
+		list = append(list, ok("clock", "this machine's clock agrees with how long it has run"))
+	}
+	if c.Last != nil {
+		list = append(list, ok("clock", "%s", c.Last.Message))
+	}
+	return list
 }
 
 // asideFindings name what a registry has set aside.
@@ -205,7 +225,9 @@ func (d *doctor) openAndLook() error {
 	} else {
 		list = append(list, spaceFinding(space))
 	}
-	if r, ok := n.(*node.Registry); ok {
+	r, registry := n.(*node.Registry)
+	list = append(list, ownClockFindings(n.Clock(), registry)...)
+	if registry {
 		asides, all, err := r.SetAside(d.Ctx)
 		if err != nil {
 			return d.tell(areaNode, append(list, failed("store", err))...)

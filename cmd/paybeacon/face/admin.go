@@ -53,6 +53,7 @@ func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 				"Exit code: 1 if something fails again.",
 			Flags: []cli.Flag{cli.DataFlag(), &cli.StringFlag{Name: "id", Usage: "only what has this `ID` or an unambiguous beginning of it (default: all)"}}, Run: adminRetry,
 		}),
+		clockCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "nodes", Usage: "who is enrolled", Flags: []cli.Flag{cli.DataFlag()}, Run: adminNodes}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "revoke", Usage: "end a node's standing at once",

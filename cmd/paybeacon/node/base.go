@@ -39,7 +39,7 @@ func openBase(ctx context.Context, s Env, key pay.Key, o storeOptions) (base, er
 		o.reactor = failing{o.reactor, s.Seams.Fails}
 	}
 	st, err := store.Open(ctx, store.Options{
-		Engine: engine, Own: o.own, Reactor: o.reactor, Now: s.Now, Random: rand.Reader,
+		Engine: engine, Own: o.own, Reactor: o.reactor, Now: s.Now, Boot: s.Boot, Random: rand.Reader,
 		Authority: o.authority, At: s.Seams.At, Log: s.Log,
 	})
 	if err != nil {
@@ -178,7 +178,8 @@ func (b *base) Position(ctx context.Context) (pay.Position, error) {
 
 // health is what a store's daemon has in common.
 func (b *base) health() api.Health {
-	h := api.Health{V: 1, Type: "health"}
+	clock := b.clockObject()
+	h := api.Health{V: 1, Type: "health", Clock: &clock}
 	if free, need, err := b.engine.Space(); err == nil {
 		h.Space = &api.Space{Free: free, Need: need}
 	}

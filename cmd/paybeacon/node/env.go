@@ -3,6 +3,7 @@ package node
 import (
 	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -13,7 +14,9 @@ type Env struct {
 	// Dir is the node's own directory.
 	Dir Dir
 	// Now is the node's clock.
-	Now   func() time.Time
+	Now func() time.Time
+	// Boot reads how long the machine has run; nil where nobody knows.
+	Boot  func() pay.Boot
 	Seams Seams
 	Log   *slog.Logger
 	// Offline says that no daemon runs: nothing can change while this process
@@ -29,7 +32,7 @@ func ProcessEnv(d Dir, talk io.Writer) (Env, error) {
 	if d == "" {
 		return Env{}, pay.NewError(pay.CodeUsage, "--data is missing", "name the node's directory with --data or PAYBEACON_DATA")
 	}
-	shift, err := clockShift()
+	now, shift, err := clockFromEnv()
 	if err != nil {
 		return Env{}, err
 	}
@@ -38,8 +41,17 @@ func ProcessEnv(d Dir, talk io.Writer) (Env, error) {
 		return Env{}, err
 	}
 	log := slog.New(slog.NewTextHandler(talk, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	if shift != 0 {
+	if shift != "" {
 		log.Warn("this process's clock is shifted", "by", shift, "because of", ClockEnv)
 	}
-	return Env{Dir: d, Now: shifted(shift), Seams: seams, Log: log}, nil
+	return Env{Dir: d, Now: now, Boot: processBoot(), Seams: seams, Log: log}, nil
+}
+
+// processBoot is the machine's boot, under the name that BootEnv gives it.
+func processBoot() func() pay.Boot {
+	boot, name := machineBoot(), pay.BootID(os.Getenv(BootEnv))
+	if boot == nil || name == "" {
+		return boot
+	}
+	return func() pay.Boot { return pay.Boot{ID: name, Up: boot().Up} }
 }

@@ -16,6 +16,8 @@ type Stored interface {
 	Node
 	// Space is the room on the disk of the store.
 	Space() (api.Space, error)
+	// Clock is what the node thinks of its clock.
+	Clock() api.Clock
 	Store() *store.Store
 }
 

@@ -152,6 +152,7 @@ func (n *Registry) Close() {
 func (n *Registry) Run(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return n.store.Run(ctx) })
+	parts.Go(func() error { return n.watchClock(ctx) })
 	parts.Go(func() error { return n.store.Carry(ctx, nil) }) // none yet: what a newer program has asked for waits
 	parts.Go(func() error { return n.server.Run(ctx) })
 	parts.Go(func() error { return n.role.RunCodes(ctx, n.snapshot, n.store.Now) })
@@ -162,8 +163,12 @@ func (n *Registry) Run(ctx context.Context) error {
 }
 
 // healthy returns why the registry cannot decide, or nil: an empty command makes
-// the whole way through the executor to the disk.
+// the whole way through the executor to the disk. While the clock is in doubt
+// nothing is decided.
 func (n *Registry) healthy(ctx context.Context) error {
+	if err := n.clockError(); err != nil {
+		return err
+	}
 	return n.store.Do(ctx, func(*store.Tx) error { return nil })
 }
 
@@ -217,6 +222,7 @@ func (n *Registry) Verbs() api.Verbs {
 		api.On(api.VerbNodes, n.nodes),
 		api.On(api.VerbRevokeNode, n.revoke),
 		api.On(api.VerbRetry, asides{n.store, n.role}.retry),
+		api.On(api.VerbClock, func(context.Context, api.Nothing) (api.Clock, error) { return n.clockObject(), nil }),
 	)
 }
 

@@ -93,6 +93,7 @@ func parseApprove(s string, cur pay.Currency) (rule wallet.Rule, command string,
 func (n *Wallet) Run(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return n.store.Run(ctx) })
+	parts.Go(func() error { return n.watchClock(ctx) })
 	parts.Go(func() error { return n.Connect(ctx) })
 	parts.Go(func() error { return n.witnessByRule(ctx) })
 	parts.Go(func() error { return n.refreshDevices(ctx) })

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package node
+
+import "github.com/paybeacon/paybeacon/pay"
+
+// machineBoot returns nil: how long the machine has run, sleep included, is
+// known on Linux alone.
+func machineBoot() func() pay.Boot { return nil }

@@ -1,0 +1,224 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+// ErrClockDoubt means that the registry's clock is in doubt, and that what was
+// asked rests on the time.
+var ErrClockDoubt = errors.New("the registry's clock is in doubt")
+
+func errClockDoubt() error {
+	return pay.Wrap(ErrClockDoubt, pay.CodeClock, "decide anything by the clock", "look at it with: paybeacon admin clock")
+}
+
+// Clock returns what the store thinks of its clock now.
+func (s *Store) Clock() ClockState { return s.clock.state() }
+
+// ConfirmClock tells a node's store which time a registry's clock shows. A node
+// whose wall clock contradicts what it knows takes the wall clock when the two
+// agree. The registry's store ignores it.
+func (s *Store) ConfirmClock(registry pay.Time) { s.clock.confirm(registry) }
+
+// clockPoll is how often somebody who waits for the clock looks. Chosen: short
+// beside any step that a person makes, and cheap.
+const clockPoll = 250 * time.Millisecond
+
+// AwaitClock returns once the clock is not in doubt, or the error of ctx.
+func (s *Store) AwaitClock(ctx context.Context) error {
+	for s.clock.moment().doubt {
+		timer := time.NewTimer(clockPoll)
+		select {
+		case <-timer.C:
+		case <-s.ended:
+			timer.Stop()
+			return ErrEnded
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// WatchClock says in the log when a doubt begins or ends, keeps that, and calls
+// changed after it, until ctx ends. It looks every given span.
+func (s *Store) WatchClock(ctx context.Context, every time.Duration, changed func(ClockState)) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for was := (ClockState{}); ; {
+		now := s.Clock()
+		if now.Doubt != was.Doubt || now.Past != was.Past {
+			if err := s.keepClock(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, ErrEnded) {
+				s.log.Warn("the clock's reference could not be kept; it is tried again", "err", err)
+			} else {
+				changed(now)
+				was = now
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// keepClock writes the clock's reference if the store does not know it yet.
+func (s *Store) keepClock(ctx context.Context) error {
+	return s.Do(ctx, func(tx *Tx) error {
+		if ref, differs := s.clock.unwritten(); differs {
+			return tx.putReference(ref)
+		}
+		return nil
+	})
+}
+
+// beginClock keeps the reference at the beginning of Run, so that a step before
+// the first change to the store is seen as well.
+func (s *Store) beginClock(ctx context.Context) {
+	ref, differs := s.clock.unwritten()
+	if !differs {
+		return
+	}
+	m := s.clock.moment()
+	ctx = context.WithoutCancel(ctx)
+	err := s.upgrade(ctx, m)
+	if err == nil {
+		err = s.engine.Update(ctx, func(w kv.Tx) error { return newTx(s, &batch{moment: m}, w).putReference(ref) })
+	}
+	if err != nil { // the first batch writes it
+		s.log.Log(ctx, slog.LevelWarn, "the clock's reference could not be kept yet", "err", err)
+		return
+	}
+	s.format.Store(formatVersion)
+	s.clock.wrote(ref)
+}
+
+// holds reports whether nothing may be decided at the moment: the clock of a
+// registry is in doubt.
+func (s *Store) holds(m moment) bool { return m.doubt && s.registry() }
+
+// waitsForClock reports whether an item holds a claim that rests on the time:
+// one that decides a payment, or that says what a device's counter is now.
+func waitsForClock(it pay.Item) bool {
+	for _, f := range it.Facts {
+		if k := f.Kind(); k.Party() != "" || k == pay.KindMapping {
+			return true
+		}
+	}
+	return false
+}
+
+// acceptedClock is what the clock becomes once it is durable.
+type acceptedClock struct {
+	ref    reference
+	moment moment
+}
+
+// putClock writes the moment of the batch, and the reference when it has changed.
+func (tx *Tx) putClock(b *batch) error {
+	m := b.moment
+	if b.accepted != nil {
+		m = b.accepted.moment
+	} else if ref, differs := b.store.clock.unwritten(); differs {
+		if err := tx.putReference(ref); err != nil {
+			return err
+		}
+		b.refWritten = tx.refWritten
+	}
+	return tx.putMeta(metaClock, m.encode())
+}
+
+// clockWritten takes over what a durable batch said of the clock.
+func (s *Store) clockWritten(b *batch) {
+	if b.refWritten != nil {
+		s.format.Store(formatVersion)
+		s.clock.wrote(*b.refWritten)
+	}
+	if b.accepted != nil {
+		s.clock.take(b.accepted.ref, b.accepted.moment)
+	}
+}
+
+// AcceptClock makes the time that the wall clock shows the time of a registry's
+// store, whatever it was before. sign is called in the transaction that does so,
+// with the time as it was and as it is from now on; it publishes what there is to
+// say of it. All deadlines then come back once, so that those which were set by a
+// clock ahead are looked at. AcceptClock does nothing when the clock is in no
+// doubt. Its errors are those of Do and of sign.
+func (s *Store) AcceptClock(ctx context.Context, sign func(tx *Tx, was, now pay.Time) error) (ClockState, error) {
+	state := s.Clock()
+	if !state.Doubt {
+		return state, nil
+	}
+	if err := s.recallDeadlines(ctx, min(state.Now, state.Wall)); err != nil {
+		return state, wrap("accept the clock", err)
+	}
+	err := s.Do(ctx, func(tx *Tx) error {
+		if !tx.batch.moment.doubt {
+			return nil // it ended by itself meanwhile
+		}
+		ref, m := s.clock.accepted(s.clock.look())
+		if err := sign(tx, tx.batch.moment.now, m.now); err != nil {
+			return err
+		}
+		tx.accepted = &acceptedClock{ref, m}
+		if ref.Boot == "" {
+			return nil
+		}
+		return tx.putReference(ref)
+	})
+	return s.Clock(), wrap("accept the clock", err)
+}
+
+// recallsAtOnce bounds the deadlines that one transaction moves. Chosen: as
+// many as Outbox removes items.
+const recallsAtOnce = 256
+
+// recallDeadlines moves all deadlines behind the moment to it, so that they come
+// at once: while the clock is in doubt none fires, and one that comes too early
+// is set again by its rule.
+func (s *Store) recallDeadlines(ctx context.Context, to pay.Time) error {
+	for more := true; more; {
+		err := s.Do(ctx, func(tx *Tx) (err error) {
+			more, err = tx.recall(to)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("recall deadlines: %w", err)
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) recall(to pay.Time) (more bool, err error) {
+	var keys [][]byte
+	err = tx.scan(dueKey(nil, to+1, pay.Subject{}, 0), []byte{spaceDue + 1}, recallsAtOnce, func(key, _ []byte) (bool, error) {
+		keys = append(keys, append([]byte(nil), key...))
+		return true, nil
+	})
+	if err != nil {
+		return false, err
+	}
+	for _, key := range keys {
+		_, subject, ok := splitDueKey(key)
+		if !ok {
+			return false, damaged(key, "deadline")
+		}
+		if err := tx.delete(key); err != nil {
+			return false, err
+		}
+		if err := tx.Wake(to, subject); err != nil {
+			return false, err
+		}
+	}
+	return len(keys) == recallsAtOnce, nil
+}
