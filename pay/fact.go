@@ -146,6 +146,35 @@ func (f Fact) Verify(key PublicKey) error {
 	return nil
 }
 
+// The bytes of a fact before its content type, those between content type and kid,
+// and where the length of the content type stands among the first. The lengths of
+// the header and of the content type take one byte each in the one form.
+const (
+	factHead = "\xd2\x84\x58?\xa3\x01\x27\x03\x78?"
+	factKid  = "\x04\x58\x20"
+)
+
+// PeekFact returns kind and signer that raw names, without opening it. It relies on
+// Parse having taken these very bytes before; ok is false where they cannot be
+// a fact.
+func PeekFact(raw []byte) (kind Kind, signer NodeID, ok bool) {
+	n := len(factHead)
+	if len(raw) < n || string(raw[:3]) != factHead[:3] || string(raw[4:n-1]) != factHead[4:n-1] {
+		return "", signer, false
+	}
+	end := n + int(raw[n-1])
+	if len(raw) < end+len(factKid)+len(signer) || string(raw[end:end+len(factKid)]) != factKid {
+		return "", signer, false
+	}
+	if kind, ok = kindOf(string(raw[n:end])); !ok {
+		return "", signer, false
+	}
+	if row, known := LookupKind(kind); known {
+		kind = row.Kind
+	}
+	return kind, NodeID(raw[end+len(factKid):]), true
+}
+
 // ID returns the fact's name.
 func (f Fact) ID() FactID { return f.id }
 

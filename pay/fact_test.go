@@ -389,3 +389,24 @@ func FuzzUnknownBody(f *testing.F) {
 		}
 	})
 }
+
+// TestPeekFact: what the bytes of a fact name is what Parse reads, for every kind, and
+// no beginning of them names anything else.
+func TestPeekFact(t *testing.T) {
+	t.Parallel()
+	for _, s := range samples(t) {
+		f := s.fact
+		kind, signer, ok := pay.PeekFact(f.Raw())
+		if !ok || kind != f.Kind() || signer != f.Signer() {
+			t.Errorf("%s of %s: peeked at %s of %s, %v", f.Kind(), f.Signer(), kind, signer, ok)
+		}
+		for n := range f.Raw() {
+			if k, s, ok := pay.PeekFact(f.Raw()[:n]); ok && (k != kind || s != signer) {
+				t.Errorf("%d bytes of %s name %s of %s", n, kind, k, s)
+			}
+		}
+	}
+	if _, _, ok := pay.PeekFact([]byte("something else that is as long as the head of a fact, or a little longer than that, and still no fact")); ok {
+		t.Error("bytes of another kind name a fact")
+	}
+}

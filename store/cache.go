@@ -29,6 +29,17 @@ func (c *factCache) open(id pay.FactID, raw []byte) (pay.Fact, error) {
 	if f, ok := c.find(id); ok && bytes.Equal(f.Raw(), raw) {
 		return f, nil
 	}
+	f, err := openFact(id, raw)
+	if err != nil {
+		return f, err
+	}
+	c.add(f)
+	return f, nil
+}
+
+// openFact returns the fact with these bytes, or an error that wraps ErrDamaged when
+// they are not the fact id.
+func openFact(id pay.FactID, raw []byte) (pay.Fact, error) {
 	f, err := pay.Parse(raw)
 	if err != nil {
 		return f, fmt.Errorf("open fact %s: %w: %w", id, err, ErrDamaged)
@@ -36,7 +47,6 @@ func (c *factCache) open(id pay.FactID, raw []byte) (pay.Fact, error) {
 	if f.ID() != id {
 		return pay.Fact{}, fmt.Errorf("open fact %s: the bytes are fact %s: %w", id, f.ID(), ErrDamaged)
 	}
-	c.add(f)
 	return f, nil
 }
 

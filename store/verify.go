@@ -13,35 +13,52 @@ import (
 // findingsMax bounds what Verify returns; the last finding then counts the rest.
 const findingsMax = 100
 
-// Verify walks all rows of the store and returns what is wrong with them, each
+// VerifyOptions are what Verify holds facts against, and whom it tells how far it
+// is.
+type VerifyOptions struct {
+	// Key returns the key that a fact's signature is held against; ok is false
+	// where the caller knows none, and the signature is then left unchecked. Nil
+	// knows none. It is called from several goroutines with more than one worker.
+	Key func(f pay.Fact) (key pay.PublicKey, ok bool)
+	// Workers is how many goroutines read facts and verify signatures; below 2 the
+	// caller's own does it.
+	Workers int
+	// Progress, unless nil, is called now and then with the share of the work that
+	// is done, from 0 to 1 and never less than before.
+	Progress func(share float64)
+	// Found, unless nil, is called with each finding that is listed, at once.
+	Found func(finding string)
+	// Pause, unless nil, is called between one row and the next, so that the caller
+	// can let others go first.
+	Pause func()
+}
+
+// Verify is VerifyWith with the given keys.
+func (v *View) Verify(ctx context.Context, keyOf func(f pay.Fact) (key pay.PublicKey, ok bool)) (findings []string, err error) {
+	return v.VerifyWith(ctx, VerifyOptions{Key: keyOf})
+}
+
+// VerifyWith walks all rows of the store and returns what is wrong with them, each
 // in a sentence: checksums and forms of all rows; ids and signatures of
 // facts; numbers, chains, digests and heads of feeds; places, outbox items and
 // applied numbers; the log; effects; and what is set aside, as far as it fits
-// together. keyOf returns the key that a fact's signature is held
-// against; ok is false where the caller knows none, and the signature is then
-// left unchecked. What the role's rows should hold, only the role can say.
+// together. What the role's rows should hold, only the role can say.
 //
-// Verify reads row by row from one snapshot and keeps nothing but findings, at
-// most 101. It returns an error only when it could not read on.
-func (v *View) Verify(ctx context.Context, keyOf func(f pay.Fact) (key pay.PublicKey, ok bool)) (findings []string, err error) {
-	a := &audit{v: v, keyOf: keyOf}
-	if a.format, err = v.format(); err == nil {
-		a.outbox, err = v.outboxState()
-	}
-	if err == nil {
-		a.clock, err = v.moment()
-	}
-	if err == nil {
-		a.numbers, err = v.numbers()
-	}
-	if err = a.blame(err); err != nil {
+// It reads row by row from one snapshot and keeps nothing but findings, at
+// most 101, and some facts for each worker. It returns an error only when it could
+// not read on, that of ctx among them.
+func (v *View) VerifyWith(ctx context.Context, o VerifyOptions) (findings []string, err error) {
+	a := &audit{v: v, VerifyOptions: o}
+	if err := a.begin(); err != nil {
 		return nil, fmt.Errorf("verify store: %w", err)
 	}
+	defer a.startWorkers()()
 	var stopped error
 	err = v.r.Scan(nil, nil, 0, func(key, sealed []byte) bool {
 		if stopped = ctx.Err(); stopped == nil {
 			stopped = a.blame(a.row(key, sealed))
 		}
+		a.advance(key)
 		return stopped == nil
 	})
 	if err = errors.Join(stopped, err); err != nil {
@@ -51,9 +68,27 @@ func (v *View) Verify(ctx context.Context, keyOf func(f pay.Fact) (key pay.Publi
 		return nil, fmt.Errorf("verify store: %w", err)
 	}
 	if a.unlisted > 0 {
-		a.found = append(a.found, fmt.Sprintf("and %d more", a.unlisted))
+		a.list(fmt.Sprintf("and %d more", a.unlisted))
 	}
+	a.tell(1)
 	return a.found, nil
+}
+
+// begin reads what the rows are held against.
+func (a *audit) begin() (err error) {
+	if a.format, err = a.v.format(); err == nil {
+		a.outbox, err = a.v.outboxState()
+	}
+	if err == nil {
+		a.clock, err = a.v.moment()
+	}
+	if err == nil {
+		a.numbers, err = a.v.numbers()
+	}
+	if err == nil && a.Progress != nil {
+		err = a.countEntries()
+	}
+	return a.blame(err)
 }
 
 // Verify is View.Verify on a snapshot of its own.
@@ -67,10 +102,12 @@ func (s *Store) Verify(ctx context.Context, keyOf func(f pay.Fact) (key pay.Publ
 
 // audit is one walk over a store, in the order of its keys.
 type audit struct {
+	VerifyOptions
 	v        *View
-	keyOf    func(pay.Fact) (pay.PublicKey, bool)
 	found    []string
 	unlisted int
+	facts    *factChecks // nil: facts are checked as they come
+	progress verifyProgress
 
 	format uint32
 	outbox outboxState
@@ -99,11 +136,18 @@ func (a *audit) blame(err error) error {
 		return err
 	}
 	if len(a.found) < findingsMax {
-		a.found = append(a.found, err.Error())
+		a.list(err.Error())
 	} else {
 		a.unlisted++
 	}
 	return nil
+}
+
+func (a *audit) list(finding string) {
+	a.found = append(a.found, finding)
+	if a.Found != nil {
+		a.Found(finding)
+	}
 }
 
 func (a *audit) row(key, sealed []byte) error {
@@ -126,7 +170,10 @@ func (a *audit) row(key, sealed []byte) error {
 	case spaceEntry:
 		return a.entry(key, value)
 	case spaceFact:
-		return a.fact(key, value)
+		if a.facts != nil {
+			return a.facts.add(key, value)
+		}
+		return a.checkFact(key, value)
 	case spaceHead:
 		return a.head(key, value)
 	case spaceIndex:
@@ -151,7 +198,7 @@ func (a *audit) row(key, sealed []byte) error {
 }
 
 func (a *audit) end() error {
-	for _, end := range []func() error{a.endFeed, a.endAside, a.endNumbers} {
+	for _, end := range []func() error{a.endFacts, a.endFeed, a.endAside, a.endNumbers} {
 		if err := a.blame(end()); err != nil {
 			return err
 		}
@@ -165,29 +212,6 @@ func (a *audit) end() error {
 	}
 	if want := a.outbox.last - a.outbox.acked; a.items != want {
 		return finding("%d outbox items are there and %d should be", a.items, want)
-	}
-	return nil
-}
-
-func (a *audit) fact(key, raw []byte) error {
-	if len(key) != 1+idBytes {
-		return damaged(key, "key")
-	}
-	id := pay.FactID(key[1:])
-	f, err := pay.Parse(raw)
-	if err != nil {
-		return finding("fact %s: %v", id, err)
-	}
-	if f.ID() != id {
-		return finding("fact %s: the bytes are fact %s", id, f.ID())
-	}
-	if a.keyOf == nil {
-		return nil
-	}
-	if key, ok := a.keyOf(f); ok {
-		if err := f.Verify(key); err != nil {
-			return finding("fact %s: %v", id, err)
-		}
 	}
 	return nil
 }

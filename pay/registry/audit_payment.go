@@ -1,35 +1,39 @@
 package registry
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/book"
 )
 
-// paymentAudit is the part of an audit that looks at payments and the book.
+// paymentAudit is the part of an audit that looks at payments and the book. It
+// follows each payment from its row back to its request and holds one payment in
+// memory at a time. That no decision lies beside those chains is a matter of
+// counting: each decision stands in at most one chain. Only when the numbers
+// differ are the strays looked for; see strays.
 type paymentAudit struct {
 	*auditor
-	decisions map[pay.PaymentID][]pay.FactID // until the payment's row was seen
-	keys      int                            // keys that payments stand under
+	decided int // decisions of the registry among the facts
+	linked  int // those of them that a payment's row leads to
+	broken  int // rows that do not lead to the request
+	keys    int // keys that payments stand under
 }
 
 func inspectPayments(a *auditor) inspection {
-	p := &paymentAudit{auditor: a, decisions: make(map[pay.PaymentID][]pay.FactID)}
+	p := &paymentAudit{auditor: a}
 	return inspection{
 		reads: map[pay.Kind]func(pay.Fact) error{
-			pay.KindDecision: reading(func(f pay.Fact, d pay.Decision) error {
-				p.decisions[d.Payment] = append(p.decisions[d.Payment], f.ID())
+			pay.KindDecision: func(pay.Fact) error {
+				p.decided++
 				return nil
-			}),
+			},
 		},
 		passes: []func(context.Context) error{
 			func(ctx context.Context) error { return walk(ctx, a, paymentRows, p.checkPayment) },
-			p.checkKeys, p.checkMissing, p.checkBook,
+			p.checkStrays, p.checkKeys, p.checkBook,
 		},
 	}
 }
@@ -43,24 +47,72 @@ type decided struct {
 	arrow  pay.Arrow
 }
 
-// checkPayment folds the decisions on one payment anew and compares the result
-// with its row.
+// checkPayment checks a payment whose row leads to all of its decisions. The
+// others are left to checkStrays.
 func (a *paymentAudit) checkPayment(id pay.PaymentID, h paymentRow, damage error) error {
-	ids, ok := a.decisions[id]
-	if !ok {
-		a.report("payment %s: it has a row and was never decided on", id.Short())
-		return nil
-	}
-	delete(a.decisions, id)
-	a.out.Payments++
+	a.at(a.within(shareFacts, sharePayments, id))
 	if damage != nil {
-		a.report("payment %s: its row cannot be read", id.Short())
+		a.broken++
 		return nil
 	}
-	chain, err := a.chain(ids)
+	chain, whole, err := a.chain(id, h.Last)
 	if err != nil {
 		return err
 	}
+	if !whole {
+		a.broken++
+		return nil
+	}
+	a.linked += len(chain)
+	return a.checkChain(id, h, chain)
+}
+
+// chain returns the decisions on a payment from the first to last, by the links
+// between them; whole is false when they do not lead to the request.
+func (a *paymentAudit) chain(id pay.PaymentID, last pay.FactID) (chain []decided, whole bool, err error) {
+	for next := last; ; {
+		d, ok, err := a.decision(next)
+		if err != nil || !ok || d.Payment != id {
+			return nil, false, err
+		}
+		if n := len(chain); n > 0 && d.Seq != chain[n-1].d.Seq-1 {
+			return nil, false, nil
+		}
+		chain = append(chain, decided{id: next, d: d})
+		if d.Seq == 1 {
+			slices.Reverse(chain)
+			return chain, d.Prev == pay.FactID(id), nil
+		}
+		next = d.Prev
+	}
+}
+
+// decision reads a decision of the registry; ok is false when the fact is none.
+func (a *paymentAudit) decision(id pay.FactID) (d pay.Decision, ok bool, err error) {
+	f, ok, err := a.rows.Fact(id)
+	if err != nil || !ok || f.Kind() != pay.KindDecision {
+		return d, false, err
+	}
+	if d, err = pay.As[pay.Decision](f); err != nil {
+		return d, false, err
+	}
+	return d, a.speaks(f, d.At), nil
+}
+
+// checkChain folds all decisions on one payment anew and compares the result with
+// its row, its request, its claims and the book.
+func (a *paymentAudit) checkChain(id pay.PaymentID, h paymentRow, chain []decided) error {
+	a.out.Payments++
+	p := a.checkFold(id, h, chain)
+	if err := a.checkRequest(id, p, h, chain); err != nil {
+		return err
+	}
+	return a.checkClaims(p, h, chain)
+}
+
+// checkFold folds decisions and compares the result, which it returns, with the
+// payment's row.
+func (a *paymentAudit) checkFold(id pay.PaymentID, h paymentRow, chain []decided) pay.Payment {
 	p, why := fold(id, chain)
 	if why != nil {
 		a.report("payment %s: %v", id.Short(), why)
@@ -72,28 +124,7 @@ func (a *paymentAudit) checkPayment(id pay.PaymentID, h paymentRow, damage error
 	if why == nil && (p.LastID != h.Last || p.Decision != h.Decision) {
 		a.report("payment %s: its row says %s, its decisions say %s", id.Short(), h.Decision.State, p.State)
 	}
-	if err := a.checkRequest(id, p, h, chain); err != nil {
-		return err
-	}
-	return a.checkClaims(p, h, chain)
-}
-
-// chain loads decisions in the order of their numbers.
-func (a *paymentAudit) chain(ids []pay.FactID) ([]decided, error) {
-	chain := make([]decided, 0, len(ids))
-	for _, id := range ids {
-		d, ok, err := fact[pay.Decision](a.rows, id)
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			a.report("decision %s is listed and missing", id)
-			continue
-		}
-		chain = append(chain, decided{id: id, d: d})
-	}
-	slices.SortFunc(chain, func(x, y decided) int { return cmp.Compare(x.d.Seq, y.d.Seq) })
-	return chain, nil
+	return p
 }
 
 // fold applies the decisions and notes the arrow of each. It returns an error for
@@ -183,9 +214,9 @@ func (a *paymentAudit) signedBy(party pay.Party, f pay.Fact, h paymentRow) bool 
 	node := a.nodes[f.Signer()]
 	switch party {
 	case pay.PartyBox:
-		return node.Role == pay.RoleBox && node.Scope == h.Decision.Merchant && f.Verify(node.Node) == nil
+		return node.Role == pay.RoleBox && node.Scope == h.Decision.Merchant && a.verify(f, node.Node) == nil
 	case pay.PartyPayer:
-		return node.Role == pay.RoleWallet && node.Scope == h.Wallet && f.Verify(node.Node) == nil
+		return node.Role == pay.RoleWallet && node.Scope == h.Wallet && a.verify(f, node.Node) == nil
 	default:
 		return false
 	}
@@ -272,15 +303,6 @@ func (a *paymentAudit) checkKeys(context.Context) error {
 		a.report("%d keys of payments are kept, the facts say %d", n, a.keys)
 	}
 	return err
-}
-
-// checkMissing reports decisions on payments without a row.
-func (a *paymentAudit) checkMissing(context.Context) error {
-	for _, id := range slices.SortedFunc(maps.Keys(a.decisions), compareIDs) {
-		a.out.Payments++
-		a.report("payment %s: it was decided on and has no row", id.Short())
-	}
-	return nil
 }
 
 // checkBook compares the accounts with the facts.

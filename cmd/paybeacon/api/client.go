@@ -29,18 +29,24 @@ const answerBytesMax = 64 << 20
 // ErrDaemonLost when the daemon went away before it answered, and else the error
 // that the daemon answered with, a *pay.Error.
 func Ask[Request, Answered any](ctx context.Context, socket string, v Verb[Request, Answered], q Request) (Reply[Answered], error) {
+	return AskTelling(ctx, socket, v, q, nil)
+}
+
+// AskTelling is Ask, with the notes of the daemon passed to tell unless it is nil.
+// A daemon of old has none.
+func AskTelling[Request, Answered any](ctx context.Context, socket string, v Verb[Request, Answered], q Request, tell func(note json.RawMessage)) (Reply[Answered], error) {
 	body, err := json.Marshal(q)
 	if err != nil {
 		return Reply[Answered]{}, fmt.Errorf("encode request: %w", err)
 	}
-	raw, err := post(ctx, socket, v.Name, body)
+	raw, err := post(ctx, socket, v.Name, body, tell)
 	if err != nil {
 		return Reply[Answered]{}, err
 	}
 	return readReply[Answered](raw)
 }
 
-func post(ctx context.Context, socket, verb string, body []byte) (json.RawMessage, error) {
+func post(ctx context.Context, socket, verb string, body []byte, tell func(json.RawMessage)) (json.RawMessage, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -57,11 +63,25 @@ func post(ctx context.Context, socket, verb string, body []byte) (json.RawMessag
 		_ = conn.Close()
 		return nil, fmt.Errorf("make request: %w", err)
 	}
+	if tell != nil {
+		req.Header.Set("Accept", notesType)
+	}
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, daemonLost(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if tell != nil && resp.Header.Get("Content-Type") == notesType {
+		raw, err := readNotes(resp.Body, tell)
+		var told answered
+		switch {
+		case errors.As(err, &told):
+			return nil, told.error
+		case err != nil:
+			return nil, daemonLost(ctx, err)
+		}
+		return raw, nil
+	}
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, answerBytesMax))
 	if err != nil {
 		return nil, daemonLost(ctx, err)

@@ -18,7 +18,8 @@ import (
 // the running daemon: HTTP and JSON over a unix socket that only the owner can
 // open. A verb is a POST to /v1/VERB whose body is the verb's request. The
 // answer is the verb's object with status 200, or an error object with the
-// status of its code (pay.InfoOf).
+// status of its code (pay.InfoOf). What a verb says before it answers stands in
+// notes.go.
 
 const (
 	// controlBytesMax bounds a request. Chosen: none of ours has a thousandth.
@@ -63,7 +64,18 @@ func ServeHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Lo
 func NewHandler(vs Verbs) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/{verb}", func(w http.ResponseWriter, r *http.Request) {
-		answer, err := vs.serve(w, r)
+		ctx, gone := context.WithCancelCause(r.Context())
+		defer gone(nil)
+		notes := &noteWriter{w: w, gone: gone}
+		tell := notes.tell
+		if r.Header.Get("Accept") != notesType {
+			tell = func(any) {}
+		}
+		answer, err := vs.serve(w, r.WithContext(ctx), tell)
+		if notes.begun {
+			notes.end(answer, err)
+			return
+		}
 		if err != nil {
 			refuse(w, err)
 			return
@@ -74,7 +86,7 @@ func NewHandler(vs Verbs) http.Handler {
 	return mux
 }
 
-func (vs Verbs) serve(w http.ResponseWriter, r *http.Request) (any, error) {
+func (vs Verbs) serve(w http.ResponseWriter, r *http.Request, tell Tell) (any, error) {
 	e, ok := vs[r.PathValue("verb")]
 	if !ok {
 		return nil, errUnknownVerb(r.PathValue("verb"))
@@ -83,7 +95,7 @@ func (vs Verbs) serve(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, pay.Wrap(err, pay.CodeUsage, "read request", "send a smaller one")
 	}
-	return e.answer(r.Context(), rawRequest{body: body, key: pay.IdempotencyKey(r.Header.Get("Idempotency-Key"))})
+	return e.answer(r.Context(), rawRequest{body: body, key: pay.IdempotencyKey(r.Header.Get("Idempotency-Key"))}, tell)
 }
 
 // refuse answers with an error object.

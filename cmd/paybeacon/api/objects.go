@@ -119,7 +119,8 @@ type Rules struct {
 
 // Audit is what recomputing everything from the signed facts found. Imbalance is
 // in minor units; Duplicates counts payments with two outcomes and keys with two
-// payments.
+// payments. OK means that there is no finding. What is not finished is none, also
+// where the registry has set it aside: Aside holds the first of AsideCount.
 type Audit struct {
 	V          int        `json:"v"`
 	Type       string     `json:"type"`
@@ -128,6 +129,8 @@ type Audit struct {
 	Imbalance  pay.Amount `json:"imbalance"`
 	Duplicates int        `json:"duplicates"`
 	Findings   []string   `json:"findings"`
+	Aside      []Aside    `json:"aside,omitempty"`
+	AsideCount int        `json:"aside_count,omitempty"`
 }
 
 // Aside is something of which the registry could not do what was due, and which

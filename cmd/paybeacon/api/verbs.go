@@ -75,7 +75,7 @@ var (
 // Endpoint is a verb and what answers it, at one node.
 type Endpoint struct {
 	name   string
-	answer func(ctx context.Context, q rawRequest) (any, error)
+	answer func(ctx context.Context, q rawRequest, tell Tell) (any, error)
 }
 
 // rawRequest is a verb's request as it came in.
@@ -86,13 +86,7 @@ type rawRequest struct {
 
 // On has f answer a verb.
 func On[Request, Answered any](v Verb[Request, Answered], f func(ctx context.Context, q Request) (Answered, error)) Endpoint {
-	return Endpoint{name: v.Name, answer: func(ctx context.Context, raw rawRequest) (any, error) {
-		var q Request
-		if err := raw.decode(&q); err != nil {
-			return nil, err
-		}
-		return f(ctx, q)
-	}}
+	return OnTelling(v, func(ctx context.Context, q Request, _ Tell) (Answered, error) { return f(ctx, q) })
 }
 
 // decode reads the request, with the key of the header where it may bear one.
@@ -153,6 +147,11 @@ func (vs Verbs) Has(name string) bool {
 // *pay.Error with CodeNotAllowed where the node has no such verb, and else the
 // error of the verb.
 func Answer[Request, Answered any](ctx context.Context, vs Verbs, v Verb[Request, Answered], q Request) (r Reply[Answered], err error) {
+	return AnswerTelling(ctx, vs, v, q, nil)
+}
+
+// AnswerTelling is Answer, with notes passed to tell unless it is nil.
+func AnswerTelling[Request, Answered any](ctx context.Context, vs Verbs, v Verb[Request, Answered], q Request, tell func(note json.RawMessage)) (r Reply[Answered], err error) {
 	e, ok := vs[v.Name]
 	if !ok {
 		return r, errUnknownVerb(v.Name)
@@ -161,7 +160,7 @@ func Answer[Request, Answered any](ctx context.Context, vs Verbs, v Verb[Request
 	if err != nil {
 		return r, fmt.Errorf("encode request: %w", err)
 	}
-	answer, err := e.answer(ctx, rawRequest{body: body})
+	answer, err := e.answer(ctx, rawRequest{body: body}, telling(tell))
 	if err != nil {
 		return r, err
 	}

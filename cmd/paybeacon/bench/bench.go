@@ -41,6 +41,7 @@ func benchmarks(traces string) []benchmark {
 		{"S4", "durable commits with 64 writers", benchGroupCommit},
 		{"S6", "code look-up among a million devices", benchCodeLookup},
 		{"S11", "adverts through the bus, the radio and the tracker", benchRadio},
+		{"audit", "how fast a registry is audited, and how much memory that takes", benchAudits{small: 500, large: 20_000}.audit},
 		{"near", "how soon a till is told who is near, in a simulated floor", floor.near},
 		{"crowd", "how often a charge means the wrong one or nobody: simulated, and from traces", floor.crowd},
 		{"wormhole", "a code carried from one stall to another, by a seeded model", benchWormhole},

@@ -26,12 +26,18 @@ type asides struct {
 // is altogether. It returns an error when the store cannot be read.
 func (n asides) list(ctx context.Context) (list []api.Aside, all int, err error) {
 	err = n.store.View(ctx, func(v *store.View) error {
-		return v.Aside(func(a store.Aside) error {
-			if all++; all <= asideListMax {
-				list = append(list, n.object(v, a))
-			}
-			return nil
-		})
+		list, all, err = n.listIn(v)
+		return err
+	})
+	return list, all, err
+}
+
+func (n asides) listIn(v *store.View) (list []api.Aside, all int, err error) {
+	err = v.Aside(func(a store.Aside) error {
+		if all++; all <= asideListMax {
+			list = append(list, n.object(v, a))
+		}
+		return nil
 	})
 	return list, all, err
 }

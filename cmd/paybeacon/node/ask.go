@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -18,12 +19,18 @@ import (
 // it open, with CodeNotRunning where the verb needs a daemon, and with
 // CodeNotAllowed where it needs a node of another role.
 func Ask[Request, Answered any](ctx context.Context, d Dir, v api.Verb[Request, Answered], q Request) (api.Reply[Answered], error) {
+	return AskTelling(ctx, d, v, q, nil)
+}
+
+// AskTelling is Ask, with what the verb says before it answers passed to tell, unless
+// that is nil.
+func AskTelling[Request, Answered any](ctx context.Context, d Dir, v api.Verb[Request, Answered], q Request, tell func(note json.RawMessage)) (api.Reply[Answered], error) {
 	if d == "" {
 		return api.Reply[Answered]{}, pay.NewError(pay.CodeUsage, "--data is missing", "name the node's directory with --data or PAYBEACON_DATA")
 	}
-	r, err := AskDaemon(ctx, d, v, q)
+	r, err := api.AskTelling(ctx, d.Path(controlFile), v, q, tell)
 	if errors.Is(err, api.ErrNoDaemon) {
-		return askWithoutDaemon(ctx, d, v, q)
+		return askWithoutDaemon(ctx, d, v, q, tell)
 	}
 	return r, err
 }
@@ -34,13 +41,13 @@ func AskDaemon[Request, Answered any](ctx context.Context, d Dir, v api.Verb[Req
 	return api.Ask(ctx, d.Path(controlFile), v, q)
 }
 
-func askWithoutDaemon[Request, Answered any](ctx context.Context, d Dir, v api.Verb[Request, Answered], q Request) (r api.Reply[Answered], err error) {
+func askWithoutDaemon[Request, Answered any](ctx context.Context, d Dir, v api.Verb[Request, Answered], q Request, tell func(json.RawMessage)) (r api.Reply[Answered], err error) {
 	if err := d.Check(); err != nil {
 		return r, err
 	}
 	unlock, err := d.lockOrDaemon(ctx)
 	if errors.Is(err, errDaemonAppeared) {
-		return AskDaemon(ctx, d, v, q)
+		return api.AskTelling(ctx, d.Path(controlFile), v, q, tell)
 	}
 	if err != nil {
 		return r, err
@@ -57,7 +64,7 @@ func askWithoutDaemon[Request, Answered any](ctx context.Context, d Dir, v api.V
 	case !v.Reads:
 		return r, pay.NewError(pay.CodeNotRunning, fmt.Sprintf("no daemon runs on %s", d), "start it, then repeat the command: "+StartHint(d))
 	}
-	return api.Answer(ctx, n.Verbs(), v, q)
+	return api.AnswerTelling(ctx, n.Verbs(), v, q, tell)
 }
 
 var errDaemonAppeared = errors.New("a daemon has started")

@@ -1,0 +1,153 @@
+package bench
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/metrics"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+)
+
+// benchAudits are two sizes of registry that an audit is measured with.
+type benchAudits struct{ small, large int }
+
+// factsOfPayment is how many signed facts a paid payment consists of: request, offer,
+// answer, capture.
+const factsOfPayment = 4
+
+// audit measures how many payments of a large registry an audit checks a second,
+// beside the bare signature checks of as many facts on all cores, and how much more
+// memory it holds at its peak than with a small one.
+func (b benchAudits) audit(ctx context.Context, dir string) ([]figure, error) {
+	small, err := auditLedger(ctx, filepath.Join(dir, "small"), b.small)
+	if err != nil {
+		return nil, err
+	}
+	large, err := auditLedger(ctx, filepath.Join(dir, "large"), b.large)
+	if err != nil {
+		return nil, err
+	}
+	bare, err := bareChecks(ctx, factsOfPayment*b.large)
+	if err != nil {
+		return nil, err
+	}
+	rate, yardstick := float64(b.large)/large.took.Seconds(), float64(b.large)/bare.Seconds()
+	return []figure{
+		{
+			What: fmt.Sprintf("%d payments audited", b.large), Value: rate, Unit: "/s", Yardstick: yardstick,
+			Against: "their bare signature checks", Ratio: rate / yardstick,
+		},
+		{
+			What: fmt.Sprintf("heap at the peak, %d payments", b.large), Value: float64(large.peak), Unit: "B", Yardstick: float64(small.peak),
+			Against: fmt.Sprintf("%d payments", b.small), Ratio: float64(large.peak) / float64(max(1, small.peak)),
+		},
+	}, nil
+}
+
+// audited is what an audit took.
+type audited struct {
+	answer api.Audit
+	took   time.Duration
+	peak   uint64 // bytes of live heap above those before it
+}
+
+// auditLedger makes a registry and audits it twice, once for the time and once for
+// the memory, and removes it.
+func auditLedger(ctx context.Context, dir string, payments int) (a audited, err error) {
+	if err := makeLedger(ctx, dir, payments, 1); err != nil {
+		return a, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	begun := time.Now()
+	if a.answer, err = auditDir(ctx, dir, func(json.RawMessage) {}); err != nil {
+		return a, err
+	}
+	a.took = time.Since(begun)
+	if !a.answer.OK || a.answer.Payments != payments {
+		return a, fmt.Errorf("the audit of %d payments says: %+v", payments, a.answer)
+	}
+	a.peak, err = auditPeak(ctx, dir)
+	return a, err
+}
+
+// auditDir audits the registry of a directory as the command does where no daemon
+// runs.
+func auditDir(ctx context.Context, dir string, tell func(note json.RawMessage)) (api.Audit, error) {
+	n, err := node.OpenOffline(ctx, node.Dir(dir))
+	if err != nil {
+		return api.Audit{}, err
+	}
+	defer n.Close()
+	reply, err := api.AnswerTelling(ctx, n.Verbs(), api.VerbAudit, api.Nothing{}, tell)
+	return reply.Value, err
+}
+
+// peakEvery is after how much of the work the heap is looked at. Chosen: often enough
+// to see what grows, seldom enough to end soon.
+const peakEvery = 0.02
+
+// auditPeak audits a registry and returns the most that was alive on the heap
+// at once, in bytes above what the opened registry holds.
+func auditPeak(ctx context.Context, dir string) (peak uint64, err error) {
+	var base uint64
+	next := 0.0
+	_, err = auditDir(ctx, dir, func(raw json.RawMessage) {
+		p, ok := api.ReadNote[api.Progress](raw)
+		if !ok || p.Share < next && p.Share < 1 {
+			return
+		}
+		next = p.Share + peakEvery
+		live := liveHeap()
+		if base == 0 {
+			base = live
+		}
+		if live > base {
+			peak = max(peak, live-base)
+		}
+	})
+	return peak, err
+}
+
+// liveHeap returns the bytes of the objects that are alive on the heap.
+func liveHeap() uint64 {
+	runtime.GC()
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+// bareChecks takes the time of n signature checks, spread over all cores.
+func bareChecks(ctx context.Context, n int) (time.Duration, error) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return 0, err
+	}
+	message := make([]byte, benchRowBytes)
+	sig := ed25519.Sign(private, message)
+	workers := runtime.GOMAXPROCS(0)
+	group, ctx := errgroup.WithContext(ctx)
+	begun := time.Now()
+	for range workers {
+		group.Go(func() error {
+			for range n / workers {
+				if !ed25519.Verify(public, message, sig) {
+					return errors.New("a good signature does not verify")
+				}
+			}
+			return ctx.Err()
+		})
+	}
+	err = group.Wait()
+	return time.Since(begun), err
+}

@@ -1,0 +1,95 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store"
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+// manyFacts returns a registry's store with that many facts in two feeds.
+func manyFacts(t *testing.T, n int) (*store.Store, kv.Engine) {
+	t.Helper()
+	o := registryOptions()
+	s, stop := start(t, o)
+	defer stop()
+	for i := range n {
+		post(t, s, []pay.Scope{"m/a", "w/b"}, claim(t, i))
+	}
+	return s, o.Engine
+}
+
+func verifyWith(ctx context.Context, s *store.Store, o store.VerifyOptions) (findings []string, err error) {
+	err = s.View(ctx, func(v *store.View) error {
+		findings, err = v.VerifyWith(ctx, o)
+		return err
+	})
+	return findings, err
+}
+
+// TestVerifyWithWorkers finds the same, in the same order, with any number of
+// workers, and tells each finding at once.
+func TestVerifyWithWorkers(t *testing.T) {
+	t.Parallel()
+	s, e := manyFacts(t, 400)
+	n := 0
+	for key, value := range rowsOf(t, e) {
+		if key[0] != 'f' {
+			continue
+		}
+		if n++; n%3 > 0 {
+			continue
+		}
+		raw := []byte(value[:len(value)-4])
+		raw[len(raw)-1-n%60] ^= 1 // of the signature
+		write(t, e, func(tx kv.Tx) error { return tx.Put([]byte(key), sealed(key, string(raw))) })
+	}
+	var first []string
+	for _, workers := range []int{0, 1, 2, 5, 16} {
+		var told []string
+		findings, err := verifyWith(t.Context(), s, store.VerifyOptions{
+			Key: keyOf(t), Workers: workers, Found: func(f string) { told = append(told, f) },
+		})
+		if err != nil || len(findings) != 101 || !strings.HasPrefix(findings[100], "and ") || !slices.Equal(told, findings) {
+			t.Fatalf("%d workers: %d findings, %d told, the last %q, %v", workers, len(findings), len(told), findings[len(findings)-1], err)
+		}
+		if first == nil {
+			first = findings
+		}
+		if !slices.Equal(findings, first) {
+			t.Errorf("%d workers find other things", workers)
+		}
+	}
+}
+
+// TestVerifyTellsHowFarItIs: shares grow from near 0 to 1, and a walk that is
+// stopped returns why, without its workers.
+func TestVerifyTellsHowFarItIs(t *testing.T) {
+	t.Parallel()
+	s, _ := manyFacts(t, 300)
+	for _, workers := range []int{0, 3} {
+		var shares []float64
+		_, err := verifyWith(t.Context(), s, store.VerifyOptions{Key: keyOf(t), Workers: workers, Progress: func(share float64) { shares = append(shares, share) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(shares); n < 100 || !slices.IsSorted(shares) || shares[0] > 0.1 || shares[n-1] != 1 {
+			t.Errorf("%d workers: %d shares: %v", workers, n, shares)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err = verifyWith(ctx, s, store.VerifyOptions{Key: keyOf(t), Workers: workers, Progress: func(share float64) {
+			if share > 0.5 {
+				cancel()
+			}
+		}})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%d workers: stopped with %v", workers, err)
+		}
+		cancel()
+	}
+}
