@@ -8,6 +8,10 @@ import (
 // ErrGap means that pushed items do not follow the last one applied.
 var ErrGap = errors.New("pay: outbox items leave a gap")
 
+// ErrReplaced means that another incarnation of a node's outbox has replaced the
+// one that pushes.
+var ErrReplaced = errors.New("pay: the outbox was replaced by a newer one")
+
 // Cursor says how far a node has read a feed: the epoch of the registry's
 // history, the number of the last entry and the chain up to it.
 type Cursor struct {
@@ -56,6 +60,11 @@ type Position struct {
 	Incarnation Incarnation
 	Acked       uint64 // items up to here are durable at the registry
 	Last        uint64 // number of the newest item, 0 if there never was one
+	// Chain is the chain of the outbox after item Acked. Chained is false when the
+	// node does not know it: a registry that knows no such chains acknowledged some.
+	Chain   Chain
+	Chained bool
+	Old     bool // the node knows itself to be an old copy
 }
 
 // Applied is what became of pushed items.
@@ -64,7 +73,8 @@ type Applied struct {
 	Refused map[uint64]Reason // those among the pushed ones that were refused
 }
 
-// Chain is the running hash of a feed: each link covers all entries before it.
+// Chain is the running hash of a feed, or of the facts of an outbox: each link
+// covers all before it.
 type Chain [32]byte
 
 // Next returns the chain after the entry with the given id.

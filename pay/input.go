@@ -24,6 +24,10 @@ type (
 		Fact   Fact
 		Reason Reason
 	}
+	// ClaimRecalled means that the registry handed a node a claim back that the
+	// node signed itself and does not hold any more, because its store is an older
+	// copy. The claim was applied; what the registry made of it stands in the feed.
+	ClaimRecalled struct{ Fact Fact }
 	// DeadlineReached means that a moment which the role named with Wake has
 	// come.
 	DeadlineReached struct{ Subject Subject }
@@ -39,6 +43,7 @@ type (
 func (ClaimArrived) input()    {}
 func (EntryMirrored) input()   {}
 func (ClaimRefused) input()    {}
+func (ClaimRecalled) input()   {}
 func (DeadlineReached) input() {}
 func (EffectDone) input()      {}
 
@@ -50,6 +55,8 @@ func FactOf(in Input) (Fact, bool) {
 	case EntryMirrored:
 		return in.Fact, true
 	case ClaimRefused:
+		return in.Fact, true
+	case ClaimRecalled:
 		return in.Fact, true
 	default:
 		return Fact{}, false

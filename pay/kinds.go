@@ -139,6 +139,11 @@ func (r KindRow) readBy(roles ...Role) KindRow {
 	return r
 }
 
+// Urgent reports whether claims of the kind only ever reduce what can be paid, so
+// that the registry takes them from any holder of the author's key, whatever the
+// state of the author's outbox.
+func (k Kind) Urgent() bool { return k == KindRevoke }
+
 // Concerns reports whether nodes of the role sign facts of this kind or act on
 // them, so that the role must have a rule for the kind.
 func (r KindRow) Concerns(role Role) bool {

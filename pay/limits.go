@@ -143,6 +143,10 @@ const (
 	// OutboxItemsMax bounds what a node queues while it cannot reach the
 	// registry. Chosen: a request a second for a day.
 	OutboxItemsMax = 100_000
+	// UrgentFactsMax bounds the claims that a node which may not push its outbox
+	// gives to the registry at once. Chosen: more devices than a wallet loses at
+	// a time, and all of them fit into a first frame.
+	UrgentFactsMax = 16
 	// EffectBytesMax bounds the body of an effect. Chosen: half of a fact.
 	EffectBytesMax = 4 << 10
 	// ItemFactsMax bounds the facts that travel as one outbox item. Chosen:

@@ -18,7 +18,25 @@ type Hello struct {
 	Last        uint64          `cbor:"6,keyasint"` // number of the newest outbox item, 0 if none
 	// Oldest is the oldest version that the node speaks; 0 when it is Version.
 	Oldest Version `cbor:"7,keyasint,omitempty"`
+	// Outbox shows up to where the outbox is acknowledged; nil from a node that
+	// compares numbers only.
+	Outbox *OutboxProof `cbor:"80,keyasint,omitempty"`
+	// Holder tells the processes apart that hold the node's key; zero from a node
+	// that does not say.
+	Holder Holder `cbor:"81,keyasint,omitzero"`
 }
+
+// OutboxProof is the content of a node's outbox up to its last acknowledged item.
+type OutboxProof struct {
+	Acked uint64 `cbor:"1,keyasint"`
+	// Chain is the chain after item Acked. Known is false when the node does not
+	// know it, and Chain is zero then.
+	Known bool      `cbor:"2,keyasint"`
+	Chain pay.Chain `cbor:"3,keyasint"`
+}
+
+// Holder is random and new for each process that runs a node.
+type Holder [8]byte
 
 // Speaking returns the Hello with the versions that the node speaks.
 func (h Hello) Speaking(v Versions) Hello {
@@ -39,6 +57,9 @@ func (h Hello) Check() error {
 	}
 	if h.Cursor.Epoch == (pay.Epoch{}) && h.Cursor.Seq != 0 {
 		return fmt.Errorf("cursor %d is of no epoch", h.Cursor.Seq)
+	}
+	if o := h.Outbox; o != nil && o.Acked > h.Last {
+		return fmt.Errorf("item %d is acknowledged and the newest is %d", o.Acked, h.Last)
 	}
 	return checkOldest(h.Version, h.Oldest)
 }
@@ -81,7 +102,36 @@ type Welcome struct {
 	// are Version.
 	Oldest Version `cbor:"9,keyasint,omitempty"`
 	Newest Version `cbor:"10,keyasint,omitempty"`
+	// Outbox says how the node's outbox fits what the registry holds of it, to a
+	// node whose Hello has a proof.
+	Outbox *OutboxReply `cbor:"80,keyasint,omitempty"`
 }
+
+// OutboxReply compares a node's outbox with what the registry holds of it.
+type OutboxReply struct {
+	Standing OutboxStanding `cbor:"1,keyasint"`
+	Chain    pay.Chain      `cbor:"2,keyasint"` // after item Applied
+}
+
+// OutboxStanding is how the outbox of a Hello fits what the registry holds.
+type OutboxStanding uint8
+
+// The standings of an outbox. One that is not known counts as OutboxForked.
+const (
+	// OutboxOn means that the incarnation may push, and that what the node holds
+	// for acknowledged lies on the registry's chain.
+	OutboxOn OutboxStanding = 1
+	// OutboxPast means that what the node holds for acknowledged lies on the
+	// registry's chain, and that its incarnation may not push any more: the node
+	// takes up what it lacks and begins a new one.
+	OutboxPast OutboxStanding = 2
+	// OutboxForked means that it does not lie there, or cannot be shown to.
+	OutboxForked OutboxStanding = 3
+	// OutboxBehind means that the registry holds fewer items than it acknowledged.
+	OutboxBehind OutboxStanding = 4
+	// OutboxRival means that another process with the node's key is connected.
+	OutboxRival OutboxStanding = 5
+)
 
 // Speaking returns the Welcome with the version chosen and the versions that
 // the registry speaks, which hold it.

@@ -28,6 +28,13 @@ const (
 	TypeBye      Type = 10
 	TypeEnrol    Type = 11
 	TypeEnrolled Type = 12
+	TypeRecall   Type = 13
+	TypeRecalled Type = 14
+	TypeRenew    Type = 15
+	TypeRenewed  Type = 16
+	TypeUrgent   Type = 17
+	TypeSettled  Type = 18
+	TypeRival    Type = 19
 
 	// typeMustKnow is the first of the types that may not be skipped.
 	typeMustKnow Type = 128
@@ -70,6 +77,20 @@ func parse(t Type, body []byte) (m Message, ok bool, err error) {
 		m, err = parseAs[Enrol](body)
 	case TypeEnrolled:
 		m, err = parseAs[Enrolled](body)
+	case TypeRecall:
+		m, err = parseAs[Recall](body)
+	case TypeRecalled:
+		m, err = parseAs[Recalled](body)
+	case TypeRenew:
+		m, err = parseAs[Renew](body)
+	case TypeRenewed:
+		m, err = parseAs[Renewed](body)
+	case TypeUrgent:
+		m, err = parseAs[Urgent](body)
+	case TypeSettled:
+		m, err = parseAs[Settled](body)
+	case TypeRival:
+		m, err = parseAs[Rival](body)
 	default:
 		if t < typeMustKnow {
 			return nil, false, nil
