@@ -10,45 +10,62 @@ import (
 
 // appliedRow is how far the outbox of one node was applied.
 type appliedRow struct {
-	inc pay.Incarnation
-	n   uint64
+	inc   pay.Incarnation
+	n     uint64
+	line  pay.Incarnation // the first incarnation of this numbering
+	chain pay.Chain       // after item n; zero after the last item applied by a program of format 2
 }
 
-const appliedBytes = 16
+const (
+	appliedBytesV2 = 16
+	appliedBytes   = appliedBytesV2 + 8 + 32
+)
 
 func (a appliedRow) encode() []byte {
-	return binary.BigEndian.AppendUint64(append(make([]byte, 0, appliedBytes), a.inc[:]...), a.n)
+	buf := binary.BigEndian.AppendUint64(append(make([]byte, 0, appliedBytes), a.inc[:]...), a.n)
+	return append(append(buf, a.line[:]...), a.chain[:]...)
 }
 
 func decodeApplied(raw []byte) (a appliedRow, ok bool) {
-	if len(raw) != appliedBytes {
+	switch len(raw) {
+	case appliedBytesV2:
+		a.line = pay.Incarnation(raw[:8])
+	case appliedBytes:
+		a.line, a.chain = pay.Incarnation(raw[16:24]), pay.Chain(raw[24:])
+	default:
 		return a, false
 	}
 	a.inc, a.n = pay.Incarnation(raw[:8]), binary.BigEndian.Uint64(raw[8:])
-	return a, a.n > 0
+	return a, a.n > 0 || a.line != a.inc
+}
+
+func (v *View) applied(node pay.NodeID) (a appliedRow, ok bool, err error) {
+	v.key = idKey(v.key[:0], spaceApplied, node)
+	raw, ok, err := v.get(v.key)
+	if err != nil || !ok {
+		return a, false, err
+	}
+	a, ok = decodeApplied(raw)
+	if !ok {
+		return a, false, damaged(idKey(nil, spaceApplied, node), "applied number")
+	}
+	return a, true, nil
 }
 
 // Applied returns the number of the last applied item of an incarnation, 0 when
 // none was.
 func (v *View) Applied(node pay.NodeID, inc pay.Incarnation) (uint64, error) {
-	v.key = idKey(v.key[:0], spaceApplied, node)
-	raw, ok, err := v.get(v.key)
-	if err != nil || !ok {
+	a, ok, err := v.applied(node)
+	if err != nil || !ok || a.inc != inc {
 		return 0, err
-	}
-	a, ok := decodeApplied(raw)
-	if !ok {
-		return 0, damaged(idKey(nil, spaceApplied, node), "applied number")
-	}
-	if a.inc != inc {
-		return 0, nil
 	}
 	return a.n, nil
 }
 
 // Apply applies verified items of a node's outbox in order, and moves the node's
 // number on. Items applied before are skipped; items that leave a gap are
-// refused as a whole with an error that wraps pay.ErrGap, and a node's store
+// refused as a whole with an error that wraps pay.ErrGap, items of an incarnation
+// that was replaced with one that wraps pay.ErrReplaced, and a node's store
 // refuses all. A fact too few or too many in an item is an error, as is what the
 // role fails on. A new incarnation starts at 0. Refused has the items whose first
 // fact the role refused now; a refusal of what travels with it stands in its
@@ -59,15 +76,18 @@ func (tx *Tx) Apply(node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay
 	if !tx.s.registry() {
 		return pay.Applied{}, errors.New("only the registry does")
 	}
-	n, err := tx.Applied(node, inc)
+	row, replaced, err := tx.appliedOf(node, inc)
 	if err != nil {
 		return pay.Applied{}, err
 	}
+	n := row.n
 	before, done := n, pay.Applied{}
 	for _, it := range items {
 		switch {
 		case it.N <= n:
 			continue
+		case replaced:
+			return pay.Applied{}, fmt.Errorf("item %d of incarnation %x: %w", it.N, inc, pay.ErrReplaced)
 		case it.N != n+1:
 			return pay.Applied{}, fmt.Errorf("item %d came after item %d: %w", it.N, n, pay.ErrGap)
 		}
@@ -87,14 +107,55 @@ func (tx *Tx) Apply(node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay
 			}
 			done.Refused[it.N] = reason
 		}
+		if err := tx.keep(node, &row, it); err != nil {
+			return pay.Applied{}, err
+		}
 		n = it.N
 	}
 	done.N = n
 	if n == before {
 		return done, nil
 	}
+	if err := tx.replace(node, inc); err != nil {
+		return pay.Applied{}, err
+	}
 	tx.key = idKey(tx.key[:0], spaceApplied, node)
-	return done, tx.put(tx.key, appliedRow{inc, n}.encode())
+	return done, tx.put(tx.key, row.encode())
+}
+
+// appliedOf returns the row of a node's outbox for an incarnation: the one that
+// pushed before, or one that begins at 0. replaced is true for one that may not
+// push any more.
+func (tx *Tx) appliedOf(node pay.NodeID, inc pay.Incarnation) (row appliedRow, replaced bool, err error) {
+	row, ok, err := tx.applied(node)
+	if err != nil || (ok && row.inc == inc) {
+		return row, false, err
+	}
+	tx.key = pastKey(tx.key[:0], node, inc)
+	_, replaced, err = tx.get(tx.key)
+	return appliedRow{inc: inc, line: inc}, replaced, err
+}
+
+// replace notes that the incarnation which pushed before may not any more, unless
+// that is inc.
+func (tx *Tx) replace(node pay.NodeID, inc pay.Incarnation) error {
+	row, ok, err := tx.applied(node)
+	if err != nil || !ok || row.inc == inc {
+		return err
+	}
+	tx.key = pastKey(tx.key[:0], node, row.inc)
+	return tx.put(tx.key, binary.BigEndian.AppendUint64(nil, row.n))
+}
+
+// keep moves the row on by an applied item and keeps what the item holds.
+func (tx *Tx) keep(node pay.NodeID, row *appliedRow, it pay.Item) error {
+	ids := make([]pay.FactID, len(it.Facts))
+	for i, f := range it.Facts {
+		ids[i] = f.ID()
+	}
+	row.n, row.chain = it.N, row.chain.Follow(ids)
+	tx.key = keptKey(tx.key[:0], node, row.line, it.N)
+	return tx.put(tx.key, encodeKept(row.chain, ids))
 }
 
 // applyItem lets the role react to each fact of an item and returns why it

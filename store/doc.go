@@ -18,7 +18,8 @@
 // The first byte of a key names its space. Numbers are big-endian; times have
 // their sign bit flipped, so that bytes order like numbers.
 //
-//	a NODE                  -> incarnation 8, n 8      last outbox item applied from a node
+//	a NODE                  -> see apply.go            last outbox item applied from a node
+//	b NODE                  -> evidence in CBOR        what a node holds of this registry that it lost itself
 //	d TIME 8 SUBJECT TIE 4  ->                         a deadline; TIE keeps equal ones apart
 //	e SCOPE 0x00 SEQ 8      -> fact id 32, chain 32    feed entry, numbered from 1
 //	f FACT                  -> raw fact                the bytes that were signed
@@ -28,8 +29,10 @@
 //	l SEQ 8                 -> fact id 32              the registry's log, numbered from 1
 //	m NAME                  -> see meta.go             format, identity, epoch, clock, numbers, outbox position
 //	o N 8                   -> ticks 8, fact ids       outbox item
+//	p NODE INCARNATION 8    -> n 8                     an incarnation that may not push any more
 //	q FACT                  -> n 8                     which outbox item holds a fact
 //	r KEY                   -> value                   a row of the role
+//	u NODE LINE 8 N 8       -> chain 32, fact ids      an applied outbox item; LINE is the first incarnation of its numbering
 //	x SUBJECT               -> see aside.go            a subject that is set aside, and why
 //	x SUBJECT N 4           -> time 8, effect 8        what waits of it: a deadline, or an effect's result
 //
@@ -74,6 +77,15 @@
 // The registry's log names each fact that was published, once, in the order of
 // publication, across all feeds. Old stores have none of what was published
 // before they were of format 2.
+//
+// # Old copies
+//
+// A store may be put back to an older copy of itself. So both sides keep a chain
+// over the items of a node's outbox, as over the entries of its feed: what lies on
+// the registry's chain is a beginning of what the registry applied. A node whose
+// store is one takes up what it lacks (TakeUp) and begins a new incarnation
+// (Renewed); the registry keeps the applied items for that, and the incarnations
+// that may not push any more.
 //
 // # Guarantees
 //

@@ -98,7 +98,6 @@ func (s *Store) beginClock(ctx context.Context) {
 		s.log.Log(ctx, slog.LevelWarn, "the clock's reference could not be kept yet", "err", err)
 		return
 	}
-	s.format.Store(formatVersion)
 	s.clock.wrote(ref)
 }
 
@@ -140,7 +139,6 @@ func (tx *Tx) putClock(b *batch) error {
 // clockWritten takes over what a durable batch said of the clock.
 func (s *Store) clockWritten(b *batch) {
 	if b.refWritten != nil {
-		s.format.Store(formatVersion)
 		s.clock.wrote(*b.refWritten)
 	}
 	if b.accepted != nil {

@@ -11,6 +11,7 @@ import (
 // The key spaces; the table in the package comment shows what is in them.
 const (
 	spaceApplied = 'a'
+	spacePutBack = 'b'
 	spaceDue     = 'd'
 	spaceEntry   = 'e'
 	spaceFact    = 'f'
@@ -20,8 +21,10 @@ const (
 	spaceLog     = 'l'
 	spaceMeta    = 'm'
 	spaceOutbox  = 'o'
+	spacePast    = 'p'
 	spaceQueued  = 'q'
 	spaceRole    = 'r'
+	spaceKept    = 'u'
 	spaceAside   = 'x'
 )
 
@@ -77,6 +80,20 @@ func indexKey(buf []byte, id pay.FactID, s pay.Scope) []byte {
 
 func outboxKey(buf []byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(buf, spaceOutbox), n)
+}
+
+// keptPrefix is what the keys of the applied items of a node begin with, for one
+// numbering of its outbox.
+func keptPrefix(buf []byte, node pay.NodeID, line pay.Incarnation) []byte {
+	return append(idKey(buf, spaceKept, node), line[:]...)
+}
+
+func keptKey(buf []byte, node pay.NodeID, line pay.Incarnation, n uint64) []byte {
+	return binary.BigEndian.AppendUint64(keptPrefix(buf, node, line), n)
+}
+
+func pastKey(buf []byte, node pay.NodeID, inc pay.Incarnation) []byte {
+	return append(idKey(buf, spacePast, node), inc[:]...)
 }
 
 func dueKey(buf []byte, at pay.Time, about pay.Subject, tie uint32) []byte {

@@ -16,12 +16,11 @@ import (
 //	1   the first
 //	2   spaces j, l and x, meta row n; deadlines name a subject, and those of
 //	    format 1, which name a payment, are still read
-//	3   meta row b: a store gets it, and this format, when it first runs where
-//	    the machine says which boot it is
-const (
-	formatVersion = 3
-	formatPlain   = 2 // without row b
-)
+//	3   meta row b: a store gets it when it first runs where the machine says
+//	    which boot it is
+//	4   spaces b, p and u, meta row y; the outbox position and the rows of space a
+//	    hold a chain, and those of older formats are still read
+const formatVersion = 4
 
 // The rows of the meta space, by the byte after the space.
 const (
@@ -32,6 +31,7 @@ const (
 	metaOutbox  = 'o' // outboxState
 	metaNumbers = 'n' // numbers
 	metaBoot    = 'b' // reference in CBOR; absent until the store has run once
+	metaOldCopy = 'y' // oldCopyRow; there only while the node is an old copy
 )
 
 func metaKey(buf []byte, name byte) []byte { return append(buf, spaceMeta, name) }
@@ -54,11 +54,11 @@ func newMeta(own pay.Scope, random io.Reader) (keptMeta, error) {
 	if _, err := io.ReadFull(random, draw[:]); err != nil {
 		return keptMeta{}, fmt.Errorf("draw epoch and incarnation: %w", err)
 	}
-	m := keptMeta{own: own, outbox: outboxState{inc: pay.Incarnation(draw[:8])}}
+	m := keptMeta{own: own, outbox: outboxState{inc: pay.Incarnation(draw[:8]), chained: true}}
 	if own == pay.ScopeRegistry {
 		m.epoch = pay.Epoch(draw[8:])
 	}
-	m.format = formatPlain
+	m.format = formatVersion
 	return m, nil
 }
 
@@ -132,7 +132,7 @@ func (s *Store) writeMeta(ctx context.Context, m keptMeta) error {
 			write bool
 			value []byte
 		}{
-			{metaFormat, !m.found, binary.BigEndian.AppendUint32(nil, formatPlain)},
+			{metaFormat, !m.found, binary.BigEndian.AppendUint32(nil, formatVersion)},
 			{metaNumbers, !m.found, numbers{}.encode()},
 			{metaOwn, !m.found, []byte(m.own)},
 			{metaEpoch, !m.found, m.epoch[:]},
@@ -153,29 +153,27 @@ func (s *Store) writeMeta(ctx context.Context, m keptMeta) error {
 // upgrade writes the rows that a store of an older format lacks. From then on
 // older programs leave it alone.
 func (s *Store) upgrade(ctx context.Context, m moment) error {
-	if s.format.Load() >= formatPlain {
+	format := s.format.Load()
+	if format == formatVersion {
 		return nil
 	}
 	err := s.engine.Update(ctx, func(w kv.Tx) error {
 		tx := newTx(s, &batch{moment: m}, w)
-		if err := tx.putMeta(metaNumbers, numbers{}.encode()); err != nil {
-			return err
+		if format < 2 {
+			if err := tx.putMeta(metaNumbers, numbers{}.encode()); err != nil {
+				return err
+			}
 		}
-		return tx.putMeta(metaFormat, binary.BigEndian.AppendUint32(nil, formatPlain))
+		return tx.putMeta(metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion))
 	})
 	if err == nil {
-		s.format.Store(formatPlain)
+		s.format.Store(formatVersion)
 	}
 	return err
 }
 
-// putReference writes the clock's reference, which makes the store one of format 3.
+// putReference writes the clock's reference.
 func (tx *Tx) putReference(ref reference) error {
-	if tx.s.format.Load() < formatVersion {
-		if err := tx.putMeta(metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion)); err != nil {
-			return err
-		}
-	}
 	tx.refWritten = &ref
 	return tx.putMeta(metaBoot, pay.Encode(ref))
 }
@@ -237,46 +235,4 @@ func (v *View) reference() (reference, error) {
 		return f, v.badMeta(metaBoot, "clock's reference")
 	}
 	return f, nil
-}
-
-// outboxState is where a node's outbox stands. acked <= sent <= last.
-type outboxState struct {
-	inc   pay.Incarnation
-	last  uint64 // number of the newest item
-	acked uint64 // items up to here are durable at the registry
-	sent  uint64 // items up to here may have left the node
-}
-
-const outboxStateBytes = 32
-
-func (o outboxState) queued() bool { return o.last > o.acked }
-
-func (o outboxState) encode() []byte {
-	buf := append(make([]byte, 0, outboxStateBytes), o.inc[:]...)
-	buf = binary.BigEndian.AppendUint64(buf, o.last)
-	buf = binary.BigEndian.AppendUint64(buf, o.acked)
-	return binary.BigEndian.AppendUint64(buf, o.sent)
-}
-
-func decodeOutboxState(raw []byte) (o outboxState, ok bool) {
-	if len(raw) != outboxStateBytes {
-		return o, false
-	}
-	o.inc = pay.Incarnation(raw[:8])
-	o.last = binary.BigEndian.Uint64(raw[8:])
-	o.acked = binary.BigEndian.Uint64(raw[16:])
-	o.sent = binary.BigEndian.Uint64(raw[24:])
-	return o, o.acked <= o.sent && o.sent <= o.last
-}
-
-func (v *View) outboxState() (outboxState, error) {
-	raw, err := v.meta(metaOutbox)
-	if err != nil {
-		return outboxState{}, err
-	}
-	o, ok := decodeOutboxState(raw)
-	if !ok {
-		return o, v.badMeta(metaOutbox, "outbox position")
-	}
-	return o, nil
 }

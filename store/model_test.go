@@ -480,7 +480,7 @@ func TestRegistryAgainstModel(t *testing.T) {
 		w := newWorld(t, o, known, rapid.Bool().Draw(rt, "steps"))
 		defer w.stop()
 		w.first = o.Authority.ID()
-		applied := map[pay.Incarnation]uint64{}
+		applied, past := map[pay.Incarnation]uint64{}, map[pay.Incarnation]bool{}
 		last := pay.Incarnation{}
 		rt.Repeat(map[string]func(*rapid.T){
 			"work":    w.work,
@@ -491,7 +491,7 @@ func TestRegistryAgainstModel(t *testing.T) {
 			"pass":    func(rt *rapid.T) { w.pass(pay.Millis(rapid.IntRange(-30, 50).Draw(rt, "by"))) },
 			"apply": func(rt *rapid.T) {
 				w.settle()
-				inc := pay.Incarnation{byte(rapid.IntRange(1, 2).Draw(rt, "incarnation"))}
+				inc := pay.Incarnation{byte(rapid.IntRange(1, 9).Draw(rt, "incarnation"))}
 				first := rapid.Uint64Range(1, 5).Draw(rt, "first")
 				var items []pay.Item
 				for n := range rapid.Uint64Range(0, 4).Draw(rt, "items") {
@@ -506,6 +506,12 @@ func TestRegistryAgainstModel(t *testing.T) {
 					done, err = tx.Apply(pay.NodeID{1}, inc, items)
 					return err
 				})
+				if past[inc] {
+					if (err == nil) != (len(items) == 0) || err != nil && !errors.Is(err, pay.ErrReplaced) {
+						rt.Fatalf("Apply of a replaced incarnation: %v", err)
+					}
+					return
+				}
 				if gap := len(items) > 0 && first > have+1; gap != errors.Is(err, pay.ErrGap) || (err != nil && !gap) {
 					rt.Fatalf("Apply from %d with %d applied: %v", first, have, err)
 				}
@@ -516,6 +522,9 @@ func TestRegistryAgainstModel(t *testing.T) {
 					rt.Errorf("applied %d, want %d", done.N, want)
 				}
 				if done.N > have {
+					if inc != last && applied[last] > 0 {
+						past[last] = true
+					}
 					last = inc
 					applied = map[pay.Incarnation]uint64{inc: done.N}
 				}

@@ -81,8 +81,14 @@ func (v *View) Position() (pay.Position, error) {
 	if err != nil {
 		return pay.Position{}, err
 	}
+	_, old, err := v.oldCopy()
+	if err != nil {
+		return pay.Position{}, err
+	}
 	head, err := v.Head(v.s.own)
-	return pay.Position{Head: head, Incarnation: o.inc, Acked: o.acked, Last: o.last}, err
+	return pay.Position{
+		Head: head, Incarnation: o.inc, Acked: o.number(o.acked), Last: o.number(o.last), Chain: o.chain, Chained: o.chained, Old: old,
+	}, err
 }
 
 // Outbox returns up to limit items with numbers above after, in order. A limit
@@ -98,13 +104,14 @@ func (v *View) Outbox(after uint64, limit int) ([]pay.Item, error) {
 	}
 	ticks := v.s.clock.moment().ticks
 	var items []pay.Item
-	for n := max(after, o.acked); n < o.last && len(items) < limit; {
-		n++
-		it, err := v.item(n)
+	row, _ := o.row(after)
+	for row = max(row, o.acked); row < o.last && len(items) < limit; {
+		row++
+		it, err := v.item(row)
 		if err != nil {
 			return nil, err
 		}
-		out := pay.Item{N: n, Age: max(0, ticks-it.ticks)}
+		out := pay.Item{N: o.number(row), Age: max(0, ticks-it.ticks)}
 		for _, id := range it.facts {
 			f, err := v.mustFact(id)
 			if err != nil {
@@ -198,8 +205,6 @@ func (tx *Tx) putQueued(id pay.FactID, n uint64) error {
 	return tx.put(tx.key, binary.BigEndian.AppendUint64(nil, n))
 }
 
-func (tx *Tx) putOutboxState(o outboxState) error { return tx.putMeta(metaOutbox, o.encode()) }
-
 // SessionOpened notes that whatever is queued may from now on have left the
 // node, and that new items leave at once until Journal.SessionClosed. With an
 // empty outbox there is nothing to write.
@@ -221,17 +226,22 @@ func (tx *Tx) SessionOpened() error {
 // some are left for the next.
 func (tx *Tx) Acked(inc pay.Incarnation, n uint64, refused map[uint64]pay.Reason) (more bool, err error) {
 	o, err := tx.outboxState()
-	if err != nil || inc != o.inc || n <= o.acked {
+	row, ok := o.row(n)
+	if err != nil || inc != o.inc || !ok || row <= o.acked {
 		return false, err
 	}
-	if n > o.last {
-		return false, fmt.Errorf("item %d was acknowledged and the newest is %d", n, o.last)
+	if row > o.last {
+		return false, fmt.Errorf("item %d was acknowledged and the newest is %d", n, o.number(o.last))
 	}
-	upTo := min(n, o.acked+ackedAtOnce)
+	upTo := min(row, o.acked+ackedAtOnce)
 	for o.acked < upTo {
 		o.acked++
-		if err := tx.removeItem(o.acked, refused[o.acked]); err != nil {
+		facts, err := tx.removeItem(o.acked, refused[o.number(o.acked)])
+		if err != nil {
 			return false, err
+		}
+		if o.chained {
+			o.chain = o.chain.Follow(facts)
 		}
 	}
 	// A reaction may have queued more.
@@ -239,32 +249,33 @@ func (tx *Tx) Acked(inc pay.Incarnation, n uint64, refused map[uint64]pay.Reason
 	if err != nil {
 		return false, err
 	}
-	now.acked, now.sent = o.acked, max(now.sent, o.acked)
-	return o.acked < n, tx.putOutboxState(now)
+	now.acked, now.sent, now.chain = o.acked, max(now.sent, o.acked), o.chain
+	return o.acked < row, tx.putOutboxState(now)
 }
 
-func (tx *Tx) removeItem(n uint64, refused pay.Reason) error {
+// removeItem removes the item of a row and returns the facts that it held.
+func (tx *Tx) removeItem(n uint64, refused pay.Reason) ([]pay.FactID, error) {
 	it, err := tx.item(n)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	tx.key = outboxKey(tx.key[:0], n)
 	if err := tx.delete(tx.key); err != nil {
-		return err
+		return nil, err
 	}
 	for _, id := range it.facts {
 		tx.key = idKey(tx.key[:0], spaceQueued, id)
 		if err := tx.delete(tx.key); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if refused == "" {
-		return nil
+		return it.facts, nil
 	}
 	f, err := tx.mustFact(it.facts[0])
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = tx.React(pay.ClaimRefused{Fact: f, Reason: refused})
-	return err
+	return it.facts, err
 }

@@ -100,6 +100,52 @@ func orMap(m *map[uint64]pay.Reason, more map[uint64]pay.Reason) map[uint64]pay.
 	return *m
 }
 
+// AppliedHead is View.AppliedHead.
+func (f Feeds) AppliedHead(ctx context.Context, node pay.NodeID) (head pay.OutboxHead, ok bool, err error) {
+	err = f.s.View(ctx, func(v *View) error {
+		head, ok, err = v.AppliedHead(node)
+		return err
+	})
+	return head, ok, wrap("read applied", err)
+}
+
+// AppliedChain is View.AppliedChain.
+func (f Feeds) AppliedChain(ctx context.Context, node pay.NodeID, n uint64) (chain pay.Chain, ok bool, err error) {
+	err = f.s.View(ctx, func(v *View) error {
+		chain, ok, err = v.AppliedChain(node, n)
+		return err
+	})
+	return chain, ok, wrap("read applied chain", err)
+}
+
+// Kept is View.Kept.
+func (f Feeds) Kept(ctx context.Context, node pay.NodeID, after uint64, limit, size int) (items []pay.KeptItem, chain pay.Chain, err error) {
+	err = f.s.View(ctx, func(v *View) error {
+		items, chain, err = v.Kept(node, after, limit, size)
+		return err
+	})
+	return items, chain, wrap("read applied items", err)
+}
+
+// Renew is Tx.Renew.
+func (f Feeds) Renew(ctx context.Context, node pay.NodeID, n uint64, chain pay.Chain, next pay.Incarnation) (ok bool, err error) {
+	err = f.s.Do(ctx, func(tx *Tx) error {
+		ok, err = tx.Renew(node, n, chain, next)
+		return err
+	})
+	return ok, wrap("renew outbox", err)
+}
+
+// ApplyUrgent is Tx.ApplyUrgent.
+func (f Feeds) ApplyUrgent(ctx context.Context, facts []pay.Fact) error {
+	return wrap("apply urgent claims", f.s.Do(ctx, func(tx *Tx) error { return tx.ApplyUrgent(facts) }))
+}
+
+// NotePutBack is Tx.NotePutBack.
+func (f Feeds) NotePutBack(ctx context.Context, node pay.NodeID, p pay.PutBack) error {
+	return wrap("note evidence", f.s.Do(ctx, func(tx *Tx) error { return tx.NotePutBack(node, p) }))
+}
+
 // Now is Store.Now.
 func (f Feeds) Now() pay.Time { return f.s.Now() }
 
@@ -164,3 +210,50 @@ func (j Journal) SessionOpened(ctx context.Context) error {
 
 // SessionClosed notes that new items no longer leave at once.
 func (j Journal) SessionClosed() { j.s.session.Store(false) }
+
+// OutboxChain is View.OutboxChain.
+func (j Journal) OutboxChain(ctx context.Context, n uint64) (chain pay.Chain, ok bool, err error) {
+	err = j.s.View(ctx, func(v *View) error {
+		chain, ok, err = v.OutboxChain(n)
+		return err
+	})
+	return chain, ok, wrap("read outbox chain", err)
+}
+
+// SetChain is Tx.SetChain.
+func (j Journal) SetChain(ctx context.Context, n uint64, chain pay.Chain, known bool) error {
+	return wrap("note outbox chain", j.s.Do(ctx, func(tx *Tx) error { return tx.SetChain(n, chain, known) }))
+}
+
+// NoteOldCopy notes that the node is an old copy, or with nil that it is none.
+func (j Journal) NoteOldCopy(ctx context.Context, found *pay.OldCopy) error {
+	if err := j.s.Do(ctx, func(tx *Tx) error { return tx.noteOldCopy(found) }); err != nil {
+		return wrap("note old copy", err)
+	}
+	return wrap("note old copy", j.s.refreshOldCopy(ctx))
+}
+
+// TakeUp is Tx.TakeUp.
+func (j Journal) TakeUp(ctx context.Context, after uint64, items []pay.Recalled) error {
+	return wrap("take up items", j.s.Do(ctx, func(tx *Tx) error { return tx.TakeUp(after, items) }))
+}
+
+// Renewed is Tx.Renewed. It returns where the node stands then.
+func (j Journal) Renewed(ctx context.Context, inc pay.Incarnation) (p pay.Position, err error) {
+	if err := j.s.Do(ctx, func(tx *Tx) error { return tx.Renewed(inc) }); err != nil {
+		return p, wrap("renew outbox", err)
+	}
+	if err := j.s.refreshOldCopy(ctx); err != nil {
+		return p, wrap("renew outbox", err)
+	}
+	return j.Position(ctx)
+}
+
+// UrgentClaims is View.UrgentClaims.
+func (j Journal) UrgentClaims(ctx context.Context) (facts []pay.Fact, err error) {
+	err = j.s.View(ctx, func(v *View) error {
+		facts, err = v.UrgentClaims(pay.Kind.Urgent)
+		return err
+	})
+	return facts, wrap("read urgent claims", err)
+}

@@ -97,6 +97,7 @@ type Store struct {
 	epoch   pay.Epoch // the registry's; unused on a node
 	format  atomic.Uint32
 	session atomic.Bool
+	old     atomic.Pointer[pay.OldCopy]
 	watch   watchers
 	changed chan struct{}
 
@@ -136,6 +137,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.epoch = kept.epoch
 	s.format.Store(kept.format)
 	s.clock = newClock(o, kept.moment, kept.reference)
+	if kept.found {
+		if err := s.refreshOldCopy(ctx); err != nil {
+			return nil, fmt.Errorf("open store: %w", err)
+		}
+	}
 	if !kept.found || kept.outbox.queued() {
 		if err := s.writeMeta(ctx, kept); err != nil {
 			return nil, fmt.Errorf("open store: %w", explain(err))

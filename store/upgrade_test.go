@@ -76,7 +76,7 @@ func TestRegistryOfFormat1GoesOn(t *testing.T) {
 	sound(t, s)
 	stop()
 	after := rowsOf(t, o.Engine)
-	if got := after["mf"][:4]; got != "\x00\x00\x00\x02" {
+	if got := after["mf"][:4]; got != "\x00\x00\x00\x04" {
 		t.Errorf("format is %x", got)
 	}
 	for key, value := range before {
@@ -105,7 +105,7 @@ func TestNodeOfFormat1GoesOn(t *testing.T) {
 	sound(t, s)
 	stop()
 	after := rowsOf(t, o.Engine)
-	if got := after["mf"][:4]; got != "\x00\x00\x00\x02" {
+	if got := after["mf"][:4]; got != "\x00\x00\x00\x04" {
 		t.Errorf("format is %x", got)
 	}
 	for _, key := range []string{"mf", "mn", "mc"} {

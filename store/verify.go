@@ -160,9 +160,17 @@ func (a *audit) row(key, sealed []byte) error {
 	}
 	switch key[0] {
 	case spaceApplied:
-		if _, ok := decodeApplied(value); !ok || len(key) != 1+idBytes {
-			return damaged(key, "applied number")
+		return a.appliedRow(key, value)
+	case spacePutBack:
+		if err := pay.Decode(value, new(pay.PutBack)); err != nil || len(key) != 1+idBytes {
+			return damaged(key, "evidence")
 		}
+	case spacePast:
+		if len(key) != 1+idBytes+len(pay.Incarnation{}) || len(value) != seqBytes {
+			return damaged(key, "replaced incarnation")
+		}
+	case spaceKept:
+		return a.keptRow(key, value)
 	case spaceDue:
 		if _, _, ok := splitDueKey(key); !ok || len(value) != 0 {
 			return damaged(key, "deadline")
@@ -320,6 +328,9 @@ func (a *audit) metaRow(key, value []byte) error {
 		a.meta-- // it need not be there
 		_, err := decodeReference(value)
 		ok = err == nil
+	case metaOldCopy:
+		a.meta--
+		ok = !a.v.s.registry() && pay.Decode(value, new(oldCopyRow)) == nil
 	default:
 		ok = false
 	}

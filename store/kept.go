@@ -1,0 +1,175 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// keptAtOnce bounds what Kept returns. Chosen: what one message may hold.
+const keptAtOnce = pay.BatchFactsMax
+
+func encodeKept(chain pay.Chain, ids []pay.FactID) []byte {
+	buf := append(make([]byte, 0, (1+len(ids))*idBytes), chain[:]...)
+	for _, id := range ids {
+		buf = append(buf, id[:]...)
+	}
+	return buf
+}
+
+func decodeKept(raw []byte) (chain pay.Chain, ids []pay.FactID, ok bool) {
+	n := len(raw)/idBytes - 1
+	if n < 1 || n > pay.ItemFactsMax || len(raw)%idBytes != 0 {
+		return chain, nil, false
+	}
+	chain = pay.Chain(raw)
+	for raw = raw[idBytes:]; len(raw) > 0; raw = raw[idBytes:] {
+		ids = append(ids, pay.FactID(raw))
+	}
+	return chain, ids, true
+}
+
+func (v *View) kept(node pay.NodeID, line pay.Incarnation, n uint64) (chain pay.Chain, ids []pay.FactID, ok bool, err error) {
+	v.key = keptKey(v.key[:0], node, line, n)
+	raw, ok, err := v.get(v.key)
+	if err != nil || !ok {
+		return chain, nil, false, err
+	}
+	chain, ids, ok = decodeKept(raw)
+	if !ok {
+		return chain, nil, false, damaged(keptKey(nil, node, line, n), "applied item")
+	}
+	return chain, ids, true, nil
+}
+
+// AppliedHead returns how far a node's outbox was applied, whichever incarnation
+// pushed it; ok is false for a node that has pushed nothing.
+func (v *View) AppliedHead(node pay.NodeID) (head pay.OutboxHead, ok bool, err error) {
+	a, ok, err := v.applied(node)
+	return pay.OutboxHead{Incarnation: a.inc, N: a.n, Chain: a.chain}, ok, err
+}
+
+// AppliedChain returns the chain after item n of a node's outbox; ok is false
+// beyond the end, and before what a program of this format has applied.
+func (v *View) AppliedChain(node pay.NodeID, n uint64) (chain pay.Chain, ok bool, err error) {
+	a, found, err := v.applied(node)
+	switch {
+	case err != nil:
+		return chain, false, err
+	case !found:
+		return chain, n == 0, nil
+	case n == a.n:
+		return a.chain, true, nil
+	case n > a.n:
+		return chain, false, nil
+	case n > 0:
+		if chain, _, ok, err = v.kept(node, a.line, n); ok || err != nil {
+			return chain, ok, err
+		}
+	}
+	// The chain is zero where it begins, before the first item that is kept.
+	_, _, ok, err = v.kept(node, a.line, n+1)
+	return pay.Chain{}, ok, err
+}
+
+// Kept returns up to limit applied items of a node's outbox with numbers above
+// after, in order, and the chain after the last of them. It stops before the facts
+// exceed size bytes, but returns at least one item where there is one. A limit of
+// 0 or above 256 means 256. Items that a program of format 2 applied are not kept.
+func (v *View) Kept(node pay.NodeID, after uint64, limit, size int) (items []pay.KeptItem, chain pay.Chain, err error) {
+	if limit <= 0 || limit > keptAtOnce {
+		limit = keptAtOnce
+	}
+	a, ok, err := v.applied(node)
+	if err != nil || !ok {
+		return nil, chain, err
+	}
+	for n := after; n < a.n && len(items) < limit; {
+		n++
+		next, ids, ok, err := v.kept(node, a.line, n)
+		if err != nil || !ok {
+			return items, chain, err
+		}
+		it := pay.KeptItem{IDs: ids}
+		for _, id := range ids {
+			v.key = idKey(v.key[:0], spaceFact, id)
+			raw, _, err := v.get(v.key)
+			if err != nil {
+				return nil, chain, err
+			}
+			it.Raws = append(it.Raws, raw)
+			size -= len(raw) + idBytes
+		}
+		if size < 0 && len(items) > 0 {
+			break
+		}
+		items, chain = append(items, it), next
+	}
+	return items, chain, nil
+}
+
+// Renew lets the incarnation next of a node's outbox push from item n+1 on, where
+// the registry stands, and no other any more. It returns false and does nothing
+// when the registry does not stand there, or the incarnation was replaced before.
+func (tx *Tx) Renew(node pay.NodeID, n uint64, chain pay.Chain, next pay.Incarnation) (ok bool, err error) {
+	if !tx.s.registry() {
+		return false, errors.New("only the registry does")
+	}
+	a, found, err := tx.applied(node)
+	if err != nil {
+		return false, err
+	}
+	if !found || a.n != n || a.chain != chain || next == a.inc {
+		return false, nil
+	}
+	tx.key = pastKey(tx.key[:0], node, next)
+	if _, past, err := tx.get(tx.key); err != nil || past {
+		return false, err
+	}
+	if err := tx.replace(node, next); err != nil {
+		return false, err
+	}
+	a.inc = next
+	tx.key = idKey(tx.key[:0], spaceApplied, node)
+	return true, tx.put(tx.key, a.encode())
+}
+
+// ApplyUrgent applies claims of a node that travel without a number, as Apply
+// applies the facts of items.
+func (tx *Tx) ApplyUrgent(facts []pay.Fact) error {
+	if !tx.s.registry() {
+		return errors.New("only the registry does")
+	}
+	for _, f := range facts {
+		if _, err := tx.React(pay.ClaimArrived{Fact: f}); err != nil {
+			return fmt.Errorf("urgent claim %s: %w", f.ID(), err)
+		}
+	}
+	return nil
+}
+
+// NotePutBack keeps what a node holds of this registry that the registry lost. What
+// the node said first stays.
+func (tx *Tx) NotePutBack(node pay.NodeID, p pay.PutBack) error {
+	tx.key = idKey(tx.key[:0], spacePutBack, node)
+	if _, known, err := tx.get(tx.key); err != nil || known {
+		return err
+	}
+	p.Since = tx.Now()
+	tx.key = idKey(tx.key[:0], spacePutBack, node)
+	return tx.put(tx.key, pay.Encode(p))
+}
+
+// PutBacks calls fn for each node that holds more of this registry than the
+// registry does, by node id, until fn returns an error, which it returns.
+func (v *View) PutBacks(fn func(node pay.NodeID, p pay.PutBack) error) error {
+	return v.scan([]byte{spacePutBack}, []byte{spacePutBack + 1}, 0, func(key, value []byte) (bool, error) {
+		var p pay.PutBack
+		if err := pay.Decode(value, &p); err != nil || len(key) != 1+idBytes {
+			return false, damaged(key, "evidence")
+		}
+		err := fn(pay.NodeID(key[1:]), p)
+		return err == nil, err
+	})
+}

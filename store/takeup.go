@@ -1,0 +1,223 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// oldCopyRow is the meta row of a node that knows itself to be an old copy.
+type oldCopyRow struct {
+	Since pay.Time `cbor:"1,keyasint"`
+	Why   string   `cbor:"2,keyasint"`
+	Hint  string   `cbor:"3,keyasint,omitempty"`
+}
+
+func (v *View) oldCopy() (o pay.OldCopy, ok bool, err error) {
+	key := metaKey(nil, metaOldCopy)
+	raw, ok, err := v.get(key)
+	if err != nil || !ok {
+		return o, false, v.broken(err)
+	}
+	var row oldCopyRow
+	if err := pay.Decode(raw, &row); err != nil {
+		return o, false, v.badMeta(metaOldCopy, "old copy")
+	}
+	return pay.OldCopy(row), true, nil
+}
+
+// OutboxChain returns the chain of the outbox after item n, from the last
+// acknowledged item to the newest; ok is false outside of these, and when the
+// chain is not known.
+func (v *View) OutboxChain(n uint64) (chain pay.Chain, ok bool, err error) {
+	o, err := v.outboxState()
+	row, fits := o.row(n)
+	if err != nil || !o.chained || !fits || row < o.acked || row > o.last {
+		return chain, false, err
+	}
+	chain = o.chain
+	for r := o.acked; r < row; {
+		r++
+		it, err := v.item(r)
+		if err != nil {
+			return chain, false, err
+		}
+		chain = chain.Follow(it.facts)
+	}
+	return chain, true, nil
+}
+
+// SetChain notes that the registry's chain after item n, the last acknowledged
+// one, is chain; or, when known is false, that the registry has none. It does
+// nothing when another item is the last.
+func (tx *Tx) SetChain(n uint64, chain pay.Chain, known bool) error {
+	o, err := tx.outboxState()
+	if err != nil || o.number(o.acked) != n {
+		return err
+	}
+	o.chain, o.chained = chain, known
+	return tx.putOutboxState(o)
+}
+
+// TakeUp stores applied items behind item after, the last acknowledged one, that
+// the node published before its store was put back. The role reacts to each claim
+// that is not here (pay.ClaimRecalled). Items that wait to be sent are numbered
+// behind them; one that is the next of them is acknowledged.
+func (tx *Tx) TakeUp(after uint64, items []pay.Recalled) error {
+	o, err := tx.outboxState()
+	if err != nil {
+		return err
+	}
+	if !o.chained || o.number(o.acked) != after {
+		return fmt.Errorf("take up items behind %d: item %d is the last acknowledged one", after, o.number(o.acked))
+	}
+	for _, it := range items {
+		o.chain = o.chain.Follow(it.IDs)
+		same, err := tx.isNext(o, it)
+		if err != nil {
+			return err
+		}
+		if same {
+			o.acked++
+			o.sent = max(o.sent, o.acked)
+			if _, err := tx.removeItem(o.acked, ""); err != nil {
+				return err
+			}
+			continue
+		}
+		o.shift++
+		for _, f := range it.Facts {
+			if err := tx.takeUpClaim(f); err != nil {
+				return err
+			}
+		}
+	}
+	now, err := tx.outboxState()
+	if err != nil {
+		return err
+	}
+	now.acked, now.sent, now.shift, now.chain = o.acked, max(now.sent, o.sent), o.shift, o.chain
+	tx.outbox = true
+	return tx.putOutboxState(now)
+}
+
+// isNext reports whether the item that is to be sent next holds the same facts.
+func (tx *Tx) isNext(o outboxState, it pay.Recalled) (bool, error) {
+	if !o.queued() {
+		return false, nil
+	}
+	next, err := tx.item(o.acked + 1)
+	if err != nil || len(next.facts) != len(it.IDs) {
+		return false, err
+	}
+	for i, id := range it.IDs {
+		if next.facts[i] != id {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// takeUpClaim lets the role take in a claim of its own that is not here.
+func (tx *Tx) takeUpClaim(f pay.Fact) error {
+	tx.key = idKey(tx.key[:0], spaceFact, f.ID())
+	if _, known, err := tx.get(tx.key); known || err != nil {
+		return err
+	}
+	_, err := tx.React(pay.ClaimRecalled{Fact: f})
+	return err
+}
+
+// Renewed notes that the outbox goes on under another incarnation, which the
+// registry has accepted. The node is no old copy any more.
+func (tx *Tx) Renewed(inc pay.Incarnation) error {
+	o, err := tx.outboxState()
+	if err != nil {
+		return err
+	}
+	o.inc = inc
+	if err := tx.putOutboxState(o); err != nil {
+		return err
+	}
+	return tx.noteOldCopy(nil)
+}
+
+// noteOldCopy notes that the node is an old copy, or with nil that it is none. The
+// moment when that was found out first stays.
+func (tx *Tx) noteOldCopy(found *pay.OldCopy) error {
+	before, was, err := tx.oldCopy()
+	switch {
+	case err != nil:
+		return err
+	case found == nil && !was:
+		return nil
+	case found == nil:
+		tx.key = metaKey(tx.key[:0], metaOldCopy)
+		return tx.delete(tx.key)
+	}
+	row := oldCopyRow{Since: tx.Now(), Why: found.Why, Hint: found.Hint}
+	if was {
+		row.Since = before.Since
+	}
+	if was && row == oldCopyRow(before) {
+		return nil
+	}
+	return tx.putMeta(metaOldCopy, pay.Encode(row))
+}
+
+// OldCopy returns what the node has found out about being an old copy; ok is false
+// when it is none. It reads no store.
+func (s *Store) OldCopy() (o pay.OldCopy, ok bool) {
+	if o := s.old.Load(); o != nil {
+		return *o, true
+	}
+	return o, false
+}
+
+// refreshOldCopy makes OldCopy return what is stored.
+func (s *Store) refreshOldCopy(ctx context.Context) error {
+	return s.View(ctx, func(v *View) error {
+		o, ok, err := v.oldCopy()
+		if err != nil {
+			return err
+		}
+		s.old.Store(nil)
+		if ok {
+			s.old.Store(&o)
+		}
+		return nil
+	})
+}
+
+// urgentAtOnce bounds how many items UrgentClaims looks through. Chosen: many
+// times what anybody does while the registry refuses the node.
+const urgentAtOnce = 4096
+
+// UrgentClaims returns the facts of the given kinds that wait in the outbox, the
+// newest first and at most pay.UrgentFactsMax.
+func (v *View) UrgentClaims(kinds func(pay.Kind) bool) (facts []pay.Fact, err error) {
+	o, err := v.outboxState()
+	if err != nil {
+		return nil, err
+	}
+	for row, looked := o.last, 0; row > o.acked && looked < urgentAtOnce; row, looked = row-1, looked+1 {
+		it, err := v.item(row)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range it.facts {
+			f, err := v.mustFact(id)
+			if err != nil {
+				return nil, err
+			}
+			if kinds(f.Kind()) {
+				facts = append(facts, f)
+			}
+		}
+		if len(facts) >= pay.UrgentFactsMax {
+			return facts[:pay.UrgentFactsMax], nil
+		}
+	}
+	return facts, nil
+}
