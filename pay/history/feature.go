@@ -17,6 +17,9 @@ type Feature struct {
 	Mirrors map[pay.Kind]EntryRule
 	// Refusals are the rules for claims of this node that the registry refused.
 	Refusals map[pay.Kind]RefusalRule
+	// Recalls are the rules for claims of this node that the registry handed back,
+	// because the node's store is an older copy.
+	Recalls map[pay.Kind]RecallRule
 	// Spaces are the key spaces that the rules write to.
 	Spaces rows.Spaces
 }
@@ -28,6 +31,11 @@ type EntryRule func(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.Reaction
 // RefusalRule notes that the registry refused a claim of this node. It
 // may run more than once for one claim. Its errors are the store's.
 type RefusalRule func(tx pay.WritableRows, claim pay.Fact, why pay.Reason) error
+
+// RecallRule takes in a claim of this node that the store lacks, as it was when the
+// node made it. What the registry made of it follows in the feed. Its errors are
+// the store's.
+type RecallRule func(tx pay.WritableRows, now pay.Time, claim pay.Fact) error
 
 // Features are all that the role of a node does.
 type Features []Feature
@@ -42,6 +50,8 @@ func (fs Features) React(tx pay.WritableRows, now pay.Time, in pay.Input) (pay.R
 		return pay.Reaction{}, fs.refused(tx, in.Fact, in.Reason)
 	case pay.EntryMirrored:
 		return fs.mirrored(tx, now, in.Fact)
+	case pay.ClaimRecalled:
+		return pay.Reaction{}, fs.recalled(tx, now, in.Fact)
 	default:
 		return pay.Reaction{}, nil
 	}
@@ -79,6 +89,27 @@ func (fs Features) refused(tx pay.WritableRows, claim pay.Fact, why pay.Reason) 
 	return nil
 }
 
+func (fs Features) recalled(tx pay.WritableRows, now pay.Time, claim pay.Fact) error {
+	for _, feature := range fs {
+		if rule := feature.Recalls[claim.Kind()]; rule != nil {
+			return rule(tx, now, claim)
+		}
+	}
+	return nil
+}
+
+// Recalled makes a rule for claims that were handed back from one that reads the
+// claim's body.
+func Recalled[B pay.Body](take func(tx pay.WritableRows, now pay.Time, claim pay.FactID, body B) error) RecallRule {
+	return func(tx pay.WritableRows, now pay.Time, claim pay.Fact) error {
+		body, err := pay.As[B](claim)
+		if err != nil {
+			return err
+		}
+		return take(tx, now, claim.ID(), body)
+	}
+}
+
 // Mirror makes a rule for entries of a feed from one that reads the fact's body
 // and publishes nothing.
 func Mirror[B pay.Body](take func(tx pay.WritableRows, f pay.Fact, body B) error) EntryRule {
@@ -113,10 +144,15 @@ func (fs Features) Spaces() rows.Spaces {
 
 // CheckKinds returns nil when each kind that concerns the role, by pay's table,
 // has exactly one place: a rule of one feature, or one that all roles share. A
-// kind with a rule for refusals is one that the role signs.
+// kind with a rule for refusals is one that the role signs, and each such kind has
+// a rule for claims that were handed back.
 func (fs Features) CheckKinds(role pay.Role) error {
 	places := map[pay.Kind]int{pay.KindAuthority: 1, pay.KindRefusal: 1}
+	recalls := map[pay.Kind]int{}
 	for _, feature := range fs {
+		for k := range feature.Recalls {
+			recalls[k]++
+		}
 		for k := range feature.Mirrors {
 			places[k]++
 		}
@@ -134,6 +170,9 @@ func (fs Features) CheckKinds(role pay.Role) error {
 		}
 		if places[row.Kind] != want {
 			return fmt.Errorf("kind %q has %d places at a %s, not %d", row.Kind, places[row.Kind], role, want)
+		}
+		if signs := row.Author == role; signs != (recalls[row.Kind] == 1) {
+			return fmt.Errorf("kind %q has %d rules for being handed back at a %s", row.Kind, recalls[row.Kind], role)
 		}
 		delete(places, row.Kind)
 	}

@@ -11,6 +11,8 @@ func noEntry(pay.WritableRows, pay.Time, pay.Fact) (pay.Reaction, error) { retur
 
 func noRefusal(pay.WritableRows, pay.Fact, pay.Reason) error { return nil }
 
+func noRecall(pay.WritableRows, pay.Time, pay.Fact) error { return nil }
+
 // TestCheckKinds has roles whose features leave a kind out, have it twice, or
 // have one that does not concern them.
 func TestCheckKinds(t *testing.T) {
@@ -19,6 +21,7 @@ func TestCheckKinds(t *testing.T) {
 		return history.Features{{
 			Name: "payments", Mirrors: map[pay.Kind]history.EntryRule{pay.KindDecision: noEntry, pay.KindKeys: noEntry, pay.KindKeyHeld: noEntry},
 			Refusals: map[pay.Kind]history.RefusalRule{pay.KindRequest: noRefusal, pay.KindCancel: noRefusal},
+			Recalls:  map[pay.Kind]history.RecallRule{pay.KindRequest: noRecall, pay.KindCancel: noRecall},
 		}}
 	}
 	mirrors := func(k pay.Kind) history.Feature {
@@ -26,18 +29,21 @@ func TestCheckKinds(t *testing.T) {
 	}
 	without := till()
 	delete(without[0].Refusals, pay.KindCancel)
+	lost := till()
+	delete(lost[0].Recalls, pay.KindCancel)
 	for name, tc := range map[string]struct {
 		role     pay.Role
 		features history.Features
 		ok       bool
 	}{
-		"each kind once":             {pay.RoleBox, till(), true},
-		"one left out":               {pay.RoleBox, without, false},
-		"one twice":                  {pay.RoleBox, append(till(), mirrors(pay.KindDecision)), false},
-		"one that all roles share":   {pay.RoleBox, append(till(), mirrors(pay.KindRefusal)), false},
-		"one of another role's feed": {pay.RoleBox, append(till(), mirrors(pay.KindDevice)), false},
-		"one that nobody knows":      {pay.RoleBox, append(till(), mirrors("mandate")), false},
-		"claims of another role":     {pay.RoleWallet, till(), false},
+		"each kind once":              {pay.RoleBox, till(), true},
+		"one left out":                {pay.RoleBox, without, false},
+		"one that cannot be recalled": {pay.RoleBox, lost, false},
+		"one twice":                   {pay.RoleBox, append(till(), mirrors(pay.KindDecision)), false},
+		"one that all roles share":    {pay.RoleBox, append(till(), mirrors(pay.KindRefusal)), false},
+		"one of another role's feed":  {pay.RoleBox, append(till(), mirrors(pay.KindDevice)), false},
+		"one that nobody knows":       {pay.RoleBox, append(till(), mirrors("mandate")), false},
+		"claims of another role":      {pay.RoleWallet, till(), false},
 	} {
 		if err := tc.features.CheckKinds(tc.role); (err == nil) != tc.ok {
 			t.Errorf("%s: %v", name, err)

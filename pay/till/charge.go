@@ -95,7 +95,7 @@ func (t *Till) repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
 // sameOrder reports whether an order is the one that its key stands for.
 func sameOrder(o Order, r row, req pay.Request) bool {
 	return o.Amount == req.Amount && o.Currency == req.Currency && o.Ref == req.Ref &&
-		o.Manual == r.Manual && o.TwoChannel == req.TwoChannel && o.To == r.To
+		o.Manual == r.Manual && o.TwoChannel == req.TwoChannel && (o.To == r.To || r.Recalled)
 }
 
 // Charge asks the candidate to pay the order: it stores the key with the payment

@@ -28,6 +28,9 @@ type row struct {
 	SameOrder bool          `cbor:"11,keyasint,omitempty"`
 	// Key is the key of another box's payment, for which this box asked later.
 	Key pay.IdempotencyKey `cbor:"12,keyasint,omitempty"`
+	// Recalled means that the request was handed back by the registry: what was
+	// given as --to is not known any more.
+	Recalled bool `cbor:"13,keyasint,omitempty"`
 }
 
 func (r row) cancelled() bool { return len(r.Cancel) > 0 && r.CancelRefused == "" }

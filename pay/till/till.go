@@ -74,6 +74,10 @@ func (t *Till) all() history.Features {
 			pay.KindRequest: history.Refused(requestRefused),
 			pay.KindCancel:  history.Refused(cancelRefused),
 		},
+		Recalls: map[pay.Kind]history.RecallRule{
+			pay.KindRequest: history.Recalled(requestRecalled),
+			pay.KindCancel:  history.Recalled(cancelRecalled),
+		},
 		Spaces: rows.Spaces{keyRows.Space, ownRows.Space},
 	}, t.keys()}
 }

@@ -22,6 +22,10 @@ func (w *Wallet) devices() history.Feature {
 				return deviceRefused(tx, r.Device, claim, why)
 			}),
 		},
+		Recalls: map[pay.Kind]history.RecallRule{
+			pay.KindMapping: history.Recalled(mappingRecalled),
+			pay.KindRevoke:  history.Recalled(revokeRecalled),
+		},
 		Spaces: rows.Spaces{deviceRows.Space},
 	}
 }

@@ -16,6 +16,7 @@ func (w *Wallet) payments() history.Feature {
 		Name:     "payments",
 		Mirrors:  map[pay.Kind]history.EntryRule{pay.KindDecision: w.decided},
 		Refusals: map[pay.Kind]history.RefusalRule{pay.KindAnswer: history.Refused(answerRefused)},
+		Recalls:  map[pay.Kind]history.RecallRule{pay.KindAnswer: history.Recalled(answerRecalled)},
 		Spaces:   rows.Spaces{answerRows.Space, openRows.Space},
 	}
 }

@@ -22,6 +22,9 @@ func (w *Wallet) stepUps() history.Feature {
 		Refusals: map[pay.Kind]history.RefusalRule{
 			pay.KindStepUpAbove: history.Refused(stepUpRefused),
 		},
+		Recalls: map[pay.Kind]history.RecallRule{
+			pay.KindStepUpAbove: history.Recalled(stepUpRecalled),
+		},
 		Spaces: rows.Spaces{challengeRows.Space, stepUpRows.Space},
 	}
 }
