@@ -29,13 +29,16 @@ type ClientOptions struct {
 	Random      io.Reader        // for jitter; nil: crypto/rand
 	Log         *slog.Logger     // nil: nothing is logged
 	Versions    wire.Versions    // of the protocol; zero: wire.Supported
-	Seams       Seams
+	// Holder tells this process apart from others that have the same key; zero:
+	// Run draws one.
+	Holder wire.Holder
+	Seams  Seams
 }
 
 // identity returns what a session over conn knows before it begins.
 func (o ClientOptions) identity(conn Conn, doubtful bool) ClientIdentity {
 	return ClientIdentity{
-		Scope: o.Scope, Root: o.Root, Working: conn.Peer(), Versions: o.Versions,
+		Scope: o.Scope, Key: o.Key.Public(), Root: o.Root, Working: conn.Peer(), Versions: o.Versions,
 		Authorities: append([][]byte{conn.Authority()}, o.Authorities...),
 		Small:       conn.Small(), Doubtful: doubtful,
 	}
@@ -58,12 +61,16 @@ type State struct {
 	// Stall is why a session ended in which large datagrams seemed to get lost. It
 	// stays while connections to the registry are small for that reason.
 	Stall error
+	// Rival is when the registry last reported that another process with the node's
+	// key wants to connect; zero for never.
+	Rival time.Time
 }
 
 // Client keeps one node in step with its registry.
 type Client struct {
-	opts ClientOptions
-	log  *slog.Logger
+	opts   ClientOptions
+	log    *slog.Logger
+	holder wire.Holder
 
 	mu       sync.Mutex
 	state    State
@@ -159,11 +166,19 @@ func (e finalError) Unwrap() error { return e.err }
 // ctx is done, a *pay.Error when the registry gave an answer that trying again
 // cannot change: the node was revoked or is not known (CodeNotAllowed,
 // CodeNotEnrolled), or the two disagree about history (CodeConflict); and the
-// error of Random. A registry of other versions (CodeUpgrade) is dialled again
+// error of Random. A node that is an old copy (CodeOldCopy), and a disagreement
+// about history with a registry that compares contents, are tried again, because
+// bringing back the newest copy of either side settles them. A registry of other versions (CodeUpgrade) is dialled again
 // like one that does not answer, because it may be upgraded. Run deletes nothing
 // that is stored.
 func (c *Client) Run(ctx context.Context) error {
 	away := time.Now()
+	c.holder = c.opts.Holder
+	if c.holder == (wire.Holder{}) {
+		if _, err := io.ReadFull(c.opts.Random, c.holder[:]); err != nil {
+			return fmt.Errorf("draw a name for this process: %w", err)
+		}
+	}
 	for try := 0; ; try++ {
 		if err := c.pause(ctx, try, time.Since(away)); err != nil {
 			return err
@@ -227,5 +242,15 @@ func (c *Client) session(ctx context.Context, try int) (lived time.Duration, err
 	if err != nil {
 		return 0, fmt.Errorf("read position: %w", err)
 	}
-	return newClientConn(c, conn).run(ctx, position)
+	var next pay.Incarnation
+	if _, err := io.ReadFull(c.opts.Random, next[:]); err != nil {
+		return 0, fmt.Errorf("draw an incarnation: %w", err)
+	}
+	return newClientConn(c, conn, next).run(ctx, position)
+}
+
+// rivalled notes that another process with the node's key wants to connect.
+func (c *Client) rivalled() {
+	c.log.Warn("sync: another process with the key of this node wants to connect")
+	c.setState(func(s *State) { s.Rival = c.opts.Clock() })
 }

@@ -27,9 +27,11 @@ type clientConn struct {
 	timeKick     chan struct{}
 }
 
-func newClientConn(c *Client, conn Conn) *clientConn {
+func newClientConn(c *Client, conn Conn, next pay.Incarnation) *clientConn {
+	id := c.opts.identity(conn, c.isDoubtful())
+	id.Holder, id.Next = c.holder, next
 	k := &clientConn{
-		line:   newLine(conn, c.opts.Seams, NewClientSession(c.opts.identity(conn, c.isDoubtful())), NewNodeEffects(c.opts.Journal)),
+		line:   newLine(conn, c.opts.Seams, NewClientSession(id), NewNodeEffects(c.opts.Journal)),
 		client: c, outbox: newLane(), acks: newLane(), timeKick: make(chan struct{}, 1),
 	}
 	k.do = k.carry
@@ -81,8 +83,17 @@ func (k *clientConn) carry(effect Effect) error {
 		k.outbox.put(e)
 	case NoteAck:
 		k.acks.put(e)
-	case MirrorEntries:
+	case MirrorEntries, Weigh, TakeUp, RenewOutbox, ReadUrgent:
 		k.carryOut(e)
+	case NoteOldCopy:
+		k.carryOut(e)
+		if e.Err != nil {
+			k.client.setState(func(s *State) { s.Err = e.Err })
+		}
+	case NoteChain:
+		k.acks.put(e)
+	case Rivalled:
+		k.client.rivalled()
 	case End:
 		if e.Final {
 			return finalError{e.Err}
@@ -106,7 +117,6 @@ func (k *clientConn) send(m wire.Message) error {
 
 func (k *clientConn) wentUp(e WentUp) {
 	k.upAt = time.Now()
-	k.in.SetLimit(pay.FrameBytesMax)
 	offset := e.Now.Sub(pay.TimeOf(k.client.opts.Clock()))
 	k.client.setState(func(s *State) {
 		s.Offset = offset
@@ -127,6 +137,9 @@ func (k *clientConn) read() {
 		if err != nil {
 			k.stop(readError(err))
 			return
+		}
+		if _, ok := m.(wire.Welcome); ok {
+			k.in.SetLimit(pay.FrameBytesMax)
 		}
 		k.step(Received{Message: m})
 	}

@@ -13,17 +13,27 @@ import (
 //
 //	            Connected            Welcome(ResumeOn)
 //	waiting ---------------> greeting ---------------> live
-//	                            |                        |
-//	                            '------> ended <---------'
+//	                          |  |  '-----> taking -----^ |
+//	                          |  '--> aside --.           |
+//	                          '-----------> ended <-------'
 //
+// taking: its store is an old copy and takes up what it lacks; aside: its outbox
+// or its mirror does not fit, and only urgent claims are given (client_copy.go).
 // It is used once and by one goroutine at a time.
 type ClientSession struct {
 	phase    phase
 	scope    pay.Scope
+	key      pay.PublicKey
 	working  pay.PublicKey
 	keys     keyring
 	versions wire.Versions
 	version  wire.Version // the one that the registry chose; 0 before Welcome
+
+	holder  wire.Holder
+	next    pay.Incarnation // for RenewOutbox
+	welcome wire.Welcome
+	taking  taking
+	aside   *pay.Error // why the session steps aside
 
 	position pay.Position
 	greetBy  time.Time
@@ -55,6 +65,8 @@ type phase uint8
 const (
 	phaseWaiting phase = iota
 	phaseGreeting
+	phaseTaking
+	phaseAside
 	phaseLive
 	phaseEnded
 )
@@ -62,12 +74,17 @@ const (
 // ClientIdentity is what a ClientSession knows before it begins.
 type ClientIdentity struct {
 	Scope   pay.Scope
+	Key     pay.PublicKey // the node's own
 	Root    pay.NodeID    // the pinned root
 	Working pay.PublicKey // the registry's key in the handshake
 	// Authorities are raw authority facts that the node keeps, such as the one of
 	// its enrolment. Those that Root did not sign are ignored.
 	Authorities [][]byte
 	Versions    wire.Versions // of the protocol that the node speaks; zero: wire.Supported
+	// Holder tells this process apart from others with the node's key.
+	Holder wire.Holder
+	// Next is random, for the outbox of a node that takes up what it lacks.
+	Next pay.Incarnation
 	// Small is that of the connection's Path.
 	Small bool
 	// Doubtful means that the session before fell silent after it was welcomed. This
@@ -79,7 +96,7 @@ type ClientIdentity struct {
 // NewClientSession returns a session that waits for Connected.
 func NewClientSession(id ClientIdentity) *ClientSession {
 	s := &ClientSession{
-		scope: id.Scope, working: id.Working, keys: newKeyring(id.Root), versions: orSupported(id.Versions),
+		scope: id.Scope, key: id.Key, holder: id.Holder, next: id.Next, working: id.Working, keys: newKeyring(id.Root), versions: orSupported(id.Versions),
 		small: id.Small, behind: id.Doubtful,
 	}
 	for _, raw := range id.Authorities {
@@ -111,8 +128,14 @@ func (s *ClientSession) Step(now time.Time, event Event) []Effect {
 // Wake returns when the next Tick is due; zero means never.
 func (s *ClientSession) Wake() time.Time {
 	switch s.phase {
-	case phaseGreeting:
+	case phaseGreeting, phaseAside:
 		return s.greetBy
+	case phaseTaking:
+		wake := s.ping.wake()
+		if s.taking.asking && s.taking.by.Before(wake) {
+			wake = s.taking.by
+		}
+		return wake
 	case phaseLive:
 		wake := s.ping.wake()
 		if len(s.out.sizes) > 0 && s.ackBy.Before(wake) {
@@ -141,6 +164,15 @@ func (s *ClientSession) step(now time.Time, event Event) []Effect {
 		return s.queued(now, e.Items)
 	case Mirrored:
 		return s.mirrored(e.Head)
+	case Weighed:
+		return s.weighed(now, e)
+	case TookUp:
+		return s.askOn(now)
+	case OutboxRenewed:
+		s.position = e.Position
+		return s.goLive(now)
+	case UrgentRead:
+		return s.urgentRead(e.Facts)
 	case Tick:
 		return s.tick(now, e.Arrived)
 	default:
@@ -151,7 +183,8 @@ func (s *ClientSession) step(now time.Time, event Event) []Effect {
 func (s *ClientSession) connected(now time.Time, p pay.Position) []Effect {
 	s.phase, s.greetBy = phaseGreeting, now.Add(greetingTimeout)
 	s.position, s.cursor, s.durable = p, p.Head.Cursor, p.Head.Cursor.Seq
-	hello := wire.Hello{Scope: s.scope, Cursor: p.Head.Cursor, Digest: p.Head.Digest, Incarnation: p.Incarnation, Last: p.Last}
+	hello := wire.Hello{Scope: s.scope, Cursor: p.Head.Cursor, Digest: p.Head.Digest, Incarnation: p.Incarnation, Last: p.Last,
+		Outbox: &wire.OutboxProof{Acked: p.Acked, Known: p.Chained, Chain: p.Chain}, Holder: s.holder}
 	return []Effect{Send{hello.Speaking(s.versions)}}
 }
 
@@ -165,11 +198,33 @@ func (s *ClientSession) received(now time.Time, m wire.Message) []Effect {
 		}
 		return []Effect{protocolError(fmt.Sprintf("%T before Welcome", m))}
 	}
+	if s.phase == phaseAside {
+		if _, ok := m.(wire.Settled); ok {
+			return []Effect{End{Err: s.aside}}
+		}
+		return nil
+	}
 	switch m := m.(type) {
 	case wire.Entries:
+		if s.phase == phaseTaking {
+			return s.hold(m)
+		}
 		return s.entries(m)
 	case wire.Ack:
+		if s.phase != phaseLive {
+			return []Effect{protocolError("Ack out of turn")}
+		}
 		return s.acked(now, m)
+	case wire.Recalled:
+		return s.recalled(m)
+	case wire.Renewed:
+		if s.phase != phaseTaking || !s.taking.asking || m.Incarnation != s.next {
+			return []Effect{protocolError("Renewed out of turn")}
+		}
+		s.taking.asking = false
+		return []Effect{RenewOutbox{Incarnation: s.next}}
+	case wire.Rival:
+		return []Effect{Rivalled{}}
 	case wire.Pong:
 		if !s.ping.pong(now, m.Nonce) {
 			return []Effect{protocolError("a Pong that answers no Ping")}
@@ -195,31 +250,47 @@ func isFinal(code pay.ErrorCode) bool {
 }
 
 func (s *ClientSession) welcomed(now time.Time, w wire.Welcome) []Effect {
+	s.welcome = w
 	if end := s.checkWelcome(w); end != nil {
 		return []Effect{*end}
 	}
-	s.phase, s.version = phaseLive, w.Version
+	if err := s.checkHistory(w); err != nil {
+		return s.stepAside(now, err)
+	}
+	s.version = w.Version
 	s.cursor.Epoch = w.Head.Cursor.Epoch
 	s.ping.start(now, w.PingEvery.Std())
+	return s.compareOutbox(now)
+}
+
+// goLive begins to push and to take in entries. What the registry has applied is
+// what the node has published.
+func (s *ClientSession) goLive(now time.Time) []Effect {
+	w := s.welcome
+	s.phase = phaseLive
 	s.out.start(w.Applied, pay.PushWindowItems, pay.PushWindowBytes)
 	s.more = s.more || s.position.Last > w.Applied
 	s.upTo, s.ackTo = w.Head.Cursor.Seq, s.position.Last
 	s.behind = s.behind && !s.reached()
 	effects := []Effect{WentUp{Now: w.Now, Behind: s.behind}, OpenOutbox{}}
-	if w.Applied > s.position.Acked {
-		effects = append(effects, NoteAck{Incarnation: w.Incarnation, N: w.Applied})
+	if s.position.Old {
+		effects = append(effects, NoteOldCopy{})
 	}
-	return effects
+	if w.Outbox == nil && s.position.Chained {
+		effects = append(effects, NoteChain{N: s.position.Acked})
+	}
+	if w.Applied > s.position.Acked {
+		effects = append(effects, NoteAck{Incarnation: s.position.Incarnation, N: w.Applied})
+	}
+	if w.Outbox != nil && !s.position.Chained {
+		effects = append(effects, NoteChain{N: w.Applied, Chain: w.Outbox.Chain, Known: true})
+	}
+	return append(effects, s.release()...)
 }
 
-// checkWelcome compares Welcome with the state of the node and returns how the
-// session ends, nil if it goes on. A disagreement about history ends it for good
-// and changes nothing.
+// checkWelcome returns how the session ends for a Welcome that is not good, nil
+// for one that is.
 func (s *ClientSession) checkWelcome(w wire.Welcome) *End {
-	conflict := func(message string) *End {
-		return &End{Final: true, Err: pay.NewError(pay.CodeConflict, message,
-			"nothing was changed on either side; keep this data directory and bring back the registry's (or this node's) newest copy")}
-	}
 	a, err := s.keys.add(w.Authority)
 	switch {
 	case !s.versions.Holds(w.Version):
@@ -228,21 +299,45 @@ func (s *ClientSession) checkWelcome(w wire.Welcome) *End {
 		return &End{Err: pay.NewError(pay.CodeNotTrusted, "the registry's authority does not name the key it uses", "ask who runs the registry")}
 	case w.Now >= a.Until:
 		return &End{Err: pay.NewError(pay.CodeNotTrusted, "the authority of the registry's key ended at "+a.Until.String(), "ask who runs the registry to renew it")}
+	case w.Resume == wire.ResumeOn && w.Incarnation != s.position.Incarnation:
+		end := protocolError("Welcome is about another outbox")
+		return &end
+	}
+	return nil
+}
+
+// checkHistory compares Welcome with the state of the node and returns in what the
+// two disagree. Nothing is changed then on either side.
+func (s *ClientSession) checkHistory(w wire.Welcome) *pay.Error {
+	conflict := func(message string) *pay.Error {
+		return pay.NewError(pay.CodeConflict, message,
+			"nothing was changed on either side; keep this data directory and bring back the registry's (or this node's) newest copy")
+	}
+	content := w.Outbox != nil
+	switch {
 	case w.Resume == wire.ResumeAhead:
 		return conflict(fmt.Sprintf("this node has %d entries, the registry only %d: the registry has lost some", s.cursor.Seq, w.Head.Cursor.Seq))
 	case w.Resume == wire.ResumeEpoch:
 		return conflict("the registry's history began anew since this node last saw it")
+	case w.Resume == wire.ResumeFork && content:
+		return oldCopy(fmt.Sprintf("this node and the registry have different histories up to entry %d: one of the two is an old copy", s.cursor.Seq))
 	case w.Resume == wire.ResumeFork:
 		return conflict(fmt.Sprintf("this node and the registry have different histories up to entry %d", s.cursor.Seq))
-	case w.Incarnation != s.position.Incarnation:
-		end := protocolError("Welcome is about another outbox")
-		return &end
 	case w.Applied < s.position.Acked:
 		return conflict(fmt.Sprintf("the registry acknowledged %d items of this node and now knows %d: it has lost some", s.position.Acked, w.Applied))
-	case w.Applied > s.position.Last:
+	case !content && w.Applied > s.position.Last:
 		return conflict(fmt.Sprintf("the registry has %d items of this node, which itself has %d: this data directory is an old copy", w.Applied, s.position.Last))
+	case !content:
+		return nil
 	}
-	return nil
+	switch w.Outbox.Standing {
+	case wire.OutboxOn, wire.OutboxPast:
+		return nil
+	case wire.OutboxRival:
+		return oldCopy("another copy of this data directory is connected to the registry")
+	default:
+		return oldCopy(fmt.Sprintf("this node and the registry know different claims up to number %d", s.position.Acked))
+	}
 }
 
 // entries verifies what the registry sent and mirrors what is new. If one entry
@@ -308,10 +403,13 @@ func (s *ClientSession) tick(now time.Time, arrived uint64) []Effect {
 		}
 		return []Effect{silent}
 	}
-	if s.phase != phaseLive {
+	if s.phase == phaseAside && !now.Before(s.greetBy) {
+		return []Effect{End{Err: s.aside}}
+	}
+	if s.phase != phaseLive && s.phase != phaseTaking {
 		return nil
 	}
-	if len(s.out.sizes) > 0 && !now.Before(s.ackBy) {
+	if len(s.out.sizes) > 0 && !now.Before(s.ackBy) || s.taking.asking && !now.Before(s.taking.by) {
 		return []Effect{silent}
 	}
 	nonce, due, dead := s.ping.tick(now, arrived)

@@ -13,6 +13,7 @@ type Journal interface {
 	Mirror
 	Outbox
 	SessionNotes
+	TakingUp
 }
 
 // Mirror is a node's copy of the feed of its scope.
@@ -46,6 +47,26 @@ type SessionNotes interface {
 	SessionClosed()
 }
 
+// TakingUp is how a node whose store is an old copy takes up what it lacks.
+type TakingUp interface {
+	// OutboxChain returns the chain of the outbox after item n, from the last
+	// acknowledged item to the newest.
+	OutboxChain(ctx context.Context, n uint64) (chain pay.Chain, ok bool, err error)
+	// SetChain notes the registry's chain after item n, if that is the last
+	// acknowledged one; or that the registry has none.
+	SetChain(ctx context.Context, n uint64, chain pay.Chain, known bool) error
+	// NoteOldCopy notes that the node is an old copy, or with nil that it is none.
+	NoteOldCopy(ctx context.Context, found *pay.OldCopy) error
+	// TakeUp stores applied items of the node's own behind item after, the last
+	// acknowledged one.
+	TakeUp(ctx context.Context, after uint64, items []pay.Recalled) error
+	// Renewed notes that the outbox goes on under another incarnation, and that the
+	// node is no old copy any more. It returns where the node stands then.
+	Renewed(ctx context.Context, inc pay.Incarnation) (pay.Position, error)
+	// UrgentClaims returns the queued claims of kinds that are pay.Kind.Urgent.
+	UrgentClaims(ctx context.Context) ([]pay.Fact, error)
+}
+
 // Hub is the registry as its sessions need it. Whatever its methods write is
 // durable when they return. Their errors end the session, and a *pay.Error among
 // them is sent to the node.
@@ -54,6 +75,7 @@ type Hub interface {
 	Feeds
 	FeedWatch
 	Outboxes
+	Copies
 	Clock
 }
 
@@ -89,6 +111,27 @@ type Outboxes interface {
 	// Apply applies verified items in order; those applied before are skipped,
 	// a gap is an error that wraps pay.ErrGap.
 	Apply(ctx context.Context, node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay.Applied, error)
+}
+
+// Copies is what the registry holds of the outboxes of nodes whose stores may be
+// old copies.
+type Copies interface {
+	// AppliedHead returns how far a node's outbox was applied, whichever
+	// incarnation pushed it; ok is false for a node that has pushed nothing.
+	AppliedHead(ctx context.Context, node pay.NodeID) (head pay.OutboxHead, ok bool, err error)
+	// AppliedChain returns the chain after item n of a node's outbox, if it is
+	// known.
+	AppliedChain(ctx context.Context, node pay.NodeID, n uint64) (chain pay.Chain, ok bool, err error)
+	// Kept returns applied items behind number after, at most limit and about size
+	// bytes, and the chain after the last of them.
+	Kept(ctx context.Context, node pay.NodeID, after uint64, limit, size int) (items []pay.KeptItem, chain pay.Chain, err error)
+	// Renew lets the incarnation next push from item n+1 on, and no other; it
+	// returns false when the registry does not stand at n with that chain.
+	Renew(ctx context.Context, node pay.NodeID, n uint64, chain pay.Chain, next pay.Incarnation) (ok bool, err error)
+	// ApplyUrgent applies verified claims out of turn.
+	ApplyUrgent(ctx context.Context, facts []pay.Fact) error
+	// NotePutBack keeps what a node holds of the registry that the registry lost.
+	NotePutBack(ctx context.Context, node pay.NodeID, p pay.PutBack) error
 }
 
 // Clock is the registry's clock.

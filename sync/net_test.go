@@ -60,14 +60,15 @@ const registryAddress = "10.0.0.1:7443"
 
 // world is a registry on a simulated network, with real QUIC and TLS.
 type world struct {
-	t        *testing.T
-	weather  *weather
-	reg      *registry
-	hub      paysync.Hub // reg, or something around it
-	reset    *[32]byte
-	sockets  int
-	seams    paysync.Seams
-	versions wire.Versions
+	t         *testing.T
+	weather   *weather
+	reg       *registry
+	hub       paysync.Hub // reg, or something around it
+	reset     *[32]byte
+	sockets   int
+	processes byte // that a client belongs to another than before
+	seams     paysync.Seams
+	versions  wire.Versions
 	// socket makes the registry's socket; nil: one on the simulated network.
 	socket    func() net.PacketConn
 	pingEvery pay.Millis // 0: as usual
@@ -148,9 +149,16 @@ func (w *world) client(n *node) (c *paysync.Client, leave func() error) {
 	return w.clientSpeaking(n, wire.Versions{})
 }
 
+// anotherProcess is client in a process of its own.
+func (w *world) anotherProcess(n *node) (c *paysync.Client, leave func() error) {
+	w.processes++
+	defer func() { w.processes-- }()
+	return w.client(n)
+}
+
 func (w *world) clientSpeaking(n *node, versions wire.Versions) (c *paysync.Client, leave func() error) {
 	c = paysync.NewClient(paysync.ClientOptions{
-		Dialer: w.dialer(), Address: registryAddress, Key: n.key, Root: w.reg.root.ID(), Scope: testScope, Journal: n, Seams: w.seams, Versions: versions,
+		Dialer: w.dialer(), Address: registryAddress, Key: n.key, Root: w.reg.root.ID(), Scope: testScope, Journal: n, Seams: w.seams, Versions: versions, Holder: wire.Holder{1, w.processes},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+
+	"github.com/paybeacon/paybeacon/pay"
 )
 
 // NodeEffects carries out the effects of one ClientSession on the node's store:
@@ -13,6 +15,12 @@ import (
 //	ReadOutbox      Outbox           Queued
 //	NoteAck         Acked            none
 //	MirrorEntries   Mirror           Mirrored
+//	Weigh           OutboxChain      Weighed
+//	NoteChain       SetChain         none
+//	NoteOldCopy     NoteOldCopy      none
+//	TakeUp          TakeUp           TookUp
+//	RenewOutbox     Renewed          OutboxRenewed
+//	ReadUrgent      UrgentClaims     UrgentRead
 //
 // It has no goroutines and no clock. The shell calls Do in several goroutines,
 // none for two effects of one row at a time; a simulation calls it in any order
@@ -49,6 +57,32 @@ func (n *NodeEffects) Do(ctx context.Context, effect Effect) (Event, error) {
 			return nil, fmt.Errorf("mirror entries: %w", err)
 		}
 		return Mirrored{Head: head}, nil
+	default:
+		return n.takeUp(ctx, effect)
+	}
+}
+
+// takeUp carries out the effects of a node that may be an old copy.
+func (n *NodeEffects) takeUp(ctx context.Context, effect Effect) (Event, error) {
+	switch e := effect.(type) {
+	case Weigh:
+		chain, ok, err := n.journal.OutboxChain(ctx, e.N)
+		return Weighed{Chain: chain, Known: ok}, wrap("read outbox chain", err)
+	case NoteChain:
+		return nil, wrap("note outbox chain", n.journal.SetChain(ctx, e.N, e.Chain, e.Known))
+	case NoteOldCopy:
+		if e.Err == nil {
+			return nil, wrap("note old copy", n.journal.NoteOldCopy(ctx, nil))
+		}
+		return nil, wrap("note old copy", n.journal.NoteOldCopy(ctx, &pay.OldCopy{Why: e.Err.Message, Hint: e.Err.Hint}))
+	case TakeUp:
+		return TookUp{}, wrap("take up items", n.journal.TakeUp(ctx, e.After, e.Items))
+	case RenewOutbox:
+		p, err := n.journal.Renewed(ctx, e.Incarnation)
+		return OutboxRenewed{Position: p}, wrap("renew outbox", err)
+	case ReadUrgent:
+		facts, err := n.journal.UrgentClaims(ctx)
+		return UrgentRead{Facts: facts}, wrap("read urgent claims", err)
 	default:
 		panic(fmt.Sprintf("paysync: internal error: %T is not for a node's store", effect))
 	}

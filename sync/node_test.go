@@ -15,18 +15,24 @@ import (
 type node struct {
 	key pay.Key
 
-	mu       sync.Mutex
-	entries  []pay.Fact
-	head     pay.Head
-	items    []pay.Item
-	inc      pay.Incarnation
-	acked    uint64
-	refused  map[uint64]pay.Reason
-	changed  chan struct{}
-	opened   int
-	isOpen   bool
-	failWith error
-	noted    chan struct{} // closed and renewed whenever anything changes
+	mu      sync.Mutex
+	entries []pay.Fact
+	head    pay.Head
+	items   []pay.Item
+	inc     pay.Incarnation
+	acked   uint64
+	made    uint64 // claims so far
+	salt    byte   // makes the claims of two copies differ
+	taken   int    // items that were taken up
+	old     *pay.OldCopy
+
+	unchained bool
+	refused   map[uint64]pay.Reason
+	changed   chan struct{}
+	opened    int
+	isOpen    bool
+	failWith  error
+	noted     chan struct{} // closed and renewed whenever anything changes
 }
 
 func newNode(seed byte) *node {
@@ -40,8 +46,9 @@ func (n *node) publish(count int) {
 	for range count {
 		number := uint64(len(n.items) + 1)
 		var payment pay.PaymentID
-		payment[0], payment[1], payment[2] = byte(number), byte(number>>8), n.inc[0]
-		n.items = append(n.items, pay.Item{N: number, Facts: []pay.Fact{sign(n.key, pay.Cancel{Payment: payment, Created: pay.Time(number)})}})
+		n.made++
+		payment[0], payment[1], payment[2], payment[3] = byte(n.made), byte(n.made>>8), n.key.ID()[0], n.salt
+		n.items = append(n.items, pay.Item{N: number, Facts: []pay.Fact{sign(n.key, pay.Cancel{Payment: payment, Created: pay.Time(n.made)})}})
 	}
 	select {
 	case n.changed <- struct{}{}:
@@ -61,7 +68,105 @@ func (n *node) Position(context.Context) (pay.Position, error) {
 }
 
 func (n *node) position() pay.Position {
-	return pay.Position{Head: n.head, Incarnation: n.inc, Acked: n.acked, Last: uint64(len(n.items))}
+	return pay.Position{
+		Head: n.head, Incarnation: n.inc, Acked: n.acked, Last: uint64(len(n.items)),
+		Chain: n.chainAt(n.acked), Chained: !n.unchained, Old: n.old != nil,
+	}
+}
+
+// chainAt returns the chain of the outbox after item upTo.
+func (n *node) chainAt(upTo uint64) (c pay.Chain) {
+	for _, item := range n.items[:upTo] {
+		c = c.Follow(idsOf(item.Facts))
+	}
+	return c
+}
+
+func idsOf(facts []pay.Fact) (ids []pay.FactID) {
+	for _, f := range facts {
+		ids = append(ids, f.ID())
+	}
+	return ids
+}
+
+func (n *node) OutboxChain(_ context.Context, at uint64) (pay.Chain, bool, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if at < n.acked || at > uint64(len(n.items)) || n.unchained {
+		return pay.Chain{}, false, nil
+	}
+	return n.chainAt(at), true, nil
+}
+
+func (n *node) SetChain(_ context.Context, at uint64, chain pay.Chain, known bool) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if at != n.acked {
+		return nil
+	}
+	if known && chain != n.chainAt(at) {
+		return fmt.Errorf("another chain at item %d", at)
+	}
+	n.unchained = !known
+	return nil
+}
+
+func (n *node) NoteOldCopy(_ context.Context, found *pay.OldCopy) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.old = found
+	return nil
+}
+
+func (n *node) TakeUp(_ context.Context, after uint64, items []pay.Recalled) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if after != n.acked {
+		return fmt.Errorf("take up behind %d with %d acknowledged", after, n.acked)
+	}
+	for _, it := range items {
+		rest := n.items[n.acked:]
+		if len(rest) == 0 || !slices.Equal(idsOf(rest[0].Facts), it.IDs) {
+			n.items = slices.Insert(n.items, int(n.acked), pay.Item{Facts: it.Facts})
+			n.taken++
+		}
+		n.acked++
+	}
+	for i := range n.items {
+		n.items[i].N = uint64(i) + 1
+	}
+	return nil
+}
+
+func (n *node) Renewed(_ context.Context, inc pay.Incarnation) (pay.Position, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.inc, n.old = inc, nil
+	return n.position(), nil
+}
+
+func (n *node) UrgentClaims(context.Context) (facts []pay.Fact, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, item := range n.items[n.acked:] {
+		for _, f := range item.Facts {
+			if f.Kind().Urgent() {
+				facts = append(facts, f)
+			}
+		}
+	}
+	return facts, nil
+}
+
+// copied returns a copy of the node as it is, for another process.
+func (n *node) copied() *node {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return &node{
+		key: n.key, entries: slices.Clone(n.entries), head: n.head, items: slices.Clone(n.items), inc: n.inc, acked: n.acked,
+		unchained: n.unchained, old: n.old, made: n.made, salt: n.salt,
+		refused: map[uint64]pay.Reason{}, changed: make(chan struct{}, 1), noted: make(chan struct{}),
+	}
 }
 
 func (n *node) Outbox(_ context.Context, after uint64, limit int) ([]pay.Item, error) {

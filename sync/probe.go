@@ -2,7 +2,9 @@ package paysync
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -33,12 +35,19 @@ func Probe(ctx context.Context, o ClientOptions, position pay.Position) (Greetin
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
 	conn, err := o.Dialer.Dial(ctx, o.Address, o.Root, o.Key)
 	if err != nil {
 		return Greeting{}, err
 	}
 	defer conn.Close(CloseDone)
-	s := NewClientSession(o.identity(conn, false))
+	id := o.identity(conn, false)
+	if _, err := io.ReadFull(o.Random, id.Holder[:]); err != nil {
+		return Greeting{}, fmt.Errorf("draw a name for this process: %w", err)
+	}
+	s := NewClientSession(id)
 	sent := o.Clock()
 	hello := s.Step(sent, Connected{Position: position})[0].(Send)
 	m, err := ask(ctx, conn, o.Address, hello.Message)
@@ -46,10 +55,8 @@ func Probe(ctx context.Context, o ClientOptions, position pay.Position) (Greetin
 		return Greeting{}, err
 	}
 	trip := o.Clock().Sub(sent)
-	for _, e := range s.Step(o.Clock(), Received{Message: m}) {
-		if end, ok := e.(End); ok {
-			return Greeting{}, end.Err
-		}
+	if err := o.judge(ctx, s, s.Step(o.Clock(), Received{Message: m})); err != nil {
+		return Greeting{}, err
 	}
 	w, ok := m.(wire.Welcome)
 	if !ok {
@@ -60,4 +67,28 @@ func Probe(ctx context.Context, o ClientOptions, position pay.Position) (Greetin
 		g.Ahead = w.Head.Cursor.Seq - have
 	}
 	return g, nil
+}
+
+// judge returns the error with which a session that answers Welcome with these
+// effects would end, or that makes the node an old copy. It only reads.
+func (o ClientOptions) judge(ctx context.Context, s *ClientSession, effects []Effect) error {
+	for _, effect := range effects {
+		switch e := effect.(type) {
+		case End:
+			return e.Err
+		case ReadUrgent:
+			return s.aside
+		case NoteOldCopy:
+			if e.Err != nil {
+				return e.Err
+			}
+		case Weigh:
+			weighed, err := NewNodeEffects(o.Journal).Do(ctx, e)
+			if err != nil {
+				return err
+			}
+			return o.judge(ctx, s, s.Step(o.Clock(), weighed))
+		}
+	}
+	return nil
 }

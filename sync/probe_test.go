@@ -28,7 +28,7 @@ func TestProbe(t *testing.T) {
 		{"a fork", func(w *world, n *node) {
 			w.reg.enlist(n.key)
 			n.head = pay.Head{Cursor: pay.Cursor{Epoch: w.reg.epoch, Seq: 1, Chain: pay.Chain{1}}}
-		}, registryAddress, pay.CodeConflict, 0},
+		}, registryAddress, pay.CodeOldCopy, 0},
 		{"nobody there", func(*world, *node) {}, "10.0.0.9:7443", pay.CodeUnreachable, 0},
 	}
 	for _, c := range cases {

@@ -2,6 +2,7 @@ package paysync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -12,9 +13,14 @@ import (
 //
 //	effect       calls                             answer
 //	Look         Now, Member, Head, ChainAt,       Stood
-//	             Applied
+//	             Applied, AppliedHead,
+//	             AppliedChain
 //	ApplyItems   Apply                             Applied
 //	ReadFeed     Feed, ChainAt                     Fed
+//	ReadKept     Kept                              KeptRead
+//	RenewHead    Renew                             HeadRenewed
+//	ApplyUrgent  ApplyUrgent                       UrgentApplied
+//	NotePutBack  NotePutBack                       none
 //
 // It has no goroutines and no state. The shell calls Do in several goroutines,
 // none for two effects of one row at a time; a simulation calls it in any order
@@ -24,6 +30,7 @@ type RegistryEffects struct {
 	Node      pay.NodeID        // the peer, as the transport has verified it
 	PingEvery func() pay.Millis // for Welcome
 	Authority []byte            // raw authority fact of the working key
+	Rival     bool              // another process with the node's key is connected
 }
 
 // Do carries out one effect and returns the event that answers it. Its errors
@@ -38,12 +45,25 @@ func (r RegistryEffects) Do(ctx context.Context, effect Effect) (Event, error) {
 		return Stood{Standing: standing}, nil
 	case ApplyItems:
 		applied, err := r.Hub.Apply(ctx, r.Node, e.Incarnation, e.Items)
+		if errors.Is(err, pay.ErrReplaced) {
+			return nil, pay.Wrap(err, pay.CodeOldCopy, "another copy of this node has taken over its outbox", hintOldCopy)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("apply items %d to %d: %w", e.Items[0].N, e.Items[len(e.Items)-1].N, err)
 		}
 		return Applied{Applied: applied}, nil
 	case ReadFeed:
 		return readFeed(ctx, r.Hub, e)
+	case ReadKept:
+		items, chain, err := r.Hub.Kept(ctx, r.Node, e.After, pay.BatchFactsMax, pay.BatchBytesMax)
+		return KeptRead{After: e.After, Items: items, Chain: chain}, wrap("read applied items", err)
+	case RenewHead:
+		ok, err := r.Hub.Renew(ctx, r.Node, e.Renew.N, e.Renew.Chain, e.Renew.Next)
+		return HeadRenewed{Renew: e.Renew, OK: ok}, wrap("renew outbox", err)
+	case ApplyUrgent:
+		return UrgentApplied{}, wrap("apply urgent claims", r.Hub.ApplyUrgent(ctx, e.Facts))
+	case NotePutBack:
+		return nil, wrap("note evidence", r.Hub.NotePutBack(ctx, r.Node, e.Evidence))
 	default:
 		panic(fmt.Sprintf("paysync: internal error: %T is not for a registry's store", effect))
 	}
@@ -58,8 +78,21 @@ func (r RegistryEffects) look(ctx context.Context, h wire.Hello) (Standing, erro
 	if err := st.lookAtFeed(ctx, r.Hub, h.Cursor.Seq); err != nil {
 		return st, err
 	}
-	st.Applied, err = r.Hub.Applied(ctx, r.Node, h.Incarnation)
-	return st, wrap("read outbox position", err)
+	if st.Applied, err = r.Hub.Applied(ctx, r.Node, h.Incarnation); err != nil || h.Outbox == nil {
+		return st, wrap("read outbox position", err)
+	}
+	st.Rival = r.Rival
+	return st, st.lookAtOutbox(ctx, r.Hub, r.Node, h.Outbox.Acked)
+}
+
+// lookAtOutbox adds how far the node's outbox was applied, and the chain after the
+// item that the node names.
+func (st *Standing) lookAtOutbox(ctx context.Context, copies Copies, node pay.NodeID, acked uint64) (err error) {
+	if st.Outbox, st.Pushed, err = copies.AppliedHead(ctx, node); err != nil {
+		return wrap("read outbox position", err)
+	}
+	st.Proof, st.HasProof, err = copies.AppliedChain(ctx, node, acked)
+	return wrap("read outbox chain", err)
 }
 
 // lookAtFeed adds the head of the member's scope, and the chain after the entry

@@ -32,6 +32,7 @@ type Server struct {
 	nodes map[pay.NodeID]*serverConn
 	// outdated holds the members that last came without a common version.
 	outdated map[pay.NodeID]bool
+	rivals   map[pay.NodeID]Rivalry
 }
 
 const (
@@ -45,7 +46,7 @@ const (
 
 // NewServer returns a server that does nothing until Run.
 func NewServer(o ServerOptions) *Server {
-	return &Server{opts: o, log: orDiscard(o.Log), nodes: map[pay.NodeID]*serverConn{}, outdated: map[pay.NodeID]bool{}}
+	return &Server{opts: o, log: orDiscard(o.Log), nodes: map[pay.NodeID]*serverConn{}, outdated: map[pay.NodeID]bool{}, rivals: map[pay.NodeID]Rivalry{}}
 }
 
 // Run serves until ctx is done, and returns nil then, or until the listener
@@ -122,15 +123,30 @@ func (s *Server) Connected(node pay.NodeID) bool {
 	return s.nodes[node] != nil
 }
 
-// join enters a session for its node, replacing an older one.
-func (s *Server) join(c *serverConn) {
+// join enters a session for its node, replacing an older one. It returns true and
+// enters nothing when another process with the node's key has a session and
+// answers.
+func (s *Server) join(c *serverConn) (rival bool) {
 	id := c.node.ID()
-	s.mu.Lock()
-	old := s.nodes[id]
-	s.nodes[id] = c
-	s.mu.Unlock()
-	if old != nil {
-		old.stop(pay.NewError(pay.CodeInUse, "a newer connection of the same node took over", "if the node runs once only, this heals by itself; else stop the other one"))
+	for {
+		s.mu.Lock()
+		old := s.nodes[id]
+		s.mu.Unlock()
+		if old != nil && old.rivals(c) {
+			s.noteRival(old, id)
+			return true
+		}
+		s.mu.Lock()
+		if s.nodes[id] != old && s.nodes[id] != nil {
+			s.mu.Unlock()
+			continue
+		}
+		s.nodes[id] = c
+		s.mu.Unlock()
+		if old != nil {
+			old.stop(pay.NewError(pay.CodeInUse, "a newer connection of the same node took over", "if the node runs once only, this heals by itself; else stop the other one"))
+		}
+		return false
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -23,6 +24,10 @@ type serverConn struct {
 	line[*ServerSession, RegistryEffects]
 	server *Server
 	node   pay.PublicKey
+	holder wire.Holder
+	aside  atomic.Bool   // it was welcomed and is served nothing
+	beat   chan struct{} // has a token when a message came
+	asked  sync.Mutex    // held while somebody waits for a beat
 
 	reads       lane            // of the feed
 	interrupted chan struct{}   // closed when the end of ctx has stopped the reader
@@ -36,7 +41,7 @@ func newServerConn(s *Server, conn Conn) *serverConn {
 	effects := RegistryEffects{Hub: s.opts.Hub, Node: node.ID(), PingEvery: s.pingEvery, Authority: s.opts.Authority}
 	c := &serverConn{
 		line:   newLine(conn, s.opts.Seams, NewServerSession(s.opts.Versions), effects),
-		server: s, node: node, reads: newLane(), interrupted: make(chan struct{}), slots: make(chan struct{}, applyAhead),
+		server: s, node: node, reads: newLane(), beat: make(chan struct{}, 1), interrupted: make(chan struct{}), slots: make(chan struct{}, applyAhead),
 	}
 	c.do = c.carry
 	return c
@@ -82,8 +87,10 @@ func (c *serverConn) serve(ctx context.Context, first wire.Message) {
 	case wire.Enrol:
 		c.enrol(m)
 	case wire.Hello:
-		c.server.join(c)
-		defer c.server.leave(c)
+		c.holder = m.Holder
+		if c.store.Rival = c.server.join(c); !c.store.Rival {
+			defer c.server.leave(c)
+		}
 		c.step(Received{Message: m})
 		c.readOn()
 	default:
@@ -143,17 +150,25 @@ func (c *serverConn) readOn() {
 			c.stop(asBadInput(err))
 			return
 		}
-		push, ok := m.(wire.Push)
-		if !ok {
-			c.step(Received{Message: m})
-			continue
-		}
-		pushed, err := OpenPush(c.node, push)
+		kick(c.beat)
+		event, err := opened(c.node, m)
 		if err != nil {
 			c.stop(err)
 			return
 		}
-		c.step(pushed)
+		c.step(event)
+	}
+}
+
+// opened returns the event that a message is, after its signatures were verified.
+func opened(node pay.PublicKey, m wire.Message) (Event, error) {
+	switch m := m.(type) {
+	case wire.Push:
+		return OpenPush(node, m)
+	case wire.Urgent:
+		return OpenUrgent(node, m)
+	default:
+		return Received{Message: m}, nil
 	}
 }
 
@@ -176,7 +191,7 @@ func (c *serverConn) carry(effect Effect) error {
 			return c.welcome(w)
 		}
 		return c.out.send(c.ctx, e.Message)
-	case Look:
+	case Look, ReadKept, RenewHead, ApplyUrgent, NotePutBack:
 		c.carryOut(e)
 	case ReadFeed:
 		c.reads.put(e)
@@ -194,7 +209,9 @@ func (c *serverConn) carry(effect Effect) error {
 // welcome sends the Welcome and, when the session goes on, starts the feed. The
 // entries follow without waiting for anything from the node.
 func (c *serverConn) welcome(w wire.Welcome) error {
-	if err := c.out.send(c.ctx, w); err != nil || w.Resume != wire.ResumeOn {
+	live := c.session.phase == phaseLive
+	c.aside.Store(!live)
+	if err := c.out.send(c.ctx, w); err != nil || !live {
 		return err
 	}
 	c.server.noteVersion(c.node.ID(), nil)

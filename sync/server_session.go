@@ -17,9 +17,17 @@ type Standing struct {
 	Head   pay.Head // of the node's scope
 	// Chain is the chain after entry Hello.Cursor.Seq; HasChain is false when
 	// there is no such entry.
-	Chain     pay.Chain
-	HasChain  bool
-	Applied   uint64 // last item applied of the node's incarnation
+	Chain    pay.Chain
+	HasChain bool
+	Applied  uint64 // last item applied of the node's incarnation
+	// Outbox is how far the node's outbox was applied, whichever incarnation pushed
+	// it, if it ever did. Proof is the chain after item Hello.Outbox.Acked; HasProof
+	// is false when it is not known. All four are read for a Hello with a proof.
+	Outbox    pay.OutboxHead
+	Pushed    bool
+	Proof     pay.Chain
+	HasProof  bool
+	Rival     bool // another process with the node's key is connected
 	Now       pay.Time
 	PingEvery pay.Millis
 	Authority []byte
@@ -36,6 +44,7 @@ type ServerSession struct {
 	scope    pay.Scope
 	hello    wire.Hello
 
+	past    bool   // the outbox must be renewed before anything is pushed
 	next    uint64 // number of the item that is to come next
 	applied uint64 // last item known to be durable
 
@@ -85,6 +94,14 @@ func (s *ServerSession) step(event Event) []Effect {
 		return s.pump()
 	case Fed:
 		return s.fed(e)
+	case KeptRead:
+		return s.keptRead(e)
+	case HeadRenewed:
+		return s.headRenewed(e)
+	case UrgentGiven:
+		return s.urgentGiven(e)
+	case UrgentApplied:
+		return []Effect{Send{wire.Settled{}}}
 	default:
 		panic(fmt.Sprintf("paysync: internal error: %T is not for a registry's session", event))
 	}
@@ -105,6 +122,10 @@ func (s *ServerSession) received(m wire.Message) []Effect {
 		return []Effect{protocolError(fmt.Sprintf("%T out of turn", m))}
 	}
 	switch m := m.(type) {
+	case wire.Recall:
+		return []Effect{ReadKept{After: m.After}}
+	case wire.Renew:
+		return []Effect{RenewHead{Renew: m}}
 	case wire.Ping:
 		return []Effect{Send{wire.Pong(m)}}
 	case wire.Seen:
@@ -131,11 +152,19 @@ func (s *ServerSession) stood(st Standing) []Effect {
 		Resume: resume(s.hello, st), Head: st.Head, Incarnation: s.hello.Incarnation,
 		Applied: st.Applied, Now: st.Now, PingEvery: st.PingEvery, Authority: st.Authority,
 	}.Speaking(version, own)
+	if s.hello.Outbox != nil {
+		w.Outbox = &wire.OutboxReply{Standing: outboxStanding(s.hello, st), Chain: st.Outbox.Chain}
+		w.Applied = st.Outbox.N
+		s.past = w.Outbox.Standing == wire.OutboxPast
+	}
+	if aside := s.stepAside(w, st); aside != nil {
+		return aside
+	}
 	if w.Resume != wire.ResumeOn {
 		return []Effect{Send{w}, End{Err: pay.NewError(pay.CodeConflict, "the node's history is not the registry's", "nothing was changed on either side")}}
 	}
 	s.phase, s.scope = phaseLive, st.Member.Scope
-	s.next, s.applied = st.Applied+1, st.Applied
+	s.next, s.applied = w.Applied+1, w.Applied
 	s.feed.start(s.hello.Cursor.Seq, pay.FeedWindowEntries, pay.FeedWindowBytes)
 	s.more = true
 	return append([]Effect{Send{w}}, s.pump()...)
@@ -183,7 +212,7 @@ func (s *ServerSession) pushed(e Pushed) []Effect {
 	if s.phase != phaseLive {
 		return []Effect{protocolError("Push out of turn")}
 	}
-	if e.Incarnation != s.hello.Incarnation {
+	if s.past || e.Incarnation != s.hello.Incarnation {
 		return []Effect{protocolError("Push of another outbox")}
 	}
 	first := e.Items[0].N

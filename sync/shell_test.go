@@ -173,18 +173,6 @@ func TestFinalAnswersEndRun(t *testing.T) {
 		{"a node revoked before", func(w *world, n *node) { w.reg.enlist(n.key); w.reg.revoke(n.key) }, nil, pay.CodeNotAllowed},
 		{"a node revoked meanwhile", func(w *world, n *node) { w.reg.enlist(n.key) },
 			func(w *world, n *node) { w.reg.revoke(n.key); w.server.Disconnect(n.key.ID()) }, pay.CodeNotAllowed},
-		{"a node that is ahead", func(w *world, n *node) {
-			w.reg.enlist(n.key)
-			n.head = pay.Head{Cursor: pay.Cursor{Epoch: w.reg.epoch, Seq: 5, Chain: pay.Chain{1}}}
-		}, nil, pay.CodeConflict},
-		{"another epoch", func(w *world, n *node) {
-			w.reg.enlist(n.key)
-			n.head = pay.Head{Cursor: pay.Cursor{Epoch: pay.Epoch{9}, Seq: 1, Chain: pay.Chain{1}}}
-		}, nil, pay.CodeConflict},
-		{"a fork", func(w *world, n *node) {
-			w.reg.enlist(n.key)
-			n.head = pay.Head{Cursor: pay.Cursor{Epoch: w.reg.epoch, Seq: 1, Chain: pay.Chain{1}}}
-		}, nil, pay.CodeConflict},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -50,6 +50,17 @@ type (
 	Queued struct{ Items []pay.Item }
 	// Mirrored answers MirrorEntries once they are durable.
 	Mirrored struct{ Head pay.Head }
+	// Weighed answers Weigh; Known is false when the node cannot tell.
+	Weighed struct {
+		Chain pay.Chain
+		Known bool
+	}
+	// TookUp answers TakeUp once it is durable.
+	TookUp struct{}
+	// OutboxRenewed answers RenewOutbox once it is durable.
+	OutboxRenewed struct{ Position pay.Position }
+	// UrgentRead answers ReadUrgent.
+	UrgentRead struct{ Facts []pay.Fact }
 )
 
 // Effects of a ClientSession.
@@ -80,6 +91,29 @@ type (
 		From  pay.Cursor
 		Facts []pay.Fact
 	}
+	// Weigh reads the chain of the outbox after item N.
+	Weigh struct{ N uint64 }
+	// NoteChain notes the registry's chain after item N, the last acknowledged one;
+	// or, when it is not Known, that the registry has none.
+	NoteChain struct {
+		N     uint64
+		Chain pay.Chain
+		Known bool
+	}
+	// NoteOldCopy notes that the node is an old copy, or that it is none when Err
+	// is nil.
+	NoteOldCopy struct{ Err *pay.Error }
+	// TakeUp stores items of the node's own behind item After.
+	TakeUp struct {
+		After uint64
+		Items []pay.Recalled
+	}
+	// RenewOutbox notes that the outbox goes on under another incarnation.
+	RenewOutbox struct{ Incarnation pay.Incarnation }
+	// ReadUrgent reads the claims that may be given to the registry out of turn.
+	ReadUrgent struct{}
+	// Rivalled reports that another process with the node's key wants to connect.
+	Rivalled struct{}
 )
 
 // Events of a ServerSession.
@@ -102,6 +136,22 @@ type (
 		Chain pay.Chain
 		More  bool
 	}
+	// KeptRead answers ReadKept. Chain is after the last of Items.
+	KeptRead struct {
+		After uint64
+		Items []pay.KeptItem
+		Chain pay.Chain
+	}
+	// HeadRenewed answers RenewHead once it is durable; it is not OK when the
+	// registry stands elsewhere by now.
+	HeadRenewed struct {
+		Renew wire.Renew
+		OK    bool
+	}
+	// UrgentGiven reports an Urgent whose facts OpenUrgent has verified.
+	UrgentGiven struct{ Facts []pay.Fact }
+	// UrgentApplied answers ApplyUrgent once they are durable.
+	UrgentApplied struct{}
 )
 
 // Effects of a ServerSession.
@@ -120,6 +170,16 @@ type (
 		After uint64
 		Limit int
 	}
+	// ReadKept reads applied items of the node behind number After, as many as one
+	// message holds.
+	ReadKept struct{ After uint64 }
+	// RenewHead lets another incarnation of the node's outbox push.
+	RenewHead struct{ Renew wire.Renew }
+	// ApplyUrgent applies verified claims out of turn.
+	ApplyUrgent struct{ Facts []pay.Fact }
+	// NotePutBack notes what the node holds of the registry that the registry does
+	// not.
+	NotePutBack struct{ Evidence pay.PutBack }
 )
 
 func (Received) event()  {}
@@ -135,6 +195,15 @@ func (Applied) event()   {}
 func (Grown) event()     {}
 func (Fed) event()       {}
 
+func (Weighed) event()       {}
+func (TookUp) event()        {}
+func (OutboxRenewed) event() {}
+func (UrgentRead) event()    {}
+func (KeptRead) event()      {}
+func (HeadRenewed) event()   {}
+func (UrgentGiven) event()   {}
+func (UrgentApplied) event() {}
+
 func (Send) effect()          {}
 func (End) effect()           {}
 func (WentUp) effect()        {}
@@ -146,6 +215,18 @@ func (MirrorEntries) effect() {}
 func (Look) effect()          {}
 func (ApplyItems) effect()    {}
 func (ReadFeed) effect()      {}
+
+func (Weigh) effect()       {}
+func (NoteChain) effect()   {}
+func (NoteOldCopy) effect() {}
+func (TakeUp) effect()      {}
+func (RenewOutbox) effect() {}
+func (ReadUrgent) effect()  {}
+func (Rivalled) effect()    {}
+func (ReadKept) effect()    {}
+func (RenewHead) effect()   {}
+func (ApplyUrgent) effect() {}
+func (NotePutBack) effect() {}
 
 const (
 	// greetingTimeout bounds the time from connection to Welcome, and how long

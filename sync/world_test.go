@@ -48,11 +48,28 @@ type registry struct {
 	feeds    map[pay.Scope][]pay.Fact
 	heads    map[pay.Scope][]pay.Head // after each entry; the first is after none
 	applied  map[outboxID]uint64
+	outboxes map[pay.NodeID]*outbox
+	past     map[outboxID]bool
+	urgent   []pay.FactID
+	putBack  map[pay.NodeID]pay.PutBack
 	facts    map[pay.NodeID][]pay.FactID
 	watchers map[chan struct{}]pay.Scope
 	applies  int
 	invites  map[pay.InviteID]*invite
 	failWith error
+}
+
+// outbox is what the registry holds of a node's outbox.
+type outbox struct {
+	inc   pay.Incarnation
+	items [][]pay.Fact
+}
+
+func (o *outbox) chainAt(n uint64) (c pay.Chain) {
+	for _, facts := range o.items[:n] {
+		c = c.Follow(idsOf(facts))
+	}
+	return c
 }
 
 type outboxID struct {
@@ -72,6 +89,7 @@ func newRegistry() *registry {
 		root: testKey(1), working: testKey(2), epoch: pay.Epoch([]byte(testEpoch)),
 		members: map[pay.NodeID]pay.NodeStatus{}, feeds: map[pay.Scope][]pay.Fact{}, heads: map[pay.Scope][]pay.Head{}, applied: map[outboxID]uint64{},
 		facts: map[pay.NodeID][]pay.FactID{}, watchers: map[chan struct{}]pay.Scope{}, invites: map[pay.InviteID]*invite{},
+		outboxes: map[pay.NodeID]*outbox{}, past: map[outboxID]bool{}, putBack: map[pay.NodeID]pay.PutBack{},
 	}
 	r.authority = sign(r.root, pay.Authority{Root: r.root.Public(), Working: r.working.Public(), From: 0, Until: 1 << 47})
 	return r
@@ -220,6 +238,12 @@ func (r *registry) Apply(_ context.Context, node pay.NodeID, inc pay.Incarnation
 	}
 	r.applies++
 	id := outboxID{node, inc}
+	if r.past[id] {
+		return pay.Applied{}, pay.ErrReplaced
+	}
+	if r.outboxes[node] == nil || r.outboxes[node].inc != inc {
+		r.outboxes[node] = &outbox{inc: inc}
+	}
 	refused := map[uint64]pay.Reason{}
 	for _, item := range items {
 		switch applied := r.applied[id]; {
@@ -229,6 +253,7 @@ func (r *registry) Apply(_ context.Context, node pay.NodeID, inc pay.Incarnation
 			return pay.Applied{}, fmt.Errorf("item %d after %d: %w", item.N, applied, pay.ErrGap)
 		}
 		r.applied[id] = item.N
+		r.outboxes[node].items = append(r.outboxes[node].items, item.Facts)
 		for _, f := range item.Facts {
 			r.facts[node] = append(r.facts[node], f.ID())
 		}
@@ -238,6 +263,77 @@ func (r *registry) Apply(_ context.Context, node pay.NodeID, inc pay.Incarnation
 		}
 	}
 	return pay.Applied{N: r.applied[id], Refused: refused}, nil
+}
+
+func (r *registry) AppliedHead(_ context.Context, node pay.NodeID) (head pay.OutboxHead, ok bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o := r.outboxes[node]
+	if o == nil {
+		return head, false, nil
+	}
+	n := uint64(len(o.items))
+	return pay.OutboxHead{Incarnation: o.inc, N: n, Chain: o.chainAt(n)}, true, nil
+}
+
+func (r *registry) AppliedChain(_ context.Context, node pay.NodeID, n uint64) (pay.Chain, bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o := r.outboxes[node]
+	switch {
+	case o == nil:
+		return pay.Chain{}, n == 0, nil
+	case n > uint64(len(o.items)):
+		return pay.Chain{}, false, nil
+	default:
+		return o.chainAt(n), true, nil
+	}
+}
+
+// keptAtOnce is small, so that what is taken up comes in several messages.
+const keptAtOnce = 3
+
+func (r *registry) Kept(_ context.Context, node pay.NodeID, after uint64, limit, _ int) (items []pay.KeptItem, chain pay.Chain, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o := r.outboxes[node]
+	for n := after; o != nil && n < uint64(len(o.items)) && len(items) < min(limit, keptAtOnce); n++ {
+		it := pay.KeptItem{IDs: idsOf(o.items[n])}
+		for _, f := range o.items[n] {
+			it.Raws = append(it.Raws, f.Raw())
+		}
+		items, chain = append(items, it), o.chainAt(n+1)
+	}
+	return items, chain, nil
+}
+
+func (r *registry) Renew(_ context.Context, node pay.NodeID, n uint64, chain pay.Chain, next pay.Incarnation) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o := r.outboxes[node]
+	if o == nil || uint64(len(o.items)) != n || o.chainAt(n) != chain {
+		return false, nil
+	}
+	r.past[outboxID{node, o.inc}] = true
+	o.inc = next
+	r.applied[outboxID{node, next}] = n
+	return true, nil
+}
+
+func (r *registry) ApplyUrgent(_ context.Context, facts []pay.Fact) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.urgent = append(r.urgent, idsOf(facts)...)
+	return nil
+}
+
+func (r *registry) NotePutBack(_ context.Context, node pay.NodeID, p pay.PutBack) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.putBack[node]; !known {
+		r.putBack[node] = p
+	}
+	return nil
 }
 
 func (r *registry) Watch(scope pay.Scope) (<-chan struct{}, func()) {
