@@ -31,27 +31,13 @@ type Tally struct {
 	Seed   uint64
 	Trials int
 	// Right, Wrong and Abstained count the charges for which the rule selected
-	// the customer, another person, or nobody while the charge waited. Mischarged
-	// counts those of Wrong that a payer's own rule may answer, and Unasked all that
-	// it may.
+	// the customer, another person, or nobody while the charge waited.
 	Right, Wrong, Abstained int
-	Mischarged, Unasked     int
-	// Lapses counts the worlds in which the rule selected another person at any
-	// moment while the customer stood at the till.
-	Lapses int
 	// FalseNear counts the worlds without a customer in which a person counted as
 	// near at least once.
 	FalseNear int
 
-	told   []time.Duration // sorted
-	worlds []outcome
-}
-
-// outcome is what a rule made of one world.
-type outcome struct {
-	sets                              []int
-	named, wrong, unasked, mischarged bool
-	lapsed                            bool
+	told []time.Duration // sorted
 }
 
 // Told returns the time after which the share p of all customers, 0..1, had been
@@ -95,8 +81,9 @@ func Measure(o Options, trials int, rules ...Contender) []Tally {
 type ruleRun struct {
 	rule      Rule
 	toldAfter time.Duration
+	decided   bool
+	picked    Person
 	near      bool
-	outcome
 }
 
 // runWorld runs one world with all rules and adds the results to out.
@@ -105,7 +92,7 @@ func runWorld(o Options, rules []Contender, out []Tally) {
 	charge := w.Arrives + w.randomSpan(chargeFirst, chargeFirst+chargeSpan)
 	watches := make([]ruleRun, len(rules))
 	for i, r := range rules {
-		watches[i] = ruleRun{rule: r.New(), toldAfter: Untold, outcome: outcome{sets: w.Sets}}
+		watches[i] = ruleRun{rule: r.New(), toldAfter: Untold, picked: Nobody}
 	}
 	ask := queryInterval
 	for {
@@ -140,18 +127,16 @@ func (v *ruleRun) query(w *World, at, charge time.Duration) {
 	if at < w.Arrives {
 		return
 	}
-	choice, ok := v.rule.Pick(now)
+	code, ok := v.rule.Pick(now)
 	if !ok {
 		return
 	}
-	who := w.Owner(choice.Code)
+	who := w.Owner(code)
 	if who == w.Customer && v.toldAfter == Untold {
 		v.toldAfter = at - w.Arrives
 	}
-	v.lapsed = v.lapsed || who != w.Customer
-	if at >= charge && at <= charge+chargeWait && !v.named {
-		v.named, v.wrong, v.unasked = true, who != w.Customer, choice.Unasked
-		v.mischarged = v.wrong && v.unasked
+	if at >= charge && at <= charge+chargeWait && !v.decided {
+		v.decided, v.picked = true, who
 	}
 }
 
@@ -163,23 +148,12 @@ func (t *Tally) add(w *World, v *ruleRun) {
 		return
 	}
 	t.told = append(t.told, v.toldAfter)
-	t.worlds = append(t.worlds, v.outcome)
 	switch {
-	case !v.named:
+	case !v.decided:
 		t.Abstained++
-	case v.wrong:
-		t.Wrong++
-	default:
+	case v.picked == w.Customer:
 		t.Right++
+	default:
+		t.Wrong++
 	}
-	t.Mischarged += count(v.mischarged)
-	t.Unasked += count(v.unasked)
-	t.Lapses += count(v.lapsed)
-}
-
-func count(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
