@@ -55,6 +55,8 @@ func again(t testing.TB, k pay.Key, f pay.Fact) pay.Fact {
 		return resign[pay.StepUpStatus](t, k, f)
 	case pay.KindChallenge:
 		return resign[pay.Challenge](t, k, f)
+	case pay.KindClock:
+		return resign[pay.ClockAccepted](t, k, f)
 	}
 	t.Fatalf("kind %q has no body", f.Kind())
 	return pay.Fact{}
@@ -86,8 +88,8 @@ func TestFactRoundTrip(t *testing.T) {
 			t.Errorf("%s: reading and signing again makes another fact", s.name)
 		}
 	}
-	if len(kinds) != 15 {
-		t.Errorf("the samples hold %d kinds of 15: %v", len(kinds), kinds)
+	if len(kinds) != 16 {
+		t.Errorf("the samples hold %d kinds of 16: %v", len(kinds), kinds)
 	}
 }
 
@@ -363,7 +365,7 @@ func knownKind(k pay.Kind) bool {
 	return slices.Contains([]pay.Kind{
 		pay.KindRequest, pay.KindAnswer, pay.KindCancel, pay.KindBind, pay.KindMapping, pay.KindRevoke, pay.KindAuthority,
 		pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp,
-		pay.KindStepUpAbove, pay.KindStepUp, pay.KindChallenge,
+		pay.KindStepUpAbove, pay.KindStepUp, pay.KindChallenge, pay.KindClock,
 	}, k)
 }
 

@@ -25,6 +25,7 @@ const (
 	KindStepUpAbove Kind = "step-up-above"
 	KindStepUp      Kind = "step-up"
 	KindChallenge   Kind = "challenge"
+	KindClock       Kind = "clock"
 	KindKeys        Kind = "merchant-keys"
 	KindKeyHeld     Kind = "key-held"
 )
@@ -51,6 +52,7 @@ func kinds() []KindRow {
 		statement[MerchantKeys](AudienceMerchant).readBy(RoleBox),
 		statement[KeyHeld](AudienceMerchant).readBy(RoleBox),
 		statement[NodeStatus](AudienceRegistry),
+		statement[ClockAccepted](AudienceRegistry),
 	}
 }
 

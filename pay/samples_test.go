@@ -123,6 +123,8 @@ func samples(t testing.TB) (list []sample) {
 	add("node: wallet revoked", workingSeed, pay.NodeStatus{Node: keyOf(t, walletSeed).Public(), Role: pay.RoleWallet, Scope: "w/anna", Name: "Anna", Revoked: true, At: noon})
 	add("topup", workingSeed, pay.TopUp{Wallet: "w/anna", Amount: 5000, Currency: "EUR", Key: "gift", At: noon})
 
+	add("clock", workingSeed, pay.ClockAccepted{At: noon, Before: noon + 7_200_000, Since: noon + 7_100_000})
+
 	most := pay.Request{
 		Key: pay.IdempotencyKey(strings.Repeat("k", pay.KeyBytesMax)), Merchant: pay.Scope("m/" + strings.Repeat("m", 46)),
 		Site: pay.Name(strings.Repeat("s", pay.NameBytesMax)), Code: pay.Code{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},

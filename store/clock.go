@@ -122,15 +122,16 @@ func (c *clock) at(r reading) moment {
 	return c.last
 }
 
-// accepted returns what the clock would be if the wall clock that r shows were
-// right; it changes nothing.
-func (c *clock) accepted(r reading) (ref reference, m moment) {
+// accepted returns the clock as it is now, and what it would be if the wall clock
+// were right; it changes nothing.
+func (c *clock) accepted() (s ClockState, ref reference, m moment) {
+	r := c.look()
+	m = c.at(r)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ref = c.ref.settled(r, c.ref.at(r.boot.Up), EndAccepted)
-	m = c.last
-	m.now, m.wall, m.doubt = r.wall, r.wall, false
-	return ref, m
+	s, ref = c.ref.state(m), c.ref.settled(r, m.now, EndAccepted)
+	m.now, m.doubt = r.wall, false
+	return s, ref, m
 }
 
 // take makes the clock what accepted returned, once that is durable.

@@ -148,11 +148,11 @@ func (s *Store) clockWritten(b *batch) {
 
 // AcceptClock makes the time that the wall clock shows the time of a registry's
 // store, whatever it was before. sign is called in the transaction that does so,
-// with the time as it was and as it is from now on; it publishes what there is to
-// say of it. All deadlines then come back once, so that those which were set by a
+// with the clock as it is in doubt, whose Wall is the time from now on; it publishes
+// what there is to say of it. All deadlines then come back once, so that those which were set by a
 // clock ahead are looked at. AcceptClock does nothing when the clock is in no
 // doubt. Its errors are those of Do and of sign.
-func (s *Store) AcceptClock(ctx context.Context, sign func(tx *Tx, was, now pay.Time) error) (ClockState, error) {
+func (s *Store) AcceptClock(ctx context.Context, sign func(tx *Tx, s ClockState) error) (ClockState, error) {
 	state := s.Clock()
 	if !state.Doubt {
 		return state, nil
@@ -164,8 +164,8 @@ func (s *Store) AcceptClock(ctx context.Context, sign func(tx *Tx, was, now pay.
 		if !tx.batch.moment.doubt {
 			return nil // it ended by itself meanwhile
 		}
-		ref, m := s.clock.accepted(s.clock.look())
-		if err := sign(tx, tx.batch.moment.now, m.now); err != nil {
+		state, ref, m := s.clock.accepted()
+		if err := sign(tx, state); err != nil {
 			return err
 		}
 		tx.accepted = &acceptedClock{ref, m}

@@ -28,6 +28,9 @@ type reference struct {
 
 	// Past is the last doubt that ended.
 	Past ClockDoubt `cbor:"5,keyasint"`
+	// Began is since when the store's dates are by this reference: those of a boot
+	// before are older. While Loose it is that of the boot before. 0: unknown.
+	Began pay.Time `cbor:"6,keyasint,omitempty"`
 }
 
 // ClockDoubt is a time in which the wall clock was in doubt.
@@ -65,7 +68,7 @@ func (f reference) opened(r reading, kept moment, lenient bool) reference {
 	if f.Boot != "" && f.Boot == r.boot.ID {
 		return f
 	}
-	next := reference{Boot: r.boot.ID, Offset: pay.Millis(r.wall) - r.boot.Up, Past: f.Past}
+	next := reference{Boot: r.boot.ID, Offset: pay.Millis(r.wall) - r.boot.Up, Past: f.Past, Began: r.wall}
 	away := r.wall.Sub(kept.now)
 	switch {
 	case kept.wall == 0 && kept.now == 0: // a new store
@@ -74,7 +77,7 @@ func (f reference) opened(r reading, kept moment, lenient bool) reference {
 		next.Past = ClockDoubt{From: kept.now, To: r.wall, Off: away, End: EndRestarted}
 	default:
 		next.Offset = pay.Millis(kept.now) - r.boot.Up
-		next.Since, next.Loose = kept.now, true
+		next.Since, next.Loose, next.Began = kept.now, true, f.Began
 	}
 	return next
 }
@@ -100,7 +103,14 @@ func (f reference) followed(r reading, last pay.Time) reference {
 // settled returns the reference once the wall clock is believed that r shows, at
 // the checked time now.
 func (f reference) settled(r reading, now pay.Time, how ClockEnd) reference {
-	next := reference{Boot: r.boot.ID, Offset: pay.Millis(r.wall) - r.boot.Up, Past: f.Past}
+	next := reference{Boot: r.boot.ID, Offset: pay.Millis(r.wall) - r.boot.Up, Past: f.Past, Began: r.wall}
+	switch {
+	case f.Loose:
+	case how == EndAgreed:
+		next.Began = f.Began
+	case f.Began != 0: // the whole boot's dates are moved
+		next.Began = f.Began.Add(r.wall.Sub(now))
+	}
 	if f.doubtful() {
 		next.Past = ClockDoubt{From: f.Since, To: now, Off: r.wall.Sub(now), End: how}
 	}
@@ -138,6 +148,8 @@ type ClockState struct {
 	// restarted, and its clock then showed an earlier time or one that is years
 	// ahead.
 	Loose bool
+	// Began is since when dates are by the time that is in doubt; 0: unknown.
+	Began pay.Time
 	// Past is the last doubt that ended.
 	Past ClockDoubt
 }
@@ -146,5 +158,5 @@ type ClockState struct {
 func (s ClockState) Off() pay.Millis { return s.Wall.Sub(s.Now) }
 
 func (f reference) state(m moment) ClockState {
-	return ClockState{Now: m.now, Wall: m.wall, Doubt: m.doubt, Since: f.Since, Loose: f.Loose, Past: f.Past}
+	return ClockState{Now: m.now, Wall: m.wall, Doubt: m.doubt, Since: f.Since, Loose: f.Loose, Began: f.Began, Past: f.Past}
 }

@@ -121,6 +121,7 @@ func TestEverySpaceIsWritten(t *testing.T) {
 		t.Fatalf("a late cancel is refused as %q", got)
 	}
 	c.topUp(c.payer, 5)
+	c.accept(c.now.Add(60_000), c.now)
 	for _, space := range spaces {
 		if len(c.mem.dump(space.Prefix)) == 0 {
 			t.Errorf("nothing was written to %s", space.Layout())

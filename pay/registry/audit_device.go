@@ -110,7 +110,7 @@ func (a *deviceAudit) checkMapping(id pay.DeviceID, row deviceRow, claim pay.Fac
 
 // checkSource derives the device's key anew.
 func (a *deviceAudit) checkSource(id pay.DeviceID, row deviceRow, bind pay.Bind) error {
-	s, ok, err := getSource(a.rows, row.Number)
+	s, ok, err := a.getSource(a.rows, row.Number)
 	if err != nil && !errors.Is(err, rows.ErrDamaged) {
 		return err
 	}
@@ -118,9 +118,13 @@ func (a *deviceAudit) checkSource(id pay.DeviceID, row deviceRow, bind pay.Bind)
 	if err != nil {
 		return err
 	}
+	moves, err := a.moves(a.rows)
+	if err != nil {
+		return err
+	}
 	key, err := a.identityKey(bind.Beacon)
 	if !ok || err != nil || row.Number > newest || s.device != id || s.Key != key ||
-		s.Exponent != bind.Exponent || s.Counter != row.Counter || s.AnchorAt != row.AnchorAt {
+		s.Exponent != bind.Exponent || s.Counter != row.Counter || s.AnchorAt != moves.moved(row.Number, row.AnchorAt) {
 		a.report("device %s: its codes would not be found", id.Short())
 	}
 	return nil

@@ -40,6 +40,7 @@ type codes struct {
 	live atomic.Pointer[liveTables]
 
 	mu      sync.Mutex
+	era     era          // of the clock by which sources are dated
 	sources []CodeSource // all up to upTo, by number; never changed in place
 	dead    map[uint32]struct{}
 	upTo    uint32
@@ -51,6 +52,7 @@ type codes struct {
 // since it was built.
 type liveTables struct {
 	main, side *CodeTable
+	era        era
 }
 
 // wideTable covers all moments within reach of the minute at; its table is nil
@@ -84,47 +86,49 @@ func (r *Registry) RunCodes(ctx context.Context, view Snapshot, now func() pay.T
 func (r *Registry) RefreshCodes(ctx context.Context, view Snapshot, now pay.Time) error {
 	c := &r.codes
 	c.mu.Lock()
-	since := c.upTo
+	since, dated := c.upTo, c.era
 	c.mu.Unlock()
 	var fresh []sourceRow
 	var upTo uint32
-	err := view(ctx, func(rows pay.Rows) (err error) {
-		fresh, upTo, err = sourcesAfter(rows, since)
+	err := view(ctx, func(rows pay.Rows) error {
+		moves, err := r.moves(rows)
+		if err != nil {
+			return err
+		}
+		if moves.era() != dated { // the clock was moved: all anchors are read anew
+			since, dated = 0, moves.era()
+		}
+		fresh, upTo, err = r.sourcesAfter(rows, since)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("refresh codes: %w", err)
 	}
-	c.add(fresh, upTo)
+	c.add(fresh, upTo, dated)
 	c.rebuild(now)
 	return nil
 }
 
 // sourcesAfter reads the sources with numbers above since, and the newest
 // number that was ever given.
-func sourcesAfter(rows pay.Rows, since uint32) (fresh []sourceRow, upTo uint32, err error) {
+func (r *Registry) sourcesAfter(rows pay.Rows, since uint32) (fresh []sourceRow, upTo uint32, err error) {
 	if upTo, _, err = newestRow.Get(rows); err != nil || upTo <= since {
 		return nil, since, err
 	}
-	err = eachSource(rows, since, 0, func(s sourceRow) bool {
+	err = r.eachSource(rows, since, 0, func(s sourceRow) bool {
 		fresh = append(fresh, s)
 		return true
 	})
 	return fresh, upTo, err
 }
 
-// eachSource calls fn for the sources with numbers above since, at most limit
-// of them, until fn returns false.
-func eachSource(view pay.Rows, since uint32, limit int, fn func(sourceRow) (more bool)) error {
-	return sourceRows.Scan(view, sourceRows.Behind(since), limit, func(number uint32, s sourceRow) bool {
-		s.Number = number
-		return fn(s)
-	})
-}
-
-func (c *codes) add(fresh []sourceRow, upTo uint32) {
+func (c *codes) add(fresh []sourceRow, upTo uint32, dated era) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if dated != c.era {
+		c.era, c.sources, c.dead, c.upTo, c.older, c.wide = dated, nil, nil, 0, nil, wideTable{}
+		c.live.Store(nil)
+	}
 	if c.dead == nil {
 		c.dead = make(map[uint32]struct{})
 	}
@@ -142,13 +146,13 @@ func (c *codes) add(fresh []sourceRow, upTo uint32) {
 func (c *codes) rebuild(now pay.Time) {
 	c.mu.Lock()
 	c.compact()
-	sources, upTo := c.sources, c.upTo
+	sources, upTo, dated := c.sources, c.upTo, c.era
 	c.mu.Unlock()
 	l := c.live.Load()
 	if l == nil || now < l.main.from || now >= l.main.to.Add(-liveMargin) || int(upTo-l.main.upTo) > tailMax+len(sources)/16 {
 		main := NewCodeTable(sources, now.Add(-liveBehind), now.Add(liveAhead))
 		main.upTo = upTo
-		c.live.Store(&liveTables{main: main, side: main})
+		c.live.Store(&liveTables{main: main, side: main, era: dated})
 		return
 	}
 	if upTo == l.side.upTo {
@@ -156,7 +160,7 @@ func (c *codes) rebuild(now pay.Time) {
 	}
 	side := NewCodeTable(above(sources, l.main.upTo), l.main.from, l.main.to)
 	side.upTo = upTo
-	c.live.Store(&liveTables{main: l.main, side: side})
+	c.live.Store(&liveTables{main: l.main, side: side, era: dated})
 }
 
 // compact forgets replaced sources once they are many.
@@ -183,9 +187,10 @@ func above(sources []CodeSource, n uint32) []CodeSource {
 }
 
 // find appends to dst the numbers of known sources whose code this may be at
-// the moment, and returns up to which number sources are known.
-func (c *codes) find(dst []uint32, code pay.Code, at pay.Time) (numbers []uint32, upTo uint32) {
-	if l := c.live.Load(); l != nil && l.main.covers(at) {
+// the moment, and returns up to which number sources are known: none when they
+// are dated by another clock.
+func (c *codes) find(dst []uint32, code pay.Code, at pay.Time, dated era) (numbers []uint32, upTo uint32) {
+	if l := c.live.Load(); l != nil && l.era == dated && l.main.covers(at) {
 		dst = l.main.Numbers(dst, code)
 		if l.side != l.main {
 			dst = l.side.Numbers(dst, code)
@@ -194,7 +199,7 @@ func (c *codes) find(dst []uint32, code pay.Code, at pay.Time) (numbers []uint32
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t := c.past(at); t != nil {
+	if t := c.past(at); t != nil && c.era == dated {
 		return t.Numbers(dst, code), t.upTo
 	}
 	return dst, 0
@@ -229,9 +234,12 @@ func (c *codes) past(at pay.Time) *CodeTable {
 // findWide is find for all moments within pay.OutOfStepReach of now. One table
 // serves a minute, so that garbage cannot make the registry work; ok is false
 // when the codes would be more than pay.OutOfStepCodesMax.
-func (c *codes) findWide(dst []uint32, code pay.Code, now pay.Time) (numbers []uint32, upTo uint32, ok bool) {
+func (c *codes) findWide(dst []uint32, code pay.Code, now pay.Time, dated era) (numbers []uint32, upTo uint32, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.era != dated {
+		return dst, 0, true
+	}
 	minute := pay.Time(floorDiv(int64(now), int64(wideEvery)) * int64(wideEvery))
 	if !c.wide.valid || c.wide.at != minute {
 		c.wide = wideTable{at: minute, valid: true, upTo: c.upTo}

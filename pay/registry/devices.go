@@ -113,10 +113,18 @@ func (t *turn) mappedRow(m pay.Mapping, bind pay.Bind, bindID pay.FactID, key pa
 		Repaired: known && (old.Repaired || old.State != pay.DeviceActive),
 	}
 	again := known && old.Bind == bindID
-	if again {
-		row.AnchorAt = old.AnchorAt // it was signed then; only its repetition is new
+	moves, err := t.moves(t.rows)
+	if err != nil {
+		return row, err
 	}
-	if !again || old.State != pay.DeviceActive {
+	fresh := !again || old.State != pay.DeviceActive
+	switch {
+	case again && fresh: // it was signed then; only its repetition is new
+		row.AnchorAt = moves.moved(old.Number, old.AnchorAt)
+	case again:
+		row.AnchorAt = old.AnchorAt
+	}
+	if fresh {
 		row.Number, err = t.addSource(sourceRow{device: m.Device, replaces: old.Number, CodeSource: CodeSource{
 			Key: key, Exponent: bind.Exponent, Counter: bind.Counter, AnchorAt: row.AnchorAt, Resolved: row.AnchorAt,
 		}})
@@ -225,8 +233,13 @@ func (t *turn) revoke(c pay.Revoke) error {
 // had before. Its probation does not run on while it is revoked and nobody has
 // an eye on it: one that was revoked before its end begins anew.
 func (t *turn) resumed(old deviceRow) (pay.Time, error) {
+	moves, err := t.moves(t.rows)
+	if err != nil {
+		return 0, err
+	}
+	trusted := moves.trusted(old)
 	if old.State == pay.DeviceActive || old.Trusted == 0 {
-		return old.Trusted, nil
+		return trusted, nil
 	}
 	revoked, ok, err := fact[pay.DeviceStatus](t.rows, old.Status)
 	if err != nil || !ok {
@@ -235,14 +248,24 @@ func (t *turn) resumed(old deviceRow) (pay.Time, error) {
 	if revoked.At < old.Trusted {
 		return t.now.Add(pay.DeviceProbation), nil
 	}
-	return old.Trusted, nil
+	return trusted, nil
 }
 
 // setDevice stores a device's status, publishes it to its wallet and remembers
 // that the claim at hand has had its effect.
 func (t *turn) setDevice(device pay.DeviceID, row deviceRow) error {
+	at := t.now
+	if old, ok, err := deviceRows.Get(t.rows, device); err != nil {
+		return err
+	} else if ok {
+		last, _, err := fact[pay.DeviceStatus](t.rows, old.Status)
+		if err != nil {
+			return err
+		}
+		at = max(at, last.At) // no status is dated before the one that it follows
+	}
 	id, err := t.publish(pay.DeviceStatus{
-		Device: device, Claim: t.in.Fact.ID(), State: row.State, Type: row.Type, Vehicle: row.Vehicle, Means: row.Means, At: t.now,
+		Device: device, Claim: t.in.Fact.ID(), State: row.State, Type: row.Type, Vehicle: row.Vehicle, Means: row.Means, At: at,
 		Trusted: row.Trusted,
 	}, row.Wallet)
 	if err != nil {
@@ -284,7 +307,7 @@ func (t *turn) learnDrift(h paymentRow) error {
 	if err != nil || !ok || row.State != pay.DeviceActive {
 		return err
 	}
-	s, ok, err := getSource(t.rows, row.Number)
+	s, ok, err := t.getSource(t.rows, row.Number)
 	if err != nil || !ok {
 		return err
 	}
@@ -295,6 +318,7 @@ func (t *turn) learnDrift(h paymentRow) error {
 	if !news {
 		return nil
 	}
+	row.AnchorAt = learned.AnchorAt
 	row.Number, err = t.addSource(sourceRow{CodeSource: learned, device: h.Device, replaces: row.Number})
 	if err != nil {
 		return err

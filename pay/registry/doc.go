@@ -43,6 +43,7 @@
 //	b/...              accounts: pay/book
 //	c/NUMBER           code source: key, exponent and anchor of one mapping
 //	d/DEVICE           whose the device is
+//	e                  how the clock was moved, each time that it was accepted (not audited)
 //	f/CLAIM            a claim that was settled without a decision, and how (not audited)
 //	h/DEVICE STEP      where a code was heard first (not audited)
 //	i/INVITE           an invite (not audited)

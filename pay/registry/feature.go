@@ -52,6 +52,7 @@ var features = []feature{
 	members,
 	topUps,
 	refusals,
+	clocks,
 }
 
 // Spaces returns the key spaces of all features.

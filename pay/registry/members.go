@@ -209,7 +209,7 @@ func openInvite(view pay.Rows, now pay.Time, c pay.EnrolClaim) (inviteRow, error
 	switch {
 	case !ok || !hmac.Equal(want[:], c.Proof[:]):
 		return refuse("the registry knows no such invite")
-	case now >= i.Expires:
+	case now >= i.Expires, ahead(i.Expires, now.Add(pay.InviteTTLMax)): // a clock that was ahead made it
 		return refuse("this invite was good until " + i.Expires.String())
 	case c.Role != i.Role:
 		return refuse(fmt.Sprintf("this invite is for a %s, not for a %s", i.Role, c.Role))
@@ -253,7 +253,7 @@ func (r *Registry) RevokeNode(tx pay.WritableRows, now pay.Time, node pay.NodeID
 	case m.Status.Revoked:
 		return m.Status, pay.Reaction{}, nil
 	}
-	m.Status.Revoked, m.Status.At = true, now
+	m.Status.Revoked, m.Status.At = true, max(now, m.Status.At)
 	out, err := r.setMember(tx, now, m)
 	return m.Status, out, err
 }

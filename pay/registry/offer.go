@@ -69,7 +69,7 @@ func (t *turn) look(p *paymentRow, m match, asked bool) (f found, err error) {
 	if f.recent, _, err = promptRows.Get(t.rows, rows.Key(m.row.Wallet, p.Box)); err != nil {
 		return f, err
 	}
-	f.recent = slices.DeleteFunc(f.recent, func(p prompted) bool { return t.now.Sub(p.At) >= hour })
+	f.recent = slices.DeleteFunc(f.recent, func(p prompted) bool { return t.now.Sub(p.At) >= hour || ahead(p.At, t.now) })
 	f.above, _, err = stepUpRows.Get(t.rows, m.row.Wallet)
 	return f, err
 }

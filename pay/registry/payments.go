@@ -213,10 +213,17 @@ func (t *turn) deadlinePassed(subject pay.Subject) error {
 		// The deadline is the one of a newer registry, which is to find it again.
 		return fmt.Errorf("payment %s is %s, a state that this registry does not know", id.Short(), s)
 	}
-	if _, at, ok := h.Decision.ByClock(); ok && t.now < at {
+	if _, at, ok := h.Decision.ByClock(); ok && !t.over(h, at) {
 		return t.rows.Wake(at, subject)
 	}
 	return t.expire(&h)
+}
+
+// over reports whether a deadline of the payment has come. It has, too, when a
+// clock set it that was ahead and has been put right since: it would stand for
+// hours, and by the right clock it has long passed.
+func (t *turn) over(h paymentRow, at pay.Time) bool {
+	return t.now >= at || ahead(h.Decision.At, t.now)
 }
 
 // clockReasons are why no money moved, or moves any more, where the clock ends a
@@ -227,7 +234,7 @@ var clockReasons = map[pay.State]pay.Reason{pay.StateOffered: pay.ReasonNoAnswer
 // else alone. Deadlines run before claims, so a claim seldom finds one to take.
 func (t *turn) expire(h *paymentRow) error {
 	arrow, at, ok := h.Decision.ByClock()
-	if !ok || t.now < at {
+	if !ok || !t.over(*h, at) {
 		return nil
 	}
 	return t.decide(h, verdict{state: arrow.To, reason: clockReasons[arrow.From]})

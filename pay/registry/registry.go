@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -42,6 +43,8 @@ type Registry struct {
 	currency  pay.Currency
 	log       *slog.Logger
 	codes     codes
+	shifts    atomic.Pointer[shifts]
+	moving    atomic.Bool // shifts are about to change
 }
 
 // New returns the role. It fails when the authority is not one of the root key for

@@ -18,13 +18,17 @@ type match struct {
 // When there is none, outOfStep reports whether the code belongs to a device at
 // another moment near now.
 func (t *turn) resolve(code pay.Code, at pay.Time) (found []match, outOfStep bool, err error) {
+	moves, err := t.moves(t.rows)
+	if err != nil {
+		return nil, false, err
+	}
 	var room [4]uint32
-	numbers, upTo := t.codes.find(room[:0], code, at)
+	numbers, upTo := t.codes.find(room[:0], code, at, moves.era())
 	found, err = t.candidates(numbers, upTo, 0, code, at, at+1)
 	if err != nil || len(found) > 0 {
 		return found, false, err
 	}
-	numbers, upTo, ok := t.codes.findWide(room[:0], code, t.now)
+	numbers, upTo, ok := t.codes.findWide(room[:0], code, t.now, moves.era())
 	if !ok {
 		return nil, false, nil
 	}
@@ -53,7 +57,7 @@ func (t *turn) candidates(numbers []uint32, upTo uint32, tail int, code pay.Code
 		return true
 	}
 	for _, n := range numbers {
-		s, ok, err := getSource(t.rows, n)
+		s, ok, err := t.getSource(t.rows, n)
 		if err != nil {
 			return nil, err
 		}
@@ -61,7 +65,7 @@ func (t *turn) candidates(numbers []uint32, upTo uint32, tail int, code pay.Code
 			try(s)
 		}
 	}
-	if err := eachSource(t.rows, upTo, tail, try); err != nil {
+	if err := t.eachSource(t.rows, upTo, tail, try); err != nil {
 		return nil, err
 	}
 	var found []match

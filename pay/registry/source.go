@@ -75,14 +75,6 @@ func readSource(raw []byte) (s sourceRow, rest []byte, err error) {
 	return s, raw[sourceRowBytes:], nil
 }
 
-// getSource returns the source with the number; ok is false when it was
-// replaced.
-func getSource(view pay.Rows, number uint32) (s sourceRow, ok bool, err error) {
-	s, ok, err = sourceRows.Get(view, number)
-	s.Number = number
-	return s, ok, err
-}
-
 // stepMillis returns how long one step lasts.
 func (s *CodeSource) stepMillis() pay.Millis { return pay.Millis(s.Exponent.Seconds()) * 1000 }
 

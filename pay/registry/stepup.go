@@ -133,8 +133,10 @@ func (t *turn) checkAuthCode(device pay.DeviceID, code pay.AuthCode, what pay.Au
 		return "", err
 	case !ok || row.State != pay.DeviceActive || row.Wallet != t.from.Scope:
 		return pay.ReasonUnknownDevice, nil
-	case t.now < row.Trusted:
-		return pay.ReasonNewDevice, nil
+	}
+	moves, err := t.moves(t.rows)
+	if err != nil || t.now < moves.trusted(row) {
+		return pay.ReasonNewDevice, err
 	}
 	key, err := deviceKeyOf(t.rows, row)
 	if err != nil {

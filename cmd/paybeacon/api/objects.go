@@ -129,6 +129,9 @@ type Audit struct {
 	Findings   []string   `json:"findings"`
 	Aside      []Aside    `json:"aside,omitempty"`
 	AsideCount int        `json:"aside_count,omitempty"`
+	// ClockSteps are where what the registry signed goes back in time without an
+	// operator's word. The books are no less right for it.
+	ClockSteps []string `json:"clock_steps,omitempty"`
 }
 
 // Aside is something of which the registry could not do what was due, and which

@@ -45,6 +45,9 @@ func printAudit(w io.Writer, a api.Audit) {
 	for _, f := range a.Findings {
 		_, _ = fmt.Fprintf(w, "  %s\n", text.Sentence(f))
 	}
+	for _, step := range a.ClockSteps {
+		_, _ = fmt.Fprintf(w, "Worth knowing, and no finding: %s\n", text.Sentence(step))
+	}
 	if a.AsideCount == 0 {
 		return
 	}

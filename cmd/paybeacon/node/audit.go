@@ -102,6 +102,9 @@ func (o auditOptions) recompute(ctx context.Context, v *store.View, keys map[pay
 	if !found.OK {
 		return nil // what is damaged cannot be relied on
 	}
+	if out.ClockSteps, err = clockSteps(ctx, v, o.pause); err != nil {
+		return err
+	}
 	out.Aside, out.AsideCount, err = asides{o.store, o.role}.listIn(v)
 	return err
 }

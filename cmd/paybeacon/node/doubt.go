@@ -8,6 +8,7 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/registry"
 	"github.com/paybeacon/paybeacon/store"
 )
 
@@ -18,12 +19,12 @@ const clockLook = time.Second
 // watchClock says loudly when the node's clock comes into doubt, once, and when
 // it is right again, until ctx ends.
 func (b *base) watchClock(ctx context.Context) error {
-	registry := b.Dir.Role() == pay.RoleRegistry
+	decides := b.Dir.Role() == pay.RoleRegistry
 	was := store.ClockState{}
 	return b.store.WatchClock(ctx, clockLook, func(s store.ClockState) {
 		switch {
 		case s.Doubt:
-			b.Log.Error("THE CLOCK IS IN DOUBT: "+ClockSentence(s), "hint", clockHint(b.Dir, registry, s))
+			b.Log.Error("THE CLOCK IS IN DOUBT: "+ClockSentence(s), "hint", clockHint(b.Dir, decides, s))
 		case s.Past != was.Past && s.Past.To != 0 && (was.Doubt || s.Past.End == store.EndRestarted):
 			b.Log.Warn("the clock is no longer in doubt: " + PastSentence(s.Past))
 		}
@@ -67,8 +68,8 @@ func spanOf(off pay.Millis) string {
 }
 
 // clockHint is what to do about a clock in doubt.
-func clockHint(d Dir, registry bool, s store.ClockState) string {
-	if !registry {
+func clockHint(d Dir, decides bool, s store.ClockState) string {
+	if !decides {
 		return "set the machine's clock right, for example with timedatectl set-ntp true; payments go on while the registry is up"
 	}
 	return fmt.Sprintf("no payment is decided until then: set the machine's clock right and it goes on by itself, or if the clock is right now: paybeacon admin clock --data %s --accept", d)
@@ -101,4 +102,99 @@ func (b *base) clockError() error {
 		return nil
 	}
 	return pay.NewError(pay.CodeClock, "the clock is in doubt: "+c.Message, c.Hint)
+}
+
+// acceptClock takes the operator's word that the registry's clock is right.
+func (n *Registry) acceptClock(ctx context.Context, _ api.Nothing) (api.Clock, error) {
+	accepted := false
+	_, err := n.store.AcceptClock(ctx, func(tx *store.Tx, s store.ClockState) error {
+		r, err := n.role.AcceptClock(tx, registry.Accepted{Was: s.Now, Now: s.Wall, Since: s.Since, From: s.Began, Loose: s.Loose})
+		if err != nil {
+			return err
+		}
+		accepted = true
+		return tx.Publish(r)
+	})
+	n.role.ClockMoved()
+	if err != nil {
+		return api.Clock{}, err
+	}
+	c := n.clockObject()
+	c.Accepted = accepted
+	return c, n.role.RefreshCodes(ctx, n.snapshot, n.store.Now())
+}
+
+// clockStepsMax bounds the steps that an audit names. Chosen: a person reads no
+// more.
+const clockStepsMax = 20
+
+// clockSteps names the places in the registry's log where what it signed goes
+// back in time and no operator's word explains it. Registries of old kept a wrong
+// time without one, and their books are right all the same.
+func clockSteps(ctx context.Context, v *store.View, pause func()) ([]string, error) {
+	var s steps
+	err := v.Log(0, 0, func(_ uint64, f pay.Fact) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if pause != nil {
+			pause()
+		}
+		return s.next(f)
+	})
+	if s.more > 0 {
+		s.list = append(s.list, fmt.Sprintf("the clock went back %d times more", s.more))
+	}
+	return s.list, err
+}
+
+// steps are the places found so far.
+type steps struct {
+	last pay.Time
+	open map[pay.PaymentID]pay.Time // when each open payment was last decided on
+	list []string
+	more int
+}
+
+// next takes in the next fact of the log.
+func (s *steps) next(f pay.Fact) error {
+	row, ok := pay.LookupKind(f.Kind())
+	if !ok || row.Author != pay.RoleRegistry {
+		return nil
+	}
+	at, err := row.SignedAt(f)
+	if err != nil || s.ordered(f, at) {
+		return err
+	}
+	if f.Kind() != pay.KindClock && at < s.last.Add(-pay.ClockFollow) {
+		if len(s.list) < clockStepsMax {
+			s.list = append(s.list, fmt.Sprintf("the clock went back from %s to %s, and nobody had accepted that: %s %s",
+				text.Moment(s.last.String()), text.Moment(at.String()), f.Kind(), f.ID().String()[:10]))
+		} else {
+			s.more++
+		}
+	}
+	s.last = at
+	return nil
+}
+
+// ordered reports whether a decision has its date only because none is dated
+// before the one that it follows.
+func (s *steps) ordered(f pay.Fact, at pay.Time) bool {
+	if f.Kind() != pay.KindDecision {
+		return false
+	}
+	d, err := pay.As[pay.Decision](f)
+	if err != nil {
+		return false
+	}
+	before, follows := s.open[d.Payment]
+	if s.open == nil {
+		s.open = make(map[pay.PaymentID]pay.Time)
+	}
+	delete(s.open, d.Payment)
+	if d.State.Open() {
+		s.open[d.Payment] = at
+	}
+	return follows && before == at && at > s.last
 }

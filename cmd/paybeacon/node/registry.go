@@ -226,6 +226,7 @@ func (n *Registry) Verbs() api.Verbs {
 		api.On(api.VerbNodes, n.nodes),
 		api.On(api.VerbRevokeNode, n.revoke),
 		api.On(api.VerbRetry, asides{n.store, n.role}.retry),
+		api.On(api.VerbAcceptClock, n.acceptClock),
 		api.On(api.VerbClock, func(context.Context, api.Nothing) (api.Clock, error) { return n.clockObject(), nil }),
 	)
 }
