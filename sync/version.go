@@ -25,7 +25,19 @@ func upgradeError(node, registry wire.Versions) *pay.Error {
 	}
 	return pay.NewError(pay.CodeUpgrade,
 		fmt.Sprintf("the node speaks %v of the protocol, the registry %v: upgrade the %s first", node, registry, older),
-		fmt.Sprintf("install a newer paybeacon where the %s runs; nothing was lost on either side", older))
+		upgradeHint(older))
+}
+
+// upgradeHint says where a newer program is to be installed.
+func upgradeHint(older string) string {
+	return fmt.Sprintf("install a newer paybeacon where the %s runs; nothing was lost on either side", older)
+}
+
+// RegistryOutdated reports whether an error says that the registry is the one to be
+// upgraded: it will take later what a node queues now.
+func RegistryOutdated(err error) bool {
+	var known *pay.Error
+	return errors.As(err, &known) && known.Code == pay.CodeUpgrade && known.Hint == upgradeHint("registry")
 }
 
 // hintOfVersion2 is the hint with which a registry of version 2 refuses any
@@ -47,7 +59,7 @@ func byeError(b wire.Bye, node wire.Versions) *pay.Error {
 func readError(err error) error {
 	if errors.Is(err, ErrNotUnderstood) {
 		return pay.NewError(pay.CodeUpgrade, "the registry cannot read what this node sends: upgrade the registry first, if it is the older one",
-			"install a newer paybeacon where the registry runs; nothing was lost on either side")
+			upgradeHint("registry"))
 	}
 	return fmt.Errorf("read from registry: %w", err)
 }

@@ -60,6 +60,9 @@ func TestBothSessionsKeepTheNewestCommonVersion(t *testing.T) {
 				if refusal == nil || refusal.Code != pay.CodeUpgrade || !strings.HasSuffix(refusal.Message, first) {
 					t.Fatalf("got %v, want a sentence that ends with %q", refusal, first)
 				}
+				if later := paysync.RegistryOutdated(wire.ByeFor(refusal).Err()); later != (node.Min > registry.Max) {
+					t.Errorf("%v: the registry is the outdated one: %v", refusal, later)
+				}
 				if c.Version() != 0 || s.Version() != 0 {
 					t.Errorf("a session keeps version %d or %d", c.Version(), s.Version())
 				}

@@ -115,11 +115,21 @@ func listen(t *testing.T, o crowd.Options) map[pay.Code]*heard {
 // TestAirIsAsDescribed compares the package comment with the adverts heard.
 func TestAirIsAsDescribed(t *testing.T) {
 	t.Parallel()
+	for _, c := range []crowd.Channel{crowd.Measured(), crowd.Kind()} {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			airIsAsDescribed(t, c)
+		})
+	}
+}
+
+func airIsAsDescribed(t *testing.T, c crowd.Channel) {
+	t.Helper()
 	strength := map[float64]float64{}
 	for _, metres := range []float64{0.5, 1, 2, 4} {
 		adverts, unknown, sum, seconds := 0, 0, 0.0, 0.0
 		for trial := range uint64(40) {
-			codes := listen(t, crowd.Options{Scene: crowd.Waiting(metres), Seed: seed, Trial: trial, Interval: 100 * time.Millisecond, Exact: true})
+			codes := listen(t, crowd.Options{Scene: crowd.Waiting(metres), Seed: seed, Trial: trial, Interval: 100 * time.Millisecond, Exact: true, Channel: c})
 			if len(codes) > 2 {
 				t.Fatalf("%d codes in a minute of one device", len(codes))
 			}
@@ -138,13 +148,16 @@ func TestAirIsAsDescribed(t *testing.T) {
 			t.Errorf("%v m: strength unknown in %.4f, want 0.01", metres, share)
 		}
 	}
-	// The mean of Rician fading in dB lies somewhat below its power.
-	if at := strength[1]; at < float64(ble.PowerReference)-2.5 || at > float64(ble.PowerReference)+0.5 {
-		t.Errorf("at 1 m %.1f dBm, want about %d", at, ble.PowerReference)
+	// The mean of Rician fading in dB lies somewhat below its power; where a person
+	// stands and turns spreads much wider, so only its mean over many is held.
+	off, within := strength[1]-float64(ble.PowerReference), 2.5
+	if off < -within || off > 0.5+c.Place/3 {
+		t.Errorf("at 1 m %+.1f dB beside %d dBm", off, ble.PowerReference)
 	}
+	want := 10 * c.Exponent * math.Log10(2)
 	for _, d := range []float64{0.5, 1, 2} {
-		if loss := strength[d] - strength[2*d]; math.Abs(loss-6) > 1 {
-			t.Errorf("from %v m to twice that %.1f dB are lost, want 6", d, loss)
+		if loss := strength[d] - strength[2*d]; math.Abs(loss-want) > 1+c.Place/3 {
+			t.Errorf("from %v m to twice that %.1f dB are lost, want %.1f", d, loss, want)
 		}
 	}
 	t.Logf("seed %d, strength by metres %v", seed, strength)

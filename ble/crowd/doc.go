@@ -1,28 +1,41 @@
-// Package crowd simulates a shop floor from a seed: people with devices who walk
-// up to a till, wait behind one another, pass by or stand at the next till, and
-// the radio channel between them and the box. It measures how often a rule that
-// selects the device to charge is right, wrong or abstains, and how soon it
-// decides. It does not replace measurements on a real floor: it compares rules
-// and shows their limits.
+// Package crowd plays a shop floor to a tracker, from a seed: people with devices
+// who walk up to a till, wait behind one another, pass by or stand at the next
+// till. It measures how often a rule that selects the device to charge is right,
+// wrong or abstains, how often a wrong choice would be paid without a person, and
+// how soon a rule decides. What the box hears is either simulated, or composed of
+// recordings of real phones. It does not replace measurements in a shop: it
+// compares rules and shows their limits.
 //
-// # Model
+// # Simulated
 //
 // A device is heard by the box with, in dB,
 //
-//	true power at 1 m - 20 log10(distance) - carried - crowding + shadow + fading
+//	true power at 1 m - 10 n log10(distance) - carried - crowding + turned + place + scatter
 //
-// N(m, s) is a normal distribution with mean m and deviation s. True power is the
-// stated power plus N(0, 3), the spread of devices; for one device in eight
-// another N(0, 6) is added, because it states a false power. Carried is the loss
-// in a hand, N(1, 1.5), or in a pocket and at the hip, N(10, 3). Crowding is the
-// loss through people in between, N(4, 2). Neither loss is negative. Shadow is a
-// slow change with a deviation of 2.5 dB and a time constant of 5 s standing and
-// 1 s walking. Fading is Rician, with K = 6 dB from a hand and 0 dB (nearly
-// Rayleigh) from a pocket or through people. It is separate for each of the three
-// advertising channels, of which each advert is heard on one. Its time constant
-// is 0.5 s standing and 0.06 s walking, because the wavelength is 12 cm. Below
-// -95 dBm nothing is heard, one advert in ten is lost, one in a hundred has an
-// unknown strength, and strengths are whole dB.
+// and a Channel says how each of these is distributed. Below -95 dBm nothing is
+// heard, one advert in ten is lost, one in a hundred has an unknown strength, and
+// strengths are whole dB.
+//
+// Measured is what recordings of phones show: distance matters little (n is 1.45),
+// where exactly and how somebody stands matters much and does not change while
+// they stand, and each of the three advertising channels has a level of its own,
+// so that to listen longer helps little. A test holds it to the recordings. Kind
+// is what textbooks assume, under which every rule looks 3 to 12 times as good.
+//
+// # Composed
+//
+// Traces takes Recordings, and composes worlds of two to four of them: each person
+// is heard as a recorded phone was, thinned to the pace of a device, through
+// rotations of codes, while walking up, and while turning. Brackets of rates draw
+// the sets of recordings anew, because people and phones differ more than worlds
+// that are made of the same ones.
+//
+// The recordings are no part of the project. Nobody in them is nearer than 0.6 m,
+// nobody stands between the two phones, and the receiver is a phone that is
+// carried, not a box. FitOf measures recordings; Simulate makes recordings of the
+// same stays from a channel, so both can be compared by one measurement.
+//
+// # Devices
 //
 // A device broadcasts each 100 ms, 250 ms or 1.28 s, each time with up to 10 ms
 // of delay, and changes code and address together each 64 s, up to 2 s late.

@@ -31,13 +31,27 @@ type Tally struct {
 	Seed   uint64
 	Trials int
 	// Right, Wrong and Abstained count the charges for which the rule selected
-	// the customer, another person, or nobody while the charge waited.
+	// the customer, another person, or nobody while the charge waited. Mischarged
+	// counts those of Wrong that a payer's own rule may answer, and Unasked all that
+	// it may.
 	Right, Wrong, Abstained int
+	Mischarged, Unasked     int
+	// Lapses counts the worlds in which the rule selected another person at any
+	// moment while the customer stood at the till.
+	Lapses int
 	// FalseNear counts the worlds without a customer in which a person counted as
 	// near at least once.
 	FalseNear int
 
-	told []time.Duration // sorted
+	told   []time.Duration // sorted
+	worlds []outcome
+}
+
+// outcome is what a rule made of one world.
+type outcome struct {
+	sets                              []int
+	named, wrong, unasked, mischarged bool
+	lapsed                            bool
 }
 
 // Told returns the time after which the share p of all customers, 0..1, had been
@@ -81,9 +95,8 @@ func Measure(o Options, trials int, rules ...Contender) []Tally {
 type ruleRun struct {
 	rule      Rule
 	toldAfter time.Duration
-	decided   bool
-	picked    Person
 	near      bool
+	outcome
 }
 
 // runWorld runs one world with all rules and adds the results to out.
@@ -92,7 +105,7 @@ func runWorld(o Options, rules []Contender, out []Tally) {
 	charge := w.Arrives + w.randomSpan(chargeFirst, chargeFirst+chargeSpan)
 	watches := make([]ruleRun, len(rules))
 	for i, r := range rules {
-		watches[i] = ruleRun{rule: r.New(), toldAfter: Untold, picked: Nobody}
+		watches[i] = ruleRun{rule: r.New(), toldAfter: Untold, outcome: outcome{sets: w.Sets}}
 	}
 	ask := queryInterval
 	for {
@@ -127,16 +140,18 @@ func (v *ruleRun) query(w *World, at, charge time.Duration) {
 	if at < w.Arrives {
 		return
 	}
-	code, ok := v.rule.Pick(now)
+	choice, ok := v.rule.Pick(now)
 	if !ok {
 		return
 	}
-	who := w.Owner(code)
+	who := w.Owner(choice.Code)
 	if who == w.Customer && v.toldAfter == Untold {
 		v.toldAfter = at - w.Arrives
 	}
-	if at >= charge && at <= charge+chargeWait && !v.decided {
-		v.decided, v.picked = true, who
+	v.lapsed = v.lapsed || who != w.Customer
+	if at >= charge && at <= charge+chargeWait && !v.named {
+		v.named, v.wrong, v.unasked = true, who != w.Customer, choice.Unasked
+		v.mischarged = v.wrong && v.unasked
 	}
 }
 
@@ -148,12 +163,23 @@ func (t *Tally) add(w *World, v *ruleRun) {
 		return
 	}
 	t.told = append(t.told, v.toldAfter)
+	t.worlds = append(t.worlds, v.outcome)
 	switch {
-	case !v.decided:
+	case !v.named:
 		t.Abstained++
-	case v.picked == w.Customer:
-		t.Right++
-	default:
+	case v.wrong:
 		t.Wrong++
+	default:
+		t.Right++
 	}
+	t.Mischarged += count(v.mischarged)
+	t.Unasked += count(v.unasked)
+	t.Lapses += count(v.lapsed)
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

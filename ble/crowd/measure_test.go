@@ -46,7 +46,7 @@ func TestPicksStayWithinBounds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := measure(t, crowd.Options{Scene: c.scene}, crowd.Tracker("product", ble.TrackerOptions{}),
+			got := measure(t, crowd.Options{Scene: c.scene, Channel: crowd.Kind()}, crowd.Tracker("product", ble.TrackerOptions{}),
 				crowd.Tracker("no margin", ble.TrackerOptions{Margin: 1}), crowd.Strongest("strongest", ble.NearDefault))
 			p := got["product"]
 			if wrong := p.Share(p.Wrong); wrong > c.wrongMax {
@@ -72,7 +72,7 @@ func TestPicksStayWithinBounds(t *testing.T) {
 // thresholds a person at 1.5 m counts as near, with narrower ones rarely.
 func TestNearSaysLittleAboutMetres(t *testing.T) {
 	t.Parallel()
-	got := measure(t, crowd.Options{Scene: crowd.Waiting(1.5), Exact: true},
+	got := measure(t, crowd.Options{Scene: crowd.Waiting(1.5), Exact: true, Channel: crowd.Kind()},
 		crowd.Tracker("delivered", ble.TrackerOptions{}), crowd.Tracker("narrow", ble.TrackerOptions{Near: -56, Far: -62}), crowd.Strongest("strongest", -56))
 	delivered, narrow, strongest := got["delivered"], got["narrow"], got["strongest"]
 	if delivered.Share(delivered.FalseNear) < 0.8 {
@@ -89,7 +89,7 @@ func TestNearSaysLittleAboutMetres(t *testing.T) {
 func TestTellingTakesSecondsNotMinutes(t *testing.T) {
 	t.Parallel()
 	for _, interval := range []time.Duration{100 * time.Millisecond, 250 * time.Millisecond} {
-		got := measure(t, crowd.Options{Scene: crowd.Alone(), Interval: interval},
+		got := measure(t, crowd.Options{Scene: crowd.Alone(), Interval: interval, Channel: crowd.Kind()},
 			crowd.Tracker("product", ble.TrackerOptions{}), crowd.Average("average", 20*time.Second, ble.NearDefault))
 		p, a := got["product"], got["average"]
 		if half := p.Told(0.5); half > 2500*time.Millisecond {

@@ -35,6 +35,7 @@ type person struct {
 	aside    float64 // metres from the line that runs to the till
 	stops    []stop
 	carry    carry
+	turned   float64       // radians away from the box
 	crowding float64       // dB lost to others while not at the till
 	leaves   time.Duration // out of the shop from this moment
 	returns  time.Duration // until this one
@@ -44,7 +45,9 @@ type person struct {
 	interval time.Duration
 	static   []byte // payload of a beacon that never changes; nil for a device
 
-	fading  fading
+	channel *Channel
+	path    path
+	played  *playback // recordings that take the place of the channel, or nil
 	code    pay.Code
 	address ble.Address
 	nominal time.Duration // when the next code would begin without jitter
@@ -76,15 +79,17 @@ func (p *person) place(at time.Duration) (metres float64, waits, walking bool) {
 // strength draws the strength in dBm of an advert that is sent at the moment at,
 // and whether the box hears it.
 func (p *person) strength(r *rand.Rand, at time.Duration) (rssi int, heard bool) {
+	if p.played != nil {
+		return p.played.strength(at)
+	}
 	metres, waits, walking := p.place(at)
-	rice, crowding := riceHand, 0.0
-	if p.carry == pocket {
-		rice = riceHidden
-	}
+	c, hidden := p.channel, p.carry == pocket
+	dBm := p.power + c.turned(p.turned) - c.pathLoss(metres)
 	if waits && p.crowding > 0 {
-		rice, crowding = riceHidden, p.crowding
+		hidden = true
+		dBm -= p.crowding
 	}
-	dBm := p.power - pathLoss(metres) - crowding + p.fading.gain(r, at, walking, rice)
+	dBm += p.path.gain(r, c, r.IntN(channels), at, walking, hidden)
 	lost, unknown := r.IntN(lostOneIn) == 0, r.IntN(unknownOneIn) == 0
 	if unknown {
 		return unknownRSSI, !lost

@@ -11,11 +11,19 @@ import (
 type Rule interface {
 	// Observe processes one advert. It keeps no sections.
 	Observe(a ble.Advert)
-	// Pick returns a code of the device that a charge at the moment now selects,
-	// or false if the till would ask.
-	Pick(now time.Time) (pay.Code, bool)
+	// Pick returns whom a charge at the moment now selects, or false if the till
+	// would ask.
+	Pick(now time.Time) (Choice, bool)
 	// Near returns a code of a device that counts as near, or false.
 	Near(now time.Time) (pay.Code, bool)
+}
+
+// Choice is a device that a rule selects.
+type Choice struct {
+	Code pay.Code // a code of the device
+	// Unasked reports whether a payer's own rule may answer such a charge without
+	// asking a person.
+	Unasked bool
 }
 
 // Contender is a rule with a name. New makes a fresh one for each world.
@@ -34,15 +42,15 @@ type trackerRule struct{ t *ble.Tracker }
 // Observe passes the advert to the tracker.
 func (r trackerRule) Observe(a ble.Advert) { r.t.Observe(a) }
 
-// Pick returns the code of the clear candidate.
-func (r trackerRule) Pick(now time.Time) (pay.Code, bool) {
+// Pick returns the clear candidate.
+func (r trackerRule) Pick(now time.Time) (Choice, bool) {
 	n := r.t.Nearby(now)
 	for _, c := range n.Candidates {
 		if c.Handle == n.Clear {
-			return c.Code, true
+			return Choice{c.Code, true}, true
 		}
 	}
-	return pay.Code{}, false
+	return Choice{}, false
 }
 
 // Near returns the code of the strongest one that is near.
@@ -103,8 +111,15 @@ func (s *samples) trim(from time.Time) {
 	s.at, s.rssi = s.at[n:], s.rssi[n:]
 }
 
-// Pick returns the code with the strongest mean at or above the threshold.
-func (r *average) Pick(now time.Time) (best pay.Code, found bool) {
+// Pick returns the device with the strongest mean at or above the threshold. This
+// rule asks nobody.
+func (r *average) Pick(now time.Time) (Choice, bool) {
+	code, found := r.Near(now)
+	return Choice{code, true}, found
+}
+
+// Near returns the code with the strongest mean: this rule has no margin.
+func (r *average) Near(now time.Time) (best pay.Code, found bool) {
 	var top float64
 	for code, s := range r.of {
 		s.trim(now.Add(-r.span))
@@ -126,9 +141,6 @@ func (r *average) Pick(now time.Time) (best pay.Code, found bool) {
 	}
 	return best, found
 }
-
-// Near returns the same as Pick: this rule has no margin.
-func (r *average) Near(now time.Time) (pay.Code, bool) { return r.Pick(now) }
 
 // Strongest is the simplest rule: it selects the device with the strongest advert
 // of the last second, if that is at the threshold near in dBm.
@@ -159,8 +171,15 @@ func (r *strongest) Observe(a ble.Advert) {
 	}
 }
 
-// Pick returns the code of the strongest one at or above the threshold.
-func (r *strongest) Pick(now time.Time) (pay.Code, bool) {
+// Pick returns the strongest device at or above the threshold. This rule asks
+// nobody.
+func (r *strongest) Pick(now time.Time) (Choice, bool) {
+	code, found := r.Near(now)
+	return Choice{code, true}, found
+}
+
+// Near returns the code of the strongest one: this rule has no margin.
+func (r *strongest) Near(now time.Time) (pay.Code, bool) {
 	n := 0
 	for n < len(r.last) && now.Sub(r.last[n].at) > time.Second {
 		n++
@@ -174,6 +193,3 @@ func (r *strongest) Pick(now time.Time) (pay.Code, bool) {
 	}
 	return best.code, best.rssi >= r.near
 }
-
-// Near returns the same as Pick: this rule has no margin.
-func (r *strongest) Near(now time.Time) (pay.Code, bool) { return r.Pick(now) }

@@ -162,15 +162,13 @@ func (w *World) randomSpan(a, b time.Duration) time.Duration {
 // add adds a person with a device to the world.
 func (w *World) add(c carry, aside float64, stops []stop) *person {
 	r := w.random
-	p := &person{aside: aside, stops: stops, carry: c, interval: w.interval}
+	p := &person{aside: aside, stops: stops, carry: c, interval: w.interval, channel: &w.channel}
 	if p.interval == 0 {
 		p.interval = w.randomInterval()
 	}
 	p.stated = []pay.RSSI{-65, ble.PowerReference, ble.PowerReference, -53}[r.IntN(4)]
-	p.power = float64(p.stated) + spreadSigma*r.NormFloat64() - c.loss(r)
-	if r.IntN(misstatedOneIn) == 0 {
-		p.power += misstatedSigma * r.NormFloat64()
-	}
+	p.power = w.channel.power(r, float64(p.stated)) - w.channel.carried(r, c)
+	p.turned = 2 * math.Pi * r.Float64()
 	if w.exact {
 		p.power = float64(p.stated)
 	}
@@ -204,14 +202,16 @@ func (w *World) stepUp(c carry) {
 	gone := leaves + 4*time.Second
 	w.add(w.randomCarry(), w.randomBetween(0.3, 0.6), []stop{{0, 0}, {leaves, 0}, {gone, -4 * walkingSpeed}})
 	p := w.arrive(leaves+w.randomSpan(time.Second, 2*time.Second), w.randomBetween(1, 1.4), c)
-	p.crowding = crowdingLoss(w.random)
+	p.crowding = crowding.loss(w.random)
 }
 
 func (w *World) arrive(begin time.Duration, from float64, c carry) *person {
 	walk := time.Duration(from / walkingSpeed * float64(time.Second))
 	w.Customer, w.Arrives = Person(len(w.people)), begin+walk
 	w.End = w.Arrives + Stay
-	return w.add(c, w.randomBetween(0.3, 0.6), []stop{{begin, from}, {w.Arrives, 0}})
+	p := w.add(c, w.randomBetween(0.3, 0.6), []stop{{begin, from}, {w.Arrives, 0}})
+	p.turned = 0 // whoever pays faces the till
+	return p
 }
 
 // wait adds n people in a queue behind the customer, the first at 1 to 1.4 m.
@@ -219,7 +219,7 @@ func (w *World) wait(n int, how func() carry) {
 	along := w.randomBetween(1, 1.4)
 	for range n {
 		p := w.add(how(), w.randomBetween(0.2, 0.6), []stop{{0, along}})
-		p.crowding = crowdingLoss(w.random)
+		p.crowding = crowding.loss(w.random)
 		along += w.randomBetween(0.6, 0.9)
 	}
 }

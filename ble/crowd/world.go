@@ -26,6 +26,8 @@ type Options struct {
 	// Interval is the advertising interval of every device. Zero gives six devices
 	// in ten 100 ms, three 250 ms and one 1.28 s.
 	Interval time.Duration
+	// Channel is what lies between devices and box; the zero value is Measured.
+	Channel Channel
 	// Exact makes the true power of every device equal to the stated one, also in
 	// a pocket, so that only the channel changes the strength.
 	Exact bool
@@ -40,10 +42,14 @@ type World struct {
 	Arrives time.Duration
 	// End is when the scene ends, from Start.
 	End time.Duration
+	// Sets are the sets of recordings that its persons are played from, if any: the
+	// units that a bracket draws anew.
+	Sets []int
 
 	random   *rand.Rand
 	interval time.Duration
 	exact    bool
+	channel  Channel
 	people   []*person
 	queue    sendQueue
 	owners   map[pay.Code]Person
@@ -53,7 +59,11 @@ type World struct {
 // New returns the world of o at its beginning.
 func New(o Options) *World {
 	w := &World{
-		Customer: Nobody, random: rand.New(rand.NewPCG(o.Seed, o.Trial)), interval: o.Interval, exact: o.Exact, owners: map[pay.Code]Person{},
+		Customer: Nobody, random: rand.New(rand.NewPCG(o.Seed, o.Trial)), interval: o.Interval, exact: o.Exact, channel: o.Channel,
+		owners: map[pay.Code]Person{},
+	}
+	if w.channel.Name == "" {
+		w.channel = Measured()
 	}
 	o.Scene.build(w)
 	w.queue = newSendQueue(w.people)

@@ -39,7 +39,7 @@ var plan = map[string]struct {
 	"sync/link":       {"an adapter of the domain's pairing", []string{"pay"}},
 	"ble":             {"adverts become the domain's candidates", []string{"pay"}},
 	"ble/air":         {"an adapter knows its parent", []string{"ble", "pay"}},
-	"ble/crowd":       {"a simulated floor makes its parent's adverts and plays them to its tracker", []string{"ble", "pay"}},
+	"ble/crowd":       {"a floor, simulated or of recordings, makes its parent's adverts and plays them to its tracker", []string{"ble", "pay"}},
 	"ble/replay":      {"an adapter knows its parent", []string{"ble", "pay"}},
 	"ble/bluez":       {"an adapter knows its parent", []string{"ble", "pay"}},
 	// Not a test's own file, because the tests of the commands and the benchmark

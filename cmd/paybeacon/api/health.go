@@ -35,13 +35,15 @@ type Link struct {
 
 // Session is the state of the connection to the registry.
 type Session struct {
-	Server string        `json:"server"`
-	Up     bool          `json:"up"`
-	Since  string        `json:"since,omitempty"`
-	Offset pay.Millis    `json:"offset_ms"` // the registry's clock minus this node's
-	Code   pay.ErrorCode `json:"code,omitempty"`
-	Error  string        `json:"error,omitempty"`
-	Hint   string        `json:"hint,omitempty"`
+	Server string `json:"server"`
+	Up     bool   `json:"up"`
+	// Standing is how the node stands with the registry, in the words of all views.
+	Standing Standing      `json:"standing"`
+	Since    string        `json:"since,omitempty"`
+	Offset   pay.Millis    `json:"offset_ms"` // the registry's clock minus this node's
+	Code     pay.ErrorCode `json:"code,omitempty"`
+	Error    string        `json:"error,omitempty"`
+	Hint     string        `json:"hint,omitempty"`
 	// Stall is why a session ended in which large datagrams seemed to get lost,
 	// while connections avoid them for that reason.
 	Stall     string `json:"stall,omitempty"`

@@ -37,7 +37,8 @@ type Payment struct {
 	Created        string             `json:"created"`
 	Expires        string             `json:"expires,omitempty"`
 	Seq            uint32             `json:"seq"`
-	Test           bool               `json:"test"`
+	// Test reports whether it is play money; null until the registry has said so.
+	Test *bool `json:"test"`
 	// Refusal says why the registry refused a claim on this payment, such as
 	// late_answer; it changed nothing.
 	Refusal pay.Reason `json:"refusal,omitempty"`
@@ -72,6 +73,7 @@ type Nearby struct {
 	AdvertsPerSecond float64 `json:"adverts_per_second"`
 	// AdvertsLost are those that came faster than this machine could take.
 	AdvertsLost uint64 `json:"adverts_lost"`
+	Standing
 }
 
 // Invite is the URL that lets one node enrol, once, until Expires.
@@ -207,24 +209,6 @@ type Node struct {
 	Site      pay.Name  `json:"site,omitempty"`
 	Revoked   bool      `json:"revoked"`
 	Connected bool      `json:"connected"`
-}
-
-// WalletStatus is how a wallet stands. Balance is in minor units.
-type WalletStatus struct {
-	V        int          `json:"v"`
-	Type     string       `json:"type"`
-	Node     string       `json:"node"`
-	Name     pay.Name     `json:"name"`
-	Scope    pay.Scope    `json:"scope"`
-	Balance  pay.Amount   `json:"balance"`
-	Currency pay.Currency `json:"currency"`
-	Approve  string       `json:"approve,omitempty"`
-	Pending  int          `json:"pending"`
-	Devices  int          `json:"devices"`
-	Standing
-	// Findings are decisions of the registry that do not fit what this wallet
-	// said or knows, such as a capture that it never approved.
-	Findings []string `json:"findings"`
 }
 
 // TopUp is play money that was put into a wallet's account, in minor units.

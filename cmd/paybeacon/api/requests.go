@@ -114,6 +114,9 @@ type Nothing struct{}
 // List is the answer of verbs that list: printed one object a line.
 type List[T any] struct {
 	Items []T `json:"items"`
+	// Standing is how the node stands with its registry, where the list rests on what
+	// that has said.
+	Standing *Standing `json:"standing,omitempty"`
 }
 
 // ReceiptFile carries a receipt file's bytes.

@@ -67,7 +67,7 @@ func (s Standing) Sentence() string {
 	case RegistryOldCopy:
 		return because("this is an old copy, known"+since, s.Why)
 	default:
-		return "registry " + string(s.Registry) + since
+		return because("registry "+string(s.Registry)+since, s.Why)
 	}
 }
 

@@ -36,6 +36,7 @@ var (
 
 // The verbs of a box.
 var (
+	VerbTill     = Verb[Nothing, BoxStatus]{"till", true}
 	VerbNearby   = Verb[Nothing, Nearby]{"nearby", false}
 	VerbWaitNear = Verb[WaitRequest, Nearby]{"wait-near", false}
 	VerbCharge   = Verb[ChargeRequest, Payment]{"charge", false}

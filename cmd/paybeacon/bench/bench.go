@@ -35,15 +35,15 @@ type machineJSON struct {
 	Go     string `json:"go"`
 }
 
-func benchmarks() []benchmark {
-	floor := benchFloor{worlds: 1_000, minutes: 300}
+func benchmarks(traces string) []benchmark {
+	floor := benchFloor{worlds: 1_000, minutes: 300, composed: 3_000, charges: 12_000, traces: traces}
 	return []benchmark{
 		{"S4", "durable commits with 64 writers", benchGroupCommit},
 		{"S6", "code look-up among a million devices", benchCodeLookup},
 		{"S11", "adverts through the bus, the radio and the tracker", benchRadio},
 		{"audit", "how fast a registry is audited, and how much memory that takes", benchAudits{small: 500, large: 20_000}.audit},
 		{"near", "how soon a till is told who is near, in a simulated floor", floor.near},
-		{"crowd", "how often a charge means the wrong one or nobody, in a simulated crowd", floor.crowd},
+		{"crowd", "how often a charge means the wrong one or nobody: simulated, and from traces", floor.crowd},
 		{"wormhole", "a code carried from one stall to another, by a seeded model", benchWormhole},
 	}
 }
@@ -51,27 +51,31 @@ func benchmarks() []benchmark {
 // Command is the command that measures: `bench`.
 func Command(ctx context.Context, io cli.Stdio) *cli.Command {
 	var names []string
-	for _, b := range benchmarks() {
+	for _, b := range benchmarks("") {
 		names = append(names, fmt.Sprintf("%-8s  %s\n", b.name, b.what))
 	}
 	return cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "bench", Usage: "measure this machine", Args: []string{"NAME..."},
-		Long:  "Each figure stands beside a yardstick measured in the same run; trust the ratio.\n" + strings.Join(names, "") + "Without a name all of them run.",
-		Flags: []cli.Flag{&cli.StringFlag{Name: "dir", Usage: "measure the disk under `DIR` (default: the temporary directory)"}},
-		Run:   bench,
+		Long: "Each figure stands beside a yardstick measured in the same run; trust the ratio.\n" + strings.Join(names, "") + "Without a name all of them run.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "dir", Usage: "measure the disk under `DIR` (default: the temporary directory)"},
+			&cli.StringFlag{Name: "traces", Usage: "compose crowds of the recordings in `FILE`", DefaultText: "$" + tracesEnv + ", or " + tracesBeside},
+		},
+		Run: bench,
 	})
 }
 
 func bench(c *cli.Call) error {
-	chosen := benchmarks()
+	all := benchmarks(tracesNamed(c.Flags.String("traces")))
+	chosen := all
 	if c.Flags.NArg() > 0 {
 		chosen = nil
 		for _, name := range c.Flags.Args().Slice() {
-			i := slices.IndexFunc(benchmarks(), func(b benchmark) bool { return strings.EqualFold(b.name, name) })
+			i := slices.IndexFunc(all, func(b benchmark) bool { return strings.EqualFold(b.name, name) })
 			if i < 0 {
 				return pay.NewError(pay.CodeNotFound, fmt.Sprintf("there is no benchmark %q", text.Printable(name)), "`paybeacon bench --help` names them")
 			}
-			chosen = append(chosen, benchmarks()[i])
+			chosen = append(chosen, all[i])
 		}
 	}
 	dir, err := os.MkdirTemp(c.Flags.String("dir"), "paybeacon-bench-")

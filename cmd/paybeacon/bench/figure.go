@@ -9,12 +9,19 @@ import (
 
 // figure is one line of what a benchmark found.
 type figure struct {
-	V         int     `json:"v"`
-	Type      string  `json:"type"`
-	Name      string  `json:"name"`
-	What      string  `json:"what"`
-	Value     float64 `json:"value"`
-	Unit      string  `json:"unit"`
+	V     int     `json:"v"`
+	Type  string  `json:"type"`
+	Name  string  `json:"name"`
+	What  string  `json:"what"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+	// Low and High bracket Value: 90 % of draws lie within them. YardstickLow and
+	// YardstickHigh do so with Yardstick.
+	Low           *float64 `json:"low,omitempty"`
+	High          *float64 `json:"high,omitempty"`
+	YardstickLow  *float64 `json:"yardstick_low,omitempty"`
+	YardstickHigh *float64 `json:"yardstick_high,omitempty"`
+
 	Yardstick float64 `json:"yardstick,omitempty"`
 	Against   string  `json:"against,omitempty"`
 	Ratio     float64 `json:"ratio,omitempty"`
@@ -30,8 +37,9 @@ func printFigure(w io.Writer, f figure) {
 		return
 	}
 	line := fmt.Sprintf("  %-44s %10s %-4s", f.What, fewDigits(f.Value), f.Unit)
+	line += bracket(f.Low, f.High)
 	if f.Against != "" {
-		line += fmt.Sprintf("  %s: %s", f.Against, fewDigits(f.Yardstick))
+		line += fmt.Sprintf("  %s: %s", f.Against, fewDigits(f.Yardstick)) + bracket(f.YardstickLow, f.YardstickHigh)
 	}
 	if f.Ratio != 0 { // there is none to nothing
 		line += fmt.Sprintf(", ratio %.2f", f.Ratio)
@@ -44,6 +52,14 @@ func printFigure(w io.Writer, f figure) {
 		}
 		_, _ = fmt.Fprintf(w, "    target %s: %s\n", f.Target, verdict)
 	}
+}
+
+// bracket writes the bounds of a value, if it has any.
+func bracket(low, high *float64) string {
+	if low == nil || high == nil {
+		return ""
+	}
+	return fmt.Sprintf(" [%s..%s]", fewDigits(*low), fewDigits(*high))
 }
 
 // fewDigits writes four digits, or all that stand before the point.

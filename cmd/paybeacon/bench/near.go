@@ -25,8 +25,11 @@ const (
 
 // benchFloor says how much of the simulated floor is measured.
 type benchFloor struct {
-	worlds  int // of each scene
-	minutes int // of somebody who waits
+	worlds   int    // of each scene
+	minutes  int    // of somebody who waits
+	composed int    // worlds of each placing of recorded persons
+	charges  int    // worlds in which charges are counted that nobody is asked about
+	traces   string // the file of recordings; "" where there is none
 }
 
 // near measures in the simulated floor how soon a till is told who stands
@@ -37,20 +40,23 @@ func (b benchFloor) near(ctx context.Context, _ string) ([]figure, error) {
 	mean := crowd.Average(fmt.Sprintf("mean of 20 s (%g: never)", crowd.Stay.Seconds()), 20*time.Second, ble.NearDefault)
 	figures := []figure{{What: "worlds a line; each is repeatable", Value: float64(b.worlds), Unit: fmt.Sprintf("(seed %d)", benchSeed)}}
 	for _, c := range []struct {
-		what  string
-		scene crowd.Scene
-		pace  time.Duration
-		goal  bool
+		what    string
+		scene   crowd.Scene
+		pace    time.Duration
+		channel crowd.Channel
+		goal    bool
 	}{
-		{"walks up, 10 adverts a second", crowd.Alone(), benchPace, true},
-		{"switches on, 10 adverts a second", crowd.SwitchesOn(), benchPace, true},
-		{"walks up, 4 adverts a second", crowd.Alone(), ble.IntervalDefault, true},
-		{"walks up, one advert each 1.28 s", crowd.Alone(), benchSlowPace, false},
+		{"walks up, 10 adverts a second, kind channel", crowd.Alone(), benchPace, crowd.Kind(), true},
+		{"switches on, 10 adverts a second, kind channel", crowd.SwitchesOn(), benchPace, crowd.Kind(), true},
+		{"walks up, 4 adverts a second, kind channel", crowd.Alone(), ble.IntervalDefault, crowd.Kind(), true},
+		{"walks up, one advert each 1.28 s, kind channel", crowd.Alone(), benchSlowPace, crowd.Kind(), false},
+		{"walks up, 10 adverts a second", crowd.Alone(), benchPace, crowd.Measured(), false},
+		{"walks up, 4 adverts a second", crowd.Alone(), ble.IntervalDefault, crowd.Measured(), false},
 	} {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		y := crowd.Measure(crowd.Options{Scene: c.scene, Seed: benchSeed, Interval: c.pace}, b.worlds, product, mean)
+		y := crowd.Measure(crowd.Options{Scene: c.scene, Seed: benchSeed, Interval: c.pace, Channel: c.channel}, b.worlds, product, mean)
 		figures = append(figures, toldFigures(c.what, y[0], y[1], c.goal)...)
 	}
 	for _, near := range []pay.RSSI{ble.NearDefault, -58, -56} {
@@ -91,39 +97,6 @@ func (b benchFloor) lane(near pay.RSSI) []figure {
 	falsely := figure{What: fmt.Sprintf("--near %d: near at 1.5 m within 1 min", near), Value: percent(waits[0], waits[0].FalseNear), Unit: "%"}
 	compare(&falsely, waits[1].Rule, percent(waits[1], waits[1].FalseNear))
 	return []figure{falsely, {What: fmt.Sprintf("--near %d: told, %d %%", near, benchToldShare), Value: stood(told), Unit: "s"}}
-}
-
-// crowd measures in each scene how often a charge for the nearest means
-// somebody else and how often it means nobody, beside the strongest advert, and
-// how much better than a guess a linker ties codes together.
-func (b benchFloor) crowd(ctx context.Context, _ string) ([]figure, error) {
-	figures := []figure{{What: "worlds a scene; each is repeatable", Value: float64(b.worlds), Unit: fmt.Sprintf("(seed %d)", benchSeed)}}
-	for _, s := range crowd.Scenes() {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		y := crowd.Measure(crowd.Options{Scene: s, Seed: benchSeed}, b.worlds,
-			crowd.Tracker("product", ble.TrackerOptions{}), crowd.Strongest("strongest advert", ble.NearDefault))
-		ours, simple := y[0], y[1]
-		wrong := figure{What: s.Name + ": the wrong one", Value: percent(ours, ours.Wrong), Unit: "%"}
-		nobody := figure{What: s.Name + ": nobody, the till asks", Value: percent(ours, ours.Abstained), Unit: "%"}
-		compare(&wrong, simple.Rule, percent(simple, simple.Wrong))
-		compare(&nobody, simple.Rule, percent(simple, simple.Abstained))
-		figures = append(figures, wrong, nobody)
-	}
-	visits := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(benchVisitors), Seed: benchSeed, Interval: benchVisitPace}, benchLinks)
-	mixed := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(benchVisitors), Seed: benchSeed}, benchLinks)
-	followed := crowd.LinkRotations(crowd.Options{Scene: crowd.Crowd(benchVisitors, 4, benchListening), Seed: benchSeed, Interval: benchVisitPace}, 1)
-	return append(figures,
-		linkFigure("linked over two visits, one pace", visits),
-		linkFigure("linked over two visits, paces differ", mixed),
-		linkFigure("linked while listening on and on", followed)), nil
-}
-
-func linkFigure(what string, l crowd.Linking) figure {
-	f := figure{What: fmt.Sprintf("%s, of %d", what, benchVisitors), Value: 100 * l.Linked, Unit: "%"}
-	compare(&f, "a guess", 100*l.Guess)
-	return f
 }
 
 func percent(t crowd.Tally, n int) float64 { return 100 * t.Share(n) }

@@ -4,15 +4,26 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
 )
 
 // TestFloorFigures measures a small part of the floor: every figure can be
 // written, is its own, and those with a target keep it in this much of it too.
 func TestFloorFigures(t *testing.T) {
 	t.Parallel()
-	floor := benchFloor{worlds: 40, minutes: 10}
+	floor := benchFloor{worlds: 40, minutes: 10, composed: 40, charges: 40, traces: os.Getenv(tracesEnv)}
+	if beside := filepath.Join("..", "..", "..", tracesBeside); floor.traces == "" {
+		if _, err := os.Stat(beside); err == nil {
+			floor.traces = beside
+		}
+	}
+	floor.traces = tracesNamed(floor.traces)
 	for name, run := range map[string]func(context.Context, string) ([]figure, error){"near": floor.near, "crowd": floor.crowd} {
 		figures, err := run(t.Context(), "")
 		if err != nil {
@@ -25,6 +36,12 @@ func TestFloorFigures(t *testing.T) {
 			}
 			var line bytes.Buffer
 			printFigure(&line, f)
+			if f.Unmeasured != "" {
+				if floor.traces != "" {
+					t.Errorf("%s, %s: not measured: %s", name, f.What, f.Unmeasured)
+				}
+				continue
+			}
 			if seen[f.What] || f.Unit == "" || !strings.Contains(line.String(), f.What) {
 				t.Errorf("%s: a bad line %q", name, line.String())
 			}
@@ -50,5 +67,25 @@ func TestFloorFigures(t *testing.T) {
 	end()
 	if _, err := floor.near(ended, ""); err == nil {
 		t.Error("a measurement that was stopped went on")
+	}
+}
+
+// TestTracesThatCannotBeRead: what was named and is not there, or is something
+// else, is an error and no silence.
+func TestTracesThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	odd := filepath.Join(t.TempDir(), "odd")
+	if err := os.WriteFile(odd, []byte("{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, code := range map[string]pay.ErrorCode{odd: pay.CodeConfig, odd + "-gone": pay.CodeNotFound} {
+		_, err := benchFloor{worlds: 1, composed: 1, traces: name}.crowd(t.Context(), "")
+		var pe *pay.Error
+		if !errors.As(err, &pe) || pe.Code != code || pe.Hint == "" {
+			t.Errorf("%s: %v, want %s with a hint", name, err, code)
+		}
+	}
+	if got := tracesNamed(odd); got != odd {
+		t.Errorf("a file that is named became %q", got)
 	}
 }

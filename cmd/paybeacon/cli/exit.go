@@ -36,6 +36,13 @@ type QuietError struct{ Exit pay.Exit }
 // Error returns the exit status in words.
 func (e QuietError) Error() string { return fmt.Sprintf("exit %d", e.Exit) }
 
+// repeatable are the errors after which the same command under the same key helps:
+// something may have been done, and the key finds it. Where nothing was recorded, or
+// what was recorded has ended, the next try may have any key.
+var repeatable = map[pay.ErrorCode]bool{
+	pay.CodeUnknown: true, pay.CodeWaitPassed: true, pay.CodeUnreachable: true, pay.CodeFailed: true,
+}
+
 // Report writes an error to w, as one JSON object or in words, and returns the exit
 // status that goes with it. It is the one place that chooses an exit status.
 func Report(w io.Writer, err error, asJSON bool) pay.Exit {
@@ -59,9 +66,7 @@ func Report(w io.Writer, err error, asJSON bool) pay.Exit {
 	if e.Hint != "" {
 		_, _ = fmt.Fprintf(w, "  %s\n", e.Hint)
 	}
-	// After a mistake in the flags nothing was asked for, and the corrected
-	// command is another one: no key to repeat.
-	if key, ok := e.Extra["key"]; ok && e.Exit != pay.ExitUsage {
+	if key, ok := e.Extra["key"]; ok && repeatable[e.Code] {
 		_, _ = fmt.Fprintf(w, "  to retry safely: --key %v\n", key)
 	}
 	return e.Exit

@@ -157,6 +157,8 @@ func sessionFinding(s api.Session) finding {
 	switch {
 	case s.Up:
 		return ok("registry", "connected to %s, which proved the pinned key, since %s", s.Server, text.Moment(s.Since))
+	case !s.Standing.Serves():
+		return finding{"registry", levelBad, s.Standing.Sentence() + " (" + s.Server + ")", s.Standing.Hint}
 	case s.Error == "":
 		return finding{"registry", levelWarn, "not connected to " + s.Server + " yet", "look again in a moment"}
 	default:

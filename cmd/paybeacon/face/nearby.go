@@ -10,6 +10,9 @@ import (
 
 func printNearby(w io.Writer, n api.Nearby) {
 	tellRadio(w, n)
+	if n.Registry != api.RegistryUp {
+		printStanding(w, "", n.Standing)
+	}
 	if len(n.Candidates) == 0 {
 		_, _ = fmt.Fprintln(w, "Nobody is near.")
 		return

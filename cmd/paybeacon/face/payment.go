@@ -96,7 +96,7 @@ func printSums(w io.Writer, s pay.State, cur pay.Currency, asked, captured, refu
 
 func printPayment(w io.Writer, p api.Payment) {
 	test := ""
-	if p.Test {
+	if p.Test != nil && *p.Test {
 		test = "  TEST (play money)"
 	}
 	_, _ = fmt.Fprintf(w, "%s  %s  %s at %s, %s%s\n", p.ID[:10], text.FormatMoney(p.Amount, p.Currency), p.Merchant, p.Site, text.Because(p.State, p.Reason), test)
@@ -143,6 +143,20 @@ func printChannels(w io.Writer, p api.Payment) {
 	}
 }
 
+// listed says how a list of payments is printed.
+type listed struct {
+	none    string                   // for an empty list
+	other   func(api.Payment) string // who the other side is, as whoever reads the list sees it
+	unknown string                   // of a payment of which nobody here knows what became
+}
+
+func (o listed) doubt(p api.Payment) string {
+	if p.Outcome != pay.OutcomeUnknown {
+		return ""
+	}
+	return ", " + o.unknown
+}
+
 func by(r pay.Rule) string {
 	if r == pay.ByHand {
 		return "by hand"
@@ -158,20 +172,20 @@ func paymentQuery(c *cli.Call) (api.PaymentRef, error) {
 	return q, nil
 }
 
-// listPayments prints a line for each payment; other says who the other side
-// is, as whoever reads the list sees it.
-func listPayments[Q any](c *cli.Call, v api.Verb[Q, api.List[api.Payment]], q Q, none string, other func(api.Payment) string) error {
+// listPayments prints a line for each payment.
+func listPayments[Q any](c *cli.Call, v api.Verb[Q, api.List[api.Payment]], q Q, o listed) error {
 	reply, err := ask(c, v, q)
 	if err != nil {
 		return err
 	}
 	list := reply.Value.Items
+	warnStanding(c, reply.Value.Standing)
 	return cli.AnswerList(c, list, func(w io.Writer) {
 		if len(list) == 0 {
-			_, _ = fmt.Fprintln(w, none)
+			_, _ = fmt.Fprintln(w, o.none)
 		}
 		for _, p := range list {
-			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], text.Moment(p.Created), text.FormatMoney(p.Amount, p.Currency), other(p), text.Because(p.State, p.Reason))
+			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], text.Moment(p.Created), text.FormatMoney(p.Amount, p.Currency), o.other(p), text.Because(p.State, p.Reason)+o.doubt(p))
 			if p.State.Final() {
 				continue
 			}

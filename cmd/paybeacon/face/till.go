@@ -23,6 +23,7 @@ func TillCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	key := &cli.StringFlag{Name: "key", Usage: "name the payment by the `KEY` of its charge"}
 	return cli.Group("till", "charge who is near, and see what became of it",
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "nearby", Usage: "who is near", Flags: []cli.Flag{cli.DataFlag()}, Run: tillNearby}),
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "status", Usage: "registry, radio and what waits", Flags: []cli.Flag{cli.DataFlag()}, Run: tillStatus}),
 		tillChargeCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "show", Usage: "one payment", Flags: []cli.Flag{cli.DataFlag(), paymentID, key}, Run: tillShow}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
@@ -131,7 +132,7 @@ func tillList(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	return listPayments(c, api.VerbList, api.ListRequest{Limit: limit}, "No payments.", func(p api.Payment) string { return string(p.Payer) })
+	return listPayments(c, api.VerbList, api.ListRequest{Limit: limit}, listed{"No payments.", func(p api.Payment) string { return string(p.Payer) }, "outcome UNKNOWN: do not charge again, ask later"})
 }
 
 func tillWait(c *cli.Call) error {

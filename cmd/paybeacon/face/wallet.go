@@ -20,7 +20,7 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		walletRunCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "status", Usage: "balance, devices, connection", Flags: []cli.Flag{cli.DataFlag()}, Run: walletStatus}),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "pending", Usage: "offers that wait for an answer", Flags: []cli.Flag{cli.DataFlag()}, Run: func(c *cli.Call) error {
-			return listPayments(c, api.VerbPending, api.Nothing{}, "Nothing waits for an answer.", shopOf)
+			return listPayments(c, api.VerbPending, api.Nothing{}, listed{"Nothing waits for an answer.", shopOf, "outcome unknown"})
 		}}),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "approve", Usage: "pay an offer", Flags: []cli.Flag{cli.DataFlag(), id}, Run: func(c *cli.Call) error {
 			return walletAnswer(c, pay.Approve)
@@ -79,7 +79,9 @@ func walletStatus(c *cli.Call) error {
 	s := reply.Value
 	return c.Answer(reply, func(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "%s  balance %s  TEST (play money)\n", text.Printable(string(s.Name)), text.FormatMoney(s.Balance, s.Currency))
-		_, _ = fmt.Fprintf(w, "  %s, %s, %s waiting\n", s.Sentence(), text.Count(s.Devices, "device"), text.Count(s.Pending, "offer"))
+		printUnheard(w, "balance", s.Unheard)
+		printStanding(w, "  ", s.Standing)
+		_, _ = fmt.Fprintf(w, "  %s, %s waiting\n", text.Count(s.Devices, "device"), text.Count(s.Pending, "offer"))
 		if s.Approve != "" {
 			_, _ = fmt.Fprintf(w, "  answers by --approve %s\n", text.Printable(s.Approve))
 		}
@@ -122,7 +124,7 @@ func walletReceipts(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	return listPayments(c, api.VerbReceipts, api.ListRequest{Limit: limit}, "No receipts.", shopOf)
+	return listPayments(c, api.VerbReceipts, api.ListRequest{Limit: limit}, listed{"No receipts.", shopOf, "outcome unknown"})
 }
 
 // shopOf is the other side as a payer sees it: who wants the money.

@@ -69,4 +69,7 @@ func printReady(w io.Writer, r api.Ready) {
 		}
 	}
 	_, _ = fmt.Fprintln(w)
+	if !r.Serves() {
+		printStanding(w, "  ", r.Standing)
+	}
 }

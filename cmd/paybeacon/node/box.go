@@ -103,7 +103,7 @@ func (b *Box) Run(ctx context.Context) error {
 
 // healthy returns why the box cannot take a charge, or nil: its store can be read.
 func (b *Box) healthy(ctx context.Context) error {
-	if err := b.mayClaim(); err != nil {
+	if err := b.refusal(); err != nil {
 		return err
 	}
 	return b.store.View(ctx, func(v *store.View) error { _, err := v.Position(); return err })
@@ -124,7 +124,10 @@ func (b *Box) Verbs() api.Verbs {
 		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return b.Ready(), nil }),
 		api.On(api.VerbHealth, func(context.Context, api.Nothing) (api.Health, error) { return b.health(), nil }),
 		api.On(api.VerbEvents, b.events.read),
-		api.On(api.VerbNearby, func(context.Context, api.Nothing) (api.Nearby, error) { return b.nearby(), nil }),
+		api.On(api.VerbTill, b.status),
+		api.On(api.VerbNearby, func(ctx context.Context, _ api.Nothing) (api.Nearby, error) {
+			return b.waitNear(ctx, api.WaitRequest{})
+		}),
 		api.On(api.VerbWaitNear, b.waitNear),
 		api.On(api.VerbCharge, b.charge),
 		api.On(api.VerbShow, b.show),
@@ -136,8 +139,12 @@ func (b *Box) Verbs() api.Verbs {
 }
 
 func (b *Box) waitNear(ctx context.Context, q api.WaitRequest) (api.Nearby, error) {
-	b.air.untilClear(ctx, q.Wait.Std())
-	return b.nearby(), nil
+	if q.Wait > 0 {
+		b.air.untilClear(ctx, q.Wait.Std())
+	}
+	n := b.nearby()
+	n.Standing = b.Standing()
+	return n, nil
 }
 
 // nearby is who is heard, and how well the radio hears.
@@ -175,7 +182,7 @@ func (b *Box) charge(ctx context.Context, q api.ChargeRequest) (api.Payment, err
 	if known {
 		return paymentOfTill(e), nil
 	}
-	if err := b.mayClaim(); err != nil {
+	if err := b.refusal(); err != nil {
 		return api.Payment{}, err
 	}
 	c, err := b.pick(ctx, o.To)
@@ -238,7 +245,7 @@ func (b *Box) show(ctx context.Context, q api.PaymentRef) (api.Payment, error) {
 }
 
 func (b *Box) list(ctx context.Context, q api.ListRequest) (api.List[api.Payment], error) {
-	var out api.List[api.Payment]
+	out := api.List[api.Payment]{Standing: new(b.Standing())}
 	err := b.store.View(ctx, func(v *store.View) error {
 		list, err := b.till.List(v, b.store.Now(), q.Limit)
 		for _, e := range list {
@@ -272,11 +279,14 @@ func (b *Box) cancel(ctx context.Context, q api.WaitRequest) (api.Payment, error
 	if err != nil {
 		return api.Payment{}, err
 	}
-	if err := b.mayClaim(); err != nil {
-		return api.Payment{}, err
-	}
 	id := e.ID.String()
-	e, err = commit(ctx, b.store, func(tx *store.Tx) (till.Entry, pay.Reaction, error) { return b.till.Cancel(tx, tx.Now(), id) })
+	e, err = commit(ctx, b.store, func(tx *store.Tx) (till.Entry, pay.Reaction, error) {
+		e, r, err := b.till.Cancel(tx, tx.Now(), id)
+		if err == nil && e.State() != pay.StateCancelled {
+			err = b.refusal() // what never left this box needs nobody
+		}
+		return e, r, err
+	})
 	if err != nil {
 		return api.Payment{}, err
 	}

@@ -44,7 +44,7 @@ func (n *payer) pair(ctx context.Context, q api.PairRequest) (api.Device, error)
 	if err != nil {
 		return api.Device{}, err
 	}
-	if err := n.mayClaim(); err != nil {
+	if err := n.refusal(); err != nil {
 		return api.Device{}, err
 	}
 	connecting, cancel := context.WithTimeout(ctx, pairConnectWait)
@@ -112,7 +112,12 @@ func (n *payer) knows(ctx context.Context) func(pay.DeviceID) bool {
 	}
 }
 
+// revoke ends a device's binding. Only a registry that will never take anything from
+// this wallet again keeps it from being asked for.
 func (n *payer) revoke(ctx context.Context, q api.DeviceRef) (api.Device, error) {
+	if s := n.Standing(); s.Registry == api.RegistryRefused && pay.ExitOf(s.Code) == pay.ExitNotAllowed {
+		return api.Device{}, s.Refusal()
+	}
 	d, err := commit(ctx, n.store, func(tx *store.Tx) (wallet.Device, pay.Reaction, error) {
 		return n.wallet.RevokeDevice(tx, tx.Now(), q.ID)
 	})

@@ -25,6 +25,7 @@ import (
 //	node.key          the node's key; at the registry its working key
 //	root.key, secrets.json, authority.cose              registry only
 //	member.json       what enrolment told                box and wallet
+//	registry.json     when the registry was last heard    box and wallet
 //	device.state      identity, beacon key, counter       device
 //
 // Every file is written beside its place, flushed and renamed over it.

@@ -44,7 +44,7 @@ func (n *payer) setLimit(ctx context.Context, q api.LimitRequest) (api.Rules, er
 	if err != nil {
 		return api.Rules{}, err
 	}
-	if err := n.mayClaim(); err != nil {
+	if err := n.refusal(); err != nil {
 		return api.Rules{}, err
 	}
 	var l pay.StepUpAbove

@@ -31,7 +31,10 @@ func paymentOf(v history.View) api.Payment {
 		V: 1, Type: "payment", ID: v.ID.String(), State: v.State(), Outcome: v.Outcome(), Queued: v.Queued,
 		Amount: v.Amount, AmountHeld: sums.Held, AmountCaptured: sums.Captured, AmountRefunded: sums.Refunded, Currency: v.Currency, Merchant: v.MerchantName, Site: v.Site,
 		Payer: v.Handle, Ref: v.Ref, Mode: "online", Method: methodOf(v.StepUp), Demand: v.StepUp, By: v.By, Reason: v.Reason,
-		Created: v.Created.String(), Seq: v.Payment.Seq, Test: v.Test, Refusal: v.Refusal,
+		Created: v.Created.String(), Seq: v.Payment.Seq, Refusal: v.Refusal,
+	}
+	if v.Payment.Seq > 0 {
+		p.Test = &v.Test
 	}
 	p.SafeToRetry = p.Outcome.SafeToRetry()
 	if v.Expires != 0 {

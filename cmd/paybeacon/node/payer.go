@@ -38,7 +38,7 @@ func (n *payer) receipts(ctx context.Context, q api.ListRequest) (api.List[api.P
 }
 
 func (n *payer) list(ctx context.Context, read func(v *store.View) ([]wallet.Entry, error)) (api.List[api.Payment], error) {
-	var out api.List[api.Payment]
+	out := api.List[api.Payment]{Standing: new(n.Standing())}
 	err := n.store.View(ctx, func(v *store.View) error {
 		list, err := read(v)
 		for _, e := range list {

@@ -15,6 +15,7 @@ import (
 type peer struct {
 	client  *paysync.Client
 	options paysync.ClientOptions
+	contact *contact
 	oldCopy func() (pay.OldCopy, bool) // what the store knows of being one
 }
 
@@ -39,15 +40,19 @@ func newPeer(b base, m Member, server string) (peer, error) {
 		Authorities: [][]byte{m.Authority}, Journal: b.store.Journal(), Clock: b.Now, Log: b.Log,
 		Seams: paysync.Seams{At: b.Seams.At, Tap: b.Seams.Tap},
 	}
-	return peer{paysync.NewClient(o), o, b.store.OldCopy}, nil
+	return peer{paysync.NewClient(o), o, openContact(b.Env), b.store.OldCopy}, nil
 }
 
 // Connect keeps the connection until ctx ends. When the registry refuses the node
 // for good, the node goes on without it: what is stored can still be read.
 func (p peer) Connect(ctx context.Context) error {
+	watched := make(chan struct{})
+	go func() { defer close(watched); p.contact.watch(ctx, p) }()
 	if err := p.client.Run(ctx); err != nil {
 		p.options.Log.Error("the registry will not serve this node", "code", pay.CodeOf(err), "error", err)
 	}
+	<-ctx.Done()
+	<-watched
 	return nil
 }
 
@@ -69,7 +74,7 @@ func (p peer) Probe(ctx context.Context, position pay.Position) (paysync.Greetin
 // session is how the connection to the registry stands.
 func (p peer) session() *api.Session {
 	state := p.client.State()
-	s := &api.Session{Server: p.options.Address, Up: state.Up, Offset: state.Offset}
+	s := &api.Session{Server: p.options.Address, Up: state.Up, Standing: p.Standing(), Offset: state.Offset}
 	if !state.Since.IsZero() {
 		s.Since = pay.TimeOf(state.Since).String()
 	}

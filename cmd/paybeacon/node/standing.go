@@ -20,18 +20,18 @@ func (p peer) Standing() api.Standing {
 	// What the store knows outlives this process and the line.
 	if old, ok := p.oldCopy(); ok && s.Registry != api.RegistryUp {
 		s = api.Standing{Registry: api.RegistryOldCopy, Since: old.Since.String(), Code: pay.CodeOldCopy, Why: old.Why, Hint: old.Hint}
+		return s
 	}
-	return s
+	return p.contact.judge(s, !state.Since.IsZero())
 }
 
-// mayClaim returns the error with which new claims are refused, nil while they are
-// taken. While the directory is an old copy, what it would ask for may contradict
-// what the newer one asked for.
-func (p peer) mayClaim() error {
-	if s := p.Standing(); s.Registry == api.RegistryOldCopy {
-		return s.Refusal()
+// refusal is the error with which a claim is refused that the registry would not
+// take, and nil while it takes them, now or once it answers again or is upgraded.
+func (p peer) refusal() error {
+	if paysync.RegistryOutdated(p.client.State().Err) {
+		return nil
 	}
-	return nil
+	return p.Standing().Refusal()
 }
 
 // standingWord returns the word for a connection. A registry that answered and

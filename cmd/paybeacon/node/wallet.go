@@ -118,9 +118,7 @@ func (n *Wallet) Verbs() api.Verbs {
 		api.On(api.VerbEvents, n.events.read),
 		api.On(api.VerbStatus, n.status),
 		api.On(api.VerbPending, n.pending),
-		api.On(api.VerbAnswer, func(ctx context.Context, q api.AnswerRequest) (api.Payment, error) {
-			return n.Answer(ctx, q.ID, q.Verdict, pay.ByHand)
-		}),
+		api.On(api.VerbAnswer, n.answerByHand),
 		api.On(api.VerbReceipts, n.receipts),
 		api.On(api.VerbReceipt, n.receipt),
 		api.On(api.VerbShow, n.show),
@@ -136,7 +134,7 @@ func (n *Wallet) Verbs() api.Verbs {
 
 func (n *Wallet) status(ctx context.Context, _ api.Nothing) (api.WalletStatus, error) {
 	s := api.WalletStatus{
-		V: 1, Type: "status", Node: n.key.ID().String(), Name: n.member.Name, Scope: n.member.Scope,
+		V: 1, Type: "status", Role: pay.RoleWallet, Node: n.key.ID().String(), Name: n.member.Name, Scope: n.member.Scope,
 		Currency: n.member.Currency, Approve: n.approve, Standing: n.peer.Standing(), Findings: []string{},
 	}
 	err := n.store.View(ctx, func(v *store.View) error {
@@ -161,7 +159,10 @@ func (n *Wallet) status(ctx context.Context, _ api.Nothing) (api.WalletStatus, e
 				s.Devices++
 			}
 		}
-		s.Balance, err = n.wallet.Balance(v, n.member.Currency)
+		if s.Balance, err = n.wallet.Balance(v, n.member.Currency); err != nil {
+			return err
+		}
+		s.Unheard, err = unheard(v, n.peer)
 		return err
 	})
 	return s, err

@@ -35,7 +35,7 @@ const (
 // Its errors are those of wallet.Answer, and a *pay.Error with CodeDevice where the
 // device could not be had.
 func (n *payer) Answer(ctx context.Context, id string, v pay.Verdict, by pay.Rule) (api.Payment, error) {
-	if err := n.mayClaim(); err != nil {
+	if err := n.refusal(); err != nil {
 		return api.Payment{}, err
 	}
 	var code pay.AuthCode

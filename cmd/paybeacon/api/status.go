@@ -1,0 +1,48 @@
+package api
+
+import "github.com/paybeacon/paybeacon/pay"
+
+// BoxStatus is how a box stands.
+type BoxStatus struct {
+	V        int      `json:"v"`
+	Type     string   `json:"type"`
+	Role     pay.Role `json:"role"`
+	Node     string   `json:"node"`
+	Name     pay.Name `json:"name"`
+	Merchant pay.Name `json:"merchant"`
+	Site     pay.Name `json:"site"`
+	Standing
+	Radio            string  `json:"radio,omitempty"` // "ok" or "deaf"; "" without its daemon
+	RadioWhy         string  `json:"radio_why,omitempty"`
+	AdvertsPerSecond float64 `json:"adverts_per_second"`
+	Unheard
+}
+
+// WalletStatus is how a wallet stands. Balance is in minor units.
+type WalletStatus struct {
+	V        int          `json:"v"`
+	Type     string       `json:"type"`
+	Role     pay.Role     `json:"role"`
+	Node     string       `json:"node"`
+	Name     pay.Name     `json:"name"`
+	Scope    pay.Scope    `json:"scope"`
+	Balance  pay.Amount   `json:"balance"`
+	Currency pay.Currency `json:"currency"`
+	Approve  string       `json:"approve,omitempty"`
+	Pending  int          `json:"pending"`
+	Devices  int          `json:"devices"`
+	Standing
+	Unheard
+	// Findings are decisions of the registry that do not fit what this wallet
+	// said or knows, such as a capture that it never approved.
+	Findings []string `json:"findings"`
+}
+
+// Unheard is what a node and its registry have not heard of one another.
+type Unheard struct {
+	// Queued is how many claims wait to be sent.
+	Queued uint64 `json:"queued"`
+	// StaleSince is since when the node has not heard from the registry, so that what
+	// it shows may have changed since: RFC 3339, null while the two are connected.
+	StaleSince *string `json:"stale_since"`
+}

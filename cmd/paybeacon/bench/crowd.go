@@ -1,0 +1,181 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/paybeacon/paybeacon/ble"
+	"github.com/paybeacon/paybeacon/ble/crowd"
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+const (
+	// tracesEnv names the recordings where --traces does not: a file, or a folder
+	// that holds crowd.TracesFile.
+	tracesEnv = "PAYBEACON_TRACES"
+	// tracesBeside is where recordings are looked for without either.
+	tracesBeside = "../shared/radio"
+)
+
+// tracesNamed returns the file of recordings that flag, the environment or the
+// folder beside this one names, or "" where there is none.
+func tracesNamed(flag string) string {
+	name := flag
+	if name == "" {
+		name = os.Getenv(tracesEnv)
+	}
+	if name == "" {
+		if _, err := os.Stat(filepath.Join(tracesBeside, crowd.TracesFile)); err != nil {
+			return ""
+		}
+		name = tracesBeside
+	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		name = filepath.Join(name, crowd.TracesFile)
+	}
+	return name
+}
+
+// readTraces returns the recordings in a file. Its error is a *pay.Error.
+func readTraces(name string) ([]crowd.Recording, error) {
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, pay.Wrap(err, pay.CodeNotFound, "open the recordings", "README, \"Who is asked\", says where the public ones are")
+	}
+	if err != nil {
+		return nil, pay.Wrap(err, pay.CodeConfig, "open the recordings", "name a file that you may read with --traces")
+	}
+	defer func() { _ = f.Close() }()
+	all, err := crowd.ReadRecordings(f)
+	if err != nil {
+		return nil, pay.Wrap(err, pay.CodeConfig, "read "+filepath.Base(name), "`go doc ./ble/crowd ReadRecordings` describes the form")
+	}
+	return all, nil
+}
+
+// crowd measures how often a charge for the nearest means somebody else and how
+// often it means nobody: in simulated scenes, and with persons composed of traces
+// beside the same persons simulated. It measures as well how much better than a
+// guess a linker ties codes together.
+func (b benchFloor) crowd(ctx context.Context, _ string) ([]figure, error) {
+	figures := []figure{{What: "simulated: worlds a scene, each repeatable", Value: float64(b.worlds), Unit: fmt.Sprintf("(seed %d)", benchSeed)}}
+	for _, s := range crowd.Scenes() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		figures = append(figures, b.simulated(s)...)
+	}
+	composed, err := b.fromTraces(ctx)
+	if err != nil {
+		return nil, err
+	}
+	figures = append(figures, composed...)
+	visits := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(benchVisitors), Seed: benchSeed, Interval: benchVisitPace}, benchLinks)
+	mixed := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(benchVisitors), Seed: benchSeed}, benchLinks)
+	followed := crowd.LinkRotations(crowd.Options{Scene: crowd.Crowd(benchVisitors, 4, benchListening), Seed: benchSeed, Interval: benchVisitPace}, 1)
+	return append(figures,
+		linkFigure("simulated: linked over two visits, one pace", visits),
+		linkFigure("simulated: linked over two visits, paces differ", mixed),
+		linkFigure("simulated: linked while listening on and on", followed)), nil
+}
+
+// simulated is a scene in the measured channel, beside the kind one.
+func (b benchFloor) simulated(s crowd.Scene) []figure {
+	product := crowd.Tracker("product", ble.TrackerOptions{})
+	o := crowd.Options{Scene: s, Seed: benchSeed}
+	y := crowd.Measure(o, b.worlds, product, crowd.Strongest("strongest advert", ble.NearDefault))
+	o.Channel = crowd.Kind()
+	kind := crowd.Measure(o, b.worlds, product)[0]
+	ours, kinder := y[0].Rates(benchSeed), kind.Rates(benchSeed)
+	name := "simulated, " + s.Name
+	return []figure{
+		rated(name+": wrong", ours.Wrong, "kind channel", kinder.Wrong),
+		rated(name+": asks", ours.Asked, "kind channel", kinder.Asked),
+		rated(name+": wrong by the strongest", y[1].Rates(benchSeed).Wrong, "", crowd.Rate{}),
+		{What: name + ": wrong and nobody asked", Value: million(ours.Mischarged.Value), Unit: "/M"},
+	}
+}
+
+// fromTraces plays persons composed of recordings, beside the same persons as the
+// measured channel makes them.
+func (b benchFloor) fromTraces(ctx context.Context) ([]figure, error) {
+	if b.traces == "" {
+		return []figure{{What: "traces: persons composed of recordings", Unmeasured: "no recordings; give --traces FILE"}}, nil
+	}
+	recordings, err := readTraces(b.traces)
+	if err != nil {
+		return nil, err
+	}
+	played := crowd.NewTraces(recordings)
+	made := crowd.NewTraces(crowd.Simulate(crowd.Measured(), recordings, benchSeed))
+	figures := []figure{{
+		What: fmt.Sprintf("traces: worlds a line, of %d recordings in %d sets", len(recordings), len(crowd.Sets(recordings))), Value: float64(b.composed),
+		Unit: fmt.Sprintf("(seed %d)", benchSeed),
+	}}
+	for _, c := range placings() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		figures = append(figures, b.placed(c, played, made)...)
+	}
+	return figures, nil
+}
+
+// placed is a placing of composed persons, with a name and what is wanted of it.
+type placed struct {
+	name    string
+	placing crowd.Placing
+}
+
+func placings() []placed {
+	return []placed{
+		{name: "2 as recorded", placing: crowd.Placing{Persons: 2}},
+		{name: "3 as recorded", placing: crowd.Placing{Persons: 3}},
+		{name: "4 as recorded", placing: crowd.Placing{Persons: 4}},
+		{name: "2, one at the box", placing: crowd.Placing{Persons: 2, AtBox: true}},
+		{name: "4, one at the box", placing: crowd.Placing{Persons: 4, AtBox: true}},
+		{name: "2 with unlike phones", placing: crowd.Placing{Persons: 2, Unlike: true}},
+		{name: "4 with unlike phones", placing: crowd.Placing{Persons: 4, Unlike: true}},
+	}
+}
+
+func (b benchFloor) placed(c placed, played, made *crowd.Traces) []figure {
+	rules := []crowd.Contender{crowd.Tracker("product", ble.TrackerOptions{}), crowd.Strongest("strongest advert", ble.NearDefault)}
+	y := crowd.Measure(crowd.Options{Scene: played.Composed(c.name, c.placing), Seed: benchSeed}, b.composed, rules...)
+	m := crowd.Measure(crowd.Options{Scene: made.Composed(c.name, c.placing), Seed: benchSeed}, b.composed, rules...)
+	ours, theirs := y[0].Rates(benchSeed), m[0].Rates(benchSeed)
+	strongest, simulated := y[1].Rates(benchSeed), m[1].Rates(benchSeed)
+	name := "traces, " + c.name
+	return []figure{
+		rated(name+": wrong", ours.Wrong, "simulated", theirs.Wrong),
+		rated(name+": asks", ours.Asked, "simulated", theirs.Asked),
+		rated(name+": wrong at some moment", ours.Lapses, "simulated", theirs.Lapses),
+		rated(name+": wrong by the strongest", strongest.Wrong, "simulated", simulated.Wrong),
+		{What: name + ": wrong and nobody asked", Value: million(ours.Mischarged.Value), Unit: "/M", Against: "simulated", Yardstick: million(theirs.Mischarged.Value)},
+	}
+}
+
+// rated is a rate in per cent with its bracket, beside another if against is not "".
+// One digit after the point says as much as a bracket lets it.
+func rated(what string, r crowd.Rate, against string, y crowd.Rate) figure {
+	at := func(share float64) *float64 { v := math.Round(1000*share) / 10; return &v }
+	f := figure{What: what, Value: *at(r.Value), Unit: "%", Low: at(r.Low), High: at(r.High)}
+	if against != "" {
+		f.Against, f.Yardstick, f.YardstickLow, f.YardstickHigh = against, *at(y.Value), at(y.Low), at(y.High)
+	}
+	return f
+}
+
+// million converts a share to how many there are in a million.
+func million(share float64) float64 { return math.Round(1e6 * share) }
+
+func linkFigure(what string, l crowd.Linking) figure {
+	f := figure{What: fmt.Sprintf("%s, of %d", what, benchVisitors), Value: 100 * l.Linked, Unit: "%"}
+	compare(&f, "a guess", 100*l.Guess)
+	return f
+}

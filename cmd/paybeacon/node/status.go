@@ -1,0 +1,46 @@
+package node
+
+import (
+	"context"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/store"
+)
+
+// unheard is what a node and its registry have not heard of one another.
+func unheard(v *store.View, p peer) (u api.Unheard, err error) {
+	position, err := v.Position()
+	if err != nil {
+		return u, err
+	}
+	u.Queued = position.Last - position.Acked
+	if since := p.contact.staleSince(); since != "" {
+		u.StaleSince = &since
+	}
+	return u, nil
+}
+
+func (b *Box) status(ctx context.Context, _ api.Nothing) (api.BoxStatus, error) {
+	m := b.member
+	s := api.BoxStatus{
+		V: 1, Type: "status", Role: pay.RoleBox, Node: b.key.ID().String(), Name: m.Name, Merchant: m.Shop, Site: m.Site, Standing: b.Standing(),
+	}
+	if b.radio.scanner != nil {
+		h := b.air.Health()
+		s.Radio, s.RadioWhy, s.AdvertsPerSecond = api.RadioWord(h.Deaf), h.Why, api.RoundRate(h.Rate)
+	}
+	err := b.store.View(ctx, func(v *store.View) (err error) {
+		s.Unheard, err = unheard(v, b.peer)
+		return err
+	})
+	return s, err
+}
+
+// answerByHand answers an offer for a person.
+func (n *Wallet) answerByHand(ctx context.Context, q api.AnswerRequest) (api.Payment, error) {
+	if err := n.refusal(); err != nil {
+		return api.Payment{}, err
+	}
+	return n.Answer(ctx, q.ID, q.Verdict, pay.ByHand)
+}
