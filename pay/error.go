@@ -71,6 +71,7 @@ const (
 	CodeUpgrade      ErrorCode = "E_UPGRADE"
 	CodeOldCopy      ErrorCode = "E_OLD_COPY"
 	CodeClock        ErrorCode = "E_CLOCK"
+	CodePartly       ErrorCode = "E_PARTLY"
 )
 
 // CodeInfo is what goes with an error code: the exit status of a command that
@@ -119,6 +120,7 @@ var codes = map[ErrorCode]CodeInfo{
 	CodeUpgrade:      {ExitFailed, 426},
 	CodeOldCopy:      {ExitNotAllowed, 403},
 	CodeClock:        {ExitFailed, 503},
+	CodePartly:       {ExitPartly, 500},
 }
 
 // InfoOf returns what goes with a code; for one that this program does not know,

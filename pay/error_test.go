@@ -17,6 +17,7 @@ import (
 // The exit status of every code, by the table of exit codes in CONTRACT.
 const exits = `
 1    E_FAILED E_BAD_FACT E_TOO_MANY E_UPGRADE E_CLOCK
+3    E_PARTLY
 4    E_NOT_ENROLLED E_NOT_ALLOWED E_NOT_TRUSTED E_INVITE E_PIN E_OLD_COPY
 5    E_NOT_FOUND
 6    E_NOBODY_NEAR E_AMBIGUOUS E_LEFT E_NOT_PAID

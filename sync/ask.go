@@ -38,7 +38,7 @@ func exchange(ctx context.Context, conn Conn, question wire.Message) (wire.Messa
 	}
 	m, err := wire.ReadMessage(conn, pay.FirstFrameBytesMax)
 	if err != nil && ctx.Err() != nil {
-		return nil, errors.Join(context.Cause(ctx), err)
+		return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
 	if err != nil {
 		return nil, readError(err)

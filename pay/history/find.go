@@ -28,16 +28,38 @@ func FindID[K ~[idBytes]byte, V any](view pay.Rows, in rows.Table[K, V], digits,
 	if !ok {
 		return id, pay.NewCase(pay.CodeUsage, "id_form", fmt.Sprintf("%.70q is not the id of a %s", digits, what))
 	}
-	found, err := in.Keys(view, in.Through(K(first), K(last)), 2)
+	found, err := in.Keys(view, in.Through(K(first), K(last)), namedMax+1)
 	switch {
 	case err != nil:
 		return id, err
 	case len(found) == 0:
 		return id, pay.NewCase(pay.CodeNotFound, "id_unknown", fmt.Sprintf("no %s has an id that begins with %s", what, digits))
 	case len(found) > 1:
-		return id, pay.NewCase(pay.CodeUsage, "id_short", fmt.Sprintf("several ids of a %s begin with %s", what, digits))
+		return id, pay.NewCase(pay.CodeUsage, "id_short", fmt.Sprintf("several ids of a %s begin with %s: %s", what, digits, several(found)))
 	}
 	return found[0], nil
+}
+
+// namedMax bounds how many ids an error lists. Chosen: a person reads no more.
+const namedMax = 8
+
+// several returns the beginnings of ids by which they can be told apart.
+func several[K ~[idBytes]byte](found []K) string {
+	words := make([]string, 0, len(found))
+	digits := 10
+	for i, id := range found {
+		if i > 0 { // they are in order
+			for before := found[i-1]; hex.EncodeToString(before[:])[:digits] == hex.EncodeToString(id[:])[:digits]; digits++ {
+			}
+		}
+	}
+	for _, id := range found[:min(len(found), namedMax)] {
+		words = append(words, hex.EncodeToString(id[:])[:digits])
+	}
+	if len(found) > namedMax {
+		words = append(words, "and more")
+	}
+	return strings.Join(words, ", ")
 }
 
 const idBytes = 32

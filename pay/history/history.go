@@ -219,33 +219,49 @@ func (rec Record) Deadline(ttl pay.Millis) pay.Time {
 	return rec.Received.Add(min(max(ttl, 0), pay.RequestTTLMax) + pay.LastDecisionGrace)
 }
 
-// Newest returns up to limit payments that keep accepts, newest first; limit is
-// held within 1..pay.ListMax, and a nil keep accepts all. Its errors are those of
-// Get.
-func Newest(view pay.Rows, limit int, keep func(Record) bool) (list []Record, err error) {
-	const page = 128
-	limit = min(max(limit, 1), pay.ListMax)
-	for rest := newestRows.All(); ; {
-		keys, err := newestRows.Keys(view, rest, page)
+// Page is a part of a list: up to Limit payments, held within 1..pay.ListMax, behind
+// the one whose id begins with the digits of Before, or from the newest on.
+type Page struct {
+	Limit  int
+	Before string
+}
+
+// Newest returns the payments of a page that keep accepts, newest first, and whether
+// more follow; a nil keep accepts all. Its errors are those of Get and, about Before,
+// of Find.
+func Newest(view pay.Rows, p Page, keep func(Record) bool) (list []Record, more bool, err error) {
+	const atOnce = 128
+	limit := min(max(p.Limit, 1), pay.ListMax)
+	rest := newestRows.All()
+	if p.Before != "" {
+		rec, err := Find(view, p.Before)
 		if err != nil {
-			return nil, err
+			return nil, false, err
+		}
+		rest = newestRows.Behind(newestKey{First: rec.Created, Second: rec.Payment.ID})
+	}
+	for {
+		keys, err := newestRows.Keys(view, rest, atOnce)
+		if err != nil {
+			return nil, false, err
 		}
 		for _, key := range keys {
 			rec, err := listed(view, key.Second)
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
-			if keep == nil || keep(rec) {
-				list = append(list, rec)
+			if keep != nil && !keep(rec) {
+				continue
 			}
 			if len(list) == limit {
-				return list, nil
+				return list, true, nil
 			}
+			list = append(list, rec)
 		}
-		if len(keys) < page {
-			return list, nil
+		if len(keys) < atOnce {
+			return list, false, nil
 		}
-		rest = newestRows.Behind(keys[page-1])
+		rest = newestRows.Behind(keys[atOnce-1])
 	}
 }
 

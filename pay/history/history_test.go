@@ -205,7 +205,7 @@ func TestChainOfAnotherVersion(t *testing.T) {
 	}
 	r.values[row] = pay.Encode(map[int]any{1: start, 2: start, 3: []any{first[:], second[:]}})
 
-	list, err := history.Newest(r, 10, nil)
+	list, _, err := history.Newest(r, history.Page{Limit: 10}, nil)
 	if err != nil || len(list) != 2 {
 		t.Fatalf("%d payments are listed, %v", len(list), err)
 	}
@@ -253,7 +253,7 @@ func TestNewestOrdersAllTimes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	list, err := history.Newest(r, 100, func(rec history.Record) bool { return rec.Created != 0 })
+	list, _, err := history.Newest(r, history.Page{Limit: 100}, func(rec history.Record) bool { return rec.Created != 0 })
 	slices.Reverse(times)
 	times = slices.DeleteFunc(times, func(at pay.Time) bool { return at == 0 })
 	if err != nil || len(list) != len(times) {

@@ -276,18 +276,24 @@ func (r *Registry) Members(view pay.Rows, fn func(pay.NodeStatus) error) error {
 const namedMax = 8
 
 // FindNode returns the one node that is not revoked and has this name, scope or
-// node id, of which ten digits are enough. Role "" finds any. None is a
+// node id, or the only one whose id or scope begins so. Role "" finds any. None is a
 // *pay.Error with pay.CodeNotFound, several one with pay.CodeConflict that
 // lists them. Any other error is that of Members.
 func (r *Registry) FindNode(view pay.Rows, role pay.Role, selector string) (pay.NodeStatus, error) {
-	var found []pay.NodeStatus
+	var found, begin []pay.NodeStatus
 	err := r.Members(view, func(s pay.NodeStatus) error {
-		counts := (role == "" || s.Role == role) && !s.Revoked && len(found) <= namedMax
-		if counts && (string(s.Name) == selector || string(s.Scope) == selector || startsID(s.Node.ID(), selector)) {
+		switch {
+		case (role != "" && s.Role != role) || s.Revoked:
+		case string(s.Name) == selector || string(s.Scope) == selector:
 			found = append(found, s)
+		case startsID(s, selector):
+			begin = append(begin, s)
 		}
 		return nil
 	})
+	if len(found) == 0 {
+		found = begin // a name that is also the beginning of an id means who is called so
+	}
 	switch {
 	case err != nil:
 		return pay.NodeStatus{}, fmt.Errorf("find node: %w", err)
@@ -295,10 +301,10 @@ func (r *Registry) FindNode(view pay.Rows, role pay.Role, selector string) (pay.
 		return pay.NodeStatus{}, pay.NewCase(pay.CodeNotFound, "node_not_found", fmt.Sprintf("find node: nobody is called %q", selector))
 	case len(found) > 1:
 		list := make([]string, 0, len(found))
-		for _, s := range found {
+		for _, s := range found[:min(len(found), namedMax)] {
 			list = append(list, fmt.Sprintf("%s (%s, node %s)", s.Name, s.Scope, s.Node.ID().Short()))
 		}
-		return pay.NodeStatus{}, pay.NewCase(pay.CodeConflict, "node_ambiguous", fmt.Sprintf("find node: %q means several: %s", selector, strings.Join(list, "; ")))
+		return pay.NodeStatus{}, pay.NewCase(pay.CodeConflict, "node_ambiguous", fmt.Sprintf("find node: %q means %d: %s", selector, len(found), strings.Join(list, "; ")))
 	}
 	return found[0], nil
 }
@@ -310,10 +316,17 @@ func (r *Registry) FindWallet(view pay.Rows, selector string) (pay.Scope, error)
 	return s.Scope, err
 }
 
-// idDigitsMin is how much of an id a person must type. Chosen: as much as lists
-// print.
-const idDigitsMin = 10
+// idDigitsMin is how much of an id a person must type. Chosen: a name that is
+// misspelt is no beginning of an id by chance.
+const idDigitsMin = 4
 
-func startsID(id pay.NodeID, start string) bool {
-	return len(start) >= idDigitsMin && strings.HasPrefix(id.String(), strings.ToLower(start))
+// startsID reports whether a node's id begins so, or that of its scope.
+func startsID(s pay.NodeStatus, start string) bool {
+	digits := strings.ToLower(start)
+	if len(strings.TrimPrefix(strings.TrimPrefix(digits, "w/"), "m/")) < idDigitsMin {
+		return false
+	}
+	scope := strings.ToLower(string(s.Scope))
+	_, bare, _ := strings.Cut(scope, "/")
+	return strings.HasPrefix(s.Node.ID().String(), digits) || strings.HasPrefix(scope, digits) || strings.HasPrefix(bare, digits)
 }

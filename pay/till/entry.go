@@ -55,12 +55,11 @@ func (t *Till) Find(v View, now pay.Time, k pay.IdempotencyKey) (Entry, error) {
 	return t.entryOf(v, now, id, k)
 }
 
-// List returns up to limit payments of the merchant, newest first, whichever of
-// its boxes asked; limit is held within 1..pay.ListMax. Its errors are the
-// store's.
-func (t *Till) List(v View, now pay.Time, limit int) ([]Entry, error) {
+// List returns a page of the merchant's payments, newest first, whichever of its
+// boxes asked, and whether more follow. Its errors are those of history.Newest.
+func (t *Till) List(v View, now pay.Time, p history.Page) (list []Entry, more bool, err error) {
 	var damage error
-	recs, err := history.Newest(v, limit, func(rec history.Record) bool {
+	recs, more, err := history.Newest(v, p, func(rec history.Record) bool {
 		r, _, err := ownRows.Get(v, rec.Payment.ID)
 		id := rec.Payment.ID
 		if err == nil {
@@ -70,21 +69,21 @@ func (t *Till) List(v View, now pay.Time, limit int) ([]Entry, error) {
 		return id == rec.Payment.ID // what is followed stands in the list itself
 	})
 	if err = cmp.Or(err, damage); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	list := make([]Entry, 0, len(recs))
+	list = make([]Entry, 0, len(recs))
 	for _, rec := range recs {
 		r, req, err := loadOwn(v, rec.Payment.ID)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		e, err := t.queuedEntry(v, now, rec, r, req)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		list = append(list, e)
 	}
-	return list, nil
+	return list, more, nil
 }
 
 // Receipt returns the receipt file of the payment whose id begins with the

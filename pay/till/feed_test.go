@@ -194,7 +194,7 @@ func TestListIsNewestFirst(t *testing.T) {
 	}
 	slices.Reverse(want)
 	for _, limit := range []int{-1, 1, 127, 128, 129, 256, 300, 5000} {
-		list, err := w.till.List(w.rows, w.now, limit)
+		list, _, err := w.till.List(w.rows, w.now, history.Page{Limit: limit})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
 )
 
 // Events: online opens a session, acked empties the outbox; a state's name is
@@ -70,7 +71,7 @@ func TestOutcome(t *testing.T) {
 			if want := strings.Join(cell[2:], " | "); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
-			if all, err := w.till.List(w.rows, w.now, 10); err != nil || len(all) != 1 || all[0] != e {
+			if all, _, err := w.till.List(w.rows, w.now, history.Page{Limit: 10}); err != nil || len(all) != 1 || all[0] != e {
 				t.Errorf("the list shows %+v, %v", all, err)
 			}
 		})

@@ -95,7 +95,7 @@ func TestDecisionEndsAnOffer(t *testing.T) {
 				}
 				claim = f.ID()
 			}
-			if list, err := w.wallet.Receipts(w.rows, w.now, 10); err != nil || len(list) != 0 {
+			if list, _, err := w.wallet.Receipts(w.rows, w.now, history.Page{Limit: 10}); err != nil || len(list) != 0 {
 				t.Errorf("receipts before the end: %+v, %v", list, err)
 			}
 			_, _, err := w.wallet.Receipt(w.rows, id.String())
@@ -108,7 +108,7 @@ func TestDecisionEndsAnOffer(t *testing.T) {
 			}
 			_, _, err = w.answer(id.String(), pay.Approve, pay.ByHand)
 			wantCode(t, err, pay.CodeDecided)
-			if list, err := w.wallet.Receipts(w.rows, w.now, 10); err != nil || len(list) != 1 || list[0] != e {
+			if list, _, err := w.wallet.Receipts(w.rows, w.now, history.Page{Limit: 10}); err != nil || len(list) != 1 || list[0] != e {
 				t.Errorf("receipts are %+v, %v", list, err)
 			}
 			full, raw, err := w.wallet.Receipt(w.rows, id.Short())
@@ -305,7 +305,7 @@ func TestReceiptsAreNewestFirst(t *testing.T) {
 	}
 	slices.Reverse(want)
 	for _, limit := range []int{1, 60, len(want), 1000} {
-		list, err := w.wallet.Receipts(w.rows, w.now, limit)
+		list, _, err := w.wallet.Receipts(w.rows, w.now, history.Page{Limit: limit})
 		if err != nil || len(list) != min(limit, len(want)) {
 			t.Fatalf("limit %d: %d receipts, %v", limit, len(list), err)
 		}

@@ -72,26 +72,37 @@ func (w *Wallet) Show(v View, now pay.Time, id string) (Entry, error) {
 	return queuedEntry(v, now, rec)
 }
 
-// Receipts returns up to limit payments that have a receipt, paid or not, newest
+// Offer returns the payment that an answer with these digits of an id, or with none,
+// would be given to. Its errors are those of Answer about the id.
+func (w *Wallet) Offer(view pay.Rows, now pay.Time, id string) (Entry, error) {
+	rec, err := selectPayment(view, id)
+	if err != nil {
+		return Entry{}, err
+	}
+	a, _, err := answerRows.Get(view, rec.Payment.ID)
+	return entry(now, rec, a), err
+}
+
+// Receipts returns a page of the payments that have a receipt, paid or not, newest
 // first, and among them those that a newer registry took to a state which this
-// program does not know; limit is held within 1..pay.ListMax. Its errors are the
-// store's.
-func (w *Wallet) Receipts(v View, now pay.Time, limit int) ([]Entry, error) {
-	recs, err := history.Newest(v, limit, func(rec history.Record) bool {
+// program does not know; and whether more follow. Its errors are those of
+// history.Newest.
+func (w *Wallet) Receipts(v View, now pay.Time, p history.Page) (list []Entry, more bool, err error) {
+	recs, more, err := history.Newest(v, p, func(rec history.Record) bool {
 		return rec.Payment.State.HasReceipt() || rec.Payment.NotUnderstood
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	list := make([]Entry, 0, len(recs))
+	list = make([]Entry, 0, len(recs))
 	for _, rec := range recs {
 		e, err := queuedEntry(v, now, rec)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		list = append(list, e)
 	}
-	return list, nil
+	return list, more, nil
 }
 
 // Receipt returns the receipt file of the payment whose id begins with the

@@ -42,7 +42,7 @@ func TestStatesOfALaterRegistry(t *testing.T) {
 		if e.State() != step.state || e.Outcome() != step.outcome || w.balance("EUR") != step.balance || len(w.pending()) != 0 {
 			t.Errorf("%s: shown as %s, %s, balance %d, %d pending", step.state, e.State(), e.Outcome(), w.balance("EUR"), len(w.pending()))
 		}
-		if list, err := w.wallet.Receipts(w.rows, w.now, 10); err != nil || len(list) != 1 || list[0].ID != d.Payment {
+		if list, _, err := w.wallet.Receipts(w.rows, w.now, history.Page{Limit: 10}); err != nil || len(list) != 1 || list[0].ID != d.Payment {
 			t.Errorf("%s: the list has %d payments, %v", step.state, len(list), err)
 		}
 		_, _, err := w.wallet.Receipt(w.rows, d.Payment.String())

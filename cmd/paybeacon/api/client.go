@@ -40,6 +40,9 @@ func AskTelling[Request, Answered any](ctx context.Context, socket string, v Ver
 		return Reply[Answered]{}, fmt.Errorf("encode request: %w", err)
 	}
 	raw, err := post(ctx, socket, v.Name, body, tell)
+	if errors.Is(err, ErrDaemonLost) {
+		err = pay.Wrap(err, pay.CodeUnreachable, "ask the daemon", lostHint(&q))
+	}
 	if err != nil {
 		return Reply[Answered]{}, err
 	}
@@ -100,6 +103,14 @@ func daemonLost(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return pay.Wrap(fmt.Errorf("%w: %w", ErrDaemonLost, err), pay.CodeUnreachable, "ask the daemon",
-		"start it again and repeat the same command; with the same --key nothing is done twice")
+	return fmt.Errorf("%w: %w", ErrDaemonLost, err)
+}
+
+// lostHint says what to do after the daemon went away. A key helps where the request
+// bears one.
+func lostHint(q any) string {
+	if _, ok := q.(keyed); ok {
+		return "start it again and repeat the same command; with the same --key nothing is done twice"
+	}
+	return "start it again, look at what is there, then repeat the command if need be"
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"strings"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -21,9 +22,10 @@ type Problem struct {
 	Extra map[string]any
 }
 
-// Describe returns an error as an object.
+// Describe returns an error as an object. What joined errors say in several lines
+// becomes one.
 func Describe(err error) Problem {
-	p := Problem{Code: pay.CodeOf(err), Message: err.Error(), Hint: HintOf(err)}
+	p := Problem{Code: pay.CodeOf(err), Message: strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "), Hint: HintOf(err)}
 	var known *pay.Error
 	if !errors.As(err, &known) && errors.Is(err, context.Canceled) {
 		p.Message = "interrupted"

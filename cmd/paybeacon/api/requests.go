@@ -37,9 +37,11 @@ type WaitRequest struct {
 	Wait pay.Millis         `json:"wait_ms"`
 }
 
-// ListRequest asks for up to Limit payments, newest first.
+// ListRequest asks for up to Limit payments, newest first, behind the one whose id is
+// Before or begins so.
 type ListRequest struct {
-	Limit int `json:"limit,omitempty"`
+	Limit  int    `json:"limit,omitempty"`
+	Before string `json:"before,omitempty"`
 }
 
 // InviteRequest asks for an invite that is good for TTL. Without Address it names
@@ -75,9 +77,11 @@ type RetryRequest struct {
 	ID string `json:"id,omitempty"`
 }
 
-// AnswerRequest answers an offer. ID may be left out where one is pending.
+// AnswerRequest answers an offer. ID may be left out where one is pending. With
+// Amount, a decimal in its currency, only an offer of that amount is answered.
 type AnswerRequest struct {
 	ID      string      `json:"id,omitempty"`
+	Amount  string      `json:"amount,omitempty"`
 	Verdict pay.Verdict `json:"verdict"`
 }
 
@@ -114,6 +118,8 @@ type Nothing struct{}
 // List is the answer of verbs that list: printed one object a line.
 type List[T any] struct {
 	Items []T `json:"items"`
+	// Next is what Before goes on with; empty where nothing follows.
+	Next string `json:"next,omitempty"`
 	// Standing is how the node stands with its registry, where the list rests on what
 	// that has said.
 	Standing *Standing `json:"standing,omitempty"`

@@ -52,7 +52,10 @@ type Call struct {
 func Run(ctx context.Context, args []string, io Stdio, tree []*urfave.Command) int {
 	out := outputOf(io.Out)
 	io.Out = out
-	err := checkArgs(args, tree)
+	err := checkLater(args, tree)
+	if err == nil {
+		err = checkArgs(args, tree)
+	}
 	if err == nil {
 		err = NewApp(io, tree).RunContext(ctx, args)
 	}

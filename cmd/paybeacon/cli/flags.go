@@ -90,6 +90,11 @@ func LimitFlag(usage string) urfave.Flag {
 	return &urfave.IntFlag{Name: "limit", Value: 50, Usage: usage}
 }
 
+// BeforeFlag goes on with a list: --before.
+func BeforeFlag() urfave.Flag {
+	return &urfave.StringFlag{Name: "before", Usage: "go on behind the payment of this `ID`, with older ones"}
+}
+
 // Limit reads --limit. Its error is a *pay.Error with CodeUsage.
 func Limit(c *Call) (int, error) {
 	n := c.Flags.Int("limit")

@@ -123,7 +123,7 @@ func checkValue(f urfave.Flag, name, value string) error {
 
 // namesOne are the flags that name one thing. Empty they come from a variable that
 // was not set, and leaving them out means another thing.
-var namesOne = []string{"id", "key", "to", "device", "node", "wallet"}
+var namesOne = []string{"id", "key", "to", "device", "node", "wallet", "amount", "before"}
 
 // namesFile reports whether a flag's value is a path, which may hold any bytes.
 func namesFile(name string) bool {

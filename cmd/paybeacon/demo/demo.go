@@ -39,7 +39,7 @@ func scenario(name string) (func(*stage.Stage, *teller) story, error) {
 		return newCounterDemo, nil
 	case "faults":
 		return newFaultsDemo, nil
-	case "crowd", "forecourt", "offline":
+	case "crowd", "forecourt", "offline", "conversation":
 		return nil, pay.NewError(pay.CodeNotAvailable, fmt.Sprintf("scenario %s is not available in this version", name), "try --scenario counter or faults")
 	default:
 		return nil, pay.NewError(pay.CodeUsage, fmt.Sprintf("scenario %q is not known", text.Printable(name)), "try --scenario counter or faults")

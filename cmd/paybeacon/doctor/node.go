@@ -146,7 +146,7 @@ func asideFindings(dir node.Dir, asides []api.Aside, all int) (list []finding) {
 // linkFinding reports whether a wallet reaches a device. One out of reach is no
 // fault: it is missed only where a payment needs its word.
 func linkFinding(l api.Link) finding {
-	name := "device " + l.Device[:10]
+	name := "device " + text.Short(l.Device)
 	if l.Error == "" {
 		return ok("link", "%s answers at %s and proves its key", name, l.Link)
 	}

@@ -36,7 +36,7 @@ func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			Name: "topup", Usage: "put play money into a wallet's account",
 			Flags: []cli.Flag{
 				cli.DataFlag(),
-				&cli.StringFlag{Name: "wallet", Usage: "whose account: the wallet's name, scope or node `ID`"},
+				&cli.StringFlag{Name: "wallet", Usage: "whose account: the wallet's name, scope or node `ID`, or an unambiguous beginning of one"},
 				&cli.StringFlag{Name: "amount", Usage: "decimal `AMOUNT`, such as 50.00"},
 				&cli.StringFlag{Name: "key", Usage: "your own `KEY`; repeat it to retry safely"},
 			}, Run: adminTopup,
@@ -190,7 +190,7 @@ func adminNodes(c *cli.Call) error {
 			case n.Connected:
 				state = "connected"
 			}
-			line := fmt.Sprintf("%s  %-7s %-20s %-10s %s", n.ID[:10], n.Role, text.Printable(string(n.Name)), state, text.Printable(string(n.Merchant)))
+			line := fmt.Sprintf("%s  %-7s %-20s %-10s %s", text.Short(n.ID), n.Role, text.Printable(string(n.Name)), state, text.Printable(string(n.Merchant)))
 			_, _ = fmt.Fprintln(w, strings.TrimRight(line, " "))
 		}
 	})
@@ -207,6 +207,6 @@ func adminRevoke(c *cli.Call) error {
 	}
 	n := reply.Value
 	return c.Answer(reply, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "%s %s (%s) is revoked: its connection is closed and it pays and charges no more.\n", n.Role, text.Printable(string(n.Name)), n.ID[:10])
+		_, _ = fmt.Fprintf(w, "%s %s (%s) is revoked: its connection is closed and it pays and charges no more.\n", n.Role, text.Printable(string(n.Name)), text.Short(n.ID))
 	})
 }

@@ -36,7 +36,7 @@ func watchPayment(c *cli.Call, q api.WaitRequest, known *api.Payment, key pay.Id
 // became of it because of err.
 func lostPayment(c *cli.Call, p api.Payment, key pay.IdempotencyKey, err error) error {
 	p.Outcome, p.SafeToRetry = pay.OutcomeUnknown, false
-	lost := pay.Wrap(err, pay.CodeUnknown, "outcome of payment "+p.ID[:10]+" is unknown",
+	lost := pay.Wrap(err, pay.CodeUnknown, "outcome of payment "+text.Short(p.ID)+" is unknown",
 		"do not charge anew: ask "+waitHint(c, p.ID)+" once the box runs again")
 	_ = c.Answer(p, func(w io.Writer) { printPayment(w, p) }) // lost is told in any case
 	return api.WithExtra(lost, "key", key)
@@ -51,19 +51,19 @@ func chargeExit(c *cli.Call, p api.Payment, key pay.IdempotencyKey, waited bool)
 		return nil
 	case pay.OutcomeNotPaid:
 		if p.ConflictsWith != "" {
-			err = pay.NewError(pay.CodeKeyUsed, fmt.Sprintf("payment %s was not made: its key stands for payment %s, which asked for something else", p.ID[:10], p.ConflictsWith[:10]),
+			err = pay.NewError(pay.CodeKeyUsed, fmt.Sprintf("payment %s was not made: its key stands for payment %s, which asked for something else", text.Short(p.ID), p.ConflictsWith[:10]),
 				fmt.Sprintf("before you charge again look at `paybeacon till show --data %s --id %s`", c.Data(), p.ConflictsWith[:10]))
 			break
 		}
-		err = pay.NewError(pay.CodeNotPaid, fmt.Sprintf("payment %s was not made: %s", p.ID[:10], text.Because(p.State, p.Reason)), "nothing was charged; you may charge again under a new key")
+		err = pay.NewError(pay.CodeNotPaid, fmt.Sprintf("payment %s was not made: %s", text.Short(p.ID), text.Because(p.State, p.Reason)), "nothing was charged; you may charge again under a new key")
 	case pay.OutcomePending:
 		if !waited {
 			return nil
 		}
-		err = pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("payment %s is still %s", p.ID[:10], p.State),
+		err = pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("payment %s is still %s", text.Short(p.ID), p.State),
 			"the charge goes on: watch it with "+waitHint(c, p.ID))
 	default:
-		err = pay.NewError(pay.CodeUnknown, fmt.Sprintf("outcome of payment %s is unknown", p.ID[:10]),
+		err = pay.NewError(pay.CodeUnknown, fmt.Sprintf("outcome of payment %s is unknown", text.Short(p.ID)),
 			"do not charge anew: ask "+waitHint(c, p.ID)+" when the registry is reachable again")
 	}
 	return api.WithExtra(api.WithExtra(err, "key", key), "id", p.ID)
@@ -71,7 +71,7 @@ func chargeExit(c *cli.Call, p api.Payment, key pay.IdempotencyKey, waited bool)
 
 // waitHint is what to type to watch a payment of this till.
 func waitHint(c *cli.Call, id string) string {
-	return fmt.Sprintf("`paybeacon till wait --data %s --id %s`", c.Data(), id[:10])
+	return fmt.Sprintf("`paybeacon till wait --data %s --id %s`", c.Data(), text.Short(id))
 }
 
 func printPayer(w io.Writer, p api.Payment) {
@@ -99,7 +99,7 @@ func printPayment(w io.Writer, p api.Payment) {
 	if p.Test != nil && *p.Test {
 		test = "  TEST (play money)"
 	}
-	_, _ = fmt.Fprintf(w, "%s  %s  %s at %s, %s%s\n", p.ID[:10], text.FormatMoney(p.Amount, p.Currency), p.Merchant, p.Site, text.Because(p.State, p.Reason), test)
+	_, _ = fmt.Fprintf(w, "%s  %s  %s at %s, %s%s\n", text.Short(p.ID), text.FormatMoney(p.Amount, p.Currency), p.Merchant, p.Site, text.Because(p.State, p.Reason), test)
 	printSums(w, p.State, p.Currency, p.Amount, p.AmountCaptured, p.AmountRefunded)
 	printPayer(w, p)
 	if p.By != "" {
@@ -143,6 +143,24 @@ func printChannels(w io.Writer, p api.Payment) {
 	}
 }
 
+// moreJSON is what standard error says where a list goes on.
+type moreJSON struct {
+	V      int    `json:"v"`
+	Type   string `json:"type"`
+	Before string `json:"before"`
+}
+
+// tellMore says on standard error that a list goes on, and how to see the rest.
+func tellMore(c *cli.Call, next string) {
+	switch {
+	case next == "":
+	case c.JSON:
+		_ = cli.PrintJSON(c.Err, moreJSON{1, "more", next})
+	default:
+		_, _ = fmt.Fprintf(c.Err, "There are more: add --before %s, or a higher --limit.\n", next)
+	}
+}
+
 // listed says how a list of payments is printed.
 type listed struct {
 	none    string                   // for an empty list
@@ -180,12 +198,13 @@ func listPayments[Q any](c *cli.Call, v api.Verb[Q, api.List[api.Payment]], q Q,
 	}
 	list := reply.Value.Items
 	warnStanding(c, reply.Value.Standing)
+	defer tellMore(c, reply.Value.Next)
 	return cli.AnswerList(c, list, func(w io.Writer) {
 		if len(list) == 0 {
 			_, _ = fmt.Fprintln(w, o.none)
 		}
 		for _, p := range list {
-			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", p.ID[:10], text.Moment(p.Created), text.FormatMoney(p.Amount, p.Currency), o.other(p), text.Because(p.State, p.Reason)+o.doubt(p))
+			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", text.Short(p.ID), text.Moment(p.Created), text.FormatMoney(p.Amount, p.Currency), o.other(p), text.Because(p.State, p.Reason)+o.doubt(p))
 			if p.State.Final() {
 				continue
 			}

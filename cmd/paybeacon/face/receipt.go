@@ -2,9 +2,13 @@ package face
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
@@ -44,7 +48,7 @@ func writeReceipt(c *cli.Call) error {
 	}
 	j := receiptObject(to, opened)
 	return c.Answer(j, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "Receipt of %s written to %s. Check it anywhere with:\n  paybeacon receipt verify --root %s %s\n", r.ID[:10], to, opened.Root, to)
+		_, _ = fmt.Fprintf(w, "Receipt of %s written to %s. Check it anywhere with:\n  paybeacon receipt verify --root %s %s\n", text.Short(r.ID), to, opened.Root, to)
 	})
 }
 
@@ -117,21 +121,29 @@ func receiptVerify(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	var failed, untrusted int
+	var failed, missing, untrusted int
 	for _, name := range c.Flags.Args().Slice() {
-		r := verifyFile(c, name, root)
-		if !r.OK {
+		r, gone := verifyFile(c, name, root)
+		switch {
+		case gone:
+			missing++
+		case !r.OK:
 			failed++
-		} else if !r.Trusted {
+		case !r.Trusted:
 			untrusted++
 		}
 		if err := c.Answer(r, func(w io.Writer) { printReceipt(w, r) }); err != nil {
 			return err
 		}
 	}
-	switch {
-	case failed > 0:
-		return pay.NewError(pay.CodeNotTrusted, fmt.Sprintf("%d of %d receipts do not verify", failed, c.Flags.NArg()), "check the name of the file, or ask the other party for its copy: both hold the same bytes")
+	all := c.Flags.NArg()
+	switch verified := all - failed - missing - untrusted; {
+	case verified > 0 && verified < all:
+		return pay.NewError(pay.CodePartly, fmt.Sprintf("%d of %d receipts verify", verified, all), "look at the others one by one: each line says what is wrong with it")
+	case missing == all:
+		return pay.NewError(pay.CodeNotFound, text.Count(missing, "file")+" cannot be found", "check the name of the file"+tildeHint(c.Flags.Args().Slice()))
+	case failed+missing > 0:
+		return pay.NewError(pay.CodeNotTrusted, fmt.Sprintf("%d of %d receipts do not verify", failed+missing, all), "check the name of the file, or ask the other party for its copy: both hold the same bytes")
 	case untrusted > 0:
 		return pay.NewError(pay.CodeNotTrusted, "the receipt is whole, but nothing says that its root is to be trusted",
 			"compare the root's fingerprint with your registry's and give it with --root, or name a node with --data")
@@ -153,7 +165,8 @@ func trustedRoot(c *cli.Call) (pay.NodeID, error) {
 	return dirOf(c).Root()
 }
 
-func verifyFile(c *cli.Call, name string, root pay.NodeID) api.Receipt {
+// verifyFile checks one file; gone reports whether there is none.
+func verifyFile(c *cli.Call, name string, root pay.NodeID) (checked api.Receipt, gone bool) {
 	raw, err := readBounded(c, name)
 	if err == nil {
 		var r pay.Receipt
@@ -164,10 +177,18 @@ func verifyFile(c *cli.Call, name string, root pay.NodeID) api.Receipt {
 			if !j.OK {
 				j.Problem = "signed under another root than the one you trust"
 			}
-			return j
+			return j, false
 		}
 	}
-	return api.Receipt{V: 1, Type: "receipt", File: name, Problem: err.Error()}
+	return api.Receipt{V: 1, Type: "receipt", File: name, Problem: err.Error()}, errors.Is(err, fs.ErrNotExist)
+}
+
+// tildeHint says where a name begins with ~ that no shell has expanded.
+func tildeHint(names []string) string {
+	if slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "~") }) {
+		return "; a shell expands ~ only where it is not quoted"
+	}
+	return ""
 }
 
 func readBounded(c *cli.Call, name string) ([]byte, error) {

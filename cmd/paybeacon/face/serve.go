@@ -41,8 +41,12 @@ func serve(c *cli.Call) error {
 	} else if c.Data() != "" && dirOf(c).Role() == "" {
 		o.Currency = currencyDefault
 	}
-	return runNode(c, func(ctx context.Context, env node.Env) (node.Node, error) {
+	open := func(ctx context.Context, env node.Env) (node.Node, error) {
 		o.Env = env
 		return node.OpenRegistry(ctx, o)
-	})
+	}
+	if c.JSON {
+		return runNode(c, open)
+	}
+	return runTelling(c, open, nil) // the payments of all nodes are more than a person reads
 }

@@ -28,7 +28,7 @@ func TillCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "show", Usage: "one payment", Flags: []cli.Flag{cli.DataFlag(), paymentID, key}, Run: tillShow}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "list", Usage: "payments, newest first",
-			Flags: []cli.Flag{cli.DataFlag(), cli.LimitFlag("at most `N` of them")}, Run: tillList,
+			Flags: []cli.Flag{cli.DataFlag(), cli.LimitFlag("at most `N` of them"), cli.BeforeFlag()}, Run: tillList,
 		}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "wait", Usage: "wait for the last word on a payment",
@@ -80,6 +80,8 @@ func tillCharge(c *cli.Call) error {
 		return pay.NewError(pay.CodeNotAvailable, "--capture manual is not available in this version", "leave it out")
 	case f.String("capture") != "auto":
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--capture %q is neither auto nor manual", text.Printable(f.String("capture"))), "leave it out, or write --capture auto")
+	case f.String("amount") == "later":
+		return pay.NewError(pay.CodeNotAvailable, "--amount later is not available in this version", "give the amount")
 	case f.Bool("nearest") && f.String("to") != "":
 		return pay.NewError(pay.CodeUsage, "--nearest and --to exclude one another", "give one of them")
 	case f.IsSet("to") && f.String("to") == "":
@@ -132,7 +134,7 @@ func tillList(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	return listPayments(c, api.VerbList, api.ListRequest{Limit: limit}, listed{"No payments.", func(p api.Payment) string { return string(p.Payer) }, "outcome UNKNOWN: do not charge again, ask later"})
+	return listPayments(c, api.VerbList, api.ListRequest{Limit: limit, Before: c.Flags.String("before")}, listed{"No payments.", func(p api.Payment) string { return string(p.Payer) }, "outcome UNKNOWN: do not charge again, ask later"})
 }
 
 func tillWait(c *cli.Call) error {
@@ -159,8 +161,8 @@ func tillCancel(c *cli.Call) error {
 	case p.State == pay.StateCancelled:
 		return printed
 	case p.State.Final():
-		return pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s was already %s when the cancel arrived", p.ID[:10], p.State), "nothing was changed")
+		return pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s was already %s when the cancel arrived", text.Short(p.ID), p.State), "nothing was changed")
 	default:
-		return pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("no decision on the cancel of %s yet", p.ID[:10]), "it stays asked for: "+waitHint(c, p.ID))
+		return pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("no decision on the cancel of %s yet", text.Short(p.ID)), "it stays asked for: "+waitHint(c, p.ID))
 	}
 }

@@ -15,6 +15,7 @@ import (
 // WalletCommand is `wallet` and all below it: the payer's side.
 func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	id := cli.IDFlag("payment `ID`, or an unambiguous beginning of it")
+	amount := &cli.StringFlag{Name: "amount", Usage: "answer only if the offer is over this `AMOUNT`"}
 	return cli.Group("wallet", "the payer's side",
 		enrolCommand(ctx, io, pay.RoleWallet),
 		walletRunCommand(ctx, io),
@@ -22,17 +23,17 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "pending", Usage: "offers that wait for an answer", Flags: []cli.Flag{cli.DataFlag()}, Run: func(c *cli.Call) error {
 			return listPayments(c, api.VerbPending, api.Nothing{}, listed{"Nothing waits for an answer.", shopOf, "outcome unknown"})
 		}}),
-		cli.NewLeaf(ctx, io, cli.Leaf{Name: "approve", Usage: "pay an offer", Flags: []cli.Flag{cli.DataFlag(), id}, Run: func(c *cli.Call) error {
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "approve", Usage: "pay an offer", Flags: []cli.Flag{cli.DataFlag(), id, amount}, Run: func(c *cli.Call) error {
 			return walletAnswer(c, pay.Approve)
 		}}),
-		cli.NewLeaf(ctx, io, cli.Leaf{Name: "decline", Usage: "refuse an offer", Flags: []cli.Flag{cli.DataFlag(), id}, Run: func(c *cli.Call) error {
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "decline", Usage: "refuse an offer", Flags: []cli.Flag{cli.DataFlag(), id, amount}, Run: func(c *cli.Call) error {
 			return walletAnswer(c, pay.Decline)
 		}}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "receipts", Usage: "payments that have ended, or one receipt as a file",
 			Flags: []cli.Flag{
 				cli.DataFlag(), id, &cli.StringFlag{Name: "to", Usage: "write the receipt of --id to `FILE`, or - for standard output"},
-				cli.ForceFlag("receipt"), cli.LimitFlag("list at most `N`"),
+				cli.ForceFlag("receipt"), cli.LimitFlag("list at most `N`"), cli.BeforeFlag(),
 			}, Run: walletReceipts,
 		}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
@@ -92,7 +93,7 @@ func walletStatus(c *cli.Call) error {
 }
 
 func walletAnswer(c *cli.Call, v pay.Verdict) error {
-	reply, err := ask(c, api.VerbAnswer, api.AnswerRequest{ID: c.Flags.String("id"), Verdict: v})
+	reply, err := ask(c, api.VerbAnswer, api.AnswerRequest{ID: c.Flags.String("id"), Amount: c.Flags.String("amount"), Verdict: v})
 	if err != nil {
 		return err
 	}
@@ -124,7 +125,7 @@ func walletReceipts(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	return listPayments(c, api.VerbReceipts, api.ListRequest{Limit: limit}, listed{"No receipts.", shopOf, "outcome unknown"})
+	return listPayments(c, api.VerbReceipts, api.ListRequest{Limit: limit, Before: c.Flags.String("before")}, listed{"No receipts.", shopOf, "outcome unknown"})
 }
 
 // shopOf is the other side as a payer sees it: who wants the money.
@@ -228,7 +229,7 @@ func printDevice(w io.Writer, d api.Device) {
 	if d.TrustedFrom != "" && d.State == pay.DeviceActive {
 		extra += "  its word counts from " + text.Moment(d.TrustedFrom)
 	}
-	_, _ = fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%s  %-6s %-8s%s", d.ID[:10], d.Kind, d.State, extra), " "))
+	_, _ = fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%s  %-6s %-8s%s", text.Short(d.ID), d.Kind, d.State, extra), " "))
 }
 
 func walletPair(c *cli.Call) error {

@@ -2,10 +2,42 @@ package face
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"slices"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
 )
+
+// waits reports whether an offer waits for a person: no rule has answered it.
+func waits(ctx context.Context, w *node.Wallet, id string) bool {
+	reply, err := api.Answer(ctx, w.Verbs(), api.VerbPending, api.Nothing{})
+	return err == nil && slices.ContainsFunc(reply.Value.Items, func(p api.Payment) bool { return p.ID == id })
+}
+
+// tellOffer says in one line who wants how much for what, what the payer is called at
+// the counter, and how to answer.
+func tellOffer(c *cli.Call, e api.Event) error {
+	return c.Answer(e, func(w io.Writer) { printOffer(w, e, c.Data()) })
+}
+
+func printOffer(w io.Writer, e api.Event, dir string) {
+	p := e.PaymentEvent
+	ref, test := "", ""
+	if p.Ref != "" {
+		ref = ", ref " + text.Printable(p.Ref)
+	}
+	if p.Test {
+		test = "  TEST"
+	}
+	_, _ = fmt.Fprintf(w, "%s  offer %s  %s to %s at %s%s, as %s%s: paybeacon wallet approve --data %s --id %s --amount %s\n",
+		text.Moment(e.At), text.Short(p.ID), text.FormatMoney(p.Amount, p.Currency), text.Printable(string(p.Merchant)), text.Printable(string(p.Site)),
+		ref, text.Printable(string(p.Payer)), test, text.ShellWord(dir), text.Short(p.ID), text.FormatAmount(p.Amount, p.Currency))
+}
 
 func walletRunCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.NewLeaf(ctx, io, cli.Leaf{
@@ -21,9 +53,19 @@ func walletRunCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		},
 		Run: func(c *cli.Call) error {
 			o := node.WalletOptions{Server: c.Flags.String("server"), Approve: c.Flags.String("approve")}
-			return runNode(c, func(ctx context.Context, env node.Env) (node.Node, error) {
+			var w *node.Wallet
+			open := func(ctx context.Context, env node.Env) (n node.Node, err error) {
 				o.Env = env
-				return node.OpenWallet(ctx, o)
+				if w, err = node.OpenWallet(ctx, o); err != nil {
+					return nil, err
+				}
+				return w, nil
+			}
+			return runTelling(c, open, func(e api.Event) error {
+				if p := e.PaymentEvent; !c.JSON && p != nil && p.State == pay.StateOffered && waits(c.Ctx, w, p.ID) {
+					return tellOffer(c, e)
+				}
+				return tellEvent(c, e)
 			})
 		},
 	})

@@ -24,7 +24,7 @@ func printEvent(w io.Writer, e api.Event) {
 		if p.Reason != "" {
 			state += " (" + string(p.Reason) + ")"
 		}
-		_, _ = fmt.Fprintf(w, "payment %s  %s  %s  %s", p.ID[:10], text.FormatMoney(p.Amount, p.Currency), text.Printable(string(p.Payer)), state)
+		_, _ = fmt.Fprintf(w, "payment %s  %s  %s  %s", text.Short(p.ID), text.FormatMoney(p.Amount, p.Currency), text.Printable(string(p.Payer)), state)
 		if p.Captured > 0 && p.Captured != p.Amount {
 			_, _ = fmt.Fprintf(w, ", %s of it", text.FormatMoney(p.Captured, p.Currency))
 		}
@@ -41,17 +41,17 @@ func printEvent(w io.Writer, e api.Event) {
 			_, _ = fmt.Fprintf(w, ": %s", text.Sentence(r.RadioWhy))
 		}
 	case e.DeviceEvent != nil && e.Device != "":
-		_, _ = fmt.Fprintf(w, "device %s  %s", e.Device[:10], e.DeviceState)
+		_, _ = fmt.Fprintf(w, "device %s  %s", text.Short(e.Device), e.DeviceState)
 	case e.DeviceEvent != nil && e.DeviceState == pay.DeviceActive:
-		_, _ = fmt.Fprintf(w, "paired with wallet %s", e.DeviceEvent.Wallet[:10])
+		_, _ = fmt.Fprintf(w, "paired with wallet %s", text.Short(e.DeviceEvent.Wallet))
 	case e.DeviceEvent != nil:
-		_, _ = fmt.Fprintf(w, "released by wallet %s", e.DeviceEvent.Wallet[:10])
+		_, _ = fmt.Fprintf(w, "released by wallet %s", text.Short(e.DeviceEvent.Wallet))
 	case e.NodeEvent != nil:
 		standing := "enrolled"
 		if e.Revoked {
 			standing = "revoked"
 		}
-		_, _ = fmt.Fprintf(w, "%s %s  %s  %s", e.Role, e.Node[:10], text.Printable(string(e.Name)), standing)
+		_, _ = fmt.Fprintf(w, "%s %s  %s  %s", e.Role, text.Short(e.Node), text.Printable(string(e.Name)), standing)
 	case e.TopUpEvent != nil:
 		t := e.TopUpEvent
 		_, _ = fmt.Fprintf(w, "top-up  %s into %s  TEST", text.FormatMoney(t.Amount, t.Currency), text.Printable(string(t.Wallet)))
@@ -62,7 +62,7 @@ func printEvent(w io.Writer, e api.Event) {
 }
 
 func printReady(w io.Writer, r api.Ready) {
-	_, _ = fmt.Fprintf(w, "ready: %s %s", r.Role, r.Node[:10])
+	_, _ = fmt.Fprintf(w, "ready: %s %s", r.Role, text.Short(r.Node))
 	for _, f := range [][2]string{{"quic", r.QUIC}, {"http", r.HTTP}, {"link", r.Link}, {"registry", string(r.Registry)}} {
 		if f[1] != "" {
 			_, _ = fmt.Fprintf(w, "  %s %s", f[0], f[1])

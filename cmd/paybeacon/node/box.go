@@ -11,6 +11,7 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
 	"github.com/paybeacon/paybeacon/pay/till"
 	"github.com/paybeacon/paybeacon/store"
 )
@@ -247,9 +248,12 @@ func (b *Box) show(ctx context.Context, q api.PaymentRef) (api.Payment, error) {
 func (b *Box) list(ctx context.Context, q api.ListRequest) (api.List[api.Payment], error) {
 	out := api.List[api.Payment]{Standing: new(b.Standing())}
 	err := b.store.View(ctx, func(v *store.View) error {
-		list, err := b.till.List(v, b.store.Now(), q.Limit)
+		list, more, err := b.till.List(v, b.store.Now(), history.Page{Limit: q.Limit, Before: q.Before})
 		for _, e := range list {
 			out.Items = append(out.Items, paymentOfTill(e))
+		}
+		if more {
+			out.Next = list[len(list)-1].ID.String()
 		}
 		return err
 	})

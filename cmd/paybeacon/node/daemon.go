@@ -31,7 +31,7 @@ type ServeOptions struct {
 	// Ready is called once, when the node's sockets are open.
 	Ready func(api.Ready)
 	// Event is called for each thing that happens from then on. After an error
-	// it is not called any more, and the node goes on.
+	// it is not called any more, and the node goes on. It may be nil.
 	Event func(api.Event) error
 }
 
@@ -61,7 +61,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	// answer in a moment.
 	o.Ready(n.Ready())
 	parts, running := errgroup.WithContext(ctx)
-	if e, ok := n.(eventful); ok {
+	if e, ok := n.(eventful); ok && o.Event != nil {
 		from, err := e.eventLog().now(running)
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
 	"github.com/paybeacon/paybeacon/pay/wallet"
 	"github.com/paybeacon/paybeacon/store"
 )
@@ -30,19 +31,27 @@ func (n *payer) Scope() pay.Scope { return n.member.Scope }
 func (n *payer) Role() *wallet.Wallet { return n.wallet }
 
 func (n *payer) pending(ctx context.Context, _ api.Nothing) (api.List[api.Payment], error) {
-	return n.list(ctx, func(v *store.View) ([]wallet.Entry, error) { return n.wallet.Pending(v, n.store.Now()) })
+	return n.list(ctx, func(v *store.View) ([]wallet.Entry, bool, error) {
+		list, err := n.wallet.Pending(v, n.store.Now())
+		return list, false, err
+	})
 }
 
 func (n *payer) receipts(ctx context.Context, q api.ListRequest) (api.List[api.Payment], error) {
-	return n.list(ctx, func(v *store.View) ([]wallet.Entry, error) { return n.wallet.Receipts(v, n.store.Now(), q.Limit) })
+	return n.list(ctx, func(v *store.View) ([]wallet.Entry, bool, error) {
+		return n.wallet.Receipts(v, n.store.Now(), history.Page{Limit: q.Limit, Before: q.Before})
+	})
 }
 
-func (n *payer) list(ctx context.Context, read func(v *store.View) ([]wallet.Entry, error)) (api.List[api.Payment], error) {
+func (n *payer) list(ctx context.Context, read func(v *store.View) (list []wallet.Entry, more bool, err error)) (api.List[api.Payment], error) {
 	out := api.List[api.Payment]{Standing: new(n.Standing())}
 	err := n.store.View(ctx, func(v *store.View) error {
-		list, err := read(v)
+		list, more, err := read(v)
 		for _, e := range list {
 			out.Items = append(out.Items, n.paymentObject(e))
+		}
+		if more {
+			out.Next = list[len(list)-1].ID.String()
 		}
 		return err
 	})

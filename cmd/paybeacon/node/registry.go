@@ -184,6 +184,8 @@ func (n *Registry) Ready() api.Ready {
 	return r
 }
 
+func (n *Registry) eventLog() *eventLog { return n.events }
+
 // hub is the registry as its sessions see it.
 type hub struct {
 	store.Feeds

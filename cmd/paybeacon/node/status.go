@@ -2,9 +2,12 @@ package node
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/wallet"
 	"github.com/paybeacon/paybeacon/store"
 )
 
@@ -42,5 +45,21 @@ func (n *Wallet) answerByHand(ctx context.Context, q api.AnswerRequest) (api.Pay
 	if err := n.refusal(); err != nil {
 		return api.Payment{}, err
 	}
-	return n.Answer(ctx, q.ID, q.Verdict, pay.ByHand)
+	id := q.ID
+	if q.Amount != "" {
+		e, err := read(ctx, n.store, func(v *store.View) (wallet.Entry, error) { return n.wallet.Offer(v, n.store.Now(), q.ID) })
+		if err != nil {
+			return api.Payment{}, err
+		}
+		amount, err := text.ParseAmount(q.Amount, e.Currency)
+		if err != nil {
+			return api.Payment{}, err
+		}
+		if amount != e.Amount {
+			return api.Payment{}, pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s is over %s, not %s", e.ID.Short(), text.FormatMoney(e.Amount, e.Currency), text.FormatMoney(amount, e.Currency)),
+				"nothing was answered; `paybeacon wallet pending` lists the offers")
+		}
+		id = e.ID.String() // another may be the only one a moment later
+	}
+	return n.Answer(ctx, id, q.Verdict, pay.ByHand)
 }

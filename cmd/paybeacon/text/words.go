@@ -36,6 +36,24 @@ func IsBlank(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) && !unicode.IsControl(r) }) < 0
 }
 
+// ShellWord returns s as a person types it to a shell to mean s, quoted where it must be.
+func ShellWord(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+=:@%,", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// shortDigits is how much of an id people are shown where it is not the answer itself.
+// Chosen: two of a million ids begin alike once in a thousand times.
+const shortDigits = 10
+
+// Short returns the beginning of an id, for a sentence.
+func Short(id string) string { return id[:min(len(id), shortDigits)] }
+
 // Count returns a number and a noun with a regular plural, such as "2 offers".
 func Count(n int, noun string) string {
 	if n == 1 {

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// TestWhatIsToCome: what is settled and not there yet says so, and nothing else does:
+// a misspelt command or flag is a mistake.
+func TestWhatIsToCome(t *testing.T) {
+	t.Parallel()
+	for line, code := range map[string]pay.ErrorCode{
+		"till fuel":                            pay.CodeNotAvailable,
+		"till fuel select --plate AB --pump 2": pay.CodeNotAvailable,
+		"till capture --data x --id y":         pay.CodeNotAvailable,
+		"till offline on":                      pay.CodeNotAvailable,
+		"wallet mandate add --to Cafe":         pay.CodeNotAvailable,
+		"wallet say hello":                     pay.CodeNotAvailable,
+		"admin backup --to x":                  pay.CodeNotAvailable,
+		"scan restore":                         pay.CodeNotAvailable,
+		"export --json":                        pay.CodeNotAvailable,
+		"hook":                                 pay.CodeNotAvailable,
+		"help hook add":                        pay.CodeNotAvailable,
+		"sim --seed 1":                         pay.CodeNotAvailable,
+		"till charge --amount 1.00 --hold 7d":  pay.CodeNotAvailable,
+		"till charge --amount later":           pay.CodeNotAvailable,
+		"till charge --tip-max=3.00":           pay.CodeNotAvailable,
+		"serve --store postgres://x":           pay.CodeNotAvailable,
+		"scan --pumps sim:x --data y":          pay.CodeNotAvailable,
+		"admin invite --class fuel":            pay.CodeNotAvailable,
+		"demo --scenario conversation":         pay.CodeNotAvailable,
+		"till fuel wash":                       pay.CodeUsage,
+		"till fuels":                           pay.CodeUsage,
+		"hook remove-all":                      pay.CodeUsage,
+		"exports":                              pay.CodeUsage,
+		"till charge --holds 7d":               pay.CodeUsage,
+		"till list --hold 7d":                  pay.CodeUsage,
+		"demo --scenario concert":              pay.CodeUsage,
+	} {
+		exit, stdout, stderr := runMain(t, strings.Fields(line)...)
+		if exit != int(pay.ExitUsage) || stdout != "" || !strings.Contains(stderr, string(code)) {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q; want exit 64 and %s", line, exit, stdout, stderr, code)
+		}
+	}
+}
