@@ -72,6 +72,7 @@ const (
 	CodeOldCopy      ErrorCode = "E_OLD_COPY"
 	CodeClock        ErrorCode = "E_CLOCK"
 	CodePartly       ErrorCode = "E_PARTLY"
+	CodeNoMemory     ErrorCode = "E_NO_MEMORY"
 )
 
 // CodeInfo is what goes with an error code: the exit status of a command that
@@ -121,6 +122,7 @@ var codes = map[ErrorCode]CodeInfo{
 	CodeOldCopy:      {ExitNotAllowed, 403},
 	CodeClock:        {ExitFailed, 503},
 	CodePartly:       {ExitPartly, 500},
+	CodeNoMemory:     {ExitConfig, 503},
 }
 
 // InfoOf returns what goes with a code; for one that this program does not know,

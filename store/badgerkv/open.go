@@ -1,8 +1,13 @@
 package badgerkv
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -13,13 +18,16 @@ import (
 
 // Open opens the directory dir, and creates it if it does not exist. It returns
 // ErrInUse if another Engine has it open and kv.ErrNoSpace if there is too little
-// free space; neither changes anything. A directory that is damaged or was
+// free space; neither changes anything. Where the machine and not the directory is at
+// fault, it returns kv.ErrNoMemory or an error that wraps the system's. The directory
+// and what is in it belong to the owner alone from then on. A directory that is damaged or was
 // written by a newer version is refused with an error that matches no sentinel
 // and states the damage and the remedy. Other errors are those of the file system.
 func Open(dir string, o Options) (*Engine, error) {
 	o = o.withDefaults()
 	e, err := open(dir, o)
 	if err != nil {
+		err = machineFault(err)
 		return nil, fmt.Errorf("open the store in %s: %w", dir, err)
 	}
 	return e, nil
@@ -48,6 +56,7 @@ func open(dir string, o Options) (e *Engine, err error) {
 			_ = unlock()
 		}
 	}()
+	ownOnly(dir)
 	bo := badgerOptions(dir, o)
 	room := newReserve(bo)
 	s, err := inspect(dir, bo)
@@ -61,6 +70,7 @@ func open(dir string, o Options) (e *Engine, err error) {
 	if err != nil {
 		return nil, err
 	}
+	ownOnly(dir) // what was made just now, too
 	return &Engine{
 		db:     db,
 		unlock: unlock,
@@ -121,4 +131,37 @@ func openBadger(bo badger.Options) (db *badger.DB, err error) {
 		return nil, fmt.Errorf("when the disk works and allows writing, restore the directory from a backup: %w", err)
 	}
 	return db, nil
+}
+
+// machineFaults are errors of the system that say nothing of what the directory holds.
+var machineFaults = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EACCES, syscall.EPERM, syscall.EROFS}
+
+// machineFault returns, for an error that the machine caused and not what the directory
+// holds, one that does not call it damaged, and any other as it is. Badger hands an
+// error of the system on by its text alone.
+func machineFault(err error) error {
+	is := func(e syscall.Errno) bool { return errors.Is(err, e) || strings.Contains(err.Error(), e.Error()) }
+	if is(syscall.ENOMEM) {
+		return fmt.Errorf("%w: %w", kv.ErrNoMemory, syscall.ENOMEM)
+	}
+	for _, e := range machineFaults {
+		if is(e) && !errors.Is(err, ErrInUse) {
+			return fmt.Errorf("the system refuses it: %w", e)
+		}
+	}
+	return err
+}
+
+// ownOnly takes a directory and what is in it from everybody but the owner. What
+// cannot be changed belongs to somebody else, or to a file system without owners.
+func ownOnly(dir string) {
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type()&fs.ModeSymlink != 0 {
+			return nil //nolint:nilerr // whoever opens it tells
+		}
+		if info, err := d.Info(); err == nil && info.Mode().Perm()&0o077 != 0 {
+			_ = os.Chmod(path, info.Mode().Perm()&0o700)
+		}
+		return nil
+	})
 }

@@ -30,6 +30,10 @@ var ErrUnknown = errors.New("kv: outcome of the commit is unknown")
 // ErrClosed means that the engine was closed.
 var ErrClosed = errors.New("kv: engine is closed")
 
+// ErrNoMemory means that the engine cannot be opened because the process may not have
+// the memory for it.
+var ErrNoMemory = errors.New("kv: too little memory")
+
 // ErrNoSpace means that the engine refuses to write because its disk is nearly
 // full. Nothing was written. Reading still works.
 var ErrNoSpace = errors.New("kv: too little free disk space")

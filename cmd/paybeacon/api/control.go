@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,13 +23,18 @@ import (
 // notes.go.
 
 const (
-	// controlBytesMax bounds a request. Chosen: none of ours has a thousandth.
-	controlBytesMax = 1 << 20
+	// bodyBytesMax bounds the body of a request. Published: the contract with people and
+	// scripts, "HTTP".
+	bodyBytesMax = 64 << 10
 	// headerBytesMax bounds the header of a request. Chosen: ours has a line or two.
 	headerBytesMax = 16 << 10
-	// controlReadLimit bounds the time that a header takes. Chosen: it comes from
-	// this machine.
-	controlReadLimit = 10 * time.Second
+	// headerTimeMax and bodyTimeMax bound the time that a request takes to arrive.
+	// Chosen: it comes from this machine or its neighbours.
+	headerTimeMax = 10 * time.Second
+	bodyTimeMax   = 10 * time.Second
+	// idleTimeMax bounds the time that a connection waits for its next request.
+	// Chosen: a page that somebody looks at asks more often.
+	idleTimeMax = time.Minute
 )
 
 // Serve answers the verbs of a node on its control socket until ctx ends.
@@ -40,8 +46,9 @@ func Serve(ctx context.Context, l net.Listener, vs Verbs, log *slog.Logger) erro
 // has to complain about is logged for debugging only.
 func ServeHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	srv := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: controlReadLimit,
+		Handler:           whole(h),
+		ReadHeaderTimeout: headerTimeMax,
+		IdleTimeout:       idleTimeMax,
 		MaxHeaderBytes:    headerBytesMax,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
@@ -58,6 +65,31 @@ func ServeHTTP(ctx context.Context, l net.Listener, h http.Handler, log *slog.Lo
 		}
 		return nil
 	}
+}
+
+// whole has a handler see a request only once its body is there, which must be small
+// and arrive in time. A handler may then take as long as it likes: a deadline that went
+// on would end it.
+func whole(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn := http.NewResponseController(w)
+		if err := conn.SetReadDeadline(time.Now().Add(bodyTimeMax)); err != nil {
+			refuse(w, fmt.Errorf("bound the time of a request: %w", err))
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyBytesMax))
+		if err != nil {
+			w.Header().Set("Connection", "close") // the rest of the body is not waited for
+			refuse(w, pay.Wrap(err, pay.CodeUsage, "read request", fmt.Sprintf("send at most %d KiB, at once", bodyBytesMax>>10)))
+			return
+		}
+		if err := conn.SetReadDeadline(time.Time{}); err != nil {
+			refuse(w, fmt.Errorf("bound the time of a request: %w", err))
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		h.ServeHTTP(w, r)
+	})
 }
 
 // NewHandler returns the handler of a control socket.
@@ -91,7 +123,7 @@ func (vs Verbs) serve(w http.ResponseWriter, r *http.Request, tell Tell) (any, e
 	if !ok {
 		return nil, errUnknownVerb(r.PathValue("verb"))
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, controlBytesMax))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyBytesMax))
 	if err != nil {
 		return nil, pay.Wrap(err, pay.CodeUsage, "read request", "send a smaller one")
 	}

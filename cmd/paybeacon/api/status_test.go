@@ -29,7 +29,7 @@ const statuses = `
 426  E_UPGRADE
 429  E_TOO_MANY
 500  E_PARTLY E_FAILED E_CONFIG E_NEWER_DATA
-503  E_UNREACHABLE E_NOT_RUNNING E_DEVICE E_RADIO E_IN_USE E_CLOCK
+503  E_NO_MEMORY E_UNREACHABLE E_NOT_RUNNING E_DEVICE E_RADIO E_IN_USE E_CLOCK
 507  E_NO_SPACE
 `
 
@@ -123,7 +123,7 @@ func TestErrorsCrossTheSocket(t *testing.T) {
 
 func TestTooLargeARequest(t *testing.T) {
 	t.Parallel()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/charge", strings.NewReader(strings.Repeat(" ", controlBytesMax+1)))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/charge", strings.NewReader(strings.Repeat(" ", bodyBytesMax+1)))
 	w := httptest.NewRecorder()
 	NewHandler(NewVerbs(On(VerbCharge, nil))).ServeHTTP(w, r)
 	if w.Code != http.StatusRequestEntityTooLarge {

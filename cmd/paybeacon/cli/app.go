@@ -152,6 +152,9 @@ func NewLeaf(ctx context.Context, io Stdio, l Leaf) *urfave.Command {
 			if err := guard(c, l); err != nil {
 				return err
 			}
+			if err := checkTilde("data", c.String("data")); err != nil {
+				return err // from the environment
+			}
 			called := io
 			called.Out = outputOf(c.App.Writer) // the one that Run looks at in the end
 			return l.Run(&Call{

@@ -106,6 +106,9 @@ func checkValue(f urfave.Flag, name, value string) error {
 		if !namesFile(name) && !utf8.ValidString(value) {
 			return pay.NewError(pay.CodeUsage, "--"+name+" is not UTF-8", "write it in a terminal whose character set is UTF-8")
 		}
+		if err := checkTilde(name, value); err != nil {
+			return err
+		}
 		if value == "" && slices.Contains(namesOne, name) {
 			return pay.NewError(pay.CodeUsage, "--"+name+" is empty", "write what it names, or leave it out")
 		}
@@ -119,6 +122,21 @@ func checkValue(f urfave.Flag, name, value string) error {
 		}
 	}
 	return nil
+}
+
+// checkTilde refuses a path that begins with ~ as a shell leaves it in quotes, behind
+// = and behind a radio's colon. Its error is a *pay.Error with CodeUsage.
+func checkTilde(name, value string) error {
+	path := value
+	if _, rest, ok := strings.Cut(value, ":"); ok && name == "radio" {
+		path = rest
+	}
+	first, _, _ := strings.Cut(path, "/")
+	if !namesFile(name) || !strings.HasPrefix(first, "~") {
+		return nil
+	}
+	return pay.NewError(pay.CodeUsage, fmt.Sprintf("--%s %s begins with ~, which the shell did not expand", name, text.Printable(value)),
+		"write ~ outside quotes behind a blank, or $HOME; ./"+text.Printable(path)+" if that is its name")
 }
 
 // namesOne are the flags that name one thing. Empty they come from a variable that

@@ -6,7 +6,9 @@ import (
 	"os"
 	"strings"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -24,6 +26,9 @@ func secretFlag(c *cli.Call, name string) (string, error) {
 	const secretBytesMax = 4 << 10 // Chosen: an invite is far shorter.
 	r := c.In
 	if file != "-" {
+		if err := node.LeadsSomewhere(file); err != nil {
+			return "", pay.Wrap(err, pay.CodeUsage, "read --"+name+"-file", api.HintOf(err))
+		}
 		f, err := os.Open(file)
 		if err != nil {
 			return "", pay.Wrap(err, pay.CodeUsage, "read --"+name+"-file", "name a file that you may read")

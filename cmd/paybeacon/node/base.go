@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
@@ -31,6 +33,12 @@ type storeOptions struct {
 }
 
 func openBase(ctx context.Context, s Env, key pay.Key, o storeOptions) (base, error) {
+	if err := checkMemory(); err != nil {
+		return base{}, err
+	}
+	if err := s.Dir.leadsSomewhere("store"); err != nil {
+		return base{}, err
+	}
 	engine, err := badgerkv.Open(s.Dir.Path("store"), badgerkv.Options{Busy: o.busy, Log: s.Log})
 	if err != nil {
 		return base{}, explainEngine(err)
@@ -54,6 +62,12 @@ func explainEngine(err error) error {
 	switch {
 	case errors.Is(err, kv.ErrNoSpace):
 		return pay.Wrap(err, pay.CodeNoSpace, "open the store", "free some space on that disk; nothing is lost")
+	case errors.Is(err, kv.ErrNoMemory):
+		return pay.Wrap(err, pay.CodeNoMemory, "open the store", hintMemory)
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
+		return pay.Wrap(err, pay.CodeConfig, "open the store", "let it have more open files (ulimit -n, LimitNOFILE= of systemd); nothing is damaged")
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM), errors.Is(err, unix.EROFS):
+		return pay.Wrap(err, pay.CodeConfig, "open the store", "run it as the owner of the directory, on a file system that can be written; nothing is damaged")
 	case errors.Is(err, badgerkv.ErrInUse):
 		return pay.Wrap(err, pay.CodeInUse, "open the store", "stop the process that has it open")
 	default:

@@ -52,8 +52,15 @@ func (d Dir) Path(name string) string { return filepath.Join(string(d), name) }
 // that is there. One of an older version is of this one from now on, so that an
 // older program does not take it for damaged.
 func (d Dir) Make() error {
+	if err := LeadsSomewhere(string(d)); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return CannotWrite(err, "make data directory", "name a directory that you may write to with --data")
+	}
+	d.ownOnly()
+	if err := d.leadsSomewhere("format"); err != nil {
+		return err
 	}
 	_, err := os.Stat(d.Path("format"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -62,19 +69,41 @@ func (d Dir) Make() error {
 	if err := d.Check(); err != nil {
 		return err
 	}
-	raw, err := os.ReadFile(d.Path("format"))
+	raw, err := d.read("format")
 	if err == nil && strings.TrimSpace(string(raw)) != strconv.Itoa(FormatVersion) {
 		err = d.Write("format", []byte(strconv.Itoa(FormatVersion)+"\n"))
 	}
 	return err
 }
 
+// ownOnly takes the directory and the files in it from everybody but the owner. What
+// cannot be changed belongs to somebody else.
+func (d Dir) ownOnly() {
+	tighten := func(path string) {
+		at, err := os.Lstat(path)
+		if err == nil && at.Mode()&fs.ModeSymlink == 0 && at.Mode().Perm()&0o077 != 0 {
+			_ = os.Chmod(path, at.Mode().Perm()&0o700)
+		}
+	}
+	tighten(string(d))
+	entries, err := os.ReadDir(string(d))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		tighten(d.Path(e.Name()))
+	}
+}
+
 // Check returns nil for the directory of a node that this program understands, and
 // else a *pay.Error: with CodeNotFound where it is no node's, with CodeNewerData
 // where a newer program wrote it, with CodeConfig where it cannot be read.
 func (d Dir) Check() error {
-	raw, err := os.ReadFile(d.Path("format"))
+	raw, err := d.read("format")
 	if errors.Is(err, fs.ErrNotExist) {
+		if err := LeadsSomewhere(string(d)); err != nil {
+			return err
+		}
 		what := "is not a node's data directory"
 		if _, err := os.Stat(string(d)); errors.Is(err, fs.ErrNotExist) {
 			what = "does not exist"
@@ -83,7 +112,7 @@ func (d Dir) Check() error {
 			"check --data; serve, enrol and beacon run make one")
 	}
 	if err != nil {
-		return pay.Wrap(err, pay.CodeConfig, "read data directory", "check that you may read "+string(d))
+		return cannotRead(err, "read data directory", "check that you may read "+string(d))
 	}
 	have, err := strconv.Atoi(strings.TrimSpace(string(raw)))
 	if err != nil {

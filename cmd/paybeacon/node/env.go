@@ -1,10 +1,13 @@
 package node
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -19,9 +22,20 @@ type Env struct {
 	Boot  func() pay.Boot
 	Seams Seams
 	Log   *slog.Logger
+	// Umask is the file mode creation mask that the process was started with, for the
+	// programs of the owner that it starts; 0 where it is not known.
+	Umask int
 	// Offline says that no daemon runs: nothing can change while this process
 	// looks, so nothing is waited for.
 	Offline bool
+}
+
+// restoreUmask is what a shell does first to have the mask that the process had.
+func (e Env) restoreUmask() string {
+	if e.Umask == 0 {
+		return ""
+	}
+	return fmt.Sprintf("umask %04o\n", e.Umask)
 }
 
 // ProcessEnv returns the Env of a directory in this process, with the clock and the
@@ -40,11 +54,12 @@ func ProcessEnv(d Dir, talk io.Writer) (Env, error) {
 	if err != nil {
 		return Env{}, err
 	}
+	umask := unix.Umask(0o077) // what the store's engine makes is the owner's alone
 	log := slog.New(slog.NewTextHandler(talk, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	if shift != "" {
 		log.Warn("this process's clock is shifted", "by", shift, "because of", ClockEnv)
 	}
-	return Env{Dir: d, Now: now, Boot: processBoot(), Seams: seams, Log: log}, nil
+	return Env{Dir: d, Now: now, Boot: processBoot(), Seams: seams, Log: log, Umask: umask}, nil
 }
 
 // processBoot is the machine's boot, under the name that BootEnv gives it.

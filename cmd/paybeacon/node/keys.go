@@ -46,7 +46,7 @@ func (d Dir) loadOrMakeKey(name string) (pay.Key, error) {
 // LoadKey returns the Ed25519 key kept in the named file. Its error wraps
 // fs.ErrNotExist where there is none, and else is a *pay.Error with CodeConfig.
 func (d Dir) LoadKey(name string) (pay.Key, error) {
-	raw, err := os.ReadFile(d.Path(name))
+	raw, err := d.read(name)
 	if err != nil {
 		return pay.Key{}, fmt.Errorf("read key: %w", err)
 	}
@@ -56,7 +56,7 @@ func (d Dir) LoadKey(name string) (pay.Key, error) {
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return pay.Key{}, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(name), "restore it from a backup")
+		return pay.Key{}, cannotRead(err, "read "+d.Path(name), "restore it from a backup")
 	}
 	priv, ok := parsed.(ed25519.PrivateKey)
 	if !ok {
@@ -84,7 +84,7 @@ func (s registrySecrets) resolver() (*ecdh.PrivateKey, error) {
 func (d Dir) loadOrMakeSecrets(currency pay.Currency) (registrySecrets, error) {
 	const name = secretsFile
 	var s registrySecrets
-	raw, err := os.ReadFile(d.Path(name))
+	raw, err := d.read(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		resolver, err := ecdh.X25519().GenerateKey(rand.Reader)
@@ -101,7 +101,7 @@ func (d Dir) loadOrMakeSecrets(currency pay.Currency) (registrySecrets, error) {
 		}
 		return s, d.Write(name, raw)
 	case err != nil:
-		return s, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(name), "check its permissions")
+		return s, cannotRead(err, "read "+d.Path(name), "check its permissions")
 	}
 	if err := json.Unmarshal(raw, &s); err != nil || s.V != 1 {
 		return s, pay.NewError(pay.CodeConfig, d.Path(name)+" cannot be understood", "restore it from a backup")
@@ -113,11 +113,11 @@ func (d Dir) loadOrMakeSecrets(currency pay.Currency) (registrySecrets, error) {
 // signed once; root.key may then be kept elsewhere.
 func (d Dir) loadOrMakeAuthority(working pay.Key, now pay.Time) (pay.Fact, error) {
 	const name = authorityFile
-	raw, err := os.ReadFile(d.Path(name))
+	raw, err := d.read(name)
 	if err == nil {
 		a, err := pay.OpenAuthority(raw, pay.NodeID{})
 		if err != nil {
-			return pay.Fact{}, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(name), "restore it from a backup")
+			return pay.Fact{}, cannotRead(err, "read "+d.Path(name), "restore it from a backup")
 		}
 		if a.Working != working.Public() {
 			return pay.Fact{}, pay.NewError(pay.CodeConfig, "node.key is not the key that authority.cose names", "restore both from the same backup")
@@ -125,7 +125,7 @@ func (d Dir) loadOrMakeAuthority(working pay.Key, now pay.Time) (pay.Fact, error
 		return pay.Parse(raw)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return pay.Fact{}, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(name), "check its permissions")
+		return pay.Fact{}, cannotRead(err, "read "+d.Path(name), "check its permissions")
 	}
 	root, err := d.loadOrMakeKey("root.key")
 	if err != nil {
@@ -170,13 +170,13 @@ type Member struct {
 // with CodeNotEnrolled where it has not enrolled and else with CodeConfig.
 func (d Dir) LoadMember() (Member, error) {
 	var m Member
-	raw, err := os.ReadFile(d.Path(MemberFile))
+	raw, err := d.read(MemberFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, pay.NewError(pay.CodeNotEnrolled, fmt.Sprintf("%s is not enrolled with any registry", d),
 			"get an invite (paybeacon admin invite), then scan enrol or wallet enrol")
 	}
 	if err != nil {
-		return m, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(MemberFile), "check its permissions")
+		return m, cannotRead(err, "read "+d.Path(MemberFile), "check its permissions")
 	}
 	if err := json.Unmarshal(raw, &m); err != nil || m.V != 1 {
 		return m, pay.NewError(pay.CodeConfig, d.Path(MemberFile)+" cannot be understood", "restore it from a backup, or enrol anew in another directory")
@@ -191,13 +191,13 @@ func (d Dir) Root() (pay.NodeID, error) {
 		return pay.NodeID{}, err
 	}
 	if d.Role() == pay.RoleRegistry {
-		raw, err := os.ReadFile(d.Path(authorityFile))
+		raw, err := d.read(authorityFile)
 		if err != nil {
-			return pay.NodeID{}, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(authorityFile), "start the registry once, or restore it from a backup")
+			return pay.NodeID{}, cannotRead(err, "read "+d.Path(authorityFile), "start the registry once, or restore it from a backup")
 		}
 		a, err := pay.OpenAuthority(raw, pay.NodeID{})
 		if err != nil {
-			return pay.NodeID{}, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(authorityFile), "restore it from a backup")
+			return pay.NodeID{}, cannotRead(err, "read "+d.Path(authorityFile), "restore it from a backup")
 		}
 		return a.Root.ID(), nil
 	}
@@ -251,7 +251,7 @@ func (d Dir) identity(role pay.Role) (Member, pay.Key, error) {
 	}
 	key, err := d.LoadKey("node.key")
 	if err != nil {
-		return m, key, pay.Wrap(err, pay.CodeConfig, "load this node's key", "restore the directory from a backup")
+		return m, key, cannotRead(err, "load this node's key", "restore the directory from a backup")
 	}
 	return m, key, nil
 }
@@ -259,12 +259,12 @@ func (d Dir) identity(role pay.Role) (Member, pay.Key, error) {
 // loadOrMakeDevice returns the device kept in the directory, making it first
 // when there is none.
 func (d Dir) loadOrMakeDevice(k pay.Exponent, now pay.Time) (device.State, error) {
-	raw, err := os.ReadFile(d.Path(DeviceFile))
+	raw, err := d.read(DeviceFile)
 	switch {
 	case err == nil:
 		return device.Decode(raw)
 	case !errors.Is(err, fs.ErrNotExist):
-		return device.State{}, pay.Wrap(err, pay.CodeConfig, "read "+d.Path(DeviceFile), "check its permissions")
+		return device.State{}, cannotRead(err, "read "+d.Path(DeviceFile), "check its permissions")
 	}
 	state, err := device.New(rand.Reader, k, now)
 	if err != nil {

@@ -58,6 +58,9 @@ func OpenOffline(ctx context.Context, d Dir) (Stored, error) {
 	case pay.RoleDevice:
 		return nil, pay.NewError(pay.CodeNotRunning, fmt.Sprintf("no daemon runs on %s", d), "start it: "+StartHint(d))
 	default:
+		if _, err := d.LoadMember(); pay.CodeOf(err) != pay.CodeNotEnrolled {
+			return nil, err
+		}
 		return nil, pay.NewError(pay.CodeNotEnrolled, fmt.Sprintf("%s is not enrolled with any registry", d), "run paybeacon scan enrol or paybeacon wallet enrol first")
 	}
 }
