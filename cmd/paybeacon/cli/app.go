@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -238,19 +239,30 @@ func AnswerList[T any](c *Call, items []T, plain func(w io.Writer)) error {
 }
 
 // IsTerminal reports whether w has rows and columns: /dev/null is a device too.
-func IsTerminal(w io.Writer) bool {
+func IsTerminal(w io.Writer) bool { return Columns(w) > 0 }
+
+// columnsDefault is how wide a terminal is taken to be that does not say so. Chosen: as
+// wide as terminals were when they could not.
+const columnsDefault = 80
+
+// Columns returns how many columns w has, 0 for what is no terminal.
+func Columns(w io.Writer) int {
 	f, ok := Device(w).(*os.File)
 	if !ok {
-		return false
+		return 0
 	}
 	raw, err := f.SyscallConn()
 	if err != nil {
-		return false
+		return 0
 	}
-	terminal := false
+	columns := 0
 	err = raw.Control(func(fd uintptr) {
-		_, err := unix.IoctlGetWinsize(int(fd), unix.TIOCGWINSZ)
-		terminal = err == nil
+		if size, err := unix.IoctlGetWinsize(int(fd), unix.TIOCGWINSZ); err == nil {
+			columns = cmp.Or(int(size.Col), columnsDefault)
+		}
 	})
-	return err == nil && terminal
+	if err != nil {
+		return 0
+	}
+	return columns
 }

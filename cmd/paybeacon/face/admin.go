@@ -96,6 +96,7 @@ func adminInvite(c *cli.Call) error {
 	}
 	i := reply.Value
 	return c.Answer(reply, func(w io.Writer) {
+		showQR(c, w, i.Invite)
 		_, _ = fmt.Fprintln(w, i.Invite)
 		_, _ = fmt.Fprintf(c.Err, "For one %s, until %s. Use it as: paybeacon %s enrol --data DIR --invite 'URL'\n",
 			role, text.Moment(i.Expires), map[pay.Role]string{pay.RoleBox: "scan", pay.RoleWallet: "wallet"}[role])

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/mdp/qrterminal/v3"
-
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
@@ -14,15 +12,9 @@ import (
 // tellPairing shows how to pair, with a QR code where somebody can see it.
 func tellPairing(c *cli.Call, p api.Pairing) {
 	_ = c.Answer(p, func(w io.Writer) {
-		if cli.IsTerminal(c.Out) {
-			qrterminal.GenerateWithConfig(p.QR, qrterminal.Config{
-				Level: qrterminal.L, Writer: w, HalfBlocks: true, QuietZone: 2,
-				BlackChar: qrterminal.BLACK_BLACK, WhiteChar: qrterminal.WHITE_WHITE,
-				BlackWhiteChar: qrterminal.BLACK_WHITE, WhiteBlackChar: qrterminal.WHITE_BLACK,
-			})
-		}
+		drawn := showQR(c, w, p.QR)
 		_, _ = fmt.Fprintf(w, "To pair, until %s, with the wallet's DIR:\n  paybeacon wallet pair --data DIR --link %s --pin %s\n", text.Moment(p.Expires), p.Link, p.PIN)
-		if cli.IsTerminal(c.Out) {
+		if drawn {
 			_, _ = fmt.Fprintf(w, "or with what the QR code holds:\n  paybeacon wallet pair --data DIR --qr '%s'\n", p.QR)
 		}
 	})
