@@ -28,8 +28,10 @@ import (
 //	radio and pairing      a short ring in the memory of the daemon: whoever
 //	                       asks sees the last ones, until the daemon ends
 //
-// A cursor names a place in both, as in 12.5f0c.3: after entry 12 of the feed,
-// and after the 3rd live event of the daemon that drew 5f0c when it started.
+// A cursor names a place in both, as in 12.5f0c.3.9a41: after entry 12 of the feed,
+// and after the 3rd live event of the daemon that drew 5f0c when it started. 9a41 is
+// the mark of entry 12, which is another one at another node, in another epoch and
+// behind the place where a store was put back: there the cursor is refused.
 // Every event bears the cursor behind it, so a reader that comes back with the
 // last one it saw misses nothing and sees nothing twice; of another daemon's
 // live events it sees all that are kept. 0 is before everything.
@@ -39,13 +41,21 @@ type Cursor struct {
 	feed  uint64 // entries read
 	start string // names the daemon's start that live counts from
 	live  uint64 // live events read
+	mark  string // of the last entry read, "" before the first and in cursors of old
 }
 
-const startDigits = 8
+const (
+	startDigits = 8
+	markDigits  = 16
+)
 
 // String returns the form that ParseCursor reads.
 func (c Cursor) String() string {
-	return fmt.Sprintf("%d.%s.%d", c.feed, cmp.Or(c.start, strings.Repeat("0", startDigits)), c.live)
+	s := fmt.Sprintf("%d.%s.%d", c.feed, cmp.Or(c.start, strings.Repeat("0", startDigits)), c.live)
+	if c.mark != "" {
+		s += "." + c.mark
+	}
+	return s
 }
 
 // ParseCursor reads what String writes; "0" is the beginning. Its error is a
@@ -56,21 +66,26 @@ func ParseCursor(s string) (Cursor, error) {
 		return Cursor{}, nil
 	}
 	parts := strings.Split(s, ".")
-	if len(parts) != 3 || len(parts[1]) != startDigits {
+	c := Cursor{}
+	switch {
+	case len(parts) == 4 && isHex(parts[3], markDigits):
+		c.mark = parts[3]
+	case len(parts) != 3: // those of old have no mark
 		return Cursor{}, bad
 	}
-	feed, err := strconv.ParseUint(parts[0], 10, 63)
-	if err != nil {
+	var badFeed, badLive error
+	c.feed, badFeed = strconv.ParseUint(parts[0], 10, 63)
+	c.live, badLive = strconv.ParseUint(parts[2], 10, 63)
+	c.start = parts[1]
+	if badFeed != nil || badLive != nil || !isHex(c.start, startDigits) || (c.mark != "" && c.feed == 0) {
 		return Cursor{}, bad
 	}
-	live, err := strconv.ParseUint(parts[2], 10, 63)
-	if err != nil {
-		return Cursor{}, bad
-	}
-	if _, err := hex.DecodeString(parts[1]); err != nil {
-		return Cursor{}, bad
-	}
-	return Cursor{feed: feed, start: parts[1], live: live}, nil
+	return c, nil
+}
+
+func isHex(s string, digits int) bool {
+	_, err := hex.DecodeString(s)
+	return err == nil && len(s) == digits
 }
 
 const (
@@ -108,7 +123,7 @@ func (l *eventLog) add(e api.Event) {
 	if len(l.ring) == liveEventsMax {
 		l.ring = slices.Delete(l.ring, 0, 1)
 	}
-	l.ring = append(l.ring, numbered{l.count, e})
+	l.ring = append(l.ring, numbered{n: l.count, e: e})
 	close(l.changed)
 	l.changed = make(chan struct{})
 }
@@ -139,7 +154,9 @@ func (l *eventLog) now(ctx context.Context) (Cursor, error) {
 		return c, nil
 	}
 	err := l.feed.store.View(ctx, func(v *store.View) (err error) {
-		c.feed, err = l.feed.end(v)
+		if c.feed, err = l.feed.end(v); err == nil {
+			c.mark, err = l.feed.mark(v, c.feed)
+		}
 		return err
 	})
 	return c, err
@@ -153,7 +170,7 @@ func (l *eventLog) page(ctx context.Context, after Cursor, limit int) ([]api.Eve
 	if after.start != l.start {
 		after.start, after.live = l.start, 0
 	}
-	stored, to, err := l.feed.read(ctx, after.feed, limit)
+	stored, to, err := l.feed.read(ctx, after, limit)
 	if err != nil {
 		return nil, after, err
 	}
@@ -161,7 +178,7 @@ func (l *eventLog) page(ctx context.Context, after Cursor, limit int) ([]api.Eve
 	for len(out) < limit && len(stored)+len(live) > 0 {
 		var e api.Event
 		if len(live) == 0 || (len(stored) > 0 && stored[0].e.At <= live[0].e.At) {
-			e, after.feed, stored = stored[0].e, stored[0].n, stored[1:]
+			e, after.feed, after.mark, stored = stored[0].e, stored[0].n, stored[0].mark, stored[1:]
 		} else {
 			e, after.live, live = live[0].e, live[0].n, live[1:]
 		}
@@ -169,7 +186,7 @@ func (l *eventLog) page(ctx context.Context, after Cursor, limit int) ([]api.Eve
 		out = append(out, e)
 	}
 	if len(stored) == 0 {
-		after.feed = to
+		after.feed, after.mark = to.feed, to.mark
 	}
 	return out, after, nil
 }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -13,8 +14,9 @@ import (
 
 // numbered is an event and its number in its source.
 type numbered struct {
-	n uint64
-	e api.Event
+	n    uint64
+	e    api.Event
+	mark string // of its entry in the feed
 }
 
 // eventFeed reads events out of a node's own feed, or out of the registry's log.
@@ -55,9 +57,39 @@ func (f eventFeed) entries(v *store.View, after uint64, limit int, fn func(seq u
 	return v.Entries(f.scope, after, limit, fn)
 }
 
-// read returns up to limit events after an entry, and the last entry it looked
-// at.
-func (f eventFeed) read(ctx context.Context, after uint64, limit int) (list []numbered, to uint64, err error) {
+// markOf is the mark of an entry: the beginning of its fact's name.
+func markOf(id pay.FactID) string { return hex.EncodeToString(id[:markDigits/2]) }
+
+// mark returns the mark of an entry, "" for that before the first.
+func (f eventFeed) mark(v *store.View, seq uint64) (mark string, err error) {
+	if seq == 0 {
+		return "", nil
+	}
+	err = f.entries(v, seq-1, 1, func(_ uint64, fact pay.Fact) error {
+		mark = markOf(fact.ID())
+		return nil
+	})
+	return mark, err
+}
+
+// check returns the mark of the entry that a cursor names, or a *pay.Error with
+// CodeConflict when the cursor does not fit what is stored here.
+func (f eventFeed) check(v *store.View, c Cursor, end uint64) (mark string, err error) {
+	if c.feed > end {
+		return "", pay.NewError(pay.CodeConflict, fmt.Sprintf("the cursor is behind entry %d, this node has %d", c.feed, end),
+			"give a cursor that this node printed, or 0 for the beginning")
+	}
+	mark, err = f.mark(v, c.feed)
+	if err == nil && c.mark != "" && c.mark != mark {
+		err = pay.NewError(pay.CodeConflict, fmt.Sprintf("the cursor is not of this node as it is now: its entry %d is another one here", c.feed),
+			"give a cursor that this node printed since it was set up or put back, or 0 for the beginning")
+	}
+	return mark, err
+}
+
+// read returns up to limit events after a cursor, and the place of the last entry
+// that it looked at.
+func (f eventFeed) read(ctx context.Context, after Cursor, limit int) (list []numbered, to Cursor, err error) {
 	to = after
 	if f.store == nil {
 		return nil, to, nil
@@ -67,16 +99,15 @@ func (f eventFeed) read(ctx context.Context, after uint64, limit int) (list []nu
 		if err != nil {
 			return err
 		}
-		if after > end {
-			return pay.NewError(pay.CodeConflict, fmt.Sprintf("the cursor is behind entry %d, this node has %d", after, end),
-				"give a cursor that this node printed, or 0 for the beginning")
+		if to.mark, err = f.check(v, after, end); err != nil {
+			return err
 		}
-		for to < end && len(list) < limit {
-			err := f.entries(v, to, limit-len(list), func(seq uint64, fact pay.Fact) error {
-				to = seq
+		for to.feed < end && len(list) < limit {
+			err := f.entries(v, to.feed, limit-len(list), func(seq uint64, fact pay.Fact) error {
+				to.feed, to.mark = seq, markOf(fact.ID())
 				e, ok, err := f.event(v, fact)
 				if ok {
-					list = append(list, numbered{seq, e})
+					list = append(list, numbered{seq, e, to.mark})
 				}
 				return err
 			})
