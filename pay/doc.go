@@ -23,8 +23,8 @@
 // field is therefore added with a key from IgnorableFrom on, and never with one
 // below to a kind that exists. Unknown kinds are kept and passed on; a kind that
 // must not be ignored starts with "must-". A decision that states an unknown
-// state is taken in by its link alone, and so are those that follow it: it is
-// never paid, never safe to charge again, and not the end. A known state that
+// state is taken in by its link, merchant and currency alone, and so are those that
+// follow it: it is never paid, never safe to charge again, and not the end. A known state that
 // comes later counts as what it is if its sums agree. Where no new state came
 // before, no arrow is added between states that exist, and none ever from an end
 // without payment, after which the box may have charged again. Unknown reasons,

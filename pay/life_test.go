@@ -315,8 +315,8 @@ func TestStatesOfLater(t *testing.T) {
 	}
 }
 
-// Of a decision that this program does not understand it checks the link, and
-// nothing else; and of all that follow it.
+// Of a decision that this program does not understand it checks the link, merchant
+// and currency, and nothing else; and of all that follow it.
 func TestLinkOfALaterDecision(t *testing.T) {
 	t.Parallel()
 	for _, from := range []pay.State{pay.StateRequested, pay.StateOffered, "held"} {
@@ -332,11 +332,16 @@ func TestLinkOfALaterDecision(t *testing.T) {
 			p = held
 		}
 		for name, change := range map[string]func(*pay.Decision){
-			"another payment": func(d *pay.Decision) { d.Payment = pay.PaymentID{9} },
-			"not linked":      func(d *pay.Decision) { d.Prev = factID(77) },
-			"a gap":           func(d *pay.Decision) { d.Seq++ },
-			"the same place":  func(d *pay.Decision) { d.Seq-- },
+			"another payment":  func(d *pay.Decision) { d.Payment = pay.PaymentID{9} },
+			"not linked":       func(d *pay.Decision) { d.Prev = factID(77) },
+			"a gap":            func(d *pay.Decision) { d.Seq++ },
+			"the same place":   func(d *pay.Decision) { d.Seq-- },
+			"another merchant": func(d *pay.Decision) { d.Merchant = "m/elsewhere" },
+			"another currency": func(d *pay.Decision) { d.Currency = "KRW" },
 		} {
+			if from == pay.StateRequested && strings.HasPrefix(name, "another ") && name != "another payment" {
+				continue // the first decision is the first to say whose the payment is
+			}
 			d := follow(p, "voided")
 			change(&d)
 			if next, err := p.Next(factID(9), d); !errors.Is(err, pay.ErrArrow) || next != p {

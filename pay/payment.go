@@ -37,14 +37,21 @@ func (p Payment) Sums() Sums { return p.Decision.SumsAfter() }
 //
 // A newer registry may know states and arrows that this program does not. A
 // decision that states an unknown state is taken in by its link alone, and so
-// are all that follow it.
+// are all that follow it; but in no state does a payment go to another merchant or
+// into another currency.
 func (p Payment) Next(id FactID, d Decision) (Payment, error) {
 	if id == p.LastID && p.Seq > 0 && d == p.Decision {
 		return p, nil
 	}
 	next, err := p.Linked(id, d)
-	if err != nil || next.NotUnderstood {
+	switch {
+	case err != nil:
 		return next, err
+	case p.Seq > 0 && (d.Merchant != p.Decision.Merchant || d.Currency != p.Decision.Currency):
+		return p, fmt.Errorf("decision %d is on a payment to %s in %s, not to %s in %s: %w",
+			d.Seq, d.Merchant, d.Currency, p.Decision.Merchant, p.Decision.Currency, ErrArrow)
+	case next.NotUnderstood:
+		return next, nil
 	}
 	if _, err := p.Arrow(d); err != nil {
 		return p, err
