@@ -71,6 +71,9 @@ func (t *turn) loadPayment(id pay.PaymentID) (p paymentRow, ok bool, err error) 
 	if refused == "" && !t.signedBy(t.in.Fact.Kind().Party(), p) {
 		refused = pay.ReasonWrongScope
 	}
+	if err == nil && refused == "" {
+		refused, err = t.beyond(p)
+	}
 	if err == nil && refused != "" {
 		err = t.refuse(refused, id)
 	}
@@ -79,6 +82,38 @@ func (t *turn) loadPayment(id pay.PaymentID) (p paymentRow, ok bool, err error) 
 	}
 	err = t.expire(&p)
 	return p, err == nil, err
+}
+
+// beyond returns the reason to refuse a claim on a payment that this registry does not
+// understand although it knows the state that the payment is in, or "".
+func (t *turn) beyond(h paymentRow) (pay.Reason, error) {
+	ok, err := t.understands(h)
+	if err != nil || ok || !h.Decision.State.Known() {
+		return "", err // no claim decides a state that nobody knows
+	}
+	return pay.ReasonAlreadyDecided, nil
+}
+
+// understands reports whether this registry knows all states that a payment was in. A
+// newer one may have brought it through others and back to one that is known; what
+// may follow then, only the newer one can say. Of the end, and of the first decision,
+// the row says enough; else the decisions before are read.
+func (t *turn) understands(h paymentRow) (bool, error) {
+	d := h.Decision
+	if !d.State.Known() || d.State.Final() {
+		return d.State.Known(), nil
+	}
+	for d.Seq > 1 {
+		prev, ok, err := fact[pay.Decision](t.rows, d.Prev)
+		switch {
+		case err != nil:
+			return false, err
+		case !ok || prev.Seq != d.Seq-1 || !prev.State.Known():
+			return false, nil
+		}
+		d = prev
+	}
+	return true, nil
 }
 
 // signedBy reports whether the party to the payment signed the claim at hand.
@@ -202,16 +237,21 @@ func (t *turn) cancel(c pay.Cancel) error {
 }
 
 // deadlinePassed decides what the clock decides about a payment. It fails for one
-// that a newer registry has brought to a state that this one does not know.
+// that a newer registry has brought to, or through, a state that this one does not
+// know.
 func (t *turn) deadlinePassed(subject pay.Subject) error {
 	id, _ := subject.Payment()
 	h, ok, err := paymentRows.Get(t.rows, id)
 	if err != nil || !ok {
 		return err
 	}
-	if s := h.Decision.State; !s.Known() {
+	understood, err := t.understands(h)
+	if err != nil {
+		return err
+	}
+	if !understood {
 		// The deadline is the one of a newer registry, which is to find it again.
-		return fmt.Errorf("payment %s is %s, a state that this registry does not know", id.Short(), s)
+		return fmt.Errorf("payment %s is %s, which or how it came there this registry does not know", id.Short(), h.Decision.State)
 	}
 	if _, at, ok := h.Decision.ByClock(); ok && !t.over(h, at) {
 		return t.rows.Wake(at, subject)
