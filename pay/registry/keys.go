@@ -158,12 +158,11 @@ func (t *turn) hold(id pay.PaymentID, req pay.Request, payment pay.PaymentID) er
 // keyAudit is the part of an audit that looks at keys.
 type keyAudit struct {
 	*auditor
-	held map[pay.PaymentID]pay.FactID
 	told map[pay.Scope]bool
 }
 
 func inspectKeys(a *auditor) inspection {
-	k := &keyAudit{auditor: a, held: make(map[pay.PaymentID]pay.FactID), told: make(map[pay.Scope]bool)}
+	k := &keyAudit{auditor: a, told: make(map[pay.Scope]bool)}
 	return inspection{
 		reads: map[pay.Kind]func(pay.Fact) error{
 			pay.KindKeys: reading(func(_ pay.Fact, m pay.MerchantKeys) error {
@@ -172,13 +171,7 @@ func inspectKeys(a *auditor) inspection {
 				}
 				return nil
 			}),
-			pay.KindKeyHeld: reading(func(f pay.Fact, h pay.KeyHeld) error {
-				if _, twice := k.held[h.Request]; twice {
-					a.report("request %s: two statements say who holds its key", h.Request.Short())
-				}
-				k.held[h.Request] = f.ID()
-				return k.checkHeld(f.ID(), h)
-			}),
+			pay.KindKeyHeld: reading(func(f pay.Fact, h pay.KeyHeld) error { return k.checkHeld(f.ID(), h) }),
 		},
 		passes: []func(context.Context) error{k.checkRows},
 	}
@@ -194,10 +187,11 @@ func (a *keyAudit) checkHeld(id pay.FactID, h pay.KeyHeld) error {
 	if err != nil {
 		return err
 	}
-	row, _, err := heldRows.Get(a.rows, h.Request)
+	row, kept, err := heldRows.Get(a.rows, h.Request)
 	if err != nil && !errors.Is(err, rows.ErrDamaged) {
 		return err
 	}
+	gone := !kept && err == nil
 	opened, err := paymentRows.Has(a.rows, h.Request)
 	switch {
 	case err != nil:
@@ -206,6 +200,10 @@ func (a *keyAudit) checkHeld(id pay.FactID, h pay.KeyHeld) error {
 		a.report("request %s: its key is not that of payment %s, as it is said to be", h.Request.Short(), h.Payment.Short())
 	case opened:
 		a.report("request %s: its key was in use and it opened a payment", h.Request.Short())
+	case gone:
+		a.report("request %s: its key was said to be in use and it has no row", h.Request.Short())
+	case kept && row.Statement != id:
+		a.report("request %s: two statements say who holds its key", h.Request.Short())
 	case row != heldRow{Payment: h.Payment, Same: h.Same, Statement: id}:
 		a.report("request %s: its row is not what the registry said of its key", h.Request.Short())
 	}
@@ -213,16 +211,7 @@ func (a *keyAudit) checkHeld(id pay.FactID, h pay.KeyHeld) error {
 }
 
 func (a *keyAudit) checkRows(ctx context.Context) error {
-	err := walk(ctx, a.auditor, heldRows, func(id pay.PaymentID, _ heldRow, _ error) error {
-		if _, said := a.held[id]; !said {
-			a.report("request %s: it has a row and nothing was said of its key", id.Short())
-		}
-		delete(a.held, id)
-		return nil
-	})
-	for id := range a.held {
-		a.report("request %s: its key was said to be in use and it has no row", id.Short())
-	}
+	err := walk(ctx, a.auditor, heldRows, a.checkHeldRow)
 	if err != nil {
 		return err
 	}
@@ -232,6 +221,24 @@ func (a *keyAudit) checkRows(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// checkHeldRow sees that the registry made the statement that a row names; checkHeld
+// has compared the two.
+func (a *keyAudit) checkHeldRow(id pay.PaymentID, row heldRow, damage error) error {
+	if damage != nil {
+		a.report("request %s: by its row, which cannot be read, nothing was said of its key", id.Short())
+		return nil
+	}
+	f, ok, err := a.rows.Fact(row.Statement)
+	if err != nil {
+		return err
+	}
+	h, err := pay.As[pay.KeyHeld](f)
+	if !ok || err != nil || h.Request != id || !a.speaks(f, h.At) {
+		a.report("request %s: it has a row and nothing was said of its key", id.Short())
+	}
+	return nil
 }
 
 // boxesWithKeys returns the boxes of a merchant that have keys of their own, from
