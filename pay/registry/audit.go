@@ -3,7 +3,6 @@ package registry
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -67,12 +66,13 @@ func (r *Registry) Audit(ctx context.Context, rows AuditRows) (AuditResult, erro
 // audit could not be made, or is that of ctx.
 func (r *Registry) AuditWith(ctx context.Context, rows AuditRows, o AuditOptions) (AuditResult, error) {
 	a := &auditor{
-		Registry: r, AuditOptions: o, rows: rows,
+		Registry: r, AuditOptions: o, source: rows,
 		authorities: map[pay.NodeID][]pay.Authority{r.key.ID(): {r.authority}},
 		nodes:       make(map[pay.NodeID]pay.NodeStatus),
 		keysOf:      make(map[pay.DeviceID]pay.PublicKey),
 		reads:       make(map[pay.Kind]func(pay.Fact) error),
 	}
+	a.rows = &pausingRows{Rows: rows, ctx: ctx, pause: a.pause}
 	if err := a.run(ctx); err != nil {
 		return AuditResult{}, fmt.Errorf("audit: %w", err)
 	}
@@ -88,7 +88,8 @@ func (r *Registry) AuditWith(ctx context.Context, rows AuditRows, o AuditOptions
 type auditor struct {
 	*Registry
 	AuditOptions
-	rows        AuditRows
+	source      AuditRows // where facts are read
+	rows        pay.Rows  // the rows of source, read with pauses
 	out         AuditResult
 	more        int
 	share       float64                           // of the work that is done
@@ -140,33 +141,6 @@ func (a *auditor) run(ctx context.Context) error {
 	return nil
 }
 
-// The shares of the work that are done when all facts have been read, and when all
-// payments have been checked. Chosen: as measured with many thousand payments.
-const (
-	shareFacts    = 0.25
-	sharePayments = 0.9
-	shareStep     = 0.001 // what is told at a time
-)
-
-// within returns the share of the work that is done at an id, while the work from
-// one share to another goes through ids in their order. Ids are evenly spread.
-func (*auditor) within(from, to float64, id [32]byte) float64 {
-	return from + (to-from)*float64(binary.BigEndian.Uint32(id[:]))/(1<<32)
-}
-
-// at tells how far the audit is, when that is more than was told last, and lets
-// others go first.
-func (a *auditor) at(share float64) {
-	if a.Pause != nil {
-		a.Pause()
-	}
-	if a.Progress == nil || share < min(1, a.share+shareStep) || share <= a.share {
-		return
-	}
-	a.share = share
-	a.Progress(share, a.out.Payments)
-}
-
 // report adds a finding.
 func (a *auditor) report(format string, args ...any) {
 	if len(a.out.Findings) == findingsMax {
@@ -191,13 +165,13 @@ type factsByName interface {
 
 // facts calls read for each fact that is wanted, and perhaps for others.
 func (a *auditor) facts(ctx context.Context, want func(pay.FactID, pay.Kind, pay.NodeID) bool, read func(pay.Fact) error) error {
-	if rows, ok := a.rows.(factsByName); ok && a.Verified != nil {
+	if rows, ok := a.source.(factsByName); ok && a.Verified != nil {
 		err := rows.FactsOf(func(id pay.FactID, kind pay.Kind, signer pay.NodeID) bool {
 			return ctx.Err() != nil || want(id, kind, signer)
 		}, func(f pay.Fact) error { return errors.Join(ctx.Err(), read(f)) })
 		return errors.Join(err, ctx.Err())
 	}
-	return a.rows.Facts(func(f pay.Fact) error {
+	return a.source.Facts(func(f pay.Fact) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -360,7 +334,7 @@ func reading[B pay.Body](index func(pay.Fact, B) error) func(pay.Fact) error {
 
 // checkSpaces reports rows that no feature of the registry could have written.
 func (a *auditor) checkSpaces(ctx context.Context) error {
-	return Spaces().CheckAll(a.rows, func(damage error) error {
+	return Spaces().CheckAll(&tellingRows{a.rows, a}, func(damage error) error {
 		a.report("%v", damage)
 		return ctx.Err()
 	})

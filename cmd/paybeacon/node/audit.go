@@ -127,7 +127,7 @@ func takingTurns(changed <-chan struct{}) (pause func()) {
 		}
 		select {
 		case <-changed:
-			time.Sleep(auditRest)
+			<-time.After(auditRest)
 		default:
 			runtime.Gosched()
 		}
