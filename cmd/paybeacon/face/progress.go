@@ -51,11 +51,11 @@ func (l *progressLine) show(words string) {
 // some time.
 func progressWords(p api.Progress, taken time.Duration) string {
 	words := fmt.Sprintf("audit %3.0f %%", 100*p.Share)
-	if p.Stage != "" && p.Share < 1 {
-		words += ", " + text.Printable(p.Stage)
-	}
-	if p.Payments > 0 {
+	switch {
+	case p.Payments > 0:
 		words += ", " + text.Count(p.Payments, "payment")
+	case p.Stage != "" && p.Share < 1:
+		words += ", " + text.Printable(p.Stage)
 	}
 	if p.Findings > 0 {
 		words += ", " + text.Count(p.Findings, "finding")

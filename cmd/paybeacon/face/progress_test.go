@@ -24,8 +24,8 @@ func TestProgressInWords(t *testing.T) {
 		{api.Progress{Stage: "tables"}, 0, "audit   0 %, tables"},
 		{api.Progress{Stage: "store", Share: 0.01}, time.Minute, "audit   1 %, store"}, // too early to guess
 		{api.Progress{Stage: "store", Share: 0.25}, 10 * time.Second, "audit  25 %, store, 30 s left"},
-		{api.Progress{Stage: "payments", Share: 0.75, Payments: 12}, 5 * time.Minute, "audit  75 %, payments, 12 payments, about 2 min left"},
-		{api.Progress{Stage: "payments", Share: 0.75, Payments: 1, Findings: 2}, 9 * time.Hour, "audit  75 %, payments, 1 payment, 2 findings, about 3 h left"},
+		{api.Progress{Stage: "payments", Share: 0.75, Payments: 12}, 5 * time.Minute, "audit  75 %, 12 payments, about 2 min left"},
+		{api.Progress{Stage: "payments", Share: 0.75, Payments: 1, Findings: 2}, 9 * time.Hour, "audit  75 %, 1 payment, 2 findings, about 3 h left"},
 		{api.Progress{Stage: "payments", Share: 1, Payments: 3}, time.Hour, "audit 100 %, 3 payments"},
 		{api.Progress{Stage: strings.Repeat("ä\x1b", 80), Share: 0.5}, 0, ""},
 	} {
