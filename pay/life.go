@@ -14,8 +14,7 @@ import (
 //	requested --> offered ------------------------------------> captured
 //	    |            |
 //	    |            |--> declined     the wallet declined
-//	    |            |--> failed       approved, but the balance does not cover it,
-//	    |            |                 or the code was heard elsewhere meanwhile
+//	    |            |--> failed       approved, but the balance does not cover it
 //	    |            |--> expired      no answer in time
 //	    |            '--> cancelled    the box withdrew it first
 //	    |
@@ -26,8 +25,9 @@ import (
 //
 // Only "captured" moves money, only from "offered", before the offer ends, and
 // only by an approval that the payer's wallet signed over the very same terms.
-// Where the terms name a step-up, the approval carries an authentication code of
-// the device that was heard, or it is refused and the offer stays as it was.
+// Where the terms name a step-up, or the code was heard elsewhere since, the
+// approval carries an authentication code of the device that was heard, or it is
+// refused and the offer stays as it was.
 //
 // The table below is the drawing with all that belongs to an arrow. Payment.Next
 // follows it on every node; the registry finds there which claims may decide a

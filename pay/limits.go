@@ -91,6 +91,14 @@ const (
 	// may cause at one wallet in an hour. Chosen: more than honest mistakes
 	// at a counter cause, fewer than drive a person to approve.
 	PromptsPerHour = 20
+	// PromptsElsewherePerHour bounds those that a box causes at a wallet in an
+	// hour while one other box hears the same codes. They are counted apart, for
+	// each other box, because an honest box cannot help it. Chosen: dozens may wait
+	// for a person at once, and nobody else can use them up.
+	PromptsElsewherePerHour = 60
+	// HeardPlacesMax bounds the places of which the registry notes that they heard
+	// one code. Chosen: more than there are at a crossroads.
+	HeardPlacesMax = 8
 	// TwoChannelLife is how long an offer that needs two channels stands, and
 	// with it the challenge and every authentication code made for it.
 	// Chosen: twice RequestTTLDefault, because the device may have to be
@@ -105,8 +113,9 @@ const (
 	// itself a device. Chosen: an owner misses a phone within a day.
 	DeviceProbation Millis = 24 * 3_600_000
 	// AuthCodesPerMinute bounds the authentication codes that a device gives.
-	// Chosen: more than a person approves, fewer than a thief could use.
-	AuthCodesPerMinute = 10
+	// Chosen: where two places hear one another's customers each payment may need
+	// one, and two a second are more than a person approves.
+	AuthCodesPerMinute = 120
 	// DevicesPerWalletMax bounds the devices mapped to one wallet at one
 	// time. Chosen: more than one person carries.
 	DevicesPerWalletMax = 32

@@ -38,4 +38,5 @@ const (
 	ReasonOldStepUp      Reason = "old_step_up"
 	ReasonNewDevice      Reason = "new_device"
 	ReasonSetAside       Reason = "set_aside"
+	ReasonNeedsPerson    Reason = "needs_person"
 )

@@ -29,6 +29,12 @@
 // until it ends. The approval is stored with its code, in the transaction that
 // moves the money, so that no code is of use twice.
 //
+// A code that two places hear within its step may have been carried. Every offer
+// of that step then needs a person and the device, those that stand already too,
+// and all of them can be answered. Prompts without approval are limited for each
+// wallet and box; those that another box causes by hearing the same codes are
+// counted apart for each such box, so that none uses up what another may ask.
+//
 // Whatever has no arrow in pay/life.go gets a signed refusal, at most
 // pay.RefusalsPerHour an hour for each node, and leaves every payment as it was.
 // So does a claim on a payment or device of which a deadline failed and waits to
@@ -45,7 +51,7 @@
 //	d/DEVICE           whose the device is
 //	e                  how the clock was moved, each time that it was accepted (not audited)
 //	f/CLAIM            a claim that was settled without a decision, and how (not audited)
-//	h/DEVICE STEP      where a code was heard first (not audited)
+//	h/DEVICE STEP      where a code was heard (not audited)
 //	i/INVITE           an invite (not audited)
 //	j/REQUEST          a request that met its key in use
 //	k/BEACON           the device that has this beacon key

@@ -47,6 +47,7 @@ var features = []feature{
 	payments,
 	merchantKeys,
 	stepUp,
+	neighbours,
 	devices,
 	codeSources,
 	members,

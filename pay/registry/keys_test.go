@@ -124,7 +124,7 @@ func TestTagsOfKeys(t *testing.T) {
 	if other, _ := c.last(bar.status.Scope, atBar); other.Key == d.Key || other.Order == d.Order {
 		t.Error("two merchants have the same tags")
 	}
-	c.answer(c.payer, first, pay.Approve, pay.ByHand)
+	c.approve(c.payer, c.beacon, first)
 	if d, _ := c.last(c.shop.status.Scope, first); d.Key != (pay.KeyTag{}) || d.Order != (pay.OrderTag{}) {
 		t.Error("a later decision has tags")
 	}

@@ -20,6 +20,9 @@ type found struct {
 
 	here   place      // where the code was heard now
 	first  place      // where this step's code was heard first; zero: nowhere before
+	cause  pay.NodeID // the box elsewhere that heard this step's code; zero: none did
+	places heardRow   // all of that
+	near   []place    // of these, declared neighbours of here
 	active bool       // a node of the wallet is enrolled and not revoked
 	recent []prompted // this box's prompts of the wallet without approval, of the last hour
 	above  stepUpRow  // above which amount the wallet's payments need its device
@@ -33,11 +36,11 @@ func (t *turn) offer(p *paymentRow, m match, asked bool) error {
 	if err != nil {
 		return err
 	}
-	if err := t.noteHeard(f); err != nil {
-		return err
-	}
 	if reason := f.refusal(); reason != "" {
 		return t.decide(p, verdict{state: pay.StateUnmatched, reason: reason, claim: request})
+	}
+	if err := t.noteHeard(f); err != nil {
+		return err
 	}
 	if err := t.notePrompt(f, p.Box, p.Decision.Payment); err != nil {
 		return err
@@ -58,9 +61,9 @@ func (t *turn) look(p *paymentRow, m match, asked bool) (f found, err error) {
 	d := p.Decision
 	f = found{
 		match: m, now: t.now, heard: p.Heard, amount: d.Amount, currency: d.Currency, asked: asked,
-		here: place{Merchant: d.Merchant, Site: d.Site},
+		here: place{Merchant: d.Merchant, Site: d.Site, Box: p.Box},
 	}
-	if f.first, _, err = heardRows.Get(t.rows, rows.Key(m.device, m.step)); err != nil {
+	if err := t.lookAround(&f); err != nil {
 		return f, err
 	}
 	if f.active, err = t.walletActive(m.row.Wallet); err != nil {
@@ -79,29 +82,42 @@ func (f found) refusal() pay.Reason {
 	switch {
 	case !f.active:
 		return pay.ReasonNodeRevoked
-	case len(f.recent) >= pay.PromptsPerHour:
+	case f.prompts() >= f.promptsMax():
 		return pay.ReasonTooManyPrompts
 	default:
 		return ""
 	}
 }
 
-// elsewhere reports whether the code was heard at another place too. Once it
-// was, that holds at every place until the step is over, because the place that
-// heard it first may be the one that it was carried to.
-func (f found) elsewhere() bool {
-	return f.first != place{} && (f.first.Twice || f.first != f.here)
+// prompts returns how many of the box's prompts have the cause that the offer at
+// hand has.
+func (f found) prompts() (n int) {
+	for _, p := range f.recent {
+		if p.Cause == f.cause {
+			n++
+		}
+	}
+	return n
 }
 
-// prompted is one offer that a wallet did not approve, or not yet.
+func (f found) promptsMax() int {
+	if f.cause.IsZero() {
+		return pay.PromptsPerHour
+	}
+	return pay.PromptsElsewherePerHour
+}
+
+// prompted is one offer that a wallet did not approve, or not yet. Cause is the
+// box elsewhere because of which a person is asked, zero when there is none.
 type prompted struct {
 	At      pay.Time      `cbor:"1,keyasint"`
 	Payment pay.PaymentID `cbor:"2,keyasint"`
+	Cause   pay.NodeID    `cbor:"3,keyasint,omitzero"`
 }
 
 // notePrompt counts the offer among the box's prompts of the wallet.
 func (t *turn) notePrompt(f found, box pay.NodeID, payment pay.PaymentID) error {
-	return promptRows.Put(t.rows, rows.Key(f.row.Wallet, box), append(f.recent, prompted{At: f.now, Payment: payment}))
+	return promptRows.Put(t.rows, rows.Key(f.row.Wallet, box), append(f.recent, prompted{At: f.now, Payment: payment, Cause: f.cause}))
 }
 
 // forgetPrompt takes a prompt off the count: the payer approved it, or a rule
@@ -114,35 +130,4 @@ func (t *turn) forgetPrompt(wallet pay.Scope, box pay.NodeID, payment pay.Paymen
 	}
 	rest := slices.DeleteFunc(list, func(p prompted) bool { return p.Payment == payment })
 	return promptRows.Put(t.rows, key, rest)
-}
-
-// heardPrune bounds the rows of past steps that one request clears away. Chosen:
-// more than one, so that the rows of a device become fewer.
-const heardPrune = 8
-
-// noteHeard keeps where the code of a device's step was heard. Such rows are
-// kept as long as a request for their step can still arrive.
-func (t *turn) noteHeard(f found) error {
-	key := rows.Key(f.device, f.step)
-	switch {
-	case f.first == f.here, f.first.Twice:
-		return nil
-	case f.elsewhere():
-		twice := f.first
-		twice.Twice = true
-		return heardRows.Put(t.rows, key, twice)
-	}
-	if oldest, _, ok := f.source.steps(f.now.Add(-pay.RequestTTLMax), f.now); ok {
-		past := heardRows.Between(rows.Key(f.device, pay.Step(0)), rows.Key(f.device, oldest))
-		gone, err := heardRows.Keys(t.rows, past, heardPrune)
-		if err != nil {
-			return err
-		}
-		for _, key := range gone {
-			if err := heardRows.Delete(t.rows, key); err != nil {
-				return err
-			}
-		}
-	}
-	return heardRows.Put(t.rows, key, f.here)
 }

@@ -43,6 +43,9 @@ type paymentRow struct {
 	Step     pay.Step     `cbor:"6,keyasint"`
 	Heard    pay.Time     `cbor:"7,keyasint"`
 	Learn    bool         `cbor:"8,keyasint"` // an approval narrows what is known of the device's clock
+	// Asked means that the device was asked after the offer, because the code was
+	// heard elsewhere.
+	Asked bool `cbor:"9,keyasint,omitempty"`
 }
 
 // payment returns the payment that the row stands for.
@@ -142,7 +145,7 @@ func (t *turn) answer(a pay.Answer) error {
 	case !covers(a, h):
 		return t.refuse(pay.ReasonWrongTerms, a.Payment)
 	}
-	reason, err := t.checkApproval(a, h)
+	reason, err := t.checkApproval(a, &h)
 	if err != nil {
 		return err
 	}
@@ -151,6 +154,11 @@ func (t *turn) answer(a pay.Answer) error {
 	}
 	if a.Verdict == pay.Approve || a.By != pay.ByHand {
 		if err := t.forgetPrompt(h.Wallet, h.Box, a.Payment); err != nil {
+			return err
+		}
+	}
+	if a.Verdict == pay.Approve && a.By != pay.ByHand && a.Code.IsZero() {
+		if err := t.noteUnattended(h); err != nil {
 			return err
 		}
 	}
@@ -180,14 +188,6 @@ func (t *turn) capture(h paymentRow, v verdict) (verdict, error) {
 	}
 	if !ok || box.Status.Revoked {
 		v.state, v.reason = pay.StateFailed, pay.ReasonNodeRevoked
-		return v, nil
-	}
-	elsewhere, err := t.heardElsewhereSince(h)
-	if err != nil {
-		return v, err
-	}
-	if elsewhere {
-		v.state, v.reason = pay.StateFailed, pay.ReasonCodeElsewhere
 		return v, nil
 	}
 	err = book.Pay(t.rows, book.Payment{ID: d.Payment, From: h.Wallet, To: d.Merchant, Amount: d.Amount, Currency: d.Currency})

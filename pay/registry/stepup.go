@@ -25,7 +25,7 @@ var stepUp = feature{
 	claims:    map[pay.Kind]rule{pay.KindStepUpAbove: claimOf((*turn).setStepUpAbove)},
 	publishes: []pay.Kind{pay.KindChallenge, pay.KindStepUp},
 	audit:     inspectStepUps,
-	spaces:    rows.Spaces{stepUpRows.Space, heardRows.Space},
+	spaces:    rows.Spaces{stepUpRows.Space},
 }
 
 // stepUpRow is above which amount a wallet's payments need its device, and the
@@ -39,17 +39,7 @@ type stepUpRow struct {
 
 var (
 	stepUpRows = rows.New("u/", "above which amount the wallet's payments need its device", rows.Text[pay.Scope]("WALLET"), rows.CBOR[stepUpRow]())
-	heardRows  = rows.New("h/", "where a code was heard first",
-		rows.Join(rows.ID[pay.DeviceID]("DEVICE"), rows.Uint32[pay.Step]("STEP")), rows.CBOR[place]())
 )
-
-// place is where a code was heard first. Twice means that it was heard at
-// another place too.
-type place struct {
-	Merchant pay.Scope `cbor:"1,keyasint"`
-	Site     pay.Name  `cbor:"2,keyasint"`
-	Twice    bool      `cbor:"3,keyasint,omitempty"`
-}
 
 // stepUp returns why the payment needs two channels, the most alarming reason
 // first, or "".
@@ -72,24 +62,17 @@ func (f found) stepUp() pay.StepUp {
 	}
 }
 
-// heardElsewhereSince reports whether the code behind an offer by one channel
-// was heard at another site as well, after the offer was made. Either of the two
-// requests may be the relayed one, so neither is captured without the device: the
-// merchant charges again, and that charge steps up.
-func (t *turn) heardElsewhereSince(p paymentRow) (bool, error) {
-	if p.Decision.Method() != pay.MethodOne {
-		return false, nil
-	}
-	heard, ok, err := heardRows.Get(t.rows, rows.Key(p.Device, p.Step))
-	return ok && heard.Twice, err
-}
-
 // challenge publishes to the payer's wallet alone which device has to give a
 // code. It comes before the offer, so that the wallet has it by then. The offer
 // ends with the challenge's life, if not before.
 func (t *turn) challenge(p *paymentRow) error {
 	d := &p.Decision
 	d.Expires = min(d.Expires, t.now.Add(pay.TwoChannelLife))
+	return t.publishChallenge(p)
+}
+
+func (t *turn) publishChallenge(p *paymentRow) error {
+	d := &p.Decision
 	_, err := t.publish(pay.Challenge{Payment: d.Payment, Device: p.Device, Nonce: t.nonce(d.Payment), At: t.now}, p.Wallet)
 	return err
 }
@@ -105,18 +88,30 @@ func (r *Registry) nonce(payment pay.PaymentID) pay.Nonce {
 }
 
 // checkApproval returns why the approval cannot pay the offer, or "". An offer
-// that demands two channels needs the code of the very device that was heard,
-// which belongs to this wallet still, over the very terms of the offer. The
-// approval of any other offer carries none.
-func (t *turn) checkApproval(a pay.Answer, p paymentRow) (pay.Reason, error) {
+// that demands two channels, or whose code was heard elsewhere since, needs the
+// code of the very device that was heard, which belongs to this wallet still, over
+// the very terms of the offer. The approval of any other offer carries none.
+func (t *turn) checkApproval(a pay.Answer, p *paymentRow) (pay.Reason, error) {
+	if a.Verdict != pay.Approve {
+		return "", nil
+	}
+	heard, err := t.heard(*p)
+	if err != nil {
+		return "", err
+	}
+	one := p.Decision.Method() == pay.MethodOne
+	late := p.Asked || heard.Twice
 	switch {
-	case a.Verdict != pay.Approve:
-		return "", nil
-	case p.Decision.Method() == pay.MethodOne && !a.Code.IsZero():
+	case one && !late && !a.Code.IsZero():
 		return pay.ReasonWrongTerms, nil
-	case p.Decision.Method() == pay.MethodOne:
-		return "", nil
-	case a.Code.IsZero():
+	case one && !late:
+		return heard.checkUnattended(a, *p), nil
+	case one && !p.Asked: // it was no prompt when the second place heard the code
+		if err := t.askLate(p); err != nil {
+			return "", err
+		}
+	}
+	if a.Code.IsZero() {
 		return pay.ReasonNeedsDevice, nil
 	}
 	c := pay.Challenge{Payment: p.Decision.Payment, Device: p.Device, Nonce: t.nonce(p.Decision.Payment)}
@@ -267,7 +262,7 @@ func (a *auditor) checkAuthentication(l decided, offer paymentRow, answer pay.An
 		return
 	}
 	d := offer.Decision
-	if d.Method() == pay.MethodOne {
+	if d.Method() == pay.MethodOne && !offer.Asked {
 		if !answer.Code.IsZero() {
 			a.report("payment %s: its approval carries a code that nobody asked for", d.Payment.Short())
 		}

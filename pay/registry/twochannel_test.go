@@ -317,8 +317,8 @@ func TestCodeElsewhere(t *testing.T) {
 
 // TestOfferBeforeTheWormhole: an offer by one channel is still open when its
 // code is heard at another site too. Whichever of the two was first, an approval
-// that comes after that does not pay it, the payer gets the reason, and the
-// merchant may charge again.
+// that comes after that does not pay it without the device, which is asked; the
+// offer stands, and with the device it is paid.
 func TestOfferBeforeTheWormhole(t *testing.T) {
 	t.Parallel()
 	c := newCounter(t)
@@ -332,9 +332,14 @@ func TestOfferBeforeTheWormhole(t *testing.T) {
 	if got := c.demandOn(c.shop, there); got != pay.StepUpElsewhere {
 		t.Fatalf("the second site is offered with %q", got)
 	}
-	c.answer(c.payer, first, pay.Approve, "all")
-	if got := c.says(bar, first); got != "failed code_elsewhere" {
-		t.Errorf("the first site: %s", got)
+	if got := c.answer(c.payer, first, pay.Approve, "all"); got != pay.ReasonNeedsDevice || c.says(bar, first) != "offered" {
+		t.Errorf("the first site without the device: %q, %s", got, c.says(bar, first))
+	}
+	if got := c.approve(c.payer, newDevice("eve", 6), first); got != pay.ReasonWrongCode || c.says(bar, first) != "offered" {
+		t.Errorf("the first site with another device: %q, %s", got, c.says(bar, first))
+	}
+	if got := c.approve(c.payer, c.beacon, first); got != "" || c.says(bar, first) != "captured" || c.demandOn(bar, first) != "" {
+		t.Errorf("the first site with the device: %q, %s", got, c.says(bar, first))
 	}
 	if got := c.approve(c.payer, c.beacon, there); got != "" || c.says(c.shop, there) != "captured" {
 		t.Errorf("with the device: %q, %s", got, c.says(c.shop, there))

@@ -54,6 +54,9 @@ func pending(view pay.Rows) (list []openOffer, err error) {
 		if err != nil {
 			return nil, err
 		}
+		if rec.Payment, err = withStepUp(view, rec.Payment); err != nil {
+			return nil, err
+		}
 		if ok && rec.Payment.State == pay.StateOffered && (!answered || a.Refused != "") {
 			list = append(list, openOffer{rec, a})
 		}
@@ -120,6 +123,9 @@ func (w *Wallet) Receipt(view pay.Rows, id string) (pay.PaymentID, []byte, error
 // queuedEntry is entry with Queued.
 func queuedEntry(v View, now pay.Time, rec history.Record) (Entry, error) {
 	a, answered, err := answerRows.Get(v, rec.Payment.ID)
+	if err == nil {
+		rec.Payment, err = withStepUp(v, rec.Payment)
+	}
 	if err != nil {
 		return Entry{}, err
 	}

@@ -107,7 +107,11 @@ func answerable(view pay.Rows, p pay.Payment, v pay.Verdict) error {
 // pending one when there are none. Its errors are those of Answer.
 func selectPayment(view pay.Rows, id string) (history.Record, error) {
 	if id != "" {
-		return history.Find(view, id)
+		rec, err := history.Find(view, id)
+		if err == nil {
+			rec.Payment, err = withStepUp(view, rec.Payment)
+		}
+		return rec, err
 	}
 	open, err := pending(view)
 	switch {
@@ -182,6 +186,10 @@ func moved(tx pay.WritableRows, s history.Step, notUnderstood bool) error {
 
 // byRule answers an open offer if the rule covers it and it has no answer.
 func (w *Wallet) byRule(tx pay.WritableRows, now pay.Time, rec history.Record) (pay.Reaction, error) {
+	var err error
+	if rec.Payment, err = withStepUp(tx, rec.Payment); err != nil {
+		return pay.Reaction{}, err
+	}
 	verdict, covers := w.options.Rule.verdict(rec.Payment.Decision)
 	if !covers {
 		return pay.Reaction{}, nil

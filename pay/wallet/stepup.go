@@ -57,6 +57,19 @@ func challenge(view pay.Rows, id pay.PaymentID) (c pay.Challenge, ok bool, err e
 	return c, err == nil, err
 }
 
+// withStepUp returns a payment as its owner has to take it. Where the device was
+// asked after an offer by one channel, its code was heard elsewhere since.
+func withStepUp(view pay.Rows, p pay.Payment) (pay.Payment, error) {
+	if p.State != pay.StateOffered || p.Decision.StepUp != "" {
+		return p, nil
+	}
+	asked, err := challengeRows.Has(view, p.ID)
+	if asked {
+		p.Decision.StepUp = pay.StepUpElsewhere
+	}
+	return p, err
+}
+
 // Witness is a device, and what it has to sign.
 type Witness struct {
 	Device Device

@@ -355,3 +355,45 @@ func TestCapturedByTwoChannels(t *testing.T) {
 		t.Errorf("findings: %+v, %v", found, err)
 	}
 }
+
+// TestDeviceAskedAfterTheOffer: a challenge that comes after an offer by one
+// channel makes it one that a person answers with the device; the rule is silent,
+// and so it is for an answer of the rule that the registry refused for that.
+func TestDeviceAskedAfterTheOffer(t *testing.T) {
+	t.Parallel()
+	for name, rule := range map[string]wallet.Rule{"a person answers": {Kind: wallet.Ask}, "the rule's answer was refused": {Kind: wallet.All, Name: "all"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, rule)
+			offer := w.offer(1, 1250, "EUR")
+			posted := w.deliver(offer)
+			id := decisionOf(w, offer).Payment.String()
+			w.deliver(w.challengeFor(1, beacon, pay.Nonce{1}))
+			for _, f := range posted {
+				w.refuse(f, pay.ReasonNeedsDevice)
+			}
+			if got := w.ruleNeeds(); len(got) != 0 {
+				t.Errorf("the rule would ask the device about %v", got)
+			}
+			list, err := w.wallet.Pending(w.rows, w.now)
+			if err != nil || len(list) != 1 || list[0].StepUp != pay.StepUpElsewhere {
+				t.Fatalf("pending are %+v, %v", list, err)
+			}
+			_, err = w.answerWith(id, pay.Approve, pay.ByHand, pay.AuthCode{})
+			wantCode(t, err, pay.CodeDevice)
+			v, needed, err := w.witness(id)
+			if err != nil || !needed {
+				t.Fatalf("the device is not needed: %v", err)
+			}
+			_, err = w.answerWith(id, pay.Approve, "exec:guard", w.code(beacon, v))
+			wantCode(t, err, pay.CodeNotAllowed)
+			f, err := w.answerWith(id, pay.Approve, pay.ByHand, w.code(beacon, v))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, err := pay.As[pay.Answer](f); err != nil || a.Code.IsZero() || a.Offer != offer.ID() {
+				t.Errorf("answered %+v, %v", a, err)
+			}
+		})
+	}
+}
