@@ -28,6 +28,8 @@ const (
 	KindClock       Kind = "clock"
 	KindKeys        Kind = "merchant-keys"
 	KindKeyHeld     Kind = "key-held"
+	KindNeighbours  Kind = "neighbours"
+	KindEarshot     Kind = "earshot"
 )
 
 // kinds is the table of kinds: a kind without a row here is a kind that this
@@ -51,6 +53,8 @@ func kinds() []KindRow {
 		statement[TopUp](AudienceWallet).readBy(RoleWallet),
 		statement[MerchantKeys](AudienceMerchant).readBy(RoleBox),
 		statement[KeyHeld](AudienceMerchant).readBy(RoleBox),
+		statement[Neighbours](AudienceMerchant).readBy(RoleBox),
+		statement[Earshot](AudienceMerchant).readBy(RoleBox),
 		statement[NodeStatus](AudienceRegistry),
 		statement[ClockAccepted](AudienceRegistry),
 	}
@@ -84,7 +88,7 @@ const (
 	AudienceAuthor   Audience = "author"   // nobody else: the fact stands in no feed
 	AudienceParties  Audience = "parties"  // the merchant and the payer's wallet
 	AudienceWallet   Audience = "wallet"   // one wallet
-	AudienceMerchant Audience = "merchant" // the boxes of one merchant
+	AudienceMerchant Audience = "merchant" // the boxes of the merchants that it concerns
 	AudienceRegistry Audience = "registry" // nobody: it stands in the registry's own feed
 	AudienceAll      Audience = "all"      // every node
 )
@@ -167,6 +171,8 @@ func (s StepUpStatus) signedAt() Time { return s.At }
 func (c Challenge) signedAt() Time    { return c.At }
 func (m MerchantKeys) signedAt() Time { return m.At }
 func (k KeyHeld) signedAt() Time      { return k.At }
+func (n Neighbours) signedAt() Time   { return n.At }
+func (e Earshot) signedAt() Time      { return e.At }
 
 // SignedAt returns when the registry signed f, a fact of this kind. It fails
 // for the kinds of other authors and for facts of other kinds.

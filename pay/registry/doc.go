@@ -51,10 +51,12 @@
 //	d/DEVICE           whose the device is
 //	e                  how the clock was moved, each time that it was accepted (not audited)
 //	f/CLAIM            a claim that was settled without a decision, and how (not audited)
+//	g/PAIR             two places that were declared neighbours
 //	h/DEVICE STEP      where a code was heard (not audited)
 //	i/INVITE           an invite (not audited)
 //	j/REQUEST          a request that met its key in use
 //	k/BEACON           the device that has this beacon key
+//	l/MERCHANT 00 SITE when a merchant was last told who hears its customers (not audited)
 //	m/NODE             a node: role, scope, names
 //	n                  the number of the newest code source
 //	o/WALLET 00 DEVICE the wallet's devices
@@ -66,6 +68,7 @@
 //	u/WALLET           above which amount the wallet's payments need its device
 //	v/WALLET           the wallet has had a device (not audited)
 //	w/WALLET           the node that signs for a wallet's scope
+//	x/PAIR             how many codes two places both heard (not audited)
 //	y/MERCHANT 00 KEY  the payment that a merchant's key stands for
 //	z/MERCHANT         the merchant has its secret; its boxes that have keys of their own
 //

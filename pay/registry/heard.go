@@ -113,11 +113,13 @@ const heardPrune = 8
 // about what was offered before a second place heard it. Such rows are kept as
 // long as a request for their step can still arrive.
 func (t *turn) noteHeard(f found) error {
-	if slices.ContainsFunc(f.places.places(), f.here.at) {
-		return nil
-	}
 	row := f.places
+	known := slices.ContainsFunc(row.places(), f.here.at)
+	alarm := f.elsewhere() && !row.Twice // of neighbours that are none any more, too
 	switch {
+	case known && !alarm:
+		return nil
+	case known:
 	case f.first == place{}:
 		if err := t.pruneHeard(f); err != nil {
 			return err
@@ -126,7 +128,7 @@ func (t *turn) noteHeard(f found) error {
 	case len(row.Also) < pay.HeardPlacesMax-1:
 		row.Also = append(slices.Clip(row.Also), f.here)
 	}
-	if f.elsewhere() && !row.Twice {
+	if alarm {
 		row.Twice = true
 		if err := t.askAboutOpen(f); err != nil {
 			return err

@@ -17,8 +17,10 @@
 //
 // Beside the rows of package history, which begin with 'h':
 //
+//	e SITE     when another place was last said to hear the customers of a site
 //	k KEY      the payment that an idempotency key stands for; keys never expire
 //	m TAG      the payment that a key of any box of the merchant stands for
+//	n PLACES   what was last declared of two places
 //	o PAYMENT  what this box asked for and was refused
 //	s          the secret with which tags of keys are made
 //
@@ -79,7 +81,7 @@ func (t *Till) all() history.Features {
 			pay.KindCancel:  history.Recalled(cancelRecalled),
 		},
 		Spaces: rows.Spaces{keyRows.Space, ownRows.Space},
-	}, t.keys()}
+	}, t.keys(), t.neighbours()}
 }
 
 // Spaces returns the key spaces of the role, those of package history included.

@@ -23,6 +23,12 @@ type Health struct {
 	// Aside is what a registry has set aside, the first of AsideCount.
 	Aside      []Aside `json:"aside,omitempty"`
 	AsideCount int     `json:"aside_count,omitempty"`
+	// EarshotPairs are places that hear one another's customers and are no declared
+	// neighbours, at a registry. At a box, Neighbours are those of its site, and
+	// Earshot is that yet another place hears its customers.
+	EarshotPairs []EarshotPair `json:"earshot_pairs,omitempty"`
+	Neighbours   []Place       `json:"neighbours,omitempty"`
+	Earshot      *Earshot      `json:"earshot,omitempty"`
 }
 
 // Link is whether a wallet reaches one of its devices: Error is empty if it does.

@@ -93,6 +93,9 @@ var hints = map[pay.Case]hint{
 	"node_unknown":     {"paybeacon admin nodes lists them", nil},
 	"node_not_found":   {"paybeacon admin nodes lists names, scopes and ids", nil},
 	"node_ambiguous":   {"name the scope or the node id", nil},
+	"neighbours_same":  {"name two different places", nil},
+	"site_unknown":     {"paybeacon admin nodes --json lists merchants and sites", nil},
+	"site_ambiguous":   {"write it as MERCHANT/SITE", nil},
 }
 
 type hint struct {

@@ -209,6 +209,9 @@ type Node struct {
 	Site      pay.Name  `json:"site,omitempty"`
 	Revoked   bool      `json:"revoked"`
 	Connected bool      `json:"connected"`
+	// Earshot are other places that hear the customers of a box's site and are no
+	// declared neighbours of it.
+	Earshot []Earshot `json:"earshot,omitempty"`
 }
 
 // TopUp is play money that was put into a wallet's account, in minor units.

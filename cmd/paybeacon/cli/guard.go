@@ -42,8 +42,9 @@ func checkArgs(args []string, tree []*urfave.Command) error {
 		}
 		rest = rest[1:]
 		_, isSwitch := f.(*urfave.BoolFlag)
+		_, isList := f.(*urfave.GenericFlag)
 		before, twice := seen[f.Names()[0]]
-		if twice && (!isSwitch || before != value) {
+		if twice && !isList && (!isSwitch || before != value) {
 			return pay.NewError(pay.CodeUsage, "--"+name+" is given twice", "give it once")
 		}
 		seen[f.Names()[0]] = value
@@ -99,6 +100,10 @@ func looksLikeFlag(c *urfave.Command, value string) bool {
 // checkValue refuses a value that can only be a mistake.
 func checkValue(f urfave.Flag, name, value string) error {
 	switch f := f.(type) {
+	case *urfave.GenericFlag:
+		if text.IsBlank(value) || !utf8.ValidString(value) {
+			return pay.NewError(pay.CodeUsage, "--"+name+" is empty or cannot be read", "write what it names")
+		}
 	case *urfave.StringFlag:
 		if value != "" && text.IsBlank(value) {
 			return pay.NewError(pay.CodeUsage, "--"+name+" holds nothing but blanks", "write something that can be seen, or leave it out")

@@ -111,6 +111,8 @@ func runningFindings(dir node.Dir, h api.Health) []finding {
 	for _, l := range h.Links {
 		list = append(list, linkFinding(l))
 	}
+	list = append(list, earshotFindings(dir, h.EarshotPairs)...)
+	list = append(list, aroundFindings(h.Neighbours, h.Earshot)...)
 	return append(list, asideFindings(dir, h.Aside, h.AsideCount)...)
 }
 
@@ -233,6 +235,18 @@ func (d *doctor) openAndLook() error {
 			return d.tell(areaNode, append(list, failed("store", err))...)
 		}
 		list = append(list, asideFindings(d.dir, asides, all)...)
+		pairs, err := r.Earshot(d.Ctx)
+		if err != nil {
+			return d.tell(areaNode, append(list, failed("store", err))...)
+		}
+		list = append(list, earshotFindings(d.dir, pairs)...)
+	}
+	if b, ok := n.(*node.Box); ok {
+		near, other, err := b.Around(d.Ctx)
+		if err != nil {
+			return d.tell(areaNode, append(list, failed("store", err))...)
+		}
+		list = append(list, aroundFindings(near, other)...)
 	}
 	peer, connects := n.(node.Connected)
 	if !connects {

@@ -58,6 +58,7 @@ func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			Flags: []cli.Flag{cli.DataFlag(), &cli.StringFlag{Name: "id", Usage: "only what has this `ID` or an unambiguous beginning of it (default: all)"}}, Run: adminRetry,
 		}),
 		clockCommand(ctx, io),
+		neighboursCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "nodes", Usage: "who is enrolled", Flags: []cli.Flag{cli.DataFlag()}, Run: adminNodes}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "revoke", Usage: "end a node's standing at once",
@@ -193,6 +194,11 @@ func adminNodes(c *cli.Call) error {
 			}
 			line := fmt.Sprintf("%s  %-7s %-20s %-10s %s", text.Short(n.ID), n.Role, text.Printable(string(n.Name)), state, text.Printable(string(n.Merchant)))
 			_, _ = fmt.Fprintln(w, strings.TrimRight(line, " "))
+			for _, e := range n.Earshot {
+				if e.Place != nil && !n.Revoked {
+					_, _ = fmt.Fprintf(w, "            customers are heard at %s too: %s\n", placeWords(*e.Place), text.Count(int(e.Codes), "code"))
+				}
+			}
 		}
 	})
 }

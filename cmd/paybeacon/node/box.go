@@ -123,7 +123,7 @@ func (b *Box) Ready() api.Ready {
 func (b *Box) Verbs() api.Verbs {
 	return api.NewVerbs(
 		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return b.Ready(), nil }),
-		api.On(api.VerbHealth, func(context.Context, api.Nothing) (api.Health, error) { return b.health(), nil }),
+		api.On(api.VerbHealth, func(ctx context.Context, _ api.Nothing) (api.Health, error) { return b.health(ctx) }),
 		api.On(api.VerbEvents, b.events.read),
 		api.On(api.VerbTill, b.status),
 		api.On(api.VerbNearby, func(ctx context.Context, _ api.Nothing) (api.Nearby, error) {
@@ -316,10 +316,11 @@ func (b *Box) receipt(ctx context.Context, q api.PaymentRef) (api.ReceiptFile, e
 	return out, err
 }
 
-func (b *Box) health() api.Health {
-	h := b.base.health()
+func (b *Box) health(ctx context.Context) (h api.Health, err error) {
+	h = b.base.health()
 	s := b.air.Health()
 	h.Spec, h.Radio, h.RadioWhy, h.AdvertsPerSecond = b.spec.String(), api.RadioWord(s.Deaf), s.Why, api.RoundRate(s.Rate)
 	h.Session = b.peer.session()
-	return h
+	h.Neighbours, h.Earshot, err = b.Around(ctx)
+	return h, err
 }

@@ -229,13 +229,18 @@ func (n *Registry) Verbs() api.Verbs {
 		api.On(api.VerbRevokeNode, n.revoke),
 		api.On(api.VerbRetry, asides{n.store, n.role}.retry),
 		api.On(api.VerbAcceptClock, n.acceptClock),
+		api.On(api.VerbDeclareNeighbours, n.declareNeighbours),
+		api.On(api.VerbNeighbours, n.neighbours),
 		api.On(api.VerbClock, func(context.Context, api.Nothing) (api.Clock, error) { return n.clockObject(), nil }),
 	)
 }
 
 func (n *Registry) health(ctx context.Context, _ api.Nothing) (h api.Health, err error) {
 	h = n.base.health()
-	h.Aside, h.AsideCount, err = n.SetAside(ctx)
+	if h.Aside, h.AsideCount, err = n.SetAside(ctx); err != nil {
+		return h, err
+	}
+	h.EarshotPairs, err = n.Earshot(ctx)
 	return h, err
 }
 
@@ -339,8 +344,14 @@ func accountKind(owner string) string {
 func (n *Registry) nodes(ctx context.Context, _ api.Nothing) (api.List[api.Node], error) {
 	var out api.List[api.Node]
 	err := n.store.View(ctx, func(v *store.View) error {
+		pairs, err := n.role.Earshot(v, n.store.Now())
+		if err != nil {
+			return err
+		}
 		return n.role.Members(v, func(m pay.NodeStatus) error {
-			out.Items = append(out.Items, n.nodeObject(m))
+			o := n.nodeObject(m)
+			o.Earshot = earshotOf(pairs, m)
+			out.Items = append(out.Items, o)
 			return nil
 		})
 	})
