@@ -56,8 +56,8 @@ func (h heardRow) checkUnattended(a pay.Answer, p paymentRow) pay.Reason {
 }
 
 // place returns where a payment was asked for.
-func (p paymentRow) place() place {
-	return place{Merchant: p.Decision.Merchant, Site: p.Decision.Site, Box: p.Box}
+func (h paymentRow) place() place {
+	return place{Merchant: h.Decision.Merchant, Site: h.Decision.Site, Box: h.Box}
 }
 
 // heard returns where the code of an offer was heard.
