@@ -89,6 +89,13 @@ func benchWormhole(ctx context.Context, _ string) ([]figure, error) {
 		}
 		figures = append(figures, f...)
 	}
+	for _, declared := range []bool{false, true} {
+		f, err := earshotModel(ctx, declared)
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, f...)
+	}
 	return figures, nil
 }
 
@@ -210,15 +217,17 @@ func wormholeAlarms(ctx context.Context, c custom, nth uint64) ([]figure, error)
 
 // fair is a registry with stalls and payers, in memory.
 type fair struct {
-	role     *registry.Registry
-	root     pay.NodeID
-	resolver pay.BeaconKey
-	engine   *kv.Memory
-	random   io.Reader
-	opened   pay.Time
-	stalls   []fairNode
-	payers   []fairPayer
-	serial   int
+	role       *registry.Registry
+	root       pay.NodeID
+	resolver   pay.BeaconKey
+	engine     *kv.Memory
+	facts      map[pay.FactID]pay.Fact // claims, and what the registry published of them
+	challenges map[pay.PaymentID]pay.Challenge
+	random     io.Reader
+	opened     pay.Time
+	stalls     []fairNode
+	payers     []fairPayer
+	serial     int
 }
 
 type fairNode struct {
@@ -229,14 +238,21 @@ type fairNode struct {
 type fairPayer struct {
 	state    device.State
 	identity pay.IdentityKey
+	wallet   fairNode
 }
 
-// fairRows are a registry's rows without facts and deadlines: the model looks
-// at what is demanded, not at how it ends.
-type fairRows struct{ kv.Tx }
+// fairRows are a registry's rows without deadlines: the model looks at what is
+// demanded and answered at once.
+type fairRows struct {
+	kv.Tx
+	facts map[pay.FactID]pay.Fact
+}
 
-// Fact finds none.
-func (fairRows) Fact(pay.FactID) (pay.Fact, bool, error) { return pay.Fact{}, false, nil }
+// Fact returns a fact that the model has kept.
+func (r fairRows) Fact(id pay.FactID) (pay.Fact, bool, error) {
+	f, ok := r.facts[id]
+	return f, ok, nil
+}
 
 // Wake forgets the deadline.
 func (fairRows) Wake(pay.Time, pay.Subject) error { return nil }
@@ -245,12 +261,12 @@ func (fairRows) Wake(pay.Time, pay.Subject) error { return nil }
 func (fairRows) SetAside(pay.Subject) (bool, error) { return false, nil }
 
 func newFair(ctx context.Context, payers int) (*fair, error) {
-	f := &fair{engine: kv.NewMemory(), random: rand.NewChaCha8([32]byte{1}), opened: 1_800_000_000_000}
+	f := &fair{engine: kv.NewMemory(), facts: make(map[pay.FactID]pay.Fact), challenges: make(map[pay.PaymentID]pay.Challenge), random: rand.NewChaCha8([32]byte{1}), opened: 1_800_000_000_000}
 	if err := f.found(); err != nil {
 		return nil, err
 	}
 	return f, f.engine.Update(ctx, func(tx kv.Tx) error {
-		rows := fairRows{tx}
+		rows := f.rows(tx)
 		for i := range wormholeStalls {
 			n, err := f.enrol(rows, registry.InviteSpec{Role: pay.RoleBox, Name: pay.Name(fmt.Sprintf("stall-%d", i))})
 			if err != nil {
@@ -265,6 +281,22 @@ func newFair(ctx context.Context, payers int) (*fair, error) {
 		}
 		return nil
 	})
+}
+
+func (f *fair) rows(tx kv.Tx) fairRows { return fairRows{tx, f.facts} }
+
+// react lets the registry react to a claim, and keeps the claim and what is
+// published.
+func (f *fair) react(rows pay.WritableRows, now pay.Time, claim pay.Fact) (pay.Reaction, error) {
+	f.facts[claim.ID()] = claim
+	r, err := f.role.React(rows, now, pay.ClaimArrived{Fact: claim})
+	for _, p := range r.Publications {
+		f.facts[p.Fact.ID()] = p.Fact
+		if c, err := pay.As[pay.Challenge](p.Fact); err == nil {
+			f.challenges[c.Payment] = c
+		}
+	}
+	return r, err
 }
 
 // found makes the registry.
@@ -313,7 +345,7 @@ func (f *fair) addPayer(rows pay.WritableRows, name pay.Name) error {
 	if err != nil {
 		return err
 	}
-	p := fairPayer{state: s}
+	p := fairPayer{state: s, wallet: wallet}
 	if p.identity, err = s.IdentityKey(f.resolver); err != nil {
 		return err
 	}
@@ -328,7 +360,7 @@ func (f *fair) addPayer(rows pay.WritableRows, name pay.Name) error {
 	if err != nil {
 		return err
 	}
-	r, err := f.role.React(rows, f.opened, pay.ClaimArrived{Fact: mapping})
+	r, err := f.react(rows, f.opened, mapping)
 	if err == nil && r.Refused != "" {
 		err = fmt.Errorf("map a device: refused as %s", r.Refused)
 	}
@@ -349,7 +381,7 @@ func (f *fair) ask(ctx context.Context, all []sighting, tell func(sighting, outc
 	for _, s := range all {
 		var o outcome
 		err := f.engine.Update(ctx, func(tx kv.Tx) (err error) {
-			o, err = f.askOne(fairRows{tx}, s)
+			o, err = f.askOne(f.rows(tx), s)
 			return err
 		})
 		if err != nil {
@@ -361,6 +393,19 @@ func (f *fair) ask(ctx context.Context, all []sighting, tell func(sighting, outc
 }
 
 func (f *fair) askOne(rows pay.WritableRows, s sighting) (outcome, error) {
+	_, r, err := f.request(rows, s)
+	if err != nil {
+		return outcome{}, err
+	}
+	d, id := decided(r)
+	if id.IsZero() {
+		return outcome{}, fmt.Errorf("the registry said nothing (%q)", r.Refused)
+	}
+	return outcome{asked: d.State == pay.StateOffered, demand: d.StepUp}, nil
+}
+
+// request makes the request of a sighting.
+func (f *fair) request(rows pay.WritableRows, s sighting) (pay.Fact, pay.Reaction, error) {
 	f.serial++
 	stall := f.stalls[s.stall]
 	request, err := pay.Sign(stall.key, pay.Request{
@@ -368,18 +413,18 @@ func (f *fair) askOne(rows pay.WritableRows, s sighting) (outcome, error) {
 		Handle: "amber-otter", Amount: 500, Currency: "EUR", TTL: pay.RequestTTLDefault, Created: s.at,
 	})
 	if err != nil {
-		return outcome{}, err
+		return pay.Fact{}, pay.Reaction{}, err
 	}
-	r, err := f.role.React(rows, s.at, pay.ClaimArrived{Fact: request})
-	if err != nil {
-		return outcome{}, err
-	}
+	r, err := f.react(rows, s.at, request)
+	return request, r, err
+}
+
+// decided returns the decision in a reaction, and its fact; zero without one.
+func decided(r pay.Reaction) (pay.Decision, pay.FactID) {
 	for _, p := range r.Publications {
-		d, err := pay.As[pay.Decision](p.Fact)
-		if err != nil {
-			continue // the challenge
+		if d, err := pay.As[pay.Decision](p.Fact); err == nil {
+			return d, p.Fact.ID()
 		}
-		return outcome{asked: d.State == pay.StateOffered, demand: d.StepUp}, nil
 	}
-	return outcome{}, fmt.Errorf("the registry said nothing (%q)", r.Refused)
+	return pay.Decision{}, pay.FactID{}
 }

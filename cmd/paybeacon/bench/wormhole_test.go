@@ -47,3 +47,31 @@ func TestWormholeModel(t *testing.T) {
 		t.Errorf("false alarms at festival and campus: %v%%", alarms)
 	}
 }
+
+// TestEarshotModel: each simulated charge of two stalls in earshot is paid once its
+// payer answers, declared or not. Declared neighbours need no device, and a code
+// carried between them is noticed all the same.
+func TestEarshotModel(t *testing.T) {
+	t.Parallel()
+	for name, declared := range map[string]bool{"undeclared": false, "declared": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			figures, err := earshotModel(t.Context(), declared)
+			if err != nil {
+				t.Fatal(err)
+			}
+			value := map[string]float64{}
+			for _, f := range figures {
+				t.Logf("%s: %.1f %s", f.What, f.Value, f.Unit)
+				value[f.What] = f.Value
+			}
+			device := value["of these by a person and the device"]
+			if value["paid"] != 100 || value["refused because of too many prompts"] != 0 || (device == 0) != declared {
+				t.Errorf("paid %.1f%%, with the device %.1f%%", value["paid"], device)
+			}
+			if a, b := value["codes carried to the other: noticed"], value["codes carried to a third: noticed"]; a != 100 || b != 100 {
+				t.Errorf("noticed %.1f%% between the two, %.1f%% at a third", a, b)
+			}
+		})
+	}
+}
