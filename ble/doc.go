@@ -21,8 +21,9 @@
 // Devices transmit at different powers, and each states its own in the frame.
 // The tracker works on strength normalised to a device of -59 dBm at 1 m. It
 // clamps the stated power, so that a device gains little by stating a false one.
-// Strength selects the wallet to ask; it never pays. Package crowd measures how
-// often it selects the wrong one.
+// Strength selects the wallet to ask; it never pays. Nobody is selected below a
+// level that only somebody at the box reaches, or without a lead: the till asks.
+// Package crowd measures how often the wrong one is selected all the same.
 //
 // # Guarantees
 //

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"testing"
 	"time"
+	"unsafe"
 
 	"pgregory.net/rapid"
 
@@ -82,7 +83,7 @@ func TestTrackerStaysConsistent(t *testing.T) {
 		for range rapid.IntRange(1, 300).Draw(r, "adverts") {
 			at = at.Add(time.Duration(pause.Draw(r, "pause")) * time.Millisecond)
 			a := Advert{At: at}
-			a.SetRSSI(rapid.IntRange(-80, -40).Draw(r, "rssi"))
+			a.SetRSSI(rapid.IntRange(-80, -30).Draw(r, "rssi"))
 			a.Sections, _ = ParsePayload(nil, AppendEID(nil, numbered(rapid.IntRange(0, 20).Draw(r, "code")), PowerReference))
 			tracker.Observe(a)
 			tracker.verify(r.Fatalf)
@@ -102,11 +103,22 @@ func checkNearby(r *rapid.T, n pay.Nearby) {
 			r.Fatalf("handle %q is bad or stands twice", c.Handle)
 		}
 		handles[c.Handle] = true
-		if i > 0 && c.RSSI > n.Candidates[i-1].RSSI {
+		if i > 0 && c.RSSI > n.Candidates[i-1].RSSI && c.Tapped == n.Candidates[i-1].Tapped || i > 0 && c.Tapped && !n.Candidates[i-1].Tapped {
 			r.Fatalf("not strongest first: %+v", n.Candidates)
 		}
 	}
+	if (n.Clear == "") != (n.Evidence == "") || n.Certain && n.Clear == "" {
+		r.Fatalf("clear %q by %q, certain %v", n.Clear, n.Evidence, n.Certain)
+	}
 	if n.Clear == "" {
+		return
+	}
+	if tapped := n.Evidence == pay.EvidenceTap; tapped != n.Candidates[0].Tapped || tapped && !n.Certain {
+		r.Fatalf("clear by %q: %+v", n.Evidence, n.Candidates[0])
+	} else if tapped {
+		if n.Clear != n.Candidates[0].Handle || !n.Candidates[0].Near || len(n.Candidates) > 1 && n.Candidates[1].Tapped {
+			r.Fatalf("tapped %q of %+v", n.Clear, n.Candidates)
+		}
 		return
 	}
 	first := n.Candidates[0]
@@ -194,6 +206,15 @@ func TestMedian(t *testing.T) {
 		if got := f.median(at); got != c.want {
 			t.Errorf("%s: have %d, want %d", name, got, c.want)
 		}
+	}
+}
+
+// TestTrackSize: what a candidate costs is at most twice the 504 bytes that it cost
+// while it kept two seconds of strengths.
+func TestTrackSize(t *testing.T) {
+	t.Parallel()
+	if size := unsafe.Sizeof(track{}); size > 2*504 {
+		t.Errorf("a track takes %d bytes", size)
 	}
 }
 

@@ -108,7 +108,8 @@ func (t *Tracker) settlePending(now time.Duration) {
 // track that i may continue, or -1 if there are several or none for now.
 func (t *Tracker) predecessor(i int32, now time.Duration) (older int32, decided bool) {
 	s := &t.tracks[i]
-	found, open, unsure := 0, false, false
+	found, open := 0, false
+	unsure, faded := 0, int32(-1)
 	older = -1
 	for j := range t.tracks {
 		o := &t.tracks[j]
@@ -116,7 +117,9 @@ func (t *Tracker) predecessor(i int32, now time.Duration) (older int32, decided 
 			continue
 		}
 		if !withinSpan(o.rssi, s.rssi, rotationSpan) {
-			unsure = unsure || now-s.first < rotationSettleMin && withinSpan(o.rssi, s.rssi, rotationFadeSpan)
+			if now-s.first < rotationSettleMin && withinSpan(o.rssi, s.rssi, rotationFadeSpan) {
+				unsure, faded = unsure+1, int32(j)
+			}
 			continue
 		}
 		found++
@@ -124,8 +127,10 @@ func (t *Tracker) predecessor(i int32, now time.Duration) (older int32, decided 
 		open = open || now-o.last <= o.window()
 	}
 	switch {
+	case found == 0 && unsure == 1:
+		return faded, false
 	case found == 0:
-		return -1, !unsure
+		return -1, unsure == 0
 	case found == 1 && (t.tracks[older].interval == 0 || !t.onlySuccessor(i, older, now)):
 		// Of a track heard once the interval is not known, so its silence proves
 		// nothing; and if two codes could continue it, neither does.
@@ -168,7 +173,10 @@ func (t *Tracker) continueTrack(old, next int32, now time.Duration) {
 	o.continued, o.former, o.continuedAt = true, o.code, now
 	o.code, o.last = s.code, s.last
 	t.byCode[o.code] = old
+	o.state(s.stated, now)
+	o.variedAt = max(o.variedAt, s.variedAt)
 	o.filter.addAll(&s.filter)
+	o.taps.addAll(s.taps)
 	o.trail.join(&s.trail)
 	if o.strongSince == never {
 		o.strongSince = s.strongSince
@@ -188,7 +196,7 @@ func (t *Tracker) undoContinuation(i int32, now time.Duration) {
 	s.first, s.heardSince, s.strongSince, s.weakSince, s.near = now, now, never, never, false
 	s.filter = filter{}
 	s.filter.add(now, s.rssi)
-	s.trail = trail{}
+	s.trail, s.taps = trail{}, noTaps
 	t.rank(i)
 }
 

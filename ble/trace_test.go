@@ -142,6 +142,10 @@ func playTrace(t *testing.T, o ble.TrackerOptions, text string) *ble.Tracker {
 	return tracker
 }
 
+// anyLevel is a lane on which whoever is near may be clear, so that a trace shows
+// dwell, lead and rotation alone.
+var anyLevel = ble.TrackerOptions{Clear: ble.FarDefault}
+
 func TestTracker(t *testing.T) {
 	t.Parallel()
 	for name, trace := range map[string]string{
@@ -302,7 +306,7 @@ func TestTracker(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			playTrace(t, ble.TrackerOptions{}, trace)
+			playTrace(t, anyLevel, trace)
 		})
 	}
 }
@@ -327,7 +331,7 @@ func TestTrackerOptions(t *testing.T) {
 			3s     ? A clear=-
 			3s..6s A -40
 			6s     ? A* clear=A`},
-		"far alone, near at zero": {ble.TrackerOptions{Near: 0, Far: -6}, `
+		"far alone, near at zero": {ble.TrackerOptions{Near: 0, Far: -6, Tap: ble.TapOff}, `
 			0s..3s A -1
 			3s     ? A clear=-
 			3s..6s A 1
@@ -354,7 +358,7 @@ func TestTrackerOptions(t *testing.T) {
 
 func TestTrackerOptionsCheck(t *testing.T) {
 	t.Parallel()
-	good := ble.TrackerOptions{Near: -65, Far: -71, Dwell: time.Second, Leave: 8 * time.Second, Margin: 6}
+	good := ble.TrackerOptions{Near: -65, Far: -71, Clear: -53, Tap: -38, Dwell: time.Second, Leave: 8 * time.Second, Margin: 6}
 	if err := good.Check(); err != nil {
 		t.Errorf("good options refused: %v", err)
 	}
@@ -372,6 +376,12 @@ func TestTrackerOptionsCheck(t *testing.T) {
 		"near is everything": {func(o *ble.TrackerOptions) { o.Near, o.Far = ble.FarMin, -128 }, "--near -65"},
 		"far at zero":        {func(o *ble.TrackerOptions) { o.Far = 0 }, "--near -65 --far -71"},
 		"far never met":      {func(o *ble.TrackerOptions) { o.Far = ble.FarMin - 1 }, "--far -71"},
+		"clear never met":    {func(o *ble.TrackerOptions) { o.Clear = ble.NearMax + 1 }, "--clear -53"},
+		"clear at zero":      {func(o *ble.TrackerOptions) { o.Clear = 0 }, "--clear -53"},
+		"clear is anything":  {func(o *ble.TrackerOptions) { o.Clear = ble.FarMin - 1 }, "--clear -53"},
+		"tap below clear":    {func(o *ble.TrackerOptions) { o.Tap = -60 }, "--clear -53 --tap -38"},
+		"tap equals clear":   {func(o *ble.TrackerOptions) { o.Clear, o.Tap = -38, -38 }, "--tap 0"},
+		"tap never met":      {func(o *ble.TrackerOptions) { o.Tap = 5 }, "--tap -38"},
 		"no dwell":           {func(o *ble.TrackerOptions) { o.Dwell = 0 }, "--dwell 800ms"},
 		"dwell below zero":   {func(o *ble.TrackerOptions) { o.Dwell = -time.Second }, "--dwell 800ms"},
 		"dwell never met":    {func(o *ble.TrackerOptions) { o.Dwell, o.Leave = 2*time.Minute, 5*time.Minute }, "--dwell 800ms"},
@@ -390,8 +400,8 @@ func TestTrackerOptionsCheck(t *testing.T) {
 		}
 	}
 	for name, edge := range map[string]ble.TrackerOptions{
-		"strongest": {Near: ble.NearMax, Far: ble.NearMax - 1, Dwell: 1, Leave: ble.LeaveMin, Margin: 1},
-		"weakest":   {Near: ble.FarMin + 1, Far: ble.FarMin, Dwell: ble.DwellMax, Leave: ble.LeaveMax, Margin: 1},
+		"strongest": {Near: ble.NearMax, Far: ble.NearMax - 1, Clear: ble.NearMax - 1, Tap: ble.NearMax, Dwell: 1, Leave: ble.LeaveMin, Margin: 1},
+		"weakest":   {Near: ble.FarMin + 1, Far: ble.FarMin, Clear: ble.FarMin, Tap: ble.TapOff, Dwell: ble.DwellMax, Leave: ble.LeaveMax, Margin: 1},
 	} {
 		if err := edge.Check(); err != nil {
 			t.Errorf("%s: refused: %v", name, err)

@@ -23,6 +23,9 @@ type track struct {
 
 	strongSince time.Duration // at or above Near without a break, or never
 	weakSince   time.Duration // below Far without a break, or never
+	taps        taps
+	stated      pay.RSSI      // the power at 1 m, clamped
+	variedAt    time.Duration // when it stated another power, last, or never
 	near        bool
 	since       time.Duration // near since
 
@@ -45,8 +48,10 @@ const never time.Duration = -1
 // silence is how long the track may go without an advert and still be clear.
 func (s *track) silence() time.Duration { return max(silenceIntervals*s.interval, silenceMin) }
 
-// hear records one advert with a rotating code. rssi is normalised.
-func (t *Tracker) hear(code pay.Code, rssi pay.RSSI, now time.Duration) {
+// hear records one advert with a rotating code, of strength rssi as received, of a
+// device that states power.
+func (t *Tracker) hear(code pay.Code, rssi, power pay.RSSI, now time.Duration) {
+	rssi = Normalise(rssi, power)
 	i, known := t.byCode[code]
 	former := known && t.tracks[i].code != code
 	if former {
@@ -58,7 +63,7 @@ func (t *Tracker) hear(code pay.Code, rssi pay.RSSI, now time.Duration) {
 		known = false
 	}
 	if !known {
-		if i, known = t.admit(code, rssi, now); !known {
+		if i, known = t.admit(code, rssi, power, now); !known {
 			return
 		}
 	}
@@ -68,7 +73,11 @@ func (t *Tracker) hear(code pay.Code, rssi pay.RSSI, now time.Duration) {
 	s := &t.tracks[i]
 	s.learnInterval(now)
 	s.last = now
+	s.state(power, now)
 	s.filter.add(now, rssi)
+	if rssi >= t.options.Tap {
+		s.taps.add(now)
+	}
 	s.trail.add(now, rssi)
 	t.updateNear(i, now)
 }
@@ -103,7 +112,7 @@ func (t *Tracker) updateNear(i int32, now time.Duration) {
 		s.weakSince = now
 	}
 	switch {
-	case !s.near && s.strongSince != never && now-s.strongSince >= o.Dwell:
+	case !s.near && (s.tapped(now) || s.strongSince != never && now-s.strongSince >= o.Dwell):
 		s.near, s.since = true, now
 	case s.near && s.weakSince != never && now-s.weakSince >= o.Leave:
 		s.near = false
@@ -122,7 +131,7 @@ func (t *Tracker) rank(i int32) {
 
 // admit makes a track for a new code. It reports false if the tracker is full
 // and every track in it is near or stronger than rssi.
-func (t *Tracker) admit(code pay.Code, rssi pay.RSSI, now time.Duration) (int32, bool) {
+func (t *Tracker) admit(code pay.Code, rssi, power pay.RSSI, now time.Duration) (int32, bool) {
 	if len(t.tracks)-len(t.free) >= t.max {
 		weakest := t.notNear.weakest()
 		if weakest < 0 || t.tracks[weakest].rssi > rssi {
@@ -140,6 +149,7 @@ func (t *Tracker) admit(code pay.Code, rssi pay.RSSI, now time.Duration) (int32,
 	t.tracks[i] = track{
 		used: true, code: code, origin: code, first: now, last: now, heardSince: now, rssi: rssi,
 		strongSince: never, weakSince: never, onlyOlder: -1, link: unranked,
+		taps: noTaps, stated: min(max(power, PowerMin), PowerMax), variedAt: never,
 	}
 	t.byCode[code] = i
 	t.rotation.add(t.tracks, i, now)
@@ -171,9 +181,13 @@ func (t *Tracker) forgetFormer(s *track) {
 	}
 }
 
-// filterSamples bounds the strengths that one track keeps. Chosen: filterWindow
-// at 16 adverts a second; of a faster device the newest count.
-const filterSamples = 32
+// filterSamples bounds the strengths that one track keeps, medianSamples those of
+// which a median is taken. Chosen: bestWindow and filterWindow at 16 adverts a
+// second; of a faster device the newest count.
+const (
+	filterSamples = 64
+	medianSamples = 32
+)
 
 // filterWindow is the span of time of which the median is taken. Measured:
 // `paybeacon bench near crowd`, simulated; an average over 20 s reacts too late,
@@ -206,10 +220,17 @@ func (f *filter) addAll(g *filter) {
 // two middle values the weaker one. The newest sample always counts.
 func (f *filter) median(now time.Duration) pay.RSSI {
 	var sorted [filterSamples]pay.RSSI
-	n := 0
-	for k := uint8(1); k <= f.n; k++ {
+	n := f.sort(&sorted, now, filterWindow, medianSamples)
+	return sorted[(n-1)/2]
+}
+
+// sort writes the strengths of the window that ends at now into sorted, weakest
+// first, at most the newest most of them, and returns how many there are. The
+// newest one always counts.
+func (f *filter) sort(sorted *[filterSamples]pay.RSSI, now, window time.Duration, most uint8) (n int) {
+	for k := uint8(1); k <= min(f.n, most); k++ {
 		j := (f.next + filterSamples - k) % filterSamples
-		if k > 1 && now-f.at[j] > filterWindow {
+		if k > 1 && now-f.at[j] > window {
 			break
 		}
 		m := n
@@ -219,5 +240,5 @@ func (f *filter) median(now time.Duration) pay.RSSI {
 		sorted[m] = f.rssi[j]
 		n++
 	}
-	return sorted[(n-1)/2]
+	return n
 }

@@ -10,11 +10,14 @@ import (
 )
 
 // The options of a Tracker that are zero take these values. Near and Far are
-// the strengths of a device of -59 dBm at 1 m; Margin is in dB. Measured:
-// `paybeacon bench near crowd`, simulated, never with physical radios.
+// the strengths of a device of -59 dBm at 1 m, as are Clear and Tap; Margin is in
+// dB. Measured: `paybeacon bench near crowd`, simulated and from recordings, never
+// with an adapter in a shop.
 const (
 	NearDefault   pay.RSSI = -65
 	FarDefault    pay.RSSI = -71
+	ClearDefault  pay.RSSI = -53
+	TapDefault    pay.RSSI = -38
 	DwellDefault           = 800 * time.Millisecond
 	LeaveDefault           = 8 * time.Second
 	MarginDefault pay.RSSI = 6
@@ -67,9 +70,16 @@ const (
 	LeaveMax = 10 * time.Minute
 )
 
+// TapOff is the Tap of a lane on which nothing is a tap.
+const TapOff pay.RSSI = 127
+
 // farBelowNear is how far apart the thresholds are where only one is given, in
 // dB. Measured: as the defaults.
 const farBelowNear = NearDefault - FarDefault
+
+// tapAboveClear is how far apart the levels are where a person is told what to
+// write, in dB. Measured: as the defaults.
+const tapAboveClear = TapDefault - ClearDefault
 
 // TrackerOptions define what near means on one lane. Strengths are in dBm,
 // normalised to a device of -59 dBm at 1 m. Zero means the default above; where
@@ -79,6 +89,8 @@ type TrackerOptions struct {
 	Lane   pay.Lane   // copied into every candidate
 	Near   pay.RSSI   // at least this strong for Dwell: near
 	Far    pay.RSSI   // weaker than this for Leave: no longer near
+	Clear  pay.RSSI   // at least this strong at its best: may be clear
+	Tap    pay.RSSI   // three adverts at least this strong: clear at once; TapOff: never
 	Dwell  time.Duration
 	Leave  time.Duration // not heard for this long: gone
 	Margin pay.RSSI      // lead over the second, in dB, below which nobody is clear
@@ -106,6 +118,15 @@ func (o TrackerOptions) Check() error {
 	case o.Far < FarMin:
 		return refuse(fmt.Sprintf("write --far %d", max(o.Near-farBelowNear, FarMin)),
 			"--far %d: no radio hears anything below %d dBm, so nobody would cease to be near", o.Far, FarMin)
+	case o.Clear > NearMax || o.Clear < FarMin:
+		return refuse(fmt.Sprintf("write --clear %d, or what paybeacon scan calibrate prints", ClearDefault),
+			"--clear %d is outside %d..%d", o.Clear, FarMin, NearMax)
+	case o.Tap != TapOff && o.Tap > NearMax:
+		return refuse(fmt.Sprintf("write --tap %d, or --tap 0 for no taps", TapDefault),
+			"--tap %d: nobody is ever received at more than %d dBm, so nothing would be a tap", o.Tap, NearMax)
+	case o.Tap <= o.Clear:
+		return refuse(fmt.Sprintf("write --clear %d --tap %d, or --tap 0 for no taps", o.Clear, min(o.Clear+tapAboveClear, NearMax)),
+			"--tap %d is not stronger than --clear %d, so whoever is at the box would have tapped", o.Tap, o.Clear)
 	case o.Dwell <= 0:
 		return refuse(fmt.Sprintf("write it like --dwell %v", DwellDefault), "--dwell %v is not above zero", o.Dwell)
 	case o.Dwell > DwellMax:
@@ -130,6 +151,8 @@ func (o TrackerOptions) withDefaults() TrackerOptions {
 	case o.Far == 0:
 		o.Far = saturate(int(o.Near) - int(farBelowNear))
 	}
+	o.Clear = cmp.Or(o.Clear, ClearDefault)
+	o.Tap = cmp.Or(o.Tap, TapDefault)
 	o.Dwell = cmp.Or(o.Dwell, DwellDefault)
 	o.Leave = cmp.Or(o.Leave, LeaveDefault)
 	o.Margin = cmp.Or(o.Margin, MarginDefault)
@@ -145,10 +168,12 @@ func (o TrackerOptions) withDefaults() TrackerOptions {
 // strength has been below Far for Leave, and is gone when it was not heard for
 // Leave.
 //
-// At most one candidate is clear: the strongest one, if it is near, is at Far or
-// above now, leads every other track by Margin, and is not silent. After a
-// silence it must have been heard for Dwell again, so that no charge rests on a
-// single advert.
+// At most one candidate is clear: the first one. It is clear at once if it was
+// tapped and no other one was heard at Tap within the last seconds. Else it must
+// be near, at Far or above now, at its best at Clear, and lead every other track by
+// Margin; and it must not be silent. After a silence it must have been heard for
+// Dwell again, so that no charge rests on a single advert. A device that states
+// one power and then another is not clear for some seconds.
 type Tracker struct {
 	options   TrackerOptions
 	base      time.Time     // the first moment seen; durations count from it
@@ -196,30 +221,32 @@ func (t *Tracker) Observe(a Advert) {
 		if err != nil || f.Kind != EID {
 			continue
 		}
-		t.hear(f.Code, Normalise(a.RSSI, f.Power), now)
+		t.hear(f.Code, a.RSSI, f.Power, now)
 	}
 }
 
-// Nearby returns all candidates at the moment now, strongest first, and which of
-// them is clear, if any. Their handles count as shown.
+// Nearby returns all candidates at the moment now, those tapped first and then
+// strongest first, and which of them is clear, if any. Their handles count as
+// shown.
 func (t *Tracker) Nearby(now time.Time) pay.Nearby {
 	d := t.advance(now)
 	t.expire(d)
 	out := pay.Nearby{Deaf: t.deaf}
-	listed := t.listed()
+	listed := t.listed(d)
 	for _, i := range listed {
 		if s := &t.tracks[i]; t.show(i, d) {
 			out.Candidates = append(out.Candidates, t.candidate(s, d, now))
 		}
 	}
-	if len(listed) > 0 && !t.deaf && t.isClear(listed[0], d) {
-		out.Clear = t.tracks[listed[0]].handle
+	if v := t.judge(listed, d); v.track >= 0 && t.tracks[v.track].handle != "" {
+		out.Clear, out.Evidence, out.Certain = t.tracks[v.track].handle, v.evidence, v.certain
 	}
 	return out
 }
 
-// listed returns the tracks that are not pending, strongest first.
-func (t *Tracker) listed() []int32 {
+// listed returns the tracks that are not pending, those tapped first, and then
+// strongest first.
+func (t *Tracker) listed(now time.Duration) []int32 {
 	listed := make([]int32, 0, len(t.tracks)-len(t.free))
 	for i := range t.tracks {
 		if s := &t.tracks[i]; s.used && !s.pending {
@@ -228,7 +255,7 @@ func (t *Tracker) listed() []int32 {
 	}
 	slices.SortFunc(listed, func(a, b int32) int {
 		x, y := &t.tracks[a], &t.tracks[b]
-		return cmp.Or(cmp.Compare(y.rssi, x.rssi), cmp.Compare(x.first, y.first), slices.Compare(x.code[:], y.code[:]))
+		return cmp.Or(count(y.tapped(now))-count(x.tapped(now)), cmp.Compare(y.rssi, x.rssi), cmp.Compare(x.first, y.first), slices.Compare(x.code[:], y.code[:]))
 	})
 	return listed
 }
@@ -244,31 +271,18 @@ func (t *Tracker) show(i int32, now time.Duration) bool {
 	return s.handle != ""
 }
 
-// isClear reports whether first, the strongest track, may be charged without
-// asking which candidate is meant. A pending code that can continue only this
-// track does not count against its lead.
-func (t *Tracker) isClear(first int32, now time.Duration) bool {
-	s := &t.tracks[first]
-	if !s.near || s.rssi < t.options.Far || now-s.last > s.silence() || s.last-s.heardSince < t.options.Dwell {
-		return false
+func count(b bool) int {
+	if b {
+		return 1
 	}
-	for i := range t.tracks {
-		o := &t.tracks[i]
-		if !o.used || int32(i) == first || o.pending && o.onlyOlder == first {
-			continue
-		}
-		if int(s.rssi)-int(o.rssi) < int(t.options.Margin) {
-			return false
-		}
-	}
-	return true
+	return 0
 }
 
 func (t *Tracker) candidate(s *track, now time.Duration, at time.Time) pay.Candidate {
 	wall := func(d time.Duration) pay.Time { return pay.TimeOf(at.Add(d - now)) }
 	c := pay.Candidate{
 		Handle: s.handle, Code: s.code, Heard: wall(s.last), RSSI: s.rssi,
-		Since: wall(s.first), Lane: t.options.Lane, Near: s.near,
+		Since: wall(s.first), Lane: t.options.Lane, Near: s.near, Tapped: s.tapped(now),
 	}
 	if s.near {
 		c.Since = wall(s.since)

@@ -12,6 +12,9 @@ type Row struct {
 	pay.Candidate
 	// Clear reports whether a charge for the nearest would select this one.
 	Clear bool
+	// Best is the strength by which it may be clear: the 90 % point of its last
+	// seconds.
+	Best pay.RSSI
 	// Pending reports whether the code is so new that it may be the next code of
 	// a device that is listed already. This is settled within seconds.
 	Pending bool
@@ -29,12 +32,13 @@ type Row struct {
 func (t *Tracker) Watch(now time.Time) []Row {
 	d := t.advance(now)
 	t.expire(d)
-	listed := t.listed()
+	listed := t.listed(d)
 	rows := make([]Row, 0, len(t.tracks)-len(t.free))
-	for n, i := range listed {
+	lead := t.judge(listed, d).track
+	for _, i := range listed {
 		t.show(i, d)
 		r := t.watchRow(i, d, now)
-		r.Clear = n == 0 && r.Handle != "" && !t.deaf && t.isClear(i, d)
+		r.Clear = i == lead && r.Handle != ""
 		rows = append(rows, r)
 	}
 	for _, i := range t.rotation.pending {
@@ -47,5 +51,6 @@ func (t *Tracker) Watch(now time.Time) []Row {
 
 func (t *Tracker) watchRow(i int32, now time.Duration, at time.Time) Row {
 	s := &t.tracks[i]
-	return Row{Candidate: t.candidate(s, now, at), Interval: s.interval, Trail: s.trail.until(now)}
+	best, _ := s.filter.best(now)
+	return Row{Candidate: t.candidate(s, now, at), Best: best, Interval: s.interval, Trail: s.trail.until(now)}
 }

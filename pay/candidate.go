@@ -17,11 +17,27 @@ type Candidate struct {
 	Since  Time // when it came near
 	Lane   Lane
 	Near   bool // passed --near for --dwell and has not left
+	Tapped bool // was held to the box just now
 }
+
+// Evidence is how a payer was found.
+type Evidence string
+
+// The kinds of evidence.
+const (
+	EvidenceWords Evidence = "words" // the payer said the handle
+	EvidenceTap   Evidence = "tap"   // the device was held to the box
+	EvidencePlate Evidence = "plate" // the vehicle's plate was given
+	EvidenceClear Evidence = "clear" // the strongest, by level and lead
+)
 
 // Nearby is all that a box hears at one moment.
 type Nearby struct {
-	Candidates []Candidate // strongest first
-	Clear      Handle      // the one ahead of all others by the margin, or ""
-	Deaf       bool        // the radio has stopped hearing anything
+	Candidates []Candidate // those tapped first, then strongest first
+	Clear      Handle      // the one that a charge for the nearest selects, or ""
+	Evidence   Evidence    // how Clear was found, EvidenceTap or EvidenceClear; "" without one
+	// Certain reports whether Clear is so strong and so far ahead that a payer's own
+	// rule may answer without asking a person.
+	Certain bool
+	Deaf    bool // the radio has stopped hearing anything
 }

@@ -225,7 +225,7 @@ func check(t *testing.T, scene string, w *crowd.World, n pay.Nearby) {
 			t.Fatalf("%s: clear is number %d: %+v", scene, i, c)
 		}
 	}
-	if n.Clear != "" && len(n.Candidates) > 1 && n.Candidates[0].RSSI-n.Candidates[1].RSSI < ble.MarginDefault {
+	if n.Evidence == pay.EvidenceClear && len(n.Candidates) > 1 && n.Candidates[0].RSSI-n.Candidates[1].RSSI < ble.MarginDefault {
 		t.Fatalf("%s: clear without a lead: %+v", scene, n.Candidates[:2])
 	}
 }

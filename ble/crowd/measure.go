@@ -24,7 +24,7 @@ const (
 const Untold time.Duration = math.MaxInt64
 
 // Tally is the result of one rule in many worlds of one scene. A customer is told
-// at the moment when the rule selects them for the first time.
+// at the moment when they are the nearest one by the rule for the first time.
 type Tally struct {
 	Scene  string
 	Rule   string
@@ -140,14 +140,16 @@ func (v *ruleRun) query(w *World, at, charge time.Duration) {
 	if at < w.Arrives {
 		return
 	}
+	if v.toldAfter == Untold {
+		if code, ok := v.rule.Near(now); ok && w.Owner(code) == w.Customer {
+			v.toldAfter = at - w.Arrives
+		}
+	}
 	choice, ok := v.rule.Pick(now)
 	if !ok {
 		return
 	}
 	who := w.Owner(choice.Code)
-	if who == w.Customer && v.toldAfter == Untold {
-		v.toldAfter = at - w.Arrives
-	}
 	v.lapsed = v.lapsed || who != w.Customer
 	if at >= charge && at <= charge+chargeWait && !v.named {
 		v.named, v.wrong, v.unasked = true, who != w.Customer, choice.Unasked

@@ -80,9 +80,8 @@ type playback struct {
 	parts []part
 }
 
-// part is a recording that is played from the moment from, beginning at offset. It
-// is played forwards and backwards by turns, so that its strengths go on without
-// a jump.
+// part is a recording that is played from the moment from, beginning at offset, and
+// again from its own beginning when it ends.
 type part struct {
 	from   time.Duration
 	offset time.Duration
@@ -141,10 +140,7 @@ func (p *playback) strength(at time.Duration) (int, bool) {
 	}
 	q := &p.parts[i]
 	length := q.of.Length()
-	t := (q.offset + at - q.from) % (2 * length)
-	if t > length {
-		t = 2*length - t
-	}
+	t := (q.offset + at - q.from) % length
 	n, exact := slices.BinarySearchFunc(q.of.Samples, t, func(s Sample, t time.Duration) int { return int(s.At - t) })
 	if !exact {
 		n--

@@ -47,7 +47,7 @@ func (r trackerRule) Pick(now time.Time) (Choice, bool) {
 	n := r.t.Nearby(now)
 	for _, c := range n.Candidates {
 		if c.Handle == n.Clear {
-			return Choice{c.Code, true}, true
+			return Choice{c.Code, n.Certain}, true
 		}
 	}
 	return Choice{}, false

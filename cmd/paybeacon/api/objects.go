@@ -57,6 +57,8 @@ type Candidate struct {
 	Since  string     `json:"since"`
 	Lane   pay.Lane   `json:"lane"`
 	Near   bool       `json:"near"`
+	// Tapped reports whether the device was held to the box just now.
+	Tapped bool `json:"tapped"`
 }
 
 // Nearby is who is heard near a till. Clear is the one who is clearly nearest, or
@@ -66,7 +68,12 @@ type Nearby struct {
 	Type       string      `json:"type"`
 	Candidates []Candidate `json:"candidates"`
 	Clear      *pay.Handle `json:"clear"`
-	Radio      string      `json:"radio"`
+	// Evidence is how the clear one was found: "tap" or "clear"; empty without one.
+	// Certain reports whether that is enough for a payer's rule to answer without
+	// asking a person.
+	Evidence pay.Evidence `json:"evidence,omitempty"`
+	Certain  bool         `json:"certain"`
+	Radio    string       `json:"radio"`
 	// RadioWhy says in one sentence what is wrong with the radio; empty when
 	// all is well.
 	RadioWhy         string  `json:"radio_why"`

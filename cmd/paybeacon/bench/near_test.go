@@ -17,7 +17,7 @@ import (
 // written, is its own, and those with a target keep it in this much of it too.
 func TestFloorFigures(t *testing.T) {
 	t.Parallel()
-	floor := benchFloor{worlds: 40, minutes: 10, composed: 40, charges: 40, traces: os.Getenv(tracesEnv)}
+	floor := benchFloor{worlds: 40, minutes: 10, composed: 400, charges: 400, traces: os.Getenv(tracesEnv)}
 	if beside := filepath.Join("..", "..", "..", tracesBeside); floor.traces == "" {
 		if _, err := os.Stat(beside); err == nil {
 			floor.traces = beside

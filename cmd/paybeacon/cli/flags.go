@@ -28,11 +28,14 @@ func LaneFlag() urfave.Flag {
 	return &urfave.StringFlag{Name: "lane", Value: "1", Usage: "`NAME` of the place this box watches"}
 }
 
-// NearFlags say how near is told from far: --near, --far, --dwell and --leave.
+// NearFlags say how near is told from far, and who is clear: --near, --far,
+// --clear, --tap, --dwell and --leave.
 func NearFlags() []urfave.Flag {
 	return []urfave.Flag{
 		&urfave.IntFlag{Name: "near", Value: int(ble.NearDefault), Usage: "near from this strength, `dBm` for a beacon of -59 at 1 m"},
 		&urfave.IntFlag{Name: "far", Value: int(ble.FarDefault), Usage: "no longer near below this strength, `dBm`"},
+		&urfave.IntFlag{Name: "clear", Value: int(ble.ClearDefault), Usage: "charged without asking which one only from this strength, `dBm`"},
+		&urfave.IntFlag{Name: "tap", Value: int(ble.TapDefault), Usage: "held to the box from this strength, `dBm`; 0 for no taps"},
 		&urfave.DurationFlag{Name: "dwell", Value: ble.DwellDefault, Usage: "near only after `DUR`"},
 		&urfave.DurationFlag{Name: "leave", Value: ble.LeaveDefault, Usage: "gone after `DUR` unheard"},
 	}
@@ -47,6 +50,15 @@ func TrackerOptions(c *Call, lane pay.Lane) (o ble.TrackerOptions, err error) {
 	}
 	if o.Far, err = RSSIFlag(c, "far"); err != nil {
 		return o, err
+	}
+	if o.Clear, err = RSSIFlag(c, "clear"); err != nil {
+		return o, err
+	}
+	if o.Tap, err = RSSIFlag(c, "tap"); err != nil {
+		return o, err
+	}
+	if o.Tap == 0 {
+		o.Tap = ble.TapOff
 	}
 	return o, o.Check()
 }

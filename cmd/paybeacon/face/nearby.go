@@ -26,14 +26,18 @@ func printNearby(w io.Writer, n api.Nearby) {
 		if cand.Near {
 			near++
 		}
-		_, _ = fmt.Fprintf(w, "%s %-24s %4d dBm  lane %s\n", mark, cand.Handle, cand.RSSI, cand.Lane)
+		tapped := ""
+		if cand.Tapped {
+			tapped = "  tapped"
+		}
+		_, _ = fmt.Fprintf(w, "%s %-24s %4d dBm  lane %s%s\n", mark, cand.Handle, cand.RSSI, cand.Lane, tapped)
 	}
 	switch {
 	case n.Clear != nil:
 	case near > 1:
 		_, _ = fmt.Fprintln(w, "Too close to call: charge with --to HANDLE.")
 	default:
-		_, _ = fmt.Fprintln(w, "Nobody is clearly near yet: look again in a moment, or charge with --to HANDLE.")
+		_, _ = fmt.Fprintln(w, "Nobody is clearly near yet: let them hold it to the box, or charge with --to HANDLE.")
 	}
 }
 

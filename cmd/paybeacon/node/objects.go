@@ -46,7 +46,7 @@ func paymentOf(v history.View) api.Payment {
 func nearbyObject(n pay.Nearby) api.Nearby {
 	out := api.Nearby{V: 1, Type: "nearby", Candidates: candidateObjects(n.Candidates), Radio: api.RadioOK}
 	if n.Clear != "" {
-		out.Clear = &n.Clear
+		out.Clear, out.Evidence, out.Certain = &n.Clear, n.Evidence, n.Certain
 	}
 	if n.Deaf {
 		out.Radio = api.RadioDeaf
@@ -57,7 +57,7 @@ func nearbyObject(n pay.Nearby) api.Nearby {
 func candidateObjects(list []pay.Candidate) []api.Candidate {
 	out := make([]api.Candidate, 0, len(list))
 	for _, c := range list {
-		out = append(out, api.Candidate{Handle: c.Handle, RSSI: c.RSSI, Since: c.Since.String(), Lane: c.Lane, Near: c.Near})
+		out = append(out, api.Candidate{Handle: c.Handle, RSSI: c.RSSI, Since: c.Since.String(), Lane: c.Lane, Near: c.Near, Tapped: c.Tapped})
 	}
 	return out
 }

@@ -45,6 +45,20 @@ const (
 	// by hand.
 	tapsMax       = 20
 	calibrateTime = time.Minute
+
+	// clearBelow is how much weaker than the median a device may be at its best and
+	// still be clear, where nothing was heard beside it. Chosen: as tapMargin.
+	clearBelow = tapMargin
+	// besideMin is how much weaker a second beacon is at least that is taken for one
+	// a metre away, in dB; with less the lane tells nobody apart. Measured: the least
+	// lead at which the tracker names anybody.
+	besideMin = ble.MarginDefault
+	// touchBelow is how much weaker than the median an advert may be that counts as a
+	// tap, touchApart how much stronger than a beacon a metre away it must be, in dB.
+	// Measured: scatter of adverts at one place, and as ble.TapDefault is above
+	// ble.ClearDefault.
+	touchBelow = 3
+	touchApart = ble.TapDefault - ble.ClearDefault
 )
 
 type calibrationJSON struct {
@@ -56,17 +70,23 @@ type calibrationJSON struct {
 	Spread int        `json:"spread"` // between the weakest and the strongest tap, in dB
 	Near   pay.RSSI   `json:"near"`
 	Far    pay.RSSI   `json:"far"`
+	Clear  pay.RSSI   `json:"clear"`
+	Tap    pay.RSSI   `json:"tap"` // 0 for no taps
+	// Beside is how strong a second beacon was meanwhile, if there was one.
+	Beside *pay.RSSI `json:"beside,omitempty"`
 	// Capture is what of a capture that was listened to could not be played.
 	Capture *captureJSON `json:"capture,omitempty"`
 }
 
-// CalibrateCommand is `scan calibrate`: finding --near and --far by tapping.
+// CalibrateCommand is `scan calibrate`: finding --near, --far, --clear and --tap by
+// tapping.
 func CalibrateCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.NewLeaf(ctx, io, cli.Leaf{
-		Name: "calibrate", Usage: "find --near and --far for a lane by tapping a beacon at the till",
+		Name: "calibrate", Usage: "find --near, --far, --clear and --tap for a lane by tapping a beacon",
 		Long: "Hold a paired beacon where payers will hold theirs, for three seconds, take it an arm's length\n" +
 			"and more away, and repeat. Suggested are --near 8 dB below the median, because phones differ by\n" +
-			"as much, and --far 6 dB below that. Only the strongest device counts, so use one.",
+			"as much, and --far 6 dB below that. Keep a second beacon a metre away, as the next in the queue\n" +
+			"would: then --clear is set between the two. Without one --clear equals --near.",
 		Flags: []cli.Flag{
 			cli.RadioFlag("listen with"), cli.LaneFlag(),
 			&cli.IntFlag{Name: "taps", Value: 3, Usage: "how often to tap: `N`"},
@@ -106,11 +126,14 @@ func calibrate(c *cli.Call) error {
 	}
 	done := t.calibration(lane)
 	done.Capture = played.object()
+	if done.Beside != nil && done.Median-*done.Beside < besideMin {
+		_, _ = fmt.Fprintf(c.Err, "The beacon beside it was only %d dB weaker, so the till will ask often: place the antenna where payers hold theirs,\naway from the queue, with a metal plate towards it.\n", done.Median-*done.Beside)
+	}
 	if done.Spread > tapSpread {
 		_, _ = fmt.Fprintf(c.Err, "The taps differ by %d dB: hold it the same way each time and calibrate again if the till guesses wrongly.\n", done.Spread)
 	}
 	return c.Answer(done, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "Median %d dBm. For lane %s:\n  --near %d --far %d\n", done.Median, text.Printable(string(done.Lane)), done.Near, done.Far)
+		_, _ = fmt.Fprintf(w, "Median %d dBm. For lane %s:\n  --near %d --far %d --clear %d --tap %d\n", done.Median, text.Printable(string(done.Lane)), done.Near, done.Far, done.Clear, done.Tap)
 	})
 }
 
@@ -145,7 +168,7 @@ func (e *ear) hear(a ble.Advert) {
 
 func (e *ear) look() look {
 	l := look{at: e.now(), health: e.air.Health(), unmeasured: e.unmeasured.Load()}
-	l.rssi, l.heard = strongest(e.air.Watch(l.at), l.at)
+	l.rssi, l.heard, l.beside = strongest(e.air.Watch(l.at), l.at)
 	return l
 }
 
@@ -162,21 +185,35 @@ func (t *tapper) follow(ctx context.Context, e *ear, p *progress, talk io.Writer
 		}
 		l := e.look()
 		t.step(l.at, l.rssi, l.heard)
+		t.besides(l)
 		if s := p.step(t, l); s != "" {
 			_, _ = fmt.Fprintln(talk, s)
 		}
 	}
 }
 
-// strongest returns the strength, as the tracker decides by it, of the
-// strongest device that is being heard.
-func strongest(rows []ble.Row, now time.Time) (rssi pay.RSSI, heard bool) {
-	for _, r := range rows {
+// strongest returns the strength, as the tracker decides by it, of the strongest
+// device that is being heard, and the best strength of the next one, if any.
+func strongest(rows []ble.Row, now time.Time) (rssi pay.RSSI, heard bool, beside *pay.RSSI) {
+	first := -1
+	for i, r := range rows {
 		if now.Sub(r.Heard.Std()) < tapSilence && (!heard || r.RSSI > rssi) {
-			rssi, heard = r.RSSI, true
+			rssi, heard, first = r.RSSI, true, i
 		}
 	}
-	return rssi, heard
+	for i, r := range rows {
+		if i != first && !r.Pending && now.Sub(r.Heard.Std()) < tapSilence && (beside == nil || r.Best > *beside) {
+			beside = &r.Best
+		}
+	}
+	return rssi, heard, beside
+}
+
+// besides takes in what was heard beside a beacon that is held at the till.
+func (t *tapper) besides(l look) {
+	if t.held && l.beside != nil {
+		t.beside = append(t.beside, *l.beside)
+	}
 }
 
 // tapper finds taps in a strength that is looked at again and again.
@@ -189,6 +226,7 @@ type tapper struct {
 	begun   time.Time
 	samples []pay.RSSI
 	peak    pay.RSSI
+	beside  []pay.RSSI // during all taps
 }
 
 func newTapper() *tapper { return &tapper{quiet: tapQuiet} }
@@ -238,8 +276,25 @@ func median(list []pay.RSSI) pay.RSSI {
 func (t *tapper) calibration(lane pay.Lane) calibrationJSON {
 	m := median(t.taps)
 	near := min(m-tapMargin, ble.NearMax)
-	return calibrationJSON{
+	done := calibrationJSON{
 		V: 1, Type: "calibration", Lane: lane, Taps: t.taps, Median: m, Spread: int(slices.Max(t.taps)) - int(slices.Min(t.taps)),
-		Near: near, Far: near - farBelow,
+		Near: near, Far: near - farBelow, Clear: min(m-clearBelow, ble.NearMax-1), Tap: ble.TapDefault,
 	}
+	if len(t.beside) > 0 {
+		beside := median(t.beside)
+		done.Beside = &beside
+		// Between the two, and never so strong that the one at the till misses it.
+		done.Clear = max(done.Clear, min(pay.RSSI((int(m)+int(beside)+1)/2), m-touchBelow, ble.NearMax-1))
+		done.Tap = 0
+		if int(m)-touchBelow-int(beside) >= int(touchApart) {
+			done.Tap = min(m-touchBelow, ble.NearMax)
+		}
+	}
+	if done.Tap != 0 && done.Tap <= done.Clear {
+		done.Tap = min(m-touchBelow, ble.NearMax)
+	}
+	if done.Tap <= done.Clear {
+		done.Tap = 0
+	}
+	return done
 }

@@ -20,8 +20,9 @@ const (
 // look is what a calibration sees at one moment.
 type look struct {
 	at     time.Time
-	rssi   pay.RSSI // of the strongest device
-	heard  bool     // whether there is one
+	rssi   pay.RSSI  // of the strongest device
+	heard  bool      // whether there is one
+	beside *pay.RSSI // the best strength of the next one, or nil
 	health ble.Health
 	// unmeasured is how many adverts were heard without a strength so far.
 	unmeasured uint64

@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -71,13 +72,45 @@ func TestCalibrationSpeaks(t *testing.T) {
 	}
 }
 
+// TestCalibrationWithASecondBeacon: --clear lies between the beacon at the till and
+// the one a metre away, --tap well above the latter, or there are no taps.
+func TestCalibrationWithASecondBeacon(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		box, beside, clear, tap pay.RSSI
+	}{
+		"far apart":         {-35, -65, -43, -38},
+		"some way apart":    {-45, -57, -50, 0},
+		"hardly apart":      {-45, -48, -48, 0},
+		"beside is nearest": {-50, -49, -53, 0},
+		"very close":        {-20, -60, -28, -23},
+	} {
+		w, at := newTapper(), watchStart
+		for range 3 {
+			for n := range 40 {
+				at = at.Add(tapPoll)
+				l := look{at: at, rssi: c.box, heard: n < 30, beside: &c.beside}
+				w.step(l.at, l.rssi, l.heard)
+				w.besides(l)
+			}
+		}
+		got := w.calibration("1")
+		if len(got.Taps) != 3 || got.Beside == nil || *got.Beside != c.beside || got.Clear != c.clear || got.Tap != c.tap {
+			t.Errorf("%s: %+v, want clear %d, tap %d", name, got, c.clear, c.tap)
+		}
+	}
+	if got := (&tapper{taps: []pay.RSSI{-45}}).calibration("1"); got.Beside != nil || got.Clear != -53 || got.Tap != ble.TapDefault {
+		t.Errorf("alone: %+v", got)
+	}
+}
+
 // TestACalibrationCanBeUsed: what is suggested is what scan takes, however strong
 // the taps were.
 func TestACalibrationCanBeUsed(t *testing.T) {
 	t.Parallel()
 	for strength := pay.RSSI(-80); strength <= 20; strength++ {
 		got := (&tapper{taps: []pay.RSSI{strength}}).calibration("1")
-		o := ble.TrackerOptions{Near: got.Near, Far: got.Far, Dwell: ble.DwellDefault, Leave: ble.LeaveDefault, Margin: ble.MarginDefault}
+		o := ble.TrackerOptions{Near: got.Near, Far: got.Far, Clear: got.Clear, Tap: cmp.Or(got.Tap, ble.TapOff), Dwell: ble.DwellDefault, Leave: ble.LeaveDefault, Margin: ble.MarginDefault}
 		if err := o.Check(); err != nil {
 			t.Errorf("taps of %d dBm: %v", strength, err)
 		}

@@ -115,6 +115,8 @@ type watchJSON struct {
 	RSSI     pay.RSSI   `json:"rssi"`
 	Near     bool       `json:"near"`
 	Clear    bool       `json:"clear"`
+	Best     pay.RSSI   `json:"best"` // by which it may be clear
+	Tapped   bool       `json:"tapped"`
 	Pending  bool       `json:"pending"`
 	Since    string     `json:"since"`
 	Age      pay.Millis `json:"age_ms"`
@@ -123,7 +125,7 @@ type watchJSON struct {
 
 func watchObject(r ble.Row, now time.Time) watchJSON {
 	return watchJSON{
-		V: 1, Type: "watch", At: pay.TimeOf(now).String(), Handle: r.Handle, RSSI: r.RSSI, Near: r.Near, Clear: r.Clear, Pending: r.Pending,
+		V: 1, Type: "watch", At: pay.TimeOf(now).String(), Handle: r.Handle, RSSI: r.RSSI, Near: r.Near, Clear: r.Clear, Best: r.Best, Tapped: r.Tapped, Pending: r.Pending,
 		Since: r.Since.String(), Age: max(0, pay.TimeOf(now).Sub(r.Heard)), Interval: pay.MillisOf(r.Interval),
 	}
 }

@@ -145,6 +145,8 @@ func rowLine(r ble.Row, s watchScene, c columns, paint paint) string {
 	mark, state, means := " ", "heard", meansFaint
 	age := max(0, s.At.Sub(r.Heard.Std()))
 	switch {
+	case r.Clear && r.Tapped:
+		mark, state, means = "*", "TAPPED", meansClear
 	case r.Clear:
 		mark, state, means = "*", "CLEAR", meansClear
 	case r.Pending:
