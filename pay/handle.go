@@ -37,6 +37,21 @@ func (h Handle) Check() error {
 	return nil
 }
 
+// CheckBeginning returns nil when h is a handle or the beginning of one that can be
+// told from others: two letters or more of the first word, or all of it, the hyphen,
+// and as much of the second word as there is.
+func (h Handle) CheckBeginning() error {
+	a, b, _ := strings.Cut(string(h), "-")
+	if len(a) < handleBeginningMin || len(h) > handleBytesMax || !isLowerWord(a) || b != "" && !isLowerWord(b) {
+		return NewCase(CodeUsage, "handle_form", fmt.Sprintf("%.40q is no handle and no beginning of one", string(h)))
+	}
+	return nil
+}
+
+// handleBeginningMin is the shortest beginning of a handle. Chosen: a single letter is
+// more often a slip than meant.
+const handleBeginningMin = 2
+
 func isLowerWord(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] < 'a' || s[i] > 'z' {

@@ -45,7 +45,7 @@ func (t *Till) complete(o Order) (Order, error) {
 		return o, pay.WrapCase(err, pay.CodeUsage, "ref_form", "read ref")
 	}
 	if o.To != "" {
-		if err := o.To.Check(); err != nil {
+		if err := o.To.CheckBeginning(); err != nil {
 			return o, err
 		}
 	}

@@ -2,6 +2,7 @@ package till
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -21,11 +22,12 @@ func (e *AmbiguousError) Error() string { return e.err.Error() }
 func (e *AmbiguousError) Unwrap() error { return e.err }
 
 // Pick selects the candidate to charge: the one that is clear of all others, or
-// the one that has the handle to. shown reports whether a handle was shown to the
+// the one that has the handle to, or else the only one whose handle begins with to.
+// shown reports whether a handle was shown to the
 // cashier within pay.HandleMemory. Pick never guesses. Its errors are *pay.Error,
 // or wrap one: CodeNobodyNear, CodeAmbiguous (an *AmbiguousError), CodeLeft for a
 // handle that was shown and is gone from the air, CodeNotFound for one that was
-// not shown, and those of pay.Handle.Check.
+// not shown, and those of pay.Handle.CheckBeginning.
 func Pick(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool) (pay.Candidate, error) {
 	if to != "" {
 		return pickByHandle(nearby, to, shown)
@@ -47,20 +49,35 @@ func Pick(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool) (pay.Ca
 	case len(near) == 0:
 		return pay.Candidate{}, pay.NewCase(pay.CodeNobodyNear, "nobody_near", "nobody is near")
 	}
-	return pay.Candidate{}, &AmbiguousError{near, pay.NewCase(pay.CodeAmbiguous, "nobody_clear", fmt.Sprintf("%d near and nobody is clearly nearest", len(near)))}
+	return pay.Candidate{}, &AmbiguousError{near, pay.NewCase(pay.CodeAmbiguous, "nobody_clear", fmt.Sprintf("%d near and nobody is clearly nearest; ask %s first", len(near), near[0].Handle))}
 }
 
 func pickByHandle(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool) (pay.Candidate, error) {
-	if err := to.Check(); err != nil {
+	if err := to.CheckBeginning(); err != nil {
 		return pay.Candidate{}, err
 	}
 	if c, ok := withHandle(nearby, to); ok {
 		return c, nil
 	}
+	if begin := beginning(nearby, to); len(begin) == 1 && !shown(to) {
+		return begin[0], nil
+	} else if len(begin) > 1 {
+		return pay.Candidate{}, &AmbiguousError{begin, pay.NewCase(pay.CodeAmbiguous, "handle_ambiguous", fmt.Sprintf("%d begin with %s", len(begin), to))}
+	}
 	if shown(to) {
 		return pay.Candidate{}, pay.NewCase(pay.CodeLeft, "payer_left", fmt.Sprintf("%s has left", to))
 	}
 	return pay.Candidate{}, pay.NewCase(pay.CodeNotFound, "handle_not_shown", fmt.Sprintf("nobody was shown as %s within %v", to, pay.HandleMemory.Std()))
+}
+
+// beginning returns the candidates whose handles begin with h.
+func beginning(nearby pay.Nearby, h pay.Handle) (out []pay.Candidate) {
+	for _, c := range nearby.Candidates {
+		if strings.HasPrefix(string(c.Handle), string(h)) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // withHandle returns the candidate with the handle, and whether there is one.

@@ -38,6 +38,15 @@ by handle, gone           | *amber-otter                 | gone-hare   | E_LEFT
 by handle, nobody left    |                              | gone-hare   | E_LEFT
 by handle, never shown    | *amber-otter                 | icy-fox     | E_NOT_FOUND
 by handle, deaf and gone  | deaf                         | gone-hare   | E_LEFT
+by a beginning            | amber-otter icy-fox          | icy         | icy-fox
+by two letters, far       | *amber-otter (icy-fox)       | ic          | icy-fox
+by half the second word   | amber-otter amber-hare       | amber-o     | amber-otter
+two begin so              | amber-otter amber-hare       | amber       | E_AMBIGUOUS amber-otter amber-hare
+a handle before beginnings| amber-otter amber-otterhound | amber-otter | amber-otter
+none begins so            | amber-otter                  | icy         | E_NOT_FOUND
+one letter                | amber-otter                  | a           | E_USAGE
+the end is no beginning   | amber-otter                  | otter       | E_NOT_FOUND
+gone, and one begins so   | gone-harerabbit              | gone-hare   | E_LEFT
 no handle at all          | *amber-otter                 | Amber_Otter | E_USAGE
 `
 

@@ -35,7 +35,7 @@ func printNearby(w io.Writer, n api.Nearby) {
 	switch {
 	case n.Clear != nil:
 	case near > 1:
-		_, _ = fmt.Fprintln(w, "Too close to call: charge with --to HANDLE.")
+		_, _ = fmt.Fprintf(w, "Too close to call: ask %s first, and charge with --to HANDLE.\n", n.Candidates[0].Handle)
 	default:
 		_, _ = fmt.Fprintln(w, "Nobody is clearly near yet: let them hold it to the box, or charge with --to HANDLE.")
 	}

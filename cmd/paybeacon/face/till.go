@@ -61,7 +61,7 @@ func tillChargeCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			&cli.StringFlag{Name: "amount", Usage: "decimal `AMOUNT`, such as 12.50"},
 			&cli.StringFlag{Name: "currency", Usage: "ISO 4217 `CODE` (default: the registry's)"},
 			&cli.BoolFlag{Name: "nearest", Usage: "charge the one who is clearly nearest (the default)"},
-			&cli.StringFlag{Name: "to", Usage: "charge the one shown as `HANDLE`"},
+			&cli.StringFlag{Name: "to", Usage: "charge the one shown as `HANDLE`, or the only one that begins so"},
 			&cli.StringFlag{Name: "ref", Usage: "order or bill number: `TEXT` for the receipt"},
 			&cli.StringFlag{Name: "key", Usage: "your own `KEY` for this charge; repeat it to retry safely"},
 			&cli.StringFlag{Name: "capture", Value: "auto", Usage: "take the money at once, or hold it: `auto|manual`"},
