@@ -75,6 +75,9 @@ type Answer struct {
 	// Code is the device's authentication code with an approval of an offer that
 	// needs two channels, else zero.
 	Code AuthCode `cbor:"10,keyasint,omitzero"`
+	// Cannot means that the wallet declines because it cannot approve: the device
+	// that would have to give its code is not its own any more.
+	Cannot bool `cbor:"65,keyasint,omitempty"`
 }
 
 // Kind returns KindAnswer.
@@ -87,6 +90,9 @@ func (a Answer) Check() error {
 	}
 	if a.By == "" {
 		return fmt.Errorf("an answer names who gave it")
+	}
+	if a.Cannot && a.Verdict != Decline {
+		return fmt.Errorf("who cannot answer declines")
 	}
 	if a.Verdict == Decline && !a.Code.IsZero() {
 		return fmt.Errorf("an authentication code stands beside a refusal to pay")

@@ -38,6 +38,8 @@ type Bind struct {
 	Exponent Exponent   `cbor:"6,keyasint"`
 	Counter  Counter    `cbor:"7,keyasint"`
 	Type     DeviceType `cbor:"8,keyasint"`
+	// Former are the identities that the device had before and has forgotten.
+	Former Former `cbor:"65,keyasint,omitempty"`
 }
 
 // Kind returns KindBind.
@@ -48,7 +50,7 @@ func (b Bind) Check() error {
 	if b.Exponent > ExponentMax {
 		return fmt.Errorf("exponent %d is above %d", b.Exponent, ExponentMax)
 	}
-	return b.Type.Check()
+	return firstError(b.Type.Check(), b.Former.check())
 }
 
 // Mapping is a claim that registers a device with a wallet. The wallet signs it
@@ -60,6 +62,9 @@ type Mapping struct {
 	Vehicle Name     `cbor:"3,keyasint,omitempty"`
 	Means   Name     `cbor:"4,keyasint,omitempty"`
 	Created Time     `cbor:"5,keyasint"`
+	// Link is where the device's link is, HOST:PORT, so that a wallet which takes
+	// this one's place finds it; "" when that is not known.
+	Link string `cbor:"65,keyasint,omitempty"`
 }
 
 // Kind returns KindMapping.
@@ -71,7 +76,8 @@ func (m Mapping) Check() error {
 	if len(m.Bind) == 0 || len(m.Bind) > FactBytesMax/2 {
 		return fmt.Errorf("the enclosed bind has %d bytes", len(m.Bind))
 	}
-	return firstError(m.Created.check(), checkText("vehicle", string(m.Vehicle), NameBytesMax), checkText("means", string(m.Means), NameBytesMax))
+	return firstError(m.Created.check(), checkText("vehicle", string(m.Vehicle), NameBytesMax), checkText("means", string(m.Means), NameBytesMax),
+		checkText("link", m.Link, LinkBytesMax))
 }
 
 // OpenBind parses the enclosed Bind and verifies that the device which the
@@ -129,6 +135,11 @@ type DeviceStatus struct {
 	At      Time        `cbor:"7,keyasint"`
 	// Trusted is from when on its authentication codes count; 0: at once.
 	Trusted Time `cbor:"8,keyasint,omitempty"`
+	// Link is where its wallet has reached it last, HOST:PORT, or "".
+	Link string `cbor:"65,keyasint,omitempty"`
+	// Forgotten means that the mapping ended because the device forgot it: the
+	// statement stands in the bind of the mapping that Claim names.
+	Forgotten bool `cbor:"66,keyasint,omitempty"`
 }
 
 // Kind returns KindDevice.
@@ -139,5 +150,9 @@ func (d DeviceStatus) Check() error {
 	if d.State != DeviceActive && d.State != DeviceRevoked {
 		return fmt.Errorf("device state %q is neither active nor revoked", string(d.State))
 	}
-	return firstError(d.Type.Check(), d.At.check(), d.Trusted.check(), checkText("vehicle", string(d.Vehicle), NameBytesMax), checkText("means", string(d.Means), NameBytesMax))
+	if d.Forgotten && d.State != DeviceRevoked {
+		return fmt.Errorf("a device that is %s has not forgotten its wallet", d.State)
+	}
+	return firstError(d.Type.Check(), d.At.check(), d.Trusted.check(), checkText("vehicle", string(d.Vehicle), NameBytesMax), checkText("means", string(d.Means), NameBytesMax),
+		checkText("link", d.Link, LinkBytesMax))
 }

@@ -57,6 +57,12 @@ func again(t testing.TB, k pay.Key, f pay.Fact) pay.Fact {
 		return resign[pay.Challenge](t, k, f)
 	case pay.KindClock:
 		return resign[pay.ClockAccepted](t, k, f)
+	case pay.KindForgotten:
+		return resign[pay.Forgotten](t, k, f)
+	case pay.KindVouched:
+		return resign[pay.Vouched](t, k, f)
+	case pay.KindReplaced:
+		return resign[pay.Replaced](t, k, f)
 	}
 	t.Fatalf("kind %q has no body", f.Kind())
 	return pay.Fact{}
@@ -88,8 +94,8 @@ func TestFactRoundTrip(t *testing.T) {
 			t.Errorf("%s: reading and signing again makes another fact", s.name)
 		}
 	}
-	if len(kinds) != 16 {
-		t.Errorf("the samples hold %d kinds of 16: %v", len(kinds), kinds)
+	if len(kinds) != 19 {
+		t.Errorf("the samples hold %d kinds of 19: %v", len(kinds), kinds)
 	}
 }
 
@@ -365,7 +371,7 @@ func knownKind(k pay.Kind) bool {
 	return slices.Contains([]pay.Kind{
 		pay.KindRequest, pay.KindAnswer, pay.KindCancel, pay.KindBind, pay.KindMapping, pay.KindRevoke, pay.KindAuthority,
 		pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp,
-		pay.KindStepUpAbove, pay.KindStepUp, pay.KindChallenge, pay.KindClock,
+		pay.KindStepUpAbove, pay.KindStepUp, pay.KindChallenge, pay.KindClock, pay.KindReplaced, pay.KindForgotten, pay.KindVouched,
 	}, k)
 }
 

@@ -30,6 +30,9 @@ const (
 	KindKeyHeld     Kind = "key-held"
 	KindNeighbours  Kind = "neighbours"
 	KindEarshot     Kind = "earshot"
+	KindReplaced    Kind = "replaced"
+	KindForgotten   Kind = "forgotten"
+	KindVouched     Kind = "vouched"
 )
 
 // kinds is the table of kinds: a kind without a row here is a kind that this
@@ -44,6 +47,7 @@ func kinds() []KindRow {
 		claim[Revoke](RoleWallet, AudienceAuthor),
 		claim[StepUpAbove](RoleWallet, AudienceAuthor).formerly("limit"),
 		claim[Bind](RoleDevice, AudienceWallet),
+		claim[Forgotten](RoleDevice, AudienceWallet),
 		claim[Authority](RoleRoot, AudienceAll).readBy(RoleBox, RoleWallet),
 		statement[Decision](AudienceParties).readBy(RoleBox, RoleWallet),
 		statement[Refusal](AudienceParties).readBy(RoleBox, RoleWallet),
@@ -55,6 +59,8 @@ func kinds() []KindRow {
 		statement[KeyHeld](AudienceMerchant).readBy(RoleBox),
 		statement[Neighbours](AudienceMerchant).readBy(RoleBox),
 		statement[Earshot](AudienceMerchant).readBy(RoleBox),
+		statement[Replaced](AudienceWallet).readBy(RoleWallet),
+		statement[Vouched](AudienceWallet).readBy(RoleWallet),
 		statement[NodeStatus](AudienceRegistry),
 		statement[ClockAccepted](AudienceRegistry),
 	}
@@ -173,6 +179,8 @@ func (m MerchantKeys) signedAt() Time { return m.At }
 func (k KeyHeld) signedAt() Time      { return k.At }
 func (n Neighbours) signedAt() Time   { return n.At }
 func (e Earshot) signedAt() Time      { return e.At }
+func (r Replaced) signedAt() Time     { return r.At }
+func (v Vouched) signedAt() Time      { return v.At }
 
 // SignedAt returns when the registry signed f, a fact of this kind. It fails
 // for the kinds of other authors and for facts of other kinds.

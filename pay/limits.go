@@ -112,6 +112,9 @@ const (
 	// device of a wallet do not count, so that a stolen phone cannot make
 	// itself a device. Chosen: an owner misses a phone within a day.
 	DeviceProbation Millis = 24 * 3_600_000
+	// FormerMax bounds the forgotten identities that a device's bind encloses.
+	// Chosen: a device is seldom made anew twice before it is paired.
+	FormerMax = 4
 	// AuthCodesPerMinute bounds the authentication codes that a device gives.
 	// Chosen: where two places hear one another's customers each payment may need
 	// one, and two a second are more than a person approves.
@@ -166,6 +169,13 @@ const (
 	// the time to carry it to a node, and a day.
 	InviteTTLDefault Millis = 10 * 60_000
 	InviteTTLMax     Millis = 24 * 3_600_000
+	// ReplaceTTLMax bounds the life of an invite that gives away a wallet.
+	// Chosen: the owner stands before the operator.
+	ReplaceTTLMax Millis = 3_600_000
+	// SuccessionMax bounds the statements by which a device learns of a new
+	// wallet, one for each that was replaced since it saw its own. Chosen: more
+	// phones than a person loses before the tag is at hand.
+	SuccessionMax = 16
 
 	// PairingTTL is the life of a pairing PIN, PairingTries the wrong guesses
 	// that end it early. Chosen: with 60 bits, 5 guesses find it once in
@@ -175,6 +185,9 @@ const (
 	// LinkFrameBytesMax bounds a frame between a wallet and a device. Chosen:
 	// ten times a bind, the longest fact that travels there.
 	LinkFrameBytesMax = 4 << 10
+	// LinkBytesMax bounds the address of a device's link, HOST:PORT. Chosen: host
+	// names and ports in use are far shorter.
+	LinkBytesMax = 4 * NameBytesMax
 	// LinkConnsMax bounds the wallets that a device talks to at once. Chosen:
 	// one is honest; a few strangers must not keep it out.
 	LinkConnsMax = 8

@@ -32,6 +32,11 @@ type NodeStatus struct {
 	Site         Name      `cbor:"6,keyasint,omitempty"` // for a box
 	Revoked      bool      `cbor:"7,keyasint"`
 	At           Time      `cbor:"8,keyasint"`
+	// Replaced means that the node was revoked because another wallet is to take
+	// its place.
+	Replaced bool `cbor:"65,keyasint,omitempty"`
+	// Replaces is the wallet whose place this one has taken, or zero.
+	Replaces NodeID `cbor:"66,keyasint,omitzero"`
 }
 
 // Kind returns KindNode.
@@ -44,6 +49,9 @@ func (n NodeStatus) Check() error {
 		prefix = "w/"
 	} else if n.Role != RoleBox {
 		return fmt.Errorf("role %q is neither box nor wallet", string(n.Role))
+	}
+	if (n.Replaced && !n.Revoked) || ((n.Replaced || !n.Replaces.IsZero()) && n.Role != RoleWallet) {
+		return fmt.Errorf("only a revoked wallet is replaced, and only by a wallet")
 	}
 	return firstError(n.Scope.check(prefix), n.Name.Check(), n.At.check(), checkText("merchant name", string(n.MerchantName), NameBytesMax), checkText("site", string(n.Site), NameBytesMax))
 }

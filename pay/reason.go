@@ -17,6 +17,10 @@ const (
 	ReasonByPayer           Reason = "by_payer"
 	ReasonByMerchant        Reason = "by_merchant"
 	ReasonNodeRevoked       Reason = "node_revoked"
+	ReasonNodeReplaced      Reason = "node_replaced"
+	ReasonDeviceForgotten   Reason = "device_forgotten"
+	// ReasonPayerCannotAnswer: the payment needs a device that cannot give its word.
+	ReasonPayerCannotAnswer Reason = "payer_cannot_answer"
 
 	ReasonLateAnswer     Reason = "late_answer"
 	ReasonLateCancel     Reason = "late_cancel"

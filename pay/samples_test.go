@@ -33,7 +33,7 @@ func sign(t testing.TB, k pay.Key, b pay.Body) pay.Fact {
 
 // The keys of the vectors, by their seeds.
 const (
-	rootSeed, workingSeed, boxSeed, walletSeed, deviceSeed byte = 1, 2, 3, 4, 5
+	rootSeed, workingSeed, boxSeed, walletSeed, deviceSeed, successorSeed byte = 1, 2, 3, 4, 5, 6
 )
 
 func requestBody() pay.Request {
@@ -122,6 +122,13 @@ func samples(t testing.TB) (list []sample) {
 	add("node: box", workingSeed, pay.NodeStatus{Node: keyOf(t, boxSeed).Public(), Role: pay.RoleBox, Scope: "m/cafe", Name: "till-1", MerchantName: "Café", Site: "Main hall", At: noon})
 	add("node: wallet revoked", workingSeed, pay.NodeStatus{Node: keyOf(t, walletSeed).Public(), Role: pay.RoleWallet, Scope: "w/anna", Name: "Anna", Revoked: true, At: noon})
 	add("topup", workingSeed, pay.TopUp{Wallet: "w/anna", Amount: 5000, Currency: "EUR", Key: "gift", At: noon})
+	add("node: wallet to be replaced", workingSeed, pay.NodeStatus{Node: keyOf(t, walletSeed).Public(), Role: pay.RoleWallet, Scope: "w/anna", Name: "Anna", Revoked: true, At: noon + 11, Replaced: true})
+	add("node: wallet in its place", workingSeed, pay.NodeStatus{Node: keyOf(t, successorSeed).Public(), Role: pay.RoleWallet, Scope: "w/anna", Name: "Anna", At: noon + 12, Replaces: keyOf(t, walletSeed).ID()})
+	forgotten := add("forgotten", deviceSeed, pay.Forgotten{Registry: keyOf(t, rootSeed).ID(), Wallet: keyOf(t, walletSeed).ID(), Device: keyOf(t, deviceSeed).Public(), Created: noon + 12})
+	add("bind: with a former identity", successorSeed, pay.Bind{Registry: keyOf(t, rootSeed).ID(), Wallet: keyOf(t, walletSeed).ID(), Device: keyOf(t, successorSeed).Public(), Exponent: 6, Counter: 9, Type: pay.TypeTag, Former: pay.NewFormer([][]byte{forgotten.Raw()})})
+	add("device: forgotten", workingSeed, pay.DeviceStatus{Device: keyOf(t, deviceSeed).ID(), Claim: revoke.ID(), State: pay.DeviceRevoked, Type: pay.TypeTag, At: noon + 13, Forgotten: true})
+	add("vouched", workingSeed, pay.Vouched{Wallet: "w/anna", Device: keyOf(t, deviceSeed).ID(), At: noon + 13})
+	add("replaced", workingSeed, pay.Replaced{Scope: "w/anna", Old: keyOf(t, walletSeed).ID(), New: keyOf(t, successorSeed).ID(), At: noon + 12})
 
 	add("clock", workingSeed, pay.ClockAccepted{At: noon, Before: noon + 7_200_000, Since: noon + 7_100_000})
 

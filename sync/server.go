@@ -100,12 +100,12 @@ func (s *Server) admit(ctx context.Context, conn Conn, strangers chan struct{}, 
 
 // Disconnect ends the session of a node that was revoked, if it has one, with a
 // Bye that says so.
-func (s *Server) Disconnect(node pay.NodeID) {
+func (s *Server) Disconnect(revoked pay.NodeStatus) {
 	s.mu.Lock()
-	c := s.nodes[node]
+	c := s.nodes[revoked.Node.ID()]
 	s.mu.Unlock()
 	if c != nil {
-		c.stop(pay.NewError(pay.CodeNotAllowed, "the node was revoked", "ask who runs the registry for a new invite and enrol with a new data directory"))
+		c.stop(revokedError(revoked))
 	}
 }
 

@@ -176,7 +176,7 @@ func (s *ServerSession) admit(st Standing) *pay.Error {
 	case !st.Known:
 		return pay.NewError(pay.CodeNotEnrolled, "this registry does not know the node", "enrol it with an invite from: paybeacon admin invite")
 	case st.Member.Revoked:
-		return pay.NewError(pay.CodeNotAllowed, "the node was revoked", "ask who runs the registry for a new invite and enrol with a new data directory")
+		return revokedError(st.Member)
 	case st.Member.Role != pay.RoleBox && st.Member.Role != pay.RoleWallet:
 		return pay.NewError(pay.CodeNotAllowed, "only boxes and wallets open sessions", "enrol the node as what it is")
 	case st.Member.Scope != s.hello.Scope:
@@ -184,6 +184,14 @@ func (s *ServerSession) admit(st Standing) *pay.Error {
 	default:
 		return nil
 	}
+}
+
+// revokedError is what a node hears that is revoked.
+func revokedError(s pay.NodeStatus) *pay.Error {
+	if s.Replaced {
+		return pay.NewError(pay.CodeNotAllowed, "this wallet was replaced: its balance, receipts and devices are another one's, or wait for it", "use the wallet that takes its place; if you did not ask for that, ask who runs the registry")
+	}
+	return pay.NewError(pay.CodeNotAllowed, "the node was revoked", "ask who runs the registry for a new invite and enrol with a new data directory")
 }
 
 // resume compares the node's cursor with the registry's history.

@@ -172,7 +172,10 @@ func TestFinalAnswersEndRun(t *testing.T) {
 		{"a stranger", nil, nil, pay.CodeNotEnrolled},
 		{"a node revoked before", func(w *world, n *node) { w.reg.enlist(n.key); w.reg.revoke(n.key) }, nil, pay.CodeNotAllowed},
 		{"a node revoked meanwhile", func(w *world, n *node) { w.reg.enlist(n.key) },
-			func(w *world, n *node) { w.reg.revoke(n.key); w.server.Disconnect(n.key.ID()) }, pay.CodeNotAllowed},
+			func(w *world, n *node) {
+				w.reg.revoke(n.key)
+				w.server.Disconnect(pay.NodeStatus{Node: n.key.Public(), Revoked: true})
+			}, pay.CodeNotAllowed},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

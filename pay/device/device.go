@@ -35,6 +35,8 @@ const (
 	EventPaired   EventKind = "paired"   // bound to a wallet
 	EventReleased EventKind = "released" // unbound by its wallet
 	EventSilent   EventKind = "silent"   // bound, and broadcasting the code failed
+	// EventSucceeded means that another wallet has taken the place of its own.
+	EventSucceeded EventKind = "succeeded"
 	// EventAuthenticated means that the wallet got an authentication code.
 	EventAuthenticated EventKind = "authenticated"
 )

@@ -42,6 +42,13 @@
 // may prove it again, verifies with it that this is the right device, and gets a
 // fresh bind. For any other key the spent PIN is invalid.
 //
+// # Forgetting
+//
+// A device whose wallet is gone is made anew by whoever holds it: Forget returns
+// a state with fresh keys that is bound to nobody. The old identity signs that it
+// has ceased to be. The bind of the next pairing carries that to the registry,
+// which ends the old mapping and tells its owner.
+//
 // # Authentication
 //
 // The device gives authentication codes only to the wallet that it is bound to.

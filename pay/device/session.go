@@ -13,6 +13,9 @@ type Session struct {
 	wallet      pay.PublicKey
 	exporter    []byte
 	verifiedPIN pay.PIN // the PIN that was proven on this connection, or zero
+	// heir is the wallet to which the statements shown so far lead; zero before
+	// the first.
+	heir pay.NodeID
 }
 
 // Meet begins a session with the wallet that proved its key in TLS, on the
@@ -116,7 +119,7 @@ func (s *Session) Confirm() error {
 		return nil
 	}
 	next := d.state
-	next.Spent = pay.PIN{}
+	next.Spent, next.Former = pay.PIN{}, nil // the wallet has the bind, and with it those
 	if err := d.keep(next); err != nil {
 		return fmt.Errorf("confirm: %w", err)
 	}
@@ -130,6 +133,7 @@ func (d *Device) signBind() ([]byte, error) {
 	f, err := pay.Sign(d.key, pay.Bind{
 		Registry: b.Registry, Resolver: b.Resolver, Wallet: b.Wallet.ID(), Device: d.key.Public(), Beacon: d.state.BeaconKey(),
 		Exponent: d.state.Exponent, Counter: d.readingAt(d.options.Now()).Counter(), Type: b.Type,
+		Former: pay.NewFormer(d.state.Former),
 	})
 	if err != nil {
 		return nil, err

@@ -24,6 +24,9 @@ type State struct {
 	// Spent is the PIN that made the binding, until the wallet has confirmed that
 	// it has the bind; otherwise zero.
 	Spent pay.PIN `cbor:"7,keyasint"`
+	// Former are the raw Forgotten facts of the identities before this one, until a
+	// wallet has taken them in with a bind.
+	Former [][]byte `cbor:"8,keyasint,omitempty"`
 }
 
 // Binding is the wallet that a device belongs to, and its registry. A value is
@@ -74,6 +77,8 @@ func (s State) Check() error {
 		return fmt.Errorf("the counter is outside its 32 bits")
 	case s.At < -wallMax || s.At > wallMax:
 		return fmt.Errorf("the stored wall time is not a date")
+	case len(s.Former) > pay.FormerMax:
+		return fmt.Errorf("%d former identities, the limit is %d", len(s.Former), pay.FormerMax)
 	case s.Binding == nil:
 		return nil
 	}

@@ -40,14 +40,17 @@ func Receipt(view pay.Rows, rec Record) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	authority, err := authorityOf(view, f.Signer(), p.Decision.At)
+	authority, err := AuthorityOf(view, f.Signer(), p.Decision.At)
 	if err != nil {
 		return nil, err
 	}
 	return pay.EncodeReceipt(authority, f), nil
 }
 
-func authorityOf(view pay.Rows, working pay.NodeID, at pay.Time) (pay.Fact, error) {
+// AuthorityOf returns the authority under which a working key signed something at
+// a moment: of several the one that began first. None is a *pay.Error with
+// CodeNotFound; any other error is the store's.
+func AuthorityOf(view pay.Rows, working pay.NodeID, at pay.Time) (pay.Fact, error) {
 	keys, err := authorityRows.Keys(view, rows.Under(authorityRows, working), authoritiesAtOnce)
 	if err != nil {
 		return pay.Fact{}, err

@@ -125,6 +125,7 @@ func TestEverySpaceIsWritten(t *testing.T) {
 	bar := c.box("Bar", "counter")
 	c.charge(bar, c.beacon, 1)
 	c.declare(c.shop, bar, false)
+	c.inPlaceOf(c.payer, "new phone")
 	for _, space := range spaces {
 		if len(c.mem.dump(space.Prefix)) == 0 {
 			t.Errorf("nothing was written to %s", space.Layout())

@@ -18,17 +18,20 @@ type deviceAudit struct {
 
 func inspectDevices(a *auditor) inspection {
 	d := &deviceAudit{auditor: a, last: make(map[pay.DeviceID]pay.Time)}
+	vouches := newVouchAudit(a)
 	return inspection{
 		reads: map[pay.Kind]func(pay.Fact) error{
 			pay.KindMapping: reading(d.readMapping),
+			pay.KindVouched: reading(vouches.readVouched),
 			pay.KindDevice: reading(func(_ pay.Fact, s pay.DeviceStatus) error {
+				vouches.readStatus(s)
 				d.last[s.Device] = max(d.last[s.Device], s.At)
 				return nil
 			}),
 		},
 		passes: []func(context.Context) error{
 			func(ctx context.Context) error { return walk(ctx, a, deviceRows, d.checkDevice) },
-			d.checkMissing,
+			d.checkMissing, vouches.check,
 		},
 	}
 }
@@ -70,6 +73,10 @@ func (a *deviceAudit) checkDevice(id pay.DeviceID, row deviceRow, damage error) 
 	claim, ok, err := a.rows.Fact(status.Claim)
 	if err != nil {
 		return err
+	}
+	if status.Forgotten {
+		a.checkForgotten(id, claim)
+		return nil
 	}
 	if author := a.nodes[claim.Signer()]; !ok || author.Scope != row.Wallet || author.Role != pay.RoleWallet {
 		a.report("device %s: its standing is not what its wallet asked for", id.Short())
@@ -128,4 +135,19 @@ func (a *deviceAudit) checkSource(id pay.DeviceID, row deviceRow, bind pay.Bind)
 		a.report("device %s: its codes would not be found", id.Short())
 	}
 	return nil
+}
+
+// checkForgotten sees that the claim which ended a mapping encloses the device's own
+// statement that it has ceased to be.
+func (a *deviceAudit) checkForgotten(id pay.DeviceID, claim pay.Fact) {
+	m, err := pay.As[pay.Mapping](claim)
+	if err == nil {
+		var bind pay.Bind
+		if bind, err = m.OpenBind(); err == nil && slices.ContainsFunc(bind.Former.Open(), func(f pay.Forgotten) bool {
+			return f.Device.ID() == id && f.Registry == a.root
+		}) {
+			return
+		}
+	}
+	a.report("device %s: it has not stated that it forgot its wallet", id.Short())
 }

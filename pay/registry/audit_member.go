@@ -33,6 +33,12 @@ func (a memberAudit) checkMember(id pay.NodeID, row memberRow, damage error) err
 // checkMissing reports nodes that were enrolled and have no row, and scopes of
 // wallets that are kept for another node.
 func (a memberAudit) checkMissing(context.Context) error {
+	succeeded := make(map[pay.NodeID]bool)
+	for _, s := range a.nodes {
+		if !s.Replaces.IsZero() {
+			succeeded[s.Replaces] = true
+		}
+	}
 	for _, id := range slices.SortedFunc(maps.Keys(a.nodes), compareIDs) {
 		ok, err := memberRows.Has(a.rows, id)
 		if err != nil {
@@ -41,15 +47,15 @@ func (a memberAudit) checkMissing(context.Context) error {
 		if !ok {
 			a.report("node %s: it was enrolled and has no row", id.Short())
 		}
-		if err := a.checkWallet(a.nodes[id]); err != nil {
+		if err := a.checkWallet(a.nodes[id], succeeded); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a memberAudit) checkWallet(s pay.NodeStatus) error {
-	if s.Role != pay.RoleWallet {
+func (a memberAudit) checkWallet(s pay.NodeStatus, succeeded map[pay.NodeID]bool) error {
+	if s.Role != pay.RoleWallet || succeeded[s.Node.ID()] {
 		return nil
 	}
 	node, ok, err := walletRows.Get(a.rows, s.Scope)

@@ -243,6 +243,8 @@ func (a *paymentAudit) checkAnswer(l decided, h paymentRow) error {
 		a.report("payment %s: it is %s by an answer that the payer's wallet did not sign", id, state)
 	case !covers(answer, offer) || (answer.Verdict == pay.Approve) != approved || answer.By != l.d.By:
 		a.report("payment %s: it is %s by an answer to other terms", id, state)
+	case l.d.Reason == pay.ReasonPayerCannotAnswer && !answer.Cannot:
+		a.report("payment %s: it is said that its payer cannot answer, and the payer did not say so", id)
 	default:
 		a.checkAuthentication(l, offer, answer, f.Signer())
 	}

@@ -24,7 +24,7 @@ func (c *counter) resolves(code pay.Code, age pay.Millis) (bool, string) {
 	d, _ := c.last(c.shop.status.Scope, f)
 	delete(c.feeds, c.shop.status.Scope)
 	switch {
-	case d.State == pay.StateOffered || d.Reason == pay.ReasonTooManyPrompts:
+	case d.State == pay.StateOffered || d.Reason == pay.ReasonTooManyPrompts || d.Reason == pay.ReasonPayerCannotAnswer:
 		return true, ""
 	case d.State == pay.StateUnmatched && (d.Reason == pay.ReasonUnknownCode || d.Reason == pay.ReasonOutOfStep):
 		return false, string(d.Reason)

@@ -191,6 +191,9 @@ func TestWalletRevoked(t *testing.T) {
 	_, r, err := c.reg.RevokeNode(c.mem, c.now, c.payer.key.ID())
 	c.must(err)
 	c.publish(r)
+	if got := c.says(c.shop, open); got != "expired node_revoked" {
+		t.Errorf("what was open: %s", got)
+	}
 	if refused := c.answer(c.payer, open, pay.Approve, pay.ByHand); refused != pay.ReasonNodeRevoked {
 		t.Errorf("approval of a revoked wallet: %q", refused)
 	}
@@ -199,8 +202,8 @@ func TestWalletRevoked(t *testing.T) {
 	}
 	c.now = c.now.Add(60_000)
 	c.fireDue()
-	if got := c.says(c.shop, open); got != "expired no_answer" {
-		t.Errorf("what was open: %s", got)
+	if got := c.says(c.shop, open); got != "expired node_revoked" {
+		t.Errorf("what was open, after its time: %s", got)
 	}
 	_, r, err = c.reg.RevokeNode(c.mem, c.now, c.shop.key.ID())
 	c.must(err)

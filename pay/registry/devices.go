@@ -18,7 +18,7 @@ var devices = feature{
 		pay.KindMapping: claimOf((*turn).mapping),
 		pay.KindRevoke:  claimOf((*turn).revoke),
 	},
-	publishes: []pay.Kind{pay.KindDevice},
+	publishes: []pay.Kind{pay.KindDevice, pay.KindVouched},
 	audit:     inspectDevices,
 	spaces:    rows.Spaces{deviceRows.Space, beaconRows.Space, ownedRows.Space, equippedRows.Space},
 }
@@ -50,6 +50,8 @@ type deviceRow struct {
 	Repaired bool `cbor:"12,keyasint,omitempty"`
 	// Trusted is from when on its authentication codes count; 0: at once.
 	Trusted pay.Time `cbor:"13,keyasint,omitempty"`
+	// Link is where its wallet has reached it last; the registry does not use it.
+	Link string `cbor:"14,keyasint,omitempty"`
 }
 
 // loadDevice returns the row of a device that the claim at hand is about and
@@ -100,6 +102,9 @@ func (t *turn) mapping(m pay.Mapping) error {
 	if err := ownedRows.Put(t.rows, rows.Key(t.from.Scope, m.Device), struct{}{}); err != nil {
 		return err
 	}
+	if err := t.forget(m.Device, bind.Former); err != nil {
+		return err
+	}
 	return t.setDevice(m.Device, row)
 }
 
@@ -109,7 +114,7 @@ func (t *turn) mapping(m pay.Mapping) error {
 func (t *turn) mappedRow(m pay.Mapping, bind pay.Bind, bindID pay.FactID, key pay.IdentityKey, old deviceRow, known bool) (row deviceRow, err error) {
 	row = deviceRow{
 		Wallet: t.from.Scope, State: pay.DeviceActive, Number: old.Number, Beacon: bind.Beacon, Bind: bindID,
-		Counter: bind.Counter, AnchorAt: t.anchorAt(), Type: bind.Type, Vehicle: m.Vehicle, Means: m.Means,
+		Counter: bind.Counter, AnchorAt: t.anchorAt(), Type: bind.Type, Vehicle: m.Vehicle, Means: m.Means, Link: m.Link,
 		Repaired: known && (old.Repaired || old.State != pay.DeviceActive),
 	}
 	again := known && old.Bind == bindID
@@ -215,18 +220,26 @@ func (t *turn) revoke(c pay.Revoke) error {
 	if !ok || row.State != pay.DeviceActive || row.Wallet != t.from.Scope {
 		return t.refuse(pay.ReasonUnknownDevice, pay.PaymentID{})
 	}
-	row.State = pay.DeviceRevoked
-	// A device that an older version mapped has left no such row yet.
-	if err := equippedRows.Put(t.rows, row.Wallet, struct{}{}); err != nil {
-		return err
-	}
-	if err := sourceRows.Delete(t.rows, row.Number); err != nil {
-		return err
-	}
-	if err := ownedRows.Delete(t.rows, rows.Key(row.Wallet, c.Device)); err != nil {
+	if row, err = t.unmap(c.Device, row); err != nil {
 		return err
 	}
 	return t.setDevice(c.Device, row)
+}
+
+// unmap takes away what makes a device's codes resolve, and returns its row.
+func (t *turn) unmap(device pay.DeviceID, row deviceRow) (deviceRow, error) {
+	row.State, row.Link = pay.DeviceRevoked, ""
+	// A device that an older version mapped has left no such row yet.
+	if err := equippedRows.Put(t.rows, row.Wallet, struct{}{}); err != nil {
+		return row, err
+	}
+	if err := sourceRows.Delete(t.rows, row.Number); err != nil {
+		return row, err
+	}
+	if err := ownedRows.Delete(t.rows, rows.Key(row.Wallet, device)); err != nil {
+		return row, err
+	}
+	return row, t.endOffersBy(device, row.Wallet)
 }
 
 // resumed returns from when on the codes of a device count that its wallet has
@@ -254,28 +267,30 @@ func (t *turn) resumed(old deviceRow) (pay.Time, error) {
 // setDevice stores a device's status, publishes it to its wallet and remembers
 // that the claim at hand has had its effect.
 func (t *turn) setDevice(device pay.DeviceID, row deviceRow) error {
-	at := t.now
-	if old, ok, err := deviceRows.Get(t.rows, device); err != nil {
+	if err := t.sayDevice(row, pay.DeviceStatus{Device: device, Claim: t.in.Fact.ID()}); err != nil {
+		return err
+	}
+	return t.settle("")
+}
+
+// sayDevice stores a device's row and publishes s, completed from it, to its wallet.
+func (t *turn) sayDevice(row deviceRow, s pay.DeviceStatus) error {
+	s.State, s.Type, s.Vehicle, s.Means, s.Trusted, s.Link, s.At = row.State, row.Type, row.Vehicle, row.Means, row.Trusted, row.Link, t.now
+	if old, ok, err := deviceRows.Get(t.rows, s.Device); err != nil {
 		return err
 	} else if ok {
 		last, _, err := fact[pay.DeviceStatus](t.rows, old.Status)
 		if err != nil {
 			return err
 		}
-		at = max(at, last.At) // no status is dated before the one that it follows
+		s.At = max(s.At, last.At) // no status is dated before the one that it follows
 	}
-	id, err := t.publish(pay.DeviceStatus{
-		Device: device, Claim: t.in.Fact.ID(), State: row.State, Type: row.Type, Vehicle: row.Vehicle, Means: row.Means, At: at,
-		Trusted: row.Trusted,
-	}, row.Wallet)
+	id, err := t.publish(s, row.Wallet)
 	if err != nil {
 		return err
 	}
 	row.Status = id
-	if err := deviceRows.Put(t.rows, device, row); err != nil {
-		return err
-	}
-	return t.settle("")
+	return deviceRows.Put(t.rows, s.Device, row)
 }
 
 // addSource stores a source under the next number in place of the one that it

@@ -68,6 +68,7 @@
 //	u/WALLET           above which amount the wallet's payments need its device
 //	v/WALLET           the wallet has had a device (not audited)
 //	w/WALLET           the node that signs for a wallet's scope
+//	wr/NODE            who takes the place of a wallet's node
 //	x/PAIR             how many codes two places both heard (not audited)
 //	y/MERCHANT 00 KEY  the payment that a merchant's key stands for
 //	z/MERCHANT         the merchant has its secret; its boxes that have keys of their own

@@ -22,6 +22,12 @@ type feature struct {
 	due map[pay.SubjectKind]func(*turn, pay.Subject) error
 	// done are the rules for the results of effects.
 	done map[pay.EffectKind]func(*turn, pay.EffectDone) error
+	// gone ends what waits for a wallet whose node was revoked just now.
+	gone func(*turn, pay.NodeStatus) error
+	// replaced ends what the owner of a wallet had agreed to by a node whose place
+	// another has taken just now: what answers in the owner's name without being
+	// asked is agreed to anew.
+	replaced func(t *turn, wallet pay.Scope) error
 	// audit returns the feature's part in one audit; nil for none.
 	audit func(*auditor) inspection
 	// spaces are the key spaces that the rules write to.
@@ -51,6 +57,7 @@ var features = []feature{
 	devices,
 	codeSources,
 	members,
+	replacement,
 	topUps,
 	refusals,
 	clocks,

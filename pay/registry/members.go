@@ -63,6 +63,7 @@ type inviteRow struct {
 	Site         pay.Name         `cbor:"6,keyasint,omitempty"`
 	Expires      pay.Time         `cbor:"7,keyasint"`
 	Used         bool             `cbor:"8,keyasint"`
+	Replaces     pay.NodeID       `cbor:"9,keyasint,omitzero"` // the wallet whose place is taken
 }
 
 // Invite makes an invite with a fresh secret from random. Invites for one
@@ -73,12 +74,17 @@ func (r *Registry) Invite(tx pay.WritableRows, now pay.Time, random io.Reader, s
 	if err != nil {
 		return Invited{}, err
 	}
-	invite, err := pay.NewInvite(random, spec.Address, r.root)
-	if err != nil {
-		return Invited{}, err
-	}
 	if row.Scope, err = scopeFor(tx, random, row); err != nil {
 		return Invited{}, fmt.Errorf("make invite: %w", err)
+	}
+	return r.storeInvite(tx, random, spec.Address, row)
+}
+
+// storeInvite keeps an invite with a fresh secret.
+func (r *Registry) storeInvite(tx pay.WritableRows, random io.Reader, address string, row inviteRow) (Invited, error) {
+	invite, err := pay.NewInvite(random, address, r.root)
+	if err != nil {
+		return Invited{}, err
 	}
 	row.Secret = invite.Secret
 	if err := inviteRows.Put(tx, invite.ID, row); err != nil {
@@ -180,7 +186,7 @@ func (r *Registry) Enrol(tx pay.WritableRows, now pay.Time, c pay.EnrolClaim) (p
 	}
 	status := pay.NodeStatus{
 		Node: c.Node, Role: i.Role, Scope: i.Scope, MerchantName: i.MerchantName, Site: i.Site, At: now,
-		Name: firstName(i.Name, c.Name, pay.Name(string(i.Role)+"-"+node.Short())),
+		Name: firstName(i.Name, c.Name, pay.Name(string(i.Role)+"-"+node.Short())), Replaces: i.Replaces,
 	}
 	if err := status.Name.Check(); err != nil {
 		return pay.Membership{}, pay.Reaction{}, pay.WrapCase(err, pay.CodeUsage, "node_name_form", "enrol")
@@ -190,6 +196,11 @@ func (r *Registry) Enrol(tx pay.WritableRows, now pay.Time, c pay.EnrolClaim) (p
 		return pay.Membership{}, pay.Reaction{}, fmt.Errorf("enrol: %w", err)
 	}
 	out, err := r.setMember(tx, now, memberRow{Status: status, Invite: c.Invite})
+	if err == nil && !i.Replaces.IsZero() {
+		var taken pay.Reaction
+		taken, err = r.succeed(tx, now, status)
+		out.Publications = append(out.Publications, taken.Publications...)
+	}
 	return r.membership(status), out, err
 }
 
@@ -213,6 +224,15 @@ func openInvite(view pay.Rows, now pay.Time, c pay.EnrolClaim) (inviteRow, error
 		return refuse("this invite was good until " + i.Expires.String())
 	case c.Role != i.Role:
 		return refuse(fmt.Sprintf("this invite is for a %s, not for a %s", i.Role, c.Role))
+	case i.Replaces.IsZero():
+		return i, nil
+	}
+	current, err := mayTakeOver(view, c.Invite, i)
+	if err != nil {
+		return i, fmt.Errorf("enrol: %w", err)
+	}
+	if !current {
+		return refuse("a later invite stands for the same wallet")
 	}
 	return i, nil
 }
@@ -253,9 +273,29 @@ func (r *Registry) RevokeNode(tx pay.WritableRows, now pay.Time, node pay.NodeID
 	case m.Status.Revoked:
 		return m.Status, pay.Reaction{}, nil
 	}
+	out, err := r.revokeMember(tx, now, m)
+	m.Status.Revoked, m.Status.At = true, max(now, m.Status.At)
+	return m.Status, out, err
+}
+
+// revokeMember ends a membership. What a wallet was asked and has not answered
+// ends with it.
+func (r *Registry) revokeMember(tx pay.WritableRows, now pay.Time, m memberRow) (pay.Reaction, error) {
 	m.Status.Revoked, m.Status.At = true, max(now, m.Status.At)
 	out, err := r.setMember(tx, now, m)
-	return m.Status, out, err
+	if err != nil || m.Status.Role != pay.RoleWallet {
+		return out, err
+	}
+	t := turn{Registry: r, rows: tx, now: now, out: out}
+	for _, f := range features {
+		if f.gone == nil {
+			continue
+		}
+		if err := f.gone(&t, m.Status); err != nil {
+			return pay.Reaction{}, fmt.Errorf("revoke wallet: %s: %w", f.name, err)
+		}
+	}
+	return t.out, nil
 }
 
 // Member returns the status of a node; ok is false for a stranger. Its errors are
@@ -294,6 +334,11 @@ func (r *Registry) FindNode(view pay.Rows, role pay.Role, selector string) (pay.
 	if len(found) == 0 {
 		found = begin // a name that is also the beginning of an id means who is called so
 	}
+	return onlyNode(found, selector, err)
+}
+
+// onlyNode returns the one node that was found, with the errors of FindNode.
+func onlyNode(found []pay.NodeStatus, selector string, err error) (pay.NodeStatus, error) {
 	switch {
 	case err != nil:
 		return pay.NodeStatus{}, fmt.Errorf("find node: %w", err)

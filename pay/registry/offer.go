@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -23,7 +24,7 @@ type found struct {
 	cause  pay.NodeID // the box elsewhere that heard this step's code; zero: none did
 	places heardRow   // all of that
 	near   []place    // of these, declared neighbours of here
-	active bool       // a node of the wallet is enrolled and not revoked
+	gone   pay.Reason // why no node of the wallet can be asked; "" while one can
 	recent []prompted // this box's prompts of the wallet without approval, of the last hour
 	above  stepUpRow  // above which amount the wallet's payments need its device
 }
@@ -36,7 +37,7 @@ func (t *turn) offer(p *paymentRow, m match, asked bool) error {
 	if err != nil {
 		return err
 	}
-	if reason := f.refusal(); reason != "" {
+	if reason := cmp.Or(f.refusal(), f.cannotAnswer(p.Decision.Expires)); reason != "" {
 		return t.decide(p, verdict{state: pay.StateUnmatched, reason: reason, claim: request})
 	}
 	if err := t.noteHeard(f); err != nil {
@@ -66,7 +67,7 @@ func (t *turn) look(p *paymentRow, m match, asked bool) (f found, err error) {
 	if err := t.lookAround(&f); err != nil {
 		return f, err
 	}
-	if f.active, err = t.walletActive(m.row.Wallet); err != nil {
+	if f.gone, err = t.walletGone(m.row.Wallet); err != nil {
 		return f, err
 	}
 	if f.recent, _, err = promptRows.Get(t.rows, rows.Key(m.row.Wallet, p.Box)); err != nil {
@@ -80,8 +81,8 @@ func (t *turn) look(p *paymentRow, m match, asked bool) (f found, err error) {
 // refusal returns why the owner of the device is not asked, or "".
 func (f found) refusal() pay.Reason {
 	switch {
-	case !f.active:
-		return pay.ReasonNodeRevoked
+	case f.gone != "":
+		return f.gone
 	case f.prompts() >= f.promptsMax():
 		return pay.ReasonTooManyPrompts
 	default:

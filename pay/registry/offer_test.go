@@ -21,7 +21,7 @@ func TestWhatIsFoundDecides(t *testing.T) {
 		elsewhere bool
 	}{
 		"nothing unusual":               {func(*found) {}, "", "", false},
-		"the wallet is revoked":         {func(f *found) { f.active = false }, pay.ReasonNodeRevoked, "", false},
+		"the wallet is revoked":         {func(f *found) { f.gone = pay.ReasonNodeRevoked }, pay.ReasonNodeRevoked, "", false},
 		"19 prompts before":             {func(f *found) { f.recent = make([]prompted, 19) }, "", "", false},
 		"20 prompts before":             {func(f *found) { f.recent = make([]prompted, 20) }, pay.ReasonTooManyPrompts, "", false},
 		"heard here before":             {func(f *found) { f.first = here }, "", "", false},
@@ -46,7 +46,7 @@ func TestWhatIsFoundDecides(t *testing.T) {
 		"the payer and the merchant": {func(f *found) { f.asked, f.above = true, stepUpRow{Currency: "EUR"} }, "", pay.StepUpPayer, false},
 	} {
 		source := CodeSource{Exponent: 6, Counter: 64_000, AnchorAt: now, Resolved: now}
-		f := found{match: match{source: source, step: 1_000}, now: now, heard: now, amount: 500, currency: "EUR", here: here, active: true}
+		f := found{match: match{source: source, step: 1_000}, now: now, heard: now, amount: 500, currency: "EUR", here: here}
 		tc.change(&f)
 		if r, s, e := f.refusal(), f.stepUp(), f.elsewhere(); r != tc.refusal || s != tc.stepUp || e != tc.elsewhere {
 			t.Errorf("%s: refused %q, steps up %q, elsewhere %v; want %q, %q, %v", name, r, s, e, tc.refusal, tc.stepUp, tc.elsewhere)

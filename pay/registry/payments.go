@@ -20,6 +20,7 @@ var payments = feature{
 	},
 	publishes: []pay.Kind{pay.KindDecision},
 	due:       map[pay.SubjectKind]func(*turn, pay.Subject) error{pay.SubjectPayment: (*turn).deadlinePassed},
+	gone:      (*turn).endOffers,
 	audit:     inspectPayments,
 	spaces:    append(rows.Spaces{paymentRows.Space, chargeRows.Space, promptRows.Space}, book.Spaces()...),
 }
@@ -163,6 +164,9 @@ func (t *turn) answer(a pay.Answer) error {
 		}
 	}
 	v := verdict{state: pay.StateDeclined, reason: pay.ReasonByPayer, claim: t.in.Fact.ID(), by: a.By}
+	if a.Cannot {
+		v.reason = pay.ReasonPayerCannotAnswer
+	}
 	if a.Verdict == pay.Approve {
 		if v, err = t.capture(h, v); err != nil {
 			return err

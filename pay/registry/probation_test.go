@@ -33,8 +33,12 @@ func TestProbationDoesNotRunWhileRevoked(t *testing.T) {
 			w.now = w.now.Add(c.away)
 			w.pair(further, w.payer)
 			f := w.charge(w.shop, further, 900)
-			if got := w.approve(w.payer, further, f); got != c.want {
-				t.Errorf("a payment above the limit is refused as %q, want %q", got, c.want)
+			if c.want != "" {
+				if got := w.says(w.shop, f); got != "unmatched payer_cannot_answer" {
+					t.Errorf("a payment above the limit: %s", got)
+				}
+			} else if got := w.approve(w.payer, further, f); got != "" {
+				t.Errorf("a payment above the limit is refused as %q", got)
 			}
 			if _, got := w.limit(pay.AmountMax, limit, further); got != c.want {
 				t.Errorf("lifting the limit is refused as %q, want %q", got, c.want)
@@ -67,8 +71,8 @@ func TestProbationInAStoreOfAnOlderVersion(t *testing.T) {
 	own := newDevice("a thief's", 6)
 	w.pair(own, w.payer)
 	f := w.charge(w.shop, own, 900)
-	if got := w.approve(w.payer, own, f); got != pay.ReasonNewDevice || w.says(w.shop, f) != "offered" {
-		t.Errorf("a payment above the limit is refused as %q and is %s", got, w.says(w.shop, f))
+	if got := w.says(w.shop, f); got != "unmatched payer_cannot_answer" {
+		t.Errorf("a payment above the limit: %s", got)
 	}
 	w.auditOK()
 }

@@ -82,13 +82,27 @@ func (t *turn) candidates(numbers []uint32, upTo uint32, tail int, code pay.Code
 	return found, nil
 }
 
-// walletActive reports whether a node of the wallet's scope is enrolled and not
-// revoked.
-func (t *turn) walletActive(wallet pay.Scope) (bool, error) {
+// walletGone returns why the wallet's node cannot be asked, or "".
+func (t *turn) walletGone(wallet pay.Scope) (pay.Reason, error) {
 	node, ok, err := walletRows.Get(t.rows, wallet)
 	if err != nil || !ok {
-		return false, err
+		return pay.ReasonNodeRevoked, err
 	}
 	m, ok, err := memberRows.Get(t.rows, node)
-	return ok && !m.Status.Revoked, err
+	if !ok {
+		return pay.ReasonNodeRevoked, err
+	}
+	return goneReason(m.Status), err
+}
+
+// goneReason returns why a node does not answer, or "".
+func goneReason(s pay.NodeStatus) pay.Reason {
+	switch {
+	case s.Replaced:
+		return pay.ReasonNodeReplaced
+	case s.Revoked:
+		return pay.ReasonNodeRevoked
+	default:
+		return ""
+	}
 }

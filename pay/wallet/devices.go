@@ -12,8 +12,11 @@ import (
 // devices are the devices that the wallet was given.
 func (w *Wallet) devices() history.Feature {
 	return history.Feature{
-		Name:    "devices",
-		Mirrors: map[pay.Kind]history.EntryRule{pay.KindDevice: history.Mirror(noteDevice)},
+		Name: "devices",
+		Mirrors: map[pay.Kind]history.EntryRule{
+			pay.KindDevice:  history.Mirror(noteDevice),
+			pay.KindVouched: history.Mirror(noteVouched),
+		},
 		Refusals: map[pay.Kind]history.RefusalRule{
 			pay.KindMapping: history.Refused(func(tx pay.WritableRows, claim pay.FactID, m pay.Mapping, why pay.Reason) error {
 				return deviceRefused(tx, m.Device, claim, why)
@@ -48,6 +51,12 @@ type deviceRow struct {
 	Revoking bool            `cbor:"10,keyasint,omitempty"`
 	Refused  pay.Reason      `cbor:"11,keyasint,omitempty"` // of the last mapping or revoke
 	Trusted  pay.Time        `cbor:"12,keyasint,omitempty"` // from when on its authentication codes count; 0: at once
+	// Refresh means that Mapping only tells the registry of the device's clock.
+	Refresh bool `cbor:"13,keyasint,omitempty"`
+	// Forgotten means that the device was made anew by who holds it.
+	Forgotten bool `cbor:"14,keyasint,omitempty"`
+	// Vouched is when the operator last vouched for it.
+	Vouched pay.Time `cbor:"15,keyasint,omitempty"`
 }
 
 func (r deviceRow) pending() bool { return !r.Mapping.IsZero() && !r.Mapped }
@@ -59,12 +68,21 @@ type Device struct {
 	State   pay.DeviceState // a mapping that the registry refused shows as revoked, with Reason
 	Vehicle pay.Name
 	Means   pay.Name
-	Link    string // its link's last known address; "" if it was paired elsewhere
+	Link    string // its link's last known address; "" if nobody has told it
 	// Revoking means that its revocation was asked for and is not yet decided.
 	Revoking bool
-	Reason   pay.Reason // why the registry refused the last mapping or revoke
-	Said     pay.Time   // when the registry signed its last status
-	Trusted  pay.Time   // from when on its authentication codes count; 0: at once
+	// Reason is why the registry refused the last mapping or revoke, or why it ended
+	// the mapping by itself.
+	Reason  pay.Reason
+	Said    pay.Time // when the registry signed its last status
+	Trusted pay.Time // from when on its authentication codes count; 0: at once
+	Vouched pay.Time // when the operator ended its probation; 0: nobody did
+	// Refreshing means that it is pending only because the registry is being told
+	// of its clock: it is active meanwhile.
+	Refreshing bool
+	// Inherited means that a wallet before this one has mapped it, and that it may
+	// be bound to that wallet still.
+	Inherited bool
 }
 
 // Pairing is what a wallet has once a device has agreed to belong to it.
@@ -76,12 +94,16 @@ type Pairing struct {
 }
 
 func device(id pay.DeviceID, r deviceRow) Device {
-	d := Device{ID: id, Type: r.Type, State: r.Known, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link, Reason: r.Refused, Said: r.At, Trusted: r.Trusted}
+	d := Device{ID: id, Type: r.Type, State: r.Known, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link, Reason: r.Refused, Said: r.At, Trusted: r.Trusted, Vouched: r.Vouched, Inherited: r.Mapping.IsZero()}
 	switch {
 	case r.pending():
 		d.State = pay.DevicePending
+		d.Refreshing = r.Refresh && r.Known == pay.DeviceActive
 	case r.Known == "":
 		d.State = pay.DeviceRevoked
+	}
+	if d.State == pay.DeviceRevoked && r.Forgotten && d.Reason == "" {
+		d.Reason = pay.ReasonDeviceForgotten
 	}
 	d.Revoking = r.Revoking && d.State != pay.DeviceRevoked
 	return d
@@ -114,7 +136,7 @@ func (w *Wallet) Map(tx pay.WritableRows, now pay.Time, p Pairing) (Device, pay.
 		return Device{}, pay.Reaction{}, fmt.Errorf("map device: %w", err)
 	}
 	r.Type, r.Vehicle, r.Means = b.Type, m.Vehicle, m.Means
-	r.Mapping, r.Mapped, r.Refused = f.ID(), false, ""
+	r.Mapping, r.Mapped, r.Refused, r.Refresh = f.ID(), false, "", false
 	return device(m.Device, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, deviceRows.Put(tx, m.Device, r)
 }
 
@@ -135,12 +157,20 @@ func (w *Wallet) RefreshDevice(tx pay.WritableRows, now pay.Time, bind []byte) (
 	if d := device(m.Device, r); d.State != pay.DeviceActive || d.Revoking {
 		return d, pay.Reaction{}, pay.NewCase(pay.CodeConflict, "device_changed", fmt.Sprintf("device %s was revoked or paired anew meanwhile", m.Device.Short()))
 	}
-	return w.Map(tx, now, Pairing{Bind: bind, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link})
+	_, out, err := w.Map(tx, now, Pairing{Bind: bind, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link})
+	if err != nil {
+		return Device{}, out, err
+	}
+	if r, _, err = deviceRows.Get(tx, m.Device); err != nil {
+		return Device{}, out, err
+	}
+	r.Refresh = r.pending()
+	return device(m.Device, r), out, deviceRows.Put(tx, m.Device, r)
 }
 
 // mapping checks a pairing and makes the claim. Its errors are those of Map.
 func (w *Wallet) mapping(now pay.Time, p Pairing) (pay.Mapping, pay.Bind, error) {
-	m := pay.Mapping{Bind: p.Bind, Vehicle: p.Vehicle, Means: p.Means, Created: now}
+	m := pay.Mapping{Bind: p.Bind, Vehicle: p.Vehicle, Means: p.Means, Created: now, Link: p.Link}
 	f, err := pay.Parse(p.Bind)
 	if err != nil {
 		return m, pay.Bind{}, pay.WrapCase(err, pay.CodeBadFact, "bind_invalid", "read what the device signed")
@@ -152,7 +182,7 @@ func (w *Wallet) mapping(now pay.Time, p Pairing) (pay.Mapping, pay.Bind, error)
 		return m, b, pay.WrapCase(err, pay.CodeBadFact, "bind_invalid", "read what the device signed")
 	case b.Wallet != w.options.Key.ID():
 		return m, b, pay.NewCase(pay.CodeBadFact, "bind_invalid", fmt.Sprintf("the device bound itself to wallet %s, not to this one", b.Wallet.Short()))
-	case len(p.Link) > linkBytesMax:
+	case len(p.Link) > pay.LinkBytesMax:
 		return m, b, pay.NewCase(pay.CodeUsage, "link_form", fmt.Sprintf("the link's address has %d bytes", len(p.Link)))
 	}
 	if err := m.Check(); err != nil {
@@ -160,10 +190,6 @@ func (w *Wallet) mapping(now pay.Time, p Pairing) (pay.Mapping, pay.Bind, error)
 	}
 	return m, b, nil
 }
-
-// linkBytesMax bounds the address of a link. Chosen: host names and ports in use
-// are far shorter.
-const linkBytesMax = 4 * pay.NameBytesMax
 
 // sameMapping reports whether the device's last mapping, pending or in force, is
 // equal to m but for its date.
@@ -207,7 +233,7 @@ func (w *Wallet) RevokeDevice(tx pay.WritableRows, now pay.Time, digits string) 
 // *pay.Error: CodeUsage for an address that is empty or too long, CodeNotFound for
 // a device that this wallet does not know.
 func (w *Wallet) MoveDevice(tx pay.WritableRows, id pay.DeviceID, link string) (Device, error) {
-	if link == "" || len(link) > linkBytesMax {
+	if link == "" || len(link) > pay.LinkBytesMax {
 		return Device{}, pay.NewCase(pay.CodeUsage, "link_form", fmt.Sprintf("the link's address has %d bytes", len(link)))
 	}
 	r, ok, err := deviceRows.Get(tx, id)
@@ -256,12 +282,26 @@ func noteDevice(tx pay.WritableRows, _ pay.Fact, s pay.DeviceStatus) error {
 		r.Revoking = false
 	}
 	if r.Known == "" || s.At > r.At || (s.At == r.At && s.State == pay.DeviceRevoked) {
-		r.Known, r.At, r.Type, r.Trusted = s.State, s.At, s.Type, s.Trusted
+		r.Known, r.At, r.Type, r.Trusted, r.Forgotten = s.State, s.At, s.Type, s.Trusted, s.Forgotten
 		if !r.pending() {
 			r.Vehicle, r.Means = s.Vehicle, s.Means
 		}
+		if r.Link == "" {
+			r.Link = s.Link
+		}
 	}
 	return deviceRows.Put(tx, s.Device, r)
+}
+
+// noteVouched notes that the registry's operator vouches for a device. That its codes
+// count from now on is said by the status that follows.
+func noteVouched(tx pay.WritableRows, _ pay.Fact, v pay.Vouched) error {
+	r, ok, err := deviceRows.Get(tx, v.Device)
+	if err != nil || !ok || v.At <= r.Vouched {
+		return err
+	}
+	r.Vouched = v.At
+	return deviceRows.Put(tx, v.Device, r)
 }
 
 // deviceRefused notes that the registry refused the last mapping or revoke of a

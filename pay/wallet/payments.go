@@ -35,12 +35,18 @@ type answerRow struct {
 	Refused pay.Reason  `cbor:"4,keyasint,omitempty"` // the registry refused it
 }
 
+// extra is what an answer carries beside its verdict.
+type extra struct {
+	code   pay.AuthCode // of the device
+	cannot bool         // the wallet declines because it cannot approve
+}
+
 // sign makes the answer to an open offer, repeating its terms, and stores that
 // it was given.
-func (w *Wallet) sign(tx pay.WritableRows, now pay.Time, p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode) (answerRow, pay.Fact, error) {
+func (w *Wallet) sign(tx pay.WritableRows, now pay.Time, p pay.Payment, v pay.Verdict, by pay.Rule, with extra) (answerRow, pay.Fact, error) {
 	f, err := pay.Sign(w.options.Key, pay.Answer{
 		Payment: p.ID, Offer: p.LastID, Merchant: p.Decision.Merchant, Amount: p.Decision.Amount, Currency: p.Decision.Currency,
-		Expires: p.Decision.Expires, Verdict: v, By: by, Created: now, Code: code,
+		Expires: p.Decision.Expires, Verdict: v, By: by, Created: now, Code: with.code, Cannot: with.cannot,
 	})
 	if err != nil {
 		return answerRow{}, pay.Fact{}, fmt.Errorf("answer: %w", err)
@@ -59,6 +65,16 @@ func (w *Wallet) sign(tx pay.WritableRows, now pay.Time, p pay.Payment, v pay.Ve
 // approval by a rule where a person is needed, and for an approval those of
 // history.Understands.
 func (w *Wallet) Answer(tx pay.WritableRows, now pay.Time, id string, v pay.Verdict, by pay.Rule, code pay.AuthCode) (Entry, pay.Reaction, error) {
+	return w.answer(tx, now, id, v, by, extra{code: code})
+}
+
+// CannotAnswer declines as Answer does, and tells the merchant that the payer did not
+// choose to: the device that is needed cannot give its word.
+func (w *Wallet) CannotAnswer(tx pay.WritableRows, now pay.Time, id string, by pay.Rule) (Entry, pay.Reaction, error) {
+	return w.answer(tx, now, id, pay.Decline, by, extra{cannot: true})
+}
+
+func (w *Wallet) answer(tx pay.WritableRows, now pay.Time, id string, v pay.Verdict, by pay.Rule, with extra) (Entry, pay.Reaction, error) {
 	if v != pay.Approve && v != pay.Decline {
 		return Entry{}, pay.Reaction{}, pay.NewCase(pay.CodeUsage, "verdict_unknown", fmt.Sprintf("verdict %.20q is neither approve nor decline", string(v)))
 	}
@@ -73,10 +89,10 @@ func (w *Wallet) Answer(tx pay.WritableRows, now pay.Time, id string, v pay.Verd
 	if err := answerable(tx, p, v); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
-	if err := checkApproval(p, v, by, code); err != nil {
+	if err := checkApproval(p, v, by, with.code); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
-	a, f, err := w.sign(tx, now, p, v, by, code)
+	a, f, err := w.sign(tx, now, p, v, by, with)
 	if err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
@@ -147,12 +163,16 @@ func (w *Wallet) decided(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.Rea
 	if err != nil || len(steps) == 0 {
 		return pay.Reaction{}, err
 	}
+	before, err := w.before(tx)
+	if err != nil {
+		return pay.Reaction{}, err
+	}
 	for _, s := range steps {
-		if err := moved(tx, s, rec.Payment.NotUnderstood); err != nil {
+		if err := moved(tx, s, rec.Payment.NotUnderstood || before); err != nil {
 			return pay.Reaction{}, err
 		}
 	}
-	if rec.Payment.State != pay.StateOffered {
+	if rec.Payment.State != pay.StateOffered || before {
 		return pay.Reaction{}, openRows.Delete(tx, d.Payment)
 	}
 	if err := openRows.Put(tx, d.Payment, struct{}{}); err != nil {
@@ -163,11 +183,11 @@ func (w *Wallet) decided(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.Rea
 
 // moved books what left the account, and what came back to it. A decision that
 // authorises money by an approval which this wallet did not give is booked all
-// the same, and recorded as a finding. When newer states are in the chain, this
-// program cannot tell by what money is authorised.
-func moved(tx pay.WritableRows, s history.Step, notUnderstood bool) error {
+// the same, and recorded as a finding. notMine means that this cannot be told: newer
+// states are in the chain, or another wallet answered for the scope then.
+func moved(tx pay.WritableRows, s history.Step, notMine bool) error {
 	d := s.Decision
-	if s.Moved.Authorised() > 0 && !notUnderstood {
+	if s.Moved.Authorised() > 0 && !notMine {
 		a, ok, err := answerRows.Get(tx, d.Payment)
 		if err != nil {
 			return err
@@ -205,7 +225,7 @@ func (w *Wallet) byRule(tx pay.WritableRows, now pay.Time, rec history.Record) (
 			return pay.Reaction{}, err
 		}
 	}
-	_, f, err := w.sign(tx, now, rec.Payment, verdict, w.options.Rule.Name, pay.AuthCode{})
+	_, f, err := w.sign(tx, now, rec.Payment, verdict, w.options.Rule.Name, extra{})
 	if err != nil {
 		return pay.Reaction{}, err
 	}

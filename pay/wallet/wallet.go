@@ -25,6 +25,7 @@
 //	l           above which amount payments need the device
 //	n PAYMENT   the answer that this wallet gave last
 //	q PAYMENT   an offer that may still be open
+//	r NEW       which wallet NEW took the scope over from
 //	v FACT      a top-up that is in the balance
 //
 // # Guarantees
@@ -48,6 +49,8 @@ type Options struct {
 	Scope pay.Scope
 	Root  pay.NodeID // of the registry
 	Rule  Rule       // the zero Rule asks
+	// Replaces is the wallet whose place this one has taken by its invite, or zero.
+	Replaces pay.NodeID
 }
 
 // Wallet is the role of one wallet. It holds no state but its options and may
@@ -73,7 +76,7 @@ func New(o Options) (*Wallet, error) {
 // all returns what the wallet does with its feed and with refusals of its own
 // claims. A new feature is a file with such a value, and a place in this list.
 func (w *Wallet) all() history.Features {
-	return history.Features{w.payments(), w.stepUps(), w.devices(), w.balances()}
+	return history.Features{w.payments(), w.stepUps(), w.devices(), w.balances(), w.replacements()}
 }
 
 // Spaces returns the key spaces of the role, those of package history included.

@@ -36,6 +36,7 @@
 //	5 sign    wallet   {1: purpose, "pay" or "step-up-above", 2: nonce, 16 bytes,
 //	                    3: subject, 32 bytes, 4: merchant's scope, text, left out for a
 //	                    step-up, 5: amount, 6: currency}
+//	6 succeed wallet   {1: authority, 2: the registry's Replaced fact, raw bytes}
 //	16 proof  device   {1: proof, 32 bytes}
 //	17 bind   device   {1: the Bind fact's raw bytes}
 //	18 done   device   {}
@@ -55,6 +56,9 @@
 //	         <-  done
 //
 // or, by the wallet that the device is bound to: sign, code; or release, done. A
+// wallet that has taken the place of another shows the registry's statements with
+// succeed, done, as often as wallets were replaced since; the device belongs to it
+// from the one on that leads to the key which it proved in the handshake. A
 // wallet may send ask again on the same connection and gets a fresh bind. A
 // connection lasts seconds, and no state remains between two of them: each side
 // may restart at any time, and finds the other by its address and its key.

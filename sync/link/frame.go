@@ -16,6 +16,7 @@ const (
 	typeKept    = 3
 	typeRelease = 4
 	typeSign    = 5
+	typeSucceed = 6
 	typeProof   = 16
 	typeBind    = 17
 	typeDone    = 18
@@ -50,6 +51,10 @@ type (
 		Merchant pay.Scope    `cbor:"4,keyasint,omitempty"`
 		Amount   pay.Amount   `cbor:"5,keyasint"`
 		Currency pay.Currency `cbor:"6,keyasint"`
+	}
+	succeed struct {
+		Authority []byte `cbor:"1,keyasint"`
+		Replaced  []byte `cbor:"2,keyasint"`
 	}
 	proof struct {
 		Proof [32]byte `cbor:"1,keyasint"`
@@ -87,6 +92,7 @@ func (bind) frameType() byte    { return typeBind }
 func (done) frameType() byte    { return typeDone }
 func (refuse) frameType() byte  { return typeRefuse }
 func (sign) frameType() byte    { return typeSign }
+func (succeed) frameType() byte { return typeSucceed }
 func (code) frameType() byte    { return typeCode }
 
 // encode returns the frame of m. It panics if m is too large for a frame, which is
@@ -134,6 +140,8 @@ func parseBody(kind byte, body []byte) (message, error) {
 		return parseAs[kept](body)
 	case typeRelease:
 		return parseAs[release](body)
+	case typeSucceed:
+		return parseAs[succeed](body)
 	case typeProof:
 		return parseAs[proof](body)
 	case typeBind:

@@ -35,6 +35,10 @@ type Session interface {
 	// one with CodeBound that it is bound to another wallet, and one with
 	// CodeTooMany that it has given too many codes.
 	Authenticate(a pay.Authentication) (pay.AuthCode, error)
+	// Succeed shows the device by which statement a wallet was replaced. An error
+	// with CodePIN means that the device is unpaired, one with CodeUsage that the
+	// statement is not its registry's.
+	Succeed(authority, statement []byte) error
 }
 
 // Options is what Serve needs. All fields but Log are required.
@@ -55,7 +59,8 @@ type Options struct {
 
 const (
 	// framesMax bounds the frames of one connection. Chosen: one proof,
-	// bindRequestsMax requests and one confirmation, and the same again.
+	// bindRequestsMax requests and one confirmation, and the same again. The
+	// statements on replaced wallets come on top, pay.SuccessionMax of them.
 	framesMax = 2 * (bindRequestsMax + 2)
 	// acceptPause is the pause after Accept failed, and acceptFailuresMax how many
 	// failures in a row end Serve. Chosen: a machine that lacks file descriptors
@@ -153,7 +158,7 @@ func (s server) answerAll(ctx context.Context, conn *tls.Conn, served func()) er
 		return err
 	}
 	session := s.options.Meet(wallet, exporter)
-	for range framesMax {
+	for frames, shown := 0, 0; frames < framesMax; {
 		m, err := readFrame(conn)
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -163,6 +168,11 @@ func (s server) answerAll(ctx context.Context, conn *tls.Conn, served func()) er
 		}
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
+		}
+		if _, ok := m.(succeed); ok && shown < pay.SuccessionMax {
+			shown++
+		} else {
+			frames++
 		}
 		if err := conn.SetDeadline(began.Add(pay.LinkTimeout.Std())); err != nil {
 			return err
@@ -199,6 +209,8 @@ func (s server) answer(session Session, wallet pay.PublicKey, m message) (messag
 		var given pay.AuthCode
 		given, err = session.Authenticate(m.authentication())
 		reply = code{given}
+	case succeed:
+		err = session.Succeed(m.Authority, m.Replaced)
 	case release:
 		err = s.options.Release(wallet)
 	default:

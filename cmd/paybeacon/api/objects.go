@@ -93,6 +93,8 @@ type Invite struct {
 	Merchant pay.Name `json:"merchant,omitempty"`
 	Site     pay.Name `json:"site,omitempty"`
 	Expires  string   `json:"expires"`
+	// Replaces is the node id of the wallet whose place is taken.
+	Replaces string `json:"replaces,omitempty"`
 }
 
 // Device is a device that pays from a wallet.
@@ -108,6 +110,8 @@ type Device struct {
 	Reason  pay.Reason      `json:"reason,omitempty"`
 	// TrustedFrom is from when on its authentication codes count, if not at once.
 	TrustedFrom string `json:"trusted_from,omitempty"`
+	// Vouched is when the registry's operator vouched for it.
+	Vouched string `json:"vouched,omitempty"`
 	// Reachable reports whether the device answered at Link, where that was tried.
 	Reachable *bool `json:"reachable,omitempty"`
 }
@@ -190,6 +194,26 @@ type Pairing struct {
 	QR      string `json:"qr"` // what the QR code on a terminal holds
 }
 
+// Forgotten is a device that was made anew: Node is its id from now on, Former the
+// one that it had, and Paired whether that one belonged to a wallet.
+type Forgotten struct {
+	V      int    `json:"v"`
+	Type   string `json:"type"`
+	Node   string `json:"node"`
+	Former string `json:"former"`
+	Paired bool   `json:"was_paired"`
+}
+
+// Vouched is a device for which the registry's operator vouches: Device is its id,
+// Wallet the scope that it pays from.
+type Vouched struct {
+	V      int       `json:"v"`
+	Type   string    `json:"type"`
+	Wallet pay.Scope `json:"wallet"`
+	Device string    `json:"device"`
+	At     string    `json:"at"`
+}
+
 // Account is one account of the registry's book. Kind is "wallet", "merchant" or
 // "house"; the sums are in minor units.
 type Account struct {
@@ -219,6 +243,10 @@ type Node struct {
 	// Earshot are other places that hear the customers of a box's site and are no
 	// declared neighbours of it.
 	Earshot []Earshot `json:"earshot,omitempty"`
+	// Replaced means that it was revoked for another wallet to take its place, and
+	// Replaces is the node whose place this one took.
+	Replaced bool   `json:"replaced,omitempty"`
+	Replaces string `json:"replaces,omitempty"`
 }
 
 // TopUp is play money that was put into a wallet's account, in minor units.

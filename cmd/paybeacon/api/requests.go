@@ -53,6 +53,9 @@ type InviteRequest struct {
 	Site     pay.Name   `json:"site,omitempty"`
 	Address  string     `json:"address,omitempty"`
 	TTL      pay.Millis `json:"ttl_ms"`
+	// Replaces names the wallet whose place the new one is to take, by its name,
+	// scope or an unambiguous beginning of its id.
+	Replaces string `json:"replaces,omitempty"`
 }
 
 // TopUpRequest asks that Amount, a decimal, be put into the account of a wallet,
@@ -64,6 +67,13 @@ type TopUpRequest struct {
 }
 
 func (q *TopUpRequest) keyField() *pay.IdempotencyKey { return &q.Key }
+
+// VouchRequest says that the operator knows the owner of a device: Wallet names the
+// wallet by its name, scope or node id, Device the device by the beginning of its id.
+type VouchRequest struct {
+	Wallet string `json:"wallet"`
+	Device string `json:"device"`
+}
 
 // NodeRef names an enrolled node by its id, an unambiguous beginning of it, or its
 // name.
@@ -83,6 +93,8 @@ type AnswerRequest struct {
 	ID      string      `json:"id,omitempty"`
 	Amount  string      `json:"amount,omitempty"`
 	Verdict pay.Verdict `json:"verdict"`
+	// Cannot says with a refusal that the payer cannot approve.
+	Cannot bool `json:"cannot,omitempty"`
 }
 
 // PairRequest asks a wallet to bind the device that shows PIN at Link, HOST:PORT.

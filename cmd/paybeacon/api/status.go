@@ -36,6 +36,10 @@ type WalletStatus struct {
 	// Findings are decisions of the registry that do not fit what this wallet
 	// said or knows, such as a capture that it never approved.
 	Findings []string `json:"findings"`
+	// Replaces is the node id of the wallet whose place this one took, and
+	// ReplacesSince when that was.
+	Replaces      string `json:"replaces,omitempty"`
+	ReplacesSince string `json:"replaces_since,omitempty"`
 }
 
 // Unheard is what a node and its registry have not heard of one another.

@@ -66,6 +66,7 @@ var (
 	VerbAudit      = Verb[Nothing, Audit]{"audit", true}
 	VerbNodes      = Verb[Nothing, List[Node]]{"nodes", true}
 	VerbRevokeNode = Verb[NodeRef, Node]{"revoke", false}
+	VerbVouch      = Verb[VouchRequest, Vouched]{"vouch", false}
 	VerbRetry      = Verb[RetryRequest, List[Aside]]{"retry", false}
 
 	VerbClock       = Verb[Nothing, Clock]{"clock", true}

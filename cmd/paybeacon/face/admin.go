@@ -21,7 +21,9 @@ func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.Group("admin", "look after the registry: invites, accounts, audit",
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "invite", Usage: "let one box or wallet enrol",
-			Long: "Prints a URL with the registry's address, the root key's fingerprint and a secret that dies at\nfirst use.",
+			Long: "Prints a URL with the registry's address, the root key's fingerprint and a secret that dies at\nfirst use.\n\n" +
+				"With --replaces, the wallet named is revoked at once; nothing of it can be paid until the new\n" +
+				"one has enrolled. Balance, receipts and devices are the new wallet's then.",
 			Flags: []cli.Flag{
 				cli.DataFlag(),
 				&cli.StringFlag{Name: "role", Usage: "who may enrol: `box|wallet`"},
@@ -30,6 +32,7 @@ func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 				&cli.StringFlag{Name: "site", Usage: "where the box stands: `NAME` (default: the name)"},
 				&cli.StringFlag{Name: "address", Usage: "where nodes reach the registry: `HOST:PORT` (default: where it listens)"},
 				&cli.DurationFlag{Name: "ttl", Value: pay.InviteTTLDefault.Std(), Usage: "how long it may be used: `DUR`"},
+				&cli.StringFlag{Name: "replaces", Usage: "the lost wallet whose place a new one takes: `NODE`, its name or the beginning of its id"},
 			}, Run: adminInvite,
 		}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
@@ -59,6 +62,17 @@ func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		}),
 		clockCommand(ctx, io),
 		neighboursCommand(ctx, io),
+		cli.NewLeaf(ctx, io, cli.Leaf{
+			Name: "vouch", Usage: "have a wallet's new device trusted at once",
+			Long: "A further device of a wallet can pay at once, and its word counts after a day only: whoever holds\n" +
+				"a stolen phone would begin with pairing a device. If you know the owner and have seen phone and\n" +
+				"device together, vouch for it: its word counts from now on. The wallet is told.",
+			Flags: []cli.Flag{
+				cli.DataFlag(),
+				&cli.StringFlag{Name: "wallet", Usage: "whose device: the wallet's name, scope or node `ID`"},
+				&cli.StringFlag{Name: "device", Usage: "`ID` of the device, as `paybeacon wallet devices` shows it, or the beginning of it"},
+			}, Run: adminVouch,
+		}),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "nodes", Usage: "who is enrolled", Flags: []cli.Flag{cli.DataFlag()}, Run: adminNodes}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "revoke", Usage: "end a node's standing at once",
@@ -80,7 +94,11 @@ func adminInvite(c *cli.Call) error {
 	if name == "" && f.String("merchant") != "" {
 		name = pay.Name(f.String("merchant"))
 	}
-	if name == "" {
+	replaces := f.String("replaces")
+	if replaces != "" && role != pay.RoleWallet {
+		return pay.NewError(pay.CodeUsage, "--replaces is for wallets", hintReplaceBox)
+	}
+	if name == "" && replaces == "" { // else the name stays
 		name = pay.Name(role)
 	}
 	ttl, err := cli.PositiveDuration(c, "ttl")
@@ -89,7 +107,7 @@ func adminInvite(c *cli.Call) error {
 	}
 	q := api.InviteRequest{
 		Role: role, Name: name, Merchant: pay.Name(f.String("merchant")), Site: pay.Name(f.String("site")),
-		Address: f.String("address"), TTL: ttl,
+		Address: f.String("address"), TTL: ttl, Replaces: replaces,
 	}
 	reply, err := ask(c, api.VerbInvite, q)
 	if err != nil {
@@ -99,10 +117,16 @@ func adminInvite(c *cli.Call) error {
 	return c.Answer(reply, func(w io.Writer) {
 		showQR(c, w, i.Invite)
 		_, _ = fmt.Fprintln(w, i.Invite)
+		if i.Replaces != "" {
+			_, _ = fmt.Fprintf(c.Err, "Wallet %s (%s) is revoked. Until the new one has enrolled nothing of it can be paid.\n", text.Printable(string(i.Name)), i.Replaces[:10])
+		}
 		_, _ = fmt.Fprintf(c.Err, "For one %s, until %s. Use it as: paybeacon %s enrol --data DIR --invite 'URL'\n",
 			role, text.Moment(i.Expires), map[pay.Role]string{pay.RoleBox: "scan", pay.RoleWallet: "wallet"}[role])
 	})
 }
+
+// hintReplaceBox says what takes the place of a lost box.
+const hintReplaceBox = "a lost box needs none: end it with paybeacon admin revoke, then invite another with the same --merchant and --site"
 
 func adminTopup(c *cli.Call) error {
 	f := c.Flags
@@ -174,6 +198,21 @@ func adminRetry(c *cli.Call) error {
 	return pay.NewError(pay.CodeFailed, "still set aside: "+text.Count(left, "subject"), "the log of serve says where it fails; a newer paybeacon may know better, and tries again when it starts")
 }
 
+func adminVouch(c *cli.Call) error {
+	q := api.VouchRequest{Wallet: c.Flags.String("wallet"), Device: c.Flags.String("device")}
+	if q.Wallet == "" || q.Device == "" {
+		return pay.NewError(pay.CodeUsage, "--wallet or --device is missing", "write it like: paybeacon admin vouch --wallet ada --device 3f2a91c0d4")
+	}
+	reply, err := ask(c, api.VerbVouch, q)
+	if err != nil {
+		return err
+	}
+	v := reply.Value
+	return c.Answer(reply, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "Device %s of %s is vouched for: its word counts from now on.\n", v.Device[:10], text.Printable(q.Wallet))
+	})
+}
+
 func adminNodes(c *cli.Call) error {
 	reply, err := ask(c, api.VerbNodes, api.Nothing{})
 	if err != nil {
@@ -187,6 +226,8 @@ func adminNodes(c *cli.Call) error {
 		for _, n := range list.Items {
 			state := "away"
 			switch {
+			case n.Replaced:
+				state = "replaced"
 			case n.Revoked:
 				state = "revoked"
 			case n.Connected:

@@ -3,6 +3,7 @@ package face
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/paybeacon/paybeacon/ble"
@@ -23,9 +24,9 @@ const (
 	intervalMax = 10240 * time.Millisecond
 )
 
-// BeaconCommand is `beacon run`: being a device.
-func BeaconCommand(ctx context.Context, io cli.Stdio) *cli.Command {
-	return cli.Group("beacon", "the device that a payer carries", cli.NewLeaf(ctx, io, cli.Leaf{
+// BeaconCommand is `beacon` and all below it: being a device.
+func BeaconCommand(ctx context.Context, stdio cli.Stdio) *cli.Command {
+	return cli.Group("beacon", "the device that a payer carries", cli.NewLeaf(ctx, stdio, cli.Leaf{
 		Name: "run", Usage: "be a device: broadcast the changing code, answer its wallet on the link",
 		Long: "Unpaired it broadcasts nothing and shows a PIN for `paybeacon wallet pair`.",
 		Flags: []cli.Flag{
@@ -38,7 +39,32 @@ func BeaconCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			&cli.IntFlag{Name: "k", Value: beaconExponent, Usage: "a code lives 2^`K` seconds; fixed at the first start"},
 		},
 		Run: beaconRun,
+	}), cli.NewLeaf(ctx, stdio, cli.Leaf{
+		Name: "forget", Usage: "make the device anew: it belongs to nobody then",
+		Long: "As if the button of a device were held. It needs nobody's leave: not the wallet's that it\n" +
+			"belongs to, which may be gone. When the device is paired again, the registry ends what it was\n" +
+			"to its former wallet and tells that. The device must not be running.",
+		Flags: []cli.Flag{cli.DataFlag()}, Run: beaconForget,
 	}))
+}
+
+func beaconForget(c *cli.Call) error {
+	env, err := node.ProcessEnv(dirOf(c), c.Err)
+	if err != nil {
+		return err
+	}
+	f, err := node.Forget(c.Ctx, env)
+	if err != nil {
+		return err
+	}
+	c.Acted()
+	return c.Answer(f, func(w io.Writer) {
+		_, _ = fmt.Fprintf(w, "Device %s has become device %s and belongs to nobody.\n", f.Former[:10], f.Node[:10])
+		_, _ = fmt.Fprintln(w, "Start it (paybeacon beacon run) and pair it with the PIN that it shows.")
+		if f.Paired {
+			_, _ = fmt.Fprintln(w, "Its former wallet is told when the registry hears of it from the new one.")
+		}
+	})
 }
 
 func beaconRun(c *cli.Call) error {

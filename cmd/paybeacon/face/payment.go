@@ -55,7 +55,7 @@ func chargeExit(c *cli.Call, p api.Payment, key pay.IdempotencyKey, waited bool)
 				fmt.Sprintf("before you charge again look at `paybeacon till show --data %s --id %s`", c.Data(), p.ConflictsWith[:10]))
 			break
 		}
-		err = pay.NewError(pay.CodeNotPaid, fmt.Sprintf("payment %s was not made: %s", text.Short(p.ID), text.Because(p.State, p.Reason)), "nothing was charged; you may charge again under a new key")
+		err = pay.NewError(pay.CodeNotPaid, fmt.Sprintf("payment %s was not made: %s", text.Short(p.ID), text.Because(p.State, p.Reason)), "nothing was charged; "+text.WhatToSay(p.Reason, "you may charge again under a new key"))
 	case pay.OutcomePending:
 		if !waited {
 			return nil
@@ -112,6 +112,9 @@ func printPayment(w io.Writer, p api.Payment) {
 		pay.OutcomePending: "pending; do not charge again",
 		pay.OutcomeUnknown: "UNKNOWN; do not charge again, ask later",
 	}[p.Outcome]
+	if p.Outcome == pay.OutcomeNotPaid {
+		note = "not paid; " + text.WhatToSay(p.Reason, "you may charge again")
+	}
 	if p.ConflictsWith != "" {
 		note = "not paid; its key stands for payment " + p.ConflictsWith[:10]
 	}

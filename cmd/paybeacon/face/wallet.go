@@ -26,7 +26,9 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "approve", Usage: "pay an offer", Flags: []cli.Flag{cli.DataFlag(), id, amount}, Run: func(c *cli.Call) error {
 			return walletAnswer(c, pay.Approve)
 		}}),
-		cli.NewLeaf(ctx, io, cli.Leaf{Name: "decline", Usage: "refuse an offer", Flags: []cli.Flag{cli.DataFlag(), id, amount}, Run: func(c *cli.Call) error {
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "decline", Usage: "refuse an offer", Flags: []cli.Flag{
+			cli.DataFlag(), id, amount, &cli.BoolFlag{Name: "cannot", Usage: "tell the merchant that you would pay and cannot, as without the device"},
+		}, Run: func(c *cli.Call) error {
 			return walletAnswer(c, pay.Decline)
 		}}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
@@ -86,6 +88,9 @@ func walletStatus(c *cli.Call) error {
 		if s.Approve != "" {
 			_, _ = fmt.Fprintf(w, "  answers by --approve %s\n", text.Printable(s.Approve))
 		}
+		if s.Replaces != "" {
+			_, _ = fmt.Fprintf(w, "  in the place of wallet %s since %s\n", s.Replaces[:10], text.Moment(s.ReplacesSince))
+		}
 		for _, f := range s.Findings {
 			_, _ = fmt.Fprintf(w, "  THIS DOES NOT FIT, ask who runs the registry: %s\n", text.Sentence(f))
 		}
@@ -93,7 +98,7 @@ func walletStatus(c *cli.Call) error {
 }
 
 func walletAnswer(c *cli.Call, v pay.Verdict) error {
-	reply, err := ask(c, api.VerbAnswer, api.AnswerRequest{ID: c.Flags.String("id"), Amount: c.Flags.String("amount"), Verdict: v})
+	reply, err := ask(c, api.VerbAnswer, api.AnswerRequest{ID: c.Flags.String("id"), Amount: c.Flags.String("amount"), Verdict: v, Cannot: c.Flags.Bool("cannot")})
 	if err != nil {
 		return err
 	}
@@ -225,6 +230,9 @@ func printDevice(w io.Writer, d api.Device) {
 	}
 	if d.Reason != "" {
 		extra += "  (" + string(d.Reason) + ")"
+	}
+	if d.Vouched != "" && d.State == pay.DeviceActive {
+		extra += "  vouched for by the operator since " + text.Moment(d.Vouched)
 	}
 	if d.TrustedFrom != "" && d.State == pay.DeviceActive {
 		extra += "  its word counts from " + text.Moment(d.TrustedFrom)

@@ -106,6 +106,9 @@ func (b *Device) tell(e device.Event) {
 		b.events.add(api.NewDeviceEvent(pay.DeviceActive, e.Wallet))
 	case device.EventAuthenticated:
 		b.Log.Info("gave its word", "wallet", e.Wallet.Short(), "for", string(e.Signed.Purpose), "amount", text.FormatMoney(e.Signed.Amount, e.Signed.Currency))
+	case device.EventSucceeded:
+		b.Log.Info("belongs to the wallet that took the place of its own", "wallet", e.Wallet.Short())
+		b.events.add(api.NewDeviceEvent(pay.DeviceActive, e.Wallet))
 	case device.EventReleased:
 		b.Log.Info("released by its wallet", "wallet", e.Wallet.Short())
 		b.events.add(api.NewDeviceEvent(pay.DeviceRevoked, e.Wallet))

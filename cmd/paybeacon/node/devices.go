@@ -178,8 +178,13 @@ func (n *payer) moveDevice(ctx context.Context, q api.MoveRequest) (api.Device, 
 	if err != nil {
 		return api.Device{}, err
 	}
-	out := deviceObject(d)
 	ok := reached == nil
+	if ok { // so that the registry can tell a wallet that takes this one's place
+		if err := n.refresh(ctx, d); err != nil {
+			n.Log.Info("the device was reached and not refreshed; it is tried again later", "device", d.ID.Short(), "error", err)
+		}
+	}
+	out := deviceObject(d)
 	out.Reachable = &ok
 	return out, nil
 }

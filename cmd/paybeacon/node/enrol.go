@@ -46,5 +46,8 @@ func Enrol(ctx context.Context, d Dir, invite pay.Invite, role pay.Role, name pa
 		Server: invite.Address, Invite: invite.ID, Root: invite.Root.String(),
 		Authority: joined.Authority.Raw(), Currency: joined.Currency, Resolver: joined.Resolver,
 	}
+	if !joined.Node.Replaces.IsZero() {
+		m.Replaces = joined.Node.Replaces.String()
+	}
 	return m, d.SaveMember(m)
 }

@@ -164,6 +164,8 @@ type Member struct {
 	Authority []byte        `json:"authority"`
 	Currency  pay.Currency  `json:"currency"`
 	Resolver  pay.BeaconKey `json:"resolver"`
+	// Replaces is the node id of the wallet whose place this one has taken, or "".
+	Replaces string `json:"replaces,omitempty"`
 }
 
 // LoadMember returns what the node keeps of its enrolment. Its error is a *pay.Error,
@@ -212,6 +214,18 @@ func (m Member) rootID() (pay.NodeID, error) {
 	id, err := pay.ParseNodeID(m.Root)
 	if err != nil {
 		return id, pay.Wrap(err, pay.CodeConfig, "read pinned root", "restore "+MemberFile+" from a backup")
+	}
+	return id, nil
+}
+
+// replaced returns the wallet whose place this one has taken, or zero.
+func (m Member) replaced() (pay.NodeID, error) {
+	if m.Replaces == "" {
+		return pay.NodeID{}, nil
+	}
+	id, err := pay.ParseNodeID(m.Replaces)
+	if err != nil {
+		return id, pay.Wrap(err, pay.CodeConfig, "read whose place the wallet has taken", "restore "+MemberFile+" from a backup")
 	}
 	return id, nil
 }

@@ -68,6 +68,12 @@ func deviceObject(d wallet.Device) api.Device {
 	out := api.Device{
 		V: 1, Type: "device", ID: d.ID.String(), Kind: d.Type, State: d.State, Vehicle: d.Vehicle, Means: d.Means, Link: d.Link, Reason: d.Reason,
 	}
+	if d.Refreshing {
+		out.State = pay.DeviceActive
+	}
+	if d.Vouched != 0 {
+		out.Vouched = d.Vouched.String()
+	}
 	if d.Trusted != 0 {
 		out.TrustedFrom = d.Trusted.String()
 	}

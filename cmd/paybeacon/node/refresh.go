@@ -67,7 +67,7 @@ func (n *payer) refreshAll(ctx context.Context, all bool, done map[pay.DeviceID]
 	devices, err := n.allDevices(ctx)
 	for _, d := range devices {
 		lately := !done[d.ID].IsZero() && time.Since(done[d.ID]) < refreshEvery
-		due := all || !lately && n.store.Now().Sub(d.Said).Std() >= refreshEvery
+		due := all || d.Inherited || !lately && n.store.Now().Sub(d.Said).Std() >= refreshEvery
 		if d.State != pay.DeviceActive || d.Link == "" || d.Revoking || !due {
 			continue
 		}
@@ -89,15 +89,17 @@ func (n *payer) refresh(ctx context.Context, d wallet.Device) error {
 	if err != nil {
 		return err
 	}
-	_, err = link.Pair(ctx, link.PairOptions{
-		Peer:     link.Peer{Address: d.Link, Key: n.key, Device: d.ID},
-		Registry: root, Resolver: n.member.Resolver, Type: d.Type,
-		Keep: func(p link.Paired) error {
-			_, err := commit(ctx, n.store, func(tx *store.Tx) (wallet.Device, pay.Reaction, error) {
-				return n.wallet.RefreshDevice(tx, tx.Now(), p.Bind)
-			})
-			return err
-		},
+	return n.withDevice(ctx, d, func() error {
+		_, err := link.Pair(ctx, link.PairOptions{
+			Peer:     link.Peer{Address: d.Link, Key: n.key, Device: d.ID},
+			Registry: root, Resolver: n.member.Resolver, Type: d.Type,
+			Keep: func(p link.Paired) error {
+				_, err := commit(ctx, n.store, func(tx *store.Tx) (wallet.Device, pay.Reaction, error) {
+					return n.wallet.RefreshDevice(tx, tx.Now(), p.Bind)
+				})
+				return err
+			},
+		})
+		return err
 	})
-	return err
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net"
@@ -227,6 +228,7 @@ func (n *Registry) Verbs() api.Verbs {
 		api.OnTelling(api.VerbAudit, n.audit),
 		api.On(api.VerbNodes, n.nodes),
 		api.On(api.VerbRevokeNode, n.revoke),
+		api.On(api.VerbVouch, n.vouch),
 		api.On(api.VerbRetry, asides{n.store, n.role}.retry),
 		api.On(api.VerbAcceptClock, n.acceptClock),
 		api.On(api.VerbDeclareNeighbours, n.declareNeighbours),
@@ -269,20 +271,31 @@ func (n *Registry) invite(ctx context.Context, q api.InviteRequest) (api.Invite,
 	if err != nil {
 		return api.Invite{}, err
 	}
-	var made registry.Invited
-	err = n.store.Do(ctx, func(tx *store.Tx) (err error) {
-		made, err = n.role.Invite(tx, tx.Now(), rand.Reader, registry.InviteSpec{
-			Role: q.Role, Name: q.Name, Merchant: q.Merchant, Site: q.Site, Address: address, TTL: q.TTL,
-		})
-		return err
+	spec := registry.InviteSpec{Role: q.Role, Name: q.Name, Merchant: q.Merchant, Site: q.Site, Address: address, TTL: q.TTL}
+	var old pay.NodeStatus
+	made, err := commit(ctx, n.store, func(tx *store.Tx) (made registry.Invited, out pay.Reaction, err error) {
+		if q.Replaces == "" {
+			made, err = n.role.Invite(tx, tx.Now(), rand.Reader, spec)
+			return made, out, err
+		}
+		if old, err = n.role.FindReplaceable(tx, q.Replaces); err != nil {
+			return made, out, err
+		}
+		return n.role.InviteInPlaceOf(tx, tx.Now(), rand.Reader, spec, old.Node.ID())
 	})
 	if err != nil {
 		return api.Invite{}, err
 	}
-	return api.Invite{
+	i := api.Invite{
 		V: 1, Type: "invite", Invite: made.Invite.String(), Role: made.Role, Name: q.Name,
 		Merchant: made.MerchantName, Site: made.Site, Expires: made.Expires.String(),
-	}, nil
+	}
+	if q.Replaces != "" {
+		old.Revoked, old.Replaced = true, true
+		n.server.Disconnect(old)
+		i.Replaces, i.Name = old.Node.ID().String(), cmp.Or(q.Name, old.Name)
+	}
+	return i, nil
 }
 
 func (n *Registry) topup(ctx context.Context, q api.TopUpRequest) (api.TopUp, error) {
@@ -309,6 +322,9 @@ func (n *Registry) book(ctx context.Context, _ api.Nothing) (api.List[api.Accoun
 	err := n.store.View(ctx, func(v *store.View) error {
 		names := map[string]pay.Name{}
 		err := n.role.Members(v, func(m pay.NodeStatus) error {
+			if m.Replaced {
+				return nil
+			}
 			names[string(m.Scope)] = m.Name
 			if m.Role == pay.RoleBox {
 				names[string(m.Scope)] = m.MerchantName
@@ -360,10 +376,14 @@ func (n *Registry) nodes(ctx context.Context, _ api.Nothing) (api.List[api.Node]
 
 func (n *Registry) nodeObject(m pay.NodeStatus) api.Node {
 	id := m.Node.ID()
-	return api.Node{
+	out := api.Node{
 		V: 1, Type: "node", ID: id.String(), Role: m.Role, Scope: m.Scope, Name: m.Name, Merchant: m.MerchantName, Site: m.Site,
-		Revoked: m.Revoked, Connected: n.server != nil && n.server.Connected(id),
+		Revoked: m.Revoked, Connected: n.server != nil && n.server.Connected(id), Replaced: m.Replaced,
 	}
+	if !m.Replaces.IsZero() {
+		out.Replaces = m.Replaces.String()
+	}
+	return out
 }
 
 // revoke ends a node's standing and its session.
@@ -378,6 +398,21 @@ func (n *Registry) revoke(ctx context.Context, q api.NodeRef) (api.Node, error) 
 	if err != nil {
 		return api.Node{}, err
 	}
-	n.server.Disconnect(status.Node.ID())
+	n.server.Disconnect(status)
 	return n.nodeObject(status), nil
+}
+
+// vouch ends the probation of a wallet's device.
+func (n *Registry) vouch(ctx context.Context, q api.VouchRequest) (api.Vouched, error) {
+	v, err := commit(ctx, n.store, func(tx *store.Tx) (pay.Vouched, pay.Reaction, error) {
+		scope, err := n.role.FindWallet(tx, q.Wallet)
+		if err != nil {
+			return pay.Vouched{}, pay.Reaction{}, err
+		}
+		return n.role.Vouch(tx, tx.Now(), scope, q.Device)
+	})
+	if err != nil {
+		return api.Vouched{}, err
+	}
+	return api.Vouched{V: 1, Type: "vouched", Wallet: v.Wallet, Device: v.Device.String(), At: v.At.String()}, nil
 }

@@ -61,5 +61,8 @@ func (n *Wallet) answerByHand(ctx context.Context, q api.AnswerRequest) (api.Pay
 		}
 		id = e.ID.String() // another may be the only one a moment later
 	}
+	if q.Cannot {
+		return n.cannotAnswer(ctx, id, pay.ByHand)
+	}
 	return n.Answer(ctx, id, q.Verdict, pay.ByHand)
 }

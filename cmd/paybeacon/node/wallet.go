@@ -45,12 +45,16 @@ func OpenWallet(ctx context.Context, o WalletOptions) (*Wallet, error) {
 	if err != nil {
 		return nil, err
 	}
+	replaces, err := m.replaced()
+	if err != nil {
+		return nil, err
+	}
 	rule, command, err := parseApprove(o.Approve, m.Currency)
 	if err != nil {
 		return nil, err
 	}
 	n.command = command
-	if n.wallet, err = wallet.New(wallet.Options{Key: key, Scope: m.Scope, Root: root, Rule: rule}); err != nil {
+	if n.wallet, err = wallet.New(wallet.Options{Key: key, Scope: m.Scope, Root: root, Rule: rule, Replaces: replaces}); err != nil {
 		return nil, err
 	}
 	if n.base, err = openBase(ctx, env, key, storeOptions{own: m.Scope, reactor: n.wallet}); err != nil {
@@ -97,6 +101,7 @@ func (n *Wallet) Run(ctx context.Context) error {
 	parts.Go(func() error { return n.Connect(ctx) })
 	parts.Go(func() error { return n.witnessByRule(ctx) })
 	parts.Go(func() error { return n.refreshDevices(ctx) })
+	parts.Go(func() error { return n.inherit(ctx) })
 	if n.command != "" {
 		parts.Go(func() error { return newApprover(&n.payer, n.command).run(ctx) })
 	}
@@ -155,9 +160,16 @@ func (n *Wallet) status(ctx context.Context, _ api.Nothing) (api.WalletStatus, e
 		}
 		s.Pending = len(pending)
 		for _, d := range devices {
-			if d.State == pay.DeviceActive {
+			if d.State == pay.DeviceActive || d.Refreshing {
 				s.Devices++
 			}
+		}
+		replaces, ok, err := n.wallet.Replaces(v)
+		if err != nil {
+			return err
+		}
+		if ok {
+			s.Replaces, s.ReplacesSince = replaces.Old.String(), replaces.At.String()
 		}
 		if s.Balance, err = n.wallet.Balance(v, n.member.Currency); err != nil {
 			return err

@@ -42,7 +42,7 @@ func (n *payer) Answer(ctx context.Context, id string, v pay.Verdict, by pay.Rul
 	if v == pay.Approve {
 		var err error
 		if id, code, err = n.witness(ctx, id, by); err != nil {
-			return api.Payment{}, err
+			return api.Payment{}, n.sayIfForGood(ctx, id, by, err)
 		}
 	}
 	e, err := commit(ctx, n.store, func(tx *store.Tx) (wallet.Entry, pay.Reaction, error) {
@@ -94,9 +94,13 @@ func (n *payer) authenticate(ctx context.Context, d wallet.Device, a pay.Authent
 			"say where: "+moveHint(d))
 	case n.store.Now() < d.Trusted: // the registry would refuse its word
 		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and its word counts for nothing before "+text.Moment(d.Trusted.String()),
-			"a further device of a wallet is on probation for a day; use one that you have had for longer")
+			"a further device of a wallet is on probation for a day; use one that you have had for longer, or ask who runs the registry to vouch for it: paybeacon admin vouch --device "+d.ID.Short())
 	}
-	code, err := link.Authenticate(ctx, link.Peer{Address: d.Link, Key: n.key, Device: d.ID}, a)
+	var code pay.AuthCode
+	err := n.withDevice(ctx, d, func() (err error) {
+		code, err = link.Authenticate(ctx, link.Peer{Address: d.Link, Key: n.key, Device: d.ID}, a)
+		return err
+	})
 	if err == nil || ctx.Err() != nil {
 		return code, err
 	}

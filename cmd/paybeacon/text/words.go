@@ -79,6 +79,21 @@ func Because(s pay.State, r pay.Reason) string {
 	return fmt.Sprintf("%s (%s)", s, r)
 }
 
+// WhatToSay returns what the merchant does about a payment that was not made for the
+// reason, and what to tell the payer; otherwise where the reason asks for nothing
+// else.
+func WhatToSay(r pay.Reason, otherwise string) string {
+	words := map[pay.Reason]string{
+		pay.ReasonPayerCannotAnswer: "the payer cannot answer: the device does not belong to their wallet, or is too new for its word to count. Ask for another way to pay, or send them to who runs the registry",
+		pay.ReasonNodeReplaced:      "the payer's wallet is being moved to a new phone: charge again once the new one is set up",
+		pay.ReasonNodeRevoked:       "the payer's wallet was revoked: ask for another way to pay",
+	}
+	if w, ok := words[r]; ok {
+		return w
+	}
+	return otherwise
+}
+
 // Beware returns what to think of before approving an offer that needs a person.
 func Beware(merchant, site pay.Name) string {
 	return fmt.Sprintf("approve only if you stand at %s, %s, now", Printable(string(merchant)), Printable(string(site)))
