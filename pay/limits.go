@@ -69,6 +69,11 @@ const (
 	// OutOfStepCodesMax bounds the codes computed for that: above it the
 	// reason is unknown_code. Chosen: it bounds time and memory.
 	OutOfStepCodesMax = 4 << 20
+	// OutOfStepReachMax is how far it looks where that takes no more than
+	// OutOfStepCodesFew codes. Chosen: a clock that is kept in local time, or
+	// is a day wrong, in a house of some hundred devices; some 50 ms a minute.
+	OutOfStepReachMax Millis = 25 * 3_600_000
+	OutOfStepCodesFew        = 1 << 19
 
 	// ClockFollow is how far the wall clock may be from where it should be
 	// and count as corrected: it is followed. What is more is a step, and puts

@@ -56,6 +56,10 @@ type State struct {
 	// Offset is the registry's clock minus the node's when the session began;
 	// it is zero before the first session and keeps its last value afterwards.
 	Offset pay.Millis
+	// Now is what the registry's clock showed when the session began, and NowAt the
+	// monotonic moment of that; zero before the first session.
+	Now   pay.Time
+	NowAt time.Time
 	// Err is why the last try or session ended; nil while Up.
 	Err error
 	// Stall is why a session ended in which large datagrams seemed to get lost. It

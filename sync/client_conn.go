@@ -106,6 +106,13 @@ func (k *clientConn) carry(effect Effect) error {
 }
 
 func (k *clientConn) send(m wire.Message) error {
+	if hello, ok := m.(wire.Hello); ok {
+		if hello.Holder == (wire.Holder{}) { // it is for a registry that knows no such keys
+			return k.out.send(k.ctx, m)
+		}
+		hello.Clock = pay.TimeOf(k.client.opts.Clock())
+		return k.out.send(k.ctx, hello)
+	}
 	if _, ok := m.(wire.Push); !ok {
 		return k.out.send(k.ctx, m)
 	}
@@ -119,7 +126,7 @@ func (k *clientConn) wentUp(e WentUp) {
 	k.upAt = time.Now()
 	offset := e.Now.Sub(pay.TimeOf(k.client.opts.Clock()))
 	k.client.setState(func(s *State) {
-		s.Offset = offset
+		s.Offset, s.Now, s.NowAt = offset, e.Now, k.upAt
 		if !k.conn.Small() {
 			s.Stall = nil
 		}

@@ -116,6 +116,20 @@ func (s *Server) Nodes() int {
 	return len(s.nodes)
 }
 
+// Clocks returns what the clocks of the connected nodes show now, of those that
+// said.
+func (s *Server) Clocks() map[pay.NodeID]pay.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clocks := make(map[pay.NodeID]pay.Time, len(s.nodes))
+	for id, c := range s.nodes {
+		if c.clock != 0 {
+			clocks[id] = c.clock.Add(pay.MillisOf(time.Since(c.clockAt)))
+		}
+	}
+	return clocks
+}
+
 // Connected reports whether a node has a session.
 func (s *Server) Connected(node pay.NodeID) bool {
 	s.mu.Lock()

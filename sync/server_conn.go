@@ -8,14 +8,20 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/wire"
 )
 
-// applyAhead bounds the pushes of one node that are applied or wait for it.
-// Chosen: the next commit is ready when one ends, and a node holds at most
-// 4 x pay.FrameBytesMax of the registry's memory.
-const applyAhead = 4
+// How many pushes of one node are applied or wait for it, for a long time when the
+// registry's clock is in doubt. Beyond that the node is not read any more, and so
+// gets no Pong. Chosen: more than a node sends without an acknowledgement, which is
+// two frames and pay.PushWindowItems items, and a few frames of memory.
+const (
+	applyAhead      = pay.PushWindowItems
+	applyAheadBytes = 4 * pay.FrameBytesMax
+)
 
 // serverConn carries out the effects of one ServerSession. An idle session has
 // two goroutines: serve reads, followFeed follows the scope. While pushes are
@@ -29,11 +35,15 @@ type serverConn struct {
 	beat   chan struct{} // has a token when a message came
 	asked  sync.Mutex    // held while somebody waits for a beat
 
-	reads       lane            // of the feed
-	interrupted chan struct{}   // closed when the end of ctx has stopped the reader
-	slots       chan struct{}   // held by pushes that wait or are applied
-	turn        <-chan struct{} // closed when the push before is done; used by serve only
-	work        sync.WaitGroup
+	reads       lane                // of the feed
+	interrupted chan struct{}       // closed when the end of ctx has stopped the reader
+	slots       chan struct{}       // held by pushes that wait or are applied
+	room        *semaphore.Weighted // the bytes of those
+
+	clock   pay.Time // what the node's clock showed at clockAt; 0 if it did not say
+	clockAt time.Time
+	turn    <-chan struct{} // closed when the push before is done; used by serve only
+	work    sync.WaitGroup
 }
 
 func newServerConn(s *Server, conn Conn) *serverConn {
@@ -42,6 +52,7 @@ func newServerConn(s *Server, conn Conn) *serverConn {
 	c := &serverConn{
 		line:   newLine(conn, s.opts.Seams, NewServerSession(s.opts.Versions), effects),
 		server: s, node: node, reads: newLane(), beat: make(chan struct{}, 1), interrupted: make(chan struct{}), slots: make(chan struct{}, applyAhead),
+		room: semaphore.NewWeighted(applyAheadBytes),
 	}
 	c.do = c.carry
 	return c
@@ -87,7 +98,7 @@ func (c *serverConn) serve(ctx context.Context, first wire.Message) {
 	case wire.Enrol:
 		c.enrol(m)
 	case wire.Hello:
-		c.holder = m.Holder
+		c.holder, c.clock, c.clockAt = m.Holder, m.Clock, time.Now()
 		if c.store.Rival = c.server.join(c); !c.store.Rival {
 			defer c.server.leave(c)
 		}

@@ -8,17 +8,23 @@ import (
 )
 
 // applyInTurn applies the items of one push after those of the push before, in a
-// goroutine of its own. It waits while applyAhead pushes are under way. Only the
-// reader calls it.
+// goroutine of its own. It waits while applyAhead pushes, or applyAheadBytes, are
+// under way. Only the reader calls it.
 func (c *serverConn) applyInTurn(e ApplyItems) {
+	size := min(sizeOf(e.Items), applyAheadBytes)
+	if c.room.Acquire(c.ctx, size) != nil {
+		return
+	}
 	select {
 	case c.slots <- struct{}{}:
 	case <-c.ctx.Done():
+		c.room.Release(size)
 		return
 	}
 	before, done := c.turn, make(chan struct{})
 	c.turn = done
 	c.work.Go(func() {
+		defer c.room.Release(size)
 		defer func() { <-c.slots }()
 		defer close(done)
 		if before != nil {
@@ -30,6 +36,16 @@ func (c *serverConn) applyInTurn(e ApplyItems) {
 		}
 		c.carryOut(e)
 	})
+}
+
+// sizeOf returns how many bytes the facts of items have.
+func sizeOf(items []pay.Item) (n int64) {
+	for _, it := range items {
+		for _, f := range it.Facts {
+			n += int64(len(f.Raw()))
+		}
+	}
+	return n
 }
 
 // followFeed follows the node's scope and sends what is new, as far as the node

@@ -24,6 +24,9 @@ type Hello struct {
 	// Holder tells the processes apart that hold the node's key; zero from a node
 	// that does not say.
 	Holder Holder `cbor:"81,keyasint,omitzero"`
+	// Clock is what the node's clock shows, which the registry compares with its own
+	// and never takes; 0 from a node that does not say.
+	Clock pay.Time `cbor:"82,keyasint,omitempty"`
 }
 
 // OutboxProof is the content of a node's outbox up to its last acknowledged item.

@@ -10,12 +10,16 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Options is what a Device needs. All fields but Tell are required.
+// Options is what a Device needs. All fields but Boot and Tell are
+// required.
 type Options struct {
 	// State is the last stored state of the device.
 	State State
 	// Now returns the wall clock, with its monotonic reading.
 	Now func() time.Time
+	// Boot reads how long the machine has run, sleep included; nil where nobody
+	// knows. The counter then runs by the monotonic reading of Now.
+	Boot func() pay.Boot
 	// Random is the source of PINs.
 	Random io.Reader
 	// Keep replaces the stored state. It returns nil only when the new state is
@@ -71,6 +75,7 @@ type Device struct {
 	wake    chan struct{} // wakes Run when the binding or the PIN has changed
 	clock   Clock
 	began   time.Time
+	boot    pay.Boot // when the device was opened
 
 	mu      sync.Mutex
 	state   State
@@ -91,10 +96,17 @@ func Open(o Options) (*Device, error) {
 	}
 	began := o.Now()
 	s := o.State
+	var boot pay.Boot
+	if o.Boot != nil {
+		boot = o.Boot()
+	}
 	start := Resume(s.Counter, s.Exponent, s.At, pay.TimeOf(began))
+	if s.Boot != "" && s.Boot == boot.ID && boot.Up >= s.Up {
+		start = s.Counter.Add(boot.Up - s.Up) // whatever the wall clock shows
+	}
 	return &Device{
 		options: o, key: s.Key(), wake: make(chan struct{}, 1),
-		clock: NewClock(start), began: began, last: start, state: s,
+		clock: NewClock(start), began: began, boot: boot, last: start, state: s,
 	}, nil
 }
 
@@ -163,19 +175,28 @@ func (d *Device) now() pay.Time {
 	return pay.TimeOf(d.began.Add(d.options.Now().Sub(d.began)))
 }
 
-// readingAt returns the counter at the moment now. It never goes back, even if
-// now does.
-func (d *Device) readingAt(now time.Time) Reading {
-	d.last = max(d.last, d.clock.At(pay.MillisOf(now.Sub(d.began))))
-	return d.last
+// reading returns the counter and the moment at which it was read. The counter
+// never goes back.
+func (d *Device) reading() (r Reading, now time.Time, boot pay.Boot) {
+	now = d.options.Now()
+	elapsed := pay.MillisOf(now.Sub(d.began))
+	if d.options.Boot != nil {
+		boot = d.options.Boot()
+		elapsed = boot.Up - d.boot.Up // the monotonic clock stands still while the machine sleeps
+	}
+	d.last = max(d.last, d.clock.At(elapsed))
+	return d.last, now, boot
 }
 
 // keep makes next durable, with the present counter and wall time, and then the
 // state of the device. It returns the error of Options.Keep, and leaves the
 // state unchanged then.
 func (d *Device) keep(next State) error {
-	now := d.options.Now()
-	next.Counter, next.At = d.readingAt(now), pay.TimeOf(now)
+	reading, now, boot := d.reading()
+	next.Counter, next.At, next.Boot, next.Up = reading, pay.TimeOf(now), boot.ID, boot.Up
+	if boot.ID == "" {
+		next.Up = 0
+	}
 	if err := d.options.Keep(next); err != nil {
 		return fmt.Errorf("keep the device's state: %w", err)
 	}

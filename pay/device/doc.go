@@ -15,12 +15,13 @@
 //
 // # Counter
 //
-// The counter runs on the monotonic clock while the process runs, so setting the
-// wall clock has no effect then. It is stored together with the wall time before
+// The counter runs by how long the machine has run, so setting the wall clock has
+// no effect while the process runs. It is stored together with the wall time before
 // each new code goes on the air, and a restart adds the wall time that has passed
-// since. If that time is not plausible (the clock went back, or is more than a
-// year ahead), the counter resumes one step after the stored one. In all cases
-// it never returns to a step before the last one broadcast, so an old code is
+// since; where the machine says that it is still the same boot, what the boot has
+// lasted since, sleep included, whatever the wall clock shows. If the wall time is
+// not plausible (the clock went back, or is more than a year ahead), the counter
+// resumes one step after the stored one. In all cases it never returns to a step before the last one broadcast, so an old code is
 // never sent again. A device whose counter fell behind or ran ahead is out of
 // step at the registry until it is bound again; it never becomes insecure.
 //

@@ -144,7 +144,7 @@ func (d *Device) next(on *broadcast) (action, error) {
 	if err != nil {
 		return action{}, err
 	}
-	r := d.readingAt(d.options.Now())
+	r, _, _ := d.reading()
 	if r == ReadingMax {
 		return action{}, pay.WrapCase(errCounterUsedUp, pay.CodeConfig, "counter_used_up", "broadcast a code")
 	}
@@ -155,8 +155,18 @@ func (d *Device) next(on *broadcast) (action, error) {
 		}
 	}
 	// Storing may have taken a while, which must not delay the next switch.
-	return action{turn: &turn, wait: turn.Until.Sub(d.readingAt(d.options.Now()))}, nil
+	r, _, boot := d.reading()
+	wait := turn.Until.Sub(r)
+	if boot.ID != "" {
+		wait = min(wait, sleepLook)
+	}
+	return action{turn: &turn, wait: wait}, nil
 }
+
+// sleepLook is how often the counter is read anew where it counts the machine's
+// sleep: timers stand still meanwhile, and an old code would stay on the air.
+// Chosen: within the time for which a late switch is allowed, and cheap.
+const sleepLook = pay.StepSlack / 2
 
 var errBroadcastEnded = errors.New("the broadcast ended by itself")
 

@@ -130,9 +130,10 @@ func (s *Session) Confirm() error {
 // the error of pay.Sign.
 func (d *Device) signBind() ([]byte, error) {
 	b := d.state.Binding
+	reading, _, _ := d.reading()
 	f, err := pay.Sign(d.key, pay.Bind{
 		Registry: b.Registry, Resolver: b.Resolver, Wallet: b.Wallet.ID(), Device: d.key.Public(), Beacon: d.state.BeaconKey(),
-		Exponent: d.state.Exponent, Counter: d.readingAt(d.options.Now()).Counter(), Type: b.Type,
+		Exponent: d.state.Exponent, Counter: reading.Counter(), Type: b.Type,
 		Former: pay.NewFormer(d.state.Former),
 	})
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 // State is everything that a device stores. It holds secrets: store it in a file
-// that only its owner can read. Encode writes the line "paybeacon-device/1" and
-// then this struct in deterministic CBOR.
+// that only its owner can read. Encode writes the line "paybeacon-device/2", or /1
+// where no boot is known, and then this struct in deterministic CBOR.
 type State struct {
 	Seed     [32]byte     `cbor:"1,keyasint"` // of the Ed25519 identity key (RFC 8032)
 	Beacon   [32]byte     `cbor:"2,keyasint"` // X25519 private key (RFC 7748)
@@ -27,6 +27,10 @@ type State struct {
 	// Former are the raw Forgotten facts of the identities before this one, until a
 	// wallet has taken them in with a bind.
 	Former [][]byte `cbor:"8,keyasint,omitempty"`
+	// Boot is which boot of the machine it was at At, and Up for how long that had
+	// lasted; "" where nobody knows.
+	Boot pay.BootID `cbor:"9,keyasint,omitempty"`
+	Up   pay.Millis `cbor:"10,keyasint,omitempty"`
 }
 
 // Binding is the wallet that a device belongs to, and its registry. A value is
@@ -40,7 +44,10 @@ type Binding struct {
 
 const (
 	stateLabel   = "paybeacon-device/"
-	stateVersion = 1
+	stateVersion = 2
+	statePlain   = 1 // without the boot
+	// bootBytesMax bounds the name of a boot. Chosen: about twice a UUID.
+	bootBytesMax = 64
 	// stateBytesMax bounds a state file, in bytes. Chosen: more than ten times the
 	// some 300 bytes that a state takes.
 	stateBytesMax = 4 << 10
@@ -79,6 +86,8 @@ func (s State) Check() error {
 		return fmt.Errorf("the stored wall time is not a date")
 	case len(s.Former) > pay.FormerMax:
 		return fmt.Errorf("%d former identities, the limit is %d", len(s.Former), pay.FormerMax)
+	case len(s.Boot) > bootBytesMax || s.Up < 0:
+		return fmt.Errorf("the stored boot is none")
 	case s.Binding == nil:
 		return nil
 	}
@@ -91,7 +100,11 @@ func (s State) Check() error {
 
 // Encode returns the bytes to store.
 func (s State) Encode() []byte {
-	return append([]byte(stateLabel+strconv.Itoa(stateVersion)+"\n"), pay.Encode(s)...)
+	version := stateVersion
+	if s.Boot == "" {
+		version = statePlain
+	}
+	return append([]byte(stateLabel+strconv.Itoa(version)+"\n"), pay.Encode(s)...)
 }
 
 // Decode reads what Encode wrote. It returns a *pay.Error with CodeNewerData if a

@@ -121,11 +121,11 @@ func TestEverySpaceIsWritten(t *testing.T) {
 		t.Fatalf("a late cancel is refused as %q", got)
 	}
 	c.topUp(c.payer, 5)
-	c.accept(c.now.Add(60_000), c.now)
 	bar := c.box("Bar", "counter")
 	c.charge(bar, c.beacon, 1)
 	c.declare(c.shop, bar, false)
 	c.inPlaceOf(c.payer, "new phone")
+	c.accept(c.now.Add(60_000), c.now)
 	for _, space := range spaces {
 		if len(c.mem.dump(space.Prefix)) == 0 {
 			t.Errorf("nothing was written to %s", space.Layout())

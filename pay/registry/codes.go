@@ -59,6 +59,7 @@ type liveTables struct {
 // when that would be too many codes.
 type wideTable struct {
 	at    pay.Time
+	reach pay.Millis
 	valid bool
 	table *CodeTable
 	upTo  uint32
@@ -231,25 +232,37 @@ func (c *codes) past(at pay.Time) *CodeTable {
 	return t
 }
 
-// findWide is find for all moments within pay.OutOfStepReach of now. One table
-// serves a minute, so that garbage cannot make the registry work; ok is false
-// when the codes would be more than pay.OutOfStepCodesMax.
-func (c *codes) findWide(dst []uint32, code pay.Code, now pay.Time, dated era) (numbers []uint32, upTo uint32, ok bool) {
+// findWide is find for all moments within reach of now: pay.OutOfStepReachMax where
+// the devices are few, else pay.OutOfStepReach. One table serves a minute, so that
+// garbage cannot make the registry work; reach is 0 when the codes would be more
+// than pay.OutOfStepCodesMax.
+func (c *codes) findWide(dst []uint32, code pay.Code, now pay.Time, dated era) (numbers []uint32, upTo uint32, reach pay.Millis) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.era != dated {
-		return dst, 0, true
+		return dst, 0, pay.OutOfStepReach
 	}
 	minute := pay.Time(floorDiv(int64(now), int64(wideEvery)) * int64(wideEvery))
 	if !c.wide.valid || c.wide.at != minute {
-		c.wide = wideTable{at: minute, valid: true, upTo: c.upTo}
-		from, to := minute.Add(-pay.OutOfStepReach), minute.Add(wideEvery+pay.OutOfStepReach)
-		if codesWithin(c.sources, from, to) <= pay.OutOfStepCodesMax {
-			c.wide.table = NewCodeTable(c.sources, from, to)
-		}
+		c.wide = c.newWide(minute)
 	}
 	if c.wide.table == nil {
-		return dst, c.wide.upTo, false
+		return dst, c.wide.upTo, 0
 	}
-	return c.wide.table.Numbers(dst, code), c.wide.upTo, true
+	return c.wide.table.Numbers(dst, code), c.wide.upTo, c.wide.reach
+}
+
+func (c *codes) newWide(minute pay.Time) wideTable {
+	w := wideTable{at: minute, valid: true, upTo: c.upTo}
+	for _, try := range []struct {
+		reach pay.Millis
+		codes int
+	}{{pay.OutOfStepReachMax, pay.OutOfStepCodesFew}, {pay.OutOfStepReach, pay.OutOfStepCodesMax}} {
+		from, to := minute.Add(-try.reach), minute.Add(wideEvery+try.reach)
+		if codesWithin(c.sources, from, to) <= try.codes {
+			w.reach, w.table = try.reach, NewCodeTable(c.sources, from, to)
+			break
+		}
+	}
+	return w
 }

@@ -126,7 +126,7 @@ func TestDriftSweep(t *testing.T) {
 			if got != want {
 				t.Fatalf("found %v (%s), want %v", got, why, want)
 			}
-			near := max(seconds, -seconds) < int(pay.OutOfStepReach/1000)
+			near := max(seconds, -seconds) < int(pay.OutOfStepReachMax/1000)
 			if !got && (why == "out_of_step") != near {
 				t.Errorf("refused as %s", why)
 			}

@@ -116,7 +116,7 @@ func TestMappingAgain(t *testing.T) {
 	}
 	c.beacon.counter += 3_000 // its clock jumped
 	c.now = c.now.Add(86_400_000)
-	if got := c.says(c.shop, c.charge(c.shop, c.beacon, 1)); got != "unmatched unknown_code" {
+	if got := c.says(c.shop, c.charge(c.shop, c.beacon, 1)); got != "unmatched out_of_step" {
 		t.Errorf("a device 50 minutes fast: %s", got)
 	}
 	c.pair(c.beacon, c.payer)

@@ -283,7 +283,9 @@ func (t *turn) sayDevice(row deviceRow, s pay.DeviceStatus) error {
 		if err != nil {
 			return err
 		}
-		s.At = max(s.At, last.At) // no status is dated before the one that it follows
+		if last.At > s.At { // no status is dated before the one that it follows
+			s.At = last.At + 1
+		}
 	}
 	id, err := t.publish(s, row.Wallet)
 	if err != nil {

@@ -98,7 +98,8 @@ type verdict struct {
 func (t *turn) decide(h *paymentRow, v verdict) error {
 	before := h.payment()
 	d := h.Decision
-	d.Prev, d.Seq, d.At = before.LastID, before.Seq+1, max(t.now, h.Decision.At)
+	d.Prev, d.Seq, d.At = before.LastID, before.Seq+1, t.now
+	d.At = max(d.At, h.Decision.At) // a clock that was ahead may have dated the one before
 	d.State, d.Reason, d.Claim, d.By = v.state, v.reason, v.claim, v.by
 	if before.Seq > 0 {
 		d.Key, d.Order = pay.KeyTag{}, pay.OrderTag{} // they stand in the first

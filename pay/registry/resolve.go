@@ -28,11 +28,11 @@ func (t *turn) resolve(code pay.Code, at pay.Time) (found []match, outOfStep boo
 	if err != nil || len(found) > 0 {
 		return found, false, err
 	}
-	numbers, upTo, ok := t.codes.findWide(room[:0], code, t.now, moves.era())
-	if !ok {
+	numbers, upTo, reach := t.codes.findWide(room[:0], code, t.now, moves.era())
+	if reach == 0 {
 		return nil, false, nil
 	}
-	found, err = t.candidates(numbers, upTo, wideTailMax, code, t.now.Add(-pay.OutOfStepReach), t.now.Add(pay.OutOfStepReach))
+	found, err = t.candidates(numbers, upTo, wideTailMax, code, t.now.Add(-reach), t.now.Add(reach))
 	return nil, len(found) > 0, err
 }
 

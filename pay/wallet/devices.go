@@ -168,6 +168,26 @@ func (w *Wallet) RefreshDevice(tx pay.WritableRows, now pay.Time, bind []byte) (
 	return device(m.Device, r), out, deviceRows.Put(tx, m.Device, r)
 }
 
+// Anchor returns what a device's counter was when this wallet last heard it on the
+// link, and when that was by the wallet's time; ok is false where this wallet
+// asked for no mapping.
+func (w *Wallet) Anchor(view pay.Rows, id pay.DeviceID) (counter pay.Counter, at pay.Time, ok bool, err error) {
+	r, _, err := deviceRows.Get(view, id)
+	if err != nil || r.Mapping.IsZero() {
+		return 0, 0, false, err
+	}
+	f, ok, err := view.Fact(r.Mapping)
+	if err != nil || !ok {
+		return 0, 0, false, err
+	}
+	m, err := pay.As[pay.Mapping](f)
+	if err != nil {
+		return 0, 0, false, err
+	}
+	b, err := m.OpenBind()
+	return b.Counter, m.Created, err == nil, err
+}
+
 // mapping checks a pairing and makes the claim. Its errors are those of Map.
 func (w *Wallet) mapping(now pay.Time, p Pairing) (pay.Mapping, pay.Bind, error) {
 	m := pay.Mapping{Bind: p.Bind, Vehicle: p.Vehicle, Means: p.Means, Created: now, Link: p.Link}

@@ -37,6 +37,8 @@ type Link struct {
 	Link   string `json:"link,omitempty"`
 	Error  string `json:"error,omitempty"`
 	Hint   string `json:"hint,omitempty"`
+	// Clock says that the device's clock was off when it was last heard.
+	Clock string `json:"clock,omitempty"`
 }
 
 // Session is the state of the connection to the registry.
@@ -82,6 +84,18 @@ type Clock struct {
 	Hint     string `json:"hint,omitempty"`
 	// Last is the last doubt that ended.
 	Last *ClockDoubt `json:"last,omitempty"`
+	// Nodes is what the clocks of a registry's connected nodes say. They set nothing.
+	Nodes *NodeClocks `json:"nodes,omitempty"`
+}
+
+// NodeClocks counts the clocks of connected nodes: those that agree with the
+// machine's clock, and those that agree with the registry's time. Message says when
+// most of them contradict it.
+type NodeClocks struct {
+	Connected int    `json:"connected"`
+	LikeWall  int    `json:"like_wall"`
+	LikeTime  int    `json:"like_time"`
+	Message   string `json:"message,omitempty"`
 }
 
 // ClockDoubt is a time in which a clock was in doubt, and how that ended:

@@ -114,6 +114,10 @@ type Device struct {
 	Vouched string `json:"vouched,omitempty"`
 	// Reachable reports whether the device answered at Link, where that was tried.
 	Reachable *bool `json:"reachable,omitempty"`
+	// ClockOff is by how much its clock was ahead of where it should be when it was
+	// last heard on the link; it is then being set right. ClockMessage says so.
+	ClockOff     pay.Millis `json:"clock_off_ms,omitempty"`
+	ClockMessage string     `json:"clock_message,omitempty"`
 }
 
 // Rules says what a wallet answers by itself, and above which amount, in

@@ -110,6 +110,9 @@ func runningFindings(dir node.Dir, h api.Health) []finding {
 	}
 	for _, l := range h.Links {
 		list = append(list, linkFinding(l))
+		if l.Clock != "" {
+			list = append(list, finding{"clock", levelWarn, "device " + l.Device[:10] + ": " + l.Clock, cmp.Or(l.Hint, "look again in a moment")})
+		}
 	}
 	list = append(list, earshotFindings(dir, h.EarshotPairs)...)
 	list = append(list, aroundFindings(h.Neighbours, h.Earshot)...)
@@ -126,6 +129,9 @@ func ownClockFindings(c api.Clock, registry bool) (list []finding) {
 		list = append(list, finding{"clock", levelWarn, "this machine's clock is in doubt: " + c.Message, c.Hint})
 	case registry:
 		list = append(list, ok("clock", "this machine's clock agrees with how long it has run"))
+	}
+	if c.Nodes != nil && c.Nodes.Message != "" && !c.Doubt {
+		list = append(list, finding{"clock", levelWarn, "the nodes' clocks contradict this machine's: " + c.Nodes.Message, "look at this machine's clock; the nodes' set nothing"})
 	}
 	if c.Last != nil {
 		list = append(list, ok("clock", "%s", c.Last.Message))

@@ -44,6 +44,10 @@ func printClock(w io.Writer, k api.Clock) {
 	default:
 		_, _ = fmt.Fprintf(w, "The clock is right as far as this machine can tell: %s.\n", text.Moment(k.Wall))
 	}
+	if n := k.Nodes; n != nil {
+		_, _ = fmt.Fprintf(w, "Of %s, the clocks of %d agree with this machine's and %d with the registry's time. They set nothing.\n",
+			text.Count(n.Connected, "connected node"), n.LikeWall, n.LikeTime)
+	}
 	if k.Last != nil {
 		_, _ = fmt.Fprintf(w, "Before: %s.\n", text.Sentence(k.Last.Message))
 	}

@@ -237,6 +237,9 @@ func printDevice(w io.Writer, d api.Device) {
 	if d.TrustedFrom != "" && d.State == pay.DeviceActive {
 		extra += "  its word counts from " + text.Moment(d.TrustedFrom)
 	}
+	if d.ClockMessage != "" {
+		extra += "  " + text.Sentence(d.ClockMessage)
+	}
 	_, _ = fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%s  %-6s %-8s%s", text.Short(d.ID), d.Kind, d.State, extra), " "))
 }
 

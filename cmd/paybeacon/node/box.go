@@ -94,6 +94,7 @@ func (b *Box) Run(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return b.store.Run(ctx) })
 	parts.Go(func() error { return b.watchClock(ctx) })
+	parts.Go(func() error { return b.confirmClock(ctx, b.store) })
 	parts.Go(func() error { return b.Connect(ctx) })
 	parts.Go(func() error { return b.radio.scanner.Scan(ctx, b.air.Hear) })
 	if b.http != nil {

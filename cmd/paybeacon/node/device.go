@@ -75,7 +75,7 @@ func OpenDevice(ctx context.Context, o DeviceOptions) (*Device, error) {
 		return nil, err
 	}
 	b.device, err = device.Open(device.Options{
-		State: state, Now: env.Now, Random: rand.Reader,
+		State: state, Now: env.Now, Boot: env.Boot, Random: rand.Reader,
 		Keep: func(st device.State) error { return env.Dir.Write(DeviceFile, st.Encode()) },
 		Tell: b.tell,
 	})

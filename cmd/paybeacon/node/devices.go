@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
@@ -17,11 +18,24 @@ func (n *payer) devices(ctx context.Context, _ api.Nothing) (api.List[api.Device
 	err := n.store.View(ctx, func(v *store.View) error {
 		list, err := n.wallet.Devices(v)
 		for _, d := range list {
-			out.Items = append(out.Items, deviceObject(d))
+			item := deviceObject(d)
+			if item.ClockMessage = n.clockMessage(d); item.ClockMessage != "" {
+				item.ClockOff = n.clocks.of(d.ID)
+			}
+			out.Items = append(out.Items, item)
 		}
 		return err
 	})
 	return out, err
+}
+
+// clockMessage says that a device's clock was off when it was last heard, or is "".
+func (n *payer) clockMessage(d wallet.Device) string {
+	off := n.clocks.of(d.ID)
+	if off == 0 || d.State == pay.DeviceRevoked {
+		return ""
+	}
+	return fmt.Sprintf("its clock is %s the time, so its codes are not found; it is set right while its link is in reach", spanOf(off))
 }
 
 const (
@@ -180,7 +194,7 @@ func (n *payer) moveDevice(ctx context.Context, q api.MoveRequest) (api.Device, 
 	}
 	ok := reached == nil
 	if ok { // so that the registry can tell a wallet that takes this one's place
-		if err := n.refresh(ctx, d); err != nil {
+		if err := n.hear(ctx, d, true); err != nil {
 			n.Log.Info("the device was reached and not refreshed; it is tried again later", "device", d.ID.Short(), "error", err)
 		}
 	}
@@ -191,7 +205,7 @@ func (n *payer) moveDevice(ctx context.Context, q api.MoveRequest) (api.Device, 
 
 // tryLink returns whether a device answers at the address that the wallet has of it.
 func (n *payer) tryLink(ctx context.Context, d wallet.Device) api.Link {
-	out := api.Link{Device: d.ID.String(), Link: d.Link}
+	out := api.Link{Device: d.ID.String(), Link: d.Link, Clock: n.clockMessage(d)}
 	if d.Link == "" {
 		out.Error, out.Hint = "this wallet does not know where its link is", moveHint(d)
 		return out

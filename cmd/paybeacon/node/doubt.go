@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
@@ -24,12 +25,29 @@ func (b *base) watchClock(ctx context.Context) error {
 	return b.store.WatchClock(ctx, clockLook, func(s store.ClockState) {
 		switch {
 		case s.Doubt:
-			b.Log.Error("THE CLOCK IS IN DOUBT: "+ClockSentence(s), "hint", clockHint(b.Dir, decides, s))
+			b.Log.Error("THE CLOCK IS IN DOUBT: "+ClockSentence(s), "hint", clockHint(b.Dir, decides))
 		case s.Past != was.Past && s.Past.To != 0 && (was.Doubt || s.Past.End == store.EndRestarted):
 			b.Log.Warn("the clock is no longer in doubt: " + PastSentence(s.Past))
 		}
 		was = s
 	})
+}
+
+// confirmClock compares the clock of a node in doubt with the registry's while
+// there is a session, until ctx ends.
+func (p peer) confirmClock(ctx context.Context, s *store.Store) error {
+	tick := time.NewTicker(clockLook)
+	defer tick.Stop()
+	for {
+		if state := p.client.State(); state.Up && s.Clock().Doubt {
+			s.ConfirmClock(state.Now.Add(pay.MillisOf(time.Since(state.NowAt))))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // ClockSentence says what is wrong with a clock in doubt.
@@ -68,7 +86,7 @@ func spanOf(off pay.Millis) string {
 }
 
 // clockHint is what to do about a clock in doubt.
-func clockHint(d Dir, decides bool, s store.ClockState) string {
+func clockHint(d Dir, decides bool) string {
 	if !decides {
 		return "set the machine's clock right, for example with timedatectl set-ntp true; payments go on while the registry is up"
 	}
@@ -84,7 +102,7 @@ func (b *base) clockObject() api.Clock {
 	}
 	if s.Doubt {
 		c.Since = s.Since.String()
-		c.Message, c.Hint = ClockSentence(s), clockHint(b.Dir, b.Dir.Role() == pay.RoleRegistry, s)
+		c.Message, c.Hint = ClockSentence(s), clockHint(b.Dir, b.Dir.Role() == pay.RoleRegistry)
 	}
 	if p := s.Past; p.To != 0 {
 		c.Last = &api.ClockDoubt{From: p.From.String(), To: p.To.String(), Off: p.Off, End: string(p.End), Message: PastSentence(p)}
@@ -104,6 +122,40 @@ func (b *base) clockError() error {
 	return pay.NewError(pay.CodeClock, "the clock is in doubt: "+c.Message, c.Hint)
 }
 
+// Clock is what the registry thinks of its clock, and what the clocks of its nodes
+// say of that.
+func (n *Registry) Clock() api.Clock {
+	c := n.clockObject()
+	if n.server != nil {
+		c.Nodes = nodeClocks(n.store.Clock(), n.server.Clocks())
+	}
+	return c
+}
+
+// nodeClocks compares the clocks of nodes with the registry's two; nil without any.
+func nodeClocks(s store.ClockState, clocks map[pay.NodeID]pay.Time) *api.NodeClocks {
+	if len(clocks) == 0 {
+		return nil
+	}
+	c := api.NodeClocks{Connected: len(clocks)}
+	var offs []pay.Millis
+	for _, at := range clocks {
+		offs = append(offs, at.Sub(s.Now))
+		if beyond(at.Sub(s.Wall), pay.ClockFollow) == 0 {
+			c.LikeWall++
+		}
+		if beyond(at.Sub(s.Now), pay.ClockFollow) == 0 {
+			c.LikeTime++
+		}
+	}
+	if 2*c.LikeTime < c.Connected {
+		slices.Sort(offs)
+		c.Message = fmt.Sprintf("of %s, %d agree with the registry's time; their clocks are %s it, as a rule",
+			text.Count(c.Connected, "connected node"), c.LikeTime, spanOf(offs[len(offs)/2]))
+	}
+	return &c
+}
+
 // acceptClock takes the operator's word that the registry's clock is right.
 func (n *Registry) acceptClock(ctx context.Context, _ api.Nothing) (api.Clock, error) {
 	accepted := false
@@ -119,7 +171,7 @@ func (n *Registry) acceptClock(ctx context.Context, _ api.Nothing) (api.Clock, e
 	if err != nil {
 		return api.Clock{}, err
 	}
-	c := n.clockObject()
+	c := n.Clock()
 	c.Accepted = accepted
 	return c, n.role.RefreshCodes(ctx, n.snapshot, n.store.Now())
 }

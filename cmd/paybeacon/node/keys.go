@@ -133,7 +133,7 @@ func (d Dir) loadOrMakeAuthority(working pay.Key, now pay.Time) (pay.Fact, error
 	}
 	f, err := pay.Sign(root, pay.Authority{
 		Root: root.Public(), Working: working.Public(),
-		From: now.Add(-authorityBackdated), Until: now.Add(authorityLife),
+		From: min(now.Add(-authorityBackdated), authorityFrom), Until: max(now, authorityFrom).Add(authorityLife),
 	})
 	if err != nil {
 		return pay.Fact{}, err
@@ -142,8 +142,12 @@ func (d Dir) loadOrMakeAuthority(working pay.Key, now pay.Time) (pay.Fact, error
 }
 
 const (
-	// authorityBackdated lets a registry whose clock was ahead when it was set
-	// up still decide after the clock is set right. Chosen: a month.
+	// authorityFrom is a moment that every authority covers, and authorityLife more:
+	// a clock that was years ahead or behind when the registry was set up must not
+	// make it mute once it is right. Chosen: 2025, before any registry.
+	authorityFrom pay.Time = 1_735_689_600_000
+	// authorityBackdated lets a registry go on whose clock is set back by less.
+	// Chosen: a month.
 	authorityBackdated pay.Millis = 30 * 24 * 3_600_000
 	// authorityLife is how long a working key may sign. Chosen: longer than the
 	// machine lives.

@@ -20,7 +20,8 @@ type payer struct {
 	wallet  *wallet.Wallet
 	approve string // the rule by which it answers, as its owner wrote it
 
-	problems problems      // why offers cannot be approved
+	problems problems // why offers cannot be approved
+	clocks   deviceClocks
 	stale    chan struct{} // all devices are to be refreshed
 }
 

@@ -233,12 +233,14 @@ func (n *Registry) Verbs() api.Verbs {
 		api.On(api.VerbAcceptClock, n.acceptClock),
 		api.On(api.VerbDeclareNeighbours, n.declareNeighbours),
 		api.On(api.VerbNeighbours, n.neighbours),
-		api.On(api.VerbClock, func(context.Context, api.Nothing) (api.Clock, error) { return n.clockObject(), nil }),
+		api.On(api.VerbClock, func(context.Context, api.Nothing) (api.Clock, error) { return n.Clock(), nil }),
 	)
 }
 
 func (n *Registry) health(ctx context.Context, _ api.Nothing) (h api.Health, err error) {
 	h = n.base.health()
+	clock := n.Clock()
+	h.Clock = &clock
 	if h.Aside, h.AsideCount, err = n.SetAside(ctx); err != nil {
 		return h, err
 	}

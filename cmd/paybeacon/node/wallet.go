@@ -98,6 +98,7 @@ func (n *Wallet) Run(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return n.store.Run(ctx) })
 	parts.Go(func() error { return n.watchClock(ctx) })
+	parts.Go(func() error { return n.confirmClock(ctx, n.store) })
 	parts.Go(func() error { return n.Connect(ctx) })
 	parts.Go(func() error { return n.witnessByRule(ctx) })
 	parts.Go(func() error { return n.refreshDevices(ctx) })

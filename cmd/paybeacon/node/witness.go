@@ -92,7 +92,8 @@ func (n *payer) authenticate(ctx context.Context, d wallet.Device, a pay.Authent
 	case d.Link == "":
 		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and this wallet does not know where its link is",
 			"say where: "+moveHint(d))
-	case n.store.Now() < d.Trusted: // the registry would refuse its word
+	case n.store.Now() < d.Trusted && d.Trusted <= n.store.Now().Add(pay.DeviceProbation+pay.ClockFollow):
+		// The registry would refuse its word. A date further ahead is that of a wrong clock.
 		return pay.AuthCode{}, pay.NewError(pay.CodeDevice, name+" is needed and its word counts for nothing before "+text.Moment(d.Trusted.String()),
 			"a further device of a wallet is on probation for a day; use one that you have had for longer, or ask who runs the registry to vouch for it: paybeacon admin vouch --device "+d.ID.Short())
 	}
