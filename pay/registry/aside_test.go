@@ -122,6 +122,7 @@ func TestEverySpaceIsWritten(t *testing.T) {
 	}
 	c.topUp(c.payer, 5)
 	bar := c.box("Bar", "counter")
+	c.charge(c.shop, c.beacon, 1)
 	c.charge(bar, c.beacon, 1)
 	c.declare(c.shop, bar, false)
 	c.inPlaceOf(c.payer, "new phone")
