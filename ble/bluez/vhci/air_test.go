@@ -314,7 +314,7 @@ func TestAnUnpluggedControllerIsSilent(t *testing.T) {
 		c := air.Plug(again, vhci.Model{Address: from.Address(), Extended: true})
 		again.say(reset, "01 3620 19 01 1000 a00000 a00000 07 01 00 000000000000 00 7f 01 00 01 00 00",
 			"01 3520 07 01 030000000040", "01 3720 07 01 03 01 03 020106", "01 3920 06 01 01 01 0000 00")
-		if got := listener.take(); len(got) != 1 || got[0][7] != 3 || int8(got[0][len(got[0])-1]) != -60 {
+		if got := listener.take(); len(got) != 1 || got[0][7] != 3 || int8(got[0][len(got[0])-1]) != -50 {
 			t.Errorf("plugged in again: % x", got)
 		}
 		select {
