@@ -45,6 +45,8 @@ type Payment struct {
 	// ConflictsWith is the id of the payment that the key stands for, where a
 	// request met its key used for something else and has ended for that.
 	ConflictsWith string `json:"conflicts_with,omitempty"`
+	// Warnings are what the payer should look at before an answer.
+	Warnings []Warning `json:"warnings,omitempty"`
 	// Problem says in words why the wallet cannot approve it.
 	Problem string `json:"problem,omitempty"`
 }
@@ -95,6 +97,10 @@ type Invite struct {
 	Expires  string   `json:"expires"`
 	// Replaces is the node id of the wallet whose place is taken.
 	Replaces string `json:"replaces,omitempty"`
+	// Boxes is how many boxes the merchant has already.
+	Boxes int `json:"boxes,omitempty"`
+	// Warnings are what to look at before the invite is used.
+	Warnings []Warning `json:"warnings,omitempty"`
 }
 
 // Device is a device that pays from a wallet.

@@ -114,15 +114,42 @@ func adminInvite(c *cli.Call) error {
 		return err
 	}
 	i := reply.Value
+	tellWarnings(c, i.Warnings)
 	return c.Answer(reply, func(w io.Writer) {
 		showQR(c, w, i.Invite)
 		_, _ = fmt.Fprintln(w, i.Invite)
 		if i.Replaces != "" {
 			_, _ = fmt.Fprintf(c.Err, "Wallet %s (%s) is revoked. Until the new one has enrolled nothing of it can be paid.\n", text.Printable(string(i.Name)), i.Replaces[:10])
 		}
+		switch {
+		case i.Role != pay.RoleBox:
+		case i.Boxes == 0:
+			_, _ = fmt.Fprintf(c.Err, "New merchant %s.\n", text.Printable(string(i.Merchant)))
+		default:
+			_, _ = fmt.Fprintf(c.Err, "Joins %s (%s).\n", text.Printable(string(i.Merchant)), boxes(i.Boxes))
+		}
 		_, _ = fmt.Fprintf(c.Err, "For one %s, until %s. Use it as: paybeacon %s enrol --data DIR --invite 'URL'\n",
 			role, text.Moment(i.Expires), map[pay.Role]string{pay.RoleBox: "scan", pay.RoleWallet: "wallet"}[role])
 	})
+}
+
+// boxes returns how many boxes there are, in words.
+func boxes(n int) string {
+	if n == 1 {
+		return "1 box"
+	}
+	return fmt.Sprintf("%d boxes", n)
+}
+
+// tellWarnings says what there is to look at, beside the answer.
+func tellWarnings(c *cli.Call, list []api.Warning) {
+	for _, x := range list {
+		if c.JSON {
+			_ = cli.PrintJSON(c.Err, x) // the answer bears it too
+			continue
+		}
+		_, _ = fmt.Fprintf(c.Err, "Warning: %s.\n  %s.\n", x.Message, x.Hint)
+	}
 }
 
 // hintReplaceBox says what takes the place of a lost box.

@@ -105,6 +105,9 @@ func printPayment(w io.Writer, p api.Payment) {
 	if p.By != "" {
 		_, _ = fmt.Fprintf(w, "  answered %s\n", by(p.By))
 	}
+	for _, x := range p.Warnings {
+		_, _ = fmt.Fprintf(w, "  WARNING  %s: %s\n", x.Message, x.Hint)
+	}
 	printChannels(w, p)
 	note := map[pay.Outcome]string{
 		pay.OutcomePaid:    "paid",

@@ -32,10 +32,28 @@ func (n *payer) Scope() pay.Scope { return n.member.Scope }
 func (n *payer) Role() *wallet.Wallet { return n.wallet }
 
 func (n *payer) pending(ctx context.Context, _ api.Nothing) (api.List[api.Payment], error) {
-	return n.list(ctx, func(v *store.View) ([]wallet.Entry, bool, error) {
+	var alike [][]api.Warning
+	out, err := n.list(ctx, func(v *store.View) ([]wallet.Entry, bool, error) {
 		list, err := n.wallet.Pending(v, n.store.Now())
+		if err != nil || len(list) == 0 {
+			return list, false, err
+		}
+		before, _, err := n.wallet.Receipts(v, n.store.Now(), history.Page{Limit: pay.ListMax})
+		paid := map[pay.Scope]pay.Name{}
+		for _, e := range before {
+			if e.Outcome() == pay.OutcomePaid {
+				paid[e.Merchant] = e.MerchantName
+			}
+		}
+		for _, e := range list {
+			alike = append(alike, lookAlikes(e.Merchant, e.MerchantName, paid))
+		}
 		return list, false, err
 	})
+	for i := range out.Items {
+		out.Items[i].Warnings = alike[i]
+	}
+	return out, err
 }
 
 func (n *payer) receipts(ctx context.Context, q api.ListRequest) (api.List[api.Payment], error) {

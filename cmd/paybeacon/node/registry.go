@@ -275,6 +275,16 @@ func (n *Registry) invite(ctx context.Context, q api.InviteRequest) (api.Invite,
 	}
 	spec := registry.InviteSpec{Role: q.Role, Name: q.Name, Merchant: q.Merchant, Site: q.Site, Address: address, TTL: q.TTL}
 	var old pay.NodeStatus
+	members, err := read(ctx, n.store, func(v *store.View) (list []pay.NodeStatus, err error) {
+		err = n.role.Members(v, func(m pay.NodeStatus) error {
+			list = append(list, m)
+			return nil
+		})
+		return list, err
+	})
+	if err != nil {
+		return api.Invite{}, err
+	}
 	made, err := commit(ctx, n.store, func(tx *store.Tx) (made registry.Invited, out pay.Reaction, err error) {
 		if q.Replaces == "" {
 			made, err = n.role.Invite(tx, tx.Now(), rand.Reader, spec)
@@ -296,7 +306,9 @@ func (n *Registry) invite(ctx context.Context, q api.InviteRequest) (api.Invite,
 		old.Revoked, old.Replaced = true, true
 		n.server.Disconnect(old)
 		i.Replaces, i.Name = old.Node.ID().String(), cmp.Or(q.Name, old.Name)
+		return i, nil
 	}
+	weighInvite(&i, spec, members)
 	return i, nil
 }
 
