@@ -186,7 +186,7 @@ func (n *Wallet) health(ctx context.Context, _ api.Nothing) (api.Health, error) 
 	h.Session = n.peer.session()
 	devices, err := n.allDevices(ctx)
 	for _, d := range devices {
-		if d.State == pay.DeviceActive {
+		if d.State == pay.DeviceActive || d.Refreshing {
 			h.Links = append(h.Links, n.tryLink(ctx, d))
 		}
 	}
