@@ -283,9 +283,7 @@ func (t *turn) sayDevice(row deviceRow, s pay.DeviceStatus) error {
 		if err != nil {
 			return err
 		}
-		if last.At > s.At { // no status is dated before the one that it follows
-			s.At = last.At + 1
-		}
+		s.At = max(s.At, last.At+1) // of two of one moment a wallet takes the one that revokes
 	}
 	id, err := t.publish(s, row.Wallet)
 	if err != nil {

@@ -201,8 +201,16 @@ func (t *turn) setStepUpAbove(l pay.StepUpAbove) error {
 	if refused != "" {
 		return t.refuse(refused, pay.PaymentID{})
 	}
+	at := t.now
+	if known {
+		last, _, err := fact[pay.StepUpStatus](t.rows, old.Status)
+		if err != nil {
+			return err
+		}
+		at = max(at, last.At+1) // a wallet takes none that is dated before the one that it has
+	}
 	row := stepUpRow{Above: l.Above, Currency: l.Currency, Claim: t.in.Fact.ID()}
-	row.Status, err = t.publish(pay.StepUpStatus{Claim: row.Claim, Above: l.Above, Currency: l.Currency, At: t.now}, t.from.Scope)
+	row.Status, err = t.publish(pay.StepUpStatus{Claim: row.Claim, Above: l.Above, Currency: l.Currency, At: at}, t.from.Scope)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (r *Registry) Vouch(tx pay.WritableRows, now pay.Time, wallet pay.Scope, di
 	if err != nil || !ok {
 		return v, pay.Reaction{}, fmt.Errorf("vouch: %w", cmp.Or(err, errors.New("the device's standing is missing")))
 	}
-	v.At = max(now, before.At)
+	v.At = max(now, before.At+1) // the date of the status that follows
 	if _, err := t.publish(v, pay.ScopeRegistry, wallet); err != nil {
 		return v, pay.Reaction{}, fmt.Errorf("vouch: %w", err)
 	}
