@@ -315,24 +315,26 @@ func (r *Registry) Members(view pay.Rows, fn func(pay.NodeStatus) error) error {
 // namedMax bounds how many nodes an error lists. Chosen: a person reads no more.
 const namedMax = 8
 
-// FindNode returns the one node that is not revoked and has this name, scope or
-// node id, or the only one whose id or scope begins so. Role "" finds any. None is a
-// *pay.Error with pay.CodeNotFound, several one with pay.CodeConflict that
+// FindNode returns the one node that is not revoked and has this scope or node id, or
+// the only one that has this name or whose id or scope begins so. Role "" finds any.
+// None is a *pay.Error with pay.CodeNotFound, several one with pay.CodeConflict that
 // lists them. Any other error is that of Members.
 func (r *Registry) FindNode(view pay.Rows, role pay.Role, selector string) (pay.NodeStatus, error) {
-	var found, begin []pay.NodeStatus
+	// Nodes choose their names: one that is called like the id of another must not be
+	// taken for it.
+	var exact, found []pay.NodeStatus
 	err := r.Members(view, func(s pay.NodeStatus) error {
 		switch {
 		case (role != "" && s.Role != role) || s.Revoked:
-		case string(s.Name) == selector || string(s.Scope) == selector:
+		case string(s.Scope) == selector || s.Node.ID().String() == strings.ToLower(selector):
+			exact = append(exact, s)
+		case string(s.Name) == selector || startsID(s, selector):
 			found = append(found, s)
-		case startsID(s, selector):
-			begin = append(begin, s)
 		}
 		return nil
 	})
-	if len(found) == 0 {
-		found = begin // a name that is also the beginning of an id means who is called so
+	if len(exact) > 0 {
+		found = exact
 	}
 	return onlyNode(found, selector, err)
 }
