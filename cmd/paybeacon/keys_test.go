@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
@@ -124,8 +125,11 @@ func TestKeyAtTheOtherBoxIsTheSameCharge(t *testing.T) {
 		return err == nil, nilIf(exitOf(err) == pay.ExitNotFound, err)
 	}))
 	w.must(w.Ask(&cancelled, "till", "cancel", "--data", w.Data("two"), "--key", "order-2"))
-	if cancelled.ID != second.ID || cancelled.State != pay.StateCancelled {
+	if cancelled.ID != second.ID || cancelled.State != pay.StateCancelled || cancelled.Key != "order-2" {
 		t.Errorf("cancelled is %+v", cancelled)
+	}
+	if p, exit := w.waits("two", "--key", "order-2"); exit != pay.ExitNotPaid || p.Key != "order-2" {
+		t.Errorf("the box that was asked by the key: exit %d, %+v", exit, p)
 	}
 	if p, exit := w.waits("one", "--id", second.ID); exit != pay.ExitNotPaid || p.State != pay.StateCancelled || !p.SafeToRetry {
 		t.Errorf("the first box: exit %d, %+v", exit, p)
@@ -168,6 +172,9 @@ func TestTwoBoxesApartMakeOnePaymentOfAKey(t *testing.T) {
 	}
 	if p, err := w.charge("two", "order-1", "4.00"); err != nil || p.ID != ids["one"] {
 		t.Errorf("charged again at the second box: %+v, %v", p, err)
+	}
+	if _, err := w.charge("two", "order-1", "5.00"); exitOf(err) != pay.ExitConflict || !strings.Contains(err.Error(), ids["one"][:10]) {
+		t.Errorf("the key for something else at the second box: %v, want %s named", err, ids["one"])
 	}
 	raw, err := w.Output("till", "list", "--data", w.Data("two"))
 	w.must(err)

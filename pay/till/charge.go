@@ -79,14 +79,15 @@ func (t *Till) repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
 	if err != nil {
 		return Entry{}, false, err
 	}
-	if !sameOrder(o, r, req) {
-		if r.conflicts() { // but it may be what the key stands for
-			return t.repeatedElsewhere(v, now, o)
-		}
-		return Entry{}, false, keyUsed(id)
+	same := sameOrder(o, r, req)
+	if !same && r.conflicts() { // but it may be what the key stands for
+		return t.repeatedElsewhere(v, now, o)
 	}
 	if id, err = follow(v, r, id); err != nil {
 		return Entry{}, false, err
+	}
+	if !same {
+		return Entry{}, false, keyUsed(id)
 	}
 	e, err := t.entryOf(v, now, id, o.Key)
 	return e, err == nil, err

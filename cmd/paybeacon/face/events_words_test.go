@@ -34,7 +34,7 @@ func TestSumsInWords(t *testing.T) {
 		printReceipt(&receipt, r)
 		printPayment(&payment, api.Payment{
 			ID: r.ID, State: r.State, Currency: "EUR", Amount: 420, AmountCaptured: r.Captured, AmountRefunded: r.Refunded,
-		})
+		}, pay.RoleWallet)
 		for _, got := range []string{receipt.String(), payment.String()} {
 			var sums strings.Builder
 			for line := range strings.Lines(got) {

@@ -28,8 +28,9 @@ func watchPayment(c *cli.Call, q api.WaitRequest, known *api.Payment, key pay.Id
 		return err
 	}
 	p := reply.Value
-	printed := c.Answer(reply, func(w io.Writer) { printPayment(w, p) })
-	return cmp.Or(chargeExit(c, p, p.Key, true), printed)
+	standing := warnOpen(c, p)
+	printed := c.Answer(reply, func(w io.Writer) { printPayment(w, p, dirOf(c).Role()) })
+	return cmp.Or(asItStands(chargeExit(c, p, p.Key, true), standing), printed)
 }
 
 // lostPayment prints a payment that was recorded, of which nobody here knows what
@@ -38,7 +39,7 @@ func lostPayment(c *cli.Call, p api.Payment, key pay.IdempotencyKey, err error) 
 	p.Outcome, p.SafeToRetry = pay.OutcomeUnknown, false
 	lost := pay.Wrap(err, pay.CodeUnknown, "outcome of payment "+text.Short(p.ID)+" is unknown",
 		"do not charge anew: ask "+waitHint(c, p.ID)+" once the box runs again")
-	_ = c.Answer(p, func(w io.Writer) { printPayment(w, p) }) // lost is told in any case
+	_ = c.Answer(p, func(w io.Writer) { printPayment(w, p, pay.RoleBox) }) // lost is told in any case
 	return api.WithExtra(lost, "key", key)
 }
 
@@ -94,7 +95,8 @@ func printSums(w io.Writer, s pay.State, cur pay.Currency, asked, captured, refu
 	}
 }
 
-func printPayment(w io.Writer, p api.Payment) {
+// printPayment prints a payment as a box or a wallet sees it.
+func printPayment(w io.Writer, p api.Payment, reader pay.Role) {
 	test := ""
 	if p.Test != nil && *p.Test {
 		test = "  TEST (play money)"
@@ -108,7 +110,7 @@ func printPayment(w io.Writer, p api.Payment) {
 	for _, x := range p.Warnings {
 		_, _ = fmt.Fprintf(w, "  WARNING  %s: %s\n", x.Message, x.Hint)
 	}
-	printChannels(w, p)
+	printChannels(w, p, reader)
 	note := map[pay.Outcome]string{
 		pay.OutcomePaid:    "paid",
 		pay.OutcomeNotPaid: "not paid; you may charge again",
@@ -121,7 +123,7 @@ func printPayment(w io.Writer, p api.Payment) {
 	if p.ConflictsWith != "" {
 		note = "not paid; its key stands for payment " + p.ConflictsWith[:10]
 	}
-	switch atTill := p.Key != ""; {
+	switch atTill := reader == pay.RoleBox; {
 	case !atTill && p.Answering:
 		note = "pending; the answer is on its way to the registry"
 	case !atTill:
@@ -136,12 +138,12 @@ func printPayment(w io.Writer, p api.Payment) {
 }
 
 // printChannels says why the device has to speak too, and what is in the way.
-func printChannels(w io.Writer, p api.Payment) {
+func printChannels(w io.Writer, p api.Payment, reader pay.Role) {
 	if p.Demand == "" {
 		return
 	}
 	_, _ = fmt.Fprintf(w, "  channels two: %s\n", text.WhyTwoChannels(p.Demand))
-	if p.Demand.NeedsPerson() && p.Key == "" && !p.State.Final() {
+	if p.Demand.NeedsPerson() && reader == pay.RoleWallet && !p.State.Final() {
 		_, _ = fmt.Fprintf(w, "  BEWARE   %s\n", text.Beware(p.Merchant, p.Site))
 	}
 	if p.Problem != "" {
@@ -163,7 +165,7 @@ func tellMore(c *cli.Call, next string) {
 	case c.JSON:
 		_ = cli.PrintJSON(c.Err, moreJSON{1, "more", next})
 	default:
-		_, _ = fmt.Fprintf(c.Err, "There are more: add --before %s, or a higher --limit.\n", next)
+		_, _ = fmt.Fprintf(c.Err, "There are more: add --before %s, or a higher --limit.\n", text.Short(next))
 	}
 }
 
@@ -172,6 +174,7 @@ type listed struct {
 	none    string                   // for an empty list
 	other   func(api.Payment) string // who the other side is, as whoever reads the list sees it
 	unknown string                   // of a payment of which nobody here knows what became
+	reader  pay.Role                 // whose list it is
 }
 
 func (o listed) doubt(p api.Payment) string {
@@ -214,10 +217,10 @@ func listPayments[Q any](c *cli.Call, v api.Verb[Q, api.List[api.Payment]], q Q,
 			if p.State.Final() {
 				continue
 			}
-			if atTill := p.Key != ""; !atTill { // what a payer compares before the answer
+			if o.reader == pay.RoleWallet { // what a payer compares before the answer
 				printPayer(w, p)
 			}
-			printChannels(w, p)
+			printChannels(w, p, o.reader)
 		}
 	})
 }

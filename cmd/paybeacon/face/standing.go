@@ -1,12 +1,14 @@
 package face
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
+	"github.com/paybeacon/paybeacon/pay"
 )
 
 // standingJSON is what standard error says beside a list.
@@ -27,6 +29,31 @@ func warnStanding(c *cli.Call, s *api.Standing) {
 		return
 	}
 	printStanding(c.Err, "", *s)
+}
+
+// warnOpen says on standard error, of a payment that is not final, how the node
+// stands with its registry where that is not well, and returns it; nil where that
+// says nothing about the payment.
+func warnOpen(c *cli.Call, p api.Payment) *api.Standing {
+	if p.State.Final() {
+		return nil
+	}
+	reply, err := ask(c, api.VerbReady, api.Nothing{})
+	if err != nil {
+		return nil // the payment is what was asked for
+	}
+	warnStanding(c, &reply.Value.Standing)
+	return &reply.Value.Standing
+}
+
+// asItStands gives an error about a payment that is open the hint that is true
+// where the registry does not serve the node: waiting alone brings no decision.
+func asItStands(err error, s *api.Standing) error {
+	var e *pay.Error
+	if s != nil && !s.Serves() && errors.As(err, &e) {
+		e.Case, e.Hint = "", "do not charge again: nothing more is heard of it here until the registry serves this node again; "+s.Hint
+	}
+	return err
 }
 
 // printStanding says how a node stands with its registry, and what that means.

@@ -110,7 +110,7 @@ func tillCharge(c *cli.Call) error {
 	}
 	p := reply.Value
 	if f.Duration("wait") == 0 {
-		printed := c.Answer(reply, func(w io.Writer) { printPayment(w, p) })
+		printed := c.Answer(reply, func(w io.Writer) { printPayment(w, p, pay.RoleBox) })
 		return cmp.Or(chargeExit(c, p, q.Key, false), printed)
 	}
 	return watchPayment(c, api.WaitRequest{ID: p.ID, Wait: pay.MillisOf(f.Duration("wait"))}, &p, q.Key)
@@ -126,7 +126,8 @@ func tillShow(c *cli.Call) error {
 		return err
 	}
 	p := reply.Value
-	return c.Answer(reply, func(w io.Writer) { printPayment(w, p) })
+	warnOpen(c, p)
+	return c.Answer(reply, func(w io.Writer) { printPayment(w, p, pay.RoleBox) })
 }
 
 func tillList(c *cli.Call) error {
@@ -134,7 +135,7 @@ func tillList(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	return listPayments(c, api.VerbList, api.ListRequest{Limit: limit, Before: c.Flags.String("before")}, listed{"No payments.", func(p api.Payment) string { return string(p.Payer) }, "outcome UNKNOWN: do not charge again, ask later"})
+	return listPayments(c, api.VerbList, api.ListRequest{Limit: limit, Before: c.Flags.String("before")}, listed{"No payments.", func(p api.Payment) string { return string(p.Payer) }, "outcome UNKNOWN: do not charge again, ask later", pay.RoleBox})
 }
 
 func tillWait(c *cli.Call) error {
@@ -156,7 +157,7 @@ func tillCancel(c *cli.Call) error {
 		return err
 	}
 	p := reply.Value
-	printed := c.Answer(reply, func(w io.Writer) { printPayment(w, p) })
+	printed := c.Answer(reply, func(w io.Writer) { printPayment(w, p, pay.RoleBox) })
 	switch {
 	case p.State == pay.StateCancelled:
 		return printed

@@ -21,7 +21,7 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		walletRunCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "status", Usage: "balance, devices, connection", Flags: []cli.Flag{cli.DataFlag()}, Run: walletStatus}),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "pending", Usage: "offers that wait for an answer", Flags: []cli.Flag{cli.DataFlag()}, Run: func(c *cli.Call) error {
-			return listPayments(c, api.VerbPending, api.Nothing{}, listed{"Nothing waits for an answer.", shopOf, "outcome unknown"})
+			return listPayments(c, api.VerbPending, api.Nothing{}, listed{"Nothing waits for an answer.", shopOf, "outcome unknown", pay.RoleWallet})
 		}}),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "approve", Usage: "pay an offer", Flags: []cli.Flag{cli.DataFlag(), id, amount}, Run: func(c *cli.Call) error {
 			return walletAnswer(c, pay.Approve)
@@ -104,7 +104,7 @@ func walletAnswer(c *cli.Call, v pay.Verdict) error {
 	}
 	p := reply.Value
 	return c.Answer(reply, func(w io.Writer) {
-		printPayment(w, p)
+		printPayment(w, p, pay.RoleWallet)
 		if !p.State.Final() {
 			_, _ = fmt.Fprintf(w, "You %sd; `paybeacon wallet receipts` shows what came of it.\n", v)
 		}
@@ -124,13 +124,14 @@ func walletReceipts(c *cli.Call) error {
 			return err
 		}
 		p := reply.Value
-		return c.Answer(reply, func(w io.Writer) { printPayment(w, p) })
+		warnOpen(c, p)
+		return c.Answer(reply, func(w io.Writer) { printPayment(w, p, pay.RoleWallet) })
 	}
 	limit, err := cli.Limit(c)
 	if err != nil {
 		return err
 	}
-	return listPayments(c, api.VerbReceipts, api.ListRequest{Limit: limit, Before: c.Flags.String("before")}, listed{"No receipts.", shopOf, "outcome unknown"})
+	return listPayments(c, api.VerbReceipts, api.ListRequest{Limit: limit, Before: c.Flags.String("before")}, listed{"No receipts.", shopOf, "outcome unknown", pay.RoleWallet})
 }
 
 // shopOf is the other side as a payer sees it: who wants the money.
@@ -149,6 +150,7 @@ func walletDevices(c *cli.Call) error {
 		return err
 	}
 	list := reply.Value
+	warnStanding(c, list.Standing)
 	return cli.AnswerList(c, list.Items, func(w io.Writer) {
 		if len(list.Items) == 0 {
 			_, _ = fmt.Fprintln(w, "No devices. Pair one with: paybeacon wallet pair")

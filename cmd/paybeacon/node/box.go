@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -264,29 +265,32 @@ func (b *Box) list(ctx context.Context, q api.ListRequest) (api.List[api.Payment
 // wait answers when the payment has ended, when its time is up without that, or
 // when the wait has passed.
 func (b *Box) wait(ctx context.Context, q api.WaitRequest) (api.Payment, error) {
-	return b.awaitEntry(ctx, q, func(e till.Entry) bool { return e.Outcome() != pay.OutcomePending })
-}
-
-func (b *Box) awaitEntry(ctx context.Context, q api.WaitRequest, enough func(till.Entry) bool) (api.Payment, error) {
 	e, err := b.entry(ctx, api.PaymentRef{ID: q.ID, Key: q.Key})
 	if err != nil {
 		return api.Payment{}, err
 	}
-	id := e.ID.String()
-	return b.await(ctx, q.Wait, func(ctx context.Context) (awaited, error) {
+	return b.awaitEntry(ctx, e, q.Wait, func(e till.Entry) bool { return e.Outcome() != pay.OutcomePending })
+}
+
+// awaitEntry reads the payment of an entry until that is enough. The key that the
+// entry bears stays: of a payment that another box asked for, this one knows no
+// more of its key than whoever named the payment by it.
+func (b *Box) awaitEntry(ctx context.Context, first till.Entry, wait pay.Millis, enough func(till.Entry) bool) (api.Payment, error) {
+	id := first.ID.String()
+	return b.await(ctx, wait, func(ctx context.Context) (awaited, error) {
 		e, err := b.entry(ctx, api.PaymentRef{ID: id})
+		e.Key = cmp.Or(e.Key, first.Key)
 		return awaited{paymentOfTill(e), e.Deadline, enough(e)}, err
 	})
 }
 
 func (b *Box) cancel(ctx context.Context, q api.WaitRequest) (api.Payment, error) {
-	e, err := b.entry(ctx, api.PaymentRef{ID: q.ID, Key: q.Key})
+	named, err := b.entry(ctx, api.PaymentRef{ID: q.ID, Key: q.Key})
 	if err != nil {
 		return api.Payment{}, err
 	}
-	id := e.ID.String()
-	e, err = commit(ctx, b.store, func(tx *store.Tx) (till.Entry, pay.Reaction, error) {
-		e, r, err := b.till.Cancel(tx, tx.Now(), id)
+	e, err := commit(ctx, b.store, func(tx *store.Tx) (till.Entry, pay.Reaction, error) {
+		e, r, err := b.till.Cancel(tx, tx.Now(), named.ID.String())
 		if err == nil && e.State() != pay.StateCancelled {
 			err = b.refusal() // what never left this box needs nobody
 		}
@@ -295,10 +299,11 @@ func (b *Box) cancel(ctx context.Context, q api.WaitRequest) (api.Payment, error
 	if err != nil {
 		return api.Payment{}, err
 	}
+	e.Key = cmp.Or(e.Key, named.Key)
 	if e.State() == pay.StateCancelled {
 		return paymentOfTill(e), nil
 	}
-	return b.awaitEntry(ctx, api.WaitRequest{ID: id, Wait: q.Wait}, func(e till.Entry) bool {
+	return b.awaitEntry(ctx, e, q.Wait, func(e till.Entry) bool {
 		return e.State().Final() || e.Refusal != ""
 	})
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func (n *payer) devices(ctx context.Context, _ api.Nothing) (api.List[api.Device], error) {
-	var out api.List[api.Device]
+	out := api.List[api.Device]{Standing: new(n.Standing())}
 	err := n.store.View(ctx, func(v *store.View) error {
 		list, err := n.wallet.Devices(v)
 		for _, d := range list {
