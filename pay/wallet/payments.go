@@ -168,7 +168,7 @@ func (w *Wallet) decided(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.Rea
 		return pay.Reaction{}, err
 	}
 	for _, s := range steps {
-		if err := moved(tx, s, rec.Payment.NotUnderstood || before); err != nil {
+		if err := w.moved(tx, s, rec.Payment.NotUnderstood || before); err != nil {
 			return pay.Reaction{}, err
 		}
 	}
@@ -185,14 +185,14 @@ func (w *Wallet) decided(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.Rea
 // authorises money by an approval which this wallet did not give is booked all
 // the same, and recorded as a finding. notMine means that this cannot be told: newer
 // states are in the chain, or another wallet answered for the scope then.
-func moved(tx pay.WritableRows, s history.Step, notMine bool) error {
+func (w *Wallet) moved(tx pay.WritableRows, s history.Step, notMine bool) error {
 	d := s.Decision
 	if s.Moved.Authorised() > 0 && !notMine {
-		a, ok, err := answerRows.Get(tx, d.Payment)
+		given, err := w.approved(tx, d)
 		if err != nil {
 			return err
 		}
-		if !ok || a.Verdict != pay.Approve || a.Answer != d.Claim {
+		if !given {
 			if err := history.AddFinding(tx, s.ID, d, "captured without an approval of this wallet"); err != nil {
 				return err
 			}
@@ -202,6 +202,22 @@ func moved(tx pay.WritableRows, s history.Step, notMine bool) error {
 		return addBalance(tx, d.Currency, by)
 	}
 	return nil
+}
+
+// approved reports whether a decision names an approval of its payment that this
+// wallet signed. It need not be the last answer: an older copy of the store may have
+// answered twice.
+func (w *Wallet) approved(view pay.Rows, d pay.Decision) (bool, error) {
+	f, ok, err := view.Fact(d.Claim)
+	if err != nil || !ok || f.Kind() != pay.KindAnswer {
+		return false, err
+	}
+	a, err := pay.As[pay.Answer](f)
+	if err != nil {
+		return false, err
+	}
+	return a.Payment == d.Payment && a.Verdict == pay.Approve && a.Merchant == d.Merchant && a.Amount == d.Amount &&
+		a.Currency == d.Currency && f.Verify(w.options.Key.Public()) == nil, nil
 }
 
 // byRule answers an open offer if the rule covers it and it has no answer.
