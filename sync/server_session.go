@@ -45,6 +45,7 @@ type ServerSession struct {
 	hello    wire.Hello
 
 	past    bool   // the outbox must be renewed before anything is pushed
+	renewed bool   // it was asked to be, which it is once: each time leaves a row behind
 	next    uint64 // number of the item that is to come next
 	applied uint64 // last item known to be durable
 
@@ -125,6 +126,10 @@ func (s *ServerSession) received(m wire.Message) []Effect {
 	case wire.Recall:
 		return []Effect{ReadKept{After: m.After}}
 	case wire.Renew:
+		if s.renewed {
+			return []Effect{protocolError("a second Renew")}
+		}
+		s.renewed = true
 		return []Effect{RenewHead{Renew: m}}
 	case wire.Ping:
 		return []Effect{Send{wire.Pong(m)}}

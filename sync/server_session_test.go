@@ -2,6 +2,7 @@ package paysync_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
 	paysync "github.com/paybeacon/paybeacon/sync"
@@ -172,5 +173,31 @@ func TestOpenPushVerifiesEachFact(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 		})
+	}
+}
+
+// TestOneRenewalInASession: each renewal leaves the incarnation before it in a row
+// for ever. A node needs one when it has taken up what it lacks, and gets no more.
+func TestOneRenewalInASession(t *testing.T) {
+	t.Parallel()
+	reg := newRegistry()
+	var s paysync.ServerSession
+	st := paysync.Standing{Known: true, Member: reg.members[testKey(3).ID()], Head: headOf(reg.epoch, feedOf(reg, 2)), PingEvery: 2_000, Authority: reg.authority.Raw()}
+	s.Step(time.Time{}, paysync.Received{Message: wire.Hello{Version: wire.VersionMax, Scope: testScope}})
+	if got := s.Step(time.Time{}, paysync.Stood{Standing: st}); len(got) != 2 {
+		t.Fatalf("the Welcome: %+v", got)
+	}
+	renew := wire.Renew{Next: pay.Incarnation{7}}
+	first := s.Step(time.Time{}, paysync.Received{Message: renew})
+	if len(first) != 1 || first[0] != (paysync.RenewHead{Renew: renew}) {
+		t.Fatalf("the first renewal: %v", first)
+	}
+	s.Step(time.Time{}, paysync.HeadRenewed{Renew: renew, OK: true})
+	again := s.Step(time.Time{}, paysync.Received{Message: wire.Renew{Next: pay.Incarnation{8}}})
+	if len(again) != 1 {
+		t.Fatalf("a second renewal: %v", again)
+	}
+	if end, ok := again[0].(paysync.End); !ok || pay.CodeOf(end.Err) != pay.CodeBadFact {
+		t.Errorf("a second renewal: %v", again)
 	}
 }
