@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -211,16 +212,35 @@ func (a *keyAudit) checkHeld(id pay.FactID, h pay.KeyHeld) error {
 }
 
 func (a *keyAudit) checkRows(ctx context.Context) error {
-	err := walk(ctx, a.auditor, heldRows, a.checkHeldRow)
-	if err != nil {
+	if err := walk(ctx, a.auditor, heldRows, a.checkHeldRow); err != nil {
 		return err
 	}
-	return walk(ctx, a.auditor, keyedRows, func(m pay.Scope, _ keyedRow, _ error) error {
-		if !a.told[m] {
-			a.report("merchant %s: it has a row and was not told its secret", m)
-		}
-		return nil
-	})
+	err := walk(ctx, a.auditor, keyedRows, a.checkKeyed)
+	for _, m := range slices.Sorted(maps.Keys(a.told)) {
+		a.report("merchant %s: it was told its secret and has no row", m)
+	}
+	return err
+}
+
+// checkKeyed compares the boxes that have keys of their own with those that a
+// merchant's row names: a key of one that is left out would pay twice.
+func (a *keyAudit) checkKeyed(m pay.Scope, row keyedRow, damage error) error {
+	told := a.told[m]
+	delete(a.told, m)
+	if !told {
+		a.report("merchant %s: it has a row and was not told its secret", m)
+	}
+	own, err := a.boxesWithKeys(m)
+	if err != nil || damage != nil { // which checkSpaces reports
+		return err
+	}
+	own, named := slices.Clone(own), slices.Clone(row.Own)
+	slices.SortFunc(own, compareIDs)
+	slices.SortFunc(named, compareIDs)
+	if !slices.Equal(own, named) {
+		a.report("merchant %s: its row names other boxes with keys of their own than there are", m)
+	}
+	return nil
 }
 
 // checkHeldRow sees that the registry made the statement that a row names, which one

@@ -217,6 +217,7 @@ func TestAuditFindsBentKeys(t *testing.T) {
 		"row of a held key gone":    {func(c *counter) { c.mem.rows.Delete(c.rowOf("j/")) }, "it has no row"},
 		"row of a held key bent":    {func(c *counter) { c.mem.rows.Set(c.rowOf("j/"), []byte{0xa0}) }, "its row is not what"},
 		"row of a key never held":   {func(c *counter) { c.mem.rows.Set("j/"+strings.Repeat("x", 32), []byte{0xa0}) }, "nothing was said of its key"},
+		"row of a secret gone":      {func(c *counter) { c.mem.rows.Delete(c.rowOf("z/")) }, "was told its secret and has no row"},
 		"secret told to nobody":     {func(c *counter) { c.mem.rows.Set("z/m/nobody", []byte{0xa0}) }, "was not told its secret"},
 		"statement on another key":  {func(c *counter) { c.keyHeld(func(h *pay.KeyHeld) { h.Payment = pay.PaymentID{1} }) }, "its key is not that of payment"},
 		"statement on another sort": {func(c *counter) { c.keyHeld(func(h *pay.KeyHeld) { h.Same = false }) }, "its key is not that of payment"},
@@ -250,4 +251,21 @@ func (c *counter) keyHeld(bend func(*pay.KeyHeld)) {
 		}
 	}
 	c.Fatalf("no key is held")
+}
+
+// TestAuditFindsABoxLeftOut: a key that a box used before keys belonged to merchants
+// is found because a row names the box. Without that its key would pay again at
+// another box of the merchant.
+func TestAuditFindsABoxLeftOut(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	second := c.box("Cafe", "till-2")
+	first := c.charge(c.shop, c.beacon, 1_250)
+	c.keysOfOld()
+	c.chargeAs(second, first, nil)
+	c.auditOK()
+	c.mem.rows.Set(c.rowOf("z/"), []byte{0xa0})
+	if res := c.audit(); res.OK || !strings.Contains(strings.Join(res.Findings, "\n"), "other boxes with keys of their own") {
+		t.Errorf("audit: %+v", res)
+	}
 }
