@@ -140,7 +140,7 @@ func placeOf(view pay.Rows, p place) (pay.Place, error) {
 func (t *turn) tellEarshot(p place, codes uint32) error {
 	key := rows.Key(p.Merchant, p.Site)
 	last, told, err := toldRows.Get(t.rows, key)
-	if err != nil || (told && t.now.Sub(last) < earshotEvery) {
+	if err != nil || (told && t.now.Sub(last) < earshotEvery && !ahead(last, t.now)) {
 		return err
 	}
 	if err := toldRows.Put(t.rows, key, t.now); err != nil {

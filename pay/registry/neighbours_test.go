@@ -217,3 +217,31 @@ func TestEarshotIsTold(t *testing.T) {
 	}
 	c.auditOK()
 }
+
+// TestEarshotAfterAClockAhead: merchants that were told by a clock that was ahead are
+// told again once that was put right, and not when its date comes.
+func TestEarshotAfterAClockAhead(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	bar := c.box("Bar", "counter")
+	began := c.now.Add(300 * 24 * hours)
+	right := c.now.Add(1000)
+	c.now = began
+	c.beacon.since = began // the tag is taken anew by that clock
+	c.beacon.counter++
+	c.pair(c.beacon, c.payer)
+	hear := func() {
+		c.charge(c.shop, c.beacon, 1)
+		c.charge(bar, c.beacon, 1)
+	}
+	hear()
+	c.accept(right, began)
+	c.now = c.now.Add(2 * 24 * hours)
+	c.beacon.counter += 100_000
+	c.beacon.since = c.now
+	c.pair(c.beacon, c.payer)
+	hear()
+	if n := len(c.earshots(c.shop.status.Scope)); n != 2 {
+		t.Errorf("the shop was told %d times, want twice", n)
+	}
+}
