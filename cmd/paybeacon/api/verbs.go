@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
@@ -133,9 +134,15 @@ func NewVerbs(list ...Endpoint) Verbs {
 	return vs
 }
 
+// IsUnknownVerb reports whether an error is a node's refusal of a verb that it does
+// not have.
+func IsUnknownVerb(err error, name string) bool {
+	return err != nil && pay.CodeOf(err) == pay.CodeNotAllowed && strings.HasPrefix(err.Error(), errUnknownVerb(name).Error())
+}
+
 // errUnknownVerb is the refusal of a verb that a node does not have.
 func errUnknownVerb(name string) error {
-	return pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("this node cannot %q", text.Printable(name)), "check --data: it names a node of another role")
+	return pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("this command is for a node of another role, which answers %q", text.Printable(name)), "check --data: it names a node that does not")
 }
 
 // Has reports whether the node answers a verb of that name.

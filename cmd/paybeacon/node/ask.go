@@ -29,10 +29,19 @@ func AskTelling[Request, Answered any](ctx context.Context, d Dir, v api.Verb[Re
 		return api.Reply[Answered]{}, pay.NewError(pay.CodeUsage, "--data is missing", "name the node's directory with --data or PAYBEACON_DATA")
 	}
 	r, err := api.AskTelling(ctx, d.Path(controlFile), v, q, tell)
-	if errors.Is(err, api.ErrNoDaemon) {
+	switch {
+	case errors.Is(err, api.ErrNoDaemon):
 		return askWithoutDaemon(ctx, d, v, q, tell)
+	case api.IsUnknownVerb(err, v.Name):
+		return r, d.otherRole(v.Name)
 	}
 	return r, err
+}
+
+// otherRole is the refusal of a verb that the node of the directory does not have,
+// in words that name its role.
+func (d Dir) otherRole(verb string) error {
+	return pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("%s is the directory of a %s, which does not answer %q", d, d.Role(), verb), "name with --data a node of the role that this command is for")
 }
 
 // AskDaemon puts a verb to the daemon of a directory. Its errors are those of
@@ -60,7 +69,7 @@ func askWithoutDaemon[Request, Answered any](ctx context.Context, d Dir, v api.V
 	defer n.Close()
 	switch {
 	case !n.Verbs().Has(v.Name):
-		return r, pay.NewError(pay.CodeNotAllowed, fmt.Sprintf("the node in %s cannot %q", d, v.Name), "use the data directory of a node whose role can do it")
+		return r, d.otherRole(v.Name)
 	case !v.Reads:
 		return r, pay.NewError(pay.CodeNotRunning, fmt.Sprintf("no daemon runs on %s", d), "start it, then repeat the command: "+StartHint(d))
 	}
