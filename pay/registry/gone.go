@@ -9,7 +9,7 @@ import (
 // it ends, whatever its payer wants, or "": two channels are needed, and the codes of
 // the device that was heard do not count yet. The till hears so at once.
 func (f found) cannotAnswer(expires pay.Time) pay.Reason {
-	if f.stepUp() != "" && f.row.Trusted > f.now && f.row.Trusted >= min(expires, f.now.Add(pay.TwoChannelLife)) {
+	if f.stepUp() != "" && f.trusted > f.now && f.trusted >= min(expires, f.now.Add(pay.TwoChannelLife)) {
 		return pay.ReasonPayerCannotAnswer
 	}
 	return ""

@@ -27,6 +27,8 @@ type found struct {
 	gone   pay.Reason // why no node of the wallet can be asked; "" while one can
 	recent []prompted // this box's prompts of the wallet without approval, of the last hour
 	above  stepUpRow  // above which amount the wallet's payments need its device
+
+	trusted pay.Time // from when on the codes of the device count, by the present clock
 }
 
 // offer asks the owner of the device that was found, or decides why not. asked
@@ -74,7 +76,11 @@ func (t *turn) look(p *paymentRow, m match, asked bool) (f found, err error) {
 		return f, err
 	}
 	f.recent = slices.DeleteFunc(f.recent, func(p prompted) bool { return t.now.Sub(p.At) >= hour || ahead(p.At, t.now) })
-	f.above, _, err = stepUpRows.Get(t.rows, m.row.Wallet)
+	if f.above, _, err = stepUpRows.Get(t.rows, m.row.Wallet); err != nil {
+		return f, err
+	}
+	moves, err := t.moves(t.rows)
+	f.trusted = moves.trusted(m.row)
 	return f, err
 }
 

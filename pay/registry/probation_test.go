@@ -76,3 +76,59 @@ func TestProbationInAStoreOfAnOlderVersion(t *testing.T) {
 	}
 	w.auditOK()
 }
+
+// TestProbationAfterTheClockWasAccepted: the end of a probation that a wrong clock
+// dated is moved with the clock. A device that was paired by a clock ahead is not
+// shut out until that date comes, and the operator's word counts for one that was
+// paired by a clock behind.
+func TestProbationAfterTheClockWasAccepted(t *testing.T) {
+	t.Parallel()
+	for name, wrong := range map[string]pay.Millis{"ahead": 300 * 24 * hours, "behind": -300 * 24 * hours} {
+		for _, vouched := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				c := newCounter(t)
+				c.now = c.now.Add(400 * 24 * hours)
+				right := c.now
+				began := c.now.Add(wrong)
+				c.now = began
+				further := newDevice("a further one", 6)
+				further.since = began
+				c.pair(further, c.payer)
+				c.accept(right, began)
+				further.since = right
+				if vouched {
+					v, r, err := c.reg.Vouch(c.mem, c.now, c.payer.status.Scope, further.key.ID().String())
+					c.must(err)
+					c.publish(r)
+					if len(r.Publications) == 0 {
+						t.Errorf("vouching for a device on probation changes nothing: %+v", v)
+					}
+				} else {
+					if f := c.chargeTwo(further); c.says(c.shop, f) != "unmatched payer_cannot_answer" {
+						t.Errorf("on probation: %s", c.says(c.shop, f))
+					}
+					c.now = c.now.Add(pay.DeviceProbation)
+				}
+				f := c.chargeTwo(further)
+				if got := c.says(c.shop, f); got != "offered" {
+					t.Fatalf("after its probation: %s", got)
+				}
+				if got := c.approve(c.payer, further, f); got != "" {
+					t.Errorf("after its probation its code is refused as %q", got)
+				}
+				c.auditOK()
+			})
+		}
+	}
+}
+
+// chargeTwo charges a device and asks for two channels.
+func (c *counter) chargeTwo(d *device) pay.Fact {
+	c.Helper()
+	r := c.requestFrom(c.shop, d.code(c.now), 10)
+	r.TwoChannel = true
+	f := c.sign(c.shop.key, r)
+	c.push(0, f)
+	return f
+}

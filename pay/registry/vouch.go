@@ -24,7 +24,11 @@ func (r *Registry) Vouch(tx pay.WritableRows, now pay.Time, wallet pay.Scope, di
 		return pay.Vouched{}, pay.Reaction{}, err
 	}
 	v := pay.Vouched{Wallet: wallet, Device: id, At: now}
-	if row.Trusted <= now {
+	moves, err := r.moves(tx)
+	if err != nil {
+		return v, pay.Reaction{}, fmt.Errorf("vouch: %w", err)
+	}
+	if moves.trusted(row) <= now {
 		return v, pay.Reaction{}, nil
 	}
 	before, ok, err := fact[pay.DeviceStatus](tx, row.Status)
