@@ -45,11 +45,20 @@
 //
 // # Time
 //
-// Now never goes back: it is the later of the clock and the last time stored.
-// Deadlines up to Now have fired before any command sees that Now, after a
-// restart too, so a late command always meets the deadline that it missed. The
-// age of an outbox item is counted by a second, monotonic clock, which goes on
-// by wall time while the program is not running and never falls back behind
+// Now is the checked time. The store keeps how far the wall clock was from the
+// clock that counts since the machine's boot, and for which boot; as long as a
+// boot lasts, only somebody who sets the wall clock changes that. A correction of
+// up to pay.ClockFollow is followed. A larger step puts the wall clock in doubt:
+// Now goes on by the boot's clock, and a registry fires no deadline and decides
+// no claim that rests on the time until the two agree again or AcceptClock takes
+// the wall clock for right. After another boot the wall clock is taken; a registry
+// doubts one that shows a time before what is stored, or one implausibly later.
+//
+// Facts are ordered by their numbers, never by time, and after AcceptClock Now
+// may be earlier than what is stored. Deadlines up to Now have fired before any
+// command sees that Now, after a restart too, so a late command always meets the
+// deadline that it missed. The age of an outbox item is counted by the boot's
+// clock; across boots it goes on by the wall clock and never falls back behind
 // what was stored.
 //
 // # What fails
