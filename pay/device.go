@@ -39,7 +39,7 @@ type Bind struct {
 	Counter  Counter    `cbor:"7,keyasint"`
 	Type     DeviceType `cbor:"8,keyasint"`
 	// Former are the identities that the device had before and has forgotten.
-	Former Former `cbor:"65,keyasint,omitempty"`
+	Former Former `cbor:"65,keyasint,omitzero"`
 }
 
 // Kind returns KindBind.

@@ -202,7 +202,7 @@ func TestForgedClaimsChangeNothing(t *testing.T) {
 	// Ben comes nearer than ada, so each charge has one clear payer.
 	payment := map[string]api.Payment{}
 	wallet := map[string]*insider{}
-	for _, who := range []struct{ name, rssi string }{{"ada", "-60"}, {"ben", "-35"}} {
+	for _, who := range []struct{ name, rssi string }{{"ada", "-50"}, {"ben", "-35"}} {
 		w.startWallet(who.name, nil)
 		before := w.nearest()
 		w.must(w.Pair(who.name, who.rssi, "--interval", "50ms"))
