@@ -79,11 +79,14 @@ func (r refuse) explain() error {
 	case reasonOften:
 		return pay.NewError(pay.CodeTooMany, "the device was asked for codes too often", "wait a minute; if it was not you who asked, revoke the device")
 	case reasonMalformed:
-		return pay.NewError(pay.CodeFailed, "the device does not understand this wallet", hintVersion)
+		return pay.Wrap(errNotUnderstood, pay.CodeFailed, "pair", hintVersion)
 	default:
 		return pay.NewError(pay.CodeFailed, "the device could not do it", "look at what beacon run says, then run the same command again")
 	}
 }
+
+// errNotUnderstood means that the device could not read a request.
+var errNotUnderstood = errors.New("the device does not understand this wallet")
 
 func errUnexpected(m message) error {
 	return pay.NewError(pay.CodeFailed, fmt.Sprintf("the device answered with a frame of type %d out of turn", m.frameType()), hintVersion)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -43,7 +44,8 @@ type PairOptions struct {
 	// mappings. Pairing with such a device goes on if it shows no PIN any more. It
 	// may be nil.
 	Known func(pay.DeviceID) bool
-	// Registry, Resolver and Type are what the device must sign.
+	// Registry, Resolver and Type are what the device must sign. With Type "" it is of
+	// the type that it says, or a tag if it is of a version that says none.
 	Registry pay.NodeID
 	Resolver pay.BeaconKey
 	Type     pay.DeviceType
@@ -72,9 +74,21 @@ type Paired struct {
 // not the expected device, does not know the PIN, or signs something else;
 // CodeFailed if it answers otherwise.
 func Pair(ctx context.Context, o PairOptions) (Paired, error) {
+	if o.Type == "" {
+		p, err := pairAs(ctx, o)
+		if !errors.Is(err, errNotUnderstood) {
+			return p, err
+		}
+		o.Type = pay.TypeTag
+	}
 	if err := o.Type.Check(); err != nil {
 		return Paired{}, pay.Wrap(err, pay.CodeUsage, "pair", "choose one of tag, phone, jack, voice")
 	}
+	return pairAs(ctx, o)
+}
+
+// pairAs is Pair with a type that is good, or "".
+func pairAs(ctx context.Context, o PairOptions) (Paired, error) {
 	if o.PIN == (pay.PIN{}) && o.Device.IsZero() {
 		return Paired{}, pay.NewError(pay.CodeUsage, "pair: neither PIN nor device is given", "read the PIN that the device shows")
 	}
@@ -263,7 +277,7 @@ func (c *client) checkBind(o PairOptions, raw []byte) error {
 	if err != nil {
 		return pay.Wrap(err, pay.CodeNotTrusted, "pair: the device's bind is no good", "check that both sides run the same version of paybeacon")
 	}
-	if b.Registry != o.Registry || b.Resolver != o.Resolver || b.Wallet != c.own.ID() || b.Type != o.Type {
+	if b.Registry != o.Registry || b.Resolver != o.Resolver || b.Wallet != c.own.ID() || o.Type != "" && b.Type != o.Type {
 		return pay.NewError(pay.CodeNotTrusted, "pair: the device signed something else than it was asked", "do not use this device")
 	}
 	return nil

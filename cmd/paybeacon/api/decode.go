@@ -102,7 +102,7 @@ func checkRequest(q any) error {
 	case *InviteRequest:
 		return cmp.Or(tidy("name", &q.Name), tidy("merchant", &q.Merchant), tidy("site", &q.Site))
 	case *PairRequest:
-		return cmp.Or(tidy("vehicle", &q.Vehicle), tidy("means", &q.Means))
+		return cmp.Or(tidy("vehicle", &q.Vehicle), tidy("means", &q.Means), CheckVehicle(string(q.Vehicle)))
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/oklog/ulid/v2"
 
@@ -180,16 +179,20 @@ func adminBook(c *cli.Call) error {
 		return err
 	}
 	list := reply.Value
-	return cli.AnswerList(c, list.Items, func(w io.Writer) { printBook(w, list.Items) })
+	return cli.AnswerList(c, list.Items, func(w io.Writer) { printBook(c, w, list.Items) })
 }
 
-func printBook(w io.Writer, accounts []api.Account) {
+func printBook(c *cli.Call, w io.Writer, accounts []api.Account) {
+	rows := make([][]string, 0, len(accounts))
 	for _, a := range accounts {
 		name := string(a.Name)
 		if name == "" {
 			name = a.Account
 		}
-		_, _ = fmt.Fprintf(w, "%-9s %-24s %16s\n", a.Kind, text.Printable(name), text.FormatMoney(a.Balance, a.Currency))
+		rows = append(rows, []string{a.Kind, text.Printable(name), text.FormatMoney(a.Balance, a.Currency)})
+	}
+	for _, line := range cli.Table(cli.Columns(c.Out), []cli.Column{{Keep: true}, {}, {Right: true, Keep: true}}, rows) {
+		_, _ = fmt.Fprintln(w, line)
 	}
 }
 
@@ -250,6 +253,7 @@ func adminNodes(c *cli.Call) error {
 		if len(list.Items) == 0 {
 			_, _ = fmt.Fprintln(w, "No nodes. Make an invite with: paybeacon admin invite")
 		}
+		rows := make([][]string, 0, len(list.Items))
 		for _, n := range list.Items {
 			state := "away"
 			switch {
@@ -260,8 +264,11 @@ func adminNodes(c *cli.Call) error {
 			case n.Connected:
 				state = "connected"
 			}
-			line := fmt.Sprintf("%s  %-7s %-20s %-10s %s", text.Short(n.ID), n.Role, text.Printable(string(n.Name)), state, text.Printable(string(n.Merchant)))
-			_, _ = fmt.Fprintln(w, strings.TrimRight(line, " "))
+			rows = append(rows, []string{listedID(c, n.ID), string(n.Role), text.Printable(string(n.Name)), state, text.Printable(string(n.Merchant))})
+		}
+		lines := cli.Table(cli.Columns(c.Out), []cli.Column{{Keep: true}, {Keep: true}, {}, {Keep: true}, {}}, rows)
+		for i, n := range list.Items {
+			_, _ = fmt.Fprintln(w, lines[i])
 			for _, e := range n.Earshot {
 				if e.Place != nil && !n.Revoked {
 					_, _ = fmt.Fprintf(w, "            customers are heard at %s too: %s\n", placeWords(*e.Place), text.Count(int(e.Codes), "code"))

@@ -32,6 +32,7 @@ func BeaconCommand(ctx context.Context, stdio cli.Stdio) *cli.Command {
 		Flags: []cli.Flag{
 			cli.DataFlag(),
 			&cli.StringFlag{Name: "radio", Usage: "broadcast with `RADIO`: bluez[:hci0] or air:DIR"},
+			&cli.StringFlag{Name: "type", Usage: "what it is, where its wallet does not say: `tag|phone|jack|voice` (default: tag)"},
 			&cli.StringFlag{Name: "link", Value: "127.0.0.1:0", Usage: "where its wallet reaches it: `HOST:PORT` (TCP)"},
 			&cli.IntFlag{Name: "rssi", Value: beaconRSSI, Usage: "strength at which others in air:DIR receive it, `dBm`"},
 			&cli.IntFlag{Name: "power", Value: beaconPower, Usage: "strength at 1 m that it states, `dBm`"},
@@ -81,7 +82,11 @@ func beaconRun(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	o := node.DeviceOptions{Radio: spec, Link: f.String("link"), RSSI: rssi, Power: power, Interval: f.Duration("interval"), Tell: func(p api.Pairing) { tellPairing(c, p) }}
+	kind, err := deviceType(c)
+	if err != nil {
+		return err
+	}
+	o := node.DeviceOptions{Radio: spec, Type: kind, Link: f.String("link"), RSSI: rssi, Power: power, Interval: f.Duration("interval"), Tell: func(p api.Pairing) { tellPairing(c, p) }}
 	k := f.Int("k")
 	switch {
 	case k < 0 || k > int(pay.ExponentMax):
@@ -98,4 +103,17 @@ func beaconRun(c *cli.Call) error {
 		o.Env = env
 		return node.OpenDevice(ctx, o)
 	})
+}
+
+// deviceType reads --type, "" where it is not given. Its error is a *pay.Error with
+// CodeUsage.
+func deviceType(c *cli.Call) (pay.DeviceType, error) {
+	kind := pay.DeviceType(c.Flags.String("type"))
+	if !c.Flags.IsSet("type") {
+		return "", nil
+	}
+	if err := kind.Check(); err != nil {
+		return "", pay.Wrap(err, pay.CodeUsage, "read --type", "write --type tag, phone, jack or voice")
+	}
+	return kind, nil
 }

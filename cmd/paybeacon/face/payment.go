@@ -147,7 +147,7 @@ func printChannels(w io.Writer, p api.Payment, reader pay.Role) {
 		_, _ = fmt.Fprintf(w, "  BEWARE   %s\n", text.Beware(p.Merchant, p.Site))
 	}
 	if p.Problem != "" {
-		_, _ = fmt.Fprintf(w, "  problem  %s\n", text.Printable(p.Problem))
+		_, _ = fmt.Fprintf(w, "  problem  %s\n", text.Sentence(p.Problem))
 	}
 }
 
@@ -156,6 +156,15 @@ type moreJSON struct {
 	V      int    `json:"v"`
 	Type   string `json:"type"`
 	Before string `json:"before"`
+}
+
+// listedID is an id as a list shows it: whole where a program reads it, and on a
+// terminal as much as a person needs to name it.
+func listedID(c *cli.Call, id string) string {
+	if cli.IsTerminal(c.Out) {
+		return text.Short(id)
+	}
+	return id
 }
 
 // tellMore says on standard error that a list goes on, and how to see the rest.
@@ -212,8 +221,15 @@ func listPayments[Q any](c *cli.Call, v api.Verb[Q, api.List[api.Payment]], q Q,
 		if len(list) == 0 {
 			_, _ = fmt.Fprintln(w, o.none)
 		}
+		rows := make([][]string, 0, len(list))
 		for _, p := range list {
-			_, _ = fmt.Fprintf(w, "%s  %s  %14s  %-20s  %s\n", text.Short(p.ID), text.Moment(p.Created), text.FormatMoney(p.Amount, p.Currency), o.other(p), text.Because(p.State, p.Reason)+o.doubt(p))
+			rows = append(rows, []string{listedID(c, p.ID), text.Moment(p.Created), text.FormatMoney(p.Amount, p.Currency), o.other(p), text.Because(p.State, p.Reason) + o.doubt(p)})
+		}
+		// How it stands is kept: what a cashier must not do is said there.
+		layout := []cli.Column{{Keep: true}, {}, {Right: true, Keep: true}, {}, {Keep: true}}
+		lines := cli.Table(cli.Columns(c.Out), layout, rows)
+		for i, p := range list {
+			_, _ = fmt.Fprintln(w, lines[i])
 			if p.State.Final() {
 				continue
 			}

@@ -61,7 +61,7 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 				&cli.StringFlag{Name: "link", Usage: "the device's address, `HOST:PORT`"},
 				&cli.StringFlag{Name: "pin", Usage: "the `PIN` that the device shows"},
 				&cli.StringFlag{Name: "pin-file", Usage: "read the PIN from `FILE`, or - for standard input"},
-				&cli.StringFlag{Name: "type", Value: string(pay.TypeTag), Usage: "what it is: `tag|phone|jack|voice`"},
+				&cli.StringFlag{Name: "type", Usage: "what it is: `tag|phone|jack|voice` (default: what it says itself)"},
 				&cli.StringFlag{Name: "vehicle", Usage: "the `VEHICLE` it rides in: plate=…,fuel=…,tank=…"},
 				&cli.StringFlag{Name: "means", Usage: "`NAME` of the payment means it stands for"},
 				&cli.StringFlag{Name: "qr", Usage: "what the device's QR code holds: `TEXT`"},
@@ -156,7 +156,7 @@ func walletDevices(c *cli.Call) error {
 			_, _ = fmt.Fprintln(w, "No devices. Pair one with: paybeacon wallet pair")
 		}
 		for _, d := range list.Items {
-			printDevice(w, d)
+			printDevice(c, w, d)
 		}
 	})
 }
@@ -168,7 +168,7 @@ func moveDevice(c *cli.Call, q api.MoveRequest) error {
 	}
 	d := reply.Value
 	return c.Answer(reply, func(w io.Writer) {
-		printDevice(w, d)
+		printDevice(c, w, d)
 		if d.Reachable != nil && !*d.Reachable {
 			_, _ = fmt.Fprintln(w, "  kept, though nothing answers there now")
 		}
@@ -219,7 +219,7 @@ func printRules(w io.Writer, r api.Rules) {
 	}
 }
 
-func printDevice(w io.Writer, d api.Device) {
+func printDevice(c *cli.Call, w io.Writer, d api.Device) {
 	extra := ""
 	if d.Vehicle != "" {
 		extra += "  " + text.Printable(string(d.Vehicle))
@@ -242,7 +242,7 @@ func printDevice(w io.Writer, d api.Device) {
 	if d.ClockMessage != "" {
 		extra += "  " + text.Sentence(d.ClockMessage)
 	}
-	_, _ = fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%s  %-6s %-8s%s", text.Short(d.ID), d.Kind, d.State, extra), " "))
+	_, _ = fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%s  %-6s %-8s%s", listedID(c, d.ID), d.Kind, d.State, extra), " "))
 }
 
 func walletPair(c *cli.Call) error {
@@ -264,9 +264,12 @@ func walletPair(c *cli.Call) error {
 	if target.Link == "" {
 		return pay.NewError(pay.CodeUsage, "--link is missing", "the device shows its address and a PIN: paybeacon beacon run")
 	}
-	kind := pay.DeviceType(f.String("type"))
-	if err := kind.Check(); err != nil {
-		return pay.Wrap(err, pay.CodeUsage, "read --type", "write --type tag, phone, jack or voice")
+	kind, err := deviceType(c)
+	if err != nil {
+		return err
+	}
+	if err := api.CheckVehicle(f.String("vehicle")); err != nil {
+		return err
 	}
 	q := api.PairRequest{Link: target.Link, PIN: pin, Type: kind, Vehicle: pay.Name(f.String("vehicle")), Means: pay.Name(f.String("means"))}
 	if !target.Device.IsZero() {
@@ -278,7 +281,7 @@ func walletPair(c *cli.Call) error {
 	}
 	d := reply.Value
 	printed := c.Answer(reply, func(w io.Writer) {
-		printDevice(w, d)
+		printDevice(c, w, d)
 		if d.State == pay.DeviceActive {
 			_, _ = fmt.Fprintln(w, "Paired. A till that hears it asks this wallet: `paybeacon wallet pending`.")
 		}
@@ -303,7 +306,7 @@ func walletRevoke(c *cli.Call) error {
 		return err
 	}
 	d := reply.Value
-	printed := c.Answer(reply, func(w io.Writer) { printDevice(w, d) })
+	printed := c.Answer(reply, func(w io.Writer) { printDevice(c, w, d) })
 	if d.State != pay.DeviceRevoked {
 		return pay.NewError(pay.CodeWaitPassed, "the registry has not confirmed the revocation yet", "it is queued and takes effect when the registry is reached: `paybeacon wallet devices`")
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net"
@@ -33,6 +34,8 @@ type DeviceOptions struct {
 	// Exponent is how long a code lives, 2^Exponent seconds; it counts for a new
 	// device only.
 	Exponent pay.Exponent
+	// Type is what it is paired as where the wallet does not say; "" is a tag.
+	Type pay.DeviceType
 	// Tell shows the owner of the device how to pair it.
 	Tell func(api.Pairing)
 }
@@ -143,11 +146,22 @@ func (b *Device) Run(ctx context.Context) error {
 		return link.Serve(ctx, link.Options{
 			Listener: b.link, Key: b.device.Key(), Log: b.Log, Release: b.device.Release,
 			Meet: func(wallet pay.PublicKey, exporter []byte) link.Session {
-				return crashing{b.device.Meet(wallet, exporter), b.Seams}
+				return typed{crashing{b.device.Meet(wallet, exporter), b.Seams}, b.options.Type}
 			},
 		})
 	})
 	return parts.Wait()
+}
+
+// typed is a session of a device of some type.
+type typed struct {
+	link.Session
+	own pay.DeviceType
+}
+
+// Bind binds the device as what it is where the wallet does not say what.
+func (s typed) Bind(registry pay.NodeID, resolver pay.BeaconKey, kind pay.DeviceType) ([]byte, error) {
+	return s.Session.Bind(registry, resolver, cmp.Or(kind, s.own, pay.TypeTag))
 }
 
 // Broadcast puts one code on the air until ctx ends, from a fresh address.

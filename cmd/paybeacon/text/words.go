@@ -9,8 +9,9 @@ import (
 )
 
 // Printable returns what a stranger may have written without anything that moves
-// the cursor or changes colours, cut to 80 characters.
-func Printable(s string) string { return printableUpTo(s, 80) }
+// the cursor or changes colours, cut to 160 characters: nothing that travels in a
+// fact or a key is so long.
+func Printable(s string) string { return printableUpTo(s, 160) }
 
 // Sentence does the same for a sentence of our own that may quote a stranger, cut to
 // 400 characters.
