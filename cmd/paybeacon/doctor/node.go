@@ -170,7 +170,11 @@ func sessionFinding(s api.Session) finding {
 	case s.Error == "":
 		return finding{"registry", levelWarn, "not connected to " + s.Server + " yet", "look again in a moment"}
 	default:
-		return finding{"registry", levelBad, "not connected to " + s.Server + ": " + s.Error,
+		since := ""
+		if s.Standing.Since != "" {
+			since = " since " + text.Moment(s.Standing.Since)
+		}
+		return finding{"registry", levelBad, "not connected to " + s.Server + since + ": " + s.Error,
 			cmp.Or(s.Hint, "check that the registry runs; its daemon tries again by itself")}
 	}
 }
