@@ -137,6 +137,10 @@ func (t *turn) mappedRow(m pay.Mapping, bind pay.Bind, bindID pay.FactID, key pa
 			return row, err
 		}
 	}
+	if !fresh { // it is dated as its source is
+		row.Trusted = old.Trusted
+		return row, nil
+	}
 	row.Trusted, err = t.probation(old, known)
 	return row, err
 }
@@ -229,6 +233,10 @@ func (t *turn) revoke(c pay.Revoke) error {
 // unmap takes away what makes a device's codes resolve, and returns its row.
 func (t *turn) unmap(device pay.DeviceID, row deviceRow) (deviceRow, error) {
 	row.State, row.Link = pay.DeviceRevoked, ""
+	var err error
+	if row.Trusted, err = t.unfinished(row); err != nil {
+		return row, err
+	}
 	// A device that an older version mapped has left no such row yet.
 	if err := equippedRows.Put(t.rows, row.Wallet, struct{}{}); err != nil {
 		return row, err
@@ -240,6 +248,22 @@ func (t *turn) unmap(device pay.DeviceID, row deviceRow) (deviceRow, error) {
 		return row, err
 	}
 	return row, t.endOffersBy(device, row.Wallet)
+}
+
+// unfinished returns until when a device that is being revoked is on probation: later
+// than the date that its revocation will have, whatever clocks gave the dates before;
+// 0 when its codes count.
+func (t *turn) unfinished(row deviceRow) (pay.Time, error) {
+	moves, err := t.moves(t.rows)
+	if err != nil {
+		return 0, err
+	}
+	trusted := moves.trusted(row)
+	if trusted <= t.now {
+		return 0, nil
+	}
+	last, _, err := fact[pay.DeviceStatus](t.rows, row.Status)
+	return max(trusted, last.At+2), err
 }
 
 // resumed returns from when on the codes of a device count that its wallet has

@@ -132,3 +132,53 @@ func (c *counter) chargeTwo(d *device) pay.Fact {
 	c.push(0, f)
 	return f
 }
+
+// TestProbationAcrossTheClock: a probation neither ends while the device is revoked
+// nor is it moved twice because the clock was set right within it.
+func TestProbationAcrossTheClock(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		wrong   pay.Millis
+		revoked bool
+	}{
+		"a clock behind, revoked":                       {-300 * 24 * hours, true},
+		"a clock behind, mapped again by the same bind": {-300 * 24 * hours, false},
+		"a clock ahead, revoked":                        {300 * 24 * hours, true},
+		"a clock ahead, mapped again by the same bind":  {300 * 24 * hours, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCounter(t)
+			c.now = c.now.Add(400 * 24 * hours)
+			right, began := c.now, c.now.Add(tc.wrong)
+			c.now = began
+			further := newDevice("a further one", 6)
+			further.since = began
+			b := c.bind(further, c.payer, c.now)
+			c.push(0, c.mapping(further, c.payer, b))
+			c.accept(right, began)
+			further.since = right
+			c.now = c.now.Add(hours)
+			if tc.revoked {
+				c.push(0, c.sign(c.payer.key, pay.Revoke{Device: further.key.ID(), Created: 1}))
+				c.now = c.now.Add(2 * pay.DeviceProbation)
+				c.pair(further, c.payer)
+				if f := c.chargeTwo(further); c.says(c.shop, f) != "unmatched payer_cannot_answer" {
+					t.Errorf("its probation ran on while it was revoked: %s", c.says(c.shop, f))
+				}
+			} else if got := c.push(0, c.mapping(further, c.payer, b)); got != "" {
+				t.Fatalf("mapped again: %q", got)
+			}
+			c.auditOK()
+			c.now = c.now.Add(pay.DeviceProbation)
+			f := c.chargeTwo(further)
+			if got := c.says(c.shop, f); got != "offered" {
+				t.Fatalf("after its probation: %s", got)
+			}
+			if got := c.approve(c.payer, further, f); got != "" {
+				t.Errorf("after its probation its code is refused as %q", got)
+			}
+			c.auditOK()
+		})
+	}
+}
