@@ -26,9 +26,12 @@ type ClientOptions struct {
 	Authorities [][]byte
 	Journal     Journal
 	Clock       func() time.Time // the node's clock, to compare with the registry's; nil: time.Now
-	Random      io.Reader        // for jitter; nil: crypto/rand
-	Log         *slog.Logger     // nil: nothing is logged
-	Versions    wire.Versions    // of the protocol; zero: wire.Supported
+	// Time is the time of what the client says of itself, such as State.Since, which
+	// may be right where Clock is in doubt; nil: Clock.
+	Time     func() time.Time
+	Random   io.Reader     // for jitter; nil: crypto/rand
+	Log      *slog.Logger  // nil: nothing is logged
+	Versions wire.Versions // of the protocol; zero: wire.Supported
 	// Holder tells this process apart from others that have the same key; zero:
 	// Run draws one.
 	Holder wire.Holder
@@ -87,6 +90,9 @@ func NewClient(o ClientOptions) *Client {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
+	if o.Time == nil {
+		o.Time = o.Clock
+	}
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
@@ -130,7 +136,7 @@ func (c *Client) setState(change func(*State)) {
 	change(&c.state)
 	c.state.Refused = refusalOf(c.state.Err)
 	if c.state.Up != before.Up || c.state.Refused != before.Refused || c.state.Since.IsZero() {
-		c.state.Since = c.opts.Clock()
+		c.state.Since = c.opts.Time()
 	}
 	close(c.changed)
 	c.changed = make(chan struct{})

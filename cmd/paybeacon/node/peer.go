@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
@@ -35,12 +36,14 @@ func newPeer(b base, m Member, server string) (peer, error) {
 	if _, _, err := net.SplitHostPort(server); err != nil {
 		return peer{}, pay.Wrap(err, pay.CodeUsage, "read --server", "write it like --server pay.example:7443")
 	}
+	told := b.Env // a moment that is told is that of the store, which a clock in doubt does not move
+	told.Now = func() time.Time { return b.store.Now().Std() }
 	o := paysync.ClientOptions{
 		Dialer: quicnet.Dialer{Paths: new(quicnet.Paths)}, Address: server, Key: b.key, Root: root, Scope: m.Scope,
-		Authorities: [][]byte{m.Authority}, Journal: b.store.Journal(), Clock: b.Now, Log: b.Log,
+		Authorities: [][]byte{m.Authority}, Journal: b.store.Journal(), Clock: b.Now, Time: told.Now, Log: b.Log,
 		Seams: paysync.Seams{At: b.Seams.At, Tap: b.Seams.Tap},
 	}
-	return peer{paysync.NewClient(o), o, openContact(b.Env), b.store.OldCopy}, nil
+	return peer{paysync.NewClient(o), o, openContact(told), b.store.OldCopy}, nil
 }
 
 // Connect keeps the connection until ctx ends. When the registry refuses the node
