@@ -3,6 +3,7 @@ package paysync_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -31,6 +32,11 @@ type model struct {
 	toClient  [][]byte
 	clientDue []paysync.Effect
 	serverDue []paysync.Effect
+
+	ends     func(*pay.Error) bool         // whether the node may end a session so; nil: never
+	identity func(*paysync.ClientIdentity) // changes what a session begins with; nil: nothing
+	rival    func() bool                   // whether another process is connected; nil: never
+	older    bool                          // one side compares numbers only
 }
 
 func newModel() *model {
@@ -52,12 +58,19 @@ func (m *model) connect() {
 		return
 	}
 	m.up = true
-	m.client = paysync.NewClientSession(paysync.ClientIdentity{Scope: testScope, Root: m.reg.root.ID(), Working: m.reg.working.Public()})
+	id := paysync.ClientIdentity{
+		Scope: testScope, Root: m.reg.root.ID(), Key: m.box.key.Public(), Working: m.reg.working.Public(), Next: pay.Incarnation{0xfe},
+	}
+	if m.identity != nil {
+		m.identity(&id)
+	}
+	m.client = paysync.NewClientSession(id)
 	m.server = &paysync.ServerSession{}
 	m.atNode = paysync.NewNodeEffects(m.box)
 	m.atServer = paysync.RegistryEffects{
 		Hub: m.reg, Node: m.box.key.ID(), PingEvery: func() pay.Millis { return 2_000 }, Authority: m.reg.authority.Raw(),
 	}
+	m.atServer.Rival = m.rival != nil && m.rival()
 	m.clientDue = m.client.Step(m.now, paysync.Connected{Position: m.box.position()})
 }
 
@@ -85,6 +98,10 @@ func (m *model) clientWork(t fataler, crash bool) {
 		m.toServer = append(m.toServer, wire.Append(nil, e.Message))
 	case paysync.WentUp:
 	case paysync.End:
+		if m.ends != nil && m.ends(e.Err) {
+			m.cut()
+			return
+		}
 		t.Fatalf("the node ended a sound session: %v", e.Err)
 	default:
 		var err error
@@ -111,10 +128,19 @@ func (m *model) serverWork(t fataler, crash bool) {
 	case paysync.Send:
 		m.toClient = append(m.toClient, wire.Append(nil, e.Message))
 	case paysync.End:
+		if m.ends != nil && m.ends(e.Err) {
+			m.cut()
+			return
+		}
 		t.Fatalf("the registry ended a sound session: %v", e.Err)
 	default:
 		var err error
 		if after, err = m.atServer.Do(context.Background(), effect); err != nil {
+			var known *pay.Error
+			if m.ends != nil && errors.As(err, &known) && m.ends(known) {
+				m.cut()
+				return
+			}
 			t.Fatalf("registry: %v", err)
 		}
 	}
@@ -131,6 +157,9 @@ func (m *model) deliverToServer(t fataler) {
 		return
 	}
 	msg := decode(t, m.toServer[0])
+	if m.older {
+		msg = without(msg)
+	}
 	m.toServer = m.toServer[1:]
 	if push, ok := msg.(wire.Push); ok {
 		pushed, err := paysync.OpenPush(m.box.key.Public(), push)
@@ -143,10 +172,17 @@ func (m *model) deliverToServer(t fataler) {
 	m.tellServer(paysync.Received{Message: msg})
 }
 
-// deliverToClient hands over one message, unless entries wait to be mirrored:
-// the node's reader does nothing else meanwhile.
+// deliverToClient hands over one message, unless the node's reader has something to
+// do in the store: it does nothing else meanwhile.
 func (m *model) deliverToClient(t fataler) {
-	waiting := slices.ContainsFunc(m.clientDue, func(e paysync.Effect) bool { _, ok := e.(paysync.MirrorEntries); return ok })
+	waiting := slices.ContainsFunc(m.clientDue, func(e paysync.Effect) bool {
+		switch e.(type) {
+		case paysync.MirrorEntries, paysync.Weigh, paysync.TakeUp, paysync.RenewOutbox, paysync.ReadUrgent, paysync.NoteOldCopy:
+			return true
+		default:
+			return false
+		}
+	})
 	if len(m.toClient) == 0 || waiting {
 		return
 	}

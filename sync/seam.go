@@ -18,11 +18,27 @@ const (
 	atAfterAck     = "sync.after-ack"
 	atBeforeMirror = "sync.before-mirror"
 	atAfterMirror  = "sync.after-mirror" // the entries are durable, Seen is not sent
+
+	// Only a node that is an old copy passes these.
+	atBeforeTakeUp = "sync.before-take-up"
+	atAfterTakeUp  = "sync.after-take-up"
+	atHeadRenewed  = "sync.head-renewed" // at the registry; Renewed is not sent
+	atBeforeRenew  = "sync.before-renew"
+	atAfterRenew   = "sync.after-renew"
 )
 
 // CrashPoints returns the names with which Seams.At is called.
 func CrashPoints() []string {
 	return []string{atBeforePush, atAfterPush, atBeforeAck, atAfterAck, atBeforeMirror, atAfterMirror}
+}
+
+// TakeUpCrashPoints returns the names with which Seams.At is called while a node takes
+// up what it lacks; registry reports whether they are those of the registry.
+func TakeUpCrashPoints(registry bool) []string {
+	if registry {
+		return []string{atHeadRenewed}
+	}
+	return []string{atBeforeTakeUp, atAfterTakeUp, atBeforeRenew, atAfterRenew}
 }
 
 // crashPoints returns the points that lie before an effect on a store, after it
@@ -33,6 +49,12 @@ func crashPoints(effect Effect) (before, done, answered string) {
 		return atBeforeMirror, atAfterMirror, ""
 	case ApplyItems:
 		return "", atBeforeAck, atAfterAck
+	case TakeUp:
+		return atBeforeTakeUp, atAfterTakeUp, ""
+	case RenewOutbox:
+		return atBeforeRenew, atAfterRenew, ""
+	case RenewHead:
+		return "", atHeadRenewed, ""
 	default:
 		return "", "", ""
 	}
