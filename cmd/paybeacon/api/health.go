@@ -29,6 +29,10 @@ type Health struct {
 	EarshotPairs []EarshotPair `json:"earshot_pairs,omitempty"`
 	Neighbours   []Place       `json:"neighbours,omitempty"`
 	Earshot      *Earshot      `json:"earshot,omitempty"`
+	// PutBack shows that a registry was put back to an older copy, and Rivals which
+	// nodes run twice.
+	PutBack []PutBack `json:"put_back,omitempty"`
+	Rivals  []Rivalry `json:"rivals,omitempty"`
 }
 
 // Link is whether a wallet reaches one of its devices: Error is empty if it does.
@@ -56,6 +60,8 @@ type Session struct {
 	// while connections avoid them for that reason.
 	Stall     string `json:"stall,omitempty"`
 	StallHint string `json:"stall_hint,omitempty"`
+	// Rival is when another process with this node's key last wanted to connect.
+	Rival string `json:"rival,omitempty"`
 }
 
 // Space is the room on the disk of the store.

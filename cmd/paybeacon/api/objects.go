@@ -257,6 +257,31 @@ type Node struct {
 	// Replaces is the node whose place this one took.
 	Replaced bool   `json:"replaced,omitempty"`
 	Replaces string `json:"replaces,omitempty"`
+	// PutBack is there when the node holds more of the registry than it does itself.
+	PutBack *PutBack `json:"put_back,omitempty"`
+	// RivalSince is since when two processes with the node's key want to connect.
+	RivalSince string `json:"rival_since,omitempty"`
+}
+
+// PutBack is what a node holds of a registry that the registry has lost, because its
+// data directory was put back to an older copy: entries of the node's feed, or
+// acknowledgements of the node's claims. Forked means other entries.
+type PutBack struct {
+	Node        string   `json:"node"`
+	Name        pay.Name `json:"name"`
+	Since       string   `json:"since"`
+	Entries     uint64   `json:"entries"`
+	EntriesHere uint64   `json:"entries_here"`
+	Claims      uint64   `json:"claims"`
+	ClaimsHere  uint64   `json:"claims_here"`
+	Forked      bool     `json:"forked,omitempty"`
+}
+
+// Rivalry is a node of which two processes want to be connected.
+type Rivalry struct {
+	Node  string   `json:"node"`
+	Name  pay.Name `json:"name"`
+	Since string   `json:"since"`
 }
 
 // TopUp is play money that was put into a wallet's account, in minor units.

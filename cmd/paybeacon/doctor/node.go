@@ -102,8 +102,13 @@ func runningFindings(dir node.Dir, h api.Health) []finding {
 	if h.Clock != nil {
 		list = append(list, ownClockFindings(*h.Clock, h.Session == nil)...)
 	}
+	list = append(list, copyFindings(h.PutBack, h.Rivals)...)
 	if s := h.Session; s != nil {
 		list = append(list, sessionFinding(*s))
+		if s.Rival != "" {
+			list = append(list, finding{"copies", levelBad, "another process with the key of this node wanted to connect, last at " + text.Moment(s.Rival),
+				"a copy of this directory is in use elsewhere: stop it; only one may run"})
+		}
 		if s.Up {
 			list = append(list, clockFinding(s.Offset, "when the session began"))
 		}
@@ -138,6 +143,27 @@ func ownClockFindings(c api.Clock, registry bool) (list []finding) {
 	}
 	return list
 }
+
+// copyFindings name what shows a registry that was put back, and the nodes that run
+// twice.
+func copyFindings(lost []api.PutBack, rivals []api.Rivalry) (list []finding) {
+	for _, p := range lost[:min(len(lost), copiesShown)] {
+		list = append(list, finding{"copies", levelBad, node.PutBackSentence(p), node.HintPutBack})
+	}
+	if more := len(lost) - copiesShown; more > 0 {
+		list = append(list, finding{"copies", levelBad, fmt.Sprintf("%d more nodes show the same", more), node.HintPutBack})
+	}
+	for _, r := range rivals[:min(len(rivals), copiesShown)] {
+		list = append(list, finding{"copies", levelBad,
+			fmt.Sprintf("two processes with the key of %s (node %.10s) want to connect, since %s", r.Name, r.Node, text.Moment(r.Since)),
+			"only the first is served: stop one of them; a copy of a data directory is never run beside it"})
+	}
+	return list
+}
+
+// copiesShown bounds how many nodes are named one by one. Chosen: a person reads no
+// more.
+const copiesShown = 3
 
 // asideFindings name what a registry has set aside.
 func asideFindings(dir node.Dir, asides []api.Aside, all int) (list []finding) {
@@ -250,6 +276,11 @@ func (d *doctor) openAndLook() error {
 			return d.tell(areaNode, append(list, failed("store", err))...)
 		}
 		list = append(list, earshotFindings(d.dir, pairs)...)
+		lost, rivals, err := r.Copies(d.Ctx)
+		if err != nil {
+			return d.tell(areaNode, append(list, failed("store", err))...)
+		}
+		list = append(list, copyFindings(lost, rivals)...)
 	}
 	if b, ok := n.(*node.Box); ok {
 		near, other, err := b.Around(d.Ctx)

@@ -264,6 +264,12 @@ func adminNodes(c *cli.Call) error {
 			case n.Connected:
 				state = "connected"
 			}
+			switch {
+			case n.PutBack != nil:
+				state += ", holds more than this registry"
+			case n.RivalSince != "":
+				state += ", runs twice"
+			}
 			rows = append(rows, []string{listedID(c, n.ID), string(n.Role), text.Printable(string(n.Name)), state, text.Printable(string(n.Merchant))})
 		}
 		lines := cli.Table(cli.Columns(c.Out), []cli.Column{{Keep: true}, {Keep: true}, {}, {Keep: true}, {}}, rows)

@@ -85,6 +85,7 @@ func (p peer) session() *api.Session {
 		e := api.Describe(state.Err)
 		s.Code, s.Error, s.Hint = e.Code, e.Message, e.Hint
 	}
+	s.Rival = p.rival()
 	if state.Stall != nil {
 		e := api.Describe(state.Stall)
 		s.Stall, s.StallHint = e.Message, e.Hint

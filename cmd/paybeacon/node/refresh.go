@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/wallet"
 	"github.com/paybeacon/paybeacon/store"
@@ -97,6 +98,9 @@ func (n *payer) refreshAll(ctx context.Context, all bool, done map[pay.DeviceID]
 func (n *payer) hear(ctx context.Context, d wallet.Device, publish bool) error {
 	ctx, cancel := context.WithTimeout(ctx, linkTryWait)
 	defer cancel()
+	if s := n.Standing(); s.Registry == api.RegistryOldCopy {
+		return s.Refusal()
+	}
 	root, err := n.member.rootID()
 	if err != nil {
 		return err

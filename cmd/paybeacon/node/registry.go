@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -165,9 +166,12 @@ func (n *Registry) Run(ctx context.Context) error {
 
 // healthy returns why the registry cannot decide, or nil: an empty command makes
 // the whole way through the executor to the disk. While the clock is in doubt
-// nothing is decided.
+// nothing is decided. One that was put back to an older copy goes on and should not.
 func (n *Registry) healthy(ctx context.Context) error {
 	if err := n.clockError(); err != nil {
+		return err
+	}
+	if err := n.putBackError(ctx); err != nil {
 		return err
 	}
 	return n.store.Do(ctx, func(*store.Tx) error { return nil })
@@ -241,6 +245,9 @@ func (n *Registry) health(ctx context.Context, _ api.Nothing) (h api.Health, err
 	h = n.base.health()
 	clock := n.Clock()
 	h.Clock = &clock
+	if h.PutBack, h.Rivals, err = n.Copies(ctx); err != nil {
+		return h, err
+	}
 	if h.Aside, h.AsideCount, err = n.SetAside(ctx); err != nil {
 		return h, err
 	}
@@ -373,7 +380,11 @@ func accountKind(owner string) string {
 
 func (n *Registry) nodes(ctx context.Context, _ api.Nothing) (api.List[api.Node], error) {
 	var out api.List[api.Node]
-	err := n.store.View(ctx, func(v *store.View) error {
+	lost, twice, err := n.Copies(ctx)
+	if err != nil {
+		return out, err
+	}
+	err = n.store.View(ctx, func(v *store.View) error {
 		pairs, err := n.role.Earshot(v, n.store.Now())
 		if err != nil {
 			return err
@@ -381,6 +392,12 @@ func (n *Registry) nodes(ctx context.Context, _ api.Nothing) (api.List[api.Node]
 		return n.role.Members(v, func(m pay.NodeStatus) error {
 			o := n.nodeObject(m)
 			o.Earshot = earshotOf(pairs, m)
+			if i := slices.IndexFunc(lost, func(p api.PutBack) bool { return p.Node == o.ID }); i >= 0 {
+				o.PutBack = &lost[i]
+			}
+			if i := slices.IndexFunc(twice, func(r api.Rivalry) bool { return r.Node == o.ID }); i >= 0 {
+				o.RivalSince = twice[i].Since
+			}
 			out.Items = append(out.Items, o)
 			return nil
 		})

@@ -35,8 +35,8 @@ const (
 // Its errors are those of wallet.Answer, and a *pay.Error with CodeDevice where the
 // device could not be had.
 func (n *payer) Answer(ctx context.Context, id string, v pay.Verdict, by pay.Rule) (api.Payment, error) {
-	if err := n.refusal(); err != nil {
-		return api.Payment{}, err
+	if s := n.Standing(); s.Registry == api.RegistryOldCopy {
+		return api.Payment{}, s.Refusal()
 	}
 	var code pay.AuthCode
 	if v == pay.Approve {
@@ -145,11 +145,11 @@ func (n *payer) witnessByRule(ctx context.Context) error {
 }
 
 // canWait says that an answer could not be given now and may be a moment later:
-// the device is out of reach, or the disk is full. Neither is a reason for the
-// wallet to end.
+// the device is out of reach, the disk is full, or the wallet is an old copy. None is
+// a reason for the wallet to end.
 func canWait(err error) bool {
 	code := pay.CodeOf(err)
-	return code == pay.CodeDevice || code == pay.CodeNoSpace
+	return code == pay.CodeDevice || code == pay.CodeNoSpace || code == pay.CodeOldCopy
 }
 
 // witnessAll tries each such offer once and returns how many are left.
