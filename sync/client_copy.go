@@ -41,7 +41,7 @@ func (s *ClientSession) compareOutbox(now time.Time) []Effect {
 	w, p := s.welcome, s.position
 	switch o := w.Outbox; {
 	case o == nil || !p.Chained && o.Standing == wire.OutboxOn:
-		return s.goLive(now)
+		return s.goLive()
 	case o.Standing == wire.OutboxPast:
 		return s.takeUp(now, "its outbox goes on elsewhere")
 	case w.Applied > p.Acked:
@@ -50,7 +50,7 @@ func (s *ClientSession) compareOutbox(now time.Time) []Effect {
 	case o.Chain != p.Chain:
 		return s.stepAside(now, oldCopy(fmt.Sprintf("this node and the registry know different claims up to number %d", p.Acked)))
 	default:
-		return s.goLive(now)
+		return s.goLive()
 	}
 }
 
@@ -58,7 +58,7 @@ func (s *ClientSession) compareOutbox(now time.Time) []Effect {
 // beyond what it acknowledged.
 func (s *ClientSession) weighed(now time.Time, e Weighed) []Effect {
 	if e.Known && e.Chain == s.welcome.Outbox.Chain {
-		return s.goLive(now)
+		return s.goLive()
 	}
 	return s.takeUp(now, fmt.Sprintf("the registry holds claims of this node up to number %d that are not here", s.welcome.Applied))
 }

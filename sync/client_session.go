@@ -170,7 +170,7 @@ func (s *ClientSession) step(now time.Time, event Event) []Effect {
 		return s.askOn(now)
 	case OutboxRenewed:
 		s.position = e.Position
-		return s.goLive(now)
+		return s.goLive()
 	case UrgentRead:
 		return s.urgentRead(e.Facts)
 	case Tick:
@@ -265,7 +265,7 @@ func (s *ClientSession) welcomed(now time.Time, w wire.Welcome) []Effect {
 
 // goLive begins to push and to take in entries. What the registry has applied is
 // what the node has published.
-func (s *ClientSession) goLive(now time.Time) []Effect {
+func (s *ClientSession) goLive() []Effect {
 	w := s.welcome
 	s.phase = phaseLive
 	s.out.start(w.Applied, pay.PushWindowItems, pay.PushWindowBytes)

@@ -83,6 +83,9 @@ func TestOneCurrentMapping(t *testing.T) {
 	if refused := c.push(0, c.sign(c.payer.key, pay.Revoke{Device: c.beacon.key.ID()})); refused != "" {
 		t.Errorf("revoking: %q", refused)
 	}
+	if refused := c.push(0, c.sign(c.payer.key, pay.Revoke{Device: c.beacon.key.ID()})); refused != "" {
+		t.Errorf("the same revoke again: %q", refused)
+	}
 	if got := c.says(c.shop, c.charge(c.shop, c.beacon, 100)); got != "unmatched unknown_code" {
 		t.Errorf("a revoked device resolves: %s", got)
 	}

@@ -227,7 +227,10 @@ func (t *turn) revoke(c pay.Revoke) error {
 	if row, err = t.unmap(c.Device, row); err != nil {
 		return err
 	}
-	return t.setDevice(c.Device, row)
+	if err := t.setDevice(c.Device, row); err != nil {
+		return err
+	}
+	return t.settle("") // it may come again: out of turn, and with the outbox
 }
 
 // unmap takes away what makes a device's codes resolve, and returns its row.
