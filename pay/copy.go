@@ -47,4 +47,7 @@ type PutBack struct {
 	Acked  uint64 `cbor:"4,keyasint"`           // items that the registry had acknowledged to the node
 	Number uint64 `cbor:"5,keyasint"`           // and that it had applied then
 	Forked bool   `cbor:"6,keyasint,omitempty"` // the registry has other entries instead
+	// Proven means that the node showed an entry that this registry has signed and
+	// does not hold. Without it there is only the node's word.
+	Proven bool `cbor:"7,keyasint,omitempty"`
 }

@@ -150,13 +150,31 @@ func (tx *Tx) ApplyUrgent(facts []pay.Fact) error {
 }
 
 // NotePutBack keeps what a node holds of this registry that the registry lost. What
-// the node said first stays.
-func (tx *Tx) NotePutBack(node pay.NodeID, p pay.PutBack) error {
+// the node said first stays. entry is the id of a fact that this registry has
+// signed, or zeros: if the fact is here, nothing is kept, and else it is proven.
+func (tx *Tx) NotePutBack(node pay.NodeID, p pay.PutBack, entry pay.FactID) error {
+	if !entry.IsZero() {
+		tx.key = idKey(tx.key[:0], spaceFact, entry)
+		if _, here, err := tx.get(tx.key); err != nil || here {
+			return err
+		}
+	}
+	p.Since, p.Proven = tx.Now(), !entry.IsZero()
 	tx.key = idKey(tx.key[:0], spacePutBack, node)
-	if _, known, err := tx.get(tx.key); err != nil || known {
+	raw, known, err := tx.get(tx.key)
+	if err != nil {
 		return err
 	}
-	p.Since = tx.Now()
+	if known {
+		var before pay.PutBack
+		if err := pay.Decode(raw, &before); err != nil {
+			return damaged(idKey(nil, spacePutBack, node), "evidence")
+		}
+		if before.Proven || !p.Proven {
+			return nil
+		}
+		p.Since = before.Since
+	}
 	tx.key = idKey(tx.key[:0], spacePutBack, node)
 	return tx.put(tx.key, pay.Encode(p))
 }

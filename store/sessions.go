@@ -142,8 +142,8 @@ func (f Feeds) ApplyUrgent(ctx context.Context, facts []pay.Fact) error {
 }
 
 // NotePutBack is Tx.NotePutBack.
-func (f Feeds) NotePutBack(ctx context.Context, node pay.NodeID, p pay.PutBack) error {
-	return wrap("note evidence", f.s.Do(ctx, func(tx *Tx) error { return tx.NotePutBack(node, p) }))
+func (f Feeds) NotePutBack(ctx context.Context, node pay.NodeID, p pay.PutBack, entry pay.FactID) error {
+	return wrap("note evidence", f.s.Do(ctx, func(tx *Tx) error { return tx.NotePutBack(node, p, entry) }))
 }
 
 // Now is Store.Now.
@@ -256,4 +256,19 @@ func (j Journal) UrgentClaims(ctx context.Context) (facts []pay.Fact, err error)
 		return err
 	})
 	return facts, wrap("read urgent claims", err)
+}
+
+// LastEntry returns the last entry of the node's mirror, zero when it is empty.
+func (j Journal) LastEntry(ctx context.Context) (f pay.Fact, err error) {
+	err = j.s.View(ctx, func(v *View) error {
+		head, err := v.Head(v.s.own)
+		if err != nil || head.Cursor.Seq == 0 {
+			return err
+		}
+		return v.Entries(v.s.own, head.Cursor.Seq-1, 1, func(_ uint64, last pay.Fact) error {
+			f = last
+			return nil
+		})
+	})
+	return f, wrap("read last entry", err)
 }

@@ -194,16 +194,28 @@ func TestTakeUpRefusesWhatDoesNotFollow(t *testing.T) {
 }
 
 // TestEvidenceIsKeptOnce notes what a node holds that the registry lost. What it said
-// first stays, over restarts.
+// first stays, over restarts, until it shows a fact that the registry does not hold.
 func TestEvidenceIsKeptOnce(t *testing.T) {
 	t.Parallel()
 	o := registryOptions()
 	s, stop := start(t, o)
 	node := testKey(t, 1).ID()
 	for seq := range uint64(3) {
-		if err := s.Feeds().NotePutBack(t.Context(), node, pay.PutBack{Seq: 7 + seq, Head: 5}); err != nil {
+		if err := s.Feeds().NotePutBack(t.Context(), node, pay.PutBack{Seq: 7 + seq, Head: 5}, pay.FactID{}); err != nil {
 			t.Fatal(err)
 		}
+	}
+	post(t, s, []pay.Scope{"m/a"}, claim(t, 1))
+	if err := s.Feeds().NotePutBack(t.Context(), testKey(t, 2).ID(), pay.PutBack{Seq: 9}, claim(t, 1).ID()); err != nil {
+		t.Fatal(err) // the registry holds what is shown
+	}
+	for range 2 {
+		if err := s.Feeds().NotePutBack(t.Context(), node, pay.PutBack{Seq: 9, Head: 5}, claim(t, 2).ID()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Feeds().NotePutBack(t.Context(), node, pay.PutBack{Seq: 10, Head: 5}, pay.FactID{}); err != nil {
+		t.Fatal(err)
 	}
 	stop()
 	s, _ = start(t, o)
@@ -214,7 +226,7 @@ func TestEvidenceIsKeptOnce(t *testing.T) {
 			return nil
 		})
 	})
-	if len(found) != 1 || found[0].Seq != 7 || found[0].Head != 5 || found[0].Since == 0 {
+	if len(found) != 1 || found[0].Seq != 9 || found[0].Head != 5 || found[0].Since == 0 || !found[0].Proven {
 		t.Errorf("evidence %+v", found)
 	}
 	sound(t, s)

@@ -174,6 +174,8 @@ func (s *ClientSession) stepAside(now time.Time, err *pay.Error) []Effect {
 		return []Effect{End{Err: err, Final: true}}
 	}
 	s.phase, s.aside, s.greetBy = phaseAside, err, now.Add(greetingTimeout)
+	w := s.welcome
+	s.lost = w.Resume == wire.ResumeAhead || w.Resume == wire.ResumeFork || w.Outbox.Standing == wire.OutboxBehind
 	if err.Code == pay.CodeOldCopy {
 		return []Effect{NoteOldCopy{Err: err}, ReadUrgent{}}
 	}
@@ -181,14 +183,26 @@ func (s *ClientSession) stepAside(now time.Time, err *pay.Error) []Effect {
 }
 
 // urgentRead gives the registry the claims that it takes from anybody with the
-// node's key, if there are some.
-func (s *ClientSession) urgentRead(facts []pay.Fact) []Effect {
-	if len(facts) == 0 {
-		return []Effect{End{Err: s.aside}}
+// node's key, and shows it what it has lost.
+func (s *ClientSession) urgentRead(e UrgentRead) (effects []Effect) {
+	if s.lost && !e.Last.IsZero() {
+		effects = append(effects, Send{wire.Evidence{Fact: e.Last.Raw()}})
 	}
-	var m wire.Urgent
-	for _, f := range facts[:min(len(facts), pay.UrgentFactsMax)] {
-		m.Facts = append(m.Facts, f.Raw())
+	if len(e.Facts) > 0 {
+		var m wire.Urgent
+		for _, f := range e.Facts[:min(len(e.Facts), pay.UrgentFactsMax)] {
+			m.Facts = append(m.Facts, f.Raw())
+		}
+		effects = append(effects, Send{m})
 	}
-	return []Effect{Send{m}}
+	return s.settled(effects)
+}
+
+// settled ends the session when nothing that was sent waits for its Settled.
+func (s *ClientSession) settled(sent []Effect) []Effect {
+	s.unsettled += len(sent)
+	if s.unsettled > 0 {
+		return sent
+	}
+	return []Effect{End{Err: s.aside}}
 }

@@ -34,6 +34,9 @@ type ClientSession struct {
 	welcome wire.Welcome
 	taking  taking
 	aside   *pay.Error // why the session steps aside
+	lost    bool       // the registry holds less of the feed than the node, or another
+	// unsettled counts what was sent aside and is not answered by Settled.
+	unsettled int
 
 	position pay.Position
 	greetBy  time.Time
@@ -172,7 +175,7 @@ func (s *ClientSession) step(now time.Time, event Event) []Effect {
 		s.position = e.Position
 		return s.goLive()
 	case UrgentRead:
-		return s.urgentRead(e.Facts)
+		return s.urgentRead(e)
 	case Tick:
 		return s.tick(now, e.Arrived)
 	default:
@@ -199,8 +202,9 @@ func (s *ClientSession) received(now time.Time, m wire.Message) []Effect {
 		return []Effect{protocolError(fmt.Sprintf("%T before Welcome", m))}
 	}
 	if s.phase == phaseAside {
-		if _, ok := m.(wire.Settled); ok {
-			return []Effect{End{Err: s.aside}}
+		if _, ok := m.(wire.Settled); ok && s.unsettled > 0 {
+			s.unsettled--
+			return s.settled(nil)
 		}
 		return nil
 	}

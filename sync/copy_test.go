@@ -123,6 +123,12 @@ func TestSessionOfAnOldCopy(t *testing.T) {
 			{0, welcome(wire.OutboxBehind, 0, pay.Chain{}), "readurgent"},
 			{0, paysync.UrgentRead{}, "end E_CONFLICT"},
 		}},
+		"the registry was put back, and is shown it": {at, []step{
+			{0, welcome(wire.OutboxBehind, 0, pay.Chain{}), "readurgent"},
+			{0, paysync.UrgentRead{Facts: []pay.Fact{revoke}, Last: feed[3]}, "Evidence, Urgent"},
+			{0, got(wire.Settled{}), ""},
+			{0, got(wire.Settled{}), "end E_CONFLICT"},
+		}},
 		"a standing of later": {at, []step{{0, welcome(99, 3, full), "noteoldcopy, readurgent"}}},
 		"it knows no chain, and numbers fit": {unknown, []step{
 			{0, welcome(wire.OutboxOn, 2, full), "wentup, openoutbox, acked 2 refused 0, notechain"},

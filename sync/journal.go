@@ -65,6 +65,8 @@ type TakingUp interface {
 	Renewed(ctx context.Context, inc pay.Incarnation) (pay.Position, error)
 	// UrgentClaims returns the queued claims of kinds that are pay.Kind.Urgent.
 	UrgentClaims(ctx context.Context) ([]pay.Fact, error)
+	// LastEntry returns the last entry of the mirror, zero when it is empty.
+	LastEntry(ctx context.Context) (pay.Fact, error)
 }
 
 // Hub is the registry as its sessions need it. Whatever its methods write is
@@ -131,7 +133,9 @@ type Copies interface {
 	// ApplyUrgent applies verified claims out of turn.
 	ApplyUrgent(ctx context.Context, facts []pay.Fact) error
 	// NotePutBack keeps what a node holds of the registry that the registry lost.
-	NotePutBack(ctx context.Context, node pay.NodeID, p pay.PutBack) error
+	// entry is the id of a fact that the registry has signed, or zeros: if it holds
+	// that fact, nothing is kept, and else p counts as proven.
+	NotePutBack(ctx context.Context, node pay.NodeID, p pay.PutBack, entry pay.FactID) error
 }
 
 // Clock is the registry's clock.

@@ -20,7 +20,8 @@ import (
 //	NoteOldCopy     NoteOldCopy      none
 //	TakeUp          TakeUp           TookUp
 //	RenewOutbox     Renewed          OutboxRenewed
-//	ReadUrgent      UrgentClaims     UrgentRead
+//	ReadUrgent      UrgentClaims,    UrgentRead
+//	                LastEntry
 //
 // It has no goroutines and no clock. The shell calls Do in several goroutines,
 // none for two effects of one row at a time; a simulation calls it in any order
@@ -82,7 +83,11 @@ func (n *NodeEffects) takeUp(ctx context.Context, effect Effect) (Event, error) 
 		return OutboxRenewed{Position: p}, wrap("renew outbox", err)
 	case ReadUrgent:
 		facts, err := n.journal.UrgentClaims(ctx)
-		return UrgentRead{Facts: facts}, wrap("read urgent claims", err)
+		if err != nil {
+			return nil, wrap("read urgent claims", err)
+		}
+		last, err := n.journal.LastEntry(ctx)
+		return UrgentRead{Facts: facts, Last: last}, wrap("read last entry", err)
 	default:
 		panic(fmt.Sprintf("paysync: internal error: %T is not for a node's store", effect))
 	}

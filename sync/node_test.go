@@ -158,6 +158,15 @@ func (n *node) UrgentClaims(context.Context) (facts []pay.Fact, err error) {
 	return facts, nil
 }
 
+func (n *node) LastEntry(context.Context) (f pay.Fact, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.entries) > 0 {
+		f = n.entries[len(n.entries)-1]
+	}
+	return f, nil
+}
+
 // copied returns a copy of the node as it is, for another process.
 func (n *node) copied() *node {
 	n.mu.Lock()

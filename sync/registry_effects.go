@@ -20,7 +20,8 @@ import (
 //	ReadKept     Kept                              KeptRead
 //	RenewHead    Renew                             HeadRenewed
 //	ApplyUrgent  ApplyUrgent                       UrgentApplied
-//	NotePutBack  NotePutBack                       none
+//	NotePutBack  NotePutBack                       UrgentApplied, if the
+//	                                               node shows an entry
 //
 // It has no goroutines and no state. The shell calls Do in several goroutines,
 // none for two effects of one row at a time; a simulation calls it in any order
@@ -63,10 +64,35 @@ func (r RegistryEffects) Do(ctx context.Context, effect Effect) (Event, error) {
 	case ApplyUrgent:
 		return UrgentApplied{}, wrap("apply urgent claims", r.Hub.ApplyUrgent(ctx, e.Facts))
 	case NotePutBack:
-		return nil, wrap("note evidence", r.Hub.NotePutBack(ctx, r.Node, e.Evidence))
+		return r.notePutBack(ctx, e)
 	default:
 		panic(fmt.Sprintf("paysync: internal error: %T is not for a registry's store", effect))
 	}
+}
+
+// notePutBack keeps evidence. What the node shows counts when this registry has
+// signed it; what it did not sign is not kept at all.
+func (r RegistryEffects) notePutBack(ctx context.Context, e NotePutBack) (Event, error) {
+	if e.Entry == nil {
+		return nil, wrap("note evidence", r.Hub.NotePutBack(ctx, r.Node, e.Evidence, pay.FactID{}))
+	}
+	f, err := pay.Parse(e.Entry)
+	if err == nil {
+		err = r.signed(f)
+	}
+	if err != nil {
+		return UrgentApplied{}, nil //nolint:nilerr // it shows nothing, and that is the answer
+	}
+	return UrgentApplied{}, wrap("note evidence", r.Hub.NotePutBack(ctx, r.Node, e.Evidence, f.ID()))
+}
+
+// signed returns nil when the registry's working key has signed f.
+func (r RegistryEffects) signed(f pay.Fact) error {
+	a, err := pay.OpenAuthority(r.Authority, pay.NodeID{})
+	if err != nil {
+		return err
+	}
+	return f.Verify(a.Working)
 }
 
 func (r RegistryEffects) look(ctx context.Context, h wire.Hello) (Standing, error) {

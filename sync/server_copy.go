@@ -39,15 +39,15 @@ func (s *ServerSession) stepAside(w wire.Welcome, st Standing) []Effect {
 		return nil
 	}
 	s.phase = phaseAside
-	effects := []Effect{Send{w}}
+	s.evidence = pay.PutBack{
+		Seq: s.hello.Cursor.Seq, Head: st.Head.Cursor.Seq, Acked: s.hello.Outbox.Acked, Number: st.Outbox.N,
+		Forked: w.Resume == wire.ResumeFork,
+	}
 	lost := w.Resume == wire.ResumeAhead || w.Resume == wire.ResumeFork
 	if lost || w.Outbox.Standing == wire.OutboxBehind {
-		effects = append(effects, NotePutBack{Evidence: pay.PutBack{
-			Seq: s.hello.Cursor.Seq, Head: st.Head.Cursor.Seq, Acked: s.hello.Outbox.Acked, Number: st.Outbox.N,
-			Forked: w.Resume == wire.ResumeFork,
-		}})
+		return []Effect{Send{w}, NotePutBack{Evidence: s.evidence}}
 	}
-	return effects
+	return []Effect{Send{w}}
 }
 
 func (s *ServerSession) keptRead(e KeptRead) []Effect {

@@ -44,10 +44,11 @@ type ServerSession struct {
 	scope    pay.Scope
 	hello    wire.Hello
 
-	past    bool   // the outbox must be renewed before anything is pushed
-	renewed bool   // it was asked to be, which it is once: each time leaves a row behind
-	next    uint64 // number of the item that is to come next
-	applied uint64 // last item known to be durable
+	evidence pay.PutBack // of a node that steps aside
+	past     bool        // the outbox must be renewed before anything is pushed
+	renewed  bool        // it was asked to be, which it is once: each time leaves a row behind
+	next     uint64      // number of the item that is to come next
+	applied  uint64      // last item known to be durable
 
 	feed    window
 	reading bool // ReadFeed is not answered yet
@@ -118,6 +119,9 @@ func (s *ServerSession) received(m wire.Message) []Effect {
 		}
 		s.phase, s.hello = phaseGreeting, m
 		return []Effect{Look{Hello: m}}
+	}
+	if e, ok := m.(wire.Evidence); ok && s.phase == phaseAside {
+		return []Effect{NotePutBack{Evidence: s.evidence, Entry: e.Fact}}
 	}
 	if s.phase != phaseLive {
 		return []Effect{protocolError(fmt.Sprintf("%T out of turn", m))}

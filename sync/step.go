@@ -59,8 +59,12 @@ type (
 	TookUp struct{}
 	// OutboxRenewed answers RenewOutbox once it is durable.
 	OutboxRenewed struct{ Position pay.Position }
-	// UrgentRead answers ReadUrgent.
-	UrgentRead struct{ Facts []pay.Fact }
+	// UrgentRead answers ReadUrgent. Last is the last entry of the node's mirror, zero
+	// when it is empty.
+	UrgentRead struct {
+		Facts []pay.Fact
+		Last  pay.Fact
+	}
 )
 
 // Effects of a ClientSession.
@@ -110,7 +114,8 @@ type (
 	}
 	// RenewOutbox notes that the outbox goes on under another incarnation.
 	RenewOutbox struct{ Incarnation pay.Incarnation }
-	// ReadUrgent reads the claims that may be given to the registry out of turn.
+	// ReadUrgent reads the claims that may be given to the registry out of turn, and
+	// the last entry of the mirror.
 	ReadUrgent struct{}
 	// Rivalled reports that another process with the node's key wants to connect.
 	Rivalled struct{}
@@ -178,8 +183,11 @@ type (
 	// ApplyUrgent applies verified claims out of turn.
 	ApplyUrgent struct{ Facts []pay.Fact }
 	// NotePutBack notes what the node holds of the registry that the registry does
-	// not.
-	NotePutBack struct{ Evidence pay.PutBack }
+	// not. Entry is what the node shows for it, nil for nothing.
+	NotePutBack struct {
+		Evidence pay.PutBack
+		Entry    []byte
+	}
 )
 
 func (Received) event()  {}

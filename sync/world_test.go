@@ -327,9 +327,12 @@ func (r *registry) ApplyUrgent(_ context.Context, facts []pay.Fact) error {
 	return nil
 }
 
-func (r *registry) NotePutBack(_ context.Context, node pay.NodeID, p pay.PutBack) error {
+func (r *registry) NotePutBack(_ context.Context, node pay.NodeID, p pay.PutBack, entry pay.FactID) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if p.Proven = !entry.IsZero(); p.Proven {
+		delete(r.putBack, node)
+	}
 	if _, known := r.putBack[node]; !known {
 		r.putBack[node] = p
 	}

@@ -35,6 +35,7 @@ const (
 	TypeUrgent   Type = 17
 	TypeSettled  Type = 18
 	TypeRival    Type = 19
+	TypeEvidence Type = 20
 
 	// typeMustKnow is the first of the types that may not be skipped.
 	typeMustKnow Type = 128
@@ -91,6 +92,8 @@ func parse(t Type, body []byte) (m Message, ok bool, err error) {
 		m, err = parseAs[Settled](body)
 	case TypeRival:
 		m, err = parseAs[Rival](body)
+	case TypeEvidence:
+		m, err = parseAs[Evidence](body)
 	default:
 		if t < typeMustKnow {
 			return nil, false, nil

@@ -29,7 +29,8 @@ func (u Urgent) Check() error {
 	return nil
 }
 
-// Settled reports that the claims of an Urgent are durable at the registry.
+// Settled reports that what an Urgent or an Evidence carried is durable at the
+// registry, as far as it counts.
 type Settled struct{}
 
 // Type returns TypeSettled.
@@ -46,3 +47,15 @@ func (Rival) Type() Type { return TypeRival }
 
 // Check returns nil.
 func (Rival) Check() error { return nil }
+
+// Evidence shows a registry the last entry that the node holds of its feed, when the
+// registry holds fewer or others: it has signed that entry. It is answered by Settled.
+type Evidence struct {
+	Fact []byte `cbor:"1,keyasint"`
+}
+
+// Type returns TypeEvidence.
+func (Evidence) Type() Type { return TypeEvidence }
+
+// Check returns an error when the fact is out of its bounds.
+func (e Evidence) Check() error { return checkFact(e.Fact) }

@@ -138,7 +138,10 @@ func TestRegistryPutBackSaysSo(t *testing.T) {
 	w.copyData("reg", "newest")
 	w.putBackStopped("reg", "reg.copy")
 	w.again("reg")
-	w.must(w.Until("the registry knows it", func() (bool, error) { return w.nodeNamed("counter").PutBack != nil, nil }))
+	w.must(w.Until("the registry knows it", func() (bool, error) {
+		p := w.nodeNamed("counter").PutBack
+		return p != nil && p.Proven, nil
+	}))
 	if p := w.nodeNamed("counter").PutBack; p.Entries <= p.EntriesHere || p.Since == "" {
 		t.Errorf("evidence %+v", p)
 	}

@@ -265,7 +265,8 @@ type Node struct {
 
 // PutBack is what a node holds of a registry that the registry has lost, because its
 // data directory was put back to an older copy: entries of the node's feed, or
-// acknowledgements of the node's claims. Forked means other entries.
+// acknowledgements of the node's claims. Forked means other entries; Proven, that the
+// node showed an entry that this registry has signed and does not hold.
 type PutBack struct {
 	Node        string   `json:"node"`
 	Name        pay.Name `json:"name"`
@@ -275,6 +276,7 @@ type PutBack struct {
 	Claims      uint64   `json:"claims"`
 	ClaimsHere  uint64   `json:"claims_here"`
 	Forked      bool     `json:"forked,omitempty"`
+	Proven      bool     `json:"proven"`
 }
 
 // Rivalry is a node of which two processes want to be connected.

@@ -148,7 +148,11 @@ func ownClockFindings(c api.Clock, registry bool) (list []finding) {
 // twice.
 func copyFindings(lost []api.PutBack, rivals []api.Rivalry) (list []finding) {
 	for _, p := range lost[:min(len(lost), copiesShown)] {
-		list = append(list, finding{"copies", levelBad, node.PutBackSentence(p), node.HintPutBack})
+		level := levelBad
+		if !p.Proven {
+			level = levelWarn
+		}
+		list = append(list, finding{"copies", level, node.PutBackSentence(p), node.HintPutBack})
 	}
 	if more := len(lost) - copiesShown; more > 0 {
 		list = append(list, finding{"copies", levelBad, fmt.Sprintf("%d more nodes show the same", more), node.HintPutBack})

@@ -48,18 +48,23 @@ func (n *Registry) Copies(ctx context.Context) (putBack []api.PutBack, rivals []
 func putBackObject(m pay.NodeStatus, p pay.PutBack) api.PutBack {
 	return api.PutBack{
 		Node: m.Node.ID().String(), Name: m.Name, Since: p.Since.String(),
-		Entries: p.Seq, EntriesHere: p.Head, Claims: p.Acked, ClaimsHere: p.Number, Forked: p.Forked,
+		Entries: p.Seq, EntriesHere: p.Head, Claims: p.Acked, ClaimsHere: p.Number, Forked: p.Forked, Proven: p.Proven,
 	}
 }
 
 // putBackError returns why a registry is not ready that was put back to an older
-// copy, or nil.
+// copy, or nil. The mere word of a node is not enough for that.
 func (n *Registry) putBackError(ctx context.Context) error {
 	lost, _, err := n.Copies(ctx)
-	if err != nil || len(lost) == 0 {
+	if err != nil {
 		return err
 	}
-	return pay.NewError(pay.CodeOldCopy, PutBackSentence(lost[0]), HintPutBack)
+	for _, p := range lost {
+		if p.Proven {
+			return pay.NewError(pay.CodeOldCopy, PutBackSentence(p), HintPutBack)
+		}
+	}
+	return nil
 }
 
 // HintPutBack says what to do about a registry that was put back.
@@ -69,6 +74,9 @@ const HintPutBack = "stop serve and bring back the newest copy of this directory
 func PutBackSentence(p api.PutBack) string {
 	who := fmt.Sprintf("%s (node %.10s)", p.Name, p.Node)
 	switch {
+	case !p.Proven:
+		return fmt.Sprintf("%s says that it holds more of this registry than the registry itself (%d entries, here %d; %d claims, here %d), and shows nothing for it, since %s",
+			who, p.Entries, p.EntriesHere, p.Claims, p.ClaimsHere, p.Since)
 	case p.Forked:
 		return fmt.Sprintf("this registry was put back to an older copy: %s holds other decisions than it up to number %d, since %s", who, p.Entries, p.Since)
 	case p.Entries > p.EntriesHere:
