@@ -162,7 +162,7 @@ func TestAnyMessageReadsTheSameWithMoreKeys(t *testing.T) {
 			rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) any { return b }), rapid.Just[any](nil), rapid.Just[any](true))
 		value := rapid.OneOf(leaf, rapid.Map(rapid.SliceOfN(leaf, 0, 5), func(l []any) any { return l }),
 			rapid.Map(rapid.MapOfN(rapid.Uint64(), leaf, 0, 5), func(m map[uint64]any) any { return m }))
-		unknown := rapid.Uint64Min(64).Filter(func(key uint64) bool { return key != 80 && key != 81 })
+		unknown := rapid.Uint64Min(64).Filter(func(key uint64) bool { return key < 80 || key > 82 })
 		more := rapid.MapOfN(unknown, value, 1, 20).Draw(r, "more")
 		got, err := wire.ReadMessage(bytes.NewReader(frameOf(s.msg.Type(), grown(t, s.msg, more))), pay.FrameBytesMax)
 		if err != nil || !reflect.DeepEqual(got, s.msg) {
