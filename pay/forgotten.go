@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/fxamacker/cbor/v2"
 )
 
 // Forgotten is the last statement of a device's identity: it has ceased to be, and
@@ -45,7 +43,7 @@ func OpenForgotten(raw []byte) (Forgotten, error) {
 // Former are the raw Forgotten facts of the identities that a device had before,
 // as a Bind encloses them: "" for none, else a CBOR array of byte strings. A Bind
 // with them stays comparable.
-type Former cbor.ByteString
+type Former string
 
 // NewFormer encloses raw facts, of which the last FormerMax count.
 func NewFormer(facts [][]byte) Former {
@@ -93,9 +91,14 @@ func (f Former) check() error {
 }
 
 // MarshalCBOR returns the byte string.
-func (f Former) MarshalCBOR() ([]byte, error) { return cbor.ByteString(f).MarshalCBOR() }
+func (f Former) MarshalCBOR() ([]byte, error) { return Encode([]byte(f)), nil }
 
 // UnmarshalCBOR reads a byte string.
 func (f *Former) UnmarshalCBOR(raw []byte) error {
-	return (*cbor.ByteString)(f).UnmarshalCBOR(raw)
+	var b []byte
+	if err := Decode(raw, &b); err != nil {
+		return err
+	}
+	*f = Former(b)
+	return nil
 }

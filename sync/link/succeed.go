@@ -27,7 +27,7 @@ func Succeed(ctx context.Context, p Peer, chain []Statement) error {
 	}
 	defer c.close()
 	for _, s := range chain {
-		switch m, err := c.exchange(succeed{s.Authority, s.Replaced}); m := m.(type) {
+		switch m, err := c.exchange(succeed(s)); m := m.(type) {
 		case nil:
 			return c.explain(err)
 		case done:

@@ -29,17 +29,11 @@ func (n *payer) inherit(ctx context.Context) error {
 			return ok, err
 		})
 	})
-	if err != nil {
-		return ignoreEnd(ctx, err)
+	if err == nil {
+		n.refreshSoon()
 	}
-	n.refreshSoon()
-	return nil
-}
-
-// ignoreEnd returns nil for the error of a watch that ctx ended.
-func ignoreEnd(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		err = nil // the end of the node is no error
 	}
 	return err
 }
