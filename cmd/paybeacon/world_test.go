@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,12 +99,29 @@ func (w *world) must(err error) {
 	}
 }
 
+// keptAddress returns an address of this machine on which nobody listens, and that
+// the system gives to nobody who asks for any port: while a registry is down, a
+// node's socket would take one of those and keep it.
+func keptAddress(t *testing.T) string {
+	t.Helper()
+	const lowest, below = 10_000, 32_768 // where the ports that Linux gives begin
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", lowest+rand.N(below-lowest))
+		if socket, err := net.ListenPacket("udp", address); err == nil {
+			_ = socket.Close()
+			return address
+		}
+	}
+	t.Fatal("no free port was found")
+	return ""
+}
+
 // startRegistry starts the registry, again on the address that it had.
 func (w *world) startRegistry(env []string) {
 	w.t.Helper()
-	listen := "127.0.0.1:0"
-	if w.registry.QUIC != "" {
-		listen = w.registry.QUIC
+	listen := w.registry.QUIC
+	if listen == "" {
+		listen = keptAddress(w.t)
 	}
 	w.must(w.Start("reg", env, "serve", "--data", w.Data("reg"), "--listen", listen, "--http", "127.0.0.1:0"))
 	var err error
