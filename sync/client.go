@@ -81,7 +81,7 @@ type Client struct {
 
 	mu       sync.Mutex
 	state    State
-	doubtful bool // a session fell silent after it was welcomed, and none was connected since
+	doubtful bool // a session fell silent, or only its Welcome was lost, and none was connected since
 	changed  chan struct{}
 }
 
@@ -202,7 +202,7 @@ func (c *Client) Run(ctx context.Context) error {
 			if errors.Is(err, errStalled) {
 				s.Stall = err
 			}
-			c.doubtful = c.doubtful || lived > 0 && pay.CodeOf(err) == pay.CodeUnreachable
+			c.doubtful = c.doubtful || errors.Is(err, errStalled) || lived > 0 && pay.CodeOf(err) == pay.CodeUnreachable
 		})
 		if err == nil {
 			return nil

@@ -96,6 +96,35 @@ func TestPathTooNarrowDoesNotLookConnected(t *testing.T) {
 	}
 }
 
+// TestLostWelcomeIsNoConnection: the answer to the first greeting was lost while
+// packets came. That a later answer gets through alone is no connection either.
+func TestLostWelcomeIsNoConnection(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		box := newNode(3)
+		w.reg.enlist(box.key)
+		w.reg.post(40)
+		w.weather.swallow(above(200, true))
+		c, leave := w.client(box)
+		w.awaitState(c, func(s paysync.State) bool { return s.Stall != nil })
+		w.weather.swallow(above(1_100, true))
+		for end := time.Now().Add(10 * time.Minute); time.Now().Before(end); {
+			s, changed := c.Watch()
+			if s.Up {
+				t.Errorf("connected while nothing arrives: %+v", s)
+				break
+			}
+			select {
+			case <-changed:
+			case <-time.After(time.Until(end)):
+			}
+		}
+		w.weather.swallow(nil)
+		w.awaitState(c, isUp)
+		w.awaitStep(box)
+		quit(t, leave)
+	})
+}
+
 // TestSilenceIsNamed gives a session what the shell knows of the path.
 func TestSilenceIsNamed(t *testing.T) {
 	t.Parallel()

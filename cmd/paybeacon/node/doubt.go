@@ -90,7 +90,7 @@ func clockHint(d Dir, decides bool) string {
 	if !decides {
 		return "set the machine's clock right, for example with timedatectl set-ntp true; payments go on while the registry is up"
 	}
-	return fmt.Sprintf("no payment is decided until then: set the machine's clock right and it goes on by itself, or if the clock is right now: paybeacon admin clock --data %s --accept", d)
+	return fmt.Sprintf("set the machine's clock right and payments go on by themselves; if it is right now: paybeacon admin clock --data %s --accept", d)
 }
 
 // clockObject is what the store thinks of its clock.
