@@ -181,8 +181,9 @@ func TestOpenPushVerifiesEachFact(t *testing.T) {
 func TestOneRenewalInASession(t *testing.T) {
 	t.Parallel()
 	reg := newRegistry()
+	feed := feedOf(reg, 2)
 	var s paysync.ServerSession
-	st := paysync.Standing{Known: true, Member: reg.members[testKey(3).ID()], Head: headOf(reg.epoch, feedOf(reg, 2)), PingEvery: 2_000, Authority: reg.authority.Raw()}
+	st := paysync.Standing{Known: true, Member: reg.members[testKey(3).ID()], Head: headOf(reg.epoch, feed), PingEvery: 2_000, Authority: reg.authority.Raw()}
 	s.Step(time.Time{}, paysync.Received{Message: wire.Hello{Version: wire.VersionMax, Scope: testScope}})
 	if got := s.Step(time.Time{}, paysync.Stood{Standing: st}); len(got) != 2 {
 		t.Fatalf("the Welcome: %+v", got)

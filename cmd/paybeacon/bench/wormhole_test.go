@@ -12,6 +12,9 @@ import (
 // two sites only the end of a code's window would stop anything.
 func TestWormholeModel(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("the model takes half a minute, and minutes under the race detector, which finds nothing in one goroutine")
+	}
 	figures, err := benchWormhole(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
