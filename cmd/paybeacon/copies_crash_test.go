@@ -21,16 +21,7 @@ func TestKilledAtEveryPointOfTakingUp(t *testing.T) {
 			t.Run(victim+" at "+point, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
-				w.copyStopped("box")
-				w.waitNear()
-				paid, err := w.chargeUnder("first", "5.00", "--wait", "10s")
-				if err != nil || paid.Outcome != pay.OutcomePaid {
-					t.Fatalf("%+v, %v", paid, err)
-				}
-				w.putBack("box")
-				w.Stop("reg")
-				w.again("box")
-				w.waitNear()
+				paid := w.boxOneChargeOld()
 				if p, err := w.chargeUnder("second", "6.00", "--ttl", "10m"); err != nil || !p.Queued {
 					t.Fatalf("%+v, %v", p, err)
 				}

@@ -89,6 +89,23 @@ func ignoring(err error, exits ...pay.Exit) error {
 	return err
 }
 
+// boxOneChargeOld pays under the key "first", puts the box back to a copy of before
+// and runs it without its registry. It returns what was paid.
+func (w *world) boxOneChargeOld() api.Payment {
+	w.t.Helper()
+	w.copyStopped("box")
+	w.waitNear()
+	paid, err := w.chargeUnder("first", "5.00", "--wait", "10s")
+	if err != nil || paid.Outcome != pay.OutcomePaid {
+		w.t.Fatalf("%+v, %v", paid, err)
+	}
+	w.putBack("box")
+	w.Stop("reg")
+	w.again("box")
+	w.waitNear()
+	return paid
+}
+
 // TestBoxPutBackTakesUpWhatItLacks puts a box back to a copy that is one paid charge
 // old. Before it is connected again it makes as many other claims as it lacks, one of
 // them under the key that was paid. What it has made is decided, and the key answers
@@ -96,16 +113,7 @@ func ignoring(err error, exits ...pay.Exit) error {
 func TestBoxPutBackTakesUpWhatItLacks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.copyStopped("box")
-	w.waitNear()
-	paid, err := w.chargeUnder("first", "5.00", "--wait", "10s")
-	if err != nil || paid.Outcome != pay.OutcomePaid {
-		t.Fatalf("%+v, %v", paid, err)
-	}
-	w.putBack("box")
-	w.Stop("reg")
-	w.again("box")
-	w.waitNear()
+	paid := w.boxOneChargeOld()
 	for _, key := range []string{"second", "first"} {
 		if p, err := w.chargeUnder(key, "5.00"); err != nil || !p.Queued {
 			t.Fatalf("%s: %+v, %v", key, p, err)
