@@ -59,7 +59,7 @@ var plan = map[string]struct {
 	"cmd/paybeacon/survey": {"the air is looked at through a node's radio, without a node", []string{"pay", "ble", "ble/replay", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/doctor": {"a node and its radio are looked at from outside", []string{"pay", "pay/device", "ble", "ble/replay", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/demo":   {"a story is played on a stage; its forger has a stolen node and says what no role would", []string{"pay", "pay/device", "pay/history", "store", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/stage", "cmd/paybeacon/text"}},
-	"cmd/paybeacon/bench":  {"what is measured stands below the nodes, or is a node that is asked as by a command", []string{"pay", "pay/device", "pay/registry", "store", "store/kv", "store/badgerkv", "ble", "ble/bluez", "ble/bluez/fakebluez", "ble/crowd", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/bench":  {"what is measured stands below the nodes, or is a node that is asked as by a command; its yardsticks speak over the same transport", []string{"pay", "pay/device", "pay/registry", "store", "store/kv", "store/badgerkv", "sync", "sync/quicnet", "ble", "ble/bluez", "ble/bluez/fakebluez", "ble/crowd", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/stage", "cmd/paybeacon/text"}},
 	"cmd/paybeacon":        {"the tree of commands: may import all; nobody imports it", nil},
 }
 

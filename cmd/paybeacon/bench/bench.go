@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +25,20 @@ type benchmark struct {
 	name string
 	what string
 	run  func(ctx context.Context, dir string) ([]figure, error)
+	// gives are the names of the figures, where that is not the benchmark's.
+	gives []string
+}
+
+// named reports whether a benchmark is meant by a name: its own, or that of a figure.
+func (b benchmark) named(name string) bool {
+	return strings.EqualFold(b.name, name) || slices.ContainsFunc(b.gives, func(g string) bool { return strings.EqualFold(g, name) })
+}
+
+// options are what the flags say of all benchmarks.
+type options struct {
+	traces  string        // recordings
+	against string        // another build of this program, "" for none
+	during  time.Duration // of each load
 }
 
 type machineJSON struct {
@@ -35,29 +51,33 @@ type machineJSON struct {
 	Go     string `json:"go"`
 }
 
-func benchmarks(traces string) []benchmark {
-	floor := benchFloor{worlds: 1_000, minutes: 300, composed: 3_000, charges: 12_000, traces: traces}
+func benchmarks(o options) []benchmark {
+	floor := benchFloor{worlds: 1_000, minutes: 300, composed: 3_000, charges: 12_000, traces: o.traces}
 	return []benchmark{
-		{"S4", "durable commits with 64 writers", benchGroupCommit},
-		{"S6", "code look-up among a million devices", benchCodeLookup},
-		{"S11", "adverts through the bus, the radio and the tracker", benchRadio},
-		{"audit", "how fast a registry is audited, and how much memory that takes", benchAudits{small: 500, large: 20_000}.audit},
-		{"near", "how soon a till is told who is near, in a simulated floor", floor.near},
-		{"crowd", "how often a charge means the wrong one or nobody: simulated, and from traces", floor.crowd},
-		{"wormhole", "a code carried from one stall to another, by a seeded model", benchWormhole},
+		{"pay", "payments through real processes (S1, S2, S2b, S3)", benchPayments{o.against, o.during}.run, []string{"S1", "S2", "S2b", "S3"}},
+		{"S4", "durable commits with 64 writers", benchGroupCommit, nil},
+		{"S6", "code look-up among a million devices", benchCodeLookup, nil},
+		{"S11", "adverts through the bus, the radio and the tracker", benchRadio, nil},
+		{"audit", "how fast a registry is audited, and how much memory that takes", benchAudits{small: 500, large: 20_000}.audit, nil},
+		{"near", "how soon a till is told who is near, in a simulated floor", floor.near, nil},
+		{"crowd", "how often a charge means the wrong one or nobody: simulated, and from traces", floor.crowd, nil},
+		{"wormhole", "a code carried from one stall to another, by a seeded model", benchWormhole, nil},
 	}
 }
 
 // Command is the command that measures: `bench`.
 func Command(ctx context.Context, io cli.Stdio) *cli.Command {
 	var names []string
-	for _, b := range benchmarks("") {
+	for _, b := range benchmarks(options{}) {
 		names = append(names, fmt.Sprintf("%-8s  %s\n", b.name, b.what))
 	}
 	return cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "bench", Usage: "measure this machine", Args: []string{"NAME..."},
 		Long: "Each figure stands beside a yardstick measured in the same run; trust the ratio.\n" + strings.Join(names, "") + "Without a name all of them run.",
 		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "against", Usage: "measure payments by turns with another build, `PROGRAM`"},
+			&cli.DurationFlag{Name: "during", Value: 4 * time.Second, Usage: "how long each load of payments lasts: `DUR`"},
+			&cli.StringFlag{Name: "skel", Hidden: true, Usage: "be the registry of a skeleton in `DIR`"},
 			&cli.StringFlag{Name: "dir", Usage: "measure the disk under `DIR` (default: the temporary directory)"},
 			&cli.StringFlag{Name: "traces", Usage: "compose crowds of the recordings in `FILE`", DefaultText: "$" + tracesEnv + ", or " + tracesBeside},
 		},
@@ -66,12 +86,19 @@ func Command(ctx context.Context, io cli.Stdio) *cli.Command {
 }
 
 func bench(c *cli.Call) error {
-	all := benchmarks(tracesNamed(c.Flags.String("traces")))
+	if dir := c.Flags.String("skel"); dir != "" {
+		return serveSkel(c, dir)
+	}
+	during, err := cli.PositiveDuration(c, "during")
+	if err != nil {
+		return err
+	}
+	all := benchmarks(options{tracesNamed(c.Flags.String("traces")), c.Flags.String("against"), during.Std()})
 	chosen := all
 	if c.Flags.NArg() > 0 {
 		chosen = nil
 		for _, name := range c.Flags.Args().Slice() {
-			i := slices.IndexFunc(all, func(b benchmark) bool { return strings.EqualFold(b.name, name) })
+			i := slices.IndexFunc(all, func(b benchmark) bool { return b.named(name) })
 			if i < 0 {
 				return pay.NewError(pay.CodeNotFound, fmt.Sprintf("there is no benchmark %q", text.Printable(name)), "`paybeacon bench --help` names them")
 			}
@@ -98,7 +125,7 @@ func bench(c *cli.Call) error {
 			return fmt.Errorf("bench %s: %w", b.name, err)
 		}
 		for _, f := range figures {
-			f.V, f.Type, f.Name = 1, "figure", b.name
+			f.V, f.Type, f.Name, f.of = 1, "figure", cmp.Or(f.Name, b.name), b.name
 			if err := c.Answer(f, func(w io.Writer) { printFigure(w, f) }); err != nil {
 				return err
 			}

@@ -29,14 +29,25 @@ type figure struct {
 	Met       *bool   `json:"met,omitempty"`
 	// Unmeasured says why there is no value.
 	Unmeasured string `json:"unmeasured,omitempty"`
+
+	of string // the benchmark
+}
+
+// label is what a line of a figure begins with: its name too where a benchmark gives
+// several.
+func (f figure) label() string {
+	if f.of == "" || f.of == f.Name {
+		return f.What
+	}
+	return fmt.Sprintf("%-4s %s", f.Name, f.What)
 }
 
 func printFigure(w io.Writer, f figure) {
 	if f.Unmeasured != "" {
-		_, _ = fmt.Fprintf(w, "  %s: not measured: %s\n", f.What, f.Unmeasured)
+		_, _ = fmt.Fprintf(w, "  %s: not measured: %s\n", f.label(), f.Unmeasured)
 		return
 	}
-	line := fmt.Sprintf("  %-44s %10s %-4s", f.What, fewDigits(f.Value), f.Unit)
+	line := fmt.Sprintf("  %-44s %10s %-4s", f.label(), fewDigits(f.Value), f.Unit)
 	line += bracket(f.Low, f.High)
 	if f.Against != "" {
 		line += fmt.Sprintf("  %s: %s", f.Against, fewDigits(f.Yardstick)) + bracket(f.YardstickLow, f.YardstickHigh)

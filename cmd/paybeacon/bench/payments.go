@@ -1,0 +1,199 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	payInFlight = 64
+	payCallers  = 8  // processes that pay, one payment after another
+	payRounds   = 2  // by turns with each yardstick
+	payAlone    = 60 // payments, one after another, a round
+)
+
+// benchPayments are payments through real processes: a registry, a box, eight wallets
+// and their tags. Against names another build of this program, "" for none; during is
+// how long each load lasts a round.
+type benchPayments struct {
+	against string
+	during  time.Duration
+}
+
+// paid is what one program did in all rounds.
+type paid struct {
+	single
+	many, commands load
+}
+
+func (b benchPayments) run(ctx context.Context, dir string) (figures []figure, err error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	var shops []*shop
+	defer func() {
+		for _, s := range shops {
+			s.Close()
+		}
+	}()
+	for label, program := range map[string]string{"this": exe, "other": b.against} {
+		if program == "" {
+			continue
+		}
+		if program, err = filepath.Abs(program); err != nil {
+			return nil, err
+		}
+		s, err := openShop(ctx, label, program, shopDir(dir, label))
+		if err != nil {
+			return nil, err
+		}
+		if shops = append(shops, s); label == "this" {
+			shops[0], shops[len(shops)-1] = s, shops[0]
+		}
+	}
+	f, err := openFloor(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.close()) }()
+	sk, err := openSkel(ctx, exe, filepath.Join(dir, "skel"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, sk.close()) }()
+	return b.rounds(ctx, shops, f, sk)
+}
+
+func (b benchPayments) rounds(ctx context.Context, shops []*shop, f *floor, sk *skel) ([]figure, error) {
+	all := make([]paid, len(shops))
+	var bare []time.Duration
+	var skeleton load
+	for range payRounds {
+		took, err := f.measure(ctx, payAlone)
+		if err != nil {
+			return nil, err
+		}
+		bare = append(bare, took...)
+		for i, s := range shops {
+			if err := b.round(ctx, s, &all[i]); err != nil {
+				return nil, fmt.Errorf("%s build: %w", s.label, err)
+			}
+		}
+		l, err := sk.drive(ctx, payInFlight, b.during/2)
+		if err != nil {
+			return nil, err
+		}
+		skeleton.add(l)
+	}
+	figures := figuresOfPaid(all[0], bare, skeleton)
+	if len(all) > 1 {
+		figures = append(figures, figuresAgainst(all[0], all[1])...)
+	}
+	return figures, nil
+}
+
+func (b benchPayments) round(ctx context.Context, s *shop, all *paid) error {
+	if err := s.learnHandles(); err != nil {
+		return err
+	}
+	one, err := s.alone(ctx, payAlone)
+	if err != nil {
+		return err
+	}
+	many, err := s.drive(ctx, payInFlight, b.during, s.bySocket)
+	if err != nil {
+		return err
+	}
+	commands, err := s.drive(ctx, payCallers, b.during, s.byCommand)
+	if err != nil {
+		return err
+	}
+	all.single.add(one)
+	all.many.add(many)
+	all.commands.add(commands)
+	return nil
+}
+
+// The targets of the next step, as figures state them.
+const (
+	targetAlone    = 2.5 // floors
+	targetRegistry = 2   // skeletons
+	targetAgainst  = 4   // times the earlier build
+)
+
+// atMost is a figure that is to be at most ratio times its yardstick; with a ratio of
+// 0 there is no target.
+func atMost(name, what, unit string, value, yardstick float64, against string, ratio float64) figure {
+	f := figure{Name: name, What: what, Value: value, Unit: unit, Yardstick: yardstick, Against: against}
+	if yardstick != 0 {
+		f.Ratio = value / yardstick
+	}
+	if ratio != 0 {
+		met := f.Ratio <= ratio
+		f.Target, f.Met = fmt.Sprintf("<= %gx", ratio), &met
+	}
+	return f
+}
+
+// atLeast is a figure that is to be at least ratio times its yardstick.
+func atLeast(name, what, unit string, value, yardstick float64, against string, ratio float64) figure {
+	f := atMost(name, what, unit, value, yardstick, against, 0)
+	if ratio != 0 {
+		met := f.Ratio >= ratio
+		f.Target, f.Met = fmt.Sprintf(">= %gx", ratio), &met
+	}
+	return f
+}
+
+// figuresOfPaid are what this program did, beside floor and skeleton.
+func figuresOfPaid(p paid, bare []time.Duration, skeleton load) []figure {
+	out := []figure{
+		atMost("S1", "one payment alone, known to both, p50", "ms", millis(quantile(p.both, 0.5)), millis(quantile(bare, 0.5)), "floor", targetAlone),
+		atMost("S1", "one payment alone, known to both, p99", "ms", millis(quantile(p.both, 0.99)), millis(quantile(bare, 0.99)), "floor", 0),
+		{Name: "S1", What: "of it until the box knows, p50", Value: millis(quantile(p.box, 0.5)), Unit: "ms"},
+		{Name: "S1", What: "of it until the wallet knows, p50", Value: millis(quantile(p.wallet, 0.5)), Unit: "ms"},
+		atMost("S2", "registry's CPU a payment, 64 in flight", "us", p.many.perPayment(roleRegistry), skeleton.perPayment(roleRegistry), "skeleton", targetRegistry),
+		atMost("S2", "registry's CPU a payment, 8 commands", "us", p.commands.perPayment(roleRegistry), skeleton.perPayment(roleRegistry), "skeleton", 0),
+	}
+	for _, l := range []struct {
+		load
+		what string
+	}{{p.many, "64 in flight"}, {p.commands, "8 commands"}} {
+		out = append(out, figure{Name: "S2b", What: "CPU of all roles a payment, " + l.what, Value: l.all(), Unit: "us"})
+		for _, role := range []string{roleRegistry, roleBox, roleWallets, roleTags} {
+			if v := l.perPayment(role); v != 0 {
+				out = append(out, figure{Name: "S2b", What: "of it " + role + ", " + l.what, Value: v, Unit: "us"})
+			}
+		}
+		if v := l.perPayment(roleCaller); v != 0 {
+			out = append(out, figure{Name: "S2b", What: "beside it the callers themselves, " + l.what, Value: v, Unit: "us"})
+		}
+		out = append(out,
+			atMost("S3", "payments a second, "+l.what, "/s", l.rate(), skeleton.rate(), "skeleton", 0),
+			figure{Name: "S3", What: "from charge to outcome, p50, " + l.what, Value: millis(quantile(l.took, 0.5)), Unit: "ms"},
+			figure{Name: "S3", What: "from charge to outcome, p99, " + l.what, Value: millis(quantile(l.took, 0.99)), Unit: "ms"},
+		)
+		if l.lost > 0 {
+			out = append(out, figure{Name: "S3", What: "not paid, " + l.what + ": " + l.reason, Value: float64(l.lost)})
+		}
+	}
+	return out
+}
+
+// figuresAgainst are what this program did beside the other build.
+func figuresAgainst(this, other paid) []figure {
+	const build = "other build"
+	return []figure{
+		atMost("S1", "one payment alone, known to both, p50", "ms", millis(quantile(this.both, 0.5)), millis(quantile(other.both, 0.5)), build, 0),
+		atMost("S2", "registry's CPU a payment, 64 in flight", "us", this.many.perPayment(roleRegistry), other.many.perPayment(roleRegistry), build, 0),
+		atMost("S2b", "CPU of all roles a payment, 64 in flight", "us", this.many.all(), other.many.all(), build, 1.0/targetAgainst),
+		atMost("S2b", "CPU of all roles a payment, 8 commands", "us", this.commands.all(), other.commands.all(), build, 1.0/targetAgainst),
+		atLeast("S3", "payments a second, 64 in flight", "/s", this.many.rate(), other.many.rate(), build, targetAgainst),
+		atLeast("S3", "payments a second, 8 commands", "/s", this.commands.rate(), other.commands.rate(), build, 0),
+	}
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
+)
+
+// TestBenchMeasuresPayments runs the benchmark of payments over real processes, by
+// turns with another build, which is the same one here. Every figure is there, and
+// stands beside the yardstick that it is to stand beside. How large a figure is
+// depends on the machine.
+func TestBenchMeasuresPayments(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("the processes of two shops take long under the race detector, which sees only those of the benchmark")
+	}
+	w := emptyWorld(t)
+	raw, err := w.Output("bench", "--during", "200ms", "--dir", w.Dir, "--against", w.Exe, "pay")
+	w.must(err)
+	type line struct {
+		Type, Name, What, Against string
+		Value, Yardstick, Ratio   float64
+	}
+	lines, err := stage.DecodeLines[line](raw)
+	w.must(err)
+	var got []string
+	for _, l := range lines {
+		if l.Type != "figure" {
+			continue
+		}
+		if l.Value <= 0 || (l.Against != "") != (l.Yardstick > 0) {
+			t.Errorf("%+v", l)
+		}
+		got = append(got, l.Name+" "+l.Against)
+	}
+	for _, want := range []string{"S1 floor", "S2 skeleton", "S2b ", "S3 skeleton", "S1 other build", "S2 other build", "S2b other build", "S3 other build"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("there is no figure %q among %q", want, got)
+		}
+	}
+}
