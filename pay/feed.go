@@ -3,6 +3,7 @@ package pay
 import (
 	"crypto/sha256"
 	"errors"
+	"maps"
 )
 
 // ErrGap means that pushed items do not follow the last one applied.
@@ -71,6 +72,29 @@ type Position struct {
 type Applied struct {
 	N       uint64            // items up to here are durable at the registry
 	Refused map[uint64]Reason // those among the pushed ones that were refused
+	Grown   map[Scope]uint64  // where the feeds end that got entries by it; nil is allowed
+}
+
+// Acked is what the registry has acknowledged of an outbox: the items up to N of
+// that incarnation are durable there, and those in Refused were refused. The zero
+// Acked acknowledges nothing.
+type Acked struct {
+	Incarnation Incarnation
+	N           uint64
+	Refused     map[uint64]Reason
+}
+
+// And returns one acknowledgement for two, of which b is the later one.
+func (a Acked) And(b Acked) Acked {
+	if b.N == 0 {
+		return a
+	}
+	if len(a.Refused) > 0 && a.Incarnation == b.Incarnation {
+		refused := maps.Clone(a.Refused)
+		maps.Copy(refused, b.Refused)
+		b.Refused = refused
+	}
+	return b
 }
 
 // Chain is the running hash of a feed, or of the facts of an outbox: each link

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -112,7 +113,7 @@ func (tx *Tx) Apply(node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay
 		}
 		n = it.N
 	}
-	done.N = n
+	done.N, done.Grown = n, maps.Clone(tx.grown)
 	if n == before {
 		return done, nil
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store/kv"
@@ -31,12 +32,14 @@ type plan struct {
 // gains are what a command that succeeded leaves to those around it: to the
 // command that it is a part of, to the batch, and to those who wait.
 type gains struct {
-	next   pay.Time // earliest deadline set, dueNever when none; of a batch, dueUnknown at first
-	wrote  int      // bytes
-	opened bool     // a session was opened
-	outbox bool     // the outbox got items
-	scopes []pay.Scope
+	next   pay.Time             // earliest deadline set, dueNever when none; of a batch, dueUnknown at first
+	wrote  int                  // bytes
+	opened bool                 // a session was opened
+	outbox bool                 // the outbox got items
+	grown  map[pay.Scope]uint64 // where feeds end that got entries
 	notes  []note
+
+	touched []touched // on a node
 
 	refWritten *reference     // the clock's, which was written
 	accepted   *acceptedClock // the wall clock was accepted
@@ -57,8 +60,13 @@ func (g *gains) add(more gains) {
 	g.wrote += more.wrote
 	g.opened = g.opened || more.opened
 	g.outbox = g.outbox || more.outbox
-	g.scopes = append(g.scopes, more.scopes...)
+	if g.grown == nil {
+		g.grown = more.grown
+	} else {
+		maps.Copy(g.grown, more.grown)
+	}
 	g.notes = append(g.notes, more.notes...)
+	g.touched = append(g.touched, more.touched...)
 	if more.accepted != nil {
 		g.accepted = more.accepted
 	}

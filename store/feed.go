@@ -3,13 +3,17 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
 
 // feedEntriesMax bounds what Feed returns at once. Chosen: several frames full.
 const feedEntriesMax = 4096
+
+// feedEntriesByKey is how many entries Feed reads one by one before it walks on: a
+// node that keeps up reads few, and opening a walk costs more than some reads.
+// Chosen: a walk of Badger's costs as much as about ten reads.
+const feedEntriesByKey = 8
 
 // feedState is a pay.Head without its epoch, which is the same for all feeds of
 // a store and stands in the meta space.
@@ -93,7 +97,7 @@ func (v *View) ChainAt(scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, e
 // and at most limit times (limit <= 0: no limit), until fn returns an error,
 // which it returns.
 func (v *View) Entries(scope pay.Scope, after uint64, limit int, fn func(seq uint64, f pay.Fact) error) error {
-	return v.eachEntry(scope, after, limit, func(seq uint64, id pay.FactID) error {
+	return v.eachEntry(scope, after, limit, func(seq uint64, id pay.FactID, _ pay.Chain) error {
 		f, err := v.mustFact(id)
 		if err != nil {
 			return err
@@ -102,21 +106,35 @@ func (v *View) Entries(scope pay.Scope, after uint64, limit int, fn func(seq uin
 	})
 }
 
-// Feed returns up to limit raw entries with numbers above after, in order. A
-// limit of 0 or above 4096 means 4096.
-func (v *View) Feed(scope pay.Scope, after uint64, limit int) ([][]byte, error) {
+// Feed returns up to limit raw entries with numbers above after, in order, and the
+// chain after each. A limit of 0 or above 4096 means 4096.
+func (v *View) Feed(scope pay.Scope, after uint64, limit int) (raws [][]byte, chains []pay.Chain, err error) {
 	if limit <= 0 || limit > feedEntriesMax {
 		limit = feedEntriesMax
 	}
 	var ids []pay.FactID
-	err := v.eachEntry(scope, after, limit, func(_ uint64, id pay.FactID) error {
-		ids = append(ids, id)
-		return nil
-	})
-	if err != nil {
-		return nil, err
+	take := func(id pay.FactID, chain pay.Chain) { ids, chains = append(ids, id), append(chains, chain) }
+	for len(ids) < min(limit, feedEntriesByKey) {
+		id, chain, ok, err := v.entry(scope, after+uint64(len(ids))+1)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !ok {
+			limit = len(ids)
+			break
+		}
+		take(id, chain)
 	}
-	raws := make([][]byte, 0, len(ids))
+	if len(ids) < limit {
+		err = v.eachEntry(scope, after+uint64(len(ids)), limit-len(ids), func(_ uint64, id pay.FactID, chain pay.Chain) error {
+			take(id, chain)
+			return nil
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	raws = make([][]byte, 0, len(ids))
 	for _, id := range ids {
 		v.key = idKey(v.key[:0], spaceFact, id)
 		raw, ok, err := v.get(v.key)
@@ -124,14 +142,14 @@ func (v *View) Feed(scope pay.Scope, after uint64, limit int) ([][]byte, error) 
 			err = fmt.Errorf("fact %s stands in the feed and is missing: %w", id, ErrDamaged)
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		raws = append(raws, raw)
 	}
-	return raws, nil
+	return raws, chains, nil
 }
 
-func (v *View) eachEntry(scope pay.Scope, after uint64, limit int, fn func(seq uint64, id pay.FactID) error) error {
+func (v *View) eachEntry(scope pay.Scope, after uint64, limit int, fn func(seq uint64, id pay.FactID, chain pay.Chain) error) error {
 	end := feedPrefix(nil, scope)
 	end[len(end)-1]++
 	next := after + 1
@@ -144,7 +162,7 @@ func (v *View) eachEntry(scope pay.Scope, after uint64, limit int, fn func(seq u
 			return false, damaged(key, "feed entry")
 		}
 		next++
-		err := fn(seq, pay.FactID(value))
+		err := fn(seq, pay.FactID(value), pay.Chain(value[idBytes:]))
 		return err == nil, err
 	})
 }
@@ -234,9 +252,10 @@ func (tx *Tx) appendEntry(scope pay.Scope, state feedState, id pay.FactID) (feed
 }
 
 func (tx *Tx) putFeedState(scope pay.Scope, state feedState) error {
-	if !slices.Contains(tx.scopes, scope) {
-		tx.scopes = append(tx.scopes, scope)
+	if tx.grown == nil {
+		tx.grown = make(map[pay.Scope]uint64, 2)
 	}
+	tx.grown[scope] = state.seq
 	tx.key = headKey(tx.key[:0], scope)
 	return tx.put(tx.key, state.encode(make([]byte, 0, headBytes)))
 }

@@ -79,7 +79,7 @@ func TestNodeHasNoLog(t *testing.T) {
 	t.Parallel()
 	s, _ := start(t, nodeOptions())
 	post(t, s, nil, claim(t, 1))
-	if _, err := s.Journal().Mirror(t.Context(), pay.Cursor{Epoch: pay.Epoch{1}}, []pay.Fact{claim(t, 2)}); err != nil {
+	if _, err := s.Journal().Mirror(t.Context(), pay.Cursor{Epoch: pay.Epoch{1}}, []pay.Fact{claim(t, 2)}, pay.Acked{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := logOf(t, s, 0); len(got) != 0 {

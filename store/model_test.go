@@ -571,7 +571,7 @@ func TestNodeAgainstModel(t *testing.T) {
 				inc := position(t, w.s).Incarnation
 				for more := true; more; {
 					err := w.do(func(tx *store.Tx) (err error) {
-						more, err = tx.Acked(inc, n, nil)
+						more, err = tx.Acked(pay.Acked{Incarnation: inc, N: n})
 						return err
 					})
 					if err != nil {

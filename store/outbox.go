@@ -218,25 +218,28 @@ func (tx *Tx) SessionOpened() error {
 	return tx.putOutboxState(o)
 }
 
-// Acked notes that the items up to n of that incarnation are durable at the
+// Acked notes that the items up to ack.N of that incarnation are durable at the
 // registry. The role gets a pay.ClaimRefused for each item that was refused,
 // with the item's first fact: that is the one the reason is about. An
 // acknowledgement for another incarnation is ignored; one of items that were
 // never made is an error. One call removes up to 256 items; more reports whether
 // some are left for the next.
-func (tx *Tx) Acked(inc pay.Incarnation, n uint64, refused map[uint64]pay.Reason) (more bool, err error) {
+func (tx *Tx) Acked(ack pay.Acked) (more bool, err error) {
+	if ack.N == 0 {
+		return false, nil
+	}
 	o, err := tx.outboxState()
-	row, ok := o.row(n)
-	if err != nil || inc != o.inc || !ok || row <= o.acked {
+	row, ok := o.row(ack.N)
+	if err != nil || ack.Incarnation != o.inc || !ok || row <= o.acked {
 		return false, err
 	}
 	if row > o.last {
-		return false, fmt.Errorf("item %d was acknowledged and the newest is %d", n, o.number(o.last))
+		return false, fmt.Errorf("item %d was acknowledged and the newest is %d", ack.N, o.number(o.last))
 	}
 	upTo := min(row, o.acked+ackedAtOnce)
 	for o.acked < upTo {
 		o.acked++
-		facts, err := tx.removeItem(o.acked, refused[o.number(o.acked)])
+		facts, err := tx.removeItem(o.acked, ack.Refused[o.number(o.acked)])
 		if err != nil {
 			return false, err
 		}

@@ -38,7 +38,7 @@ func opened(t testing.TB, s *store.Store) {
 
 func acked(t testing.TB, s *store.Store, n uint64, refused map[uint64]pay.Reason) {
 	t.Helper()
-	if err := s.Journal().Acked(t.Context(), position(t, s).Incarnation, n, refused); err != nil {
+	if err := s.Journal().Acked(t.Context(), pay.Acked{Incarnation: position(t, s).Incarnation, N: n, Refused: refused}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -114,7 +114,7 @@ func TestAcknowledgement(t *testing.T) {
 				inc[0]++
 			}
 			for range 2 { // the second time changes nothing
-				if err := s.Journal().Acked(t.Context(), inc, tc.n, tc.refused); (err != nil) != tc.fails || errors.Is(err, store.ErrDamaged) {
+				if err := s.Journal().Acked(t.Context(), pay.Acked{Incarnation: inc, N: tc.n, Refused: tc.refused}); (err != nil) != tc.fails || errors.Is(err, store.ErrDamaged) {
 					t.Errorf("Acked = %v", err)
 				}
 			}

@@ -36,16 +36,16 @@ func (f Feeds) ChainAt(ctx context.Context, scope pay.Scope, seq uint64) (chain 
 }
 
 // Feed is View.Feed.
-func (f Feeds) Feed(ctx context.Context, scope pay.Scope, after uint64, limit int) (raws [][]byte, err error) {
+func (f Feeds) Feed(ctx context.Context, scope pay.Scope, after uint64, limit int) (raws [][]byte, chains []pay.Chain, err error) {
 	err = f.s.View(ctx, func(v *View) error {
-		raws, err = v.Feed(scope, after, limit)
+		raws, chains, err = v.Feed(scope, after, limit)
 		return err
 	})
-	return raws, wrap("read feed", err)
+	return raws, chains, wrap("read feed", err)
 }
 
 // Watch is Store.Watch.
-func (f Feeds) Watch(scope pay.Scope) (changed <-chan struct{}, stop func()) { return f.s.Watch(scope) }
+func (f Feeds) Watch(scope pay.Scope) (grown <-chan uint64, stop func()) { return f.s.Watch(scope) }
 
 // Applied is View.Applied.
 func (f Feeds) Applied(ctx context.Context, node pay.NodeID, inc pay.Incarnation) (n uint64, err error) {
@@ -166,12 +166,18 @@ func (j Journal) Position(ctx context.Context) (p pay.Position, err error) {
 	return p, wrap("read position", err)
 }
 
-// Mirror is Tx.Mirror.
-func (j Journal) Mirror(ctx context.Context, from pay.Cursor, facts []pay.Fact) (head pay.Head, err error) {
-	err = j.s.Do(ctx, func(tx *Tx) error {
-		head, err = tx.Mirror(from, facts)
-		return err
-	})
+// Mirror is Tx.Mirror, after Tx.Acked in the same transaction. Where there is more
+// to acknowledge than one transaction removes, the rest goes first, in others.
+func (j Journal) Mirror(ctx context.Context, from pay.Cursor, facts []pay.Fact, ack pay.Acked) (head pay.Head, err error) {
+	for more := true; more && err == nil; {
+		err = j.s.Do(ctx, func(tx *Tx) error {
+			if more, err = tx.Acked(ack); err != nil || more {
+				return err
+			}
+			head, err = tx.Mirror(from, facts)
+			return err
+		})
+	}
 	return head, wrap("mirror feed", err)
 }
 
@@ -185,10 +191,10 @@ func (j Journal) Outbox(ctx context.Context, after uint64, limit int) (items []p
 }
 
 // Acked is Tx.Acked, in as many transactions as it takes.
-func (j Journal) Acked(ctx context.Context, inc pay.Incarnation, n uint64, refused map[uint64]pay.Reason) error {
+func (j Journal) Acked(ctx context.Context, ack pay.Acked) error {
 	for more := true; more; {
 		err := j.s.Do(ctx, func(tx *Tx) (err error) {
-			more, err = tx.Acked(inc, n, refused)
+			more, err = tx.Acked(ack)
 			return err
 		})
 		if err != nil {

@@ -164,7 +164,10 @@ func newStore(o Options) *Store {
 	}
 	s.facts = newFactCache(s.limits.CachedFacts)
 	s.queue = make(chan *command, s.limits.Waiting)
-	s.watch.byScope = make(map[pay.Scope][]chan struct{})
+	s.watch = watchers{
+		byScope: make(map[pay.Scope][]chan uint64),
+		byID:    make(map[[idBytes]byte][]chan struct{}), bySpace: make(map[string][]chan struct{}),
+	}
 	return s
 }
 

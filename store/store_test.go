@@ -25,8 +25,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type journal interface {
 	Position(ctx context.Context) (pay.Position, error)
 	Outbox(ctx context.Context, after uint64, limit int) ([]pay.Item, error)
-	Mirror(ctx context.Context, from pay.Cursor, facts []pay.Fact) (pay.Head, error)
-	Acked(ctx context.Context, inc pay.Incarnation, n uint64, refused map[uint64]pay.Reason) error
+	Mirror(ctx context.Context, from pay.Cursor, facts []pay.Fact, ack pay.Acked) (pay.Head, error)
+	Acked(ctx context.Context, ack pay.Acked) error
 	SessionOpened(ctx context.Context) error
 	SessionClosed()
 	Changed() <-chan struct{}
@@ -35,10 +35,10 @@ type journal interface {
 type hub interface {
 	Head(ctx context.Context, scope pay.Scope) (pay.Head, error)
 	ChainAt(ctx context.Context, scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, err error)
-	Feed(ctx context.Context, scope pay.Scope, after uint64, limit int) ([][]byte, error)
+	Feed(ctx context.Context, scope pay.Scope, after uint64, limit int) (raws [][]byte, chains []pay.Chain, err error)
 	Applied(ctx context.Context, node pay.NodeID, inc pay.Incarnation) (uint64, error)
 	Apply(ctx context.Context, node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay.Applied, error)
-	Watch(scope pay.Scope) (changed <-chan struct{}, stop func())
+	Watch(scope pay.Scope) (grown <-chan uint64, stop func())
 	Now() pay.Time
 }
 
@@ -193,7 +193,7 @@ func feed(t testing.TB, s *store.Store, scope pay.Scope) (ids []pay.FactID) {
 
 func feedFacts(t testing.TB, s *store.Store, scope pay.Scope, after uint64) (facts []pay.Fact) {
 	t.Helper()
-	raws, err := s.Feeds().Feed(t.Context(), scope, after, 0)
+	raws, _, err := s.Feeds().Feed(t.Context(), scope, after, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +254,7 @@ func sound(t testing.TB, s *store.Store) {
 	}
 }
 
-func given(ch <-chan struct{}) bool {
+func given[T any](ch <-chan T) bool {
 	select {
 	case <-ch:
 		return true

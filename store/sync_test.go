@@ -81,10 +81,10 @@ func TestRegistryAppendsToFeeds(t *testing.T) {
 	if got := feedFacts(t, s, "m/a", 1); len(got) != 2 || got[0].ID() != one.ID() {
 		t.Errorf("feed after 1: %v", got)
 	}
-	if got, err := s.Feeds().Feed(t.Context(), "m/a", 0, 2); err != nil || len(got) != 2 {
+	if got, _, err := s.Feeds().Feed(t.Context(), "m/a", 0, 2); err != nil || len(got) != 2 {
 		t.Errorf("feed of at most 2: %d entries, %v", len(got), err)
 	}
-	if got, err := s.Feeds().Feed(t.Context(), "m/a", ^uint64(0), 0); err != nil || len(got) != 0 {
+	if got, _, err := s.Feeds().Feed(t.Context(), "m/a", ^uint64(0), 0); err != nil || len(got) != 0 {
 		t.Errorf("feed after the last number there can be: %d entries, %v", len(got), err)
 	}
 	sound(t, s)
@@ -266,7 +266,7 @@ func TestMirrorContinuesTheFeed(t *testing.T) {
 			})
 			s, _ := start(t, o)
 			for i, p := range tc.parts {
-				got, err := s.Journal().Mirror(t.Context(), p.from, p.facts)
+				got, err := s.Journal().Mirror(t.Context(), p.from, p.facts, pay.Acked{})
 				if errors.Is(err, store.ErrFeed) != p.fails || (err != nil) != p.fails {
 					t.Fatalf("part %d: %v", i, err)
 				}
@@ -292,7 +292,7 @@ func TestMirrorContinuesTheFeed(t *testing.T) {
 	t.Run("registry", func(t *testing.T) {
 		t.Parallel()
 		s, _ := start(t, registryOptions())
-		if _, err := s.Journal().Mirror(t.Context(), at(0), facts); err == nil {
+		if _, err := s.Journal().Mirror(t.Context(), at(0), facts, pay.Acked{}); err == nil {
 			t.Error("the registry mirrored a feed")
 		}
 	})
@@ -316,7 +316,7 @@ func TestAnswerIsQueuedWithTheEntry(t *testing.T) {
 	run(t, s)
 	from := head(t, r, boxScope).Cursor
 	from.Seq, from.Chain = 0, pay.Chain{}
-	if _, err := s.Journal().Mirror(t.Context(), from, feedFacts(t, r, boxScope, 0)); err != nil {
+	if _, err := s.Journal().Mirror(t.Context(), from, feedFacts(t, r, boxScope, 0), pay.Acked{}); err != nil {
 		t.Fatal(err)
 	}
 	for given(changed) {
@@ -346,10 +346,10 @@ func exchange(t testing.TB, node, registry *store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := node.Journal().Mirror(ctx, cursorOf(t, registry, pos.Head), feedFacts(t, registry, boxScope, pos.Head.Cursor.Seq)); err != nil {
+	if _, err := node.Journal().Mirror(ctx, cursorOf(t, registry, pos.Head), feedFacts(t, registry, boxScope, pos.Head.Cursor.Seq), pay.Acked{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := node.Journal().Acked(ctx, pos.Incarnation, done.N, done.Refused); err != nil {
+	if err := node.Journal().Acked(ctx, pay.Acked{Incarnation: pos.Incarnation, N: done.N, Refused: done.Refused}); err != nil {
 		t.Fatal(err)
 	}
 }

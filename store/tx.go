@@ -144,6 +144,9 @@ func (tx *Tx) put(key, value []byte) error {
 	sealed := seal(tx.s.sealed[:0], key, value)
 	tx.s.sealed = sealed
 	tx.wrote += len(key) + len(sealed)
+	if !tx.s.registry() {
+		tx.touch(key)
+	}
 	return tx.broken(tx.w.Put(key, sealed))
 }
 
@@ -152,5 +155,8 @@ func (tx *Tx) delete(key []byte) error {
 		return kv.ErrEnded
 	}
 	tx.wrote += len(key)
+	if !tx.s.registry() {
+		tx.touch(key)
+	}
 	return tx.broken(tx.w.Delete(key))
 }

@@ -35,7 +35,7 @@ func everything(t testing.TB, o store.Options) *store.Store {
 		}
 		return s
 	}
-	if _, err := s.Journal().Mirror(t.Context(), pay.Cursor{Epoch: pay.Epoch{1}}, []pay.Fact{claim(t, 1), claim(t, 2)}); err != nil {
+	if _, err := s.Journal().Mirror(t.Context(), pay.Cursor{Epoch: pay.Epoch{1}}, []pay.Fact{claim(t, 1), claim(t, 2)}, pay.Acked{}); err != nil {
 		t.Fatal(err)
 	}
 	post(t, s, nil, claim(t, 3), claim(t, 4))
@@ -258,7 +258,7 @@ func TestDamagedRowsAreNotRead(t *testing.T) {
 	run := map[string]func(v *store.View) error{
 		"f": func(v *store.View) error { _, _, err := v.Fact(claim(t, 1).ID()); return err },
 		"h": func(v *store.View) error { _, err := v.Head("m/a"); return err },
-		"e": func(v *store.View) error { _, err := v.Feed("m/a", 0, 0); return err },
+		"e": func(v *store.View) error { _, _, err := v.Feed("m/a", 0, 0); return err },
 		"r": func(v *store.View) error { _, _, err := v.Get([]byte("balance")); return err },
 		"a": func(v *store.View) error { _, err := v.Applied(pay.NodeID{7}, pay.Incarnation{1}); return err },
 	}

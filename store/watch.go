@@ -11,18 +11,76 @@ import (
 // one token, so tokens coalesce and giving one never blocks the executor.
 type watchers struct {
 	mu      sync.Mutex
-	byScope map[pay.Scope][]chan struct{}
+	byScope map[pay.Scope][]chan uint64
 	all     []chan struct{}
-	log     []chan struct{}
+	log     []chan uint64
 	effects []chan struct{}
+	byID    map[[idBytes]byte][]chan struct{}
+	bySpace map[string][]chan struct{}
 }
 
-// Watch returns a channel that gets a token after each commit that added to the
-// feed of scope. Tokens coalesce: who receives one reads on from its own position
-// until nothing is left. stop releases the channel and may be called
-// again.
-func (s *Store) Watch(scope pay.Scope) (changed <-chan struct{}, stop func()) {
-	w, ch := &s.watch, make(chan struct{}, 1)
+// touched is a row that a commit wrote or removed, as far as watchers ask for it.
+type touched struct {
+	space string        // what the role's key begins with; "" for other rows
+	id    [idBytes]byte // what the key ends with
+}
+
+// touchedBySpace is the length of the prefixes that WatchSpace watches.
+const touchedBySpace = 1
+
+// touch notes a row for those who watch rows.
+func (g *gains) touch(key []byte) {
+	if len(key) <= idBytes {
+		return
+	}
+	t := touched{id: [idBytes]byte(key[len(key)-idBytes:])}
+	if key[0] == spaceRole {
+		t.space = string(key[1 : 1+touchedBySpace])
+	}
+	g.touched = append(g.touched, t)
+}
+
+// WatchIDs returns a channel that gets a token after each commit that wrote or
+// removed a row whose key ends with one of the ids: what the store and the role
+// keep about a payment, a device or a fact. Tokens coalesce. stop releases the
+// channel and may be called again.
+func (s *Store) WatchIDs(ids ...[idBytes]byte) (changed <-chan struct{}, stop func()) {
+	return addTo(&s.watch, s.watch.byID, ids)
+}
+
+// WatchSpace is WatchIDs for all rows of the role whose keys begin with the byte
+// prefix and end with an id.
+func (s *Store) WatchSpace(prefix byte) (changed <-chan struct{}, stop func()) {
+	return addTo(&s.watch, s.watch.bySpace, []string{string(prefix)})
+}
+
+// addTo makes a channel that stands in a map under several keys.
+func addTo[K comparable](w *watchers, m map[K][]chan struct{}, keys []K) (changed <-chan struct{}, stop func()) {
+	ch := make(chan struct{}, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, k := range keys {
+		m[k] = append(m[k], ch)
+	}
+	return ch, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, k := range keys {
+			if left := without(m[k], ch); len(left) > 0 {
+				m[k] = left
+			} else {
+				delete(m, k)
+			}
+		}
+	}
+}
+
+// Watch returns a channel that gets the number of the last entry after each commit
+// that added to the feed of scope. It holds the newest number only: who receives
+// one reads on from its own position up to there. stop releases the channel and may
+// be called again.
+func (s *Store) Watch(scope pay.Scope) (grown <-chan uint64, stop func()) {
+	w, ch := &s.watch, make(chan uint64, 1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.byScope[scope] = append(w.byScope[scope], ch)
@@ -41,25 +99,24 @@ func (s *Store) Watch(scope pay.Scope) (changed <-chan struct{}, stop func()) {
 // WatchAll returns a channel that gets a token after each commit that changed
 // anything. Tokens coalesce. stop releases the channel and may be called again.
 func (s *Store) WatchAll() (changed <-chan struct{}, stop func()) {
-	return s.watch.add(&s.watch.all)
+	return add(&s.watch, &s.watch.all)
 }
 
-// WatchLog returns a channel that gets a token after each commit that added to
-// the log. Tokens coalesce. stop releases the channel and may be called again.
-func (s *Store) WatchLog() (changed <-chan struct{}, stop func()) {
-	return s.watch.add(&s.watch.log)
+// WatchLog is Watch for the log: it gives the number of its last row.
+func (s *Store) WatchLog() (grown <-chan uint64, stop func()) {
+	return add(&s.watch, &s.watch.log)
 }
 
 // WatchEffects returns a channel that gets a token after each commit that asked
 // for effects, finished some, or ended the wait of a subject that was set aside.
 // Tokens coalesce. stop releases the channel and may be called again.
 func (s *Store) WatchEffects() (changed <-chan struct{}, stop func()) {
-	return s.watch.add(&s.watch.effects)
+	return add(&s.watch, &s.watch.effects)
 }
 
 // add makes a channel in one of the lists of w.
-func (w *watchers) add(list *[]chan struct{}) (changed <-chan struct{}, stop func()) {
-	ch := make(chan struct{}, 1)
+func add[T any](w *watchers, list *[]chan T) (changed <-chan T, stop func()) {
+	ch := make(chan T, 1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	*list = append(*list, ch)
@@ -81,12 +138,22 @@ func (s *Store) notify(b *batch) {
 	w := &s.watch
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, scope := range b.scopes {
-		giveAll(w.byScope[scope])
+	for scope, end := range b.grown {
+		for _, ch := range w.byScope[scope] {
+			giveNewest(ch, end)
+		}
+	}
+	for _, t := range b.touched {
+		giveAll(w.byID[t.id])
+		if t.space != "" {
+			giveAll(w.bySpace[t.space])
+		}
 	}
 	giveAll(w.all)
 	if b.published {
-		giveAll(w.log)
+		for _, ch := range w.log {
+			giveNewest(ch, b.counted.log)
+		}
 	}
 	if b.effects {
 		giveAll(w.effects)
@@ -106,7 +173,17 @@ func give(ch chan struct{}) {
 	}
 }
 
-func without(list []chan struct{}, ch chan struct{}) []chan struct{} {
+// giveNewest leaves the number n in ch, in place of an older one. Only the executor
+// puts numbers in, under the lock.
+func giveNewest(ch chan uint64, n uint64) {
+	select {
+	case <-ch:
+	default:
+	}
+	ch <- n
+}
+
+func without[T any](list []chan T, ch chan T) []chan T {
 	if i := slices.Index(list, ch); i >= 0 {
 		return slices.Delete(list, i, i+1)
 	}

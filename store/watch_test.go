@@ -28,13 +28,13 @@ func TestWatchersAreToldOnceForMany(t *testing.T) {
 		t.Helper()
 		for _, c := range []struct {
 			name string
-			ch   <-chan struct{}
+			got  func() bool
 			want bool
-		}{{"a", a, wantA}, {"a again", a2, wantA2}, {"b", b, wantB}, {"all", all, wantAll}} {
-			if got := given(c.ch); got != c.want {
+		}{{"a", got(a), wantA}, {"a again", got(a2), wantA2}, {"b", got(b), wantB}, {"all", got(all), wantAll}} {
+			if got := c.got(); got != c.want {
 				t.Errorf("%s: watcher of %s was told %v, want %v", what, c.name, got, c.want)
 			}
-			if given(c.ch) {
+			if c.got() {
 				t.Errorf("%s: watcher of %s has a second token", what, c.name)
 			}
 		}
@@ -90,10 +90,58 @@ func TestChangedTellsOfTheOutbox(t *testing.T) {
 		t.Error("told of entries that are not there")
 	}
 	c := pay.Cursor{Epoch: pay.Epoch{1}}
-	if _, err := s.Journal().Mirror(t.Context(), c, []pay.Fact{claim(t, 1)}); err != nil {
+	if _, err := s.Journal().Mirror(t.Context(), c, []pay.Fact{claim(t, 1)}, pay.Acked{}); err != nil {
 		t.Fatal(err)
 	}
 	if !given(own) {
 		t.Error("not told of a mirrored entry")
 	}
+}
+
+func got[T any](ch <-chan T) func() bool { return func() bool { return given(ch) } }
+
+func TestWatchGivesTheNewestNumber(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t, registryOptions())
+	grown, stop := s.Watch("m/a")
+	defer stop()
+	for n := range 3 {
+		if err := s.Do(t.Context(), func(tx *store.Tx) error { return tx.Publish(postings([]pay.Scope{"m/a"}, claim(t, n+1))) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := <-grown; n != 3 || given(grown) {
+		t.Errorf("got %d, want the number of the newest of three entries alone", n)
+	}
+}
+
+// TestWatchedRows checks that who waits for one payment is woken by what concerns
+// it, and by nothing else.
+func TestWatchedRows(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t, nodeOptions())
+	one, two := claim(t, 1), claim(t, 2)
+	first, stopFirst := s.WatchIDs(one.ID())
+	both, stopBoth := s.WatchIDs(one.ID(), two.ID())
+	space, stopSpace := s.WatchSpace('q')
+	expect := func(what string, fn func(tx *store.Tx) error, wantFirst, wantBoth, wantSpace bool) {
+		t.Helper()
+		if err := s.Do(t.Context(), fn); err != nil {
+			t.Fatal(err)
+		}
+		if a, b, c := given(first), given(both), given(space); a != wantFirst || b != wantBoth || c != wantSpace {
+			t.Errorf("%s: woken %v, %v, %v, want %v, %v, %v", what, a, b, c, wantFirst, wantBoth, wantSpace)
+		}
+	}
+	row := func(prefix string, f pay.Fact) []byte { id := f.ID(); return append([]byte(prefix), id[:]...) }
+	expect("the outbox", func(tx *store.Tx) error { return tx.Publish(postings(nil, one)) }, true, true, false)
+	expect("a row of the one", func(tx *store.Tx) error { return tx.Put(row("hp", one), nil) }, true, true, false)
+	expect("a row of the other", func(tx *store.Tx) error { return tx.Put(row("hp", two), nil) }, false, true, false)
+	expect("a row of that space", func(tx *store.Tx) error { return tx.Put(row("q", two), nil) }, false, true, true)
+	expect("its removal", func(tx *store.Tx) error { return tx.Delete(row("q", two)) }, false, true, true)
+	expect("a row of neither", func(tx *store.Tx) error { return tx.Put([]byte("qx"), nil) }, false, false, false)
+	stopFirst()
+	stopBoth()
+	stopSpace()
+	expect("after the end", func(tx *store.Tx) error { return tx.Put(row("q", one), nil) }, false, false, false)
 }

@@ -14,10 +14,11 @@ import (
 // clientConn carries out the effects of one ClientSession. Four goroutines feed
 // it, so that none waits for another's disk or network:
 //
-//	read                 messages in, entries into the journal, Seen out
+//	read                 messages in, entries into the journal
 //	follow the outbox    items out of the journal, Push out
 //	follow the acks      acknowledgements into the journal
-//	keepTime             Ping out, silence noticed
+//	keepTime             Ping and Seen out, acknowledgements that nothing followed,
+//	                     silence noticed
 type clientConn struct {
 	line[*ClientSession, *NodeEffects]
 	client *Client
@@ -25,6 +26,7 @@ type clientConn struct {
 	upAt         time.Time
 	outbox, acks lane
 	timeKick     chan struct{}
+	wakeAt       time.Time // when keepTime wakes by itself; guarded by mu
 }
 
 func newClientConn(c *Client, conn Conn, next pay.Incarnation) *clientConn {
@@ -34,7 +36,7 @@ func newClientConn(c *Client, conn Conn, next pay.Incarnation) *clientConn {
 		line:   newLine(conn, c.opts.Seams, NewClientSession(id), NewNodeEffects(c.opts.Journal)),
 		client: c, outbox: newLane(), acks: newLane(), timeKick: make(chan struct{}, 1),
 	}
-	k.do = k.carry
+	k.do, k.plain, k.stepped = k.carry, isPlain, k.retime
 	return k
 }
 
@@ -46,8 +48,10 @@ func (k *clientConn) run(ctx context.Context, position pay.Position) (time.Durat
 	k.step(Connected{Position: position, Arrived: k.conn.Arrived()})
 	var wg sync.WaitGroup
 	wg.Go(k.read)
-	wg.Go(func() { k.follow(&k.outbox, k.client.opts.Journal.Changed(), Changed{}) })
-	wg.Go(func() { k.follow(&k.acks, nil, nil) })
+	wg.Go(func() {
+		follow(&k.line, &k.outbox, k.client.opts.Journal.Changed(), func(struct{}) Event { return Changed{} })
+	})
+	wg.Go(func() { follow[struct{}](&k.line, &k.acks, nil, nil) })
 	wg.Go(k.keepTime)
 	<-k.ctx.Done()
 	k.conn.Close(k.closeCode())
@@ -105,6 +109,16 @@ func (k *clientConn) carry(effect Effect) error {
 	return nil
 }
 
+// isPlain reports whether a node's message is sent without anything beside it.
+func isPlain(m wire.Message) bool {
+	switch m.(type) {
+	case wire.Hello, wire.Push:
+		return false
+	default:
+		return true
+	}
+}
+
 func (k *clientConn) send(m wire.Message) error {
 	if hello, ok := m.(wire.Hello); ok {
 		if hello.Holder == (wire.Holder{}) { // it is for a registry that knows no such keys
@@ -135,7 +149,6 @@ func (k *clientConn) wentUp(e WentUp) {
 	if !e.Behind {
 		k.client.connected()
 	}
-	kick(k.timeKick)
 }
 
 func (k *clientConn) read() {
@@ -152,10 +165,20 @@ func (k *clientConn) read() {
 	}
 }
 
+// retime wakes keepTime when the session has to be woken before it does. It is
+// called with mu held.
+func (k *clientConn) retime() {
+	if wake := k.session.Wake(); !k.wakeAt.IsZero() && wake.Before(k.wakeAt) {
+		kick(k.timeKick)
+	}
+}
+
+// keepTime gives the session a Tick when it is due.
 func (k *clientConn) keepTime() {
 	for {
 		k.mu.Lock()
 		wake := k.session.Wake()
+		k.wakeAt = wake
 		k.mu.Unlock()
 		if wake.IsZero() {
 			// The session has ended; the goroutine that ended it calls stop.

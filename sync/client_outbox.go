@@ -2,7 +2,6 @@ package paysync
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -43,7 +42,7 @@ func (s *ClientSession) queued(now time.Time, items []pay.Item) []Effect {
 			s.more = true
 			return effects
 		}
-		effects, left = append(effects, Send{push}), left[n:]
+		effects, left = append(append(effects, s.owedSeen()...), Send{push}), left[n:]
 	}
 	s.more = s.grown || len(items) >= s.asked
 	return append(effects, s.pump()...)
@@ -85,15 +84,28 @@ func (s *ClientSession) acked(now time.Time, m wire.Ack) []Effect {
 		return nil
 	}
 	s.ackBy = now.Add(ackTimeout)
-	note := NoteAck{Incarnation: m.Incarnation, N: m.Applied}
+	ack := pay.Acked{Incarnation: m.Incarnation, N: m.Applied}
 	for _, r := range m.Refused {
 		if r.N <= before {
 			continue
 		}
-		if note.Refused == nil {
-			note.Refused = make(map[uint64]pay.Reason, len(m.Refused))
+		if ack.Refused == nil {
+			ack.Refused = make(map[uint64]pay.Reason, len(m.Refused))
 		}
-		note.Refused[r.N] = r.Reason
+		ack.Refused[r.N] = r.Reason
 	}
-	return slices.Concat([]Effect{note}, s.catchUp(), s.pump())
+	if s.ack.N == 0 {
+		s.ackNoteBy = now.Add(ackNoteDelay)
+	}
+	s.ack = s.ack.And(ack)
+	return append(s.catchUp(), s.pump()...)
+}
+
+// takeAck returns the acknowledgement that waits, if it may be noted now. While
+// another note is under way it may not: it would overtake that one.
+func (s *ClientSession) takeAck() (ack pay.Acked) {
+	if s.noting == 0 {
+		ack, s.ack = s.ack, pay.Acked{}
+	}
+	return ack
 }

@@ -50,6 +50,14 @@ type ClientSession struct {
 
 	cursor  pay.Cursor // of the entries given to MirrorEntries
 	durable uint64     // number of the last entry that is mirrored
+	seen    seen
+
+	// ack is what the registry acknowledged and the store has not been told. It waits
+	// for the entries that mostly follow, at most until ackNoteBy, and for what notes
+	// are under way.
+	ack       pay.Acked
+	ackNoteBy time.Time
+	noting    int // NoteAck and NoteChain that are not answered
 
 	out     window
 	opened  bool      // the store has noted that items leave from now on
@@ -144,6 +152,9 @@ func (s *ClientSession) Wake() time.Time {
 		if len(s.out.sizes) > 0 && s.ackBy.Before(wake) {
 			wake = s.ackBy
 		}
+		if s.ack.N > 0 && s.noting == 0 && s.ackNoteBy.Before(wake) {
+			wake = s.ackNoteBy
+		}
 		return wake
 	default:
 		return time.Time{}
@@ -167,6 +178,9 @@ func (s *ClientSession) step(now time.Time, event Event) []Effect {
 		return s.queued(now, e.Items)
 	case Mirrored:
 		return s.mirrored(e.Head)
+	case Noted:
+		s.noting--
+		return nil
 	case Weighed:
 		return s.weighed(now, e)
 	case TookUp:
@@ -235,7 +249,8 @@ func (s *ClientSession) received(now time.Time, m wire.Message) []Effect {
 		}
 		return nil
 	case wire.Poke:
-		return []Effect{Send{wire.Seen{Seq: s.durable}}}
+		s.seen.asked = true
+		return []Effect{s.sendSeen()}
 	default:
 		return []Effect{protocolError(fmt.Sprintf("%T from a registry", m))}
 	}
@@ -284,11 +299,18 @@ func (s *ClientSession) goLive() []Effect {
 		effects = append(effects, NoteChain{N: s.position.Acked})
 	}
 	if w.Applied > s.position.Acked {
-		effects = append(effects, NoteAck{Incarnation: s.position.Incarnation, N: w.Applied})
+		effects = append(effects, NoteAck{pay.Acked{Incarnation: s.position.Incarnation, N: w.Applied}})
 	}
 	if w.Outbox != nil && !s.position.Chained {
 		effects = append(effects, NoteChain{N: w.Applied, Chain: w.Outbox.Chain, Known: true})
 	}
+	for _, e := range effects {
+		switch e.(type) {
+		case NoteAck, NoteChain:
+			s.noting++
+		}
+	}
+	s.seen = seen{sent: s.durable}
 	return append(effects, s.release()...)
 }
 
@@ -369,13 +391,14 @@ func (s *ClientSession) entries(m wire.Entries) []Effect {
 		}
 		next.Seq, next.Chain = next.Seq+1, next.Chain.Next(f.ID())
 		facts = append(facts, f)
+		s.seen.bytes += len(raw)
 	}
 	if next.Chain != m.Chain {
 		return bad(fmt.Sprintf("the chain up to entry %d is another", next.Seq))
 	}
 	from := s.cursor
 	s.cursor = next
-	return []Effect{MirrorEntries{From: from, Facts: facts}}
+	return []Effect{MirrorEntries{From: from, Facts: facts, Ack: s.takeAck()}}
 }
 
 func (s *ClientSession) mirrored(head pay.Head) []Effect {
@@ -384,7 +407,10 @@ func (s *ClientSession) mirrored(head pay.Head) []Effect {
 			"another program may use this data directory")}}
 	}
 	s.durable = head.Cursor.Seq
-	return append([]Effect{Send{wire.Seen{Seq: s.durable}}}, s.catchUp()...)
+	if s.seen.isDue(s.durable) {
+		return append([]Effect{s.sendSeen()}, s.catchUp()...)
+	}
+	return s.catchUp()
 }
 
 // reached reports whether what waited at Welcome has arrived, on both sides.
@@ -423,7 +449,11 @@ func (s *ClientSession) tick(now time.Time, arrived uint64) []Effect {
 	case dead:
 		return []Effect{silent}
 	case due:
-		return []Effect{Send{wire.Ping{Nonce: nonce}}}
+		return append(s.owedSeen(), Send{wire.Ping{Nonce: nonce}})
+	case s.ack.N > 0 && s.noting == 0 && !now.Before(s.ackNoteBy):
+		note := NoteAck{s.takeAck()}
+		s.noting++
+		return []Effect{note}
 	default:
 		return nil
 	}

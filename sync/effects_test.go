@@ -34,7 +34,7 @@ func TestEffectsOnStoresAreAnswered(t *testing.T) {
 		{"open the outbox", node, paysync.OpenOutbox{}, paysync.Opened{}},
 		{"read it", node, paysync.ReadOutbox{After: 1, Limit: 5}, paysync.Queued{Items: box.items[1:2]}},
 		{"mirror entries", node, paysync.MirrorEntries{From: from, Facts: feed[:2]}, paysync.Mirrored{Head: headOf(reg.epoch, feed[:2])}},
-		{"note an acknowledgement", node, paysync.NoteAck{Incarnation: box.inc, N: 1}, nil},
+		{"note an acknowledgement", node, paysync.NoteAck{Acked: pay.Acked{Incarnation: box.inc, N: 1}}, paysync.Noted{}},
 		{"read the feed", registry, paysync.ReadFeed{Scope: testScope, After: 1, Limit: 2}, paysync.Fed{Facts: raws, Chain: headOf(reg.epoch, feed).Cursor.Chain, More: true}},
 		{"read behind its end", registry, paysync.ReadFeed{Scope: testScope, After: 3, Limit: 2}, paysync.Fed{}},
 		{"apply items", registry, paysync.ApplyItems{Incarnation: box.inc, Items: box.items[:1]}, paysync.Applied{Applied: pay.Applied{N: 1, Refused: map[uint64]pay.Reason{}}}},

@@ -21,17 +21,18 @@ type Mirror interface {
 	// Position returns where the node stands.
 	Position(ctx context.Context) (pay.Position, error)
 	// Mirror appends verified feed entries behind the entry that from names and
-	// returns the new head. Entries that the node has already are skipped.
-	Mirror(ctx context.Context, from pay.Cursor, facts []pay.Fact) (pay.Head, error)
+	// returns the new head. Entries that the node has already are skipped. What the
+	// registry acknowledged is noted with them, before them, as Outbox.Acked does.
+	Mirror(ctx context.Context, from pay.Cursor, facts []pay.Fact, ack pay.Acked) (pay.Head, error)
 }
 
 // Outbox holds the items that a node publishes, numbered 1, 2, 3, ...
 type Outbox interface {
 	// Outbox returns up to limit items with numbers above after, in order.
 	Outbox(ctx context.Context, after uint64, limit int) ([]pay.Item, error)
-	// Acked notes that the items up to n of that incarnation are durable at the
-	// registry, and which of them were refused.
-	Acked(ctx context.Context, inc pay.Incarnation, n uint64, refused map[uint64]pay.Reason) error
+	// Acked notes which items are durable at the registry, and which of them were
+	// refused.
+	Acked(ctx context.Context, ack pay.Acked) error
 	// Changed returns a channel that gets a token after each commit that added
 	// to the outbox. Tokens coalesce.
 	Changed() <-chan struct{}
@@ -95,15 +96,17 @@ type Feeds interface {
 	Head(ctx context.Context, scope pay.Scope) (pay.Head, error)
 	// ChainAt returns the chain after entry seq; ok is false beyond the end.
 	ChainAt(ctx context.Context, scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, err error)
-	// Feed returns up to limit raw entries with numbers above after, in order.
-	Feed(ctx context.Context, scope pay.Scope, after uint64, limit int) ([][]byte, error)
+	// Feed returns up to limit raw entries with numbers above after, in order, and
+	// the chain after each.
+	Feed(ctx context.Context, scope pay.Scope, after uint64, limit int) (raws [][]byte, chains []pay.Chain, err error)
 }
 
 // FeedWatch reports that a feed has grown.
 type FeedWatch interface {
-	// Watch returns a channel that gets a token after each commit that added to
-	// the feed. Tokens coalesce. stop releases it.
-	Watch(scope pay.Scope) (changed <-chan struct{}, stop func())
+	// Watch returns a channel that gets the number of the last entry after each
+	// commit that added to the feed. Only the newest number waits in it. stop
+	// releases it.
+	Watch(scope pay.Scope) (grown <-chan uint64, stop func())
 }
 
 // Outboxes applies what nodes push.

@@ -23,10 +23,13 @@ type line[S stepper, D doer] struct {
 
 	mu      sync.Mutex // guards session
 	session S
+	stepped func() // called after each Step, with mu held; nil: nothing
 	store   D
 	// do carries out an effect, or puts it into the lane of the goroutine that
 	// does. Its errors end the session.
 	do func(Effect) error
+	// plain reports whether sending a message is all that do would do.
+	plain func(wire.Message) bool
 }
 
 // stepper is a ClientSession or a ServerSession.
@@ -57,18 +60,47 @@ func (l *line[S, D]) begin(ctx context.Context) { l.ctx, l.stop = context.WithCa
 func (l *line[S, D]) step(event Event) {
 	l.mu.Lock()
 	effects := l.session.Step(time.Now(), event)
+	if l.stepped != nil {
+		l.stepped()
+	}
 	l.mu.Unlock()
-	for _, effect := range effects {
-		if err := l.do(effect); err != nil {
+	for len(effects) > 0 {
+		n, err := l.sendRun(effects)
+		if n == 0 && err == nil {
+			n, err = 1, l.do(effects[0])
+		}
+		if err != nil {
 			l.stop(err)
 			return
 		}
+		effects = effects[n:]
 	}
+}
+
+// sendRun sends the messages that effects begin with in one write, when there are
+// two or more, and returns how many that were. What is written together leaves in
+// few packets.
+func (l *line[S, D]) sendRun(effects []Effect) (n int, err error) {
+	for n < len(effects) {
+		e, ok := effects[n].(Send)
+		if !ok || !l.plain(e.Message) {
+			break
+		}
+		n++
+	}
+	if n < 2 {
+		return 0, nil
+	}
+	run := make([]wire.Message, n)
+	for i := range run {
+		run[i] = effects[i].(Send).Message //nolint:forcetypeassert // checked above
+	}
+	return n, l.out.send(l.ctx, run...)
 }
 
 // carryOut has the store carry out one effect and gives the session the answer.
 func (l *line[S, D]) carryOut(effect Effect) {
-	before, done, answered := crashPoints(effect)
+	before, done := crashPoints(effect)
 	l.out.seams.at(before)
 	answer, err := l.store.Do(l.ctx, effect)
 	if err != nil {
@@ -79,16 +111,16 @@ func (l *line[S, D]) carryOut(effect Effect) {
 	if answer != nil {
 		l.step(answer)
 	}
-	l.out.seams.at(answered)
 }
 
 // follow carries out the effects of one lane, in order, and gives the session
-// the event grown for each token in changed, until the session ends.
-func (l *line[S, D]) follow(from *lane, changed <-chan struct{}, grown Event) {
+// the event that grown returns for what comes out of changed, until the session
+// ends.
+func follow[T any, S stepper, D doer](l *line[S, D], from *lane, changed <-chan T, grown func(T) Event) {
 	for {
 		select {
-		case <-changed:
-			l.step(grown)
+		case t := <-changed:
+			l.step(grown(t))
 		case <-from.kick:
 			for _, effect := range from.take() {
 				if l.ctx.Err() != nil {
@@ -102,9 +134,8 @@ func (l *line[S, D]) follow(from *lane, changed <-chan struct{}, grown Event) {
 	}
 }
 
-// lane holds the effects that wait for one goroutine. There are at most two: a
-// session asks for the next read only after the last was answered, and notes
-// become one.
+// lane holds the effects that wait for one goroutine. There are few: a session asks
+// for the next read, and makes the next note, only after the last was answered.
 type lane struct {
 	mu      sync.Mutex
 	waiting []Effect
@@ -115,7 +146,7 @@ func newLane() lane { return lane{kick: make(chan struct{}, 1)} }
 
 func (l *lane) put(e Effect) {
 	l.mu.Lock()
-	l.waiting = enqueue(l.waiting, e)
+	l.waiting = append(l.waiting, e)
 	l.mu.Unlock()
 	kick(l.kick)
 }

@@ -209,13 +209,27 @@ func (m *model) settle(t fataler) {
 		}
 		busy := len(m.clientDue)+len(m.serverDue)+len(m.toClient)+len(m.toServer) > 0
 		if !busy {
-			return
+			if !m.up || m.client.Wake().After(m.now.Add(time.Second)) {
+				return
+			}
+			if m.now = later(m.now, m.client.Wake()); m.client.Wake().IsZero() {
+				return
+			}
+			m.tell(paysync.Tick{})
+			continue
 		}
 		m.clientWork(t, false)
 		m.serverWork(t, false)
 		m.deliverToServer(t)
 		m.deliverToClient(t)
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // check returns what must never happen, at any moment.

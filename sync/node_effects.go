@@ -3,7 +3,6 @@ package paysync
 import (
 	"context"
 	"fmt"
-	"maps"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -13,10 +12,10 @@ import (
 //	effect          call             answer
 //	OpenOutbox      SessionOpened    Opened
 //	ReadOutbox      Outbox           Queued
-//	NoteAck         Acked            none
+//	NoteAck         Acked            Noted
 //	MirrorEntries   Mirror           Mirrored
 //	Weigh           OutboxChain      Weighed
-//	NoteChain       SetChain         none
+//	NoteChain       SetChain         Noted
 //	NoteOldCopy     NoteOldCopy      none
 //	TakeUp          TakeUp           TookUp
 //	RenewOutbox     Renewed          OutboxRenewed
@@ -51,9 +50,9 @@ func (n *NodeEffects) Do(ctx context.Context, effect Effect) (Event, error) {
 		}
 		return Queued{Items: items}, nil
 	case NoteAck:
-		return nil, wrap("note acknowledgement", n.journal.Acked(ctx, e.Incarnation, e.N, e.Refused))
+		return Noted{}, wrap("note acknowledgement", n.journal.Acked(ctx, e.Acked))
 	case MirrorEntries:
-		head, err := n.journal.Mirror(ctx, e.From, e.Facts)
+		head, err := n.journal.Mirror(ctx, e.From, e.Facts, e.Ack)
 		if err != nil {
 			return nil, fmt.Errorf("mirror entries: %w", err)
 		}
@@ -70,7 +69,7 @@ func (n *NodeEffects) takeUp(ctx context.Context, effect Effect) (Event, error) 
 		chain, ok, err := n.journal.OutboxChain(ctx, e.N)
 		return Weighed{Chain: chain, Known: ok}, wrap("read outbox chain", err)
 	case NoteChain:
-		return nil, wrap("note outbox chain", n.journal.SetChain(ctx, e.N, e.Chain, e.Known))
+		return Noted{}, wrap("note outbox chain", n.journal.SetChain(ctx, e.N, e.Chain, e.Known))
 	case NoteOldCopy:
 		if e.Err == nil {
 			return nil, wrap("note old copy", n.journal.NoteOldCopy(ctx, nil))
@@ -99,28 +98,4 @@ func (n *NodeEffects) Close() {
 	if n.opened {
 		n.journal.SessionClosed()
 	}
-}
-
-// enqueue appends effect to those that wait. Two notes in a row become one, so
-// that a slow store is asked less often and few effects wait for it.
-func enqueue(waiting []Effect, effect Effect) []Effect {
-	if len(waiting) > 0 {
-		last, wasNote := waiting[len(waiting)-1].(NoteAck)
-		if next, isNote := effect.(NoteAck); wasNote && isNote {
-			waiting[len(waiting)-1] = last.and(next)
-			return waiting
-		}
-	}
-	return append(waiting, effect)
-}
-
-// and returns one note for two, of which b is the later one.
-func (a NoteAck) and(b NoteAck) NoteAck {
-	if a.Refused == nil {
-		return b
-	}
-	refused := maps.Clone(a.Refused)
-	maps.Copy(refused, b.Refused)
-	b.Refused = refused
-	return b
 }

@@ -185,7 +185,12 @@ func (n *node) Outbox(_ context.Context, after uint64, limit int) ([]pay.Item, e
 	return slices.Clone(rest[:min(limit, len(rest))]), nil
 }
 
-func (n *node) Mirror(_ context.Context, from pay.Cursor, facts []pay.Fact) (pay.Head, error) {
+func (n *node) Mirror(ctx context.Context, from pay.Cursor, facts []pay.Fact, ack pay.Acked) (pay.Head, error) {
+	if ack.N > 0 {
+		if err := n.Acked(ctx, ack); err != nil {
+			return pay.Head{}, err
+		}
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.failWith != nil {
@@ -206,9 +211,10 @@ func (n *node) Mirror(_ context.Context, from pay.Cursor, facts []pay.Fact) (pay
 	return n.head, nil
 }
 
-func (n *node) Acked(_ context.Context, inc pay.Incarnation, upTo uint64, refused map[uint64]pay.Reason) error {
+func (n *node) Acked(_ context.Context, ack pay.Acked) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	inc, upTo, refused := ack.Incarnation, ack.N, ack.Refused
 	if inc != n.inc || upTo > uint64(len(n.items)) || upTo < n.acked {
 		return fmt.Errorf("acknowledged %d of %v, have %d to %d of %v", upTo, inc, n.acked, len(n.items), n.inc)
 	}

@@ -16,7 +16,7 @@ import (
 //	             Applied, AppliedHead,
 //	             AppliedChain
 //	ApplyItems   Apply                             Applied
-//	ReadFeed     Feed, ChainAt                     Fed
+//	ReadFeed     Feed                              Fed
 //	ReadKept     Kept                              KeptRead
 //	RenewHead    Renew                             HeadRenewed
 //	ApplyUrgent  ApplyUrgent                       UrgentApplied
@@ -134,7 +134,7 @@ func (st *Standing) lookAtFeed(ctx context.Context, feeds Feeds, seq uint64) (er
 }
 
 func readFeed(ctx context.Context, feeds Feeds, e ReadFeed) (Event, error) {
-	facts, err := feeds.Feed(ctx, e.Scope, e.After, e.Limit)
+	facts, chains, err := feeds.Feed(ctx, e.Scope, e.After, e.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("read feed: %w", err)
 	}
@@ -142,18 +142,9 @@ func readFeed(ctx context.Context, feeds Feeds, e ReadFeed) (Event, error) {
 	if len(fed.Facts) < len(facts) {
 		fed.More = true
 	}
-	if len(fed.Facts) == 0 {
-		return fed, nil
+	if n := len(fed.Facts); n > 0 {
+		fed.Chain = chains[n-1]
 	}
-	last := e.After + uint64(len(fed.Facts))
-	chain, ok, err := feeds.ChainAt(ctx, e.Scope, last)
-	if err != nil {
-		return nil, fmt.Errorf("read chain at entry %d: %w", last, err)
-	}
-	if !ok {
-		return nil, fmt.Errorf("read chain at entry %d: the feed has the entry and no chain", last)
-	}
-	fed.Chain = chain
 	return fed, nil
 }
 

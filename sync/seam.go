@@ -41,22 +41,22 @@ func TakeUpCrashPoints(registry bool) []string {
 	return []string{atBeforeTakeUp, atAfterTakeUp, atBeforeRenew, atAfterRenew}
 }
 
-// crashPoints returns the points that lie before an effect on a store, after it
-// is durable and after its answer; empty for none.
-func crashPoints(effect Effect) (before, done, answered string) {
+// crashPoints returns the points that lie before an effect on a store and after it
+// is durable; empty for none.
+func crashPoints(effect Effect) (before, done string) {
 	switch effect.(type) {
 	case MirrorEntries:
-		return atBeforeMirror, atAfterMirror, ""
+		return atBeforeMirror, atAfterMirror
 	case ApplyItems:
-		return "", atBeforeAck, atAfterAck
+		return "", atBeforeAck
 	case TakeUp:
-		return atBeforeTakeUp, atAfterTakeUp, ""
+		return atBeforeTakeUp, atAfterTakeUp
 	case RenewOutbox:
-		return atBeforeRenew, atAfterRenew, ""
+		return atBeforeRenew, atAfterRenew
 	case RenewHead:
-		return "", atHeadRenewed, ""
+		return "", atHeadRenewed
 	default:
-		return "", "", ""
+		return "", ""
 	}
 }
 
@@ -97,11 +97,17 @@ type sender struct {
 	buf   []byte
 }
 
-func (s *sender) send(ctx context.Context, m wire.Message) error {
+// send writes the messages in one piece; there is at least one.
+func (s *sender) send(ctx context.Context, messages ...wire.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.buf = wire.Append(s.buf[:0], m)
-	s.seams.tap("out", s.buf)
+	s.buf = s.buf[:0]
+	for _, m := range messages {
+		begin := len(s.buf)
+		s.buf = wire.Append(s.buf, m)
+		s.seams.tap("out", s.buf[begin:])
+	}
+	m := messages[len(messages)-1]
 	timeout := writeTimeout
 	if ctx.Err() != nil {
 		timeout = partingTimeout
@@ -114,6 +120,11 @@ func (s *sender) send(ctx context.Context, m wire.Message) error {
 	}
 	if cap(s.buf) > keepBytes {
 		s.buf = nil
+	}
+	for _, m := range messages {
+		if _, ok := m.(wire.Ack); ok {
+			s.seams.at(atAfterAck)
+		}
 	}
 	return nil
 }

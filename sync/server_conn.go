@@ -54,7 +54,7 @@ func newServerConn(s *Server, conn Conn) *serverConn {
 		server: s, node: node, reads: newLane(), beat: make(chan struct{}, 1), interrupted: make(chan struct{}), slots: make(chan struct{}, applyAhead),
 		room: semaphore.NewWeighted(applyAheadBytes),
 	}
-	c.do = c.carry
+	c.do, c.plain = c.carry, func(m wire.Message) bool { _, welcome := m.(wire.Welcome); return !welcome }
 	return c
 }
 

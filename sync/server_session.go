@@ -49,12 +49,14 @@ type ServerSession struct {
 	renewed  bool        // it was asked to be, which it is once: each time leaves a row behind
 	next     uint64      // number of the item that is to come next
 	applied  uint64      // last item known to be durable
+	ack      *wire.Ack   // that waits for the entries which are being read; nil for none
 
 	feed    window
-	reading bool // ReadFeed is not answered yet
-	more    bool // the feed may go on behind feed.sent
-	grown   bool // it grew while it was read
-	poked   bool // a Poke is sent for which no Seen made room
+	reading bool   // ReadFeed is not answered yet
+	more    bool   // the feed may go on behind feed.sent
+	grown   bool   // it grew while it was read, nobody knows how far
+	end     uint64 // the last entry that the feed is known to have
+	poked   bool   // a Poke is sent for which no Seen made room
 }
 
 // NewServerSession returns a session of a registry that speaks those versions.
@@ -92,7 +94,10 @@ func (s *ServerSession) step(event Event) []Effect {
 	case Applied:
 		return s.appliedItems(e.Applied)
 	case Grown:
-		s.more, s.grown = true, true
+		if e.Seq == 0 {
+			s.more, s.grown = true, true
+		}
+		s.end = max(s.end, e.Seq)
 		return s.pump()
 	case Fed:
 		return s.fed(e)
@@ -238,7 +243,7 @@ func (s *ServerSession) pushed(e Pushed) []Effect {
 	}
 	known := s.next - first
 	if known >= uint64(len(e.Items)) {
-		return []Effect{Send{wire.Ack{Incarnation: e.Incarnation, Applied: s.applied}}}
+		return s.acknowledge(wire.Ack{Incarnation: e.Incarnation, Applied: s.applied})
 	}
 	items := e.Items[known:]
 	s.next += uint64(len(items))
@@ -260,13 +265,36 @@ func (s *ServerSession) appliedItems(a pay.Applied) []Effect {
 			m.Refused = append(m.Refused, wire.RefusedItem{N: r, Reason: a.Refused[r]})
 		}
 	}
-	return []Effect{Send{m}}
+	s.end = max(s.end, a.Grown[s.scope])
+	return s.acknowledge(m)
+}
+
+// acknowledge sends an Ack, together with the entries that came of the same claims
+// if they are about to be read.
+func (s *ServerSession) acknowledge(m wire.Ack) (effects []Effect) {
+	if s.ack != nil {
+		if len(s.ack.Refused)+len(m.Refused) > pay.BatchFactsMax {
+			effects = append(effects, Send{*s.ack})
+		} else {
+			m.Refused = append(s.ack.Refused, m.Refused...)
+		}
+		s.ack = nil
+	}
+	if s.end <= s.feed.sent && !s.reading {
+		return append(effects, Send{m})
+	}
+	more := s.pump()
+	if s.reading {
+		s.ack = &m
+		return append(effects, more...)
+	}
+	return append(append(effects, Send{m}), more...)
 }
 
 // pump reads on in the feed when it may hold more and the window has room. When
 // the window has none, one Poke asks for a Seen, which makes room.
 func (s *ServerSession) pump() []Effect {
-	if s.phase != phaseLive || s.reading || !s.more {
+	if s.phase != phaseLive || s.reading || !s.more && s.end <= s.feed.sent {
 		return nil
 	}
 	if s.feed.room() <= 0 {
@@ -283,14 +311,19 @@ func (s *ServerSession) pump() []Effect {
 func (s *ServerSession) fed(e Fed) []Effect {
 	s.reading = false
 	s.more = s.grown || e.More
+	var effects []Effect
+	if s.ack != nil {
+		effects, s.ack = append(effects, Send{*s.ack}), nil
+	}
 	if len(e.Facts) == 0 {
-		return s.pump()
+		s.end = min(s.end, s.feed.sent) // what was said to be there is not
+		return append(effects, s.pump()...)
 	}
 	m := wire.Entries{Scope: s.scope, First: s.feed.sent + 1, Facts: e.Facts, Chain: e.Chain}
 	for _, raw := range e.Facts {
 		s.feed.send(len(raw))
 	}
-	return append([]Effect{Send{m}}, s.pump()...)
+	return append(append(effects, Send{m}), s.pump()...)
 }
 
 func (s *ServerSession) seen(n uint64) []Effect {

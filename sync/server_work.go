@@ -51,11 +51,11 @@ func sizeOf(items []pay.Item) (n int64) {
 // followFeed follows the node's scope and sends what is new, as far as the node
 // keeps up. No other goroutine reads the feed for this session.
 func (c *serverConn) followFeed(scope pay.Scope) {
-	changed, stop := c.server.opts.Hub.Watch(scope)
+	grown, stop := c.server.opts.Hub.Watch(scope)
 	defer stop()
 	// The first ReadFeed is waiting already. It is served after Watch, so that
 	// nothing falls between the two.
-	c.follow(&c.reads, changed, Grown{})
+	follow(&c.line, &c.reads, grown, func(seq uint64) Event { return Grown{Seq: seq} })
 }
 
 // enrol decides on a claim to become a node. The proof is bound to this

@@ -30,7 +30,11 @@ func show(effects []paysync.Effect) string {
 		case paysync.NoteAck:
 			out = append(out, fmt.Sprintf("acked %d refused %d", e.N, len(e.Refused)))
 		case paysync.MirrorEntries:
-			out = append(out, fmt.Sprintf("mirror %d+%d", e.From.Seq, len(e.Facts)))
+			line := fmt.Sprintf("mirror %d+%d", e.From.Seq, len(e.Facts))
+			if e.Ack.N > 0 {
+				line += fmt.Sprintf(" acked %d refused %d", e.Ack.N, len(e.Ack.Refused))
+			}
+			out = append(out, line)
 		case paysync.ApplyItems:
 			out = append(out, fmt.Sprintf("apply %d+%d", e.Items[0].N, len(e.Items)))
 		case paysync.ReadFeed:
@@ -131,16 +135,46 @@ func TestClientSession(t *testing.T) {
 	}{
 		{"a new node gets its feed", append(up[:3:3],
 			step{0, got(entries(feed, 1, 3)), "mirror 0+3"},
-			step{0, paysync.Mirrored{Head: at(3)}, "Seen 3"},
+			step{0, paysync.Mirrored{Head: at(3)}, ""},
 			step{0, got(entries(feed, 4, 9)), "mirror 3+6"},
-			step{0, paysync.Mirrored{Head: at(9)}, "Seen 9"})},
+			step{0, paysync.Mirrored{Head: at(9)}, ""},
+			step{2 * time.Second, paysync.Tick{}, "Seen 9, Ping"})},
+		{"what is durable is told with the next push", append(up[:3:3],
+			step{0, got(entries(feed, 1, 3)), "mirror 0+3"},
+			step{0, paysync.Mirrored{Head: at(3)}, ""},
+			step{0, paysync.Changed{}, "outbox>0"},
+			step{0, paysync.Queued{Items: box.items[:1]}, "Seen 3, Push 1+1"})},
+		{"an acknowledgement is noted with the entries that follow it", append(up[:3:3],
+			step{0, paysync.Changed{}, "outbox>0"},
+			step{0, paysync.Queued{Items: box.items[:3]}, "Push 1+3"},
+			step{0, got(wire.Ack{Incarnation: inc, Applied: 1, Refused: []wire.RefusedItem{{N: 1, Reason: "no"}}}), ""},
+			step{0, got(wire.Ack{Incarnation: inc, Applied: 2}), ""},
+			step{0, got(entries(feed, 1, 3)), "mirror 0+3 acked 2 refused 1"},
+			step{0, paysync.Mirrored{Head: at(3)}, ""},
+			step{0, got(wire.Ack{Incarnation: inc, Applied: 3}), ""},
+			step{19 * time.Millisecond, paysync.Tick{}, ""},
+			step{20 * time.Millisecond, paysync.Tick{}, "acked 3 refused 0"},
+			step{21 * time.Millisecond, paysync.Noted{}, ""},
+			step{22 * time.Millisecond, paysync.Tick{}, ""})},
+		{"no acknowledgement overtakes one that is being noted", append(up[:3:3],
+			step{0, paysync.Changed{}, "outbox>0"},
+			step{0, paysync.Queued{Items: box.items[:3]}, "Push 1+3"},
+			step{0, got(wire.Ack{Incarnation: inc, Applied: 1}), ""},
+			step{20 * time.Millisecond, paysync.Tick{}, "acked 1 refused 0"},
+			step{21 * time.Millisecond, got(wire.Ack{Incarnation: inc, Applied: 2}), ""},
+			step{22 * time.Millisecond, got(entries(feed, 1, 3)), "mirror 0+3"},
+			step{50 * time.Millisecond, paysync.Tick{}, ""},
+			step{51 * time.Millisecond, paysync.Noted{}, ""},
+			step{52 * time.Millisecond, paysync.Tick{}, "acked 2 refused 0"})},
 		{"it resumes behind its cursor and its outbox", []step{
 			{0, stands, "Hello"},
 			{0, with(func(w *wire.Welcome) { w.Applied = 3 }), "wentup, openoutbox, acked 3 refused 0"},
 			{0, paysync.Opened{}, "outbox>3"},
 			{0, paysync.Queued{Items: box.items[3:5]}, "Push 4+2"},
 			{0, got(entries(feed, 5, 6)), "mirror 4+2"},
-			{0, got(wire.Ack{Incarnation: inc, Applied: 5, Refused: []wire.RefusedItem{{N: 5, Reason: "no"}}}), "acked 5 refused 1"}}},
+			{0, got(wire.Ack{Incarnation: inc, Applied: 5, Refused: []wire.RefusedItem{{N: 5, Reason: "no"}}}), ""},
+			{0, paysync.Noted{}, ""},
+			{20 * time.Millisecond, paysync.Tick{}, "acked 5 refused 1"}}},
 		{"nothing is pushed before the store knows of the session", []step{
 			{0, stands, "Hello"},
 			{0, paysync.Changed{}, ""},
@@ -161,7 +195,9 @@ func TestClientSession(t *testing.T) {
 			step{0, got(entries(feed, 1, 3)), "mirror 0+3"},
 			step{0, got(wire.Poke{}), "Seen 0"},
 			step{0, paysync.Mirrored{Head: at(3)}, "Seen 3"},
-			step{0, got(wire.Poke{}), "Seen 3"})},
+			step{0, got(wire.Poke{}), "Seen 3"},
+			step{0, got(entries(feed, 4, 4)), "mirror 3+1"},
+			step{0, paysync.Mirrored{Head: at(4)}, ""})},
 		{"a gap in the entries", append(up[:3:3], step{0, got(entries(feed, 2, 3)), "end E_BAD_FACT"})},
 		{"entries of another scope", append(up[:3:3], step{0, got(func() wire.Entries { e := entries(feed, 1, 3); e.Scope = "m/other"; return e }()), "end E_BAD_FACT"})},
 		{"another chain", append(up[:3:3], step{0, got(func() wire.Entries { e := entries(feed, 1, 3); e.Chain[0] ^= 1; return e }()), "end E_BAD_FACT"})},
@@ -204,7 +240,7 @@ func TestClientSession(t *testing.T) {
 		{"an Ack twice", append(up[:3:3],
 			step{0, paysync.Changed{}, "outbox>0"},
 			step{0, paysync.Queued{Items: box.items[:2]}, "Push 1+2"},
-			step{0, got(wire.Ack{Incarnation: inc, Applied: 1}), "acked 1 refused 0"},
+			step{0, got(wire.Ack{Incarnation: inc, Applied: 1}), ""},
 			step{0, got(wire.Ack{Incarnation: inc, Applied: 1}), ""},
 			step{0, got(wire.Ack{Incarnation: inc, Applied: 0}), "end E_BAD_FACT"})},
 		{"an outbox with a gap", append(up[:3:3],

@@ -238,10 +238,10 @@ type stuck struct {
 	hang chan struct{}
 }
 
-func (s stuck) Mirror(ctx context.Context, from pay.Cursor, facts []pay.Fact) (pay.Head, error) {
+func (s stuck) Mirror(ctx context.Context, from pay.Cursor, facts []pay.Fact, ack pay.Acked) (pay.Head, error) {
 	select {
 	case <-s.hang:
-		return s.node.Mirror(ctx, from, facts)
+		return s.node.Mirror(ctx, from, facts, ack)
 	case <-ctx.Done():
 		return pay.Head{}, ctx.Err()
 	}

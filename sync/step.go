@@ -50,6 +50,8 @@ type (
 	Queued struct{ Items []pay.Item }
 	// Mirrored answers MirrorEntries once they are durable.
 	Mirrored struct{ Head pay.Head }
+	// Noted answers NoteAck and NoteChain once they are durable.
+	Noted struct{}
 	// Weighed answers Weigh; Known is false when the node cannot tell.
 	Weighed struct {
 		Chain pay.Chain
@@ -85,15 +87,13 @@ type (
 		Limit int
 	}
 	// NoteAck notes in the store what the registry acknowledged.
-	NoteAck struct {
-		Incarnation pay.Incarnation
-		N           uint64
-		Refused     map[uint64]pay.Reason
-	}
-	// MirrorEntries stores verified feed entries behind From.
+	NoteAck struct{ pay.Acked }
+	// MirrorEntries stores verified feed entries behind From and notes, with them,
+	// what the registry acknowledged.
 	MirrorEntries struct {
 		From  pay.Cursor
 		Facts []pay.Fact
+		Ack   pay.Acked
 	}
 	// Weigh reads the chain of the outbox after item N.
 	Weigh struct{ N uint64 }
@@ -132,8 +132,8 @@ type (
 	}
 	// Applied answers ApplyItems once they are durable.
 	Applied struct{ Applied pay.Applied }
-	// Grown reports that the feed has grown.
-	Grown struct{}
+	// Grown reports that the feed has grown: up to entry Seq, if that is known.
+	Grown struct{ Seq uint64 }
 	// Fed answers ReadFeed. Chain is after the last of Facts; More means that the
 	// feed goes on behind them.
 	Fed struct {
@@ -197,6 +197,7 @@ func (Opened) event()    {}
 func (Changed) event()   {}
 func (Queued) event()    {}
 func (Mirrored) event()  {}
+func (Noted) event()     {}
 func (Stood) event()     {}
 func (Pushed) event()    {}
 func (Applied) event()   {}
@@ -245,6 +246,10 @@ const (
 	// windows are smaller than the transport's, so only one that stopped reading
 	// blocks at all.
 	writeTimeout = 5 * time.Second
+	// ackNoteDelay is how long an acknowledgement waits for the entries that mostly
+	// follow it, so that both are stored in one commit. Chosen: long beside the way
+	// from one to the next, short beside what a person waits for.
+	ackNoteDelay = 20 * time.Millisecond
 	// ackTimeout is how long nothing of what was pushed may be acknowledged
 	// before the node dials and pushes again. Chosen: above the slowest commit of
 	// a disk that still works.

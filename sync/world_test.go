@@ -53,7 +53,7 @@ type registry struct {
 	urgent   []pay.FactID
 	putBack  map[pay.NodeID]pay.PutBack
 	facts    map[pay.NodeID][]pay.FactID
-	watchers map[chan struct{}]pay.Scope
+	watchers map[chan uint64]pay.Scope
 	applies  int
 	invites  map[pay.InviteID]*invite
 	failWith error
@@ -88,7 +88,7 @@ func newRegistry() *registry {
 	r := &registry{
 		root: testKey(1), working: testKey(2), epoch: pay.Epoch([]byte(testEpoch)),
 		members: map[pay.NodeID]pay.NodeStatus{}, feeds: map[pay.Scope][]pay.Fact{}, heads: map[pay.Scope][]pay.Head{}, applied: map[outboxID]uint64{},
-		facts: map[pay.NodeID][]pay.FactID{}, watchers: map[chan struct{}]pay.Scope{}, invites: map[pay.InviteID]*invite{},
+		facts: map[pay.NodeID][]pay.FactID{}, watchers: map[chan uint64]pay.Scope{}, invites: map[pay.InviteID]*invite{},
 		outboxes: map[pay.NodeID]*outbox{}, past: map[outboxID]bool{}, putBack: map[pay.NodeID]pay.PutBack{},
 	}
 	r.authority = sign(r.root, pay.Authority{Root: r.root.Public(), Working: r.working.Public(), From: 0, Until: 1 << 47})
@@ -140,9 +140,10 @@ func (r *registry) append(scope pay.Scope, claim pay.FactID) {
 	for w, s := range r.watchers {
 		if s == scope {
 			select {
-			case w <- struct{}{}:
+			case <-w:
 			default:
 			}
+			w <- uint64(len(r.feeds[scope]))
 		}
 	}
 }
@@ -211,17 +212,19 @@ func (r *registry) ChainAt(_ context.Context, scope pay.Scope, seq uint64) (pay.
 	return r.heads[scope][seq].Cursor.Chain, true, nil
 }
 
-func (r *registry) Feed(_ context.Context, scope pay.Scope, after uint64, limit int) ([][]byte, error) {
+func (r *registry) Feed(_ context.Context, scope pay.Scope, after uint64, limit int) ([][]byte, []pay.Chain, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out [][]byte
+	var chains []pay.Chain
 	for _, f := range r.feeds[scope][min(after, uint64(len(r.feeds[scope]))):] {
 		if len(out) == limit {
 			break
 		}
 		out = append(out, f.Raw())
+		chains = append(chains, r.heads[scope][after+uint64(len(out))].Cursor.Chain)
 	}
-	return out, nil
+	return out, chains, nil
 }
 
 func (r *registry) Applied(_ context.Context, node pay.NodeID, inc pay.Incarnation) (uint64, error) {
@@ -339,8 +342,8 @@ func (r *registry) NotePutBack(_ context.Context, node pay.NodeID, p pay.PutBack
 	return nil
 }
 
-func (r *registry) Watch(scope pay.Scope) (<-chan struct{}, func()) {
-	w := make(chan struct{}, 1)
+func (r *registry) Watch(scope pay.Scope) (<-chan uint64, func()) {
+	w := make(chan uint64, 1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.watchers[w] = scope

@@ -21,9 +21,13 @@ func (w *Wallet) payments() history.Feature {
 	}
 }
 
+// OpenOffers is what the keys of the rows begin with that name offers which may
+// still be open.
+const OpenOffers byte = 'q'
+
 var (
 	answerRows = rows.New("n", "the answer that this wallet gave last", rows.ID[pay.PaymentID]("PAYMENT"), rows.CBOR[answerRow]())
-	openRows   = rows.New("q", "an offer that may still be open", rows.ID[pay.PaymentID]("PAYMENT"), rows.None())
+	openRows   = rows.New(string(OpenOffers), "an offer that may still be open", rows.ID[pay.PaymentID]("PAYMENT"), rows.None())
 )
 
 // answerRow is the answer that this wallet gave last. Fields may be added if

@@ -234,7 +234,7 @@ func (l *ledger) round(ctx context.Context, payments int) error {
 func (l *ledger) answer(ctx context.Context, w *ledgerPayer) error {
 	var answers []pay.Body
 	for {
-		raws, err := l.reg.Hub().Feed(ctx, w.is.Scope, w.read, 64)
+		raws, _, err := l.reg.Hub().Feed(ctx, w.is.Scope, w.read, 64)
 		if err != nil {
 			return err
 		}

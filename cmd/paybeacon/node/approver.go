@@ -11,6 +11,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/wallet"
 )
 
 // approver answers offers by the owner's own command: it gets the offer as
@@ -42,7 +43,7 @@ func newApprover(n *payer, command string) *approver {
 }
 
 func (x *approver) run(ctx context.Context) error {
-	changed, stop := x.node.store.WatchAll()
+	changed, stop := x.node.store.WatchSpace(wallet.OpenOffers)
 	defer stop()
 	for {
 		waiting, err := x.answerAll(ctx)

@@ -137,22 +137,31 @@ func (b *base) Watch(ctx context.Context, again func() (ok bool, err error)) err
 
 // awaited is how a payment stands, for whoever waits for something to happen to it.
 type awaited struct {
+	id       pay.PaymentID
 	payment  api.Payment
 	deadline pay.Time // when time running out changes its outcome
 	enough   bool
 }
 
-// await reads a payment again after each commit, and when its deadline has come,
-// until that is enough or wait has passed, and returns it as it then is.
-func (b *base) await(ctx context.Context, wait pay.Millis, read func(ctx context.Context) (awaited, error)) (api.Payment, error) {
+// await reads the payment with the given id again after each commit that concerns
+// it, and when its deadline has come, until that is enough or wait has passed, and
+// returns it as it then is. Where another is shown in its place, that one counts too.
+func (b *base) await(ctx context.Context, wait pay.Millis, id pay.PaymentID, read func(ctx context.Context) (awaited, error)) (api.Payment, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait.Std())
 	defer cancel()
-	changed, stop := b.store.WatchAll()
-	defer stop()
+	shown := id
+	changed, stop := b.store.WatchIDs(id)
+	defer func() { stop() }()
 	for {
 		a, err := read(context.WithoutCancel(ctx))
 		if err != nil || a.enough || b.Offline || ctx.Err() != nil {
 			return a.payment, err
+		}
+		if a.id != shown { // read again under the new watch
+			stop()
+			shown = a.id
+			changed, stop = b.store.WatchIDs(id, shown)
+			continue
 		}
 		select {
 		case <-changed:

@@ -277,10 +277,10 @@ func (b *Box) wait(ctx context.Context, q api.WaitRequest) (api.Payment, error) 
 // more of its key than whoever named the payment by it.
 func (b *Box) awaitEntry(ctx context.Context, first till.Entry, wait pay.Millis, enough func(till.Entry) bool) (api.Payment, error) {
 	id := first.ID.String()
-	return b.await(ctx, wait, func(ctx context.Context) (awaited, error) {
+	return b.await(ctx, wait, first.ID, func(ctx context.Context) (awaited, error) {
 		e, err := b.entry(ctx, api.PaymentRef{ID: id})
 		e.Key = cmp.Or(e.Key, first.Key)
-		return awaited{paymentOfTill(e), e.Deadline, enough(e)}, err
+		return awaited{e.ID, paymentOfTill(e), e.Deadline, enough(e)}, err
 	})
 }
 

@@ -28,7 +28,7 @@ type eventFeed struct {
 
 func feedOf(s *store.Store, scope pay.Scope) eventFeed { return eventFeed{s, scope} }
 
-func (f eventFeed) watch() (<-chan struct{}, func()) {
+func (f eventFeed) watch() (<-chan uint64, func()) {
 	if f.store == nil {
 		return nil, func() {}
 	}

@@ -92,9 +92,13 @@ func (n *payer) show(ctx context.Context, q api.PaymentRef) (api.Payment, error)
 // wait answers when the payment has ended, when its time is up without that, or
 // when the wait has passed.
 func (n *payer) wait(ctx context.Context, q api.WaitRequest) (api.Payment, error) {
-	return n.await(ctx, q.Wait, func(ctx context.Context) (awaited, error) {
-		e, err := n.entry(ctx, q.ID)
-		return awaited{n.paymentObject(e), e.Deadline, e.Outcome() != pay.OutcomePending}, err
+	first, err := n.entry(ctx, q.ID)
+	if err != nil {
+		return api.Payment{}, err
+	}
+	return n.await(ctx, q.Wait, first.ID, func(ctx context.Context) (awaited, error) {
+		e, err := n.entry(ctx, first.ID.String())
+		return awaited{e.ID, n.paymentObject(e), e.Deadline, e.Outcome() != pay.OutcomePending}, err
 	})
 }
 

@@ -68,7 +68,7 @@ func (w *loneWallet) deliver(bodies ...pay.Body) (last pay.FactID) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		head, err := w.store.Journal().Mirror(w.t.Context(), w.from, []pay.Fact{f})
+		head, err := w.store.Journal().Mirror(w.t.Context(), w.from, []pay.Fact{f}, pay.Acked{})
 		if err != nil {
 			w.t.Fatal(err)
 		}
