@@ -83,7 +83,7 @@ func TestClearAsDelivered(t *testing.T) {
 		"a tap outlives a rotation": `
 			0s..3s A -36
 			3.2s..3.5s A2 -36
-			4.8s   ? A=A2* clear=A`,
+			4.8s   ? A2* clear=A2`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

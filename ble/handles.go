@@ -15,47 +15,93 @@ const handleDrawsMax = 256
 // handle that a cashier may still remember is not given to another device, so
 // that a charge by handle never reaches another person.
 type handleBook struct {
-	box     pay.NodeID
 	present map[pay.Handle]int32
+	longer  map[pay.Handle]int32 // how many have three words that begin with these two
 	left    map[pay.Handle]leftHandle
 	ring    []pay.Handle // keys of left; a new one overwrites the oldest
 	next    int          // the slot of ring that is written next
 }
 
+// leftHandle is a handle that its device is not shown under any more. The device
+// may be there still, under the words of its next code: track is its place then and
+// life the life of that place.
 type leftHandle struct {
 	origin pay.Code      // the code that the handle was made from
 	shown  time.Duration // when it was shown last
 	slot   int           // in ring
+	track  int32
+	life   uint32
 }
 
-func newHandleBook(box pay.NodeID) handleBook {
-	return handleBook{box: box, present: map[pay.Handle]int32{}, left: map[pay.Handle]leftHandle{}}
+func newHandleBook() handleBook {
+	return handleBook{present: map[pay.Handle]int32{}, longer: map[pay.Handle]int32{}, left: map[pay.Handle]leftHandle{}}
 }
 
-// draw gives track i a handle made from origin, the first code heard of it. It
-// returns "" if every draw is taken.
-func (b *handleBook) draw(origin pay.Code, i int32, now time.Duration) pay.Handle {
+// draw gives track i a handle made from its code. It returns "" if every draw is
+// taken.
+func (t *Tracker) draw(i int32, now time.Duration) pay.Handle {
+	b, code := &t.handles, t.tracks[i].code
+	if other, taken := b.present[pay.HandleFor(code, 0)]; taken {
+		t.lengthen(other, now)
+	}
 	for n := range handleDrawsMax {
-		h := pay.HandleFor(b.box, origin, n)
+		h := pay.HandleFor(code, n)
 		if _, taken := b.present[h]; taken {
 			continue
 		}
-		if l, ok := b.left[h]; ok && l.origin != origin && b.wasShown(h, now) {
+		if l, ok := b.left[h]; ok && l.origin != code && b.wasShown(h, now) {
 			continue
 		}
-		b.present[h] = i
+		if n == 0 && b.longer[h] > 0 {
+			continue
+		}
+		b.take(h, i)
 		return h
 	}
 	return ""
 }
 
-// release takes handle h back from a track and records when it was last shown.
-// It does nothing for a track without a handle.
-func (b *handleBook) release(h pay.Handle, origin pay.Code, shown time.Duration) {
+func (b *handleBook) take(h pay.Handle, i int32) {
+	b.present[h] = i
+	if two := h.Pair(); two != h {
+		b.longer[two]++
+	}
+}
+
+func (b *handleBook) free(h pay.Handle) {
+	delete(b.present, h)
+	two := h.Pair()
+	if two == h {
+		return
+	}
+	if b.longer[two]--; b.longer[two] <= 0 {
+		delete(b.longer, two)
+	}
+}
+
+// lengthen gives track i, which has the two words of its code, three, because
+// another device that is present shares the two. It does nothing if those are taken.
+func (t *Tracker) lengthen(i int32, now time.Duration) {
+	s := &t.tracks[i]
+	h := pay.HandleFor(s.origin, 1)
+	if _, taken := t.handles.present[h]; taken || t.handles.wasShown(h, now) || s.handle != h.Pair() {
+		return
+	}
+	t.releaseHandle(i)
+	s.handle = h
+	t.handles.take(h, i)
+}
+
+// releaseHandle takes its handle from track i and records when it was last shown. It
+// does nothing for a track without a handle.
+func (t *Tracker) releaseHandle(i int32) {
+	s, b := &t.tracks[i], &t.handles
+	h := s.handle
 	if h == "" {
 		return
 	}
-	delete(b.present, h)
+	s.handle = ""
+	b.free(h)
 	if len(b.ring) < pay.CandidatesMax {
 		b.ring = append(b.ring, h)
 	} else {
@@ -64,7 +110,7 @@ func (b *handleBook) release(h pay.Handle, origin pay.Code, shown time.Duration)
 		}
 		b.ring[b.next] = h
 	}
-	b.left[h] = leftHandle{origin: origin, shown: shown, slot: b.next}
+	b.left[h] = leftHandle{origin: s.origin, shown: s.shown, slot: b.next, track: i, life: s.life}
 	b.next = (b.next + 1) % pay.CandidatesMax
 }
 
@@ -73,4 +119,37 @@ func (b *handleBook) release(h pay.Handle, origin pay.Code, shown time.Duration)
 func (b *handleBook) wasShown(h pay.Handle, now time.Duration) bool {
 	l, ok := b.left[h]
 	return ok && now-l.shown < pay.HandleMemory.Std()
+}
+
+// formerly returns the track that was shown as h within pay.HandleMemory and is now
+// shown under other words, or -1.
+func (t *Tracker) formerly(h pay.Handle, now time.Duration) int32 {
+	l, ok := t.handles.left[h]
+	if !ok || !t.handles.wasShown(h, now) {
+		return -1
+	}
+	if s := &t.tracks[l.track]; !s.used || s.life != l.life || s.handle == h {
+		return -1
+	}
+	return l.track
+}
+
+// others returns the words, beside those that are shown, under which somebody may
+// be asked for: those of the codes before, and those of codes of which it is still
+// open whose next they are. The latter are made from the code alone, so they mean its
+// device whatever comes out.
+func (t *Tracker) others(now time.Duration, at time.Time) (out []pay.Called) {
+	for h := range t.handles.left {
+		if i := t.formerly(h, now); i >= 0 {
+			out = append(out, pay.Called{Handle: h, Candidate: t.candidate(&t.tracks[i], now, at)})
+		}
+	}
+	for _, i := range t.rotation.pending {
+		for draw := range 2 {
+			c := t.candidate(&t.tracks[i], now, at)
+			c.Handle = pay.HandleFor(c.Code, draw)
+			out = append(out, pay.Called{Handle: c.Handle, Candidate: c})
+		}
+	}
+	return out
 }

@@ -177,7 +177,7 @@ func TestRotationsLeaveNothingBehind(t *testing.T) {
 		tracker.verify(t.Fatalf)
 	}
 	c := tracker.Nearby(at).Candidates
-	if len(c) != 1 || c[0].Handle != pay.HandleFor(pay.NodeID{}, numbered(0), 0) {
+	if len(c) != 1 || c[0].Handle != pay.HandleFor(numbered(49), 0) {
 		t.Errorf("one device became %+v", c)
 	}
 	if len(tracker.byCode) > 3 { // current, former, pending

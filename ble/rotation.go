@@ -10,7 +10,8 @@ import (
 // and another begins, and nothing in the air links the two. The tracker links
 // them if there is only one way to do so: exactly one track fell silent, and
 // exactly one new code began, within the same short window and within a few dB.
-// Then the new code continues the track: handle, dwell and filter stay.
+// Then the new code continues the track: dwell and filter stay. The handle becomes
+// that of the new code, and the one before still means the track for a while.
 //
 // Whether a track fell silent is known only after a while. Until then the new
 // code is pending: it is not listed. It counts against the lead of every other
@@ -162,7 +163,7 @@ func (t *Tracker) onlySuccessor(i, old int32, now time.Duration) bool {
 }
 
 // continueTrack gives the track old the code of the track next, and frees next.
-// Handle, dwell and filter of old stay.
+// Dwell and filter of old stay; its handle is that of the new code from now on.
 func (t *Tracker) continueTrack(old, next int32, now time.Duration) {
 	o, s := &t.tracks[old], &t.tracks[next]
 	if o.pending {
@@ -171,7 +172,8 @@ func (t *Tracker) continueTrack(old, next int32, now time.Duration) {
 	}
 	t.forgetFormer(o)
 	o.continued, o.former, o.continuedAt = true, o.code, now
-	o.code, o.last = s.code, s.last
+	t.releaseHandle(old)
+	o.code, o.origin, o.last = s.code, s.code, s.last
 	t.byCode[o.code] = old
 	o.state(s.stated, now)
 	o.variedAt = max(o.variedAt, s.variedAt)
@@ -187,12 +189,13 @@ func (t *Tracker) continueTrack(old, next int32, now time.Duration) {
 
 // undoContinuation corrects a wrong link: the former code of track i is heard
 // again, so two devices shared the track. It is not known which of them a person
-// saw under the handle, so neither keeps it, and both start again as new devices.
+// saw under the handle, so neither keeps it or one before it, and both start again as new devices.
 func (t *Tracker) undoContinuation(i int32, now time.Duration) {
 	s := &t.tracks[i]
 	t.forgetFormer(s)
-	t.handles.release(s.handle, s.origin, s.shown)
-	s.handle, s.origin = "", s.code
+	t.releaseHandle(i)
+	t.lives++
+	s.origin, s.life = s.code, t.lives
 	s.first, s.heardSince, s.strongSince, s.weakSince, s.near = now, now, never, never, false
 	s.filter = filter{}
 	s.filter.add(now, s.rssi)

@@ -21,9 +21,7 @@ import (
 //	2s     ? A* B clear=A  listed, strongest first, * near; the clear one, or "-"
 //
 // Handles are written as the code they were made from. "A=A2" is the handle of
-// A with the current code A2.
-
-var traceBox = pay.NodeID{1}
+// A with the current code A2, which is never right.
 
 var traceStart = time.Date(2025, 1, 1, 12, 0, 0, 0, time.UTC)
 
@@ -125,13 +123,12 @@ func describe(n pay.Nearby, names map[pay.Handle]string) string {
 
 func playTrace(t *testing.T, o ble.TrackerOptions, text string) *ble.Tracker {
 	t.Helper()
-	o.Box = traceBox
 	tracker := ble.NewTracker(o)
 	names := map[pay.Handle]string{}
 	for _, e := range parseTrace(t, text) {
 		at := traceStart.Add(e.at)
 		if e.want == "" {
-			names[pay.HandleFor(traceBox, codeNamed(e.code), 0)] = e.code
+			names[pay.HandleFor(codeNamed(e.code), 0)] = e.code
 			tracker.Observe(eidAdvert(at, codeNamed(e.code), e.rssi, ble.PowerReference))
 			continue
 		}
@@ -217,23 +214,23 @@ func TestTracker(t *testing.T) {
 			3.2s..6s A2 -52
 			3.3s   ? A* clear=A
 			4.4s   ? A* clear=A
-			4.6s   ? A=A2* clear=A
-			6s     ? A=A2* clear=A`,
+			4.6s   ? A2* clear=A2
+			6s     ? A2* clear=A2`,
 		"rotation every two seconds": `
 			0s..1.9s A -50
 			2s..3.9s A2 -50
 			4s..5.9s A3 -50
 			6s..8s A4 -50
 			1.9s   ? A* clear=A
-			3.9s   ? A=A2* clear=A
-			5.9s   ? A=A3* clear=A
-			7.9s   ? A=A4* clear=A`,
+			3.9s   ? A2* clear=A2
+			5.9s   ? A3* clear=A3
+			7.9s   ? A4* clear=A4`,
 		"a rotation is not missed because its first advert faded": `
 			0s..3s A -50
 			3.2s   A2 -64
 			3.3s..6s A2 -50
 			3.4s   ? A* clear=A
-			4.6s   ? A=A2* clear=A`,
+			4.6s   ? A2* clear=A2`,
 		"nor taken for one because an advert faded to it": `
 			0s..3s A -64
 			3.2s   B -64
@@ -245,7 +242,7 @@ func TestTracker(t *testing.T) {
 			0.1s..3s A -50
 			3.2s..9s A2 -50
 			3.3s   ? A* B* C clear=A
-			8s     ? A=A2* B* C clear=A`,
+			8s     ? A2* B* C clear=A2`,
 		"a newcomer beside somebody who stays is told apart at once": `
 			0s..5s A -50
 			3.1s..5s B -50
@@ -269,15 +266,15 @@ func TestTracker(t *testing.T) {
 			0.1s..3s B -64
 			3.2s..8s A2 -50
 			3.3s..8s B2 -64
-			8s     ? A=A2* B=B2* clear=A`,
+			8s     ? A2* B2* clear=A2`,
 		"a dwell that began with the old code goes on": `
 			0s..0.5s A -50
 			0.7s..2s A2 -50
-			2.1s   ? A=A2* clear=A`,
+			2.1s   ? A2* clear=A2`,
 		"a dwell that began with the new code counts": `
 			0s..3s A -68
 			3.2s..5s A2 -62
-			4.6s   ? A=A2* clear=A`,
+			4.6s   ? A2* clear=A2`,
 		"too different in strength": `
 			0s..3s A -50
 			3.2s..8s B -59
@@ -293,14 +290,14 @@ func TestTracker(t *testing.T) {
 		"the old code again: nobody keeps the handle": `
 			0s..3s A -50
 			3.2s..9s B -50
-			5s     ? A=B* clear=A
+			5s     ? B* clear=B
 			5.6s   A -50
 			5.7s   ? A B clear=-
 			9s     ? A B* clear=-`,
 		"an old code continues nothing": `
 			0s..3s A -50
 			3.2s..5.5s B -50
-			5s     ? A=B* clear=A
+			5s     ? B* clear=B
 			5.6s..9s A -50
 			9s     ? A* B clear=-`,
 	} {

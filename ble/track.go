@@ -10,8 +10,9 @@ import (
 type track struct {
 	used   bool
 	code   pay.Code   // heard last
-	origin pay.Code   // heard first; the handle is made from it
+	origin pay.Code   // the handle is made from it
 	handle pay.Handle // "" until it is first shown
+	life   uint32     // of this track among all that had its place
 	shown  time.Duration
 
 	first, last time.Duration
@@ -146,8 +147,9 @@ func (t *Tracker) admit(code pay.Code, rssi, power pay.RSSI, now time.Duration) 
 		i = int32(len(t.tracks))
 		t.tracks = append(t.tracks, track{})
 	}
+	t.lives++
 	t.tracks[i] = track{
-		used: true, code: code, origin: code, first: now, last: now, heardSince: now, rssi: rssi,
+		used: true, life: t.lives, code: code, origin: code, first: now, last: now, heardSince: now, rssi: rssi,
 		strongSince: never, weakSince: never, onlyOlder: -1, link: unranked,
 		taps: noTaps, stated: min(max(power, PowerMin), PowerMax), variedAt: never,
 	}
@@ -161,7 +163,7 @@ func (t *Tracker) drop(i int32) {
 	s := &t.tracks[i]
 	t.forgetFormer(s)
 	delete(t.byCode, s.code)
-	t.handles.release(s.handle, s.origin, s.shown)
+	t.releaseHandle(i)
 	t.freeTrack(i)
 }
 

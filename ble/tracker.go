@@ -85,12 +85,11 @@ const tapAboveClear = TapDefault - ClearDefault
 // normalised to a device of -59 dBm at 1 m. Zero means the default above; where
 // one of Near and Far is zero and the other is not, it lies 6 dB from the other.
 type TrackerOptions struct {
-	Box    pay.NodeID // makes the handles
-	Lane   pay.Lane   // copied into every candidate
-	Near   pay.RSSI   // at least this strong for Dwell: near
-	Far    pay.RSSI   // weaker than this for Leave: no longer near
-	Clear  pay.RSSI   // at least this strong at its best: may be clear
-	Tap    pay.RSSI   // three adverts at least this strong: clear at once; TapOff: never
+	Lane   pay.Lane // copied into every candidate
+	Near   pay.RSSI // at least this strong for Dwell: near
+	Far    pay.RSSI // weaker than this for Leave: no longer near
+	Clear  pay.RSSI // at least this strong at its best: may be clear
+	Tap    pay.RSSI // three adverts at least this strong: clear at once; TapOff: never
 	Dwell  time.Duration
 	Leave  time.Duration // not heard for this long: gone
 	Margin pay.RSSI      // lead over the second, in dB, below which nobody is clear
@@ -187,7 +186,8 @@ type Tracker struct {
 	notNear  ranking            // the tracks that are not near
 	rotation rotation
 	handles  handleBook
-	max      int // tracks
+	lives    uint32 // given to tracks so far
+	max      int    // tracks
 }
 
 // NewTracker returns a tracker without candidates.
@@ -197,7 +197,7 @@ func NewTracker(o TrackerOptions) *Tracker {
 		byCode:   map[pay.Code]int32{},
 		notNear:  newRanking(),
 		rotation: newRotation(),
-		handles:  newHandleBook(o.Box),
+		handles:  newHandleBook(),
 		max:      pay.CandidatesMax,
 	}
 }
@@ -234,10 +234,14 @@ func (t *Tracker) Nearby(now time.Time) pay.Nearby {
 	out := pay.Nearby{Deaf: t.deaf}
 	listed := t.listed(d)
 	for _, i := range listed {
-		if s := &t.tracks[i]; t.show(i, d) {
+		t.show(i, d) // first all of them, because that of one may change that of another
+	}
+	for _, i := range listed {
+		if s := &t.tracks[i]; s.handle != "" {
 			out.Candidates = append(out.Candidates, t.candidate(s, d, now))
 		}
 	}
+	out.Others = t.others(d, now)
 	if v := t.judge(listed, d); v.track >= 0 && t.tracks[v.track].handle != "" {
 		out.Clear, out.Evidence, out.Certain = t.tracks[v.track].handle, v.evidence, v.certain
 	}
@@ -260,15 +264,14 @@ func (t *Tracker) listed(now time.Duration) []int32 {
 	return listed
 }
 
-// show gives track i a handle if it has none and records when it was shown. It
-// reports false only if every handle is taken.
-func (t *Tracker) show(i int32, now time.Duration) bool {
+// show gives track i a handle if it has none and records when it was shown. The
+// track is left without one only if every handle is taken.
+func (t *Tracker) show(i int32, now time.Duration) {
 	s := &t.tracks[i]
 	if s.handle == "" {
-		s.handle = t.handles.draw(s.origin, i, now)
+		s.handle, s.origin = t.draw(i, now), s.code
 	}
 	s.shown = now
-	return s.handle != ""
 }
 
 func count(b bool) int {
@@ -296,7 +299,7 @@ type Presence uint8
 // The states of a handle.
 const (
 	NeverShown Presence = iota // never, or not within pay.HandleMemory
-	Present                    // a device on the air has it
+	Present                    // a device on the air has it, or had it within pay.HandleMemory
 	Left                       // shown within pay.HandleMemory, and its device is gone
 )
 
@@ -307,6 +310,10 @@ func (t *Tracker) Find(h pay.Handle, now time.Time) (pay.Candidate, Presence) {
 	d := t.advance(now)
 	t.expire(d)
 	if i, ok := t.handles.present[h]; ok {
+		return t.candidate(&t.tracks[i], d, now), Present
+	}
+	if i := t.formerly(h, d); i >= 0 {
+		t.show(i, d)
 		return t.candidate(&t.tracks[i], d, now), Present
 	}
 	if t.handles.wasShown(h, d) {

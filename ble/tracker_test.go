@@ -15,7 +15,7 @@ func TestCandidateTimes(t *testing.T) {
 		0s..3s A -50`)
 	c := tracker.Nearby(traceStart.Add(3500 * time.Millisecond)).Candidates[0]
 	want := pay.Candidate{
-		Handle: pay.HandleFor(traceBox, codeNamed("A"), 0), Code: codeNamed("A"), RSSI: -50, Lane: "till-1", Near: true,
+		Handle: pay.HandleFor(codeNamed("A"), 0), Code: codeNamed("A"), RSSI: -50, Lane: "till-1", Near: true,
 		Heard: pay.TimeOf(traceStart.Add(3 * time.Second)), Since: pay.TimeOf(traceStart.Add(time.Second)),
 	}
 	if c != want {
@@ -57,7 +57,7 @@ func TestNothingIsTiedTogetherInACrowd(t *testing.T) {
 		for i := range others { // all at once, none of them as strong
 			tracker.Observe(eidAdvert(at, pay.Code{0xFF, byte(i)}, -90, ble.PowerReference))
 		}
-		c, presence := tracker.Find(pay.HandleFor(traceBox, codeNamed("A"), 0), traceStart.Add(5*time.Second))
+		c, presence := tracker.Find(pay.HandleFor(codeNamed("A"), 0), traceStart.Add(5*time.Second))
 		if presence != ble.Present {
 			t.Fatalf("beside %d others: presence %d", others, presence)
 		}
@@ -139,72 +139,23 @@ func TestFind(t *testing.T) {
 		"gone before anybody was told": {"0s..3s A -50", 12 * time.Second, never},
 		"never there":                  {"0s..3s B -50\n3s ? B* clear=B", 4 * time.Second, never},
 		"back with the same code":      {"0s..3s A -50\n3s ? A* clear=A\n20s A -50\n20s ? A clear=-", 20 * time.Second, present},
-		"under its next code": {"0s..3s A -50\n3s ? A* clear=A\n3.2s..6s A2 -50\n6s ? A=A2* clear=A",
+		"under its next code": {"0s..3s A -50\n3s ? A* clear=A\n3.2s..6s A2 -50\n6s ? A2* clear=A2",
 			6 * time.Second, present},
-		"the handle of a wrong tie is nobody's": {"0s..3s A -50\n3.2s..6s B -50\n5s ? A=B* clear=A\n5.6s A -50\n6s ? A B clear=-",
+		"the handle of a wrong tie is nobody's": {"0s..3s A -50\n3.2s..6s B -50\n5s ? B* clear=B\n5.6s A -50\n6s ? A B clear=-",
 			6 * time.Second, present},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tracker := playTrace(t, ble.TrackerOptions{}, c.trace)
-			h := pay.HandleFor(traceBox, codeNamed("A"), 0)
+			h := pay.HandleFor(codeNamed("A"), 0)
 			got, presence := tracker.Find(h, traceStart.Add(c.at))
 			if presence != c.want {
 				t.Errorf("presence %d, want %d", presence, c.want)
 			}
-			if (presence == present) != (got.Handle == h) {
+			if (presence == present) != (got.Handle == pay.HandleFor(got.Code, 0)) {
 				t.Errorf("candidate %+v", got)
 			}
 		})
-	}
-}
-
-// sameHandle returns two codes whose first handles are equal.
-func sameHandle(t *testing.T) (a, b pay.Code) {
-	t.Helper()
-	seen := map[pay.Handle]pay.Code{}
-	for n := range uint64(10_000) {
-		binary.BigEndian.PutUint64(b[:], n)
-		h := pay.HandleFor(traceBox, b, 0)
-		if a, ok := seen[h]; ok {
-			return a, b
-		}
-		seen[h] = b
-	}
-	t.Fatal("no two codes with one handle")
-	return a, b
-}
-
-func TestHandleIsRedrawn(t *testing.T) {
-	t.Parallel()
-	a, b := sameHandle(t)
-	tracker := ble.NewTracker(ble.TrackerOptions{Box: traceBox})
-	hear := func(at time.Duration, c pay.Code) {
-		tracker.Observe(eidAdvert(traceStart.Add(at), c, -50, ble.PowerReference))
-	}
-	handles := func(at time.Duration) (out []pay.Handle) {
-		for _, c := range tracker.Nearby(traceStart.Add(at)).Candidates {
-			out = append(out, c.Handle)
-		}
-		return out
-	}
-	hear(0, a)
-	hear(200*time.Millisecond, b)
-	hear(250*time.Millisecond, a)
-	hear(450*time.Millisecond, b)
-	both := handles(500 * time.Millisecond)
-	if len(both) != 2 || both[0] != pay.HandleFor(traceBox, a, 0) || both[1] != pay.HandleFor(traceBox, b, 1) {
-		t.Fatalf("two present: %v", both)
-	}
-	// Both leave; while a cashier may remember the first one's handle, the
-	// second one does not get it.
-	hear(30*time.Second, b)
-	if h := handles(30 * time.Second); h[0] == pay.HandleFor(traceBox, a, 0) {
-		t.Errorf("the handle of one who left was given to another: %v", h)
-	}
-	hear(400*time.Second, b)
-	if h := handles(400 * time.Second); h[0] != pay.HandleFor(traceBox, b, 0) {
-		t.Errorf("a forgotten handle is not free: %v", h)
 	}
 }
 

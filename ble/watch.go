@@ -37,6 +37,8 @@ func (t *Tracker) Watch(now time.Time) []Row {
 	lead := t.judge(listed, d).track
 	for _, i := range listed {
 		t.show(i, d)
+	}
+	for _, i := range listed {
 		r := t.watchRow(i, d, now)
 		r.Clear = i == lead && r.Handle != ""
 		rows = append(rows, r)

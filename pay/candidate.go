@@ -31,11 +31,20 @@ const (
 	EvidenceClear Evidence = "clear" // the strongest, by level and lead
 )
 
+// Called is a candidate under words that are not those it is shown under now.
+type Called struct {
+	Handle    Handle
+	Candidate Candidate
+}
+
 // Nearby is all that a box hears at one moment.
 type Nearby struct {
 	Candidates []Candidate // those tapped first, then strongest first
-	Clear      Handle      // the one that a charge for the nearest selects, or ""
-	Evidence   Evidence    // how Clear was found, EvidenceTap or EvidenceClear; "" without one
+	// Others are further words for somebody on the air: those of a code before, shown
+	// within HandleMemory, and those of a code that is too new to be listed.
+	Others   []Called
+	Clear    Handle   // the one that a charge for the nearest selects, or ""
+	Evidence Evidence // how Clear was found, EvidenceTap or EvidenceClear; "" without one
 	// Certain reports whether Clear is so strong and so far ahead that a payer's own
 	// rule may answer without asking a person.
 	Certain bool

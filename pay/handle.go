@@ -8,27 +8,45 @@ import (
 )
 
 // Handle is two words such as "amber-otter" by which the till and the payer
-// name the same device for a short while. It stands in the request and the
-// offer, names nobody, and changes when the device was away.
+// name the same device for a short while. They are made from the code that the
+// device broadcasts and change with it, so that the device can tell its own wallet
+// what it is called; they name nobody. Where two who are present share their two
+// words, a box shows both of them under three, such as "amber-otter-wren". Request
+// and offer hold the first two.
 type Handle string
 
-// HandleFor returns the handle that box gives to a device which it first heard
-// broadcasting code. A box that already shows that handle for another device
-// asks again with draw 1, 2 and so on.
-func HandleFor(box NodeID, code Code, draw int) Handle {
+// HandleFor returns the words for a device that broadcasts code: two with draw 0,
+// and with draw 1 the same two and a third. A box that already shows those for
+// another device asks with draw 2, 3 and so on for two other words, which the
+// device itself does not know.
+func HandleFor(code Code, draw int) Handle {
 	h := sha256.New()
-	h.Write(box[:])
+	h.Write([]byte(handleLabel))
 	h.Write(code[:])
-	h.Write([]byte{byte(draw)})
+	h.Write([]byte{byte(max(draw-1, 0))})
 	sum := h.Sum(nil)
-	first, second := strings.Fields(handleFirst), strings.Fields(handleSecond)
-	a := binary.BigEndian.Uint32(sum) % uint32(len(first))
-	b := binary.BigEndian.Uint32(sum[4:]) % uint32(len(second))
-	return Handle(first[a] + "-" + second[b])
+	word := func(list string, at int) string {
+		words := strings.Fields(list)
+		return words[binary.BigEndian.Uint32(sum[at:])%uint32(len(words))]
+	}
+	two := word(handleFirst, 0) + "-" + word(handleSecond, 4)
+	if draw == 1 {
+		return Handle(two + "-" + word(handleSecond, 8))
+	}
+	return Handle(two)
+}
+
+// handleLabel separates the hash of handles from other hashes of a code.
+const handleLabel = "paybeacon/1 handle"
+
+// Pair returns the first two words of h, which is h if it has no more.
+func (h Handle) Pair() Handle {
+	words := strings.SplitN(string(h), "-", 3)
+	return Handle(strings.Join(words[:min(len(words), 2)], "-"))
 }
 
 // Check returns nil when h is two words of lower-case letters joined by a
-// hyphen, which is all that may be printed.
+// hyphen, which is all that facts hold and that may be printed.
 func (h Handle) Check() error {
 	a, b, ok := strings.Cut(string(h), "-")
 	if !ok || len(h) > handleBytesMax || !isLowerWord(a) || !isLowerWord(b) {
@@ -39,14 +57,22 @@ func (h Handle) Check() error {
 
 // CheckBeginning returns nil when h is a handle or the beginning of one that can be
 // told from others: two letters or more of the first word, or all of it, the hyphen,
-// and as much of the second word as there is.
+// and as much of the second word, and then of the third, as there is.
 func (h Handle) CheckBeginning() error {
-	a, b, _ := strings.Cut(string(h), "-")
-	if len(a) < handleBeginningMin || len(h) > handleBytesMax || !isLowerWord(a) || b != "" && !isLowerWord(b) {
+	words := strings.Split(string(h), "-")
+	ok := len(words) <= handleWordsMax && len(words[0]) >= handleBeginningMin && len(h) <= handleBytesMax
+	for i, w := range words {
+		last := i > 0 && i == len(words)-1
+		ok = ok && (isLowerWord(w) || last && w == "")
+	}
+	if !ok {
 		return NewCase(CodeUsage, "handle_form", fmt.Sprintf("%.40q is no handle and no beginning of one", string(h)))
 	}
 	return nil
 }
+
+// handleWordsMax is how many words a handle may have on a till's screen.
+const handleWordsMax = 3
 
 // handleBeginningMin is the shortest beginning of a handle. Chosen: a single letter is
 // more often a slip than meant.

@@ -10,23 +10,30 @@ import (
 
 func TestHandleFor(t *testing.T) {
 	t.Parallel()
-	box, code := keyOf(t, boxSeed).ID(), pay.Code{1}
-	first := pay.HandleFor(box, code, 0)
-	if first != pay.HandleFor(box, code, 0) {
+	code := pay.Code{1}
+	first := pay.HandleFor(code, 0)
+	if first != pay.HandleFor(code, 0) {
 		t.Error("the same device gets another handle")
 	}
 	for name, other := range map[string]pay.Handle{
-		"drawn again": pay.HandleFor(box, code, 1), "another code": pay.HandleFor(box, pay.Code{2}, 0), "another box": pay.HandleFor(keyOf(t, walletSeed).ID(), code, 0),
+		"three words": pay.HandleFor(code, 1), "drawn again": pay.HandleFor(code, 2), "another code": pay.HandleFor(pay.Code{2}, 0),
 	} {
 		if other == first {
 			t.Errorf("%s: %s again", name, first)
 		}
 	}
+	if three := pay.HandleFor(code, 1); three.Pair() != first || three.Check() == nil || three.CheckBeginning() != nil {
+		t.Errorf("three words are %s, which do not begin with %s, may stand in facts or not be asked for", three, first)
+	}
+	// Written down here, because box, device and wallet each make them.
+	if first != "amber-lamb" || pay.HandleFor(code, 1) != "amber-lamb-newt" {
+		t.Errorf("the words of %s are %s and %s", code, first, pay.HandleFor(code, 1))
+	}
 	seen := map[pay.Handle]int{}
 	for n := range 2_000 {
 		var c pay.Code
 		binary.BigEndian.PutUint32(c[:], uint32(n))
-		h := pay.HandleFor(box, c, 0)
+		h := pay.HandleFor(c, 0)
 		if err := h.Check(); err != nil {
 			t.Fatalf("%s: %v", h, err)
 		}

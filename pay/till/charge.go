@@ -119,7 +119,7 @@ func (t *Till) Charge(tx Tx, now pay.Time, o Order, c pay.Candidate) (Entry, pay
 		return Entry{}, pay.Reaction{}, err
 	}
 	req := pay.Request{
-		Key: o.Key, Merchant: t.options.Merchant, Site: t.options.Site, Code: c.Code, Handle: c.Handle,
+		Key: o.Key, Merchant: t.options.Merchant, Site: t.options.Site, Code: c.Code, Handle: c.Handle.Pair(),
 		Amount: o.Amount, Currency: o.Currency, Ref: o.Ref, TTL: o.TTL, Created: now, TwoChannel: o.TwoChannel,
 	}
 	f, err := pay.Sign(t.options.Key, req)

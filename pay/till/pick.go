@@ -22,8 +22,10 @@ func (e *AmbiguousError) Error() string { return e.err.Error() }
 func (e *AmbiguousError) Unwrap() error { return e.err }
 
 // Pick selects the candidate to charge: the one that is clear of all others, or
-// the one that has the handle to, or else the only one whose handle begins with to.
-// shown reports whether a handle was shown to the
+// the one whose words to is, or else the only one whose words begin with to. Those
+// words are the ones it is shown under now, all three where two are shown, those of
+// its codes before, or those of a code that is too new to be listed. Two words that two
+// of them share are those of nobody. shown reports whether a handle was shown to the
 // cashier within pay.HandleMemory. Pick never guesses. Its errors are *pay.Error,
 // or wrap one: CodeNobodyNear, CodeAmbiguous (an *AmbiguousError), CodeLeft for a
 // handle that was shown and is gone from the air, CodeNotFound for one that was
@@ -56,13 +58,15 @@ func pickByHandle(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool)
 	if err := to.CheckBeginning(); err != nil {
 		return pay.Candidate{}, err
 	}
-	if c, ok := withHandle(nearby, to); ok {
-		return c, nil
+	called := named(nearby, to)
+	if len(called) == 0 && !shown(to) {
+		called = beginning(nearby, to)
 	}
-	if begin := beginning(nearby, to); len(begin) == 1 && !shown(to) {
-		return begin[0], nil
-	} else if len(begin) > 1 {
-		return pay.Candidate{}, &AmbiguousError{begin, pay.NewCase(pay.CodeAmbiguous, "handle_ambiguous", fmt.Sprintf("%d begin with %s", len(begin), to))}
+	switch {
+	case len(called) == 1:
+		return called[0], nil
+	case len(called) > 1:
+		return pay.Candidate{}, &AmbiguousError{called, pay.NewCase(pay.CodeAmbiguous, "handle_ambiguous", fmt.Sprintf("%d begin with %s", len(called), to))}
 	}
 	if shown(to) {
 		return pay.Candidate{}, pay.NewCase(pay.CodeLeft, "payer_left", fmt.Sprintf("%s has left", to))
@@ -70,12 +74,33 @@ func pickByHandle(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool)
 	return pay.Candidate{}, pay.NewCase(pay.CodeNotFound, "handle_not_shown", fmt.Sprintf("nobody was shown as %s within %v", to, pay.HandleMemory.Std()))
 }
 
-// beginning returns the candidates whose handles begin with h.
+// named returns the candidates that have the words h, those whose three words begin
+// with the two words h among them.
+func named(nearby pay.Nearby, h pay.Handle) (out []pay.Candidate) {
+	return matching(nearby, func(c pay.Handle, code pay.Code) bool {
+		return c == h || c.Pair() == h || h.Pair() == c && pay.HandleFor(code, 1) == h
+	})
+}
+
+// beginning returns the candidates whose words begin with h.
 func beginning(nearby pay.Nearby, h pay.Handle) (out []pay.Candidate) {
-	for _, c := range nearby.Candidates {
-		if strings.HasPrefix(string(c.Handle), string(h)) {
+	return matching(nearby, func(c pay.Handle, _ pay.Code) bool { return strings.HasPrefix(string(c), string(h)) })
+}
+
+// matching returns the candidates that have words which match, each once.
+func matching(nearby pay.Nearby, match func(pay.Handle, pay.Code) bool) (out []pay.Candidate) {
+	known := map[pay.Code]bool{}
+	add := func(h pay.Handle, c pay.Candidate) {
+		if !known[c.Code] && match(h, c.Code) {
+			known[c.Code] = true
 			out = append(out, c)
 		}
+	}
+	for _, c := range nearby.Candidates {
+		add(c.Handle, c)
+	}
+	for _, o := range nearby.Others {
+		add(o.Handle, o.Candidate)
 	}
 	return out
 }

@@ -17,7 +17,8 @@ func asError(err error) *pay.Error {
 	return nil
 }
 
-// In the air column a star marks who is clear, brackets who is not near.
+// In the air column a star marks who is clear, brackets who is not near, and words
+// after a "<" under which others somebody is known: "icy-fox<shy-elk".
 const pickTable = `
 who is meant              | air                          | to          | result
 --------------------------|------------------------------|-------------|------------------------------------
@@ -46,13 +47,27 @@ a handle before beginnings| amber-otter amber-otterhound | amber-otter | amber-o
 none begins so            | amber-otter                  | icy         | E_NOT_FOUND
 one letter                | amber-otter                  | a           | E_USAGE
 the end is no beginning   | amber-otter                  | otter       | E_NOT_FOUND
+two words that two share  | amber-otter-elk amber-otter-wren | amber-otter | E_AMBIGUOUS amber-otter-elk amber-otter-wren
+all three words           | amber-otter-elk amber-otter-wren | amber-otter-wren | amber-otter-wren
+half the third word       | amber-otter-elk amber-otter-wren | amber-otter-w | amber-otter-wren
+three words for two       | %s icy-fox | %s | %s
+another's three words     | %s icy-fox | %s-elk | E_NOT_FOUND
+the words before          | icy-fox<shy-elk amber-otter  | shy-elk     | icy-fox
+the beginning of those    | icy-fox<shy-elk amber-otter  | shy         | icy-fox
+the same one twice        | icy-fox<icy-hare             | icy         | icy-fox
+words before and now      | icy-fox<shy-elk shy-elk-wren | shy-elk     | E_AMBIGUOUS shy-elk-wren icy-fox
+four words                | amber-otter                  | a-b-c-d     | E_USAGE
 gone, and one begins so   | gone-harerabbit              | gone-hare   | E_LEFT
 no handle at all          | *amber-otter                 | Amber_Otter | E_USAGE
 `
 
 func TestPick(t *testing.T) {
 	t.Parallel()
+	two, three := pay.HandleFor(pay.Code{1}, 0), pay.HandleFor(pay.Code{1}, 1)
 	for _, line := range strings.Split(strings.TrimSpace(pickTable), "\n")[2:] {
+		line = strings.Replace(line, "%s", string(two), 1)
+		line = strings.Replace(strings.Replace(line, "%s-elk", string(two)+"-elk", 1), "%s", string(three), 1)
+		line = strings.Replace(line, "%s", string(two), 1)
 		cell := strings.Split(line, "|")
 		for i := range cell {
 			cell[i] = strings.TrimSpace(cell[i])
@@ -73,12 +88,16 @@ func parseAir(s string) (n pay.Nearby) {
 			n.Deaf = true
 			continue
 		}
+		word, before, _ := strings.Cut(word, "<")
 		h := pay.Handle(strings.Trim(word, "*()!"))
 		if strings.HasPrefix(word, "*") {
 			n.Clear = h
 		}
 		if !strings.HasSuffix(word, "!") {
-			n.Candidates = append(n.Candidates, pay.Candidate{Handle: h, Near: !strings.HasPrefix(word, "(")})
+			n.Candidates = append(n.Candidates, pay.Candidate{Handle: h, Code: pay.Code{byte(len(n.Candidates) + 1)}, Near: !strings.HasPrefix(word, "(")})
+		}
+		if before != "" {
+			n.Others = append(n.Others, pay.Called{Handle: pay.Handle(before), Candidate: n.Candidates[len(n.Candidates)-1]})
 		}
 	}
 	return n

@@ -60,7 +60,6 @@ func OpenBox(ctx context.Context, o BoxOptions) (*Box, error) {
 		b.Close()
 		return nil, err
 	}
-	o.Track.Box = key.ID()
 	b.air = NewHearing(o.Track, env.Now)
 	b.events = newEventLog(env.Now, feedOf(b.store, m.Scope))
 	if o.Radio.Kind == "" {
