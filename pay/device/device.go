@@ -81,6 +81,7 @@ type Device struct {
 	state   State
 	last    Reading
 	pairing Pairing
+	onAir   *Turn // what is being broadcast, nil for nothing
 
 	// issuedAt is a ring of the moments at which the last codes were given.
 	issuedAt    [pay.AuthCodesPerMinute]pay.Time

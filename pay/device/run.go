@@ -27,6 +27,7 @@ type Broadcaster interface {
 func (d *Device) Run(ctx context.Context, air Broadcaster) error {
 	var on *broadcast
 	defer func() { _ = on.stop() }() // Run returns or has reported the cause
+	defer d.setOnAir(nil)
 	t := failures{device: d, starting: true, begun: time.Now()}
 	for {
 		next, err := d.next(on)
@@ -39,6 +40,7 @@ func (d *Device) Run(ctx context.Context, air Broadcaster) error {
 				t.record(on.code, on.stop())
 			}
 			on = start(ctx, air, next.turn)
+			d.setOnAir(next.turn)
 		}
 		timer := time.NewTimer(next.wait.Std())
 		select {
@@ -48,6 +50,7 @@ func (d *Device) Run(ctx context.Context, air Broadcaster) error {
 			code := on.code
 			on.cancel()
 			on = nil
+			d.setOnAir(nil)
 			if ctx.Err() != nil {
 				break
 			}

@@ -87,7 +87,8 @@ func beginning(nearby pay.Nearby, h pay.Handle) (out []pay.Candidate) {
 	return matching(nearby, func(c pay.Handle, _ pay.Code) bool { return strings.HasPrefix(string(c), string(h)) })
 }
 
-// matching returns the candidates that have words which match, each once.
+// matching returns the candidates that have words which match, each once and under
+// those words: what was said to the cashier is what the payer sees with the offer.
 func matching(nearby pay.Nearby, match func(pay.Handle, pay.Code) bool) (out []pay.Candidate) {
 	known := map[pay.Code]bool{}
 	add := func(h pay.Handle, c pay.Candidate) {
@@ -100,6 +101,7 @@ func matching(nearby pay.Nearby, match func(pay.Handle, pay.Code) bool) (out []p
 		add(c.Handle, c)
 	}
 	for _, o := range nearby.Others {
+		o.Candidate.Handle = o.Handle
 		add(o.Handle, o.Candidate)
 	}
 	return out

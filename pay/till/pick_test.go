@@ -52,10 +52,10 @@ all three words           | amber-otter-elk amber-otter-wren | amber-otter-wren 
 half the third word       | amber-otter-elk amber-otter-wren | amber-otter-w | amber-otter-wren
 three words for two       | %s icy-fox | %s | %s
 another's three words     | %s icy-fox | %s-elk | E_NOT_FOUND
-the words before          | icy-fox<shy-elk amber-otter  | shy-elk     | icy-fox
-the beginning of those    | icy-fox<shy-elk amber-otter  | shy         | icy-fox
+the words before          | icy-fox<shy-elk amber-otter  | shy-elk     | shy-elk
+the beginning of those    | icy-fox<shy-elk amber-otter  | shy         | shy-elk
 the same one twice        | icy-fox<icy-hare             | icy         | icy-fox
-words before and now      | icy-fox<shy-elk shy-elk-wren | shy-elk     | E_AMBIGUOUS shy-elk-wren icy-fox
+words before and now      | icy-fox<shy-elk shy-elk-wren | shy-elk     | E_AMBIGUOUS shy-elk-wren shy-elk
 four words                | amber-otter                  | a-b-c-d     | E_USAGE
 gone, and one begins so   | gone-harerabbit              | gone-hare   | E_LEFT
 no handle at all          | *amber-otter                 | Amber_Otter | E_USAGE

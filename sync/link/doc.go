@@ -37,11 +37,13 @@
 //	                    3: subject, 32 bytes, 4: merchant's scope, text, left out for a
 //	                    step-up, 5: amount, 6: currency}
 //	6 succeed wallet   {1: authority, 2: the registry's Replaced fact, raw bytes}
+//	7 air     wallet   {}
 //	16 proof  device   {1: proof, 32 bytes}
 //	17 bind   device   {1: the Bind fact's raw bytes}
 //	18 done   device   {}
-//	19 refuse device   {1: reason, text: "bound", "paired", "pin", "malformed", "failed" or "often"}
+//	19 refuse device   {1: reason, text: "bound", "paired", "pin", "malformed", "failed", "often" or "silent"}
 //	20 code   device   {1: authentication code, 64 bytes}
+//	21 on-air device   {1: the code that is on the air, 8 bytes, 2: for how long it stays, ms}
 //
 // # Flow
 //
@@ -55,7 +57,9 @@
 //	kept     ->                          the spent PIN becomes invalid
 //	         <-  done
 //
-// or, by the wallet that the device is bound to: sign, code; or release, done. A
+// or, by the wallet that the device is bound to: sign, code; air, on-air; or release,
+// done. A device of an older version refuses a type that it does not know as
+// malformed, and is not the worse for it. A
 // wallet that has taken the place of another shows the registry's statements with
 // succeed, done, as often as wallets were replaced since; the device belongs to it
 // from the one on that leads to the key which it proved in the handshake. A

@@ -78,6 +78,8 @@ func (r refuse) explain() error {
 		return pay.NewError(pay.CodePIN, "the device is not bound to this wallet, or its PIN has just ended", "pair it with the PIN that it shows now")
 	case reasonOften:
 		return pay.NewError(pay.CodeTooMany, "the device was asked for codes too often", "wait a minute; if it was not you who asked, revoke the device")
+	case reasonSilent:
+		return pay.NewError(pay.CodeRadio, "the device broadcasts nothing now", "look at what beacon run says; a code is on the air a moment after it was paired")
 	case reasonMalformed:
 		return pay.Wrap(errNotUnderstood, pay.CodeFailed, "pair", hintVersion)
 	default:

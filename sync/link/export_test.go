@@ -25,15 +25,17 @@ func ReadAny(r io.Reader) (byte, []byte, error) {
 }
 
 // The frames by name.
-func ProveFrame(p [32]byte) []byte          { return encode(prove{p}) }
-func ProofFrame(p [32]byte) []byte          { return encode(proof{p}) }
-func BindFrame(raw []byte) []byte           { return encode(bind{raw}) }
-func DoneFrame() []byte                     { return encode(done{}) }
-func KeptFrame() []byte                     { return encode(kept{}) }
-func ReleaseFrame() []byte                  { return encode(release{}) }
-func RefuseFrame(r string) []byte           { return encode(refuse{reason(r)}) }
-func CodeFrame(c pay.AuthCode) []byte       { return encode(code{c}) }
-func SignFrame(a pay.Authentication) []byte { return encode(signRequest(a)) }
+func ProveFrame(p [32]byte) []byte                   { return encode(prove{p}) }
+func ProofFrame(p [32]byte) []byte                   { return encode(proof{p}) }
+func BindFrame(raw []byte) []byte                    { return encode(bind{raw}) }
+func DoneFrame() []byte                              { return encode(done{}) }
+func KeptFrame() []byte                              { return encode(kept{}) }
+func ReleaseFrame() []byte                           { return encode(release{}) }
+func RefuseFrame(r string) []byte                    { return encode(refuse{reason(r)}) }
+func AirFrame() []byte                               { return encode(air{}) }
+func OnAirFrame(c pay.Code, stays pay.Millis) []byte { return encode(onAir{c, stays}) }
+func CodeFrame(c pay.AuthCode) []byte                { return encode(code{c}) }
+func SignFrame(a pay.Authentication) []byte          { return encode(signRequest(a)) }
 func AskFrame(registry pay.NodeID, resolver pay.BeaconKey, kind pay.DeviceType) []byte {
 	return encode(ask{registry, resolver, kind})
 }

@@ -17,11 +17,13 @@ const (
 	typeRelease = 4
 	typeSign    = 5
 	typeSucceed = 6
+	typeAir     = 7
 	typeProof   = 16
 	typeBind    = 17
 	typeDone    = 18
 	typeRefuse  = 19
 	typeCode    = 20
+	typeOnAir   = 21
 )
 
 // lengthBytes is the size of a frame's length. Chosen: as in the package comment.
@@ -56,6 +58,7 @@ type (
 		Authority []byte `cbor:"1,keyasint"`
 		Replaced  []byte `cbor:"2,keyasint"`
 	}
+	air   struct{}
 	proof struct {
 		Proof [32]byte `cbor:"1,keyasint"`
 	}
@@ -69,6 +72,10 @@ type (
 	code struct {
 		Code pay.AuthCode `cbor:"1,keyasint"`
 	}
+	onAir struct {
+		Code  pay.Code   `cbor:"1,keyasint"`
+		Stays pay.Millis `cbor:"2,keyasint"`
+	}
 )
 
 // reason is why a device refuses a request.
@@ -81,6 +88,7 @@ const (
 	reasonMalformed reason = "malformed" // the device cannot read the request
 	reasonFailed    reason = "failed"    // the device could not store its state
 	reasonOften     reason = "often"     // too many requests for codes
+	reasonSilent    reason = "silent"    // nothing is on the air
 )
 
 func (prove) frameType() byte   { return typeProve }
@@ -94,6 +102,8 @@ func (refuse) frameType() byte  { return typeRefuse }
 func (sign) frameType() byte    { return typeSign }
 func (succeed) frameType() byte { return typeSucceed }
 func (code) frameType() byte    { return typeCode }
+func (air) frameType() byte     { return typeAir }
+func (onAir) frameType() byte   { return typeOnAir }
 
 // encode returns the frame of m. It panics if m is too large for a frame, which is
 // a mistake in the program.
@@ -154,6 +164,10 @@ func parseBody(kind byte, body []byte) (message, error) {
 		return parseAs[sign](body)
 	case typeCode:
 		return parseAs[code](body)
+	case typeAir:
+		return parseAs[air](body)
+	case typeOnAir:
+		return parseAs[onAir](body)
 	default:
 		return nil, fmt.Errorf("frame of unknown type %d: %w", kind, errMalformed)
 	}

@@ -39,6 +39,9 @@ func vectors() []struct {
 		{"refuse", "00000009" + "13" + "a10165626f756e64", link.RefuseFrame("bound")},
 		{"refuse for a while", "00000009" + "13" + "a101656f6674656e", link.RefuseFrame("often")},
 		{"code", "00000045" + "14" + "a1015840" + strings.Repeat("cc", 64), link.CodeFrame(pay.AuthCode(bytes.Repeat([]byte{0xcc}, 64)))},
+		{"air", "00000002" + "07" + "a0", link.AirFrame()},
+		{"on air", "00000010" + "15" + "a2" + "01480102030405060708" + "0219fa00", link.OnAirFrame(pay.Code{1, 2, 3, 4, 5, 6, 7, 8}, 64_000)},
+		{"refuse, nothing on the air", "0000000a" + "13" + "a1016673696c656e74", link.RefuseFrame("silent")},
 	}
 }
 
@@ -78,7 +81,11 @@ func badFrames(t *testing.T) map[string][]byte {
 		"no type":                 "00000000",
 		"one byte too long":       "00001001",
 		"four gigabytes":          "ffffffff",
-		"unknown type":            "0000000206a0",
+		"unknown type":            "00000002" + "06" + "a0",
+		"air with a field below":  "00000004" + "07" + "a10100",
+		"on air, code of 7 bytes": "0000000e" + "15" + "a2" + "014701020304050607" + "0219fa00",
+		"on air, code of 9 bytes": "00000010" + "15" + "a2" + "0149010203040506070809" + "0200",
+		"on air, stays a float":   "00000010" + "15" + "a2" + "01480102030405060708" + "02f93c00",
 		"type without a body":     "0000000103",
 		"body that is no map":     "000000020300",
 		"unknown field":           "0000000403a10100",

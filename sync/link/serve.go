@@ -35,6 +35,10 @@ type Session interface {
 	// one with CodeBound that it is bound to another wallet, and one with
 	// CodeTooMany that it has given too many codes.
 	Authenticate(a pay.Authentication) (pay.AuthCode, error)
+	// OnAir returns the code that the device broadcasts now and for how long it will.
+	// An error with CodePIN means that the device is unpaired, one with CodeBound that
+	// it is bound to another wallet, and one with CodeRadio that nothing is on the air.
+	OnAir() (c pay.Code, stays pay.Millis, err error)
 	// Succeed shows the device by which statement a wallet was replaced. An error
 	// with CodePIN means that the device is unpaired, one with CodeUsage that the
 	// statement is not its registry's.
@@ -209,6 +213,10 @@ func (s server) answer(session Session, wallet pay.PublicKey, m message) (messag
 		var given pay.AuthCode
 		given, err = session.Authenticate(m.authentication())
 		reply = code{given}
+	case air:
+		var now onAir
+		now.Code, now.Stays, err = session.OnAir()
+		reply = now
 	case succeed:
 		err = session.Succeed(m.Authority, m.Replaced)
 	case release:
@@ -240,6 +248,8 @@ func (s server) refuse(m message, err error) (message, error) {
 		return refuse{reasonOften}, err
 	case pay.CodeUsage:
 		return refuse{reasonMalformed}, err
+	case pay.CodeRadio:
+		return refuse{reasonSilent}, err
 	default:
 		s.log.Error("the device could not do what its wallet asked", "error", err)
 		return refuse{reasonFailed}, err

@@ -74,6 +74,7 @@ var hints = map[pay.Case]hint{
 	"pin_wrong":            {"read the PIN that the device shows now", nil},
 	"counter_used_up":      {"begin a new device in another directory and pair it", nil},
 	"versions_differ":      {"use the same version of paybeacon on both sides", nil},
+	"nothing_on_air":       {"look at what beacon run says", nil},
 	"codes_too_often":      {"wait a minute; if it was not you who asked, revoke the device", nil},
 	"device_state_damaged": {"restore it from a backup, or begin a new device in another directory", nil},
 	"device_state_newer":   {"use the newer paybeacon that wrote it; nothing was changed", nil},

@@ -55,6 +55,7 @@ var (
 	VerbPair         = Verb[PairRequest, Device]{"pair", false}
 	VerbRevokeDevice = Verb[DeviceRef, Device]{"revoke", false}
 	VerbMove         = Verb[MoveRequest, Device]{"move", false}
+	VerbWords        = Verb[Nothing, List[Words]]{"words", false}
 	VerbRules        = Verb[Nothing, Rules]{"rules", true}
 	VerbLimit        = Verb[LimitRequest, Rules]{"limit", false}
 )

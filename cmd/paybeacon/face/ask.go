@@ -12,8 +12,19 @@ func dirOf(c *cli.Call) node.Dir { return node.Dir(c.Data()) }
 // ask puts a verb to the node of --data, and notes when something was changed by it.
 func ask[Request, Answered any](c *cli.Call, v api.Verb[Request, Answered], q Request) (api.Reply[Answered], error) {
 	reply, err := node.Ask(c.Ctx, dirOf(c), v, q)
-	if _, looked := any(reply.Value).(api.Nearby); err == nil && !v.Reads && !looked {
+	if err == nil && !v.Reads && !looks(reply.Value) {
 		c.Acted()
 	}
 	return reply, err
+}
+
+// looks reports whether an answer tells what is on the air at this moment: no store
+// knows that, and nothing is changed by asking.
+func looks(answer any) bool {
+	switch answer.(type) {
+	case api.Nearby, api.List[api.Words]:
+		return true
+	default:
+		return false
+	}
 }

@@ -45,6 +45,7 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 				&cli.StringFlag{Name: "link", Usage: "the device of --id is reached at `HOST:PORT` from now on"},
 			}, Run: walletDevices,
 		}),
+		walletWordsCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "rules", Usage: "what this wallet answers by itself, and from where on it needs the device",
 			Long: "With --two-channel-above the registry asks for the device's word on every payment above AMOUNT,\n" +

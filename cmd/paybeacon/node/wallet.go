@@ -130,6 +130,7 @@ func (n *Wallet) Verbs() api.Verbs {
 		api.On(api.VerbShow, n.show),
 		api.On(api.VerbWait, n.wait),
 		api.On(api.VerbDevices, n.devices),
+		api.On(api.VerbWords, n.words),
 		api.On(api.VerbPair, n.pair),
 		api.On(api.VerbRevokeDevice, n.revoke),
 		api.On(api.VerbMove, n.moveDevice),
