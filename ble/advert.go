@@ -76,6 +76,8 @@ type Advert struct {
 	RSSI pay.RSSI
 	// HasRSSI reports whether the controller knew the strength.
 	HasRSSI bool
+	// Ear is which radio of the box heard it.
+	Ear Ear
 	// Sections is the data in the advert, in the advert's order.
 	Sections []Section
 }

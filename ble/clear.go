@@ -120,22 +120,24 @@ func (t *Tracker) lead(first int32, now time.Duration) (lead int, ok bool) {
 	if best < t.options.Clear {
 		return 0, false
 	}
-	margin := int(t.options.Margin)
-	lead = int(RSSIMax) - int(RSSIMin)
+	second, heard := t.secondLevel(s, now)
+	margin := 100 * int(t.options.Margin)
+	most := 100 * (int(RSSIMax) - int(RSSIMin))
 	for i := range t.tracks {
 		o := &t.tracks[i]
 		if !t.rivals(first, int32(i)) {
 			continue
 		}
-		if int(s.rssi)-int(o.rssi) < margin {
-			return 0, false
+		less := 0 // what the second ear takes off the lead
+		if theirs, both := t.secondLevel(o, now); heard && both {
+			less = t.options.SecondShare * (int(second) - int(theirs))
 		}
-		lead = min(lead, int(best)-int(o.filter.bestAtMost(now)))
-		if lead < margin {
+		most = min(most, 100*(int(best)-int(o.filter.bestAtMost(now)))-less)
+		if most < margin || 100*(int(s.rssi)-int(o.rssi))-less < margin {
 			return 0, false
 		}
 	}
-	return lead, true
+	return most / 100, true
 }
 
 // taps is the moments of the last adverts of a track that were heard at Tap,

@@ -23,7 +23,9 @@
 // clamps the stated power, so that a device gains little by stating a false one.
 // Strength selects the wallet to ask; it never pays. Nobody is selected below a
 // level that only somebody at the box reaches, or without a lead: the till asks.
-// Package crowd measures how often the wrong one is selected all the same.
+// A box may have a second ear: half of what that one hears of a device is taken off
+// when devices are compared, because it shows what belongs to the device and not to
+// its place. Package crowd measures how often the wrong one is selected all the same.
 //
 // # Guarantees
 //

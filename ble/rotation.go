@@ -178,6 +178,7 @@ func (t *Tracker) continueTrack(old, next int32, now time.Duration) {
 	o.state(s.stated, now)
 	o.variedAt = max(o.variedAt, s.variedAt)
 	o.filter.addAll(&s.filter)
+	o.second.addAll(&s.second)
 	o.taps.addAll(s.taps)
 	o.trail.join(&s.trail)
 	if o.strongSince == never {
@@ -199,7 +200,7 @@ func (t *Tracker) undoContinuation(i int32, now time.Duration) {
 	s.first, s.heardSince, s.strongSince, s.weakSince, s.near = now, now, never, never, false
 	s.filter = filter{}
 	s.filter.add(now, s.rssi)
-	s.trail, s.taps = trail{}, noTaps
+	s.trail, s.taps, s.second = trail{}, noTaps, secondFilter{}
 	t.rank(i)
 }
 

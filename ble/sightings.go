@@ -78,9 +78,12 @@ func NewSightings() *Sightings {
 }
 
 // Observe records one advert, with or without a strength. It ignores frames
-// with a rotating code, which the Tracker handles. It allocates nothing for a
-// beacon already known.
+// with a rotating code, which the Tracker handles, and what a second ear heard, which
+// would count everything twice. It allocates nothing for a beacon already known.
 func (l *Sightings) Observe(a Advert) {
+	if a.Ear != FirstEar {
+		return
+	}
 	now := l.advance(a.At)
 	for i := range a.Sections {
 		f, err := ParseFrame(a.Sections[i])

@@ -2,6 +2,7 @@ package ble_test
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"runtime"
 	"testing"
 	"time"
@@ -197,4 +198,25 @@ func TestFloodsStayFlat(t *testing.T) {
 	t.Logf("heap %d KiB after one second, %d KiB after four", before>>10, after>>10)
 	runtime.KeepAlive(tracker)
 	runtime.KeepAlive(list)
+}
+
+// TestSightingsOfOneEar: what the second ear hears is not counted again.
+func TestSightingsOfOneEar(t *testing.T) {
+	t.Parallel()
+	payload, err := hex.DecodeString("1aff4c000215e2c56db5dffb48d2b060d0f5a71096e000010002c5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := ble.Advert{At: traceStart}
+	if a.Sections, err = ble.ParsePayload(nil, payload); err != nil {
+		t.Fatal(err)
+	}
+	seen := ble.NewSightings()
+	for _, ear := range []ble.Ear{ble.FirstEar, ble.SecondEar} {
+		a.Ear = ear
+		seen.Observe(a)
+	}
+	if l := seen.All(traceStart); len(l) != 1 || l[0].Count != 1 {
+		t.Errorf("%+v", l)
+	}
 }

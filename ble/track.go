@@ -20,6 +20,7 @@ type track struct {
 	interval    time.Duration // smoothed; 0 until heard twice
 	rssi        pay.RSSI      // filtered
 	filter      filter
+	second      secondFilter
 	trail       trail // for people, not for decisions
 
 	strongSince time.Duration // at or above Near without a break, or never
@@ -40,7 +41,8 @@ type track struct {
 	former      pay.Code
 	continuedAt time.Duration
 
-	link rankLink
+	score int32 // by which it was listed last
+	link  rankLink
 }
 
 // never is the value of a moment that has not come.

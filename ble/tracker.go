@@ -93,6 +93,10 @@ type TrackerOptions struct {
 	Dwell  time.Duration
 	Leave  time.Duration // not heard for this long: gone
 	Margin pay.RSSI      // lead over the second, in dB, below which nobody is clear
+	// SecondShare is how much of the second ear's level is taken off the first's when
+	// two devices are compared, in hundredths. It is for comparing rules: no lane
+	// needs another than the default, 50.
+	SecondShare int
 }
 
 // Check validates options that a person gave, before defaults: every value must
@@ -155,6 +159,7 @@ func (o TrackerOptions) withDefaults() TrackerOptions {
 	o.Dwell = cmp.Or(o.Dwell, DwellDefault)
 	o.Leave = cmp.Or(o.Leave, LeaveDefault)
 	o.Margin = cmp.Or(o.Margin, MarginDefault)
+	o.SecondShare = cmp.Or(o.SecondShare, secondShareDefault)
 	return o
 }
 
@@ -173,12 +178,19 @@ func (o TrackerOptions) withDefaults() TrackerOptions {
 // Margin; and it must not be silent. After a silence it must have been heard for
 // Dwell again, so that no charge rests on a single advert. A device that states
 // one power and then another is not clear for some seconds.
+//
+// With adverts of a SecondEar, half of what that one hears of a device is taken off
+// its strength wherever devices are compared: in the order of the list and in the
+// lead. All levels stay those of the first ear.
 type Tracker struct {
 	options   TrackerOptions
 	base      time.Time     // the first moment seen; durations count from it
 	now       time.Duration // the latest moment seen
 	expiredAt time.Duration
 	deaf      bool
+	// secondDeaf reports whether the second ear hears nothing at all, and stoodIn
+	// whether it was heard in place of a deaf first one.
+	secondDeaf, stoodIn bool
 
 	tracks   []track
 	free     []int32
@@ -202,15 +214,18 @@ func NewTracker(o TrackerOptions) *Tracker {
 	}
 }
 
-// SetDeaf sets whether the radio hears nothing at all. While it is deaf, Nearby
-// reports that and no candidate is clear.
-func (t *Tracker) SetDeaf(deaf bool) { t.deaf = deaf }
-
 // Observe records one advert. It ignores adverts without a strength and frames
 // without a rotating code. It allocates nothing for a code already known.
 func (t *Tracker) Observe(a Advert) {
 	if !a.HasRSSI {
 		return
+	}
+	if a.Ear != FirstEar {
+		if !t.deaf || t.secondDeaf {
+			t.observeSecond(a)
+			return
+		}
+		t.stoodIn = true
 	}
 	now := t.advance(a.At)
 	if now-t.expiredAt >= expireInterval {
@@ -226,7 +241,7 @@ func (t *Tracker) Observe(a Advert) {
 }
 
 // Nearby returns all candidates at the moment now, those tapped first and then
-// strongest first, and which of them is clear, if any. Their handles count as
+// strongest first (with two ears by their score), and which of them is clear, if any. Their handles count as
 // shown.
 func (t *Tracker) Nearby(now time.Time) pay.Nearby {
 	d := t.advance(now)
@@ -249,17 +264,18 @@ func (t *Tracker) Nearby(now time.Time) pay.Nearby {
 }
 
 // listed returns the tracks that are not pending, those tapped first, and then
-// strongest first.
+// strongest first, less what the second ear takes off.
 func (t *Tracker) listed(now time.Duration) []int32 {
 	listed := make([]int32, 0, len(t.tracks)-len(t.free))
 	for i := range t.tracks {
 		if s := &t.tracks[i]; s.used && !s.pending {
+			s.score = t.scoreOf(s, now)
 			listed = append(listed, int32(i))
 		}
 	}
 	slices.SortFunc(listed, func(a, b int32) int {
 		x, y := &t.tracks[a], &t.tracks[b]
-		return cmp.Or(count(y.tapped(now))-count(x.tapped(now)), cmp.Compare(y.rssi, x.rssi), cmp.Compare(x.first, y.first), slices.Compare(x.code[:], y.code[:]))
+		return cmp.Or(count(y.tapped(now))-count(x.tapped(now)), cmp.Compare(y.score, x.score), cmp.Compare(y.rssi, x.rssi), cmp.Compare(x.first, y.first), slices.Compare(x.code[:], y.code[:]))
 	})
 	return listed
 }

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/paybeacon/paybeacon/pay"
 )
 
 // Placing says how persons are placed who are composed from recordings.
@@ -20,6 +22,9 @@ type Placing struct {
 	// and then shifted by the measured spread of phones: the receivers of two sets
 	// differ as well, and a box has one. Without it all persons are of one set.
 	Unlike bool
+	// Visits is after how many certain payments each device has corrected the power
+	// that it states, with Unlike; 0 for none.
+	Visits int
 }
 
 // Where composed persons stand, in metres, the customer's place first. Measured:
@@ -73,10 +78,15 @@ func (w *World) traced(t *Traces, set int, p Placing, metres float64) {
 		someone.due = time.Duration(r.Int64N(int64(someone.interval)))
 	}
 	someone.played = &playback{set: s}
+	stated := pay.RSSI(tracedStated)
 	if p.Unlike {
-		someone.played.gain = int(math.Round(Measured().Phones*r.NormFloat64() - s.level))
+		excess := Measured().Phones * r.NormFloat64()
+		someone.played.gain = int(math.Round(excess - s.level))
+		if p.Visits > 0 {
+			stated = ownPower(w.own, Measured(), excess, p.Visits, stated)
+		}
 	}
-	someone.stated = tracedStated
+	someone.stated = stated
 	someone.rotate(r) // the payload states the power
 	if !slices.Contains(w.Sets, set) {
 		w.Sets = append(w.Sets, set)

@@ -32,7 +32,8 @@ type stop struct {
 
 // person is a person with a device, or a static beacon on a wall.
 type person struct {
-	aside    float64 // metres from the line that runs to the till
+	aside    float64 // metres across the counter from the line that runs to the till
+	behind   bool    // the counter, or at another till
 	stops    []stop
 	carry    carry
 	turned   float64       // radians away from the box
@@ -47,6 +48,8 @@ type person struct {
 
 	channel *Channel
 	path    path
+	second  path // to the second ear
+	plate   *Plate
 	played  *playback // recordings that take the place of the channel, or nil
 	code    pay.Code
 	address ble.Address
@@ -56,10 +59,10 @@ type person struct {
 	payload []byte
 }
 
-// place returns the distance to the box, whether the person is still in the
-// queue before the till, and whether the person walks.
-func (p *person) place(at time.Duration) (metres float64, waits, walking bool) {
-	along := p.stops[0].along
+// position returns where the person is, whether still in the queue before the till,
+// and whether the person walks.
+func (p *person) position(at time.Duration) (across, along float64, waits, walking bool) {
+	along = p.stops[0].along
 	for i := 1; i < len(p.stops); i++ {
 		a, b := p.stops[i-1], p.stops[i]
 		if at >= b.at {
@@ -73,7 +76,7 @@ func (p *person) place(at time.Duration) (metres float64, waits, walking bool) {
 		}
 		break
 	}
-	return math.Hypot(p.aside, along), along > blockedFrom, walking
+	return p.aside, along, along > blockedFrom, walking
 }
 
 // strength draws the strength in dBm of an advert that is sent at the moment at,
@@ -82,9 +85,10 @@ func (p *person) strength(r *rand.Rand, at time.Duration) (rssi int, heard bool)
 	if p.played != nil {
 		return p.played.strength(at)
 	}
-	metres, waits, walking := p.place(at)
+	across, along, waits, walking := p.position(at)
+	metres := math.Hypot(across, along)
 	c, hidden := p.channel, p.carry == pocket
-	dBm := p.power + c.turned(p.turned) - c.pathLoss(metres)
+	dBm := p.power + c.turned(p.turned) - c.pathLoss(metres) - p.plate.loss(p, metres)
 	if waits && p.crowding > 0 {
 		hidden = true
 		dBm -= p.crowding

@@ -162,7 +162,7 @@ func (w *World) randomSpan(a, b time.Duration) time.Duration {
 // add adds a person with a device to the world.
 func (w *World) add(c carry, aside float64, stops []stop) *person {
 	r := w.random
-	p := &person{aside: aside, stops: stops, carry: c, interval: w.interval, channel: &w.channel}
+	p := &person{aside: aside, stops: stops, carry: c, interval: w.interval, channel: &w.channel, plate: &w.plate}
 	if p.interval == 0 {
 		p.interval = w.randomInterval()
 	}
@@ -224,17 +224,22 @@ func (w *World) wait(n int, how func() carry) {
 	}
 }
 
-// neighbours adds n people in a queue of their own at a till two metres aside.
+// neighbours adds n people in a queue of their own at a till two metres aside, which
+// of two sides matters to a second ear only.
 func (w *World) neighbours(n int) {
 	along := w.randomBetween(0, 0.3)
+	side := 1.0
+	if w.second != nil && w.second.random.IntN(2) == 0 {
+		side = -1
+	}
 	for range n {
-		w.add(w.randomCarry(), w.randomBetween(1.8, 2.2), []stop{{0, along}})
+		w.add(w.randomCarry(), side*w.randomBetween(1.8, 2.2), []stop{{0, along}}).behind = true
 		along += w.randomBetween(0.9, 1.3)
 	}
 }
 
 // clerk adds a clerk behind the till with a phone in the pocket.
-func (w *World) clerk() { w.add(pocket, w.randomBetween(0.7, 1.2), []stop{{0, 0}}) }
+func (w *World) clerk() { w.add(pocket, -w.randomBetween(0.7, 1.2), []stop{{0, 0}}).behind = true }
 
 // passBy adds a person who passes at one to three metres, at a random moment.
 func (w *World) passBy() {

@@ -31,6 +31,11 @@ type Options struct {
 	// Exact makes the true power of every device equal to the stated one, also in
 	// a pocket, so that only the channel changes the strength.
 	Exact bool
+	// Second is where a second ear is; nil for a box with one. Persons of recordings
+	// are heard with one.
+	Second *Spot
+	// Plate is what keeps others from the first ear.
+	Plate Plate
 }
 
 // World is one scene played once. It is not safe for concurrent use.
@@ -47,6 +52,7 @@ type World struct {
 	Sets []int
 
 	random   *rand.Rand
+	own      *rand.Rand // of the visits at which own levels were learned
 	interval time.Duration
 	exact    bool
 	channel  Channel
@@ -54,13 +60,20 @@ type World struct {
 	queue    sendQueue
 	owners   map[pay.Code]Person
 	sections []ble.Section
+	plate    Plate
+	second   *secondEar  // nil with one ear
+	also     *ble.Advert // what the second ear heard, to be returned next
 }
 
 // New returns the world of o at its beginning.
 func New(o Options) *World {
 	w := &World{
 		Customer: Nobody, random: rand.New(rand.NewPCG(o.Seed, o.Trial)), interval: o.Interval, exact: o.Exact, channel: o.Channel,
-		owners: map[pay.Code]Person{},
+		owners: map[pay.Code]Person{}, plate: o.Plate,
+	}
+	w.own = rand.New(rand.NewPCG(o.Seed^ownStream, o.Trial))
+	if o.Second != nil {
+		w.second = &secondEar{spot: *o.Second, random: rand.New(rand.NewPCG(o.Seed^secondStream, o.Trial))}
 	}
 	if w.channel.Name == "" {
 		w.channel = Measured()
@@ -71,8 +84,13 @@ func New(o Options) *World {
 }
 
 // Next returns the next advert that the box hears, or false when the scene has
-// ended. Its sections are valid until the next call.
+// ended. What both ears hear is returned twice, the first ear's first. Its sections
+// are valid until the next call.
 func (w *World) Next() (ble.Advert, bool) {
+	if a := w.also; a != nil {
+		w.also = nil
+		return *a, true
+	}
 	for len(w.queue.order) > 0 {
 		i := w.queue.order[0]
 		p := w.people[i]
@@ -86,19 +104,33 @@ func (w *World) Next() (ble.Advert, bool) {
 			w.owners[p.code] = Person(i)
 		}
 		rssi, heard := p.strength(w.random, at)
-		if !heard {
-			continue
+		if w.second != nil && p.played == nil {
+			if rssi, too := w.second.hears(p, at); too {
+				also := w.advert(p, at, payload, rssi)
+				also.Ear = ble.SecondEar
+				if !heard {
+					return also, true
+				}
+				w.also = &also
+			}
 		}
-		a := ble.Advert{At: Start.Add(at), Address: p.address}
-		a.SetRSSI(rssi)
-		sections, err := ble.ParsePayload(w.sections[:0], payload)
-		if err != nil {
-			panic("crowd: internal error: " + err.Error())
+		if heard {
+			return w.advert(p, at, payload, rssi), true
 		}
-		w.sections, a.Sections = sections, sections
-		return a, true
 	}
 	return ble.Advert{}, false
+}
+
+// advert is what an ear hears.
+func (w *World) advert(p *person, at time.Duration, payload []byte, rssi int) ble.Advert {
+	a := ble.Advert{At: Start.Add(at), Address: p.address}
+	a.SetRSSI(rssi)
+	sections, err := ble.ParsePayload(w.sections[:0], payload)
+	if err != nil {
+		panic("crowd: internal error: " + err.Error())
+	}
+	w.sections, a.Sections = sections, sections
+	return a
 }
 
 // Owner returns the person who has sent code in this world so far, or Nobody.

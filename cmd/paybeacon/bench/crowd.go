@@ -70,6 +70,11 @@ func (b benchFloor) crowd(ctx context.Context, _ string) ([]figure, error) {
 		}
 		figures = append(figures, b.simulated(s)...)
 	}
+	ears, err := b.ears(ctx)
+	if err != nil {
+		return nil, err
+	}
+	figures = append(figures, ears...)
 	composed, err := b.fromTraces(ctx)
 	if err != nil {
 		return nil, err
@@ -131,7 +136,8 @@ func (b benchFloor) fromTraces(ctx context.Context) ([]figure, error) {
 			figures = append(figures, b.charged(c, played))
 		}
 	}
-	return figures, nil
+	own, err := b.ownLevels(ctx, played)
+	return append(figures, own...), err
 }
 
 // placed is a placing of composed persons, with a name and, if it is not 0, the most
