@@ -7,6 +7,9 @@ import "time"
 type Health struct {
 	// Deaf reports whether the radio hears nothing at all, although it should.
 	Deaf bool
+	// SecondDeaf reports whether the second ear of a box with two hears nothing at
+	// all. Deaf is that of the first.
+	SecondDeaf bool
 	// Rate is how many adverts of any kind the radio heard a second, over the
 	// last seconds.
 	Rate float64

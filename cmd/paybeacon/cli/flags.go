@@ -20,7 +20,7 @@ func (c *Call) Data() string { return c.Flags.String("data") }
 
 // RadioFlag names a radio: --radio. verb is what is done with it.
 func RadioFlag(verb string) urfave.Flag {
-	return &urfave.StringFlag{Name: "radio", Usage: verb + " `RADIO`: bluez[:hci0[,marker=hci1]], air:DIR or replay:FILE"}
+	return &urfave.StringFlag{Name: "radio", Usage: verb + " `RADIO`: bluez[:hci0[,marker=hci1]], air:DIR or replay:FILE; RADIO+RADIO for two ears"}
 }
 
 // LaneFlag names the place that a box watches: --lane.

@@ -48,6 +48,8 @@ type doctor struct {
 	bad  []findingJSON
 	good int
 	warn int
+	// paired says that the radios looked at are two ears of one box.
+	paired bool
 	// stranger says that a daemon of another version holds the directory.
 	stranger bool
 }

@@ -38,6 +38,9 @@ const (
 // lookAtRadio examines one radio, or with a bluez of no adapter all that this
 // machine has. h is what a running daemon said, which hears already.
 func (d *doctor) lookAtRadio(spec node.RadioSpec, h api.Health) error {
+	if spec.Second != nil {
+		return d.lookAtEars(spec, h)
+	}
 	switch spec.Kind {
 	case node.RadioAir:
 		return d.lookAtAir(spec, h)
@@ -105,6 +108,11 @@ func (d *doctor) lookAtBlueZ(spec node.RadioSpec, h api.Health) error {
 		}
 		if list[i].Blocked {
 			return nil // it cannot hear
+		}
+	}
+	if !d.paired {
+		if err := d.tell(areaRadio, antennaFinding(spec, list)); err != nil {
+			return err
 		}
 	}
 	return d.lookAtRate(spec, h)

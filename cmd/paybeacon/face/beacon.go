@@ -35,6 +35,7 @@ func BeaconCommand(ctx context.Context, stdio cli.Stdio) *cli.Command {
 			&cli.StringFlag{Name: "type", Usage: "what it is, where its wallet does not say: `tag|phone|jack|voice` (default: tag)"},
 			&cli.StringFlag{Name: "link", Value: "127.0.0.1:0", Usage: "where its wallet reaches it: `HOST:PORT` (TCP)"},
 			&cli.IntFlag{Name: "rssi", Value: beaconRSSI, Usage: "strength at which others in air:DIR receive it, `dBm`"},
+			&cli.IntFlag{Name: "second-rssi", Usage: "the same in the second air of air:DIR+air:DIR, `dBm`", DefaultText: "as --rssi"},
 			&cli.IntFlag{Name: "power", Value: beaconPower, Usage: "strength at 1 m that it states, `dBm`"},
 			&cli.DurationFlag{Name: "interval", Value: ble.IntervalDefault, Usage: "broadcast every `DUR`"},
 			&cli.IntFlag{Name: "k", Value: beaconExponent, Usage: "a code lives 2^`K` seconds; fixed at the first start"},
@@ -74,6 +75,12 @@ func beaconRun(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
+	second := rssi
+	if f.IsSet("second-rssi") {
+		if second, err = cli.RSSIFlag(c, "second-rssi"); err != nil {
+			return err
+		}
+	}
 	power, err := cli.RSSIFlag(c, "power")
 	if err != nil {
 		return err
@@ -86,7 +93,7 @@ func beaconRun(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	o := node.DeviceOptions{Radio: spec, Type: kind, Link: f.String("link"), RSSI: rssi, Power: power, Interval: f.Duration("interval"), Tell: func(p api.Pairing) { tellPairing(c, p) }}
+	o := node.DeviceOptions{Radio: spec, Type: kind, Link: f.String("link"), RSSI: rssi, SecondRSSI: second, Power: power, Interval: f.Duration("interval"), Tell: func(p api.Pairing) { tellPairing(c, p) }}
 	k := f.Int("k")
 	switch {
 	case k < 0 || k > int(pay.ExponentMax):
@@ -95,6 +102,8 @@ func beaconRun(c *cli.Call) error {
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--interval is outside %v..%v", intervalMin, intervalMax), "leave it out")
 	case power < ble.PowerMin || power > ble.PowerMax:
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--power is outside %d..%d", ble.PowerMin, ble.PowerMax), "write it like --power -59, or leave it out")
+	case spec.Second != nil && (spec.Kind != node.RadioAir || spec.Second.Kind != node.RadioAir):
+		return pay.NewError(pay.CodeUsage, "a device sends with one radio", "write --radio bluez:hci0; only a box has two ears")
 	case spec.Kind == node.RadioReplay:
 		return pay.NewError(pay.CodeUsage, "a capture cannot broadcast", "write --radio bluez:hci0 or air:DIR")
 	}

@@ -29,6 +29,8 @@ type DeviceOptions struct {
 	// one at 1 m that it states.
 	RSSI  pay.RSSI
 	Power pay.RSSI
+	// SecondRSSI is the strength at which the second of two simulated airs hears it.
+	SecondRSSI pay.RSSI
 	// Interval is how often it broadcasts.
 	Interval time.Duration
 	// Exponent is how long a code lives, 2^Exponent seconds; it counts for a new
@@ -66,7 +68,7 @@ func OpenDevice(ctx context.Context, o DeviceOptions) (*Device, error) {
 		return nil, err
 	}
 	b := &Device{Env: env, options: o, events: newEventLog(env.Now, eventFeed{})}
-	if b.radio, err = openRadio(ctx, o.Radio, radioOptions{now: env.Now, log: env.Log, rssi: o.RSSI}); err != nil {
+	if b.radio, err = openRadio(ctx, o.Radio, radioOptions{now: env.Now, log: env.Log, rssi: o.RSSI, secondRSSI: o.SecondRSSI}); err != nil {
 		return nil, err
 	}
 	if err := mayAdvertise(ctx, o.Radio); err != nil {

@@ -29,7 +29,9 @@ func NewHearing(o ble.TrackerOptions, now func() time.Time) *Hearing {
 func (h *Hearing) Hear(a ble.Advert) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.rate.count(a.At)
+	if a.Ear == ble.FirstEar {
+		h.rate.count(a.At)
+	}
 	h.tracker.Observe(a)
 }
 
@@ -37,9 +39,10 @@ func (h *Hearing) Hear(a ble.Advert) {
 func (h *Hearing) Heed(s ble.Health) (news bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	news = s.Deaf != h.state.Deaf || s.Why != h.state.Why
+	news = s.Deaf != h.state.Deaf || s.SecondDeaf != h.state.SecondDeaf || s.Why != h.state.Why
 	h.told, h.state = true, s
 	h.tracker.SetDeaf(s.Deaf)
+	h.tracker.SetSecondDeaf(s.SecondDeaf)
 	return news
 }
 

@@ -9,6 +9,9 @@ import (
 
 // openRadio opens what --radio names.
 func openRadio(ctx context.Context, spec RadioSpec, o radioOptions) (radio, error) {
+	if spec.Second != nil {
+		return openEars(ctx, spec, o)
+	}
 	switch spec.Kind {
 	case RadioBlueZ:
 		return openBlueZ(ctx, spec, o)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"time"
 
@@ -45,20 +46,59 @@ const (
 const adapterDefault = "hci0"
 
 // RadioSpec is what --radio names: bluez[:hci0[,marker=hci1]], air:DIR or
-// replay:FILE.
+// replay:FILE, or two of them with a + in between: the two ears of a box.
 type RadioSpec struct {
 	Kind RadioKind
 	// Adapter listens and broadcasts; Marker, unless empty, is another one that
 	// sends a sign of life for it to hear. Only with RadioBlueZ.
 	Adapter, Marker string
 	Path            string // the directory of an air, the file of a capture
+	// Second is the second ear of a box; nil for a box with one.
+	Second *RadioSpec
+}
+
+// First is the spec of the first ear alone.
+func (r RadioSpec) First() RadioSpec {
+	r.Second = nil
+	return r
 }
 
 const radioHint = "write --radio bluez:hci0, air:DIR or replay:FILE"
 
+// earsPattern matches the + between two ears. A + elsewhere is part of a name.
+var earsPattern = regexp.MustCompile(`\+(?:bluez(?::|\+|$)|air:|replay:)`)
+
 // ParseRadio reads --radio. It refuses what it does not understand, so that a typing
 // error does not open another adapter, with a *pay.Error with CodeUsage.
 func ParseRadio(s string) (RadioSpec, error) {
+	at := earsPattern.FindStringIndex(s)
+	if at == nil {
+		return parseEar(s)
+	}
+	const hint = "write --radio bluez:hci0+bluez:hci1, the one at the payer's place first"
+	first, err := parseEar(s[:at[0]])
+	if err != nil {
+		return first, err
+	}
+	rest := s[at[0]+1:]
+	if earsPattern.MatchString(rest) {
+		return first, pay.NewError(pay.CodeUsage, "a box has two ears at most", hint)
+	}
+	second, err := parseEar(rest)
+	switch {
+	case err != nil:
+		return first, err
+	case first == second || second.Kind == RadioBlueZ && first.Kind == RadioBlueZ && first.Adapter == second.Adapter:
+		return first, pay.NewError(pay.CodeUsage, "both ears are "+text.Printable(second.String()), hint)
+	case second.Marker != "" || second.Kind == RadioBlueZ && second.Adapter == first.Marker:
+		return first, pay.NewError(pay.CodeUsage, "an adapter that listens as the second ear is and has no marker", hint)
+	}
+	first.Second = &second
+	return first, nil
+}
+
+// parseEar reads one radio.
+func parseEar(s string) (RadioSpec, error) {
 	kind, rest, more := strings.Cut(s, ":")
 	spec := RadioSpec{Kind: RadioKind(kind)}
 	switch {
@@ -115,6 +155,8 @@ func isAdapterName(s string) bool {
 // String returns the form that ParseRadio reads.
 func (r RadioSpec) String() string {
 	switch {
+	case r.Second != nil:
+		return r.First().String() + "+" + r.Second.String()
 	case r.Kind != RadioBlueZ:
 		return string(r.Kind) + ":" + r.Path
 	case r.Marker != "":
@@ -130,6 +172,8 @@ type radioOptions struct {
 	log *slog.Logger
 	// rssi is the strength at which others in a simulated air hear this process.
 	rssi pay.RSSI
+	// secondRSSI is the same where it sends into a second air.
+	secondRSSI pay.RSSI
 	// health is told how well a real radio hears, from one goroutine at a time;
 	// nil means that nobody wants to know. Simulated ones have nothing to tell.
 	health func(ble.Health)

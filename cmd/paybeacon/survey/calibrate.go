@@ -32,6 +32,7 @@ const (
 	// How a tap is told from its surroundings. Chosen: a device that is laid on the box
 	// is at least 10 dB stronger than one in a hand beside it.
 	tapQuiet   = -90                     // what silence counts as
+	tapSilent  = -120                    // the same at the places in front and behind
 	tapRise    = 10                      // dB above the quiet before it that begin a tap
 	tapFall    = 8                       // dB below its strongest that end it
 	tapHeld    = time.Second             // a tap that lasts this long is whole
@@ -58,7 +59,10 @@ const (
 	// Measured: scatter of adverts at one place, and as ble.TapDefault is above
 	// ble.ClearDefault.
 	touchBelow = 3
-	touchApart = ble.TapDefault - ble.ClearDefault
+	// isolationWorth is how many dB less from behind a lane should hear. Published: the
+	// measurements behind `paybeacon bench crowd`.
+	isolationWorth = 10
+	touchApart     = ble.TapDefault - ble.ClearDefault
 )
 
 type calibrationJSON struct {
@@ -72,8 +76,13 @@ type calibrationJSON struct {
 	Far    pay.RSSI   `json:"far"`
 	Clear  pay.RSSI   `json:"clear"`
 	Tap    pay.RSSI   `json:"tap"` // 0 for no taps
-	// Beside is how strong a second beacon was meanwhile, if there was one.
+	// Beside is how strong a second beacon was meanwhile, if there was one, or the
+	// same one a metre in front.
 	Beside *pay.RSSI `json:"beside,omitempty"`
+	// Behind is how strong the beacon was a metre behind, and Isolation by how many dB
+	// less than a metre in front.
+	Behind    *pay.RSSI `json:"behind,omitempty"`
+	Isolation *int      `json:"isolation,omitempty"`
 	// Capture is what of a capture that was listened to could not be played.
 	Capture *captureJSON `json:"capture,omitempty"`
 }
@@ -86,10 +95,13 @@ func CalibrateCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		Long: "Hold a paired beacon where payers will hold theirs, for three seconds, take it an arm's length\n" +
 			"and more away, and repeat. Suggested are --near 8 dB below the median, because phones differ by\n" +
 			"as much, and --far 6 dB below that. Keep a second beacon a metre away, as the next in the queue\n" +
-			"would: then --clear is set between the two. Without one --clear equals --near.",
+			"would: then --clear is set between the two. Without one --clear equals --near.\n" +
+			"With --behind and one beacon it also asks for a place a metre in front and for one behind, where\n" +
+			"nobody pays, and says by how many dB the antenna hears less there: with two ears, the first one.",
 		Flags: []cli.Flag{
 			cli.RadioFlag("listen with"), cli.LaneFlag(),
 			&cli.IntFlag{Name: "taps", Value: 3, Usage: "how often to tap: `N`"},
+			&cli.BoolFlag{Name: "behind", Usage: "measure as well how much less is heard from behind"},
 			&cli.DurationFlag{Name: "for", Value: calibrateTime, Usage: "give up after `DUR`"},
 		}, Run: calibrate,
 	})
@@ -108,24 +120,28 @@ func calibrate(c *cli.Call) error {
 	if want < 1 || want > tapsMax {
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--taps is outside 1..%d", tapsMax), "leave it out: three taps are enough")
 	}
-	t, ear := newTapper(), &ear{air: node.NewHearing(ble.TrackerOptions{Lane: lane}, l.Now), now: l.Now}
+	places := c.Flags.Bool("behind")
+	t, ear := newTapper(want, places), &ear{air: node.NewHearing(ble.TrackerOptions{Lane: lane}, l.Now), now: l.Now}
 	err = l.Listen(c.Ctx, func(h ble.Health) { ear.air.Heed(h) }, ear.hear, func(ctx context.Context) error {
 		_, _ = fmt.Fprintf(c.Err, "Hold the beacon at the till for three seconds, then take it away; %d times. Listening for %v.\n", want, l.Limit)
-		t.follow(ctx, ear, &progress{want: want, ends: l.Now().Add(l.Limit), said: l.Now()}, c.Err)
+		t.follow(ctx, ear, &progress{want: want, places: places, ends: l.Now().Add(l.Limit), said: l.Now()}, c.Err)
 		return nil
 	})
 	switch {
 	case err != nil:
 	case c.Ctx.Err() != nil:
 		err = c.Ctx.Err()
-	case len(t.taps) < want:
-		err = t.missing(want, l.Limit, ear.unmeasured.Load())
+	case len(t.taps) < t.holds():
+		err = t.missing(l.Limit, ear.unmeasured.Load())
 	}
 	if err = played.finish(c, err); err != nil {
 		return err
 	}
 	done := t.calibration(lane)
 	done.Capture = played.object()
+	if done.Isolation != nil && *done.Isolation < isolationWorth {
+		_, _ = fmt.Fprintf(c.Err, "From behind the antenna hears only %d dB less: with %d dB the till would name somebody else far less often than by any rule.\nPut a metal plate under the counter, beneath and behind the antenna, and measure again.\n", *done.Isolation, isolationWorth)
+	}
 	if done.Beside != nil && done.Median-*done.Beside < besideMin {
 		_, _ = fmt.Fprintf(c.Err, "The beacon beside it was only %d dB weaker, so the till will ask often: place the antenna where payers hold theirs,\naway from the queue, with a metal plate towards it.\n", done.Median-*done.Beside)
 	}
@@ -134,12 +150,18 @@ func calibrate(c *cli.Call) error {
 	}
 	return c.Answer(done, func(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "Median %d dBm. For lane %s:\n  --near %d --far %d --clear %d --tap %d\n", done.Median, text.Printable(string(done.Lane)), done.Near, done.Far, done.Clear, done.Tap)
+		if done.Isolation != nil {
+			_, _ = fmt.Fprintf(w, "Isolation %d dB: %d dBm a metre in front, %d dBm a metre behind.\n", *done.Isolation, *done.Beside, *done.Behind)
+		}
 	})
 }
 
 // missing says why there are fewer taps than asked for.
-func (t *tapper) missing(want int, waited time.Duration, unmeasured uint64) error {
-	message := fmt.Sprintf("%d of %d taps heard within %v", len(t.taps), want, waited)
+func (t *tapper) missing(waited time.Duration, unmeasured uint64) error {
+	message := fmt.Sprintf("%d of %d taps heard within %v", min(len(t.taps), t.want), t.want, waited)
+	if len(t.taps) >= t.want {
+		message = fmt.Sprintf("all taps heard within %v, but not the place %s", waited, []string{"a metre in front", "behind"}[len(t.taps)-t.want])
+	}
 	switch {
 	case !t.heard && unmeasured > 0:
 		return pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("%s: %d adverts came without a strength", message, unmeasured), "listen with another radio: this one does not know how strong it hears")
@@ -177,7 +199,7 @@ func (e *ear) look() look {
 func (t *tapper) follow(ctx context.Context, e *ear, p *progress, talk io.Writer) {
 	tick := time.NewTicker(tapPoll)
 	defer tick.Stop()
-	for len(t.taps) < p.want {
+	for len(t.taps) < t.holds() {
 		select {
 		case <-ctx.Done():
 			return
@@ -211,15 +233,18 @@ func strongest(rows []ble.Row, now time.Time) (rssi pay.RSSI, heard bool, beside
 
 // besides takes in what was heard beside a beacon that is held at the till.
 func (t *tapper) besides(l look) {
-	if t.held && l.beside != nil {
+	if t.held && l.beside != nil && len(t.taps) < t.want {
 		t.beside = append(t.beside, *l.beside)
 	}
 }
 
 // tapper finds taps in a strength that is looked at again and again.
 type tapper struct {
-	taps  []pay.RSSI
-	heard bool // anything at all
+	want   int  // taps
+	places bool // after them a place in front and one behind
+
+	taps  []pay.RSSI // and after them the places
+	heard bool       // anything at all
 
 	held    bool
 	quiet   pay.RSSI // the weakest since the last tap
@@ -229,7 +254,26 @@ type tapper struct {
 	beside  []pay.RSSI // during all taps
 }
 
-func newTapper() *tapper { return &tapper{quiet: tapQuiet} }
+func newTapper(want int, places bool) *tapper {
+	return &tapper{want: want, places: places, quiet: tapQuiet}
+}
+
+// holds is how often the beacon has to be held somewhere.
+func (t *tapper) holds() int {
+	if t.places {
+		return t.want + 2
+	}
+	return t.want
+}
+
+// silent is what silence counts as: at a place away from the till every beacon that
+// appears is held there, however weak.
+func (t *tapper) silent() pay.RSSI {
+	if len(t.taps) >= t.want {
+		return tapSilent
+	}
+	return tapQuiet
+}
 
 // step takes in one look.
 func (t *tapper) step(now time.Time, rssi pay.RSSI, heard bool) {
@@ -241,13 +285,13 @@ func (t *tapper) step(now time.Time, rssi pay.RSSI, heard bool) {
 			t.taps = append(t.taps, plateau(t.samples, t.peak))
 		}
 		if t.quiet = rssi; !heard {
-			t.quiet = tapQuiet
+			t.quiet = t.silent()
 		}
 	case t.held:
 		t.peak = max(t.peak, rssi)
 		t.samples = append(t.samples, rssi)
 	case !heard:
-		t.quiet = tapQuiet
+		t.quiet = t.silent()
 	case rssi < t.quiet+tapRise:
 		t.quiet = min(t.quiet, rssi)
 	default:
@@ -274,14 +318,24 @@ func median(list []pay.RSSI) pay.RSSI {
 }
 
 func (t *tapper) calibration(lane pay.Lane) calibrationJSON {
-	m := median(t.taps)
+	box := t.taps
+	if t.places {
+		box = box[:t.want]
+	}
+	m := median(box)
 	near := min(m-tapMargin, ble.NearMax)
 	done := calibrationJSON{
-		V: 1, Type: "calibration", Lane: lane, Taps: t.taps, Median: m, Spread: int(slices.Max(t.taps)) - int(slices.Min(t.taps)),
+		V: 1, Type: "calibration", Lane: lane, Taps: box, Median: m, Spread: int(slices.Max(box)) - int(slices.Min(box)),
 		Near: near, Far: near - farBelow, Clear: min(m-clearBelow, ble.NearMax-1), Tap: ble.TapDefault,
 	}
-	if len(t.beside) > 0 {
-		beside := median(t.beside)
+	besides := t.beside
+	if t.places && len(t.taps) == t.holds() {
+		front, behind := t.taps[t.want], t.taps[t.want+1]
+		isolation := int(front) - int(behind)
+		besides, done.Behind, done.Isolation = []pay.RSSI{front}, &behind, &isolation
+	}
+	if len(besides) > 0 {
+		beside := median(besides)
 		done.Beside = &beside
 		// Between the two, and never so strong that the one at the till misses it.
 		done.Clear = max(done.Clear, min(pay.RSSI((int(m)+int(beside)+1)/2), m-touchBelow, ble.NearMax-1))

@@ -43,9 +43,20 @@ func TestCalibrationSpeaks(t *testing.T) {
 		"deaf": {"_x5 !x35 _x5", `
 			0.6 The radio is deaf, so no beacon can be heard. 59 s left.
 			3.6 The radio is deaf, so no beacon can be heard. 56 s left.`},
+		"with the places": {"-45x20 _x20 -46x20 _x20 -60x20 _x40 -93x20 _x2", `
+			0.1 At the till at -45 dBm: hold it there.
+			2.1 Tap 1 of 2: -45 dBm
+			4.1 At the till at -46 dBm: hold it there.
+			6.1 Tap 2 of 2: -46 dBm. Switch it off or carry it out of reach, then hold it a metre in front.
+			8.1 A metre in front at -60 dBm: hold it there.
+			10.1 A metre in front: -60 dBm. Switch it off or carry it out of reach, then hold it a metre behind.
+			13.1 The place a metre behind is awaited. 47 s left.
+			14.1 A metre behind at -93 dBm: hold it there.
+			16.1 A metre behind: -93 dBm`},
 	} {
-		tap, at := newTapper(), watchStart
-		p := &progress{want: 2, ends: at.Add(time.Minute), said: at}
+		places := name == "with the places"
+		tap, at := newTapper(2, places), watchStart
+		p := &progress{want: 2, places: places, ends: at.Add(time.Minute), said: at}
 		var said strings.Builder
 		var unmeasured uint64
 		for _, word := range strings.Fields(c.play) {
@@ -85,7 +96,7 @@ func TestCalibrationWithASecondBeacon(t *testing.T) {
 		"beside is nearest": {-50, -49, -53, 0},
 		"very close":        {-20, -60, -28, -23},
 	} {
-		w, at := newTapper(), watchStart
+		w, at := newTapper(3, false), watchStart
 		for range 3 {
 			for n := range 40 {
 				at = at.Add(tapPoll)
@@ -99,7 +110,7 @@ func TestCalibrationWithASecondBeacon(t *testing.T) {
 			t.Errorf("%s: %+v, want clear %d, tap %d", name, got, c.clear, c.tap)
 		}
 	}
-	if got := (&tapper{taps: []pay.RSSI{-45}}).calibration("1"); got.Beside != nil || got.Clear != -53 || got.Tap != ble.TapDefault {
+	if got := (&tapper{want: 1, taps: []pay.RSSI{-45}}).calibration("1"); got.Beside != nil || got.Clear != -53 || got.Tap != ble.TapDefault {
 		t.Errorf("alone: %+v", got)
 	}
 }
@@ -109,10 +120,25 @@ func TestCalibrationWithASecondBeacon(t *testing.T) {
 func TestACalibrationCanBeUsed(t *testing.T) {
 	t.Parallel()
 	for strength := pay.RSSI(-80); strength <= 20; strength++ {
-		got := (&tapper{taps: []pay.RSSI{strength}}).calibration("1")
+		got := (&tapper{want: 1, taps: []pay.RSSI{strength}}).calibration("1")
 		o := ble.TrackerOptions{Near: got.Near, Far: got.Far, Clear: got.Clear, Tap: cmp.Or(got.Tap, ble.TapOff), Dwell: ble.DwellDefault, Leave: ble.LeaveDefault, Margin: ble.MarginDefault}
 		if err := o.Check(); err != nil {
 			t.Errorf("taps of %d dBm: %v", strength, err)
+		}
+	}
+}
+
+// TestIsolation: with a place in front and one behind, the one in front sets
+// --clear as a second beacon would, and the isolation is what it leads by.
+func TestIsolation(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		front, behind, clear pay.RSSI
+		isolation            int
+	}{{-60, -75, -52, 15}, {-60, -60, -52, 0}, {-53, -50, -48, -3}} {
+		got := (&tapper{want: 2, places: true, taps: []pay.RSSI{-44, -45, c.front, c.behind}, beside: []pay.RSSI{-47}}).calibration("1")
+		if len(got.Taps) != 2 || got.Median != -45 || *got.Beside != c.front || *got.Behind != c.behind || *got.Isolation != c.isolation || got.Clear != c.clear {
+			t.Errorf("%+v: %+v", c, got)
 		}
 	}
 }

@@ -48,6 +48,9 @@ func record(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
+	if l.Radio.Second != nil {
+		return pay.NewError(pay.CodeUsage, "a capture is of one ear", "record each into a file of its own, and play both with --radio replay:FILE+replay:FILE")
+	}
 	count, err := cli.PositiveCount(c)
 	if err != nil {
 		return err

@@ -203,7 +203,7 @@ func TestTapsAreFound(t *testing.T) {
 		"rises again from half way":  {"_x9 -45x20 -60x20 -48x20 _x5", []pay.RSSI{-45, -48}},
 		"does not rise enough again": {"_x9 -45x20 -54x20 -48x20 _x5", []pay.RSSI{-45}},
 	} {
-		tap, at := newTapper(), watchStart
+		tap, at := newTapper(3, false), watchStart
 		for _, word := range strings.Fields(c.play) {
 			strength, times, _ := strings.Cut(word, "x")
 			heard := strength != "_"
