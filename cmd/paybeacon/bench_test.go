@@ -35,7 +35,7 @@ func TestBenchMeasuresPayments(t *testing.T) {
 		}
 		got = append(got, l.Name+" "+l.Against)
 	}
-	for _, want := range []string{"S1 floor", "S2 skeleton", "S2b ", "S3 skeleton", "S1 other build", "S2 other build", "S2b other build", "S3 other build"} {
+	for _, want := range []string{"S1 floor", "S2 skeleton", "S2b ", "S3 skeleton", "S13 ", "S1 other build", "S2 other build", "S2b other build", "S3 other build"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("there is no figure %q among %q", want, got)
 		}

@@ -92,6 +92,7 @@ type Engine struct {
 	gate   *kv.Gate
 	space  *spaceGuard // used only by the admitted writer
 	limit  limit
+	counts kv.Counter
 
 	// commit is (*badger.Txn).Commit, except in a test of its failure.
 	commit func(*badger.Txn) error
@@ -116,6 +117,7 @@ func (e *Engine) View(ctx context.Context, fn func(kv.Reader) error) error {
 	if err := e.usable(); err != nil {
 		return err
 	}
+	e.counts.View()
 	r := newReader(e.db)
 	defer r.end()
 	return fn(r)
@@ -174,8 +176,17 @@ func (e *Engine) write(o *kv.Overlay) error {
 		e.broken.Store(&err)
 		return err
 	}
+	e.counts.Commit(o, flushesOfCommit)
 	return nil
 }
+
+// flushesOfCommit is how many write barriers Badger waits for in each commit: that of
+// the memtable's log and that of the value log, although it is empty. Measured: strace
+// of a registry.
+const flushesOfCommit = 2
+
+// Counts returns what the engine has done since it was opened.
+func (e *Engine) Counts() kv.Counts { return e.counts.Counts() }
 
 // usable returns an error if an earlier commit has an unknown outcome, else nil.
 func (e *Engine) usable() error {

@@ -46,6 +46,7 @@ type Listener struct {
 	transport *quic.Transport
 	listener  *quic.Listener
 	paths     *Paths
+	traffic   traffic
 }
 
 var _ paysync.Listener = (*Listener)(nil)
@@ -121,6 +122,7 @@ func (l *Listener) Accept(ctx context.Context) (paysync.Conn, error) {
 			continue
 		}
 		l.paths.follow(q)
+		l.traffic.follow(q)
 		small, _ := q.Context().Value(smallKey{}).(bool)
 		return &conn{quic: q, peer: peer, open: q.AcceptStream, small: small, release: func() {}, silent: func() {}}, nil
 	}

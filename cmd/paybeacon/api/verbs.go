@@ -23,6 +23,7 @@ type Verb[Request, Answered any] struct {
 var (
 	VerbReady  = Verb[Nothing, Ready]{"ready", true}
 	VerbHealth = Verb[Nothing, Health]{"health", false}
+	VerbCounts = Verb[Nothing, Counts]{"counts", false}
 )
 
 // VerbEvents asks a node for what happened to it.

@@ -54,7 +54,7 @@ type machineJSON struct {
 func benchmarks(o options) []benchmark {
 	floor := benchFloor{worlds: 1_000, minutes: 300, composed: 3_000, charges: 12_000, traces: o.traces}
 	return []benchmark{
-		{"pay", "payments through real processes (S1, S2, S2b, S3)", benchPayments{o.against, o.during}.run, []string{"S1", "S2", "S2b", "S3"}},
+		{"pay", "payments through real processes (S1, S2, S2b, S3, S13)", benchPayments{o.against, o.during}.run, []string{"S1", "S2", "S2b", "S3", "S13"}},
 		{"S4", "durable commits with 64 writers", benchGroupCommit, nil},
 		{"S6", "code look-up among a million devices", benchCodeLookup, nil},
 		{"S11", "adverts through the bus, the radio and the tracker", benchRadio, nil},

@@ -93,6 +93,16 @@ func (f *floor) connect(ctx context.Context) error {
 	return f.conn.Open(ctx)
 }
 
+// measureFloor takes the floor n times, in dir.
+func measureFloor(ctx context.Context, dir string, n int) (took []time.Duration, err error) {
+	f, err := openFloor(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.close()) }()
+	return f.measure(ctx, n)
+}
+
 // measure does the parts of a payment one after another, n times.
 func (f *floor) measure(ctx context.Context, n int) (took []time.Duration, err error) {
 	frame, back, row := skelFrame{}, skelFrame{}, make([]byte, floorBytes)

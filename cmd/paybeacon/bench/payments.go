@@ -2,11 +2,13 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 )
 
 const (
@@ -56,25 +58,15 @@ func (b benchPayments) run(ctx context.Context, dir string) (figures []figure, e
 			shops[0], shops[len(shops)-1] = s, shops[0]
 		}
 	}
-	f, err := openFloor(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.close()) }()
-	sk, err := openSkel(ctx, exe, filepath.Join(dir, "skel"))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, sk.close()) }()
-	return b.rounds(ctx, shops, f, sk)
+	return b.rounds(ctx, shops, exe, dir)
 }
 
-func (b benchPayments) rounds(ctx context.Context, shops []*shop, f *floor, sk *skel) ([]figure, error) {
+func (b benchPayments) rounds(ctx context.Context, shops []*shop, exe, dir string) ([]figure, error) {
 	all := make([]paid, len(shops))
 	var bare []time.Duration
 	var skeleton load
 	for range payRounds {
-		took, err := f.measure(ctx, payAlone)
+		took, err := measureFloor(ctx, dir, payAlone)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +76,7 @@ func (b benchPayments) rounds(ctx context.Context, shops []*shop, f *floor, sk *
 				return nil, fmt.Errorf("%s build: %w", s.label, err)
 			}
 		}
-		l, err := sk.drive(ctx, payInFlight, b.during/2)
+		l, err := driveSkel(ctx, exe, filepath.Join(dir, "skel"), payInFlight, b.during/2)
 		if err != nil {
 			return nil, err
 		}
@@ -180,6 +172,47 @@ func figuresOfPaid(p paid, bare []time.Duration, skeleton load) []figure {
 		)
 		if l.lost > 0 {
 			out = append(out, figure{Name: "S3", What: "not paid, " + l.what + ": " + l.reason, Value: float64(l.lost)})
+		}
+	}
+	out = append(out, figuresOfCounts(p.many.counts, p.many.paid, "64 in flight", nil)...)
+	return append(out, figuresOfCounts(p.single.counts, len(p.both), "one alone", []string{"bytes on the wire", "packets, both ways"})...)
+}
+
+// figuresOfCounts are what the nodes did for each of so many payments. The targets are
+// absolute: a count does not depend on the machine, only on how many payments shared a
+// packet or a commit. Those named in free have no target.
+func figuresOfCounts(by map[string]api.Counts, payments int, how string, free []string) (out []figure) {
+	each := func(n uint64) float64 { return float64(n) / float64(max(1, payments)) }
+	var all api.Counts
+	for _, c := range by {
+		all = all.Plus(c)
+	}
+	for _, c := range []struct {
+		what   string
+		count  func(api.Counts) uint64
+		roles  []string // "": all roles together
+		target float64
+	}{
+		{"bytes on the wire", func(c api.Counts) uint64 { return c.PacketBytes }, []string{""}, 2_000},
+		{"packets, both ways", func(c api.Counts) uint64 { return c.Packets }, []string{""}, 6},
+		{"commits", func(c api.Counts) uint64 { return c.Commits }, []string{"", roleRegistry, roleBox, roleWallets}, 5},
+		{"flushes", func(c api.Counts) uint64 { return c.Flushes }, []string{""}, 6},
+		{"rows written", func(c api.Counts) uint64 { return c.Rows }, []string{roleRegistry, roleBox, roleWallets}, 12},
+		{"bytes of rows", func(c api.Counts) uint64 { return c.RowBytes }, []string{roleRegistry, roleBox, roleWallets}, 0},
+		{"snapshots read", func(c api.Counts) uint64 { return c.Views }, []string{roleRegistry, roleBox, roleWallets}, 0},
+		{"allocations", func(c api.Counts) uint64 { return c.Allocations }, []string{roleRegistry, roleBox, roleWallets}, 300},
+	} {
+		for i, role := range c.roles {
+			counts, where := all, ""
+			if role != "" {
+				counts, where = by[role], ", "+role
+			}
+			f := figure{Name: "S13", What: c.what + where + ", " + how, Value: each(c.count(counts))}
+			if i == 0 && c.target != 0 && !slices.Contains(free, c.what) {
+				met := f.Value <= c.target
+				f.Target, f.Met = fmt.Sprintf("<= %g", c.target), &met
+			}
+			out = append(out, f)
 		}
 	}
 	return out

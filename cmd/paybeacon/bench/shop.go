@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -226,6 +227,7 @@ type load struct {
 	took       []time.Duration
 	elapsed    time.Duration
 	cpu        map[string]time.Duration // by role; that of callers only where they are processes
+	counts     map[string]api.Counts    // by role; nil where a build does not count
 }
 
 func (l *load) add(more load) {
@@ -240,6 +242,7 @@ func (l *load) add(more load) {
 	for role, d := range more.cpu {
 		l.cpu[role] += d
 	}
+	l.counts = plus(l.counts, more.counts)
 }
 
 // perPayment returns the CPU time of a role for one payment, in microseconds.
@@ -272,20 +275,45 @@ const (
 func (s *shop) spent() (map[string]time.Duration, error) {
 	all := map[string]time.Duration{}
 	for name, p := range s.Procs {
-		role := roleTags
-		switch {
-		case name == shopRegistry:
-			role = roleRegistry
-		case name == shopBox:
-			role = roleBox
-		case slices.Contains(s.wallets, name):
-			role = roleWallets
-		}
 		d, err := cpuOf(p.Cmd.Process.Pid)
 		if err != nil {
 			return nil, fmt.Errorf("read the CPU time of %s: %w", name, err)
 		}
-		all[role] += d
+		all[s.roleOf(name)] += d
+	}
+	return all, nil
+}
+
+func (s *shop) roleOf(name string) string {
+	switch {
+	case name == shopRegistry:
+		return roleRegistry
+	case name == shopBox:
+		return roleBox
+	case slices.Contains(s.wallets, name):
+		return roleWallets
+	default:
+		return roleTags
+	}
+}
+
+// counted returns what the nodes of each role have done since their start, nil where
+// the build does not count.
+func (s *shop) counted(ctx context.Context) (map[string]api.Counts, error) {
+	all := map[string]api.Counts{}
+	for name := range s.Procs {
+		role := s.roleOf(name)
+		if role == roleTags {
+			continue // it has no store
+		}
+		reply, err := node.AskDaemon(ctx, s.dir(name), api.VerbCounts, api.Nothing{})
+		if api.IsUnknownVerb(err, api.VerbCounts.Name) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the counts of %s: %w", name, err)
+		}
+		all[role] = all[role].Plus(reply.Value)
 	}
 	return all, nil
 }
@@ -293,8 +321,9 @@ func (s *shop) spent() (map[string]time.Duration, error) {
 // drive lets that many callers pay, one payment after another, for some time. How
 // says how one pays and returns the CPU time of the caller's own process.
 func (s *shop) drive(ctx context.Context, callers int, during time.Duration, how func(ctx context.Context, to pay.Handle) (time.Duration, error)) (load, error) {
+	countsBefore, countErr := s.counted(ctx)
 	before, err := s.spent()
-	if err != nil {
+	if err := errors.Join(err, countErr); err != nil {
 		return load{}, err
 	}
 	var mu sync.Mutex
@@ -336,20 +365,30 @@ func (s *shop) drive(ctx context.Context, callers int, during time.Duration, how
 	if err != nil {
 		return l, err
 	}
-	select {
-	case <-time.After(shopRest):
-	case <-ctx.Done():
-		return l, ctx.Err()
-	}
-	after, err := s.spent()
-	if err != nil {
+	if err := rest(ctx); err != nil {
 		return l, err
 	}
+	after, err := s.spent()
+	countsAfter, countErr := s.counted(ctx)
+	if err := errors.Join(err, countErr); err != nil {
+		return l, err
+	}
+	l.counts = since(countsBefore, countsAfter)
 	l.cpu = map[string]time.Duration{roleCaller: byCallers}
 	for role, d := range after {
 		l.cpu[role] = d - before[role]
 	}
 	return l, nil
+}
+
+// rest leaves the processes alone for shopRest.
+func rest(ctx context.Context) error {
+	select {
+	case <-time.After(shopRest):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // notPaidError is a payment that ended without money.
@@ -381,12 +420,35 @@ func (s *shop) byCommand(ctx context.Context, to pay.Handle) (time.Duration, err
 
 // single is how long one payment takes while nothing else happens: until the box
 // knows the outcome, until the wallet does, and until both do.
-type single struct{ box, wallet, both []time.Duration }
+type single struct {
+	box, wallet, both []time.Duration
+	counts            map[string]api.Counts // by role
+}
 
 func (a *single) add(more single) {
 	a.box = append(a.box, more.box...)
 	a.wallet = append(a.wallet, more.wallet...)
 	a.both = append(a.both, more.both...)
+	a.counts = plus(a.counts, more.counts)
+}
+
+// plus returns the sums by role.
+func plus(a, b map[string]api.Counts) map[string]api.Counts {
+	sum := map[string]api.Counts{}
+	maps.Copy(sum, a)
+	for role, c := range b {
+		sum[role] = sum[role].Plus(c)
+	}
+	return sum
+}
+
+// since returns what was done by role since an earlier count.
+func since(before, after map[string]api.Counts) map[string]api.Counts {
+	done := map[string]api.Counts{}
+	for role, c := range after {
+		done[role] = c.Minus(before[role])
+	}
+	return done
 }
 
 // alone makes n payments, one after another, of one wallet.
@@ -401,6 +463,10 @@ func (s *shop) alone(ctx context.Context, n int) (out single, err error) {
 	captured := make(chan seen, 1)
 	followed := make(chan error, 1)
 	go func() { followed <- s.followCaptures(ctx, w, events.Value.Cursor, captured) }()
+	before, err := s.counted(ctx)
+	if err != nil {
+		return out, err
+	}
 	for range n {
 		begun := time.Now()
 		p, err := s.pay(ctx, s.handles[w])
@@ -425,7 +491,12 @@ func (s *shop) alone(ctx context.Context, n int) (out single, err error) {
 		wallet := at.Sub(begun)
 		out.box, out.wallet, out.both = append(out.box, box), append(out.wallet, wallet), append(out.both, max(box, wallet))
 	}
-	return out, nil
+	if err := rest(ctx); err != nil {
+		return out, err
+	}
+	after, err := s.counted(ctx)
+	out.counts = since(before, after)
+	return out, err
 }
 
 // seen is a payment of which a wallet has said that it is captured.

@@ -159,6 +159,16 @@ func (s *skel) pay(ctx context.Context, wallet byte) error {
 	}
 }
 
+// driveSkel runs a skeleton in dir for some time.
+func driveSkel(ctx context.Context, exe, dir string, callers int, during time.Duration) (l load, err error) {
+	s, err := openSkel(ctx, exe, dir)
+	if err != nil {
+		return l, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	return s.drive(ctx, callers, during)
+}
+
 // drive lets that many callers pay for some time and returns what it took.
 func (s *skel) drive(ctx context.Context, callers int, during time.Duration) (load, error) {
 	before, err := cpuOf(s.cmd.Process.Pid)

@@ -125,6 +125,7 @@ func (b *Box) Verbs() api.Verbs {
 	return api.NewVerbs(
 		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return b.Ready(), nil }),
 		api.On(api.VerbHealth, func(ctx context.Context, _ api.Nothing) (api.Health, error) { return b.health(ctx) }),
+		api.On(api.VerbCounts, b.counts),
 		api.On(api.VerbEvents, b.events.read),
 		api.On(api.VerbTill, b.status),
 		api.On(api.VerbNearby, func(ctx context.Context, _ api.Nothing) (api.Nearby, error) {

@@ -225,6 +225,7 @@ func (n *Registry) Verbs() api.Verbs {
 	return api.NewVerbs(
 		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return n.Ready(), nil }),
 		api.On(api.VerbHealth, n.health),
+		api.On(api.VerbCounts, n.counts),
 		api.On(api.VerbEvents, n.events.read),
 		api.On(api.VerbInvite, n.invite),
 		api.On(api.VerbTopUp, n.topup),
