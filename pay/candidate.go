@@ -20,17 +20,6 @@ type Candidate struct {
 	Tapped bool // was held to the box just now
 }
 
-// Evidence is how a payer was found.
-type Evidence string
-
-// The kinds of evidence.
-const (
-	EvidenceWords Evidence = "words" // the payer said the handle
-	EvidenceTap   Evidence = "tap"   // the device was held to the box
-	EvidencePlate Evidence = "plate" // the vehicle's plate was given
-	EvidenceClear Evidence = "clear" // the strongest, by level and lead
-)
-
 // Called is a candidate under words that are not those it is shown under now.
 type Called struct {
 	Handle    Handle

@@ -30,6 +30,11 @@ type Request struct {
 	Created  Time           `cbor:"10,keyasint"`
 	// TwoChannel is whether the merchant asks for two channels.
 	TwoChannel bool `cbor:"11,keyasint,omitempty"`
+	// Evidence is how the box found the payer; "" from boxes of old. Certain stands
+	// with EvidenceClear: level and lead were such that wrong charges are rare enough
+	// for a rule to answer.
+	Evidence Evidence `cbor:"64,keyasint,omitempty"`
+	Certain  bool     `cbor:"65,keyasint,omitempty"`
 }
 
 // Kind returns KindRequest.
@@ -41,7 +46,7 @@ func (r Request) Check() error {
 		return fmt.Errorf("ttl of %v is outside %v..%v", r.TTL.Std(), RequestTTLMin.Std(), RequestTTLMax.Std())
 	}
 	return firstError(r.Key.Check(), r.Merchant.check("m/"), r.Site.Check(), r.Handle.Check(),
-		r.Amount.CheckPayable(), r.Currency.Check(), CheckRef(r.Ref), r.Created.check())
+		r.Amount.CheckPayable(), r.Currency.Check(), CheckRef(r.Ref), r.Created.check(), checkEvidence(r.Evidence, r.Certain))
 }
 
 // Verdict is whether a wallet approves an offer.

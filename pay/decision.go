@@ -22,11 +22,15 @@ type Terms struct {
 	Test         bool     `cbor:"18,keyasint"` // play money: no provider stands behind it
 	// StepUp is why the payment needs two channels; "": it needs one.
 	StepUp StepUp `cbor:"19,keyasint,omitempty"`
+	// Evidence and Certain are the request's; registries of old leave them out.
+	Evidence Evidence `cbor:"67,keyasint,omitempty"`
+	Certain  bool     `cbor:"68,keyasint,omitempty"`
 }
 
 func (t Terms) check() error {
 	return firstError(t.Merchant.check("m/"), t.MerchantName.Check(), t.Site.Check(), t.Amount.CheckPayable(),
-		t.Currency.Check(), t.Handle.Check(), CheckRef(t.Ref), t.Expires.check(), t.StepUp.check())
+		t.Currency.Check(), t.Handle.Check(), CheckRef(t.Ref), t.Expires.check(), t.StepUp.check(),
+		checkEvidence(t.Evidence, t.Certain))
 }
 
 // Method returns by how many channels the payment is made.

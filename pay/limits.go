@@ -38,6 +38,10 @@ const (
 	stateBytesMax  = 24
 	reasonBytesMax = 32
 
+	// evidenceBytesMax bounds the name of how a payer was found. Chosen: as those
+	// above.
+	evidenceBytesMax = 24
+
 	// RequestTTLMin and RequestTTLMax bound how long a request stays open.
 	// Chosen: from what a round trip takes to what a customer waits.
 	RequestTTLMin Millis = 1_000

@@ -141,7 +141,31 @@ func samples(t testing.TB) (list []sample) {
 	add("request: the most", boxSeed, most)
 	add("request: the least", boxSeed, pay.Request{Key: "k", Merchant: "m/m", Site: "s", Handle: "a-b", Amount: 1, Currency: "EUR", TTL: pay.RequestTTLMin})
 	addTwoChannels(t, add)
+	addEvidence(add)
 	return list
+}
+
+// addEvidence adds payments whose requests say how the payer was found, in words of
+// now and of later.
+func addEvidence(add func(name string, seed byte, b pay.Body) pay.Fact) {
+	for _, how := range []struct {
+		name     string
+		evidence pay.Evidence
+		certain  bool
+	}{
+		{"by words", pay.EvidenceWords, false},
+		{"by a tap", pay.EvidenceTap, false},
+		{"by a plate", pay.EvidencePlate, false},
+		{"by strength", pay.EvidenceClear, false},
+		{"by strength, certain", pay.EvidenceClear, true},
+		{"as later versions do", pay.Evidence("a glance, " + strings.Repeat("é", 7)), true},
+	} {
+		r := requestBody()
+		r.Evidence, r.Certain = how.evidence, how.certain
+		d := offerBody(add("request: found "+how.name, boxSeed, r).ID())
+		d.Evidence, d.Certain = how.evidence, how.certain
+		add("decision: found "+how.name, workingSeed, d)
+	}
 }
 
 // addTwoChannels adds a payment for which the merchant asked two channels, from

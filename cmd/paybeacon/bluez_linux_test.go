@@ -119,9 +119,9 @@ func (w *bluezWorld) nearby(what string, is func(api.Nearby) bool) (n api.Nearby
 
 func (w *bluezWorld) pay(amount string) {
 	w.t.Helper()
-	w.nearby("somebody is clearly near", func(n api.Nearby) bool { return n.Clear != nil })
-	var p api.Payment
-	w.must(w.Ask(&p, "till", "charge", "--data", w.Data("box"), "--amount", amount, "--wait", "20s"))
+	n := w.nearby("somebody is clearly near", func(n api.Nearby) bool { return n.Clear != nil })
+	var p api.Payment // by the words, because the rule answers nobody by strength alone
+	w.must(w.Ask(&p, "till", "charge", "--data", w.Data("box"), "--amount", amount, "--to", string(*n.Clear), "--wait", "20s"))
 	if p.Outcome != pay.OutcomePaid {
 		w.t.Fatalf("not paid: %+v", p)
 	}

@@ -48,7 +48,7 @@ func TestForgedCodesPayNothing(t *testing.T) {
 	w := bareWorld(t)
 	w.startBox(nil)
 	w.startWallet("ada", nil)
-	w.must(w.Pair("ada", "-50", "--interval", "50ms"))
+	w.must(w.Pair("ada", "-35", "--interval", "50ms"))
 	w.Stop("ada")
 	ada, ben := w.insider("ada"), w.insider("ben")
 

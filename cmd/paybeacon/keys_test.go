@@ -34,7 +34,7 @@ func newTills(t *testing.T, approve string) *tills {
 		_, err := w.Ready(box)
 		w.must(err)
 	}
-	w.must(w.Pair("ada", "-50", "--interval", "50ms"))
+	w.must(w.Pair("ada", "-35", "--interval", "50ms"))
 	return w
 }
 

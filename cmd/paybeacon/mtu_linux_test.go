@@ -224,7 +224,7 @@ func payAcross(t *testing.T, c chain, v6 bool) {
 		w.must(w.Ask(nil, "admin", "topup", "--data", w.Data("reg"), "--wallet", "ada", "--amount", "50.00"))
 		w.startBox(nil)
 		w.startWallet("ada", nil)
-		w.must(w.Pair("ada", "-50", "--interval", "50ms"))
+		w.must(w.Pair("ada", "-35", "--interval", "50ms"))
 	})
 	w.connected("box")
 	w.connected("ada")

@@ -42,7 +42,7 @@ func TestPaymentsOverPathsThatSwallowLargeDatagrams(t *testing.T) {
 			w.must(w.Ask(nil, "admin", "topup", "--data", w.Data("reg"), "--wallet", "ada", "--amount", "50.00"))
 			w.startBox(nil)
 			w.startWallet("ada", nil)
-			w.must(w.Pair("ada", "-50", "--interval", "50ms"))
+			w.must(w.Pair("ada", "-35", "--interval", "50ms"))
 			w.paid(w.chargeNearest("first", "1.00").ID, 100)
 			w.Stop("reg")
 			var queued []string

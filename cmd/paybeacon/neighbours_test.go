@@ -32,7 +32,7 @@ func newMarket(t *testing.T, approve string) market {
 		_, err := w.Ready(box)
 		w.must(err)
 	}
-	w.must(w.Pair("ada", "-50", "--interval", "50ms"))
+	w.must(w.Pair("ada", "-35", "--interval", "50ms"))
 	for box := range stalls {
 		w.must(w.Until("ada is near "+box, func() (bool, error) {
 			return w.Ask(nil, "wait", "--for", "near", "--data", w.Data(box)) == nil, nil

@@ -24,7 +24,7 @@ func TestDaemonOutlivesItsReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.must(read.Close())
-	w.must(w.Pair("ada", "-50", "--interval", "50ms"))
+	w.must(w.Pair("ada", "-35", "--interval", "50ms"))
 	w.must(w.Ask(nil, "wait", "--for", "near", "--data", w.Data("box")))
 	for range 2 { // each is told as events, to nobody
 		w.must(w.Ask(nil, "till", "charge", "--data", w.Data("box"), "--amount", "1.00", "--wait", "20s"))

@@ -30,7 +30,7 @@ func TestBoxNeverSeesTheCode(t *testing.T) {
 	w.startBox([]string{"PAYBEACON_TAP=" + w.Data("box.tap")})
 	w.startWallet("ada", []string{"PAYBEACON_TAP=" + w.Data("ada.tap")})
 	ear := listen(t, w)
-	w.must(w.Pair("ada", "-50", "--interval", "50ms"))
+	w.must(w.Pair("ada", "-35", "--interval", "50ms"))
 	w.waitNear()
 
 	var p api.Payment

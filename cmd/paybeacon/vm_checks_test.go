@@ -21,6 +21,7 @@ import (
 	"github.com/paybeacon/paybeacon/ble/bluez/vhci"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
+	"github.com/paybeacon/paybeacon/pay"
 )
 
 // guestNoAdapter: every command that needs a radio says in one sentence that
@@ -336,7 +337,12 @@ func (w *world) takeFrom(t *testing.T, who string) api.Payment {
 	t.Helper()
 	began := time.Now()
 	var p api.Payment
-	w.must(w.Ask(&p, "till", "charge", "--data", w.Data("box"), "--amount", "12.50", "--wait", "30s"))
+	var called pay.Handle // the words, because a rule answers nobody by strength alone
+	w.must(w.Until("somebody is clearly near", func() (bool, error) {
+		called = w.nearest()
+		return called != "", nil
+	}))
+	w.must(w.Ask(&p, "till", "charge", "--data", w.Data("box"), "--amount", "12.50", "--to", string(called), "--wait", "30s"))
 	if p.State != "captured" || p.Outcome != "paid" {
 		t.Fatalf("payment: %+v", p)
 	}

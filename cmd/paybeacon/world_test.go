@@ -27,14 +27,14 @@ type world struct {
 
 const worldTimeout = 5 * time.Minute
 
-// newWorld starts a registry, a box of Corner Cafe and a wallet with a tag near
+// newWorld starts a registry, a box of Corner Cafe and a wallet with a tag held to
 // the box and 50.00 in it, which approves everything.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := bareWorld(t)
 	w.startBox(nil)
 	w.startWallet("ada", nil)
-	w.must(w.Pair("ada", "-50", "--interval", "50ms"))
+	w.must(w.Pair("ada", "-35", "--interval", "50ms"))
 	return w
 }
 

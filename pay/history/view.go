@@ -26,6 +26,10 @@ type View struct {
 	Test     bool // play money, as far as the registry has stated it
 	// StepUp is why the payer's device has to sign too, or "".
 	StepUp pay.StepUp
+	// Evidence is how the payer was found, Certain whether that was beyond doubt
+	// though by strength alone.
+	Evidence pay.Evidence
+	Certain  bool
 }
 
 // State returns the state under which the payment is shown.
@@ -43,6 +47,7 @@ func ViewOf(now pay.Time, rec Record, ttl pay.Millis) View {
 	v := View{
 		ID: p.ID, Payment: p, Amount: d.Amount, Currency: d.Currency, MerchantName: d.MerchantName, Site: d.Site, Handle: d.Handle, Ref: d.Ref,
 		By: d.By, Reason: d.Reason, Created: rec.Created, Expires: d.Expires, Deadline: rec.Deadline(ttl), Test: d.Test, StepUp: d.StepUp,
+		Evidence: d.Evidence, Certain: d.Certain,
 	}
 	v.Local.TimeUp = !p.Final() && now >= v.Deadline
 	return v

@@ -174,6 +174,9 @@ func (a *paymentAudit) checkRequest(id pay.PaymentID, p pay.Payment, h paymentRo
 		d.Handle != req.Handle || d.Ref != req.Ref || d.Expires > d.At.Add(req.TTL) {
 		a.report("payment %s: its terms are not those of its request", id.Short())
 	}
+	if silent := d.Evidence == "" && !d.Certain; !silent && (d.Evidence != req.Evidence || d.Certain != req.Certain) {
+		a.report("payment %s: its decisions say that the payer was found otherwise than its request does", id.Short())
+	}
 	if f.Signer() != h.Box || box.Role != pay.RoleBox || box.Scope != d.Merchant || box.MerchantName != d.MerchantName {
 		a.report("payment %s: its request is not from a box of the merchant", id.Short())
 	}

@@ -98,6 +98,16 @@ func TestAuditFinds(t *testing.T) {
 			fact := c.sign(keyOf("stranger"), d)
 			c.mem.facts[fact.ID()] = fact
 		}, "spoke for the registry"},
+		"found otherwise than its request says": {func(c *counter, _, _ pay.Fact) {
+			f := c.charge(c.shop, c.beacon, 300)
+			d, id := c.last(c.shop.status.Scope, f)
+			d.Evidence = pay.EvidenceWords
+			delete(c.mem.facts, id)
+			pid, again := f.ID(), c.signAsRegistry(d).ID()
+			key := "p/" + string(pid[:])
+			c.replace(key, string(id[:]), string(again[:]))
+			c.replace(key, string(pay.EvidenceClear), string(pay.EvidenceWords))
+		}, "found otherwise than its request"},
 		"capture without an approval": {func(c *counter, _, _ pay.Fact) { c.forge(func(a *pay.Answer) { a.Verdict = pay.Decline }, c.payer.key) }, "other terms"},
 		"capture of another sum":      {func(c *counter, _, _ pay.Fact) { c.forge(func(a *pay.Answer) { a.Amount-- }, c.payer.key) }, "other terms"},
 		"capture by another wallet":   {func(c *counter, _, _ pay.Fact) { c.forge(func(*pay.Answer) {}, c.other.key) }, "did not sign"},

@@ -278,6 +278,7 @@ func (w *world) requestFrom(from node, code pay.Code, amount pay.Amount) pay.Req
 	return pay.Request{
 		Key: pay.IdempotencyKey(fmt.Sprint("charge-", w.serial)), Merchant: from.status.Scope, Site: from.status.Site, Code: code,
 		Handle: "amber-otter", Amount: amount, Currency: "EUR", Ref: "order 1", TTL: 60_000, Created: w.now,
+		Evidence: pay.EvidenceClear, Certain: true,
 	}
 }
 

@@ -99,12 +99,12 @@ func sameOrder(o Order, r row, req pay.Request) bool {
 		o.Manual == r.Manual && o.TwoChannel == req.TwoChannel && (o.To == r.To || r.Recalled)
 }
 
-// Charge asks the candidate to pay the order: it stores the key with the payment
+// Charge asks the chosen candidate to pay the order: it stores the key with the payment
 // and returns the request, to be published in the same transaction. If the key is
 // known by now it returns the first payment and publishes nothing. It fails as
 // Repeated does, with CodeUsage for a TTL out of bounds, and with CodeUpgrade as
 // history.Understands does.
-func (t *Till) Charge(tx Tx, now pay.Time, o Order, c pay.Candidate) (Entry, pay.Reaction, error) {
+func (t *Till) Charge(tx Tx, now pay.Time, o Order, c Choice) (Entry, pay.Reaction, error) {
 	o, err := t.complete(o)
 	if err != nil {
 		return Entry{}, pay.Reaction{}, err
@@ -121,6 +121,7 @@ func (t *Till) Charge(tx Tx, now pay.Time, o Order, c pay.Candidate) (Entry, pay
 	req := pay.Request{
 		Key: o.Key, Merchant: t.options.Merchant, Site: t.options.Site, Code: c.Code, Handle: c.Handle.Pair(),
 		Amount: o.Amount, Currency: o.Currency, Ref: o.Ref, TTL: o.TTL, Created: now, TwoChannel: o.TwoChannel,
+		Evidence: c.Evidence, Certain: c.Certain,
 	}
 	f, err := pay.Sign(t.options.Key, req)
 	if err != nil {

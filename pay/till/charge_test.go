@@ -150,6 +150,7 @@ func TestRequestSaysWhatWasAsked(t *testing.T) {
 	want := pay.Request{
 		Key: "order-1", Merchant: merchant, Site: "Main hall", Code: pay.Code{1, 2, 3}, Handle: "amber-otter",
 		Amount: 1250, Currency: "EUR", Ref: "table 4", TTL: pay.RequestTTLDefault, Created: start,
+		Evidence: pay.EvidenceTap,
 	}
 	if err != nil || got != want {
 		t.Errorf("request is %+v, want %+v (%v)", got, want, err)

@@ -180,6 +180,7 @@ func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) E
 // describeRequest fills in what was asked for, while there is no decision.
 func (t *Till) describeRequest(e *Entry, req pay.Request) {
 	e.Amount, e.Currency, e.MerchantName, e.Site, e.Handle, e.Ref = req.Amount, req.Currency, t.options.MerchantName, req.Site, req.Handle, req.Ref
+	e.Evidence, e.Certain = req.Evidence, req.Certain
 	if req.TwoChannel {
 		e.StepUp = pay.StepUpMerchant // nobody was asked yet
 	}

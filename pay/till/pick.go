@@ -21,6 +21,14 @@ func (e *AmbiguousError) Error() string { return e.err.Error() }
 // Unwrap returns the *pay.Error.
 func (e *AmbiguousError) Unwrap() error { return e.err }
 
+// Choice is whom a charge asks, and how that one was found.
+type Choice struct {
+	pay.Candidate
+	Evidence pay.Evidence
+	// Certain reports, of pay.EvidenceClear, that a payer's rule may answer.
+	Certain bool
+}
+
 // Pick selects the candidate to charge: the one that is clear of all others, or
 // the one whose words to is, or else the only one whose words begin with to. Those
 // words are the ones it is shown under now, all three where two are shown, those of
@@ -30,13 +38,17 @@ func (e *AmbiguousError) Unwrap() error { return e.err }
 // or wrap one: CodeNobodyNear, CodeAmbiguous (an *AmbiguousError), CodeLeft for a
 // handle that was shown and is gone from the air, CodeNotFound for one that was
 // not shown, and those of pay.Handle.CheckBeginning.
-func Pick(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool) (pay.Candidate, error) {
+func Pick(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool) (Choice, error) {
 	if to != "" {
-		return pickByHandle(nearby, to, shown)
+		c, err := pickByHandle(nearby, to, shown)
+		if err != nil {
+			return Choice{}, err
+		}
+		return Choice{Candidate: c, Evidence: pay.EvidenceWords}, nil
 	}
 	if nearby.Clear != "" {
 		if c, ok := withHandle(nearby, nearby.Clear); ok {
-			return c, nil
+			return Choice{c, nearby.Evidence, nearby.Certain && nearby.Evidence == pay.EvidenceClear}, nil
 		}
 	}
 	var near []pay.Candidate
@@ -47,11 +59,11 @@ func Pick(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool) (pay.Ca
 	}
 	switch {
 	case nearby.Deaf:
-		return pay.Candidate{}, pay.NewCase(pay.CodeNobodyNear, "radio_silent", "the radio hears nothing at all")
+		return Choice{}, pay.NewCase(pay.CodeNobodyNear, "radio_silent", "the radio hears nothing at all")
 	case len(near) == 0:
-		return pay.Candidate{}, pay.NewCase(pay.CodeNobodyNear, "nobody_near", "nobody is near")
+		return Choice{}, pay.NewCase(pay.CodeNobodyNear, "nobody_near", "nobody is near")
 	}
-	return pay.Candidate{}, &AmbiguousError{near, pay.NewCase(pay.CodeAmbiguous, "nobody_clear", fmt.Sprintf("%d near and nobody is clearly nearest; ask %s first", len(near), near[0].Handle))}
+	return Choice{}, &AmbiguousError{near, pay.NewCase(pay.CodeAmbiguous, "nobody_clear", fmt.Sprintf("%d near and nobody is clearly nearest; ask %s first", len(near), near[0].Handle))}
 }
 
 func pickByHandle(nearby pay.Nearby, to pay.Handle, shown func(pay.Handle) bool) (pay.Candidate, error) {

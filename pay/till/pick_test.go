@@ -103,7 +103,7 @@ func parseAir(s string) (n pay.Nearby) {
 	return n
 }
 
-func picked(t *testing.T, c pay.Candidate, err error) string {
+func picked(t *testing.T, c till.Choice, err error) string {
 	if err == nil {
 		return string(c.Handle)
 	}

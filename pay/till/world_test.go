@@ -180,8 +180,8 @@ func (w *world) order() till.Order {
 	return till.Order{Key: "order-1", Amount: 1250, Ref: "table 4", TTL: 60 * second}
 }
 
-func (w *world) candidate() pay.Candidate {
-	return pay.Candidate{Handle: "amber-otter", Code: pay.Code{1, 2, 3}, Heard: w.now, Near: true}
+func (w *world) candidate() till.Choice {
+	return till.Choice{Candidate: pay.Candidate{Handle: "amber-otter", Code: pay.Code{1, 2, 3}, Heard: w.now, Near: true}, Evidence: pay.EvidenceTap}
 }
 
 func (w *world) charge(o till.Order) (till.Entry, error) {

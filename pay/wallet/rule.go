@@ -68,12 +68,12 @@ func checkBy(by pay.Rule) error {
 }
 
 // verdict returns how the rule answers an offer, and whether it covers it. No rule
-// approves an offer that needs a person.
+// approves an offer that asks a person.
 func (r Rule) verdict(d pay.Decision) (v pay.Verdict, covers bool) {
 	switch {
 	case r.Kind == None:
 		return pay.Decline, true
-	case d.StepUp.NeedsPerson():
+	case !d.AnswersAlone():
 		return "", false
 	}
 	switch r.Kind {

@@ -145,12 +145,19 @@ func checkApproval(p pay.Payment, v pay.Verdict, by pay.Rule, code pay.AuthCode)
 }
 
 // checkByPerson returns a *pay.Error with CodeNotAllowed when something other
-// than a person approves what only a person may.
+// than a person approves what only a person may; see pay.Terms.Asks.
 func checkByPerson(p pay.Payment, v pay.Verdict, by pay.Rule) error {
-	if v == pay.Approve && by != pay.ByHand && p.Decision.StepUp.NeedsPerson() {
-		return pay.NewCase(pay.CodeNotAllowed, "person_needed", fmt.Sprintf("payment %s is for a person to approve: the code was heard at two places", p.ID.Short()))
+	if v != pay.Approve || by == pay.ByHand {
+		return nil
 	}
-	return nil
+	switch p.Decision.Asks() {
+	case "":
+		return nil
+	case pay.AsksElsewhere:
+		return pay.NewCase(pay.CodeNotAllowed, "person_needed", fmt.Sprintf("payment %s is for a person to approve: the code was heard at two places", p.ID.Short()))
+	default:
+		return pay.NewCase(pay.CodeNotAllowed, "evidence_short", fmt.Sprintf("payment %s is for a person to approve: how its payer was found is not enough for a rule", p.ID.Short()))
+	}
 }
 
 // StepUpAbove is above which amount this wallet's payments need its device.

@@ -221,7 +221,7 @@ func (w *world) offer(n byte, amount pay.Amount, currency pay.Currency) pay.Fact
 		At: start.Add(pay.Millis(n)),
 		Terms: pay.Terms{
 			Merchant: "m/cafe", MerchantName: "Cafe", Site: "Main hall", Amount: amount, Currency: currency, Handle: "amber-otter",
-			Ref: "table 4", Payer: pay.PayerRef{1}, Expires: start.Add(60 * second), Test: true,
+			Ref: "table 4", Payer: pay.PayerRef{1}, Expires: start.Add(60 * second), Test: true, Evidence: pay.EvidenceWords,
 		},
 	})
 }

@@ -114,6 +114,8 @@ type PaymentEvent struct {
 	Site        pay.Name     `json:"site"`
 	Payer       pay.Handle   `json:"payer"`
 	Ref         string       `json:"ref"`
+	Evidence    pay.Evidence `json:"evidence,omitempty"`
+	Certain     bool         `json:"certain,omitempty"`
 	By          pay.Rule     `json:"by"`
 	Reason      pay.Reason   `json:"reason"`
 	Seq         uint32       `json:"seq"`
@@ -197,7 +199,8 @@ func NewPaymentEvent(d pay.Decision) *PaymentEvent {
 	outcome := pay.PaymentAt(pay.FactID{}, d).Outcome(pay.Local{})
 	return &PaymentEvent{
 		ID: d.Payment.String(), State: d.State, Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Amount, Captured: d.SumsAfter().Captured, Currency: d.Currency,
-		Merchant: d.MerchantName, Site: d.Site, Payer: d.Handle, Ref: d.Ref, By: d.By, Reason: d.Reason, Seq: d.Seq, Test: d.Test,
+		Merchant: d.MerchantName, Site: d.Site, Payer: d.Handle, Ref: d.Ref, Evidence: d.Evidence, Certain: d.Certain,
+		By: d.By, Reason: d.Reason, Seq: d.Seq, Test: d.Test,
 	}
 }
 

@@ -45,6 +45,7 @@ var hints = map[pay.Case]hint{
 	"already_answered":     {"nothing was changed", nil},
 	"already_decided":      {"nothing was changed", nil},
 	"person_needed":        {"approve it by hand if you stand at this counter, else decline it", nil},
+	"evidence_short":       {"`paybeacon wallet pending` says why; approve it by hand if you stand at this counter", nil},
 	"device_needed":        {"approve it through the wallet's daemon, with the device in reach", nil},
 	"device_not_needed":    {"answer it without", nil},
 	"challenge_missing":    {"decline it and ask the merchant to charge again", nil},

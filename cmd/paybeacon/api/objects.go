@@ -9,7 +9,7 @@ import (
 // beside them. Names and meanings of fields are fixed; new fields may be added.
 
 // Payment is one payment, as the node that was asked sees it. Key is there at the
-// till that asked for it, or was asked by the key, Answering and Problem at the wallet.
+// till that asked for it, or was asked by the key, Answering, Asks and Problem at the wallet.
 type Payment struct {
 	V              int                `json:"v"`
 	Type           string             `json:"type"`
@@ -31,7 +31,9 @@ type Payment struct {
 	Ref            string             `json:"ref"`
 	Mode           string             `json:"mode"`
 	Method         pay.Method         `json:"method"`
-	Demand         pay.StepUp         `json:"demand,omitempty"` // who demands two channels, and why
+	Demand         pay.StepUp         `json:"demand,omitempty"`  // who demands two channels, and why
+	Evidence       pay.Evidence       `json:"evidence"`          // how the payer was found; empty from a box of old
+	Certain        bool               `json:"certain,omitempty"` // with "clear": enough for a rule to answer
 	By             pay.Rule           `json:"by"`
 	Reason         pay.Reason         `json:"reason"`
 	Created        string             `json:"created"`
@@ -45,6 +47,9 @@ type Payment struct {
 	// ConflictsWith is the id of the payment that the key stands for, where a
 	// request met its key used for something else and has ended for that.
 	ConflictsWith string `json:"conflicts_with,omitempty"`
+	// Asks is why no rule answers this offer, whatever the wallet's rule is; empty
+	// where one may, and once the offer has ended.
+	Asks pay.Asks `json:"asks,omitempty"`
 	// Warnings are what the payer should look at before an answer.
 	Warnings []Warning `json:"warnings,omitempty"`
 	// Problem says in words why the wallet cannot approve it.
@@ -317,6 +322,8 @@ type Receipt struct {
 	By         pay.Rule     `json:"by"`
 	Method     pay.Method   `json:"method"`
 	Demand     pay.StepUp   `json:"demand,omitempty"`
+	Evidence   pay.Evidence `json:"evidence"`
+	Certain    bool         `json:"certain,omitempty"`
 	Ref        string       `json:"ref"`
 	At         string       `json:"at"`
 	Test       bool         `json:"test"`

@@ -99,6 +99,7 @@ func (d *counterDemo) benPays() error {
 	if err != nil {
 		return err
 	}
+	d.tell.say("ben", "says who he is: %s", ben)
 	p, err := d.charge("box", "12.50", "lunch", "--to", string(ben))
 	if err != nil {
 		return err

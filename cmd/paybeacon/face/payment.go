@@ -82,6 +82,12 @@ func printPayer(w io.Writer, p api.Payment) {
 	if p.Ref != "" {
 		_, _ = fmt.Fprintf(w, "  ref      %s\n", text.Printable(p.Ref))
 	}
+	if p.Evidence != "" {
+		_, _ = fmt.Fprintf(w, "  found    %s\n", text.FoundBy(p.Evidence, p.Certain))
+	}
+	if why := text.WhyAsked(p.Asks); why != "" {
+		_, _ = fmt.Fprintf(w, "  asks     %s\n", why)
+	}
 }
 
 // printSums says how much was captured where that is not what was asked for, and

@@ -214,7 +214,7 @@ func receiptObject(file string, r pay.Receipt) api.Receipt {
 	return api.Receipt{
 		V: 1, Type: "receipt", File: file, OK: true, Root: r.Root.String(), ID: d.Payment.String(),
 		State: d.State, Reason: d.Reason, Amount: d.Amount, Captured: sums.Captured, Refunded: sums.Refunded, Currency: d.Currency, Merchant: d.MerchantName, Site: d.Site,
-		By: d.By, Method: d.Method(), Demand: d.StepUp, Ref: d.Ref, At: d.At.String(), Test: d.Test, AuthorityU: r.Authority.Until.String(),
+		By: d.By, Method: d.Method(), Demand: d.StepUp, Evidence: d.Evidence, Certain: d.Certain, Ref: d.Ref, At: d.At.String(), Test: d.Test, AuthorityU: r.Authority.Until.String(),
 	}
 }
 
@@ -243,6 +243,9 @@ func printReceipt(w io.Writer, r api.Receipt) {
 	printSums(w, r.State, r.Currency, r.Amount, r.Captured, r.Refunded)
 	if r.Ref != "" {
 		_, _ = fmt.Fprintf(w, "  ref      %s\n", text.Printable(r.Ref))
+	}
+	if r.Evidence != "" {
+		_, _ = fmt.Fprintf(w, "  found    %s\n", text.FoundBy(r.Evidence, r.Certain))
 	}
 	if r.By != "" {
 		_, _ = fmt.Fprintf(w, "  answered %s\n", by(r.By))

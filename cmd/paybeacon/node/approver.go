@@ -75,6 +75,9 @@ func (x *approver) answerAll(ctx context.Context) (waiting bool, err error) {
 		clear(x.asked)
 	}
 	for _, p := range offers.Items {
+		if p.Asks != "" {
+			continue // a person answers, whatever a program says
+		}
 		verdict, asked := x.asked[p.ID]
 		if asked && verdict != "" && time.Now().Before(x.retry) {
 			waiting = true

@@ -216,7 +216,7 @@ func (b *Box) order(q api.ChargeRequest) (till.Order, error) {
 
 // pick chooses whom to charge. For the nearest it gives the air a moment to
 // become clear.
-func (b *Box) pick(ctx context.Context, to pay.Handle) (pay.Candidate, error) {
+func (b *Box) pick(ctx context.Context, to pay.Handle) (till.Choice, error) {
 	n := b.air.nearby()
 	if to == "" {
 		n = b.air.untilClear(ctx, nearestWait)

@@ -349,7 +349,7 @@ func (c *chain) charges(t *rapid.T) {
 	if b.status.MerchantName == "Bar" {
 		code = c.tags[1]
 	}
-	_, r, err := b.till.Charge(b, c.now, c.order(t), pay.Candidate{Handle: "amber-otter", Code: code, Heard: c.now, Near: true})
+	_, r, err := b.till.Charge(b, c.now, c.order(t), till.Choice{Candidate: pay.Candidate{Handle: "amber-otter", Code: code, Heard: c.now, Near: true}, Evidence: pay.EvidenceClear})
 	if code := pay.CodeOf(err); code != "" && code != pay.CodeKeyUsed {
 		t.Fatalf("charge: %v", err)
 	}

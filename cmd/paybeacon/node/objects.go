@@ -22,6 +22,9 @@ func paymentOfTill(e till.Entry) api.Payment {
 func paymentOfWallet(e wallet.Entry) api.Payment {
 	p := paymentOf(e.View)
 	p.Answering = e.Answering
+	if e.State() == pay.StateOffered {
+		p.Asks = e.Payment.Decision.Asks()
+	}
 	return p
 }
 
@@ -30,7 +33,7 @@ func paymentOf(v history.View) api.Payment {
 	p := api.Payment{
 		V: 1, Type: "payment", ID: v.ID.String(), State: v.State(), Outcome: v.Outcome(), Queued: v.Queued,
 		Amount: v.Amount, AmountHeld: sums.Held, AmountCaptured: sums.Captured, AmountRefunded: sums.Refunded, Currency: v.Currency, Merchant: v.MerchantName, Site: v.Site,
-		Payer: v.Handle, Ref: v.Ref, Mode: "online", Method: methodOf(v.StepUp), Demand: v.StepUp, By: v.By, Reason: v.Reason,
+		Payer: v.Handle, Ref: v.Ref, Mode: "online", Method: methodOf(v.StepUp), Demand: v.StepUp, Evidence: v.Evidence, Certain: v.Certain, By: v.By, Reason: v.Reason,
 		Created: v.Created.String(), Seq: v.Payment.Seq, Refusal: v.Refusal,
 	}
 	if v.Payment.Seq > 0 {

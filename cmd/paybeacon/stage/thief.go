@@ -43,9 +43,10 @@ const (
 	// thiefFramesMax bounds what he records. Chosen: more codes than a story has.
 	thiefFramesMax = 1_000
 	// thiefInterval is how often he sends, and thiefRSSI how strong. Chosen: louder
-	// than every honest beacon of the stories.
+	// than every honest beacon of the stories, and as one that is held to the box,
+	// which is what a rule would answer.
 	thiefInterval = 100 * time.Millisecond
-	thiefRSSI     = pay.RSSI(-45)
+	thiefRSSI     = pay.RSSI(-35)
 )
 
 // NewThief lets a thief into the air of dir. He listens until Close.

@@ -100,6 +100,36 @@ func Beware(merchant, site pay.Name) string {
 	return fmt.Sprintf("approve only if you stand at %s, %s, now", Printable(string(merchant)), Printable(string(site)))
 }
 
+// FoundBy returns in words how a till found the payer. certain means that level and
+// lead leave no doubt.
+func FoundBy(e pay.Evidence, certain bool) string {
+	words := map[pay.Evidence]string{
+		pay.EvidenceWords: "by the words",
+		pay.EvidenceTap:   "tapped",
+		pay.EvidencePlate: "by the plate",
+		pay.EvidenceClear: "by strength",
+	}
+	w, ok := words[e]
+	switch {
+	case !ok:
+		return Printable(string(e))
+	case certain:
+		return w + ", beyond doubt"
+	default:
+		return w
+	}
+}
+
+// WhyAsked returns in words why no rule of the wallet answers an offer, or "" where
+// one may, or where the offer says so otherwise.
+func WhyAsked(a pay.Asks) string {
+	return map[pay.Asks]string{
+		pay.AsksStrengthAlone:   "the box found you by strength alone: no rule answers",
+		pay.AsksNoEvidence:      "the box is too old to say how it found you: no rule answers",
+		pay.AsksUnknownEvidence: "the box is newer and found you in an unknown way: no rule answers",
+	}[a]
+}
+
 // WhyTwoChannels returns in words who asks for two channels, and why.
 func WhyTwoChannels(d pay.StepUp) string {
 	words := map[pay.StepUp]string{
