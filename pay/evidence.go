@@ -41,7 +41,7 @@ type Asks string
 const (
 	AsksElsewhere       Asks = "code_elsewhere"   // the code was heard at two sites
 	AsksStrengthAlone   Asks = "strength_alone"   // found by strength, and not certain
-	AsksNoEvidence      Asks = "no_evidence"      // an older box does not say how
+	AsksNoEvidence      Asks = "no_evidence"      // a box or registry of old does not say how
 	AsksUnknownEvidence Asks = "unknown_evidence" // a later box says what this program does not know
 )
 

@@ -206,6 +206,9 @@ func changeLimit(c *cli.Call, q api.LimitRequest) error {
 func printRules(w io.Writer, r api.Rules) {
 	if r.Approve != "" {
 		_, _ = fmt.Fprintf(w, "answers by --approve %s\n", text.Printable(r.Approve))
+		if r.Approve != "ask" && r.Approve != "none" {
+			_, _ = fmt.Fprintln(w, "  only who said the words or tapped; about everybody else you are asked")
+		}
 	}
 	switch {
 	case r.TwoChannelAbove == nil:

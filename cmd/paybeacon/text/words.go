@@ -125,7 +125,7 @@ func FoundBy(e pay.Evidence, certain bool) string {
 func WhyAsked(a pay.Asks) string {
 	return map[pay.Asks]string{
 		pay.AsksStrengthAlone:   "the box found you by strength alone: no rule answers",
-		pay.AsksNoEvidence:      "the box is too old to say how it found you: no rule answers",
+		pay.AsksNoEvidence:      "box or registry too old to say how you were found: no rule answers",
 		pay.AsksUnknownEvidence: "the box is newer and found you in an unknown way: no rule answers",
 	}[a]
 }
