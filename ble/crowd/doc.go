@@ -22,6 +22,10 @@
 // so that to listen longer helps little. A test holds it to the recordings. Kind
 // is what textbooks assume, under which every rule looks 3 to 12 times as good.
 //
+// Options may add a second ear at a Spot of the shop. What belongs to the phone, its
+// power and the pocket, is common to both ears; place, turn and scatter are not. A
+// Plate makes the first ear hear some persons weaker.
+//
 // # Composed
 //
 // Traces takes Recordings, and composes worlds of two to four of them: each person
@@ -34,6 +38,9 @@
 // nobody stands between the two phones, and the receiver is a phone that is
 // carried, not a box. FitOf measures recordings; Simulate makes recordings of the
 // same stays from a channel, so both can be compared by one measurement.
+//
+// With Visits, a composed device states its power as it was learned at so many
+// certain payments, each heard through the measured channel.
 //
 // # Devices
 //

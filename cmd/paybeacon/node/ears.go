@@ -3,7 +3,6 @@ package node
 import (
 	"cmp"
 	"context"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -159,9 +158,11 @@ func (e *ears) compare(ctx context.Context) {
 func (e *ears) beat() {
 	e.mu.Lock()
 	silent := e.since >= earHeard && e.options.now().Sub(e.quiet) >= earSilence
-	if silent != e.silent {
-		e.options.log.Log(context.Background(), map[bool]slog.Level{true: slog.LevelWarn, false: slog.LevelInfo}[silent],
-			map[bool]string{true: "the second ear hears nothing while the first does", false: "the second ear hears again"}[silent], "radio", e.spec.Second.String())
+	switch {
+	case silent && !e.silent:
+		e.options.log.Warn("the second ear hears nothing while the first one does", "radio", e.spec.Second.String())
+	case e.silent && !silent:
+		e.options.log.Info("the second ear hears again", "radio", e.spec.Second.String())
 	}
 	e.silent = silent
 	e.mu.Unlock()
