@@ -33,7 +33,7 @@ var plan = map[string]struct {
 	"store":           {"the store keeps the domain's facts in an engine", []string{"pay", "store/kv"}},
 	"store/kv":        {"an engine knows only bytes", nil},
 	"store/kv/kvtest": {"the contract suite of engines", []string{"store/kv"}},
-	"store/badgerkv":  {"an adapter knows its parent's seam", []string{"store/kv"}},
+	"store/badgerkv":  {"an adapter knows its parent's seam, and has a log of its own before its library", []string{"store/kv", "store/badgerkv/commitlog"}},
 	"sync":            {"sessions speak messages about facts", []string{"wire", "pay"}},
 	"sync/quicnet":    {"an adapter knows its parent, and what the protocol fixes for TLS", []string{"sync", "wire", "pay"}},
 	"sync/link":       {"an adapter of the domain's pairing", []string{"pay"}},
@@ -46,7 +46,9 @@ var plan = map[string]struct {
 	// of the radio need it as well.
 	"ble/bluez/fakebluez": {"what stands in for BlueZ knows BlueZ alone", nil},
 	"ble/bluez/vhci":      {"controllers that exist only in memory know an address and no more", []string{"ble"}},
-	"sync/quicnet/relay":  {"what stands in for a path that loses datagrams knows UDP alone", nil},
+	// A package of its own, because it is tested on a disk in memory and knows no Badger.
+	"store/badgerkv/commitlog": {"a log of commits is bytes in files", nil},
+	"sync/quicnet/relay":       {"what stands in for a path that loses datagrams knows UDP alone", nil},
 
 	// The rooms of the program. What two of face, demo, doctor, survey and bench
 	// need lies in a room below them, so there is no arrow among them.

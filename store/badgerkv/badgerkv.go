@@ -1,15 +1,16 @@
 // Package badgerkv is the default engine of the store: package kv on Badger, a
-// log-structured merge tree in one directory. It is the only package that
-// imports Badger.
+// log-structured merge tree in one directory, behind a commit log of our own. It is
+// the only package that imports Badger.
 //
 // # How a transaction runs
 //
 // A View is a Badger transaction at one timestamp. An Update reads from such a
-// snapshot too, keeps its writes in a kv.Overlay, and passes them to Badger in
-// one batch at the end. One Update runs at a time, so no key that it has read can
-// have changed, and Badger's own detection of conflicts stays off. Badger does
-// not join transactions into one flush: for many durable commands a second, put
-// many commands into one Update, as the store's executor does.
+// snapshot too, and keeps its writes in a kv.Overlay. At the end it appends them to the
+// commit log, which is flushed once, and passes them to Badger in one batch. Then Views
+// see them. One Update runs at a time, so no key that it has read can have changed, and
+// Badger's own detection of conflicts stays off. A flush is what an Update costs: for
+// many durable commands a second, put many commands into one Update, as the store's
+// executor does.
 //
 // Each key is stored with the byte 'k' in front. Badger reserves the prefix
 // "!badger!" and refuses the empty key; with the byte in front, every string of
@@ -18,13 +19,34 @@
 //
 // # What is durable
 //
-// Update returns after the write-ahead log was flushed to the device. If the
-// process is killed at any moment, no write is lost for which Update has returned
-// nil. The same holds for a power failure, on file systems that make a new file's
-// name durable together with its content, as ext4, XFS and Btrfs do. If the flush
-// itself fails, the content of the device is unknown: Update returns
-// kv.ErrUnknown, and the engine refuses all transactions until it is opened
-// again.
+// Update returns after the commit log was flushed to the device. If the process is
+// killed at any moment, no write is lost for which Update has returned nil. The same
+// holds for a power failure, on file systems that make a new file's name durable
+// together with its content, as ext4, XFS and Btrfs do. If the flush itself fails, or
+// Badger does not take what the log has, it is unknown what is durable: Update returns
+// kv.ErrUnknown, and the engine refuses all transactions until it is opened again.
+//
+// Badger makes durable what it writes into tables: it flushes a table, then the
+// MANIFEST that names it. Its own logs, one for each memtable, are not flushed, and
+// DB.Sync would flush that of the newest memtable only. So they count for nothing: Open
+// removes them after a crash, and replays from the commit log what the tables lack.
+// Each commit has a number, and each batch puts that number under a key of its own:
+// memtables are written out in their order, so the newest mark in any table says
+// up to where the tables are whole. The log drops a segment when it lies before that. So
+// the log is as long as what is in memtables, and so is what a start replays. The
+// memtables may have another size at each start.
+//
+// A log that does not hold the commit of the mark, begins later or ends before it is
+// damage: it is the log of another store, or older than the tables.
+//
+// # Versions without a commit log
+//
+// Close writes everything into tables and removes the log: then the directory is one
+// that any version opens. While the log counts, the MANIFEST has a number of the
+// application (inLog), with which Badger's own tools and versions without a commit log
+// refuse it, as they would lose its last commits. A directory without that number is
+// opened as it is: if such a version was killed, its commits are in Badger's logs, which
+// are checked, written out into tables first, and then done without.
 //
 // # A full disk
 //
@@ -37,15 +59,16 @@
 // Reading goes on, and writing resumes when there is space again. A directory
 // without that room is not opened. The guard cannot help if another program takes
 // the last bytes of the disk: keep the directory on a disk of its own, or on one
-// that others do not fill.
+// that others do not fill. The commit log is not written through a map: without room for
+// a segment an Update returns kv.ErrNoSpace.
 //
 // # A damaged directory
 //
 // On some damage Badger panics in a goroutine of its own; on other damage it goes
 // on without the data and reports nothing. Open therefore inspects the directory
-// first and refuses damage of both kinds. Badger finds a changed byte inside a
-// table only when it reads that block, and returns an error then; Verify reads
-// all blocks.
+// first and refuses damage of both kinds, and that of the commit log. Badger finds a
+// changed byte inside a table only when it reads that block, and returns an error then;
+// Verify reads all blocks and the log.
 package badgerkv
 
 import (
@@ -59,6 +82,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"github.com/paybeacon/paybeacon/store/badgerkv/commitlog"
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
@@ -87,12 +111,19 @@ type Options struct {
 
 // Engine is a kv.Engine in one directory. It is safe for concurrent use.
 type Engine struct {
+	dir    string
 	db     *badger.DB
 	unlock func() error // releases the lock on the directory
 	gate   *kv.Gate
-	space  *spaceGuard // used only by the admitted writer
+	warn   logger
 	limit  limit
 	counts kv.Counter
+	keeper keeper
+
+	// Used only by the admitted writer, as is Append of the log.
+	space *spaceGuard
+	rows  []byte
+	log   *commitlog.Log
 
 	// commit is (*badger.Txn).Commit, except in a test of its failure.
 	commit func(*badger.Txn) error
@@ -131,7 +162,7 @@ func (e *Engine) View(ctx context.Context, fn func(kv.Reader) error) error {
 // kv.ErrNoSpace without running fn if the disk is nearly full; kv.ErrTooBig if
 // the writes exceed 15 % of a memtable (2.4 MiB or some 26,000 keys; 9.6 MiB or
 // some 104,000 keys with Busy), a value 1 MiB, or a key 64,000 bytes; and
-// kv.ErrUnknown if the flush failed. After kv.ErrUnknown every further
+// kv.ErrUnknown if the flush failed or Badger refused. After kv.ErrUnknown every further
 // transaction fails until the directory is opened again.
 func (e *Engine) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	leave, err := e.gate.Write(ctx)
@@ -157,33 +188,25 @@ func (e *Engine) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	return e.write(tx.overlay)
 }
 
-// write commits the writes in o. It returns kv.ErrTooBig or kv.ErrUnknown.
+// write commits the writes in o. It returns kv.ErrNoSpace or kv.ErrUnknown.
 func (e *Engine) write(o *kv.Overlay) error {
 	if o.Len() == 0 {
 		return nil
 	}
-	txn := e.db.NewTransaction(true)
-	defer txn.Discard()
-	if err := o.Apply(batch{txn}); err != nil {
-		return fmt.Errorf("collect the writes: %w", err)
+	err := e.logged(o)
+	switch {
+	case err == nil:
+		e.keeper.notify(e.log)
+		return nil
+	case errors.Is(err, commitlog.ErrNoSegment) && isFull(err):
+		return fmt.Errorf("commit: %w: %w", kv.ErrNoSpace, err)
+	case errors.Is(err, commitlog.ErrNoSegment):
+		return fmt.Errorf("commit: %w", err)
 	}
-	e.space.count(o.Size())
-	if err := e.commit(txn); err != nil {
-		if errors.Is(err, badger.ErrTxnTooBig) {
-			return fmt.Errorf("commit: %w: %w", kv.ErrTooBig, err)
-		}
-		err = fmt.Errorf("commit: %w: %w", kv.ErrUnknown, err)
-		e.broken.Store(&err)
-		return err
-	}
-	e.counts.Commit(o, flushesOfCommit)
-	return nil
+	err = fmt.Errorf("commit: %w: %w", kv.ErrUnknown, err)
+	e.broken.Store(&err)
+	return err
 }
-
-// flushesOfCommit is how many write barriers Badger waits for in each commit: that of
-// the memtable's log and that of the value log, although it is empty. Measured: strace
-// of a registry.
-const flushesOfCommit = 2
 
 // Counts returns what the engine has done since it was opened.
 func (e *Engine) Counts() kv.Counts { return e.counts.Counts() }
@@ -198,11 +221,11 @@ func (e *Engine) usable() error {
 	return nil
 }
 
-// Verify reads every block of every table, and fails with Badger's error, which
-// matches no sentinel of ours, at the first block that has changed. The memtables
-// were checked when the engine was opened. Verify may run at the same time as
-// transactions. It also returns kv.ErrClosed and the error of ctx, which is
-// checked only at the beginning.
+// Verify reads every block of every table and the commit log, and fails at the first
+// that has changed, with Badger's error, which matches no sentinel of ours, or with
+// one that states the damage and the remedy. Verify may run at the same time as
+// transactions. It also returns kv.ErrClosed and the error of ctx, which is checked
+// only at the beginning.
 func (e *Engine) Verify(ctx context.Context) error {
 	leave, err := e.gate.Read(ctx)
 	if err != nil {
@@ -212,15 +235,19 @@ func (e *Engine) Verify(ctx context.Context) error {
 	if err := recovered(e.db.VerifyChecksum); err != nil {
 		return fmt.Errorf("verify the tables: %w", err)
 	}
+	if err := e.log.Verify(); err != nil {
+		return fmt.Errorf("verify the commit log: %w", damagedLog(err))
+	}
 	return nil
 }
 
-// Close waits for running transactions, writes the memtables out and releases
-// the directory. It returns Badger's errors; a second Close returns the same.
+// Close waits for running transactions, writes the memtables out, removes the commit
+// log and releases the directory. It returns errors of Badger and of the file system;
+// a second Close returns the same.
 func (e *Engine) Close() error {
 	e.closing.Do(func() {
 		e.gate.Close()
-		if err := errors.Join(e.db.Close(), e.unlock()); err != nil {
+		if err := errors.Join(e.release(), e.unlock()); err != nil {
 			e.closed = fmt.Errorf("close the store: %w", err)
 		}
 	})

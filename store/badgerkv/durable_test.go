@@ -68,8 +68,8 @@ func countRecords(e kv.Engine) (n uint64, err error) {
 
 // commitUntilKilled runs in the child: it checks the records, prints their number,
 // and adds records, printing each number after its Update has returned.
-func commitUntilKilled(dir string) error {
-	e, err := badgerkv.Open(dir, badgerkv.Options{})
+func commitUntilKilled(dir string, o badgerkv.Options) error {
+	e, err := badgerkv.Open(dir, o)
 	if err != nil {
 		return err
 	}
@@ -87,11 +87,11 @@ func commitUntilKilled(dir string) error {
 }
 
 // runUntilKilled runs the child, kills it after some of its lines or some time,
-// and returns the last number that it printed.
-func runUntilKilled(t *testing.T, dir string, lines int, after time.Duration) (last uint64, said bool) {
+// and returns the last number that it printed. With no time it has all it takes.
+func runUntilKilled(t *testing.T, part, dir string, lines int, after time.Duration) (last uint64, said bool) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], dir)
-	cmd.Env = append(os.Environ(), childEnv+"=commit")
+	cmd.Env = append(os.Environ(), childEnv+"="+part)
 	cmd.Stderr = t.Output()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -100,8 +100,10 @@ func runUntilKilled(t *testing.T, dir string, lines int, after time.Duration) (l
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
-	defer deadline.Stop()
+	if after > 0 {
+		deadline := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+		defer deadline.Stop()
+	}
 	scanner := bufio.NewScanner(out)
 	for n := 0; scanner.Scan(); n++ {
 		if last, err = strconv.ParseUint(scanner.Text(), 10, 64); err != nil {
@@ -137,7 +139,7 @@ func TestNothingCommittedIsLostToSIGKILL(t *testing.T) {
 		if rng.IntN(4) == 0 {
 			after = time.Duration(rng.Int64N(int64(200 * time.Millisecond)))
 		}
-		last, said := runUntilKilled(t, dir, rng.IntN(80), after)
+		last, said := runUntilKilled(t, "commit", dir, rng.IntN(80), after)
 		if said && last < committed {
 			t.Fatalf("the child found %d records at most, but %d were committed", last, committed)
 		}

@@ -52,20 +52,34 @@ func TestFailedFlushIsUnknownAndStopsTheEngine(t *testing.T) {
 	}
 }
 
-func TestCommitThatBadgerFindsTooBigIsNotUnknown(t *testing.T) {
+// What Badger refuses after the log has it is durable, and replayed.
+func TestCommitThatBadgerRefusesIsUnknownAndReplayed(t *testing.T) {
 	t.Parallel()
-	e, err := Open(t.TempDir(), Options{})
+	dir := t.TempDir()
+	e, err := Open(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.Close()
 	e.commit = func(*badger.Txn) error { return badger.ErrTxnTooBig }
-	write := func(tx kv.Tx) error { return tx.Put([]byte("a"), nil) }
-	for range 2 {
-		err := e.Update(context.Background(), write)
-		if !errors.Is(err, kv.ErrTooBig) || errors.Is(err, kv.ErrUnknown) {
-			t.Errorf("got %v, want kv.ErrTooBig", err)
+	err = e.Update(context.Background(), func(tx kv.Tx) error { return tx.Put([]byte("a"), []byte("b")) })
+	if !errors.Is(err, kv.ErrUnknown) || errors.Is(err, kv.ErrTooBig) {
+		t.Errorf("got %v, want kv.ErrUnknown", err)
+	}
+	if err := e.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if e, err = Open(dir, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	err = e.View(context.Background(), func(r kv.Reader) error {
+		if got, ok, err := r.Get([]byte("a")); string(got) != "b" || !ok || err != nil {
+			t.Errorf("after opening again: %q, %t, %v", got, ok, err)
 		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
@@ -92,7 +106,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("busy %t: %d memtables of %d bytes, %d compactors",
 				c.busy, bo.NumMemtables, bo.MemTableSize, bo.NumCompactors)
 		}
-		if !bo.SyncWrites || bo.DetectConflicts || bo.MetricsEnabled || bo.NumVersionsToKeep != 1 {
+		if bo.SyncWrites || bo.ExternalMagicVersion != inLog || bo.DetectConflicts || bo.MetricsEnabled || bo.NumVersionsToKeep != 1 {
 			t.Errorf("busy %t: transactions are not as the package promises: %+v", c.busy, bo)
 		}
 		if bo.ValueThreshold != 1<<20 || bo.ValueLogFileSize != 16<<20 ||

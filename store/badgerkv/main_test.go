@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/paybeacon/paybeacon/store/badgerkv"
 )
 
 // childEnv is the environment variable with the name of the function that this
@@ -17,7 +19,9 @@ func TestMain(m *testing.M) {
 	case "":
 		goleak.VerifyTestMain(m)
 	case "commit":
-		exit(commitUntilKilled(os.Args[1]))
+		exit(commitUntilKilled(os.Args[1], badgerkv.Options{}))
+	case "busy":
+		exit(commitUntilKilled(os.Args[1], badgerkv.Options{Busy: true}))
 	case "fill":
 		exit(fillDisk(os.Args[1]))
 	default:

@@ -59,33 +59,38 @@ func open(dir string, o Options) (e *Engine, err error) {
 	ownOnly(dir)
 	bo := badgerOptions(dir, o)
 	room := newReserve(bo)
-	s, err := inspect(dir, bo)
+	f, err := inspect(dir, bo)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkFree(dir, o.FreeBytes, room.toOpen(s)); err != nil {
+	if err := checkFree(dir, o.FreeBytes, room.toOpen(f.shape)); err != nil {
 		return nil, err
 	}
-	db, err := openBadger(bo)
-	if err != nil {
-		return nil, err
+	if f.magic == inBadger && len(f.mems) > 0 {
+		if f, err = emptyLogs(dir, bo); err != nil {
+			return nil, err
+		}
 	}
-	ownOnly(dir) // what was made just now, too
-	return &Engine{
-		db:     db,
+	e = &Engine{
+		dir:    dir,
 		unlock: unlock,
 		gate:   kv.NewGate(),
-		limit:  newLimit(db),
 		commit: (*badger.Txn).Commit,
+		warn:   newLogger(o.Log),
 		space: &spaceGuard{
 			dir:     dir,
 			free:    o.FreeBytes,
-			need:    func() uint64 { return room.toWrite(shapeOf(db.Levels())) },
+			need:    func() uint64 { return room.toWrite(shapeOf(e.db.Levels())) },
 			now:     o.Now,
 			batch:   int(bo.MemTableSize / 4),
 			written: int(bo.MemTableSize), // so that the first Update checks
 		},
-	}, nil
+	}
+	if err := e.start(bo, f); err != nil {
+		return nil, err
+	}
+	ownOnly(dir) // what was made just now, too
+	return e, nil
 }
 
 // badgerOptions sets every option that matters. Badger's Open panics if data is
@@ -98,8 +103,9 @@ func badgerOptions(dir string, o Options) badger.Options {
 		WithMetricsEnabled(false).
 		// We hold the same lock, since before the inspection of the directory.
 		WithBypassLockGuard(locksDir).
-		// Update returns when its writes are durable, and one runs at a time.
-		WithSyncWrites(true).
+		// The commit log makes writes durable, and one Update runs at a time.
+		WithSyncWrites(false).
+		WithExternalMagic(inLog).
 		WithDetectConflicts(false).
 		WithNumVersionsToKeep(1).
 		// Signed data hardly compresses, and uncompressed blocks are read in
@@ -141,6 +147,9 @@ var machineFaults = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.EACC
 // error of the system on by its text alone.
 func machineFault(err error) error {
 	is := func(e syscall.Errno) bool { return errors.Is(err, e) || strings.Contains(err.Error(), e.Error()) }
+	if isFull(err) {
+		return fmt.Errorf("%w: %w", kv.ErrNoSpace, err)
+	}
 	if is(syscall.ENOMEM) {
 		return fmt.Errorf("%w: %w", kv.ErrNoMemory, syscall.ENOMEM)
 	}

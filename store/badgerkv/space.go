@@ -16,7 +16,7 @@ type shape struct {
 	upper uint64 // bytes in level 0 and in the level into which it is merged
 	lower uint64 // bytes in all levels below
 	table uint64 // bytes of a table in the level of the largest tables
-	logs  uint64 // log files left by a process that did not close the store
+	logs  uint64 // memtables that are filled from the logs of a process that did not close the store
 }
 
 // shapeOf adds up the levels of an open database.
@@ -67,13 +67,15 @@ func newReserve(bo badger.Options) reserve {
 
 // toOpen returns the bytes that must be free to open a directory: enough to write
 // out the logs found there and then to merge level 0. Chosen: 64 MiB more, for
-// Badger's other files, and at least four memtables.
+// Badger's other files and two segments of the commit log, each a quarter of a
+// memtable, and at least four memtables.
 func (r reserve) toOpen(s shape) uint64 {
 	return 64*mib + max(4*r.memtable, r.memtable+s.logs*r.memtable+s.upper)
 }
 
 // toWrite returns the bytes that must be free for an Update. Half a memtable is
-// for the writes until the next check. One compactor merges level 0 or tables of
+// for the writes until the next check; what the commit log takes until then is in the
+// 64 MiB, and what it has taken is not free. One compactor merges level 0 or tables of
 // lower levels, whichever takes more room; each of the others merges tables of
 // lower levels. The sum is never less than what toOpen requires once all
 // memtables have been written out, so that a store which stopped writing at this

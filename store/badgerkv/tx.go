@@ -127,9 +127,10 @@ func common(a, b []byte) []byte {
 type limit struct{ bytes, keys int64 }
 
 // newLimit returns Badger's limits, less the room for the entry that ends a
-// transaction. Chosen: 128 bytes and two keys, more than that entry takes.
+// transaction and for the mark of the commit. Chosen: 128 bytes and three keys, more
+// than these take.
 func newLimit(db *badger.DB) limit {
-	return limit{bytes: db.MaxBatchSize() - 128, keys: db.MaxBatchCount() - 2}
+	return limit{bytes: db.MaxBatchSize() - 128, keys: db.MaxBatchCount() - 3}
 }
 
 // entryBytes is what Badger counts for each entry of a transaction besides key and
@@ -206,13 +207,3 @@ func (tx *tx) refuse(format string, size, limit int64) error {
 	tx.err = fmt.Errorf("write a "+format+": %w", size, limit, kv.ErrTooBig)
 	return tx.err
 }
-
-// batch passes the writes of an overlay to a Badger transaction. Badger keeps the
-// values without a copy; the overlay is not changed any more.
-type batch struct{ txn *badger.Txn }
-
-// Put adds a write to the Badger transaction and returns Badger's error.
-func (b batch) Put(key, value []byte) error { return b.txn.Set(prefixed(key), value) }
-
-// Delete adds a removal to the Badger transaction and returns Badger's error.
-func (b batch) Delete(key []byte) error { return b.txn.Delete(prefixed(key)) }

@@ -11,7 +11,8 @@ import (
 	"strconv"
 )
 
-// Badger replays the log of a memtable up to the first record that it cannot
+// A version of this program without a commit log had its last commits in Badger's
+// logs alone. Badger replays the log of a memtable up to the first record that it cannot
 // read, and cuts the rest off without reporting it. That is right for a
 // transaction that was not written completely, for which no Update has returned.
 // It is wrong for a byte that changed later: all records from there on would be

@@ -1,0 +1,400 @@
+package badgerkv_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/paybeacon/paybeacon/store/badgerkv"
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+// crashed returns a copy of the directory of an open engine, as a killed process
+// leaves it.
+func crashed(t *testing.T, dir string) string {
+	t.Helper()
+	after := t.TempDir()
+	if err := os.CopyFS(after, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return after
+}
+
+// running returns the directory of an open engine with n records.
+func running(t *testing.T, n uint64) string {
+	t.Helper()
+	e := open(t, t.TempDir(), badgerkv.Options{})
+	for i := range n {
+		if err := putRecord(e, i+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return e.dir
+}
+
+func glob(t *testing.T, dir, pattern string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// holds opens a directory, checks that it has n records, takes another, and closes it.
+func holds(t *testing.T, dir string, o badgerkv.Options, n uint64) {
+	t.Helper()
+	e := open(t, dir, o)
+	got, err := countRecords(e)
+	if err != nil || got != n {
+		t.Errorf("found %d records, want %d (%v)", got, n, err)
+	}
+	if err := putRecord(e, n+1); err != nil {
+		t.Error(err)
+	}
+	if err := e.Engine.(*badgerkv.Engine).Verify(t.Context()); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Badger's own logs are not flushed: after a power failure any of their pages may be
+// missing, whole or in part. What was committed is there nevertheless.
+func TestBadgersLogsAreNotNeeded(t *testing.T) {
+	t.Parallel()
+	const records = 250
+	dir := running(t, records)
+	for _, c := range []struct {
+		name  string
+		spoil func(data []byte, rng *rand.Rand) []byte
+	}{
+		{"as they are", func(data []byte, _ *rand.Rand) []byte { return data }},
+		{"empty", func([]byte, *rand.Rand) []byte { return nil }},
+		{"cut off", func(data []byte, rng *rand.Rand) []byte { return data[:rng.IntN(len(data))] }},
+		{"pages missing", func(data []byte, rng *rand.Rand) []byte {
+			for at := 0; at+512 <= len(data); at += 512 {
+				if rng.IntN(3) == 0 {
+					clear(data[at:][:512])
+				}
+			}
+			return data
+		}},
+		{"random bytes", func(data []byte, rng *rand.Rand) []byte {
+			for i := range data {
+				data[i] = byte(rng.Uint32())
+			}
+			return data
+		}},
+		{"as a memtable of --busy", func(data []byte, _ *rand.Rand) []byte { return append(data, make([]byte, 96<<20)...) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(1, 2))
+			after := crashed(t, dir)
+			mems := glob(t, after, "*.mem")
+			if len(mems) == 0 {
+				t.Fatal("no log of a memtable")
+			}
+			for _, path := range mems {
+				data, err := os.ReadFile(path)
+				if err == nil {
+					err = os.WriteFile(path, c.spoil(data, rng), 0o600)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			holds(t, after, badgerkv.Options{}, records)
+		})
+	}
+}
+
+func TestDamagedCommitLogIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := running(t, 150)
+	early := crashed(t, dir)
+	for _, c := range []struct {
+		name   string
+		damage func(t *testing.T, dir string, logs []string)
+		want   string
+	}{
+		{"no log", func(t *testing.T, _ string, logs []string) {
+			for _, path := range logs {
+				_ = os.Remove(path)
+			}
+		}, "it is missing"},
+		{"first segment missing", func(_ *testing.T, _ string, logs []string) { _ = os.Remove(logs[0]) }, "the log begins after commit"},
+		{"last segment missing", func(_ *testing.T, _ string, logs []string) { _ = os.Remove(logs[len(logs)-1]) }, "is missing"},
+		{"changed byte", func(t *testing.T, _ string, logs []string) { overwrite(t, logs[0], 1_000, "\x99\x98") }, "a page is changed"},
+		{"half a segment", func(t *testing.T, _ string, logs []string) { shorten(t, logs[0], 2<<20) }, "and had"},
+		{"no manifest", func(_ *testing.T, dir string, _ []string) {
+			_ = os.Remove(filepath.Join(dir, "MANIFEST"))
+			for _, path := range append(glob(t, dir, "*.sst"), glob(t, dir, "*.mem")...) {
+				_ = os.Remove(path)
+			}
+		}, "MANIFEST is missing beside it"},
+		{"number of the application changed", func(t *testing.T, dir string, _ []string) {
+			overwrite(t, filepath.Join(dir, "MANIFEST"), 4, "\x00")
+		}, "external magic number"},
+		{"number of the application gone", func(t *testing.T, dir string, _ []string) {
+			overwrite(t, filepath.Join(dir, "MANIFEST"), 4, "\x00\x00")
+		}, "it ends at commit 150 and the tables at"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			after := crashed(t, early)
+			c.damage(t, after, glob(t, after, "commits-*.log"))
+			before := files(t, after)
+			e, err := badgerkv.Open(after, badgerkv.Options{})
+			if err == nil {
+				_ = e.Close()
+				t.Fatal("opened")
+			}
+			if !strings.Contains(err.Error(), "the directory is damaged, restore it from a backup") || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %q, want it to say %q and the remedy", err, c.want)
+			}
+			for name, size := range before {
+				if got, ok := files(t, after)[name]; !ok || got != size {
+					t.Errorf("refusing changed %s from %d to %d bytes", name, size, got)
+				}
+			}
+		})
+	}
+}
+
+// An older log beside newer tables would bring back old values.
+func TestLogOlderThanTheTablesIsRefused(t *testing.T) {
+	t.Parallel()
+	e := open(t, t.TempDir(), badgerkv.Options{})
+	for n := range uint64(5) {
+		if err := putRecord(e, n+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	older := crashed(t, e.dir)
+	for n := range uint64(1_000) {
+		if err := putRecord(e, n+6); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after := crashed(t, e.dir)
+	if len(glob(t, after, "*.sst")) == 0 {
+		t.Fatal("no table was written")
+	}
+	for _, path := range glob(t, after, "commits-*") {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range glob(t, older, "commits-*") {
+		data, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(after, filepath.Base(path)), data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := badgerkv.Open(after, badgerkv.Options{})
+	if err == nil || !strings.Contains(err.Error(), "is older than the tables") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The log is as long as what Badger has not written out, and no commit needs more
+// than its one flush.
+func TestLogDoesNotGrow(t *testing.T) {
+	t.Parallel()
+	e := open(t, t.TempDir(), badgerkv.Options{})
+	const records = 2_500 // 100 MiB
+	longest := 0
+	for n := range uint64(records) {
+		if err := putRecord(e, n+1); err != nil {
+			t.Fatal(err)
+		}
+		longest = max(longest, len(glob(t, e.dir, "commits-*")))
+	}
+	// Four memtables of 16 MiB may wait, in segments of 4 MiB.
+	if longest > 20 {
+		t.Errorf("the log had %d segments", longest)
+	}
+	s := e.Engine.(*badgerkv.Engine).Counts()
+	if s.Commits != records || s.Rows != 2*records || s.Flushes < records || s.Flushes > records+records/20 {
+		t.Errorf("%+v", s)
+	}
+	holds(t, crashed(t, e.dir), badgerkv.Options{}, records)
+}
+
+func TestClosedStoreHasNoLog(t *testing.T) {
+	t.Parallel()
+	e := open(t, t.TempDir(), badgerkv.Options{})
+	for n := range uint64(20) {
+		if err := putRecord(e, n+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	killed := crashed(t, e.dir)
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left := glob(t, e.dir, "commits*"); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+	// A version without a commit log opens it, and refuses that of a killed process,
+	// whose last commits it would not find.
+	if db, err := badger.Open(badgerkv.OlderOptions(killed, false)); err == nil || !strings.Contains(err.Error(), "magic number") {
+		if err == nil {
+			_ = db.Close()
+		}
+		t.Errorf("an older version opened what a killed process left: %v", err)
+	}
+	older(t, e.dir, false, 20, 40, true)
+	holds(t, e.dir, badgerkv.Options{}, 40)
+	older(t, e.dir, false, 41, 60, true)
+	holds(t, e.dir, badgerkv.Options{}, 60)
+	holds(t, killed, badgerkv.Options{}, 20)
+}
+
+// older writes records up to n as a version without a commit log did, in a directory
+// that has some, and returns a copy from before it was closed.
+func older(t *testing.T, dir string, busy bool, from, n uint64, closes bool) (killed string) {
+	t.Helper()
+	db, err := badger.Open(badgerkv.OlderOptions(dir, busy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := from + 1; i <= n; i++ {
+		keys, value := record(i)
+		err := db.Update(func(txn *badger.Txn) error {
+			return errors.Join(txn.Set(append([]byte("k"), keys[0]...), value), txn.Set(append([]byte("k"), keys[1]...), value))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !closes {
+		killed = crashed(t, dir)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return killed
+}
+
+// A store that an older version left, closed or killed, with either size of its
+// memtables, opens with either.
+func TestStoreOfAnOlderVersionOpens(t *testing.T) {
+	t.Parallel()
+	const records = 800 // more than a small memtable with its arena takes
+	for _, was := range []bool{false, true} {
+		for _, busy := range []bool{false, true} {
+			t.Run(fmt.Sprintf("busy %t then %t", was, busy), func(t *testing.T) {
+				t.Parallel()
+				closed := t.TempDir()
+				killed := older(t, closed, was, 0, records, false)
+				holds(t, closed, badgerkv.Options{Busy: busy}, records)
+				again := crashed(t, killed)
+				holds(t, killed, badgerkv.Options{Busy: busy}, records)
+				mem := glob(t, again, "*.mem")[0]
+				overwrite(t, mem, 5_000, "\x99\x98")
+				if _, err := badgerkv.Open(again, badgerkv.Options{Busy: busy}); err == nil || !strings.Contains(err.Error(), "a record that was written is changed") {
+					t.Errorf("a changed log of an older version: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// TestKilledBusyStartsWithout kills a process with large memtables that has written
+// more than a small one takes.
+func TestKilledBusyStartsWithout(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const lines = 1_100 // 44 MiB in one memtable of 64
+	last, _ := runUntilKilled(t, "busy", dir, lines, 0)
+	if last < lines {
+		t.Fatalf("killed after %d records", last)
+	}
+	e := open(t, dir, badgerkv.Options{})
+	n, err := countRecords(e)
+	if err != nil || n < last || n > last+1 {
+		t.Errorf("found %d records of %d (%v)", n, last, err)
+	}
+}
+
+// One transaction of a large memtable is more than a small one takes at once.
+func TestLargestTransactionOfBusyIsReplayedWithout(t *testing.T) {
+	t.Parallel()
+	e := open(t, t.TempDir(), badgerkv.Options{Busy: true})
+	value := bytes.Repeat([]byte{'x'}, 1<<20-1)
+	err := e.Update(t.Context(), func(tx kv.Tx) error {
+		for i := range byte(9) {
+			if err := tx.Put([]byte{i}, value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := open(t, crashed(t, e.dir), badgerkv.Options{})
+	n := 0
+	err = after.View(t.Context(), func(r kv.Reader) error {
+		return r.Scan(nil, nil, 0, func(_, got []byte) bool { n++; return bytes.Equal(got, value) })
+	})
+	if n != 9 || err != nil {
+		t.Errorf("%d of 9 values (%v)", n, err)
+	}
+}
+
+// What is left of a start that was cut short does no harm.
+func TestStartThatWasCutShort(t *testing.T) {
+	t.Parallel()
+	// The log was made, and Badger had not begun.
+	fresh := t.TempDir()
+	e := open(t, fresh, badgerkv.Options{})
+	begun := t.TempDir()
+	for _, path := range glob(t, fresh, "commits-*.log") {
+		data, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(begun, filepath.Base(path)), data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(begun, "commits.tmp"), make([]byte, 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, begun, badgerkv.Options{}, 0)
+
+	// The store was closed, and its log not removed.
+	for n := range uint64(20) {
+		if err := putRecord(e, n+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	logs := crashed(t, fresh)
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range glob(t, logs, "commits-*.log") {
+		if err := os.Rename(path, filepath.Join(fresh, filepath.Base(path))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	holds(t, fresh, badgerkv.Options{}, 20)
+}
