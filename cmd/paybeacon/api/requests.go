@@ -11,12 +11,16 @@ import (
 // Currency it is in the registry's. Under one Key never more than one payment is
 // made.
 type ChargeRequest struct {
-	Amount   string             `json:"amount"`
-	Currency string             `json:"currency,omitempty"`
-	To       pay.Handle         `json:"to,omitempty"` // empty: the nearest
-	Ref      string             `json:"ref,omitempty"`
-	Key      pay.IdempotencyKey `json:"key,omitempty"`
-	TTL      pay.Millis         `json:"ttl_ms"`
+	Amount   string     `json:"amount"`
+	Currency string     `json:"currency,omitempty"`
+	To       pay.Handle `json:"to,omitempty"` // empty: the nearest
+	// Said are the words, or their beginning, by which a payer answered who it is when
+	// the nearest was too close to call. They select the payer, and are no part of
+	// what the key stands for: the same command again is the same charge.
+	Said pay.Handle         `json:"said,omitempty"`
+	Ref  string             `json:"ref,omitempty"`
+	Key  pay.IdempotencyKey `json:"key,omitempty"`
+	TTL  pay.Millis         `json:"ttl_ms"`
 	// TwoChannel asks that the payer's device speaks too.
 	TwoChannel bool `json:"two_channel,omitempty"`
 }

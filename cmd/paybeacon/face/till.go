@@ -55,7 +55,9 @@ func tillNearby(c *cli.Call) error {
 func tillChargeCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "charge", Usage: "ask whoever is near for an amount",
-		Long: "Without --wait it returns once the request is stored. With the same --key it never charges twice.",
+		Long: "Without --wait it returns once the request is stored. With the same --key it never charges twice.\n" +
+			"On a terminal it asks who the payer is where the nearest is too close to call: by the words that\n" +
+			"the payer's wallet shows (paybeacon wallet words), their beginning, or a number of the list.",
 		Flags: []cli.Flag{
 			cli.DataFlag(),
 			&cli.StringFlag{Name: "amount", Usage: "decimal `AMOUNT`, such as 12.50"},
@@ -100,7 +102,7 @@ func tillCharge(c *cli.Call) error {
 	if q.Key == "" {
 		q.Key = pay.IdempotencyKey(ulid.MustNew(ulid.Now(), rand.Reader).String())
 	}
-	reply, err := ask(c, api.VerbCharge, q)
+	reply, err := chargeAsking(c, q)
 	if err != nil {
 		if errors.Is(err, api.ErrDaemonLost) || errors.Is(err, context.Canceled) {
 			err = pay.Wrap(err, pay.CodeUnknown, "charge was handed over but not answered",

@@ -188,7 +188,7 @@ func (b *Box) charge(ctx context.Context, q api.ChargeRequest) (api.Payment, err
 	if err := b.refusal(); err != nil {
 		return api.Payment{}, err
 	}
-	c, err := b.pick(ctx, o.To)
+	c, err := b.pick(ctx, cmp.Or(o.To, q.Said))
 	if err != nil {
 		return api.Payment{}, err
 	}
