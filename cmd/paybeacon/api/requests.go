@@ -17,10 +17,14 @@ type ChargeRequest struct {
 	// Said are the words, or their beginning, by which a payer answered who it is when
 	// the nearest was too close to call. They select the payer, and are no part of
 	// what the key stands for: the same command again is the same charge.
-	Said pay.Handle         `json:"said,omitempty"`
-	Ref  string             `json:"ref,omitempty"`
-	Key  pay.IdempotencyKey `json:"key,omitempty"`
-	TTL  pay.Millis         `json:"ttl_ms"`
+	Said pay.Handle `json:"said,omitempty"`
+	// Chosen reports that nobody said those words: the cashier chose from the list.
+	// Then no rule of the payer answers.
+	Chosen bool `json:"chosen,omitempty"`
+
+	Ref string             `json:"ref,omitempty"`
+	Key pay.IdempotencyKey `json:"key,omitempty"`
+	TTL pay.Millis         `json:"ttl_ms"`
 	// TwoChannel asks that the payer's device speaks too.
 	TwoChannel bool `json:"two_channel,omitempty"`
 }

@@ -40,7 +40,7 @@ func chargeAsking(c *cli.Call, q api.ChargeRequest) (api.Reply[api.Payment], err
 		if !ok || answer == "" {
 			return reply, first
 		}
-		q.Said = chosen(answer, list)
+		q.Said, q.Chosen = chosen(answer, list)
 		if reply, err = ask(c, api.VerbCharge, q); err == nil {
 			return reply, nil
 		}
@@ -53,9 +53,12 @@ func chargeAsking(c *cli.Call, q api.ChargeRequest) (api.Reply[api.Payment], err
 	return reply, first
 }
 
-// asksPerson reports whether somebody can be asked: answers are in words, and both
-// what is shown and what is typed belong to a terminal.
+// asksPerson reports whether somebody can be asked: the command was told so, or answers
+// are in words, and both what is shown and what is typed belong to a terminal.
 func asksPerson(c *cli.Call) bool {
+	if c.Flags.Bool("ask") {
+		return true
+	}
 	in, ok := c.In.(*os.File)
 	return ok && !c.JSON && cli.IsTerminal(in) && cli.IsTerminal(c.Out)
 }
@@ -82,13 +85,14 @@ func tellChoice(c *cli.Call, err error, list []api.Candidate) {
 	_, _ = fmt.Fprint(c.Err, "The words that the payer's wallet shows, or a number (empty: charge nobody): ")
 }
 
-// chosen returns the words that an answer means: a number of the list stands for the
-// words there, and words may be written with spaces and in capitals.
-func chosen(answer string, list []api.Candidate) pay.Handle {
+// chosen returns the words that an answer means, and whether they were chosen by their
+// number in the list, so that nobody need have said them. Words may be written with
+// spaces and in capitals.
+func chosen(answer string, list []api.Candidate) (said pay.Handle, byNumber bool) {
 	if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= len(list) {
-		return list[n-1].Handle
+		return list[n-1].Handle, true
 	}
-	return pay.Handle(strings.ToLower(strings.Join(strings.Fields(answer), "-")))
+	return pay.Handle(strings.ToLower(strings.Join(strings.Fields(answer), "-"))), false
 }
 
 // readLine reads one line without the blanks around it. It reports false at the end of

@@ -57,7 +57,8 @@ func tillChargeCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		Name: "charge", Usage: "ask whoever is near for an amount",
 		Long: "Without --wait it returns once the request is stored. With the same --key it never charges twice.\n" +
 			"On a terminal it asks who the payer is where the nearest is too close to call: by the words that\n" +
-			"the payer's wallet shows (paybeacon wallet words), their beginning, or a number of the list.",
+			"the payer's wallet shows (paybeacon wallet words), their beginning, or a number of the list.\n" +
+			"No rule of the payer answers who was chosen by a number.",
 		Flags: []cli.Flag{
 			cli.DataFlag(),
 			&cli.StringFlag{Name: "amount", Usage: "decimal `AMOUNT`, such as 12.50"},
@@ -68,6 +69,7 @@ func tillChargeCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			&cli.StringFlag{Name: "key", Usage: "your own `KEY` for this charge; repeat it to retry safely"},
 			&cli.StringFlag{Name: "capture", Value: "auto", Usage: "take the money at once, or hold it: `auto|manual`"},
 			&cli.BoolFlag{Name: "two-channel", Usage: "let the payer's device give its word too"},
+			&cli.BoolFlag{Name: "ask", Usage: "read who is meant from standard input where that is too close to call, on no terminal too"},
 			&cli.DurationFlag{Name: "ttl", Value: pay.RequestTTLDefault.Std(), Usage: "how long the payer may take: `DUR`"},
 			&cli.DurationFlag{Name: "wait", Usage: "watch for the outcome for `DUR`"},
 		},
@@ -86,6 +88,8 @@ func tillCharge(c *cli.Call) error {
 		return pay.NewError(pay.CodeNotAvailable, "--amount later is not available in this version", "give the amount")
 	case f.Bool("nearest") && f.String("to") != "":
 		return pay.NewError(pay.CodeUsage, "--nearest and --to exclude one another", "give one of them")
+	case f.Bool("ask") && f.String("to") != "":
+		return pay.NewError(pay.CodeUsage, "--ask and --to exclude one another", "give one of them")
 	case f.IsSet("to") && f.String("to") == "":
 		return pay.NewError(pay.CodeUsage, "--to names nobody", "give a handle that `paybeacon till nearby` shows")
 	case !f.IsSet("amount"):

@@ -192,6 +192,9 @@ func (b *Box) charge(ctx context.Context, q api.ChargeRequest) (api.Payment, err
 	if err != nil {
 		return api.Payment{}, err
 	}
+	if o.To == "" && q.Chosen {
+		c.Evidence, c.Certain = pay.EvidenceClear, false
+	}
 	e, err = commit(ctx, b.store, func(tx *store.Tx) (till.Entry, pay.Reaction, error) { return b.till.Charge(tx, tx.Now(), o, c) })
 	if err != nil {
 		return api.Payment{}, err
