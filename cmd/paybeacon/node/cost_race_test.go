@@ -1,0 +1,6 @@
+//go:build race
+
+package node
+
+// costRace reports whether the race detector is on.
+const costRace = true
