@@ -249,7 +249,7 @@ func (s *costShop) pay(key string, wallet int) error {
 	c := pay.Candidate{Handle: "amber-otter", Code: s.codes[wallet], Heard: now, Since: now, RSSI: -40, Near: true}
 	o := till.Order{Key: pay.IdempotencyKey(key), Amount: 100, Currency: "EUR", To: c.Handle}
 	e, err := commit(s.ctx, s.box.store, func(tx *store.Tx) (till.Entry, pay.Reaction, error) {
-		return s.box.till.Charge(tx, tx.Now(), o, c)
+		return s.box.till.Charge(tx, tx.Now(), o, till.Choice{Candidate: c, Evidence: pay.EvidenceWords})
 	})
 	if err != nil {
 		return err
