@@ -10,10 +10,10 @@ import (
 // feedEntriesMax bounds what Feed returns at once. Chosen: several frames full.
 const feedEntriesMax = 4096
 
-// feedEntriesByKey is how many entries Feed reads one by one before it walks on: a
-// node that keeps up reads few, and opening a walk costs more than some reads.
-// Chosen: a walk of Badger's costs as much as about ten reads.
-const feedEntriesByKey = 8
+// entriesByKey is how many entries are read one by one before the rest is walked:
+// who keeps up reads few, and opening a walk costs more than some reads. Chosen: a
+// walk of Badger's costs as much as about ten reads.
+const entriesByKey = 8
 
 // feedState is a pay.Head without its epoch, which is the same for all feeds of
 // a store and stands in the meta space.
@@ -113,26 +113,12 @@ func (v *View) Feed(scope pay.Scope, after uint64, limit int) (raws [][]byte, ch
 		limit = feedEntriesMax
 	}
 	var ids []pay.FactID
-	take := func(id pay.FactID, chain pay.Chain) { ids, chains = append(ids, id), append(chains, chain) }
-	for len(ids) < min(limit, feedEntriesByKey) {
-		id, chain, ok, err := v.entry(scope, after+uint64(len(ids))+1)
-		if err != nil {
-			return nil, nil, err
-		}
-		if !ok {
-			limit = len(ids)
-			break
-		}
-		take(id, chain)
-	}
-	if len(ids) < limit {
-		err = v.eachEntry(scope, after+uint64(len(ids)), limit-len(ids), func(_ uint64, id pay.FactID, chain pay.Chain) error {
-			take(id, chain)
-			return nil
-		})
-		if err != nil {
-			return nil, nil, err
-		}
+	err = v.eachEntry(scope, after, limit, func(_ uint64, id pay.FactID, chain pay.Chain) error {
+		ids, chains = append(ids, id), append(chains, chain)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
 	}
 	raws = make([][]byte, 0, len(ids))
 	for _, id := range ids {
@@ -149,14 +135,35 @@ func (v *View) Feed(scope pay.Scope, after uint64, limit int) (raws [][]byte, ch
 	return raws, chains, nil
 }
 
+// eachEntry calls fn for the entries of a feed as Entries does. It reads the first
+// few one by one and walks to the others.
 func (v *View) eachEntry(scope pay.Scope, after uint64, limit int, fn func(seq uint64, id pay.FactID, chain pay.Chain) error) error {
-	end := feedPrefix(nil, scope)
-	end[len(end)-1]++
 	next := after + 1
 	if next == 0 {
 		return nil
 	}
-	return v.scan(entryKey(nil, scope, next), end, limit, func(key, value []byte) (bool, error) {
+	state, err := v.feedState(scope)
+	if err != nil {
+		return err
+	}
+	for n := 1; n <= entriesByKey; n, next = n+1, next+1 {
+		if next > state.seq {
+			return nil
+		}
+		id, chain, ok, err := v.entry(scope, next)
+		if err == nil && !ok {
+			err = damaged(entryKey(nil, scope, next), "absence")
+		}
+		if err != nil {
+			return err
+		}
+		if err := fn(next, id, chain); err != nil || n == limit {
+			return err
+		}
+	}
+	end := feedPrefix(nil, scope)
+	end[len(end)-1]++
+	return v.scan(entryKey(nil, scope, next), end, limit-entriesByKey, func(key, value []byte) (bool, error) {
 		got, seq, ok := splitEntryKey(key)
 		if !ok || got != scope || seq != next || len(value) != entryBytes {
 			return false, damaged(key, "feed entry")

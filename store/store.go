@@ -64,6 +64,7 @@ type Limits struct {
 	BatchDue      int // deadlines that fire in one engine transaction: 64
 	CachedFacts   int // facts kept in memory, twice: 1024
 	Effects       int // effects that Carry carries out at once: 16
+	HotBytes      int // of rows that the executor keeps in memory: 8 MiB
 }
 
 func (l Limits) withDefaults() Limits {
@@ -78,6 +79,7 @@ func (l Limits) withDefaults() Limits {
 	def(&l.BatchDue, 64)
 	def(&l.CachedFacts, 1024)
 	def(&l.Effects, 16)
+	def(&l.HotBytes, 8<<20)
 	return l
 }
 
@@ -108,6 +110,7 @@ type Store struct {
 	// Step's own: they belong to the goroutine that calls it.
 	nextDue pay.Time // earliest deadline, or dueUnknown
 	sealed  []byte   // room for the value of the next Put
+	hot     hotRows
 }
 
 // Open reads a store, or makes a new one when the engine is empty. A store of an
@@ -162,6 +165,7 @@ func newStore(o Options) *Store {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.hot = newHotRows(s.limits.HotBytes)
 	s.facts = newFactCache(s.limits.CachedFacts)
 	s.queue = make(chan *command, s.limits.Waiting)
 	s.watch = watchers{

@@ -28,7 +28,15 @@ func FindID[K ~[idBytes]byte, V any](view pay.Rows, in rows.Table[K, V], digits,
 	if !ok {
 		return id, pay.NewCase(pay.CodeUsage, "id_form", fmt.Sprintf("%.70q is not the id of a %s", digits, what))
 	}
-	found, err := in.Keys(view, in.Through(K(first), K(last)), namedMax+1)
+	var found []K
+	if first == last { // a whole id: nothing to walk through
+		known := false
+		if known, err = in.Has(view, K(first)); known {
+			found = []K{K(first)}
+		}
+	} else {
+		found, err = in.Keys(view, in.Through(K(first), K(last)), namedMax+1)
+	}
 	switch {
 	case err != nil:
 		return id, err

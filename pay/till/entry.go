@@ -90,7 +90,7 @@ func (t *Till) List(v View, now pay.Time, p history.Page) (list []Entry, more bo
 // given digits, and its full id. Its errors are those of Show and of
 // history.Receipt.
 func (t *Till) Receipt(view pay.Rows, id string) (pay.PaymentID, []byte, error) {
-	rec, _, _, err := find(view, id)
+	rec, _, _, _, err := find(view, id)
 	if err != nil {
 		return pay.PaymentID{}, nil, err
 	}
@@ -101,30 +101,32 @@ func (t *Till) Receipt(view pay.Rows, id string) (pay.PaymentID, []byte, error) 
 // findEntry returns the payment whose id begins with the digits, and what this
 // box asked for about it. Its errors are those of Show.
 func (t *Till) findEntry(v View, now pay.Time, id string) (Entry, row, error) {
-	rec, k, r, err := find(v, id)
+	rec, k, r, req, err := find(v, id)
 	if err != nil {
 		return Entry{}, row{}, err
 	}
-	e, err := t.entryOf(v, now, rec.Payment.ID, k)
+	e, err := t.queuedEntry(v, now, rec, r, req)
+	e.Key = cmp.Or(k, e.Key)
 	return e, r, err
 }
 
 // find returns the payment whose id begins with the digits, or the one that is
-// shown in its place, with the key that this box asked under and what it asked.
-func find(view pay.Rows, digits string) (rec history.Record, k pay.IdempotencyKey, r row, err error) {
+// shown in its place, with its request, the key that this box asked under and what
+// it asked.
+func find(view pay.Rows, digits string) (rec history.Record, k pay.IdempotencyKey, r row, req pay.Request, err error) {
 	if rec, err = history.Find(view, digits); err != nil {
-		return rec, k, r, err
+		return rec, k, r, req, err
 	}
-	r, req, err := loadOwn(view, rec.Payment.ID)
-	if err != nil {
-		return rec, k, r, err
+	if r, req, err = loadOwn(view, rec.Payment.ID); err != nil {
+		return rec, k, r, req, err
 	}
+	k = req.Key
 	id, err := follow(view, r, rec.Payment.ID)
 	if err != nil || id == rec.Payment.ID {
-		return rec, req.Key, r, err
+		return rec, k, r, req, err
 	}
-	rec, r, _, err = loadPayment(view, id)
-	return rec, req.Key, r, err
+	rec, r, req, err = loadPayment(view, id)
+	return rec, k, r, req, err
 }
 
 // loadPayment returns a payment that a key of this box stands for.

@@ -182,6 +182,9 @@ func (w *Wallet) decided(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.Rea
 	if err := openRows.Put(tx, d.Payment, struct{}{}); err != nil {
 		return pay.Reaction{}, err
 	}
+	if err := touchChallenge(tx, rec.Payment); err != nil {
+		return pay.Reaction{}, err
+	}
 	return w.byRule(tx, now, rec)
 }
 

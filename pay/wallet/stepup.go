@@ -29,8 +29,13 @@ func (w *Wallet) stepUps() history.Feature {
 	}
 }
 
+// Challenges is what the keys of the rows begin with that name challenges. Such a row
+// is written when the challenge comes and again with each offer that demands it, so
+// that whoever watches them need not look at other offers.
+const Challenges byte = 'c'
+
 var (
-	challengeRows = rows.New("c", "the challenge for an offer that demands two channels",
+	challengeRows = rows.New(string(Challenges), "the challenge for an offer that demands two channels",
 		rows.ID[pay.PaymentID]("PAYMENT"), rows.ID[pay.FactID]("FACT"))
 	stepUpRows = rows.NewSingle("l", "above which amount payments need the device", rows.CBOR[stepUpRow]())
 )
@@ -41,6 +46,18 @@ func noteChallenge(tx pay.WritableRows, f pay.Fact, c pay.Challenge) error {
 		return err
 	}
 	return challengeRows.Put(tx, c.Payment, f.ID())
+}
+
+// touchChallenge writes the challenge of an offer that demands two channels again.
+func touchChallenge(tx pay.WritableRows, p pay.Payment) error {
+	if p.Decision.Method() != pay.MethodTwoChannel {
+		return nil
+	}
+	fact, ok, err := challengeRows.Get(tx, p.ID)
+	if err != nil || !ok {
+		return err
+	}
+	return challengeRows.Put(tx, p.ID, fact)
 }
 
 // challenge returns the challenge for a payment; ok is false when there is none.

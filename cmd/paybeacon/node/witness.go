@@ -116,7 +116,7 @@ func (n *payer) authenticate(ctx context.Context, d wallet.Device, a pay.Authent
 // witnessByRule gets the device's word for the offers that the owner's rule
 // approves, and tries again while the device cannot be had.
 func (n *payer) witnessByRule(ctx context.Context) error {
-	changed, stop := n.store.WatchSpace(wallet.OpenOffers)
+	changed, stop := n.store.WatchSpace(wallet.Challenges)
 	defer stop()
 	for {
 		left, err := n.witnessAll(ctx)

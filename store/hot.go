@@ -1,0 +1,133 @@
+package store
+
+import (
+	"bytes"
+
+	"github.com/paybeacon/paybeacon/store/kv"
+)
+
+// hotRows keeps rows that the executor read or wrote lately, so that those which
+// each payment reads again, such as heads and balances, are not looked up in the
+// engine. It is right because the executor is the engine's only writer: what one
+// of its transactions has written is here as soon as that is durable. It belongs
+// to the goroutine that calls Step.
+//
+// Rows live in two generations. What is used moves to the young one; when that is
+// full, it becomes the old one, and what stood there and was not used is forgotten.
+type hotRows struct {
+	young, old map[string][]byte
+	bytes      int // of young
+	most       int // bytes of one generation
+}
+
+// hotRowBytesMax is the largest row that is kept. Chosen: above every row that is
+// written often.
+const hotRowBytesMax = 1 << 10
+
+func newHotRows(bytes int) hotRows { return hotRows{young: make(map[string][]byte), most: bytes / 2} }
+
+func (h *hotRows) get(key []byte) (value []byte, ok bool) {
+	if value, ok = h.young[string(key)]; ok {
+		return value, true
+	}
+	if value, ok = h.old[string(key)]; ok {
+		h.put(string(key), value)
+	}
+	return value, ok
+}
+
+func (h *hotRows) put(key string, value []byte) {
+	if len(value) > hotRowBytesMax {
+		h.forget(key)
+		return
+	}
+	if h.bytes += len(key) + len(value); h.bytes > h.most {
+		h.old, h.young, h.bytes = h.young, make(map[string][]byte), len(key)+len(value)
+	}
+	h.young[key] = value
+}
+
+func (h *hotRows) forget(key string) {
+	delete(h.young, key)
+	delete(h.old, key)
+}
+
+// clear forgets everything: nobody knows what the engine holds.
+func (h *hotRows) clear() { *h = newHotRows(2 * h.most) }
+
+// isHot reports whether rows with that key are read again and again, and are
+// written in batches alone.
+func isHot(key []byte) bool {
+	switch key[0] {
+	case spaceHead, spaceApplied, spaceRole:
+		return true
+	case spaceMeta:
+		return key[1] == metaOutbox || key[1] == metaNumbers
+	default:
+		return false
+	}
+}
+
+// hotTx is the engine's transaction of one batch, whose reads of hot rows come out
+// of memory. It keeps what is written until the commit.
+type hotTx struct {
+	kv.Tx
+	hot     *hotRows
+	written map[string]hotWrite
+}
+
+type hotWrite struct {
+	value   []byte
+	deleted bool
+}
+
+func (h *hotRows) over(tx kv.Tx) *hotTx {
+	return &hotTx{Tx: tx, hot: h, written: make(map[string]hotWrite)}
+}
+
+// committed takes over what is durable now.
+func (tx *hotTx) committed() {
+	for key, w := range tx.written {
+		if w.deleted {
+			tx.hot.forget(key)
+		} else {
+			tx.hot.put(key, w.value)
+		}
+	}
+}
+
+// Get returns a copy of a row. Its errors are the engine's.
+func (tx *hotTx) Get(key []byte) ([]byte, bool, error) {
+	if !isHot(key) {
+		return tx.Tx.Get(key)
+	}
+	if w, ok := tx.written[string(key)]; ok {
+		return bytes.Clone(w.value), !w.deleted, nil
+	}
+	if value, ok := tx.hot.get(key); ok {
+		return bytes.Clone(value), true, nil
+	}
+	value, ok, err := tx.Tx.Get(key)
+	if err == nil && ok {
+		tx.hot.put(string(key), bytes.Clone(value))
+	}
+	return value, ok, err
+}
+
+// Put writes a row. Its errors are the engine's.
+func (tx *hotTx) Put(key, value []byte) error {
+	if err := tx.Tx.Put(key, value); err != nil || !isHot(key) {
+		return err
+	}
+	tx.written[string(key)] = hotWrite{value: bytes.Clone(value)}
+	return nil
+}
+
+// Delete removes a row. Its errors are the engine's.
+func (tx *hotTx) Delete(key []byte) error {
+	if err := tx.Tx.Delete(key); err != nil || !isHot(key) {
+		return err
+	}
+	tx.written[string(key)] = hotWrite{deleted: true}
+	return nil
+}
