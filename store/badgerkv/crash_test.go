@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -19,14 +20,39 @@ import (
 )
 
 // crashed returns a copy of the directory of an open engine, as a killed process
-// leaves it.
+// leaves it: one during which Badger made and removed nothing.
 func crashed(t *testing.T, dir string) string {
 	t.Helper()
-	after := t.TempDir()
-	if err := os.CopyFS(after, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
+	for {
+		before, err := sizes(dir)
+		after := t.TempDir()
+		if err == nil {
+			err = os.CopyFS(after, os.DirFS(dir))
+		}
+		now, again := sizes(dir)
+		if err = errors.Join(err, again); err == nil && maps.Equal(before, now) {
+			return after
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(after); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return after
+}
+
+// sizes returns the names of the files in dir with their sizes.
+func sizes(dir string) (map[string]int64, error) {
+	entries, err := os.ReadDir(dir)
+	found := map[string]int64{}
+	for _, entry := range entries {
+		info, infoErr := entry.Info()
+		if err = errors.Join(err, infoErr); infoErr == nil {
+			found[entry.Name()] = info.Size()
+		}
+	}
+	return found, err
 }
 
 // running returns the directory of an open engine with n records.
@@ -171,6 +197,38 @@ func TestDamagedCommitLogIsRefused(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestVerifyReadsTheCommitLog(t *testing.T) {
+	t.Parallel()
+	e := open(t, t.TempDir(), badgerkv.Options{})
+	for n := range uint64(150) {
+		if err := putRecord(e, n+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	verify := e.Engine.(*badgerkv.Engine).Verify
+	if err := verify(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	logs := glob(t, e.dir, "commits-*.log")
+	if len(logs) < 2 {
+		t.Fatalf("only %q", logs)
+	}
+	for _, path := range logs {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		overwrite(t, path, 10_000, string([]byte{data[10_000] ^ 1}))
+		if err := verify(t.Context()); err == nil || !strings.Contains(err.Error(), "restore it from a backup") {
+			t.Errorf("a changed byte in %s: %v", filepath.Base(path), err)
+		}
+		overwrite(t, path, 10_000, string(data[10_000:10_001]))
+	}
+	if err := verify(t.Context()); err != nil {
+		t.Errorf("changed back: %v", err)
 	}
 }
 

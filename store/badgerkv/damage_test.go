@@ -29,19 +29,11 @@ func written(t *testing.T) (dir string) {
 // files returns the names and sizes of the files in dir, except the lock.
 func files(t *testing.T, dir string) map[string]int64 {
 	t.Helper()
-	entries, err := os.ReadDir(dir)
+	found, err := sizes(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sizes := map[string]int64{}
-	for _, entry := range entries {
-		info, err := entry.Info()
-		if err != nil {
-			t.Fatal(err)
-		}
-		sizes[entry.Name()] = info.Size()
-	}
-	return sizes
+	return found
 }
 
 // overwrite puts data at offset, counted from the end when it is negative.

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
 
+	"github.com/paybeacon/paybeacon/store/badgerkv/commitlog"
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
@@ -81,6 +83,59 @@ func TestCommitThatBadgerRefusesIsUnknownAndReplayed(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+func TestNoRoomForTheCommitLogIsNoSpace(t *testing.T) {
+	t.Parallel()
+	e, err := Open(t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	was := e.log
+	full, err := commitlog.Create(&lateFull{Dir: commitlog.Dir(t.TempDir())}, e.log.End(), 4*mib)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	e.log = full
+	n := byte(0)
+	write := func(tx kv.Tx) error { return tx.Put([]byte{n}, bytes.Repeat([]byte{n}, 1<<20-1)) }
+	for err == nil {
+		n++
+		err = e.Update(t.Context(), write)
+	}
+	if !errors.Is(err, kv.ErrNoSpace) || errors.Is(err, kv.ErrUnknown) || n != 4 {
+		t.Errorf("after %d commits: %v", n, err)
+	}
+	// Nothing was written, so reading and writing go on.
+	err = e.View(t.Context(), func(r kv.Reader) error {
+		_, third, _ := r.Get([]byte{n - 1})
+		_, fourth, err := r.Get([]byte{n})
+		if !third || fourth {
+			t.Errorf("before the refused commit %t, it %t", third, fourth)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	e.log = was
+}
+
+// lateFull has room for one file.
+type lateFull struct {
+	commitlog.Dir
+	made bool
+}
+
+// Create fails with the error of a full disk, but for the first file.
+func (f *lateFull) Create(name string) (commitlog.File, error) {
+	if f.made {
+		return nil, syscall.ENOSPC
+	}
+	f.made = true
+	return f.Dir.Create(name)
 }
 
 func TestPanicInBadgersOpenIsAnError(t *testing.T) {

@@ -2,7 +2,6 @@ package badgerkv
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
@@ -97,70 +96,44 @@ func decodeMark(b []byte) (at commitlog.Position, err error) {
 	return commitlog.Position{Number: binary.BigEndian.Uint64(b), Sum: binary.BigEndian.Uint32(b[8:])}, nil
 }
 
-// applier passes commits of the log to Badger.
-type applier struct {
-	db     *badger.DB
-	commit func(*badger.Txn) error
-	split  bool        // a commit may go to Badger in parts, because nobody reads yet
-	txn    *badger.Txn // nil: none is open
+// rowSink is what Badger takes rows in: a transaction, or a series of them.
+type rowSink interface {
+	Set(key, value []byte) error
+	Delete(key []byte) error
 }
 
-// add adds the rows of a commit, and the mark behind them, to what the next flush
-// commits. With split it commits what it has when Badger takes no more at once: after
-// a crash between the parts all are replayed, because the mark is in the last. It
-// returns errRows or an error of Badger.
-func (a *applier) add(at commitlog.Position, payload []byte) error {
+// pass passes the rows of a commit to Badger, and the mark behind them. It returns
+// errRows or an error of Badger.
+func pass(to rowSink, at commitlog.Position, payload []byte) error {
 	for len(payload) > 0 {
 		r, rest, err := readRow(payload)
-		if err == nil {
-			err = a.set(r)
+		switch {
+		case err != nil:
+		case r.value == nil:
+			err = to.Delete(r.key)
+		default:
+			err = to.Set(r.key, r.value)
 		}
 		if err != nil {
-			return fmt.Errorf("apply commit %d: %w", at.Number, err)
+			return fmt.Errorf("pass on commit %d: %w", at.Number, err)
 		}
 		payload = rest
 	}
-	return a.set(row{key: []byte(markKey), value: encodeMark(at)})
+	return to.Set([]byte(markKey), encodeMark(at))
 }
 
-func (a *applier) set(r row) error {
-	for first := true; ; first = false {
-		if a.txn == nil {
-			a.txn = a.db.NewTransaction(true)
-		}
-		var err error
-		if r.value == nil {
-			err = a.txn.Delete(r.key)
-		} else {
-			err = a.txn.Set(r.key, r.value)
-		}
-		if !first || !a.split || !errors.Is(err, badger.ErrTxnTooBig) {
-			return err
-		}
-		if err := a.flush(); err != nil {
-			return err
-		}
-	}
-}
-
-// flush commits what was added. It returns an error of Badger.
-func (a *applier) flush() error {
-	if a.txn == nil {
-		return nil
-	}
-	txn := a.txn
-	a.txn = nil
-	defer txn.Discard()
-	return a.commit(txn)
-}
-
-// replay passes the commits of the log that Badger's tables lack to Badger. It
-// returns errDamaged or an error of Badger.
+// replay passes the commits of the log that Badger's tables lack to Badger, in as few
+// transactions as it takes. A commit may be in two of them, if the memtables were larger
+// when it was made: after a crash between these it is replayed again, because the mark is
+// in the second. It returns errDamaged or an error of Badger.
 func replay(db *badger.DB, log *commitlog.Scanned, after commitlog.Position) error {
-	a := applier{db: db, commit: (*badger.Txn).Commit, split: true}
-	err := log.Replay(after, a.add)
+	batch := db.NewWriteBatch()
+	defer batch.Cancel()
+	err := log.Replay(after, func(at commitlog.Position, payload []byte) error {
+		return pass(batch, at, payload)
+	})
 	if err == nil {
-		err = a.flush()
+		err = batch.Flush()
 	}
 	if err != nil {
 		return fmt.Errorf("replay the commit log: %w", err)
@@ -169,8 +142,8 @@ func replay(db *badger.DB, log *commitlog.Scanned, after commitlog.Position) err
 }
 
 // logged appends the writes of an overlay to the log and then passes them to Badger.
-// It returns kv.ErrNoSpace when nothing was written, and any other error when it is
-// unknown whether the commit is durable.
+// It returns commitlog.ErrNoSegment when nothing was written, and any other error when
+// it is unknown whether the commit is durable.
 func (e *Engine) logged(o *kv.Overlay) error {
 	w := rowWriter{buf: e.rows[:0]}
 	if err := o.Apply(&w); err != nil {
@@ -185,11 +158,13 @@ func (e *Engine) logged(o *kv.Overlay) error {
 	if err != nil {
 		return err
 	}
-	a := applier{db: e.db, commit: e.commit}
-	if err := a.add(at, w.buf); err != nil {
+	txn := e.db.NewTransaction(true)
+	defer txn.Discard()
+	if err := pass(txn, at, w.buf); err != nil {
 		return err
 	}
-	if err := a.flush(); err != nil {
+	// Badger copies the rows before Commit returns.
+	if err := e.commit(txn); err != nil {
 		return err
 	}
 	e.counts.Commit(o, e.log.Flushes()-flushed)
