@@ -9,10 +9,10 @@ FUZZ    ?= 20s
 ROTATIONS ?= $(if $(CI),1000,10000)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo faults test test-radio race fuzz bench lint check cross clean
+.PHONY: help build demo faults test test-radio race fuzz bench bench-rivals lint check cross clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/paybeacon
 	$(GO) build -trimpath -o $(BIN) ./cmd/paybeacon
@@ -43,9 +43,14 @@ fuzz: ## fuzz each parser for FUZZ (20s)
 bench: build ## print the figures of this machine
 	@$(BIN) bench
 
+bench-rivals: build ## the same payments on PostgreSQL, by turns (needs Debian's postgresql)
+	cd bench/rival && $(GO) build -trimpath -o ../../bin/rival .
+	@$(BIN) bench --rival bin/rival pay
+
 lint: ## vet, formatting and the linter
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt on these"; exit 1; }
 	$(GO) vet -tags $(TESTTAG),vm ./...
+	cd bench/rival && $(GO) vet ./...
 	$(GO) run $(LINTER) run
 
 cross: ## build for the other systems we promise

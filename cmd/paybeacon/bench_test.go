@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -8,7 +10,8 @@ import (
 )
 
 // TestBenchMeasuresPayments runs the benchmark of payments over real processes, by
-// turns with another build, which is the same one here. Every figure is there, and
+// turns with another build, which is the same one here, and with a rival, of which only
+// the answers exist. Every figure is there, and
 // stands beside the yardstick that it is to stand beside. How large a figure is
 // depends on the machine.
 func TestBenchMeasuresPayments(t *testing.T) {
@@ -17,7 +20,10 @@ func TestBenchMeasuresPayments(t *testing.T) {
 		t.Skip("the processes of two shops take long under the race detector, which sees only those of the benchmark")
 	}
 	w := emptyWorld(t)
-	raw, err := w.Output("bench", "--during", "200ms", "--dir", w.Dir, "--against", w.Exe, "pay")
+	rival := filepath.Join(w.Dir, "rival")
+	answers := `{"paid":1,"seconds":1,"p50_ms":1,"p99_ms":2,"server_cpu_us":3}`
+	w.must(os.WriteFile(rival, []byte("#!/bin/sh\necho ready\nwhile read -r order; do echo '"+answers+"'; done\n"), 0o700))
+	raw, err := w.Output("bench", "--during", "200ms", "--dir", w.Dir, "--against", w.Exe, "--rival", rival, "pay")
 	w.must(err)
 	type line struct {
 		Type, Name, What, Against string
@@ -35,7 +41,7 @@ func TestBenchMeasuresPayments(t *testing.T) {
 		}
 		got = append(got, l.Name+" "+l.Against)
 	}
-	for _, want := range []string{"S1 floor", "S2 skeleton", "S2b ", "S3 skeleton", "S13 ", "S1 other build", "S2 other build", "S2b other build", "S3 other build"} {
+	for _, want := range []string{"S1 floor", "S2 skeleton", "S2b ", "S3 skeleton", "S13 ", "S1 other build", "S2 other build", "S2b other build", "S3 other build", "S1 PostgreSQL + HTTP/2", "S3 PostgreSQL + HTTP/2", "S5 PostgreSQL + HTTP/2"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("there is no figure %q among %q", want, got)
 		}

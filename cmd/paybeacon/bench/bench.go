@@ -38,6 +38,7 @@ func (b benchmark) named(name string) bool {
 type options struct {
 	traces  string        // recordings
 	against string        // another build of this program, "" for none
+	rival   string        // a program that does the same in another way, "" for none
 	during  time.Duration // of each load
 }
 
@@ -54,7 +55,7 @@ type machineJSON struct {
 func benchmarks(o options) []benchmark {
 	floor := benchFloor{worlds: 1_000, minutes: 300, composed: 3_000, charges: 12_000, traces: o.traces}
 	return []benchmark{
-		{"pay", "payments through real processes (S1, S2, S2b, S3, S13)", benchPayments{o.against, o.during}.run, []string{"S1", "S2", "S2b", "S3", "S13"}},
+		{"pay", "payments through real processes (S1, S2, S2b, S3, S5, S13)", benchPayments{o.against, o.rival, o.during}.run, []string{"S1", "S2", "S2b", "S3", "S5", "S13"}},
 		{"S4", "durable commits with 64 writers", benchGroupCommit, nil},
 		{"S6", "code look-up among a million devices", benchCodeLookup, nil},
 		{"S11", "adverts through the bus, the radio and the tracker", benchRadio, nil},
@@ -76,6 +77,7 @@ func Command(ctx context.Context, io cli.Stdio) *cli.Command {
 		Long: "Each figure stands beside a yardstick measured in the same run; trust the ratio.\n" + strings.Join(names, "") + "Without a name all of them run.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "against", Usage: "measure payments by turns with another build, `PROGRAM`"},
+			&cli.StringFlag{Name: "rival", Usage: "measure payments by turns with bin/rival, or another `PROGRAM` like it"},
 			&cli.DurationFlag{Name: "during", Value: 4 * time.Second, Usage: "how long each load of payments lasts: `DUR`"},
 			&cli.StringFlag{Name: "skel", Hidden: true, Usage: "be the registry of a skeleton in `DIR`"},
 			&cli.StringFlag{Name: "dir", Usage: "measure the disk under `DIR` (default: the temporary directory)"},
@@ -93,7 +95,7 @@ func bench(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	all := benchmarks(options{tracesNamed(c.Flags.String("traces")), c.Flags.String("against"), during.Std()})
+	all := benchmarks(options{tracesNamed(c.Flags.String("traces")), c.Flags.String("against"), c.Flags.String("rival"), during.Std()})
 	chosen := all
 	if c.Flags.NArg() > 0 {
 		chosen = nil

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,11 +20,12 @@ const (
 )
 
 // benchPayments are payments through real processes: a registry, a box, eight wallets
-// and their tags. Against names another build of this program, "" for none; during is
-// how long each load lasts a round.
+// and their tags. Against names another build of this program, rival a program that
+// does the same in another way, each "" for none; during is how long each load lasts a
+// round.
 type benchPayments struct {
-	against string
-	during  time.Duration
+	against, rival string
+	during         time.Duration
 }
 
 // paid is what one program did in all rounds.
@@ -58,11 +60,19 @@ func (b benchPayments) run(ctx context.Context, dir string) (figures []figure, e
 			shops[0], shops[len(shops)-1] = s, shops[0]
 		}
 	}
-	return b.rounds(ctx, shops, exe, dir)
+	var other *rival
+	if b.rival != "" {
+		if other, err = openRival(b.rival); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, other.close()) }()
+	}
+	return b.rounds(ctx, shops, other, exe, dir)
 }
 
-func (b benchPayments) rounds(ctx context.Context, shops []*shop, exe, dir string) ([]figure, error) {
+func (b benchPayments) rounds(ctx context.Context, shops []*shop, other *rival, exe, dir string) ([]figure, error) {
 	all := make([]paid, len(shops))
+	var rivals rivalRounds
 	var bare []time.Duration
 	var skeleton load
 	for range payRounds {
@@ -81,12 +91,21 @@ func (b benchPayments) rounds(ctx context.Context, shops []*shop, exe, dir strin
 			return nil, err
 		}
 		skeleton.add(l)
+		if other == nil {
+			continue
+		}
+		if err := rivals.round(ctx, other, b.during); err != nil {
+			return nil, err
+		}
 	}
 	figures := figuresOfPaid(all[0], bare, skeleton)
 	if len(all) > 1 {
 		figures = append(figures, figuresAgainst(all[0], all[1])...)
 	}
-	return figures, nil
+	if other == nil {
+		return append(figures, figure{Name: "S5", What: "payments a CPU second beside PostgreSQL + HTTP/2", Unmeasured: howToRival}), nil
+	}
+	return append(figures, figuresBeside(all[0], rivals)...), nil
 }
 
 func (b benchPayments) round(ctx context.Context, s *shop, all *paid) error {

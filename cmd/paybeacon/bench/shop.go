@@ -75,14 +75,15 @@ func openShop(ctx context.Context, label, exe, dir string) (*shop, error) {
 	return s, nil
 }
 
-// lastWords returns the last line of each log, which tell more than an error when a
-// folder is about to be removed.
+// lastWords returns the last line of each log that ends with an error: the folder is
+// about to be removed.
 func (s *shop) lastWords() (out string) {
 	logs, _ := filepath.Glob(s.Data("*.log"))
 	for _, log := range logs {
 		raw, err := os.ReadFile(log)
-		if raw = bytes.TrimSpace(raw); err == nil && len(raw) > 0 {
-			out += fmt.Sprintf("\n%s: %s", filepath.Base(log), text.Printable(string(raw[bytes.LastIndexByte(raw, '\n')+1:])))
+		raw = bytes.TrimSpace(raw)
+		if last := raw[bytes.LastIndexByte(raw, '\n')+1:]; err == nil && bytes.HasPrefix(last, []byte(`{"code":`)) {
+			out += fmt.Sprintf("; %s: %s", filepath.Base(log), text.Printable(string(last)))
 		}
 	}
 	return out
@@ -157,14 +158,15 @@ func (s *shop) introduce() error {
 		}
 	}
 	for _, w := range s.wallets {
-		reply, err := node.AskDaemon(s.Ctx, s.dir(w), api.VerbReceipts, api.ListRequest{})
-		if err != nil {
+		if err := s.Until(w+" knows that it has paid", func() (bool, error) {
+			reply, err := node.AskDaemon(s.Ctx, s.dir(w), api.VerbReceipts, api.ListRequest{Limit: 1})
+			for _, p := range reply.Value.Items {
+				s.handles[w] = p.Payer
+			}
+			return slices.ContainsFunc(near.Candidates, func(c api.Candidate) bool { return c.Handle == s.handles[w] }), err
+		}); err != nil {
 			return err
 		}
-		if len(reply.Value.Items) == 0 {
-			return fmt.Errorf("%s has no payment after the first", w)
-		}
-		s.handles[w] = reply.Value.Items[0].Payer
 	}
 	return nil
 }
@@ -423,6 +425,7 @@ func (s *shop) byCommand(ctx context.Context, to pay.Handle) (time.Duration, err
 type single struct {
 	box, wallet, both []time.Duration
 	counts            map[string]api.Counts // by role
+	cpu               time.Duration         // of the registry, for all of them
 }
 
 func (a *single) add(more single) {
@@ -430,6 +433,7 @@ func (a *single) add(more single) {
 	a.wallet = append(a.wallet, more.wallet...)
 	a.both = append(a.both, more.both...)
 	a.counts = plus(a.counts, more.counts)
+	a.cpu += more.cpu
 }
 
 // plus returns the sums by role.
@@ -463,8 +467,9 @@ func (s *shop) alone(ctx context.Context, n int) (out single, err error) {
 	captured := make(chan seen, 1)
 	followed := make(chan error, 1)
 	go func() { followed <- s.followCaptures(ctx, w, events.Value.Cursor, captured) }()
-	before, err := s.counted(ctx)
-	if err != nil {
+	spent, err1 := s.spent()
+	before, err2 := s.counted(ctx)
+	if err := errors.Join(err1, err2); err != nil {
 		return out, err
 	}
 	for range n {
@@ -494,9 +499,10 @@ func (s *shop) alone(ctx context.Context, n int) (out single, err error) {
 	if err := rest(ctx); err != nil {
 		return out, err
 	}
-	after, err := s.counted(ctx)
-	out.counts = since(before, after)
-	return out, err
+	spentNow, err1 := s.spent()
+	after, err2 := s.counted(ctx)
+	out.counts, out.cpu = since(before, after), spentNow[roleRegistry]-spent[roleRegistry]
+	return out, errors.Join(err1, err2)
 }
 
 // seen is a payment of which a wallet has said that it is captured.
