@@ -121,8 +121,48 @@ func runUntilKilled(t *testing.T, part, dir string, lines int, after time.Durati
 	return last, said
 }
 
+// losePower spoils what a killed process left as a power failure does: of the files
+// that Badger does not flush, any sectors are gone, or the end, or all.
+func losePower(t *testing.T, dir string, rng *rand.Rand) {
+	t.Helper()
+	for _, pattern := range []string{"*.mem", "*.vlog", "DISCARD"} {
+		for _, path := range glob(t, dir, pattern) {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch rng.IntN(4) {
+			case 0:
+				data = data[:rng.IntN(len(data)/512+1)*512]
+			case 1:
+				data = nil
+			}
+			for at := 0; at+512 <= len(data); at += 512 {
+				if rng.IntN(2) == 0 {
+					clear(data[at:][:512])
+				}
+			}
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestNothingCommittedIsLostToSIGKILL(t *testing.T) {
 	t.Parallel()
+	testNothingIsLost(t, func(string, *rand.Rand) {})
+}
+
+func TestNothingCommittedIsLostToAPowerFailure(t *testing.T) {
+	t.Parallel()
+	testNothingIsLost(t, func(dir string, rng *rand.Rand) { losePower(t, dir, rng) })
+}
+
+// testNothingIsLost kills a process again and again, each time with what after does
+// to its directory.
+func testNothingIsLost(t *testing.T, after func(dir string, rng *rand.Rand)) {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv("BADGERKV_TEST_SEED"); text != "" {
 		var err error
@@ -135,11 +175,12 @@ func TestNothingCommittedIsLostToSIGKILL(t *testing.T) {
 	dir := t.TempDir()
 	committed := uint64(0)
 	for range 16 {
-		after := time.Minute
+		within := time.Minute
 		if rng.IntN(4) == 0 {
-			after = time.Duration(rng.Int64N(int64(200 * time.Millisecond)))
+			within = 1 + time.Duration(rng.Int64N(int64(200*time.Millisecond)))
 		}
-		last, said := runUntilKilled(t, "commit", dir, rng.IntN(80), after)
+		last, said := runUntilKilled(t, "commit", dir, rng.IntN(80), within)
+		after(dir, rng)
 		if said && last < committed {
 			t.Fatalf("the child found %d records at most, but %d were committed", last, committed)
 		}
