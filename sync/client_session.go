@@ -248,6 +248,9 @@ func (s *ClientSession) received(now time.Time, m wire.Message) []Effect {
 			return []Effect{protocolError("a Pong that answers no Ping")}
 		}
 		return nil
+	case wire.Pace:
+		s.ping.pace(now, m.PingEvery.Std())
+		return nil
 	case wire.Poke:
 		s.seen.asked = true
 		return []Effect{s.sendSeen()}

@@ -169,6 +169,10 @@ func (m *model) deliverToServer(t fataler) {
 		m.tellServer(pushed)
 		return
 	}
+	if ping, ok := msg.(wire.Ping); ok {
+		m.tellServer(paysync.Pinged{Nonce: ping.Nonce, PingEvery: 2_000})
+		return
+	}
 	m.tellServer(paysync.Received{Message: msg})
 }
 

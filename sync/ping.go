@@ -18,6 +18,14 @@ func (p *pinger) start(now time.Time, every time.Duration) {
 	*p = pinger{every: every, next: now.Add(every), ponged: now}
 }
 
+// pace sets another interval. The Ping that was next is sent no later than before.
+func (p *pinger) pace(now time.Time, every time.Duration) {
+	p.every = every
+	if next := now.Add(every); next.Before(p.next) || !p.waiting {
+		p.next = next
+	}
+}
+
 // tick returns the nonce of the Ping that is due, if due, and dead when the
 // registry has answered none for pingMisses intervals. arrived is that of Path.
 func (p *pinger) tick(now time.Time, arrived uint64) (nonce uint64, due, dead bool) {

@@ -162,7 +162,7 @@ func (c *serverConn) readOn() {
 			return
 		}
 		kick(c.beat)
-		event, err := opened(c.node, m)
+		event, err := c.opened(m)
 		if err != nil {
 			c.stop(err)
 			return
@@ -172,12 +172,14 @@ func (c *serverConn) readOn() {
 }
 
 // opened returns the event that a message is, after its signatures were verified.
-func opened(node pay.PublicKey, m wire.Message) (Event, error) {
+func (c *serverConn) opened(m wire.Message) (Event, error) {
 	switch m := m.(type) {
 	case wire.Push:
-		return OpenPush(node, m)
+		return OpenPush(c.node, m)
 	case wire.Urgent:
-		return OpenUrgent(node, m)
+		return OpenUrgent(c.node, m)
+	case wire.Ping:
+		return Pinged{Nonce: m.Nonce, PingEvery: c.server.pingEvery()}, nil
 	default:
 		return Received{Message: m}, nil
 	}

@@ -43,6 +43,7 @@ type ServerSession struct {
 	version  wire.Version // the one chosen; 0 before Welcome
 	scope    pay.Scope
 	hello    wire.Hello
+	pace     pay.Millis // the interval between Pings that the node was told
 
 	evidence pay.PutBack // of a node that steps aside
 	past     bool        // the outbox must be renewed before anything is pushed
@@ -91,6 +92,8 @@ func (s *ServerSession) step(event Event) []Effect {
 		return s.stood(e.Standing)
 	case Pushed:
 		return s.pushed(e)
+	case Pinged:
+		return s.pinged(e)
 	case Applied:
 		return s.appliedItems(e.Applied)
 	case Grown:
@@ -140,8 +143,6 @@ func (s *ServerSession) received(m wire.Message) []Effect {
 		}
 		s.renewed = true
 		return []Effect{RenewHead{Renew: m}}
-	case wire.Ping:
-		return []Effect{Send{wire.Pong(m)}}
 	case wire.Seen:
 		return s.seen(m.Seq)
 	default:
@@ -178,7 +179,7 @@ func (s *ServerSession) stood(st Standing) []Effect {
 		return []Effect{Send{w}, End{Err: pay.NewError(pay.CodeConflict, "the node's history is not the registry's", "nothing was changed on either side")}}
 	}
 	s.phase, s.scope = phaseLive, st.Member.Scope
-	s.next, s.applied = w.Applied+1, w.Applied
+	s.next, s.applied, s.pace = w.Applied+1, w.Applied, st.PingEvery
 	s.feed.start(s.hello.Cursor.Seq, pay.FeedWindowEntries, pay.FeedWindowBytes)
 	s.more = true
 	return append([]Effect{Send{w}}, s.pump()...)
@@ -226,6 +227,19 @@ func resume(h wire.Hello, st Standing) wire.Resume {
 	default:
 		return wire.ResumeOn
 	}
+}
+
+// pinged answers a Ping, and tells the node when another interval has become right.
+func (s *ServerSession) pinged(e Pinged) []Effect {
+	if s.phase != phaseLive {
+		return []Effect{protocolError("Ping out of turn")}
+	}
+	effects := []Effect{Send{wire.Pong{Nonce: e.Nonce}}}
+	if e.PingEvery != s.pace {
+		s.pace = e.PingEvery
+		effects = append(effects, Send{wire.Pace{PingEvery: e.PingEvery}})
+	}
+	return effects
 }
 
 // pushed applies the items that are new in this session. The Hub skips those that

@@ -50,6 +50,10 @@ func TestServerSession(t *testing.T) {
 		return got(h)
 	}
 
+	ping := func(nonce uint64, every pay.Millis) paysync.Event {
+		return paysync.Pinged{Nonce: nonce, PingEvery: every}
+	}
+
 	cases := []struct {
 		name  string
 		steps []step
@@ -90,11 +94,16 @@ func TestServerSession(t *testing.T) {
 		{"items leave a gap", append(up[:3:3], step{0, pushed(2, 3), "end E_BAD_FACT"})},
 		{"items of another outbox", append(up[:3:3], step{0, paysync.Pushed{Incarnation: pay.Incarnation{9}, Items: box.items[:1]}, "end E_BAD_FACT"})},
 		{"items before Welcome", []step{{0, pushed(1, 3), "end E_BAD_FACT"}}},
-		{"a Ping before Hello", []step{{0, got(wire.Ping{Nonce: 1}), "end E_BAD_FACT"}}},
+		{"a Ping before Hello", []step{{0, ping(1, 2_000), "end E_BAD_FACT"}}},
 		{"a second Hello", append(up[:3:3], step{0, got(cursor(0)), "end E_BAD_FACT"})},
 		{"entries from a node", append(up[:3:3], step{0, got(entries(feed, 1, 1)), "end E_BAD_FACT"})},
 		{"Enrol in a session", append(up[:3:3], step{0, got(wire.Enrol{}), "end E_BAD_FACT"})},
-		{"a Ping", append(up[:3:3], step{0, got(wire.Ping{Nonce: 7}), "Pong"})},
+		{"a Ping", append(up[:3:3], step{0, ping(7, 2_000), "Pong"})},
+		{"more nodes have come, and some have gone", append(up[:3:3],
+			step{0, ping(1, 2_000), "Pong"},
+			step{0, ping(2, 25_000), "Pong, Pace 25s"},
+			step{0, ping(3, 25_000), "Pong"},
+			step{0, ping(4, 5_000), "Pong, Pace 5s"})},
 		{"a node that sends Bye", append(up[:3:3], step{0, got(wire.Bye{Code: "E_X"}), "end E_X"}, step{0, pushed(1, 3), ""})},
 		{"entries seen that were never sent", append(up[:3:3], step{0, got(wire.Seen{Seq: 10}), "end E_BAD_FACT"})},
 		{"entries seen twice", append(up[:3:3], step{0, got(wire.Seen{Seq: 9}), ""}, step{0, got(wire.Seen{Seq: 4}), ""})},
@@ -152,7 +161,7 @@ func TestSlowNodeIsPokedOnceAndGoesOnWhenItHasSeen(t *testing.T) {
 		{0, paysync.Received{Message: wire.Seen{Seq: 0}}, ""},
 		{0, paysync.Received{Message: wire.Seen{Seq: 100}}, "feed>1024"},
 		{0, full, "Entries 1025+256, Poke"},
-		{0, paysync.Received{Message: wire.Ping{Nonce: 1}}, "Pong"},
+		{0, paysync.Pinged{Nonce: 1, PingEvery: 2_000}, "Pong"},
 	})
 }
 

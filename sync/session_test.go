@@ -56,6 +56,8 @@ func showMessage(m wire.Message) string {
 		return fmt.Sprintf("Entries %d+%d", m.First, len(m.Facts))
 	case wire.Seen:
 		return fmt.Sprintf("Seen %d", m.Seq)
+	case wire.Pace:
+		return fmt.Sprintf("Pace %v", m.PingEvery.Std())
 	case wire.Welcome:
 		return fmt.Sprintf("Welcome %d", m.Resume)
 	default:
@@ -255,6 +257,16 @@ func TestClientSession(t *testing.T) {
 			step{4 * time.Second, paysync.Tick{}, "Ping"},
 			step{4500 * time.Millisecond, got(wire.Pong{Nonce: 2}), ""},
 			step{6 * time.Second, paysync.Tick{}, "Ping"})},
+		{"pings at another pace", append(up[:3:3],
+			step{2 * time.Second, paysync.Tick{}, "Ping"},
+			step{2500 * time.Millisecond, got(wire.Pong{Nonce: 1}), ""},
+			step{2500 * time.Millisecond, got(wire.Pace{PingEvery: 25_000}), ""},
+			step{27 * time.Second, paysync.Tick{}, ""},
+			step{27500 * time.Millisecond, paysync.Tick{}, "Ping"},
+			step{28 * time.Second, got(wire.Pong{Nonce: 2}), ""},
+			step{28 * time.Second, got(wire.Pace{PingEvery: 5_000}), ""},
+			step{33 * time.Second, paysync.Tick{}, "Ping"},
+			step{38 * time.Second, paysync.Tick{}, "end E_UNREACHABLE"})},
 		{"no Pong for two intervals", append(up[:3:3],
 			step{2 * time.Second, paysync.Tick{}, "Ping"},
 			step{2500 * time.Millisecond, got(wire.Pong{Nonce: 1}), ""},

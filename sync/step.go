@@ -130,6 +130,11 @@ type (
 		Incarnation pay.Incarnation
 		Items       []pay.Item
 	}
+	// Pinged reports a Ping, and the interval that is right for nodes now.
+	Pinged struct {
+		Nonce     uint64
+		PingEvery pay.Millis
+	}
 	// Applied answers ApplyItems once they are durable.
 	Applied struct{ Applied pay.Applied }
 	// Grown reports that the feed has grown: up to entry Seq, if that is known.
@@ -200,6 +205,7 @@ func (Mirrored) event()  {}
 func (Noted) event()     {}
 func (Stood) event()     {}
 func (Pushed) event()    {}
+func (Pinged) event()    {}
 func (Applied) event()   {}
 func (Grown) event()     {}
 func (Fed) event()       {}

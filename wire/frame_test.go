@@ -184,6 +184,8 @@ func TestFieldsAreBounded(t *testing.T) {
 		{"welcome with resume 0", func() wire.Message { w := welcome; w.Resume = 0; return w }(), false},
 		{"welcome with resume 5", func() wire.Message { w := welcome; w.Resume = 5; return w }(), false},
 		{"welcome without pings", func() wire.Message { w := welcome; w.PingEvery = 0; return w }(), false},
+		{"a pace without pings", wire.Pace{}, false},
+		{"a pace of once a day", wire.Pace{PingEvery: 86_400_000}, false},
 		{"welcome with pings once a day", func() wire.Message { w := welcome; w.PingEvery = 86_400_000; return w }(), false},
 		{"welcome without an epoch", func() wire.Message { w := welcome; w.Head.Cursor.Epoch = pay.Epoch{}; return w }(), false},
 		{"welcome without an authority", func() wire.Message { w := welcome; w.Authority = nil; return w }(), false},

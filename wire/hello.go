@@ -166,8 +166,8 @@ func (w Welcome) Check() error {
 	switch {
 	case w.Resume < ResumeOn || w.Resume > ResumeFork:
 		return fmt.Errorf("resume %d is not known", w.Resume)
-	case w.PingEvery < pingEveryMin || w.PingEvery > pingEveryMax:
-		return fmt.Errorf("ping interval of %v is outside %v..%v", w.PingEvery.Std(), pingEveryMin.Std(), pingEveryMax.Std())
+	case checkPingEvery(w.PingEvery) != nil:
+		return checkPingEvery(w.PingEvery)
 	case w.Head.Cursor.Epoch == (pay.Epoch{}):
 		return fmt.Errorf("registry names no epoch")
 	case w.Newest != 0 && w.Newest <= w.Version:

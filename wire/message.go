@@ -36,6 +36,7 @@ const (
 	TypeSettled  Type = 18
 	TypeRival    Type = 19
 	TypeEvidence Type = 20
+	TypePace     Type = 21
 
 	// typeMustKnow is the first of the types that may not be skipped.
 	typeMustKnow Type = 128
@@ -94,6 +95,8 @@ func parse(t Type, body []byte) (m Message, ok bool, err error) {
 		m, err = parseAs[Rival](body)
 	case TypeEvidence:
 		m, err = parseAs[Evidence](body)
+	case TypePace:
+		m, err = parseAs[Pace](body)
 	default:
 		if t < typeMustKnow {
 			return nil, false, nil

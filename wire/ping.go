@@ -19,6 +19,25 @@ type Ping struct{ Nonce uint64 }
 // Pong answers Ping.
 type Pong struct{ Nonce uint64 }
 
+// Pace tells a node another interval between its Pings than Welcome did: the number
+// of nodes has changed. A node that does not know it goes on as before.
+type Pace struct {
+	PingEvery pay.Millis `cbor:"1,keyasint"`
+}
+
+// Type returns TypePace.
+func (Pace) Type() Type { return TypePace }
+
+// Check returns an error when the interval is out of its bounds.
+func (p Pace) Check() error { return checkPingEvery(p.PingEvery) }
+
+func checkPingEvery(every pay.Millis) error {
+	if every < pingEveryMin || every > pingEveryMax {
+		return fmt.Errorf("ping interval of %v is outside %v..%v", every.Std(), pingEveryMin.Std(), pingEveryMax.Std())
+	}
+	return nil
+}
+
 // Type returns TypePing.
 func (Ping) Type() Type { return TypePing }
 

@@ -54,6 +54,7 @@ func samples(t testing.TB) []sample {
 		{"settled", wire.Settled{}},
 		{"rival", wire.Rival{}},
 		{"evidence", wire.Evidence{Fact: authority.Raw()}},
+		{"pace", wire.Pace{PingEvery: 25_000}},
 		{"entries", wire.Entries{Scope: "m/cafe", First: 8, Facts: [][]byte{authority.Raw(), cancel.Raw()}, Chain: pay.Chain{8}}},
 		{"push", wire.Push{Incarnation: pay.Incarnation{7}, First: 300, Items: []wire.PushItem{{Age: 12, Facts: [][]byte{cancel.Raw()}}, {Facts: [][]byte{cancel.Raw(), cancel.Raw()}}}}},
 		{"ack", wire.Ack{Incarnation: pay.Incarnation{7}, Applied: 301}},
