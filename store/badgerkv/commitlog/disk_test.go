@@ -230,7 +230,10 @@ func (o *open) Sync() error {
 	if err := o.d.step(); err != nil {
 		return err
 	}
-	o.n.synced = slices.Clone(o.n.data)
+	o.n.synced = append(o.n.synced, o.n.data[len(o.n.synced):]...)
+	for s := range o.n.dirty {
+		copy(o.n.synced[s*sector:], o.n.data[s*sector:][:sector])
+	}
 	clear(o.n.dirty)
 	return nil
 }

@@ -94,16 +94,23 @@ func (s *Scanned) Holds(at Position) error {
 	case at.Number == s.Begin.Number:
 		return fmt.Errorf("the log follows another commit %d than that in the tables: %w", at.Number, ErrDamaged)
 	}
-	found := false
 	err := s.each(at.Number-1, func(p Position, _ []byte) error {
-		found = found || p == at
-		return nil
+		if p != at {
+			return fmt.Errorf("commit %d in the tables is not the one in the log: %w", at.Number, ErrDamaged)
+		}
+		return errHeld
 	})
-	if err == nil && !found {
-		err = fmt.Errorf("commit %d in the tables is not the one in the log: %w", at.Number, ErrDamaged)
+	switch {
+	case errors.Is(err, errHeld):
+		return nil
+	case err == nil: // the files changed since Scan
+		return fmt.Errorf("commit %d is not in the log any more: %w", at.Number, ErrDamaged)
 	}
 	return err
 }
+
+// errHeld ends the search for a commit.
+var errHeld = errors.New("commitlog: the log holds the commit")
 
 // Replay passes the commits after a position to fn, in their order, and returns its
 // error, or one of Scan. fn may keep the payload.
