@@ -151,9 +151,9 @@ func (f *found) readTables(dir string, manifest badger.Manifest) error {
 	return nil
 }
 
-// readManifest returns the list of tables and the application's number. It returns errDamaged for a damaged
-// MANIFEST, another error for one of another version, and those of the file
-// system, such as fs.ErrNotExist.
+// readManifest returns the list of tables and the application's number. It returns
+// errDamaged for a damaged MANIFEST, another error for one of another version, and
+// those of the file system, such as fs.ErrNotExist.
 func readManifest(dir string, bo badger.Options) (m badger.Manifest, magic uint16, err error) {
 	f, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
 	if err != nil {

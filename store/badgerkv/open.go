@@ -71,26 +71,32 @@ func open(dir string, o Options) (e *Engine, err error) {
 			return nil, err
 		}
 	}
-	e = &Engine{
-		dir:    dir,
-		unlock: unlock,
-		gate:   kv.NewGate(),
-		commit: (*badger.Txn).Commit,
-		warn:   newLogger(o.Log),
-		space: &spaceGuard{
-			dir:     dir,
-			free:    o.FreeBytes,
-			need:    func() uint64 { return room.toWrite(shapeOf(e.db.Levels())) },
-			now:     o.Now,
-			batch:   int(bo.MemTableSize / 4),
-			written: int(bo.MemTableSize), // so that the first Update checks
-		},
-	}
+	e = newEngine(dir, o, room, bo)
+	e.unlock = unlock
 	if err := e.start(bo, f); err != nil {
 		return nil, err
 	}
 	ownOnly(dir) // what was made just now, too
 	return e, nil
+}
+
+// newEngine returns an Engine before its start.
+func newEngine(dir string, o Options, room reserve, bo badger.Options) *Engine {
+	e := &Engine{
+		dir:    dir,
+		gate:   kv.NewGate(),
+		commit: (*badger.Txn).Commit,
+		warn:   newLogger(o.Log),
+	}
+	e.space = &spaceGuard{
+		dir:     dir,
+		free:    o.FreeBytes,
+		need:    func() uint64 { return room.toWrite(shapeOf(e.db.Levels())) },
+		now:     o.Now,
+		batch:   int(bo.MemTableSize / 4),
+		written: int(bo.MemTableSize), // so that the first Update checks
+	}
+	return e
 }
 
 // badgerOptions sets every option that matters. Badger's Open panics if data is
