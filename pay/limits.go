@@ -105,6 +105,14 @@ const (
 	// each other box, because an honest box cannot help it. Chosen: dozens may wait
 	// for a person at once, and nobody else can use them up.
 	PromptsElsewherePerHour = 60
+	// PromptsByRule bounds the offers of one box that wait at one wallet for the answer
+	// of a rule. They count as prompts once they have waited for PromptRuleWait.
+	// Chosen: as many as a box pushes ahead when it comes back from an outage.
+	PromptsByRule = 512
+	// PromptRuleWait is how long a rule may take before its owner is taken to be asked.
+	// Chosen: long beside the way to a wallet that is connected, short beside what it
+	// takes a person to answer a few.
+	PromptRuleWait Millis = 10_000
 	// HeardPlacesMax bounds the places of which the registry notes that they heard
 	// one code. Chosen: more than there are at a crossroads.
 	HeardPlacesMax = 8

@@ -126,6 +126,10 @@ func TestEverySpaceIsWritten(t *testing.T) {
 	c.charge(bar, c.beacon, 1)
 	c.declare(c.shop, bar, false)
 	c.inPlaceOf(c.payer, "new phone")
+	watch := newDevice("bob", 6)
+	c.pair(watch, c.other)
+	c.topUp(c.other, 5)
+	c.answer(c.other, c.charge(c.shop, watch, 1), pay.Approve, "all")
 	c.accept(c.now.Add(60_000), c.now)
 	for _, space := range spaces {
 		if len(c.mem.dump(space.Prefix)) == 0 {

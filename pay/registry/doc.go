@@ -32,8 +32,9 @@
 // A code that two places hear within its step may have been carried. Every offer
 // of that step then needs a person and the device, those that stand already too,
 // and all of them can be answered. Prompts without approval are limited for each
-// wallet and box; those that another box causes by hearing the same codes are
-// counted apart for each such box, so that none uses up what another may ask.
+// wallet and box, and what a rule is expected to answer is no prompt until it has
+// waited; those that another box causes by hearing the same codes are counted apart
+// for each such box, so that none uses up what another may ask.
 //
 // Whatever has no arrow in pay/life.go gets a signed refusal, at most
 // pay.RefusalsPerHour an hour for each node, and leaves every payment as it was.
@@ -46,6 +47,7 @@
 // and numbers are raw bytes, numbers big-endian:
 //
 //	a/WALLET 00 BOX    prompts without approval in the last hour (not audited)
+//	ar/WALLET          up to which amount the wallet's rules have approved (not audited)
 //	b/...              accounts: pay/book
 //	c/NUMBER           code source: key, exponent and anchor of one mapping
 //	d/DEVICE           whose the device is

@@ -16,8 +16,11 @@ func (f found) cannotAnswer(expires pay.Time) pay.Reason {
 }
 
 // endOffers ends the open offers of a wallet whose node is gone, so that nobody
-// waits for an answer that cannot come.
+// waits for an answer that cannot come. The rules of a wallet end with its node.
 func (t *turn) endOffers(node pay.NodeStatus) error {
+	if err := ruledRows.Delete(t.rows, node.Scope); err != nil {
+		return err
+	}
 	return t.endOffersOf(node.Scope, goneReason(node), func(paymentRow) bool { return true })
 }
 

@@ -2,10 +2,8 @@ package registry
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
-	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // found is all that is known once the code of a request has resolved to one
@@ -26,6 +24,8 @@ type found struct {
 	near   []place    // of these, declared neighbours of here
 	gone   pay.Reason // why no node of the wallet can be asked; "" while one can
 	recent []prompted // this box's prompts of the wallet without approval, of the last hour
+	alone  bool       // the terms let a rule of the payer's answer
+	ruled  pay.Amount // up to which the wallet's rules have approved
 	above  stepUpRow  // above which amount the wallet's payments need its device
 
 	trusted pay.Time // from when on the codes of the device count, by the present clock
@@ -64,7 +64,8 @@ func (t *turn) look(p *paymentRow, m match, asked bool) (f found, err error) {
 	d := p.Decision
 	f = found{
 		match: m, now: t.now, heard: p.Heard, amount: d.Amount, currency: d.Currency, asked: asked,
-		here: place{Merchant: d.Merchant, Site: d.Site, Box: p.Box},
+		here:  place{Merchant: d.Merchant, Site: d.Site, Box: p.Box},
+		alone: d.AnswersAlone(),
 	}
 	if err := t.lookAround(&f); err != nil {
 		return f, err
@@ -72,10 +73,9 @@ func (t *turn) look(p *paymentRow, m match, asked bool) (f found, err error) {
 	if f.gone, err = t.walletGone(m.row.Wallet); err != nil {
 		return f, err
 	}
-	if f.recent, _, err = promptRows.Get(t.rows, rows.Key(m.row.Wallet, p.Box)); err != nil {
+	if err := t.lookAtPrompts(&f, p.Box); err != nil {
 		return f, err
 	}
-	f.recent = slices.DeleteFunc(f.recent, func(p prompted) bool { return t.now.Sub(p.At) >= hour || ahead(p.At, t.now) })
 	if f.above, _, err = stepUpRows.Get(t.rows, m.row.Wallet); err != nil {
 		return f, err
 	}
@@ -89,52 +89,9 @@ func (f found) refusal() pay.Reason {
 	switch {
 	case f.gone != "":
 		return f.gone
-	case f.prompts() >= f.promptsMax():
+	case f.prompts() >= f.promptsMax(), f.byRule() && f.expected() >= pay.PromptsByRule:
 		return pay.ReasonTooManyPrompts
 	default:
 		return ""
 	}
-}
-
-// prompts returns how many of the box's prompts have the cause that the offer at
-// hand has.
-func (f found) prompts() (n int) {
-	for _, p := range f.recent {
-		if p.Cause == f.cause {
-			n++
-		}
-	}
-	return n
-}
-
-func (f found) promptsMax() int {
-	if f.cause.IsZero() {
-		return pay.PromptsPerHour
-	}
-	return pay.PromptsElsewherePerHour
-}
-
-// prompted is one offer that a wallet did not approve, or not yet. Cause is the
-// box elsewhere because of which a person is asked, zero when there is none.
-type prompted struct {
-	At      pay.Time      `cbor:"1,keyasint"`
-	Payment pay.PaymentID `cbor:"2,keyasint"`
-	Cause   pay.NodeID    `cbor:"3,keyasint,omitzero"`
-}
-
-// notePrompt counts the offer among the box's prompts of the wallet.
-func (t *turn) notePrompt(f found, box pay.NodeID, payment pay.PaymentID) error {
-	return promptRows.Put(t.rows, rows.Key(f.row.Wallet, box), append(f.recent, prompted{At: f.now, Payment: payment, Cause: f.cause}))
-}
-
-// forgetPrompt takes a prompt off the count: the payer approved it, or a rule
-// answered and nobody was disturbed.
-func (t *turn) forgetPrompt(wallet pay.Scope, box pay.NodeID, payment pay.PaymentID) error {
-	key := rows.Key(wallet, box)
-	list, ok, err := promptRows.Get(t.rows, key)
-	if err != nil || !ok {
-		return err
-	}
-	rest := slices.DeleteFunc(list, func(p prompted) bool { return p.Payment == payment })
-	return promptRows.Put(t.rows, key, rest)
 }

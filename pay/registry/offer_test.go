@@ -24,6 +24,8 @@ func TestWhatIsFoundDecides(t *testing.T) {
 		"the wallet is revoked":         {func(f *found) { f.gone = pay.ReasonNodeRevoked }, pay.ReasonNodeRevoked, "", false},
 		"19 prompts before":             {func(f *found) { f.recent = make([]prompted, 19) }, "", "", false},
 		"20 prompts before":             {func(f *found) { f.recent = make([]prompted, 20) }, pay.ReasonTooManyPrompts, "", false},
+		"20 that rules are to answer":   {func(f *found) { f.recent = expectedAt(f.now) }, "", "", false},
+		"20 that rules did not answer":  {func(f *found) { f.recent = expectedAt(f.now.Add(-pay.PromptRuleWait)) }, pay.ReasonTooManyPrompts, "", false},
 		"heard here before":             {func(f *found) { f.first = here }, "", "", false},
 		"heard there before":            {func(f *found) { f.first = there }, "", pay.StepUpElsewhere, true},
 		"heard here and there":          {func(f *found) { f.first = twice(here) }, "", pay.StepUpElsewhere, true},
@@ -52,4 +54,12 @@ func TestWhatIsFoundDecides(t *testing.T) {
 			t.Errorf("%s: refused %q, steps up %q, elsewhere %v; want %q, %q, %v", name, r, s, e, tc.refusal, tc.stepUp, tc.elsewhere)
 		}
 	}
+}
+
+func expectedAt(at pay.Time) []prompted {
+	list := make([]prompted, 20)
+	for i := range list {
+		list[i] = prompted{At: at, ByRule: true}
+	}
+	return list
 }

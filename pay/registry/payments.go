@@ -22,7 +22,7 @@ var payments = feature{
 	due:       map[pay.SubjectKind]func(*turn, pay.Subject) error{pay.SubjectPayment: (*turn).deadlinePassed},
 	gone:      (*turn).endOffers,
 	audit:     inspectPayments,
-	spaces:    append(rows.Spaces{paymentRows.Space, chargeRows.Space, promptRows.Space}, book.Spaces()...),
+	spaces:    append(rows.Spaces{paymentRows.Space, chargeRows.Space, promptRows.Space, ruledRows.Space}, book.Spaces()...),
 }
 
 var (
@@ -31,6 +31,7 @@ var (
 		rows.Join(rows.ID[pay.NodeID]("BOX"), rows.Text[pay.IdempotencyKey]("KEY")), rows.ID[pay.PaymentID]("PAYMENT"))
 	promptRows = rows.New("a/", "prompts without approval in the last hour",
 		rows.Join(rows.TextUntil[pay.Scope]("WALLET", 0), rows.ID[pay.NodeID]("BOX")), rows.CBOR[[]prompted]())
+	ruledRows = rows.New("ar/", "up to which amount the wallet's rules have approved", rows.Text[pay.Scope]("WALLET"), rows.CBOR[ruledRow]())
 )
 
 // paymentRow is where a payment stands, and what the registry needs to go on with
@@ -157,6 +158,9 @@ func (t *turn) answer(a pay.Answer) error {
 		if err := t.forgetPrompt(h.Wallet, h.Box, a.Payment); err != nil {
 			return err
 		}
+	}
+	if err := t.learnRule(h, a); err != nil {
+		return err
 	}
 	if a.Verdict == pay.Approve && a.By != pay.ByHand && a.Code.IsZero() {
 		if err := t.noteUnattended(h); err != nil {
