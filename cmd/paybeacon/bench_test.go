@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,5 +46,29 @@ func TestBenchMeasuresPayments(t *testing.T) {
 		if !slices.Contains(got, want) {
 			t.Errorf("there is no figure %q among %q", want, got)
 		}
+	}
+}
+
+// TestBenchMeasuresQueueIdleAndLarge runs the benchmarks of what waited at a box, of
+// idle daemons and of a large registry, each with little of it.
+func TestBenchMeasuresQueueIdleAndLarge(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("as TestBenchMeasuresPayments")
+	}
+	w := emptyWorld(t)
+	raw, err := w.Output("bench", "--during", "200ms", "--queued", "80", "--payments", "100", "--dir", w.Dir, "S12", "idle", "large")
+	w.must(err)
+	type line struct{ Type, Name, What, Target string }
+	lines, err := stage.DecodeLines[line](raw)
+	w.must(err)
+	targets := map[string]int{}
+	for _, l := range lines {
+		if l.Type == "figure" && l.Target != "" {
+			targets[l.Name]++
+		}
+	}
+	if want := map[string]int{"S12": 3, "S16": 7, "S14": 1, "S15": 2, "S9": 1}; !maps.Equal(targets, want) {
+		t.Errorf("figures with a target: %v, want %v", targets, want)
 	}
 }

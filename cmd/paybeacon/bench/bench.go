@@ -40,6 +40,8 @@ type options struct {
 	against string        // another build of this program, "" for none
 	rival   string        // a program that does the same in another way, "" for none
 	during  time.Duration // of each load
+
+	queued, payments int // of S12, and of registries that are large
 }
 
 type machineJSON struct {
@@ -56,10 +58,13 @@ func benchmarks(o options) []benchmark {
 	floor := benchFloor{worlds: 1_000, minutes: 300, composed: 3_000, charges: 12_000, traces: o.traces}
 	return []benchmark{
 		{"pay", "payments through real processes (S1, S2, S2b, S3, S5, S13)", benchPayments{o.against, o.rival, o.during}.run, []string{"S1", "S2", "S2b", "S3", "S5", "S13"}},
+		{"S12", "charges that waited at a box without its registry", benchQueue{o.queued}.run, nil},
+		{"idle", "what daemons do while nobody pays (S16)", benchIdle{2 * o.during}.run, []string{"S16"}},
+		{"large", "a registry with many payments (S9, S14, S15)", benchLarge{o.payments}.run, []string{"S9", "S14", "S15"}},
 		{"S4", "durable commits with 64 writers", benchGroupCommit, nil},
 		{"S6", "code look-up among a million devices", benchCodeLookup, nil},
 		{"S11", "adverts through the bus, the radio and the tracker", benchRadio, nil},
-		{"audit", "how fast a registry is audited, and how much memory that takes", benchAudits{small: 500, large: 20_000}.audit, nil},
+		{"audit", "how fast a registry is audited, and how much memory that takes", benchAudits{small: 500, large: o.payments}.audit, nil},
 		{"near", "how soon a till is told who is near, in a simulated floor", floor.near, nil},
 		{"crowd", "how often a charge means the wrong one or nobody: simulated, and from traces", floor.crowd, nil},
 		{"wormhole", "a code carried from one stall to another, by a seeded model", benchWormhole, nil},
@@ -79,6 +84,8 @@ func Command(ctx context.Context, io cli.Stdio) *cli.Command {
 			&cli.StringFlag{Name: "against", Usage: "measure payments by turns with another build, `PROGRAM`"},
 			&cli.StringFlag{Name: "rival", Usage: "measure payments by turns with bin/rival, or another `PROGRAM` like it"},
 			&cli.DurationFlag{Name: "during", Value: 4 * time.Second, Usage: "how long each load of payments lasts: `DUR`"},
+			&cli.IntFlag{Name: "queued", Value: 2_000, Usage: "`N` charges wait at the box of S12"},
+			&cli.IntFlag{Name: "payments", Value: 5_000, Usage: "`N` payments of a large registry"},
 			&cli.StringFlag{Name: "skel", Hidden: true, Usage: "be the registry of a skeleton in `DIR`"},
 			&cli.StringFlag{Name: "dir", Usage: "measure the disk under `DIR` (default: the temporary directory)"},
 			&cli.StringFlag{Name: "traces", Usage: "compose crowds of the recordings in `FILE`", DefaultText: "$" + tracesEnv + ", or " + tracesBeside},
@@ -95,7 +102,7 @@ func bench(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	all := benchmarks(options{tracesNamed(c.Flags.String("traces")), c.Flags.String("against"), c.Flags.String("rival"), during.Std()})
+	all := benchmarks(options{tracesNamed(c.Flags.String("traces")), c.Flags.String("against"), c.Flags.String("rival"), during.Std(), c.Flags.Int("queued"), c.Flags.Int("payments")})
 	chosen := all
 	if c.Flags.NArg() > 0 {
 		chosen = nil

@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/paybeacon/paybeacon/pay"
 	paysync "github.com/paybeacon/paybeacon/sync"
 	"github.com/paybeacon/paybeacon/sync/quicnet"
@@ -116,7 +114,7 @@ func (f *floor) measure(ctx context.Context, n int) (took []time.Duration, err e
 			if _, err := f.file.Write(row); err != nil {
 				return nil, err
 			}
-			if err := unix.Fdatasync(int(f.file.Fd())); err != nil {
+			if err := flush(f.file); err != nil {
 				return nil, fmt.Errorf("flush: %w", err)
 			}
 		}

@@ -384,14 +384,7 @@ func (s *shop) drive(ctx context.Context, callers int, during time.Duration, how
 }
 
 // rest leaves the processes alone for shopRest.
-func rest(ctx context.Context) error {
-	select {
-	case <-time.After(shopRest):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func rest(ctx context.Context) error { return wait(ctx, shopRest) }
 
 // notPaidError is a payment that ended without money.
 type notPaidError struct {

@@ -14,8 +14,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 	"github.com/paybeacon/paybeacon/pay"
 	paysync "github.com/paybeacon/paybeacon/sync"
@@ -244,7 +242,7 @@ func (s *skelServer) commit(ctx context.Context) {
 			s.rows[c.came.payment()] = c.made.kind()
 			buf = append(append(buf, c.came[:]...), c.made[:]...)
 		}
-		if _, err := s.log.Write(buf); err != nil || unix.Fdatasync(int(s.log.Fd())) != nil {
+		if _, err := s.log.Write(buf); err != nil || flush(s.log) != nil {
 			return
 		}
 		for _, c := range batch {
