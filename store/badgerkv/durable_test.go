@@ -163,15 +163,7 @@ func TestNothingCommittedIsLostToAPowerFailure(t *testing.T) {
 // to its directory.
 func testNothingIsLost(t *testing.T, after func(dir string, rng *rand.Rand)) {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("BADGERKV_TEST_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("BADGERKV_TEST_SEED=%d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
+	rng := seeded(t)
 	dir := t.TempDir()
 	committed := uint64(0)
 	for range 16 {

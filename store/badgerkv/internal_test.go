@@ -54,6 +54,86 @@ func TestFailedFlushIsUnknownAndStopsTheEngine(t *testing.T) {
 	}
 }
 
+// brokenFiles is a directory on a disk that breaks.
+type brokenFiles struct {
+	commitlog.Dir
+	broken *bool
+}
+
+// Create makes a file that breaks with the disk.
+func (d brokenFiles) Create(name string) (commitlog.File, error) {
+	f, err := d.Dir.Create(name)
+	return brokenFile{f, d.broken}, err
+}
+
+type brokenFile struct {
+	commitlog.File
+	broken *bool
+}
+
+// Sync fails when the disk is broken.
+func (f brokenFile) Sync() error {
+	if *f.broken {
+		return syscall.EIO
+	}
+	return f.File.Sync()
+}
+
+func TestFailedFlushOfTheLogIsUnknownAndStopsTheEngine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	e, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(key string) error {
+		return e.Update(context.Background(), func(tx kv.Tx) error { return tx.Put([]byte(key), nil) })
+	}
+	if err := put("before"); err != nil {
+		t.Fatal(err)
+	}
+	files := brokenFiles{commitlog.Dir(dir), new(bool)}
+	s, _, err := commitlog.Scan(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if e.log, err = s.Resume(4 * mib); err != nil {
+		t.Fatal(err)
+	}
+	*files.broken = true
+	if err := put("lost, or not"); !errors.Is(err, kv.ErrUnknown) || !errors.Is(err, syscall.EIO) {
+		t.Errorf("got %v, want kv.ErrUnknown and the cause", err)
+	}
+	*files.broken = false
+	if err := put("refused"); err == nil || errors.Is(err, kv.ErrUnknown) {
+		t.Errorf("the next update: got %v, want a refusal", err)
+	}
+	if err := e.View(context.Background(), func(kv.Reader) error { return nil }); err == nil {
+		t.Error("the next view was not refused")
+	}
+	if err := e.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if e, err = Open(dir, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if err := put("after"); err != nil {
+		t.Errorf("after opening again: %v", err)
+	}
+	_ = e.View(context.Background(), func(r kv.Reader) error {
+		for key, want := range map[string]bool{"before": true, "after": true, "refused": false} {
+			if _, got, err := r.Get([]byte(key)); got != want || err != nil {
+				t.Errorf("%q is there: %t, %v", key, got, err)
+			}
+		}
+		return nil
+	})
+}
+
 // What Badger refuses after the log has it is durable, and replayed.
 func TestCommitThatBadgerRefusesIsUnknownAndReplayed(t *testing.T) {
 	t.Parallel()
