@@ -1,6 +1,8 @@
 package ble
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -134,6 +136,26 @@ func (t *Tracker) formerly(h pay.Handle, now time.Duration) int32 {
 	return l.track
 }
 
+// gone returns the words that were shown within pay.HandleMemory for somebody who is
+// not on the air any more, as far as is known. Somebody may still say them, so what
+// also means another is ambiguous.
+func (t *Tracker) gone(now time.Duration) (out []pay.Called) {
+	for h, l := range t.handles.left {
+		_, present := t.handles.present[h]
+		_, back := t.byCode[l.origin]
+		if present || back || !t.handles.wasShown(h, now) || t.formerly(h, now) >= 0 {
+			continue
+		}
+		out = append(out, pay.Called{Handle: h, Candidate: pay.Candidate{Handle: h, Code: l.origin}})
+	}
+	sortByWords(out)
+	return out
+}
+
+func sortByWords(list []pay.Called) {
+	slices.SortFunc(list, func(a, b pay.Called) int { return cmp.Compare(a.Handle, b.Handle) })
+}
+
 // others returns the words, beside those that are shown, under which somebody may
 // be asked for: those of the codes before, and those of codes of which it is still
 // open whose next they are. The latter are made from the code alone, so they mean its
@@ -151,5 +173,6 @@ func (t *Tracker) others(now time.Duration, at time.Time) (out []pay.Called) {
 			out = append(out, pay.Called{Handle: c.Handle, Candidate: c})
 		}
 	}
+	sortByWords(out)
 	return out
 }

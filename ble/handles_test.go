@@ -122,6 +122,27 @@ func TestWordsOfANewCodeAreTakenAtOnce(t *testing.T) {
 	}
 }
 
+// TestWordsOfWhoLeftAreRemembered: for two minutes somebody may still be meant by
+// the words of one who is gone, unless that one is there again.
+func TestWordsOfWhoLeftAreRemembered(t *testing.T) {
+	t.Parallel()
+	for at, want := range map[time.Duration]bool{5 * time.Second: false, 12 * time.Second: true, 122 * time.Second: true, 124 * time.Second: false} {
+		for _, back := range []bool{false, true} {
+			tracker := playTrace(t, ble.TrackerOptions{}, `
+				0s..`+at.String()+` B -70
+				0s..3s A -50
+				3s     ? A* B clear=A`)
+			if back {
+				tracker.Observe(eidAdvert(traceStart.Add(at), codeNamed("A"), -50, ble.PowerReference))
+			}
+			gone := tracker.Nearby(traceStart.Add(at)).Gone
+			if got := len(gone) > 0; got != (want && !back) || got && (len(gone) != 1 || gone[0].Handle != pay.HandleFor(codeNamed("A"), 0) || gone[0].Candidate.Code != codeNamed("A")) {
+				t.Errorf("at %v, back: %v: gone are %+v", at, back, gone)
+			}
+		}
+	}
+}
+
 // TestWordsThatAreUsedUp: who copies the words of another, by trying codes, does not
 // make it disappear from the till.
 func TestWordsThatAreUsedUp(t *testing.T) {

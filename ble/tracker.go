@@ -256,7 +256,7 @@ func (t *Tracker) Nearby(now time.Time) pay.Nearby {
 			out.Candidates = append(out.Candidates, t.candidate(s, d, now))
 		}
 	}
-	out.Others = t.others(d, now)
+	out.Others, out.Gone = t.others(d, now), t.gone(d)
 	if v := t.judge(listed, d); v.track >= 0 && t.tracks[v.track].handle != "" {
 		out.Clear, out.Evidence, out.Certain = t.tracks[v.track].handle, v.evidence, v.certain
 	}

@@ -31,7 +31,11 @@ type Nearby struct {
 	Candidates []Candidate // those tapped first, then strongest first
 	// Others are further words for somebody on the air: those of a code before, shown
 	// within HandleMemory, and those of a code that is too new to be listed.
-	Others   []Called
+	Others []Called
+	// Gone are words that were shown within HandleMemory for somebody who is not on
+	// the air any more. Their Candidate holds the code alone, from which the words
+	// were made.
+	Gone     []Called
 	Clear    Handle   // the one that a charge for the nearest selects, or ""
 	Evidence Evidence // how Clear was found, EvidenceTap or EvidenceClear; "" without one
 	// Certain reports whether Clear is so strong and so far ahead that a payer's own

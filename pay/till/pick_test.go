@@ -18,7 +18,8 @@ func asError(err error) *pay.Error {
 }
 
 // In the air column a star marks who is clear, brackets who is not near, and words
-// after a "<" under which others somebody is known: "icy-fox<shy-elk".
+// after a "<" under which others somebody is known: "icy-fox<shy-elk". A dash marks
+// who has left.
 const pickTable = `
 who is meant              | air                          | to          | result
 --------------------------|------------------------------|-------------|------------------------------------
@@ -56,6 +57,13 @@ the words before          | icy-fox<shy-elk amber-otter  | shy-elk     | shy-elk
 the beginning of those    | icy-fox<shy-elk amber-otter  | shy         | shy-elk
 the same one twice        | icy-fox<icy-hare             | icy         | icy-fox
 words before and now      | icy-fox<shy-elk shy-elk-wren | shy-elk     | E_AMBIGUOUS shy-elk-wren shy-elk
+a beginning of one who left | amber-otter -amber-hare    | amber       | E_AMBIGUOUS amber-otter
+and more of the word      | amber-otter -amber-hare      | amber-o     | amber-otter
+only who left began so    | icy-fox -amber-hare          | amber       | E_LEFT
+two words that who left shared | amber-otter-elk -amber-otter | amber-otter | E_AMBIGUOUS amber-otter-elk
+of who left all three     | amber-otter-elk -amber-otter-wren | amber-otter | E_AMBIGUOUS amber-otter-elk
+all three tell them apart | amber-otter-elk -amber-otter | amber-otter-elk | amber-otter-elk
+too new, like who left    | icy-fox<shy-elk -shy-elk     | shy-elk     | E_AMBIGUOUS shy-elk
 four words                | amber-otter                  | a-b-c-d     | E_USAGE
 gone, and one begins so   | gone-harerabbit              | gone-hare   | E_LEFT
 no handle at all          | *amber-otter                 | Amber_Otter | E_USAGE
@@ -86,6 +94,10 @@ func parseAir(s string) (n pay.Nearby) {
 	for _, word := range strings.Fields(s) {
 		if word == "deaf" {
 			n.Deaf = true
+			continue
+		}
+		if left, ok := strings.CutPrefix(word, "-"); ok {
+			n.Gone = append(n.Gone, pay.Called{Handle: pay.Handle(left), Candidate: pay.Candidate{Handle: pay.Handle(left), Code: pay.Code{0xff, byte(len(n.Gone))}}})
 			continue
 		}
 		word, before, _ := strings.Cut(word, "<")
