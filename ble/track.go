@@ -138,6 +138,7 @@ func (t *Tracker) admit(code pay.Code, rssi, power pay.RSSI, now time.Duration) 
 	if len(t.tracks)-len(t.free) >= t.max {
 		weakest := t.notNear.weakest()
 		if weakest < 0 || t.tracks[weakest].rssi > rssi {
+			t.refuse(rssi, now)
 			return 0, false
 		}
 		t.drop(weakest)
@@ -158,6 +159,15 @@ func (t *Tracker) admit(code pay.Code, rssi, power pay.RSSI, now time.Duration) 
 	t.byCode[code] = i
 	t.rotation.add(t.tracks, i, now)
 	return i, true
+}
+
+// refuse records an advert of a device for which there is no room. Nothing else is
+// known of such a device, but it may be the one at the box.
+func (t *Tracker) refuse(rssi pay.RSSI, now time.Duration) {
+	if t.refusedAt == never || now-t.refusedAt > bestWindow || rssi > t.refused {
+		t.refused = rssi
+	}
+	t.refusedAt = now
 }
 
 // drop frees a track. Its handle, if it was shown, stays in the handle book.

@@ -192,6 +192,11 @@ type Tracker struct {
 	// whether it was heard in place of a deaf first one.
 	secondDeaf, stoodIn bool
 
+	// refusedAt is when an advert of a device was heard for which there was no room,
+	// last, or never, and refused the strongest of those within bestWindow.
+	refusedAt time.Duration
+	refused   pay.RSSI
+
 	tracks   []track
 	free     []int32
 	byCode   map[pay.Code]int32 // current codes, and former ones for a while
@@ -205,12 +210,13 @@ type Tracker struct {
 // NewTracker returns a tracker without candidates.
 func NewTracker(o TrackerOptions) *Tracker {
 	return &Tracker{
-		options:  o.withDefaults(),
-		byCode:   map[pay.Code]int32{},
-		notNear:  newRanking(),
-		rotation: newRotation(),
-		handles:  newHandleBook(),
-		max:      pay.CandidatesMax,
+		options:   o.withDefaults(),
+		refusedAt: never,
+		byCode:    map[pay.Code]int32{},
+		notNear:   newRanking(),
+		rotation:  newRotation(),
+		handles:   newHandleBook(),
+		max:       pay.CandidatesMax,
 	}
 }
 
