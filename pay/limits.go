@@ -113,6 +113,21 @@ const (
 	// Chosen: long beside the way to a wallet that is connected, short beside what it
 	// takes a person to answer a few.
 	PromptRuleWait Millis = 10_000
+	// EarshotEvery is how often a merchant is told that another place hears its
+	// customers. Chosen: a merchant who has heard it can do nothing until the
+	// operator has.
+	EarshotEvery Millis = 24 * 3_600_000
+	// EarshotKept is for how long registry and box say that two places heard the
+	// same codes. Chosen: a market that comes once a week is still known.
+	EarshotKept Millis = 8 * 24 * 3_600_000
+	// ClockMovesMax bounds the accepted moves of the registry's clock that are kept.
+	// Chosen: far more often than anybody sets a clock right; the anchors of devices
+	// that were not heard of since the oldest are renewed over the link.
+	ClockMovesMax = 64
+	// UrgentItemsMax bounds how many items of the outbox are searched for urgent
+	// claims. Chosen: many times what anybody does while the registry refuses the
+	// node.
+	UrgentItemsMax = 4096
 	// HeardPlacesMax bounds the places of which the registry notes that they heard
 	// one code. Chosen: more than there are at a crossroads.
 	HeardPlacesMax = 8

@@ -190,10 +190,6 @@ func (s *Store) refreshOldCopy(ctx context.Context) error {
 	})
 }
 
-// urgentAtOnce bounds how many items UrgentClaims looks through. Chosen: many
-// times what anybody does while the registry refuses the node.
-const urgentAtOnce = 4096
-
 // UrgentClaims returns the facts of the given kinds that wait in the outbox, the
 // newest first and at most pay.UrgentFactsMax.
 func (v *View) UrgentClaims(kinds func(pay.Kind) bool) (facts []pay.Fact, err error) {
@@ -201,7 +197,7 @@ func (v *View) UrgentClaims(kinds func(pay.Kind) bool) (facts []pay.Fact, err er
 	if err != nil {
 		return nil, err
 	}
-	for row, looked := o.last, 0; row > o.acked && looked < urgentAtOnce; row, looked = row-1, looked+1 {
+	for row, looked := o.last, 0; row > o.acked && looked < pay.UrgentItemsMax; row, looked = row-1, looked+1 {
 		it, err := v.item(row)
 		if err != nil {
 			return nil, err

@@ -28,11 +28,6 @@ type shift struct {
 	By   pay.Millis `cbor:"3,keyasint"` // how far it was moved
 }
 
-// shiftsMax bounds the moves that are kept. Chosen: far more often than anybody
-// sets a clock right; the anchors of devices that were not heard of since the
-// oldest are renewed over the link.
-const shiftsMax = 64
-
 // Accepted is how the operator's word moves the registry's clock.
 type Accepted struct {
 	Was, Now pay.Time // the time before and after, at one moment
@@ -69,7 +64,7 @@ func (r *Registry) AcceptClock(tx pay.WritableRows, a Accepted) (pay.Reaction, e
 		return pay.Reaction{}, fmt.Errorf("accept the clock: %w", err)
 	}
 	list = append(list, moved)
-	list = list[max(0, len(list)-shiftsMax):]
+	list = list[max(0, len(list)-pay.ClockMovesMax):]
 	r.moving.Store(true)
 	return pay.Reaction{Publications: []pay.Publication{published}}, shiftsRow.Put(tx, list)
 }

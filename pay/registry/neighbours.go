@@ -83,11 +83,6 @@ func (t *turn) areNeighbours(a, b place) (bool, error) {
 	return ok && !row.Said.Ended, err
 }
 
-// earshotEvery is how often a merchant is told that another place hears its
-// customers. Chosen: a merchant who has heard it can do nothing until the operator
-// has.
-const earshotEvery = 24 * hour
-
 // noteEarshot counts a code that was heard here and elsewhere, and tells both
 // merchants.
 func (t *turn) noteEarshot(f found) error {
@@ -140,7 +135,7 @@ func placeOf(view pay.Rows, p place) (pay.Place, error) {
 func (t *turn) tellEarshot(p place, codes uint32) error {
 	key := rows.Key(p.Merchant, p.Site)
 	last, told, err := toldRows.Get(t.rows, key)
-	if err != nil || (told && t.now.Sub(last) < earshotEvery && !ahead(last, t.now)) {
+	if err != nil || (told && t.now.Sub(last) < pay.EarshotEvery && !ahead(last, t.now)) {
 		return err
 	}
 	if err := toldRows.Put(t.rows, key, t.now); err != nil {
@@ -157,17 +152,13 @@ type Earshot struct {
 	First, Last pay.Time
 }
 
-// earshotKept is for how long it is said that two places heard the same codes.
-// Chosen: a market that comes once a week is still known.
-const earshotKept = 8 * 24 * hour
-
 // Earshot returns the pairs of places that heard codes of the same customers
 // lately and are no declared neighbours, at most pay.ListMax. Its errors are the
 // store's, or wrap rows.ErrDamaged.
 func (r *Registry) Earshot(view pay.Rows, now pay.Time) (list []Earshot, err error) {
 	err = earshotRows.Each(view, earshotRows.All(), func(key pair, row earshotRow) error {
 		declared, ok, err := neighbourRows.Get(view, key)
-		if err != nil || (ok && !declared.Said.Ended) || now.Sub(row.Last) >= earshotKept || len(list) == pay.ListMax {
+		if err != nil || (ok && !declared.Said.Ended) || now.Sub(row.Last) >= pay.EarshotKept || len(list) == pay.ListMax {
 			return err
 		}
 		list = append(list, Earshot{A: row.A, B: row.B, Codes: row.Codes, First: row.First, Last: row.Last})

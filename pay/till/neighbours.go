@@ -48,11 +48,6 @@ func (t *Till) noteEarshot(tx pay.WritableRows, _ pay.Fact, e pay.Earshot) error
 	return earshotRows.Put(tx, e.Site, e)
 }
 
-// earshotKept is for how long a box says that another place hears its customers.
-// The registry says it daily while it is so. Chosen: a market that comes once a
-// week is still known.
-const earshotKept = 8 * 24 * pay.Millis(3_600_000)
-
 // Around returns the declared neighbours of this box's site, and the registry's
 // last statement that yet another place hears its customers, ok being false where
 // there is none from lately. Its errors are the store's.
@@ -72,5 +67,5 @@ func (t *Till) Around(view pay.Rows, now pay.Time) (near []pay.Place, e pay.Ears
 		return true
 	})
 	e, ok, more := earshotRows.Get(view, here.Site)
-	return near, e, ok && e.At > last && now.Sub(e.At) < earshotKept, cmp.Or(err, more)
+	return near, e, ok && e.At > last && now.Sub(e.At) < pay.EarshotKept, cmp.Or(err, more)
 }

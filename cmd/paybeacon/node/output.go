@@ -80,6 +80,9 @@ func (o Output) cannotWrite(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
+	if at := new(fs.PathError); errors.As(err, &at) { // not the name of the file that would have been put in its place
+		err = &fs.PathError{Op: "write", Path: o.To, Err: at.Err}
+	}
 	return CannotWrite(err, "write "+o.What, "name a file that you may write with --to")
 }
 

@@ -208,3 +208,14 @@ func TestOutputThatFailsLeavesTheOld(t *testing.T) {
 		t.Errorf("discarded: %v", err)
 	}
 }
+
+func TestOutputNamesTheFileThatWasMeant(t *testing.T) {
+	t.Parallel()
+	to := filepath.Join(t.TempDir(), "nodir", "receipt")
+	for _, stream := range []bool{false, true} {
+		err := put(t.Context(), to, "hello", false, stream)
+		if err == nil || !strings.Contains(err.Error(), to+":") || strings.Contains(err.Error(), ".new-") {
+			t.Errorf("stream %v: the error is %v", stream, err)
+		}
+	}
+}
