@@ -50,14 +50,14 @@ func TestBenchMeasuresPayments(t *testing.T) {
 }
 
 // TestBenchMeasuresQueueIdleAndLarge runs the benchmarks of what waited at a box, of
-// idle daemons and of a large registry, each with little of it.
+// idle daemons, of many wallets and of a large registry, each with little of it.
 func TestBenchMeasuresQueueIdleAndLarge(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("as TestBenchMeasuresPayments")
 	}
 	w := emptyWorld(t)
-	raw, err := w.Output("bench", "--during", "200ms", "--queued", "80", "--payments", "100", "--dir", w.Dir, "S12", "idle", "large")
+	raw, err := w.Output("bench", "--during", "200ms", "--queued", "80", "--payments", "100", "--wallets", "20", "--dir", w.Dir, "S12", "idle", "S8", "large")
 	w.must(err)
 	type line struct{ Type, Name, What, Target string }
 	lines, err := stage.DecodeLines[line](raw)
@@ -68,7 +68,7 @@ func TestBenchMeasuresQueueIdleAndLarge(t *testing.T) {
 			targets[l.Name]++
 		}
 	}
-	if want := map[string]int{"S12": 3, "S16": 7, "S14": 1, "S15": 2, "S9": 1}; !maps.Equal(targets, want) {
+	if want := map[string]int{"S12": 3, "S16": 7, "S17": 1, "S10": 1, "S8": 1, "S14": 1, "S15": 2, "S9": 1}; !maps.Equal(targets, want) {
 		t.Errorf("figures with a target: %v, want %v", targets, want)
 	}
 }

@@ -41,7 +41,7 @@ type options struct {
 	rival   string        // a program that does the same in another way, "" for none
 	during  time.Duration // of each load
 
-	queued, payments int // of S12, and of registries that are large
+	queued, payments, wallets int // of S12, of registries that are large, and of S8
 }
 
 type machineJSON struct {
@@ -59,7 +59,8 @@ func benchmarks(o options) []benchmark {
 	return []benchmark{
 		{"pay", "payments through real processes (S1, S2, S2b, S3, S5, S13)", benchPayments{o.against, o.rival, o.during}.run, []string{"S1", "S2", "S2b", "S3", "S5", "S13"}},
 		{"S12", "charges that waited at a box without its registry", benchQueue{o.queued}.run, nil},
-		{"idle", "what daemons do while nobody pays (S16)", benchIdle{2 * o.during}.run, []string{"S16"}},
+		{"idle", "between payments: coming near, coming back, nothing at all (S10, S16, S17)", benchIdle{2 * o.during}.run, []string{"S10", "S16", "S17"}},
+		{"S8", "many idle wallets", benchSessions{o.wallets, 2 * o.during}.run, nil},
 		{"large", "a registry with many payments (S9, S14, S15)", benchLarge{o.payments}.run, []string{"S9", "S14", "S15"}},
 		{"S4", "durable commits with 64 writers", benchGroupCommit, nil},
 		{"S6", "code look-up among a million devices", benchCodeLookup, nil},
@@ -86,6 +87,7 @@ func Command(ctx context.Context, io cli.Stdio) *cli.Command {
 			&cli.DurationFlag{Name: "during", Value: 4 * time.Second, Usage: "how long each load of payments lasts: `DUR`"},
 			&cli.IntFlag{Name: "queued", Value: 2_000, Usage: "`N` charges wait at the box of S12"},
 			&cli.IntFlag{Name: "payments", Value: 5_000, Usage: "`N` payments of a large registry"},
+			&cli.IntFlag{Name: "wallets", Value: 1_000, Usage: "`N` idle wallets of S8"},
 			&cli.StringFlag{Name: "skel", Hidden: true, Usage: "be the registry of a skeleton in `DIR`"},
 			&cli.StringFlag{Name: "dir", Usage: "measure the disk under `DIR` (default: the temporary directory)"},
 			&cli.StringFlag{Name: "traces", Usage: "compose crowds of the recordings in `FILE`", DefaultText: "$" + tracesEnv + ", or " + tracesBeside},
@@ -102,7 +104,7 @@ func bench(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	all := benchmarks(options{tracesNamed(c.Flags.String("traces")), c.Flags.String("against"), c.Flags.String("rival"), during.Std(), c.Flags.Int("queued"), c.Flags.Int("payments")})
+	all := benchmarks(options{tracesNamed(c.Flags.String("traces")), c.Flags.String("against"), c.Flags.String("rival"), during.Std(), c.Flags.Int("queued"), c.Flags.Int("payments"), c.Flags.Int("wallets")})
 	chosen := all
 	if c.Flags.NArg() > 0 {
 		chosen = nil

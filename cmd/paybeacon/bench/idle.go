@@ -24,9 +24,10 @@ const (
 	idleBytesMax = 1e6 // of a wallet a day
 )
 
-// run measures what daemons do while nobody pays: how often one wakes up, what CPU
-// time it spends, and what a wallet sends and gets. The tags of the shop have gone, so
-// that the box hears nothing.
+// run measures what happens between payments: how soon one who is clearly near has paid,
+// what a wallet costs that comes back, and what daemons do while nobody pays: how often
+// one wakes up, what CPU time it spends, and what a node sends and gets. By then the
+// tags of the shop have gone, so that the box hears nothing.
 func (b benchIdle) run(ctx context.Context, dir string) ([]figure, error) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -37,8 +38,17 @@ func (b benchIdle) run(ctx context.Context, dir string) ([]figure, error) {
 		return nil, err
 	}
 	defer s.Close()
-	for _, w := range s.wallets {
+	for _, w := range s.wallets[1:] {
 		s.Stop(w + "-tag")
+	}
+	near, err := s.nearest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.Stop(s.wallets[0] + "-tag")
+	back, err := s.reconnect(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if err := wait(ctx, b.during/4); err != nil { // what the payments left is done by then
 		return nil, err
@@ -57,7 +67,7 @@ func (b benchIdle) run(ctx context.Context, dir string) ([]figure, error) {
 		return nil, err
 	}
 	seconds := time.Since(begun).Seconds()
-	var out []figure
+	out := append(near, back...)
 	for i, name := range names {
 		role := strings.TrimSuffix(s.roleOf(name), "s")
 		wakes := float64(after[i].wakes-before[i].wakes) / seconds
@@ -72,6 +82,32 @@ func (b benchIdle) run(ctx context.Context, dir string) ([]figure, error) {
 	day := float64(after[0].bytes-before[0].bytes) / nodes / seconds * 86_400
 	met := day <= idleBytesMax
 	return append(out, figure{Name: "S16", What: "traffic of an idle node, both ways", Value: day / 1e6, Unit: "MB/d", Target: fmt.Sprintf("<= %g MB a day", idleBytesMax/1e6), Met: &met}), nil
+}
+
+const (
+	nearestPayments = 30
+	nearestMax      = time.Second
+)
+
+// nearest charges the one who is clearly near again and again, once the box is sure of
+// him, and looks at the slowest.
+func (s *shop) nearest(ctx context.Context) ([]figure, error) {
+	if err := s.Until("the box is sure who is near", func() (bool, error) {
+		reply, err := node.AskDaemon(ctx, s.dir(shopBox), api.VerbWaitNear, api.WaitRequest{Wait: shopWait})
+		return reply.Value.Clear != nil, err
+	}); err != nil {
+		return nil, err
+	}
+	took, err := s.alone(ctx, nearestPayments, "")
+	if err != nil {
+		return nil, err
+	}
+	slowest := quantile(took.both, 0.99)
+	met := slowest <= nearestMax
+	return []figure{{
+		Name: "S17", What: "clear at the box -> outcome at both, air, p99", Value: millis(slowest), Unit: "ms",
+		Target: fmt.Sprintf("<= %g s", nearestMax.Seconds()), Met: &met,
+	}}, nil
 }
 
 // idleness is what a process has done since its start.

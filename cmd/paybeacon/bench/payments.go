@@ -112,7 +112,7 @@ func (b benchPayments) round(ctx context.Context, s *shop, all *paid) error {
 	if err := s.learnHandles(); err != nil {
 		return err
 	}
-	one, err := s.alone(ctx, payAlone)
+	one, err := s.alone(ctx, payAlone, s.handles[s.wallets[0]])
 	if err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func (s *shop) open() error {
 		return err
 	}
 	for i, w := range s.wallets {
-		if err := s.addWallet(w, -36-3*i); err != nil {
+		if err := s.addWallet(w, -35-3*i); err != nil {
 			return err
 		}
 	}
@@ -273,10 +273,23 @@ const (
 	roleCaller   = "callers"
 )
 
-// spent returns the CPU time of each role since its start.
+// ended reports whether a process has ended.
+func ended(p *stage.Proc) bool {
+	select {
+	case <-p.Done:
+		return true
+	default:
+		return false
+	}
+}
+
+// spent returns the CPU time of each role since its start, of those that still run.
 func (s *shop) spent() (map[string]time.Duration, error) {
 	all := map[string]time.Duration{}
 	for name, p := range s.Procs {
+		if ended(p) {
+			continue
+		}
 		d, err := cpuOf(p.Cmd.Process.Pid)
 		if err != nil {
 			return nil, fmt.Errorf("read the CPU time of %s: %w", name, err)
@@ -448,8 +461,9 @@ func since(before, after map[string]api.Counts) map[string]api.Counts {
 	return done
 }
 
-// alone makes n payments, one after another, of one wallet.
-func (s *shop) alone(ctx context.Context, n int) (out single, err error) {
+// alone makes n payments, one after another, of the first wallet, whose tag goes by
+// these words; empty for the one that is nearest.
+func (s *shop) alone(ctx context.Context, n int, to pay.Handle) (out single, err error) {
 	w := s.wallets[0]
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -467,7 +481,7 @@ func (s *shop) alone(ctx context.Context, n int) (out single, err error) {
 	}
 	for range n {
 		begun := time.Now()
-		p, err := s.pay(ctx, s.handles[w])
+		p, err := s.pay(ctx, to)
 		box := time.Since(begun)
 		if err != nil {
 			return out, err
