@@ -213,7 +213,11 @@ func (n *payer) tryLink(ctx context.Context, d wallet.Device) api.Link {
 	ctx, cancel := context.WithTimeout(ctx, linkTryWait)
 	defer cancel()
 	if err := link.Reach(ctx, link.Peer{Address: d.Link, Key: n.key, Device: d.ID}); err != nil {
-		out.Error, out.Hint = api.Describe(err).Message, "bring the device within reach, or say where it is now: "+moveHint(d)
+		out.Error = api.Describe(err).Message
+		if errors.Is(err, context.DeadlineExceeded) {
+			out.Error = "the device at " + d.Link + " does not answer"
+		}
+		out.Hint = "bring the device within reach, or say where it is now: " + moveHint(d)
 	}
 	return out
 }

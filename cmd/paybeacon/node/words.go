@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 
 	"golang.org/x/sync/errgroup"
 
@@ -62,7 +63,7 @@ func (n *payer) wordsOf(ctx context.Context, d wallet.Device) api.Words {
 	if err != nil {
 		e := api.Describe(err)
 		w.Code, w.Message, w.Hint = e.Code, e.Message, e.Hint
-		if known := pay.CodeOf(err); known == "" || known == pay.CodeUnreachable {
+		if pay.CodeOf(err) == pay.CodeUnreachable || errors.Is(err, context.DeadlineExceeded) {
 			w.Code, w.Message = pay.CodeUnreachable, "it is out of reach"
 			w.Hint = "bring the device within reach, or say where it is now: " + moveHint(d)
 		}
