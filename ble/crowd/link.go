@@ -2,6 +2,7 @@ package crowd
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -11,9 +12,28 @@ import (
 
 // Linking is the result of linking codes of one device from a full recording.
 type Linking struct {
-	Codes  int     // codes that began
-	Linked float64 // share of them that was linked to the device's code before
-	Guess  float64 // share that a random guess among the codes on the air links
+	Codes  int       // codes that began
+	Linked float64   // share of them that was linked to the device's code before
+	Guess  float64   // share that a random guess among the codes on the air links
+	worlds []Linking // the sums of each world
+}
+
+// Rate returns the share of codes that was linked, with a bracket that draws the
+// worlds anew. seed makes the draws.
+func (l Linking) Rate(seed uint64) Rate {
+	r := rand.New(rand.NewPCG(seed, 3))
+	drawn := make([]float64, 0, ratesDraws)
+	for range ratesDraws {
+		var linked weighted
+		for i, times := range drawSets(r, len(l.worlds)) {
+			if w := l.worlds[i]; w.Codes > 0 {
+				linked.add(w.Linked/float64(w.Codes), times*float64(w.Codes))
+			}
+		}
+		drawn = append(drawn, linked.mean())
+	}
+	low, high := bracketOf(drawn)
+	return Rate{l.Linked, low, high}
 }
 
 // Advantage returns by what share of codes the linker is better than a guess.
@@ -91,6 +111,7 @@ func deviceDistance(a, b *codeLog) float64 {
 func repeat(o Options, trials int, once func(o Options) Linking) (out Linking) {
 	for range trials {
 		l := once(o)
+		out.worlds = append(out.worlds, l)
 		out.Codes += l.Codes
 		out.Linked += l.Linked
 		out.Guess += l.Guess

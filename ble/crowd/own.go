@@ -11,12 +11,12 @@ import (
 
 // A device's own level: how much stronger or weaker it is than it states is learned
 // where the payer was certain, visit by visit, and the device then states as much
-// more or less, in steps of ownStep.
+// more or less, in steps of ownStep and by pay.LevelMax at most.
 
 const (
-	// ownStep is the step in which stated power is corrected, in dB. Published: the
-	// issue; finer ones would tell devices apart.
-	ownStep = 4
+	// ownStep is the step in which stated power is corrected, in dB. Published: as
+	// devices do.
+	ownStep = int(pay.LevelStep)
 	// ownLooks adverts at ownPace are what a box measures at one visit: its median of
 	// two seconds.
 	ownLooks = 20
@@ -38,8 +38,14 @@ func ownPower(r *rand.Rand, c Channel, excess float64, visits int, stated pay.RS
 	for range visits {
 		learned += (excess + visitError(r, &c)) / float64(visits)
 	}
-	steps := int(math.Round(learned / ownStep))
-	return min(max(stated+pay.RSSI(ownStep*steps), ble.PowerMin), ble.PowerMax)
+	return correctedBy(learned, int(pay.LevelMax), stated)
+}
+
+// correctedBy returns the power that a device states which is stronger than stated by
+// excess dB, corrected in steps of ownStep and at most by most dB.
+func correctedBy(excess float64, most int, stated pay.RSSI) pay.RSSI {
+	by := min(max(ownStep*int(math.Round(excess/float64(ownStep))), -most), most)
+	return min(max(stated+pay.RSSI(by), ble.PowerMin), ble.PowerMax)
 }
 
 // visitError draws by how many dB the level of one visit is off: where exactly and

@@ -167,7 +167,14 @@ func (w *World) add(c carry, aside float64, stops []stop) *person {
 		p.interval = w.randomInterval()
 	}
 	p.stated = []pay.RSSI{-65, ble.PowerReference, ble.PowerReference, -53}[r.IntN(4)]
-	p.power = w.channel.power(r, float64(p.stated)) - w.channel.carried(r, c)
+	if w.corrects != nil {
+		p.stated = ble.PowerReference
+	}
+	power := w.channel.power(r, float64(p.stated))
+	p.power = power - w.channel.carried(r, c)
+	if w.corrects != nil {
+		p.stated = correctedBy(power-float64(p.stated), *w.corrects, p.stated)
+	}
 	p.turned = 2 * math.Pi * r.Float64()
 	if w.exact {
 		p.power = float64(p.stated)

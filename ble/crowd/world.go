@@ -31,6 +31,10 @@ type Options struct {
 	// Exact makes the true power of every device equal to the stated one, also in
 	// a pocket, so that only the channel changes the strength.
 	Exact bool
+	// Own, if not nil, makes every device of a simulated scene state -59 dBm at 1 m,
+	// corrected by its own level in steps of 4 dB, at most by Own dB either way: with 0
+	// all state the same.
+	Own *int
 	// Second is where a second ear is; nil for a box with one. Persons of recordings
 	// are heard with one.
 	Second *Spot
@@ -55,6 +59,7 @@ type World struct {
 	own      *rand.Rand // of the visits at which own levels were learned
 	interval time.Duration
 	exact    bool
+	corrects *int // Options.Own
 	channel  Channel
 	people   []*person
 	queue    sendQueue
@@ -68,7 +73,7 @@ type World struct {
 // New returns the world of o at its beginning.
 func New(o Options) *World {
 	w := &World{
-		Customer: Nobody, random: rand.New(rand.NewPCG(o.Seed, o.Trial)), interval: o.Interval, exact: o.Exact, channel: o.Channel,
+		Customer: Nobody, random: rand.New(rand.NewPCG(o.Seed, o.Trial)), interval: o.Interval, exact: o.Exact, corrects: o.Own, channel: o.Channel,
 		owners: map[pay.Code]Person{}, plate: o.Plate,
 	}
 	w.own = rand.New(rand.NewPCG(o.Seed^ownStream, o.Trial))

@@ -82,6 +82,17 @@ func (b benchFloor) crowd(ctx context.Context, _ string) ([]figure, error) {
 	figures = append(figures, composed...)
 	visits := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(benchVisitors), Seed: benchSeed, Interval: benchVisitPace}, benchLinks)
 	mixed := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(benchVisitors), Seed: benchSeed}, benchLinks)
+	for _, own := range []struct {
+		name string
+		by   int
+	}{{"all state one power", 0}, {"own levels by up to 4 dB", 4}, {"own levels by up to 12 dB", 12}} {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		l := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(benchVisitors), Seed: benchSeed, Interval: benchVisitPace, Own: &own.by}, benchLinks)
+		guess := l.Guess
+		figures = append(figures, rated(fmt.Sprintf("simulated: linked over two visits, %s, of %d", own.name, benchVisitors), l.Rate(benchSeed), "a guess", crowd.Rate{Value: guess, Low: guess, High: guess}))
+	}
 	followed := crowd.LinkRotations(crowd.Options{Scene: crowd.Crowd(benchVisitors, 4, benchListening), Seed: benchSeed, Interval: benchVisitPace}, 1)
 	return append(figures,
 		linkFigure("simulated: linked over two visits, one pace", visits),
