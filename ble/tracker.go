@@ -309,6 +309,9 @@ func (t *Tracker) candidate(s *track, now time.Duration, at time.Time) pay.Candi
 		Handle: s.handle, Code: s.code, Heard: wall(s.last), RSSI: s.rssi,
 		Since: wall(s.first), Lane: t.options.Lane, Near: s.near, Tapped: s.tapped(now),
 	}
+	if s.near && !t.deaf {
+		c.Excess = t.excess(s, now)
+	}
 	if s.near {
 		c.Since = wall(s.since)
 	}

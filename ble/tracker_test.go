@@ -15,7 +15,7 @@ func TestCandidateTimes(t *testing.T) {
 		0s..3s A -50`)
 	c := tracker.Nearby(traceStart.Add(3500 * time.Millisecond)).Candidates[0]
 	want := pay.Candidate{
-		Handle: pay.HandleFor(codeNamed("A"), 0), Code: codeNamed("A"), RSSI: -50, Lane: "till-1", Near: true,
+		Handle: pay.HandleFor(codeNamed("A"), 0), Code: codeNamed("A"), RSSI: -50, Lane: "till-1", Near: true, Excess: pay.ExcessOf(-2),
 		Heard: pay.TimeOf(traceStart.Add(3 * time.Second)), Since: pay.TimeOf(traceStart.Add(time.Second)),
 	}
 	if c != want {

@@ -18,6 +18,9 @@ type Candidate struct {
 	Lane   Lane
 	Near   bool // passed --near for --dwell and has not left
 	Tapped bool // was held to the box just now
+	// Excess is how much stronger it is than somebody at this counter; the zero value
+	// where the box cannot say.
+	Excess Excess
 }
 
 // Called is a candidate under words that are not those it is shown under now.

@@ -35,6 +35,9 @@ type Request struct {
 	// for a rule to answer.
 	Evidence Evidence `cbor:"64,keyasint,omitempty"`
 	Certain  bool     `cbor:"65,keyasint,omitempty"`
+	// Excess is how strongly the device was heard, where the payer was found by words or
+	// a tap and the box can say it.
+	Excess Excess `cbor:"66,keyasint,omitzero"`
 }
 
 // Kind returns KindRequest.
@@ -46,7 +49,7 @@ func (r Request) Check() error {
 		return fmt.Errorf("ttl of %v is outside %v..%v", r.TTL.Std(), RequestTTLMin.Std(), RequestTTLMax.Std())
 	}
 	return firstError(r.Key.Check(), r.Merchant.check("m/"), r.Site.Check(), r.Handle.Check(),
-		r.Amount.CheckPayable(), r.Currency.Check(), CheckRef(r.Ref), r.Created.check(), checkEvidence(r.Evidence, r.Certain))
+		r.Amount.CheckPayable(), r.Currency.Check(), CheckRef(r.Ref), r.Created.check(), checkEvidence(r.Evidence, r.Certain), checkExcess(r.Evidence, r.Excess))
 }
 
 // Verdict is whether a wallet approves an offer.

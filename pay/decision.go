@@ -25,12 +25,14 @@ type Terms struct {
 	// Evidence and Certain are the request's; registries of old leave them out.
 	Evidence Evidence `cbor:"67,keyasint,omitempty"`
 	Certain  bool     `cbor:"68,keyasint,omitempty"`
+	// Excess is the request's; only the merchant, who measured it, and the payer see it.
+	Excess Excess `cbor:"69,keyasint,omitzero"`
 }
 
 func (t Terms) check() error {
 	return firstError(t.Merchant.check("m/"), t.MerchantName.Check(), t.Site.Check(), t.Amount.CheckPayable(),
 		t.Currency.Check(), t.Handle.Check(), CheckRef(t.Ref), t.Expires.check(), t.StepUp.check(),
-		checkEvidence(t.Evidence, t.Certain))
+		checkEvidence(t.Evidence, t.Certain), checkExcess(t.Evidence, t.Excess))
 }
 
 // Method returns by how many channels the payment is made.

@@ -33,6 +33,15 @@ func checkEvidence(e Evidence, certain bool) error {
 	return checkText("evidence", string(e), evidenceBytesMax)
 }
 
+// checkExcess returns nil when a request or a decision may state x together with how
+// the payer was found: strength says nothing about a device that was found by it.
+func checkExcess(e Evidence, x Excess) error {
+	if !x.IsZero() && e == "" {
+		return fmt.Errorf("a strength is stated without saying how the payer was found")
+	}
+	return nil
+}
+
 // Asks is why an offer waits for a person whatever rule or mandate the payer has
 // set, or "" where such may answer alone. It is a stable name.
 type Asks string

@@ -166,6 +166,16 @@ func addEvidence(add func(name string, seed byte, b pay.Body) pay.Fact) {
 		d.Evidence, d.Certain = how.evidence, how.certain
 		add("decision: found "+how.name, workingSeed, d)
 	}
+	for _, heard := range []struct {
+		name string
+		dB   int
+	}{{"as expected", 0}, {"stronger", 4}, {"weaker by the most", -pay.ExcessMax}} {
+		r := requestBody()
+		r.Evidence, r.Excess = pay.EvidenceWords, pay.ExcessOf(heard.dB)
+		d := offerBody(add("request: heard "+heard.name, boxSeed, r).ID())
+		d.Evidence, d.Excess = r.Evidence, r.Excess
+		add("decision: heard "+heard.name, workingSeed, d)
+	}
 }
 
 // addTwoChannels adds a payment for which the merchant asked two channels, from

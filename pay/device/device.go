@@ -10,13 +10,15 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Options is what a Device needs. All fields but Boot and Tell are
+// Options is what a Device needs. All fields but Fixed, Boot and Tell are
 // required.
 type Options struct {
 	// State is the last stored state of the device.
 	State State
 	// Now returns the wall clock, with its monotonic reading.
 	Now func() time.Time
+	// Fixed means that who started the device has set the power that it states.
+	Fixed bool
 	// Boot reads how long the machine has run, sleep included; nil where nobody
 	// knows. The counter then runs by the monotonic reading of Now.
 	Boot func() pay.Boot
@@ -41,6 +43,8 @@ const (
 	EventSilent   EventKind = "silent"   // bound, and broadcasting the code failed
 	// EventSucceeded means that another wallet has taken the place of its own.
 	EventSucceeded EventKind = "succeeded"
+	// EventLevel means that the wallet has set the level.
+	EventLevel EventKind = "level"
 	// EventAuthenticated means that the wallet got an authentication code.
 	EventAuthenticated EventKind = "authenticated"
 )
@@ -63,6 +67,7 @@ type Event struct {
 	Why     Why      // with EventPairing
 	Wallet  pay.NodeID
 	Signed  pay.Authentication // with EventAuthenticated
+	Level   pay.Level          // with EventLevel
 	Err     error              // with EventSilent
 }
 
@@ -81,7 +86,8 @@ type Device struct {
 	state   State
 	last    Reading
 	pairing Pairing
-	onAir   *Turn // what is being broadcast, nil for nothing
+	onAir   *Turn     // what is being broadcast, nil for nothing
+	level   pay.Level // stated beside the code of the present turn
 
 	// issuedAt is a ring of the moments at which the last codes were given.
 	issuedAt    [pay.AuthCodesPerMinute]pay.Time
@@ -138,7 +144,12 @@ func (d *Device) Release(wallet pay.PublicKey) error {
 	if !d.state.boundTo(wallet) {
 		return errBound()
 	}
+	turn, _, err := d.turn()
+	if err != nil {
+		return err
+	}
 	next := d.state
+	next.Level = next.Level.from(turn.Step, 0) // the code may come again, with another wallet
 	next.Binding, next.Spent = nil, pay.PIN{}
 	if err := d.keep(next); err != nil {
 		return fmt.Errorf("release: %w", err)

@@ -152,6 +152,7 @@ func (d *Device) next(on *broadcast) (action, error) {
 		return action{}, pay.WrapCase(errCounterUsedUp, pay.CodeConfig, "counter_used_up", "broadcast a code")
 	}
 	turn := TurnAt(ik, d.state.Exponent, r)
+	d.level = d.state.Level.at(turn.Step)
 	if on.differsFrom(&turn) {
 		if err := d.keep(d.state); err != nil {
 			return action{}, err

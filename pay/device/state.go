@@ -12,8 +12,8 @@ import (
 )
 
 // State is everything that a device stores. It holds secrets: store it in a file
-// that only its owner can read. Encode writes the line "paybeacon-device/2", or /1
-// where no boot is known, and then this struct in deterministic CBOR.
+// that only its owner can read. Encode writes the line "paybeacon-device/3", /2 where
+// no level is set or /1 where no boot is known either, and then this struct in deterministic CBOR.
 type State struct {
 	Seed     [32]byte     `cbor:"1,keyasint"` // of the Ed25519 identity key (RFC 8032)
 	Beacon   [32]byte     `cbor:"2,keyasint"` // X25519 private key (RFC 7748)
@@ -31,6 +31,8 @@ type State struct {
 	// lasted; "" where nobody knows.
 	Boot pay.BootID `cbor:"9,keyasint,omitempty"`
 	Up   pay.Millis `cbor:"10,keyasint,omitempty"`
+	// Level is the correction of the power that it states.
+	Level stated `cbor:"11,keyasint,omitzero"`
 }
 
 // Binding is the wallet that a device belongs to, and its registry. A value is
@@ -44,8 +46,9 @@ type Binding struct {
 
 const (
 	stateLabel   = "paybeacon-device/"
-	stateVersion = 2
-	statePlain   = 1 // without the boot
+	stateVersion = 3
+	stateBoot    = 2 // without a level
+	statePlain   = 1 // without the boot either
 	// bootBytesMax bounds the name of a boot. Chosen: about twice a UUID.
 	bootBytesMax = 64
 	// stateBytesMax bounds a state file, in bytes. Chosen: more than ten times the
@@ -88,6 +91,8 @@ func (s State) Check() error {
 		return fmt.Errorf("%d former identities, the limit is %d", len(s.Former), pay.FormerMax)
 	case len(s.Boot) > bootBytesMax || s.Up < 0:
 		return fmt.Errorf("the stored boot is none")
+	case s.Level.check() != nil:
+		return s.Level.check()
 	case s.Binding == nil:
 		return nil
 	}
@@ -101,7 +106,11 @@ func (s State) Check() error {
 // Encode returns the bytes to store.
 func (s State) Encode() []byte {
 	version := stateVersion
-	if s.Boot == "" {
+	switch {
+	case s.Level != stated{}:
+	case s.Boot != "":
+		version = stateBoot
+	default:
 		version = statePlain
 	}
 	return append([]byte(stateLabel+strconv.Itoa(version)+"\n"), pay.Encode(s)...)

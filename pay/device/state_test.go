@@ -67,7 +67,7 @@ func TestDecodeRefusesDamage(t *testing.T) {
 		{"another file", []byte("-----BEGIN PRIVATE KEY-----\n"), pay.CodeConfig},
 		{"no version", append([]byte("paybeacon-device/\n"), raw...), pay.CodeConfig},
 		{"version zero", []byte("paybeacon-device/0\n"), pay.CodeConfig},
-		{"a newer version", []byte("paybeacon-device/3\nwhatever it holds"), pay.CodeNewerData},
+		{"a newer version", []byte("paybeacon-device/4\nwhatever it holds"), pay.CodeNewerData},
 		{"far too long", make([]byte, 1<<20), pay.CodeConfig},
 		{"exponent", change(func(s *device.State) { s.Exponent = 16 }), pay.CodeConfig},
 		{"negative counter", change(func(s *device.State) { s.Counter = -1 }), pay.CodeConfig},

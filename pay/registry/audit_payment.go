@@ -177,6 +177,9 @@ func (a *paymentAudit) checkRequest(id pay.PaymentID, p pay.Payment, h paymentRo
 	if silent := d.Evidence == "" && !d.Certain; !silent && (d.Evidence != req.Evidence || d.Certain != req.Certain) {
 		a.report("payment %s: its decisions say that the payer was found otherwise than its request does", id.Short())
 	}
+	if !d.Excess.IsZero() && d.Excess != req.Excess {
+		a.report("payment %s: its decisions state another strength than its request does", id.Short())
+	}
 	if f.Signer() != h.Box || box.Role != pay.RoleBox || box.Scope != d.Merchant || box.MerchantName != d.MerchantName {
 		a.report("payment %s: its request is not from a box of the merchant", id.Short())
 	}

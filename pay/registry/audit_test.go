@@ -108,6 +108,19 @@ func TestAuditFinds(t *testing.T) {
 			c.replace(key, string(id[:]), string(again[:]))
 			c.replace(key, string(pay.EvidenceClear), string(pay.EvidenceWords))
 		}, "found otherwise than its request"},
+		"heard otherwise than its request says": {func(c *counter, _, _ pay.Fact) {
+			r := c.requestFrom(c.shop, c.beacon.code(c.now), 300)
+			r.Evidence, r.Certain, r.Excess = pay.EvidenceTap, false, pay.ExcessOf(4)
+			f := c.sign(c.shop.key, r)
+			c.push(0, f)
+			d, id := c.last(c.shop.status.Scope, f)
+			d.Excess = pay.ExcessOf(0)
+			delete(c.mem.facts, id)
+			pid, again := f.ID(), c.signAsRegistry(d).ID()
+			key := "p/" + string(pid[:])
+			c.replace(key, string(id[:]), string(again[:]))
+			c.replace(key, "\x18\x45\x04", "\x18\x45\x00")
+		}, "another strength than its request"},
 		"capture without an approval": {func(c *counter, _, _ pay.Fact) { c.forge(func(a *pay.Answer) { a.Verdict = pay.Decline }, c.payer.key) }, "other terms"},
 		"capture of another sum":      {func(c *counter, _, _ pay.Fact) { c.forge(func(a *pay.Answer) { a.Amount-- }, c.payer.key) }, "other terms"},
 		"capture by another wallet":   {func(c *counter, _, _ pay.Fact) { c.forge(func(*pay.Answer) {}, c.other.key) }, "did not sign"},

@@ -27,7 +27,7 @@ func (t *turn) request(req pay.Request) error {
 		Terms: pay.Terms{
 			Merchant: req.Merchant, MerchantName: t.from.MerchantName, Site: req.Site, Amount: req.Amount, Currency: req.Currency,
 			Handle: req.Handle, Ref: req.Ref, Expires: opened.Add(req.TTL), Test: true,
-			Evidence: req.Evidence, Certain: req.Certain,
+			Evidence: req.Evidence, Certain: req.Certain, Excess: req.Excess,
 		},
 	}}
 	return t.openPayment(&h, req)

@@ -123,6 +123,9 @@ func (t *Till) Charge(tx Tx, now pay.Time, o Order, c Choice) (Entry, pay.Reacti
 		Amount: o.Amount, Currency: o.Currency, Ref: o.Ref, TTL: o.TTL, Created: now, TwoChannel: o.TwoChannel,
 		Evidence: c.Evidence, Certain: c.Certain,
 	}
+	if c.Evidence == pay.EvidenceWords || c.Evidence == pay.EvidenceTap {
+		req.Excess = c.Excess // whoever was found by strength was so because of it
+	}
 	f, err := pay.Sign(t.options.Key, req)
 	if err != nil {
 		return Entry{}, pay.Reaction{}, fmt.Errorf("charge: %w", err)

@@ -30,7 +30,7 @@ func TestRequestsSayHowThePayerWasFound(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			n := pay.Nearby{Evidence: tc.evidence, Certain: tc.certain, Candidates: []pay.Candidate{
-				{Handle: "amber-otter", Code: pay.Code{1}, Near: true}, {Handle: "icy-fox", Code: pay.Code{2}, Near: true},
+				{Handle: "amber-otter", Code: pay.Code{1}, Near: true, Excess: pay.ExcessOf(-4)}, {Handle: "icy-fox", Code: pay.Code{2}, Near: true},
 			}}
 			if tc.evidence != "" {
 				n.Clear = "amber-otter"
@@ -49,6 +49,13 @@ func TestRequestsSayHowThePayerWasFound(t *testing.T) {
 			req, err := pay.As[pay.Request](w.request(e.ID))
 			if err != nil || req.Evidence != tc.want || req.Certain != tc.sure {
 				t.Errorf("the request says %q, certain %v (%v)", req.Evidence, req.Certain, err)
+			}
+			strong := pay.Excess{} // who was found by strength was so because of it; the other one is not known
+			if tc.want != pay.EvidenceClear && tc.to != "icy-fox" {
+				strong = pay.ExcessOf(-4)
+			}
+			if req.Excess != strong {
+				t.Errorf("the request says %+v of the strength, want %+v", req.Excess, strong)
 			}
 			if shown := w.show(e.ID); shown.Evidence != tc.want || shown.Certain != tc.sure {
 				t.Errorf("shown is %q, certain %v", shown.Evidence, shown.Certain)

@@ -83,6 +83,8 @@ type Device struct {
 	// Inherited means that a wallet before this one has mapped it, and that it may
 	// be bound to that wallet still.
 	Inherited bool
+	// Level is what was learned of its level; only where devices are listed.
+	Level DeviceLevel
 }
 
 // Pairing is what a wallet has once a device has agreed to belong to it.
@@ -245,6 +247,9 @@ func (w *Wallet) RevokeDevice(tx pay.WritableRows, now pay.Time, digits string) 
 	if err != nil {
 		return Device{}, pay.Reaction{}, fmt.Errorf("revoke device: %w", err)
 	}
+	if err := levelRows.Delete(tx, id); err != nil {
+		return Device{}, pay.Reaction{}, err
+	}
 	r.Revoke, r.Revoking, r.Refused = f.ID(), true, ""
 	return device(id, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, deviceRows.Put(tx, id, r)
 }
@@ -274,6 +279,11 @@ func (w *Wallet) Devices(view pay.Rows) (list []Device, err error) {
 		list = append(list, device(id, r))
 		return true
 	})
+	for i := range list {
+		if err == nil {
+			list[i], err = withLevel(view, list[i])
+		}
+	}
 	return list, err
 }
 
@@ -285,7 +295,10 @@ func (w *Wallet) Device(view pay.Rows, digits string) (Device, error) {
 		return Device{}, err
 	}
 	r, _, err := deviceRows.Get(view, id)
-	return device(id, r), err
+	if err != nil {
+		return Device{}, err
+	}
+	return withLevel(view, device(id, r))
 }
 
 // noteDevice takes in the registry's status of a device. The latest counts; of

@@ -172,7 +172,7 @@ func (w *Wallet) decided(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.Rea
 		return pay.Reaction{}, err
 	}
 	for _, s := range steps {
-		if err := w.moved(tx, s, rec.Payment.NotUnderstood || before); err != nil {
+		if err := w.moved(tx, s, rec.Created, rec.Payment.NotUnderstood || before); err != nil {
 			return pay.Reaction{}, err
 		}
 	}
@@ -191,8 +191,9 @@ func (w *Wallet) decided(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.Rea
 // moved books what left the account, and what came back to it. A decision that
 // authorises money by an approval which this wallet did not give is booked all
 // the same, and recorded as a finding. notMine means that this cannot be told: newer
-// states are in the chain, or another wallet answered for the scope then.
-func (w *Wallet) moved(tx pay.WritableRows, s history.Step, notMine bool) error {
+// states are in the chain, or another wallet answered for the scope then. asked is
+// when the payment was asked for.
+func (w *Wallet) moved(tx pay.WritableRows, s history.Step, asked pay.Time, notMine bool) error {
 	d := s.Decision
 	if s.Moved.Authorised() > 0 && !notMine {
 		given, err := w.approved(tx, d)
@@ -200,9 +201,12 @@ func (w *Wallet) moved(tx pay.WritableRows, s history.Step, notMine bool) error 
 			return err
 		}
 		if !given {
-			if err := history.AddFinding(tx, s.ID, d, "captured without an approval of this wallet"); err != nil {
-				return err
-			}
+			err = history.AddFinding(tx, s.ID, d, "captured without an approval of this wallet")
+		} else {
+			err = w.noteLevel(tx, d, asked)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if by := s.Moved.Refunded - s.Moved.Captured; by != 0 {

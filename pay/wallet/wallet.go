@@ -22,6 +22,7 @@
 //	b CURRENCY  what was topped up less what was captured
 //	c PAYMENT   the challenge for an offer that demands two channels
 //	d DEVICE    what the registry and this wallet stated about a device
+//	e DEVICE    what was learned of a device's level, where its owner wants that
 //	l           above which amount payments need the device
 //	n PAYMENT   the answer that this wallet gave last
 //	q PAYMENT   an offer that may still be open
@@ -76,7 +77,7 @@ func New(o Options) (*Wallet, error) {
 // all returns what the wallet does with its feed and with refusals of its own
 // claims. A new feature is a file with such a value, and a place in this list.
 func (w *Wallet) all() history.Features {
-	return history.Features{w.payments(), w.stepUps(), w.devices(), w.balances(), w.replacements()}
+	return history.Features{w.payments(), w.stepUps(), w.devices(), w.balances(), w.replacements(), w.levels()}
 }
 
 // Spaces returns the key spaces of the role, those of package history included.

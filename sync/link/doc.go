@@ -38,12 +38,14 @@
 //	                    step-up, 5: amount, 6: currency}
 //	6 succeed wallet   {1: authority, 2: the registry's Replaced fact, raw bytes}
 //	7 air     wallet   {}
+//	8 level   wallet   {1: by how many dB more than its factory value the device is to state its power, -4, 0 or 4}
 //	16 proof  device   {1: proof, 32 bytes}
 //	17 bind   device   {1: the Bind fact's raw bytes}
 //	18 done   device   {}
-//	19 refuse device   {1: reason, text: "bound", "paired", "pin", "malformed", "failed", "often" or "silent"}
+//	19 refuse device   {1: reason, text: "bound", "paired", "pin", "malformed", "failed", "often", "silent" or "fixed"}
 //	20 code   device   {1: authentication code, 64 bytes}
 //	21 on-air device   {1: the code that is on the air, 8 bytes, 2: for how long it stays, ms}
+//	22 states device   {1: how long from now until the level holds, ms, 0 for already}
 //
 // # Flow
 //
@@ -57,7 +59,7 @@
 //	kept     ->                          the spent PIN becomes invalid
 //	         <-  done
 //
-// or, by the wallet that the device is bound to: sign, code; air, on-air; or release,
+// or, by the wallet that the device is bound to: sign, code; air, on-air; level, states; or release,
 // done. A device of an older version refuses a type that it does not know as
 // malformed, and is not the worse for it. A
 // wallet that has taken the place of another shows the registry's statements with

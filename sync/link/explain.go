@@ -80,6 +80,8 @@ func (r refuse) explain() error {
 		return pay.NewError(pay.CodeTooMany, "the device was asked for codes too often", "wait a minute; if it was not you who asked, revoke the device")
 	case reasonSilent:
 		return pay.NewError(pay.CodeRadio, "the device broadcasts nothing now", "look at what beacon run says; a code is on the air a moment after it was paired")
+	case reasonFixed:
+		return pay.NewError(pay.CodeNotAvailable, "the device states the power that it was started with", "start it without --power if this wallet is to learn its level")
 	case reasonMalformed:
 		return pay.Wrap(errNotUnderstood, pay.CodeFailed, "pair", hintVersion)
 	default:

@@ -34,6 +34,8 @@ func ReleaseFrame() []byte                           { return encode(release{}) 
 func RefuseFrame(r string) []byte                    { return encode(refuse{reason(r)}) }
 func AirFrame() []byte                               { return encode(air{}) }
 func OnAirFrame(c pay.Code, stays pay.Millis) []byte { return encode(onAir{c, stays}) }
+func LevelFrame(l pay.Level) []byte                  { return encode(level{l}) }
+func StatesFrame(from pay.Millis) []byte             { return encode(states{from}) }
 func CodeFrame(c pay.AuthCode) []byte                { return encode(code{c}) }
 func SignFrame(a pay.Authentication) []byte          { return encode(signRequest(a)) }
 func AskFrame(registry pay.NodeID, resolver pay.BeaconKey, kind pay.DeviceType) []byte {

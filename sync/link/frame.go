@@ -18,12 +18,14 @@ const (
 	typeSign    = 5
 	typeSucceed = 6
 	typeAir     = 7
+	typeLevel   = 8
 	typeProof   = 16
 	typeBind    = 17
 	typeDone    = 18
 	typeRefuse  = 19
 	typeCode    = 20
 	typeOnAir   = 21
+	typeStates  = 22
 )
 
 // lengthBytes is the size of a frame's length. Chosen: as in the package comment.
@@ -59,6 +61,9 @@ type (
 		Replaced  []byte `cbor:"2,keyasint"`
 	}
 	air   struct{}
+	level struct {
+		Level pay.Level `cbor:"1,keyasint"`
+	}
 	proof struct {
 		Proof [32]byte `cbor:"1,keyasint"`
 	}
@@ -76,6 +81,9 @@ type (
 		Code  pay.Code   `cbor:"1,keyasint"`
 		Stays pay.Millis `cbor:"2,keyasint"`
 	}
+	states struct {
+		From pay.Millis `cbor:"1,keyasint"`
+	}
 )
 
 // reason is why a device refuses a request.
@@ -89,6 +97,7 @@ const (
 	reasonFailed    reason = "failed"    // the device could not store its state
 	reasonOften     reason = "often"     // too many requests for codes
 	reasonSilent    reason = "silent"    // nothing is on the air
+	reasonFixed     reason = "fixed"     // its power was set by who started it
 )
 
 func (prove) frameType() byte   { return typeProve }
@@ -104,6 +113,8 @@ func (succeed) frameType() byte { return typeSucceed }
 func (code) frameType() byte    { return typeCode }
 func (air) frameType() byte     { return typeAir }
 func (onAir) frameType() byte   { return typeOnAir }
+func (level) frameType() byte   { return typeLevel }
+func (states) frameType() byte  { return typeStates }
 
 // encode returns the frame of m. It panics if m is too large for a frame, which is
 // a mistake in the program.
@@ -168,6 +179,10 @@ func parseBody(kind byte, body []byte) (message, error) {
 		return parseAs[air](body)
 	case typeOnAir:
 		return parseAs[onAir](body)
+	case typeLevel:
+		return parseAs[level](body)
+	case typeStates:
+		return parseAs[states](body)
 	default:
 		return nil, fmt.Errorf("frame of unknown type %d: %w", kind, errMalformed)
 	}

@@ -41,6 +41,9 @@ func vectors() []struct {
 		{"code", "00000045" + "14" + "a1015840" + strings.Repeat("cc", 64), link.CodeFrame(pay.AuthCode(bytes.Repeat([]byte{0xcc}, 64)))},
 		{"air", "00000002" + "07" + "a0", link.AirFrame()},
 		{"on air", "00000010" + "15" + "a2" + "01480102030405060708" + "0219fa00", link.OnAirFrame(pay.Code{1, 2, 3, 4, 5, 6, 7, 8}, 64_000)},
+		{"level", "00000004" + "08" + "a10123", link.LevelFrame(-4)},
+		{"states", "00000006" + "16" + "a10119fa00", link.StatesFrame(64_000)},
+		{"refuse, a power of its own", "00000009" + "13" + "a101656669786564", link.RefuseFrame("fixed")},
 		{"refuse, nothing on the air", "0000000a" + "13" + "a1016673696c656e74", link.RefuseFrame("silent")},
 	}
 }
@@ -82,6 +85,9 @@ func badFrames(t *testing.T) map[string][]byte {
 		"one byte too long":       "00001001",
 		"four gigabytes":          "ffffffff",
 		"unknown type":            "00000002" + "06" + "a0",
+		"level beyond 8 bits":     "00000006" + "08" + "a1011903e8",
+		"level a float":           "00000006" + "08" + "a101f94400",
+		"no level":                "00000002" + "08" + "a0",
 		"air with a field below":  "00000004" + "07" + "a10100",
 		"on air, code of 7 bytes": "0000000e" + "15" + "a2" + "014701020304050607" + "0219fa00",
 		"on air, code of 9 bytes": "00000010" + "15" + "a2" + "0149010203040506070809" + "0200",

@@ -14,26 +14,34 @@ import (
 // CodeRadio if nothing is on the air; CodeUpgrade if it is of a version that cannot
 // tell; CodeFailed if it answers otherwise.
 func OnAir(ctx context.Context, p Peer) (c pay.Code, stays pay.Millis, err error) {
+	now, err := question[onAir](ctx, p, air{}, "ask what is on the air")
+	return now.Code, min(max(now.Stays, 0), onAirMax), err
+}
+
+// question sends a request that devices of old do not know to p.Device, which must be
+// set, and returns its answer. what says in an error what was tried. Its errors are
+// those of OnAir.
+func question[Answer message](ctx context.Context, p Peer, request message, what string) (answer Answer, err error) {
 	if p.Device.IsZero() {
-		return c, 0, pay.NewError(pay.CodeUsage, "ask what is on the air: no device is given", "name the device; its id is among those of paybeacon wallet devices")
+		return answer, pay.NewError(pay.CodeUsage, what+": no device is given", "name the device; its id is among those of paybeacon wallet devices")
 	}
 	l, err := dial(ctx, p)
 	if err != nil {
-		return c, 0, err
+		return answer, err
 	}
 	defer l.close()
-	switch m, err := l.exchange(air{}); m := m.(type) {
+	switch m, err := l.exchange(request); m := m.(type) {
 	case nil:
-		return c, 0, l.explain(err)
-	case onAir:
-		return m.Code, min(max(m.Stays, 0), onAirMax), nil
+		return answer, l.explain(err)
 	case refuse:
 		if m.Reason == reasonMalformed {
-			return c, 0, errOlder()
+			return answer, errOlder()
 		}
-		return c, 0, m.explain()
+		return answer, m.explain()
+	case Answer:
+		return m, nil
 	default:
-		return c, 0, errUnexpected(m)
+		return answer, errUnexpected(m)
 	}
 }
 

@@ -39,6 +39,12 @@ type Session interface {
 	// An error with CodePIN means that the device is unpaired, one with CodeBound that
 	// it is bound to another wallet, and one with CodeRadio that nothing is on the air.
 	OnAir() (c pay.Code, stays pay.Millis, err error)
+	// SetLevel has the device correct the power that it states, from its next code on,
+	// and returns how long that is from now. An error with CodePIN means that the device
+	// is unpaired, one with CodeBound that it is bound to another wallet, one with
+	// CodeUsage that the level is out of bounds, and one with CodeNotAvailable that its
+	// power was set by who started it.
+	SetLevel(l pay.Level) (from pay.Millis, err error)
 	// Succeed shows the device by which statement a wallet was replaced. An error
 	// with CodePIN means that the device is unpaired, one with CodeUsage that the
 	// statement is not its registry's.
@@ -217,6 +223,10 @@ func (s server) answer(session Session, wallet pay.PublicKey, m message) (messag
 		var now onAir
 		now.Code, now.Stays, err = session.OnAir()
 		reply = now
+	case level:
+		var now states
+		now.From, err = session.SetLevel(m.Level)
+		reply = now
 	case succeed:
 		err = session.Succeed(m.Authority, m.Replaced)
 	case release:
@@ -250,6 +260,8 @@ func (s server) refuse(m message, err error) (message, error) {
 		return refuse{reasonMalformed}, err
 	case pay.CodeRadio:
 		return refuse{reasonSilent}, err
+	case pay.CodeNotAvailable:
+		return refuse{reasonFixed}, err
 	default:
 		s.log.Error("the device could not do what its wallet asked", "error", err)
 		return refuse{reasonFailed}, err

@@ -75,6 +75,8 @@ var hints = map[pay.Case]hint{
 	"pin_wrong":            {"read the PIN that the device shows now", nil},
 	"counter_used_up":      {"begin a new device in another directory and pair it", nil},
 	"versions_differ":      {"use the same version of paybeacon on both sides", nil},
+	"level_form":           {"set -4, 0 or 4 dB", nil},
+	"power_fixed":          {"start it without --power if its wallet is to learn its level", nil},
 	"nothing_on_air":       {"look at what beacon run says", nil},
 	"codes_too_often":      {"wait a minute; if it was not you who asked, revoke the device", nil},
 	"device_state_damaged": {"restore it from a backup, or begin a new device in another directory", nil},

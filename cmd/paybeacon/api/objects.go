@@ -129,6 +129,21 @@ type Device struct {
 	// last heard on the link; it is then being set right. ClockMessage says so.
 	ClockOff     pay.Millis `json:"clock_off_ms,omitempty"`
 	ClockMessage string     `json:"clock_message,omitempty"`
+	// Level is what its wallet has learned of its level.
+	Level Level `json:"level"`
+}
+
+// Level is what a wallet has learned of how strong a device is: nothing, unless its
+// owner has turned Learn on. With Learned it is enough; Correction is by how many dB more than its factory value the device states,
+// as it confirmed last. Fixed means that it was started with a power of its own, which
+// no wallet corrects.
+type Level struct {
+	Learn      bool      `json:"learn"`
+	Payments   int       `json:"payments"`
+	Places     int       `json:"places"`
+	Learned    bool      `json:"learned"`
+	Correction pay.Level `json:"correction"`
+	Fixed      bool      `json:"fixed"`
 }
 
 // Rules says what a wallet answers by itself, and above which amount, in

@@ -122,6 +122,13 @@ type MoveRequest struct {
 	Link string `json:"link"`
 }
 
+// LearnLevelRequest asks that the level of the device of ID be learned, or not any
+// more.
+type LearnLevelRequest struct {
+	ID    string `json:"id"`
+	Learn bool   `json:"learn"`
+}
+
 // LimitRequest asks that payments above an amount need the device.
 type LimitRequest struct {
 	Above string `json:"above"` // an amount, 0 or none

@@ -56,6 +56,7 @@ var (
 	VerbPair         = Verb[PairRequest, Device]{"pair", false}
 	VerbRevokeDevice = Verb[DeviceRef, Device]{"revoke", false}
 	VerbMove         = Verb[MoveRequest, Device]{"move", false}
+	VerbLearnLevel   = Verb[LearnLevelRequest, Device]{"learn-level", false}
 	VerbWords        = Verb[Nothing, List[Words]]{"words", false}
 	VerbRules        = Verb[Nothing, Rules]{"rules", true}
 	VerbLimit        = Verb[LimitRequest, Rules]{"limit", false}

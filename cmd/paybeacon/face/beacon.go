@@ -36,7 +36,7 @@ func BeaconCommand(ctx context.Context, stdio cli.Stdio) *cli.Command {
 			&cli.StringFlag{Name: "link", Value: "127.0.0.1:0", Usage: "where its wallet reaches it: `HOST:PORT` (TCP)"},
 			&cli.IntFlag{Name: "rssi", Value: beaconRSSI, Usage: "strength at which others in air:DIR receive it, `dBm`"},
 			&cli.IntFlag{Name: "second-rssi", Usage: "the same in the second air of air:DIR+air:DIR, `dBm`", DefaultText: "as --rssi"},
-			&cli.IntFlag{Name: "power", Value: beaconPower, Usage: "strength at 1 m that it states, `dBm`"},
+			&cli.IntFlag{Name: "power", Value: beaconPower, Usage: "strength at 1 m that it states, `dBm`; its wallet then corrects nothing"},
 			&cli.DurationFlag{Name: "interval", Value: ble.IntervalDefault, Usage: "broadcast every `DUR`"},
 			&cli.IntFlag{Name: "k", Value: beaconExponent, Usage: "a code lives 2^`K` seconds; fixed at the first start"},
 		},
@@ -93,7 +93,7 @@ func beaconRun(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	o := node.DeviceOptions{Radio: spec, Type: kind, Link: f.String("link"), RSSI: rssi, SecondRSSI: second, Power: power, Interval: f.Duration("interval"), Tell: func(p api.Pairing) { tellPairing(c, p) }}
+	o := node.DeviceOptions{Radio: spec, Type: kind, Link: f.String("link"), RSSI: rssi, SecondRSSI: second, Power: power, Fixed: f.IsSet("power"), Interval: f.Duration("interval"), Tell: func(p api.Pairing) { tellPairing(c, p) }}
 	k := f.Int("k")
 	switch {
 	case k < 0 || k > int(pay.ExponentMax):

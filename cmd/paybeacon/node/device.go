@@ -29,6 +29,8 @@ type DeviceOptions struct {
 	// one at 1 m that it states.
 	RSSI  pay.RSSI
 	Power pay.RSSI
+	// Fixed means that its wallet does not correct Power.
+	Fixed bool
 	// SecondRSSI is the strength at which the second of two simulated airs hears it.
 	SecondRSSI pay.RSSI
 	// Interval is how often it broadcasts.
@@ -80,7 +82,7 @@ func OpenDevice(ctx context.Context, o DeviceOptions) (*Device, error) {
 		return nil, err
 	}
 	b.device, err = device.Open(device.Options{
-		State: state, Now: env.Now, Boot: env.Boot, Random: rand.Reader,
+		State: state, Fixed: o.Fixed, Now: env.Now, Boot: env.Boot, Random: rand.Reader,
 		Keep: func(st device.State) error { return env.Dir.Write(DeviceFile, st.Encode()) },
 		Tell: b.tell,
 	})
@@ -114,6 +116,8 @@ func (b *Device) tell(e device.Event) {
 	case device.EventSucceeded:
 		b.Log.Info("belongs to the wallet that took the place of its own", "wallet", e.Wallet.Short())
 		b.events.add(api.NewDeviceEvent(pay.DeviceActive, e.Wallet))
+	case device.EventLevel:
+		b.Log.Info("states another power from the next code on, as its wallet has learned", "by", int(e.Level))
 	case device.EventReleased:
 		b.Log.Info("released by its wallet", "wallet", e.Wallet.Short())
 		b.events.add(api.NewDeviceEvent(pay.DeviceRevoked, e.Wallet))
@@ -168,7 +172,11 @@ func (s typed) Bind(registry pay.NodeID, resolver pay.BeaconKey, kind pay.Device
 
 // Broadcast puts one code on the air until ctx ends, from a fresh address.
 func (b *Device) Broadcast(ctx context.Context, code pay.Code) error {
-	return b.radio.advertiser.Advertise(ctx, ble.AppendEID(nil, code, b.options.Power), b.options.Interval)
+	power := b.options.Power
+	if !b.options.Fixed {
+		power += pay.RSSI(b.device.Level()) // AppendEID clamps it
+	}
+	return b.radio.advertiser.Advertise(ctx, ble.AppendEID(nil, code, power), b.options.Interval)
 }
 
 func (b *Device) eventLog() *eventLog { return b.events }

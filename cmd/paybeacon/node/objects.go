@@ -80,5 +80,7 @@ func deviceObject(d wallet.Device) api.Device {
 	if d.Trusted != 0 {
 		out.TrustedFrom = d.Trusted.String()
 	}
+	l := d.Level
+	out.Level = api.Level{Learn: l.Learn, Payments: l.Payments, Places: l.Places, Learned: l.Learned, Correction: l.Level, Fixed: l.Fixed}
 	return out
 }

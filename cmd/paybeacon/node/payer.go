@@ -22,6 +22,7 @@ type payer struct {
 
 	problems problems // why offers cannot be approved
 	clocks   deviceClocks
+	levels   levelTries
 	stale    chan struct{} // all devices are to be refreshed
 }
 

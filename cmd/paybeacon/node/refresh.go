@@ -48,6 +48,9 @@ func (n *payer) refreshDevices(ctx context.Context) error {
 		if err == nil {
 			left, err = n.refreshAll(ctx, all, done)
 		}
+		if err == nil {
+			err = n.setLevels(ctx)
+		}
 		if err != nil && ctx.Err() == nil {
 			return err
 		}

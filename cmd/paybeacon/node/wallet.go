@@ -132,6 +132,7 @@ func (n *Wallet) Verbs() api.Verbs {
 		api.On(api.VerbWait, n.wait),
 		api.On(api.VerbDevices, n.devices),
 		api.On(api.VerbWords, n.words),
+		api.On(api.VerbLearnLevel, n.learnLevel),
 		api.On(api.VerbPair, n.pair),
 		api.On(api.VerbRevokeDevice, n.revoke),
 		api.On(api.VerbMove, n.moveDevice),
