@@ -63,7 +63,7 @@ func benchmarks(o options) []benchmark {
 		{"S8", "many idle wallets", benchSessions{o.wallets, 2 * o.during}.run, nil},
 		{"large", "a registry with many payments (S9, S14, S15)", benchLarge{o.payments}.run, []string{"S9", "S14", "S15"}},
 		{"S4", "durable commits with 64 writers", benchGroupCommit, nil},
-		{"S6", "code look-up among a million devices", benchCodeLookup, nil},
+		{"S6", "code look-up among a million devices, and their next window (S7)", benchCodeLookup, []string{"S6", "S7"}},
 		{"S11", "adverts through the bus, the radio and the tracker", benchRadio, nil},
 		{"audit", "how fast a registry is audited, and how much memory that takes", benchAudits{small: 500, large: o.payments}.audit, nil},
 		{"near", "how soon a till is told who is near, in a simulated floor", floor.near, nil},
