@@ -80,6 +80,26 @@ func TestComposedOfLittle(t *testing.T) {
 	}
 }
 
+// TestWhatNeverHappenedHasAnUpperBound: nothing wrong in a few worlds does not mean
+// never.
+func TestWhatNeverHappenedHasAnUpperBound(t *testing.T) {
+	t.Parallel()
+	const worlds = 30
+	tally := crowd.Measure(crowd.Options{Scene: crowd.Alone(), Seed: seed}, worlds, crowd.Tracker("product", ble.TrackerOptions{}))[0]
+	r := tally.Rates(seed)
+	if tally.Mischarged != 0 || tally.Wrong != 0 || tally.Right == 0 {
+		t.Fatalf("alone: %+v", tally)
+	}
+	for name, c := range map[string]struct {
+		rate crowd.Rate
+		of   int
+	}{"mischarged": {r.Mischarged, worlds}, "wrong": {r.Wrong, tally.Right}} {
+		if c.rate.Low != 0 || math.Abs(c.rate.High-2.9/float64(c.of)) > 0.3/float64(c.of) {
+			t.Errorf("%s: %+v of %d, seed %d", name, c.rate, c.of, seed)
+		}
+	}
+}
+
 // TestBrackets: a rate lies within its bracket, and more worlds make a narrower
 // one where nothing is recorded.
 func TestBrackets(t *testing.T) {

@@ -1,6 +1,9 @@
 package crowd
 
-import "math/rand/v2"
+import (
+	"math"
+	"math/rand/v2"
+)
 
 // Rate is a share, 0 to 1, with the bounds within which it lies in 90 % of draws.
 type Rate struct{ Value, Low, High float64 }
@@ -19,7 +22,20 @@ type Rates struct {
 // than a tenth of its width with more.
 const ratesDraws = 400
 
-// Rates returns the rates of t. Its brackets draw the units anew: the sets of
+// neverSeen is the chance with which something that happens as often as the upper end
+// of its bracket happens in no world. Chosen: the part of the draws above a bracket.
+const neverSeen = 0.05
+
+// worldsOf returns of how many worlds the nth of ratesOf is a share.
+func (t *Tally) worldsOf(n int) int {
+	if n == wrongAt {
+		return t.Right + t.Wrong
+	}
+	return len(t.worlds)
+}
+
+// Rates returns the rates of t. What happened in no world happens in none that is drawn
+// either; the upper end of its bracket is the rate at which that is one case in twenty. Its brackets draw the units anew: the sets of
 // recordings that the worlds are composed of, each as often as it is drawn, or
 // where there are none the worlds themselves. Unlike worlds, the sets are few, and
 // they are what another place would have other ones of. seed makes the draws.
@@ -45,6 +61,9 @@ func (t *Tally) Rates(seed uint64) Rates {
 	var out [5]Rate
 	for n, v := range rates {
 		low, high := bracketOf(drawn[n])
+		if of := t.worldsOf(n); v == 0 && of > 0 {
+			high = max(high, 1-math.Pow(neverSeen, 1/float64(of)))
+		}
 		out[n] = Rate{v, low, high}
 	}
 	return Rates{out[0], out[1], out[2], out[3], out[4]}
@@ -62,6 +81,9 @@ func weightOf(sets []int, times []float64, world int) float64 {
 	return weight
 }
 
+// wrongAt is the place of wrong in what ratesOf returns.
+const wrongAt = 1
+
 // ratesOf returns asked, wrong, lapses, mischarged and unasked, with the weights of
 // the worlds.
 func (t *Tally) ratesOf(weight func(world int) float64) [5]float64 {
@@ -76,5 +98,5 @@ func (t *Tally) ratesOf(weight func(world int) float64) [5]float64 {
 			wrong.add(float64(count(o.wrong)), w)
 		}
 	}
-	return [5]float64{asked.mean(), wrong.mean(), lapses.mean(), mischarged.mean(), unasked.mean()}
+	return [5]float64{asked.mean(), wrongAt: wrong.mean(), lapses.mean(), mischarged.mean(), unasked.mean()}
 }

@@ -113,7 +113,7 @@ func (b benchFloor) simulated(s crowd.Scene) []figure {
 		rated(name+": wrong", ours.Wrong, "kind channel", kinder.Wrong),
 		rated(name+": asks", ours.Asked, "kind channel", kinder.Asked),
 		rated(name+": wrong by the strongest", y[1].Rates(benchSeed).Wrong, "", crowd.Rate{}),
-		{What: name + ": wrong and nobody asked", Value: million(ours.Mischarged.Value), Unit: "/M"},
+		uncharged(name, ours, "kind channel", kinder),
 	}
 }
 
@@ -196,7 +196,7 @@ func (b benchFloor) placed(c placed, played, made *crowd.Traces) []figure {
 		rated(name+": asks", ours.Asked, "simulated", theirs.Asked),
 		rated(name+": wrong at some moment", ours.Lapses, "simulated", theirs.Lapses),
 		rated(name+": wrong by the strongest", strongest.Wrong, "simulated", simulated.Wrong),
-		{What: name + ": wrong and nobody asked", Value: million(ours.Mischarged.Value), Unit: "/M", Against: "simulated", Yardstick: million(theirs.Mischarged.Value)},
+		uncharged(name, ours, "simulated", theirs),
 	}
 }
 
@@ -204,10 +204,8 @@ func (b benchFloor) placed(c placed, played, made *crowd.Traces) []figure {
 // be asked.
 func (b benchFloor) charged(c placed, played *crowd.Traces) figure {
 	y := crowd.Measure(crowd.Options{Scene: played.Composed(c.name, c.placing), Seed: benchSeed + 1}, b.charges, crowd.Tracker("product", ble.TrackerOptions{}))[0]
-	f := figure{
-		What:  fmt.Sprintf("traces, %s: wrong and nobody asked, %d worlds", c.name, b.charges),
-		Value: million(y.Share(y.Mischarged)), Unit: "/M", Against: "paid without asking", Yardstick: million(y.Share(y.Unasked)),
-	}
+	rates := y.Rates(benchSeed)
+	f := perMillion(fmt.Sprintf("traces, %s: wrong and nobody asked, %d worlds", c.name, b.charges), rates.Mischarged, "paid without asking", rates.Unasked)
 	if c.chargesMax {
 		met := f.Value <= benchChargesMax
 		f.Target, f.Met = fmt.Sprintf("<= %d /M", benchChargesMax), &met

@@ -72,10 +72,15 @@ func (b benchFloor) plated(s crowd.Scene) []figure {
 // uncharged is how many charges of somebody else nobody would be asked about, in a
 // million, with brackets.
 func uncharged(name string, r crowd.Rates, against string, y crowd.Rates) figure {
+	return perMillion(name+": wrong and nobody asked", r.Mischarged, against, y.Mischarged)
+}
+
+// perMillion is a rate in a million with its bracket, beside another.
+func perMillion(what string, r crowd.Rate, against string, y crowd.Rate) figure {
 	at := func(share float64) *float64 { v := million(share); return &v }
 	return figure{
-		What: name + ": wrong and nobody asked", Value: million(r.Mischarged.Value), Unit: "/M", Low: at(r.Mischarged.Low), High: at(r.Mischarged.High),
-		Against: against, Yardstick: million(y.Mischarged.Value), YardstickLow: at(y.Mischarged.Low), YardstickHigh: at(y.Mischarged.High),
+		What: what, Value: *at(r.Value), Unit: "/M", Low: at(r.Low), High: at(r.High),
+		Against: against, Yardstick: *at(y.Value), YardstickLow: at(y.Low), YardstickHigh: at(y.High),
 	}
 }
 
