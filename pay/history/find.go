@@ -30,7 +30,7 @@ func FindID[K ~[idBytes]byte, V any](view pay.Rows, in rows.Table[K, V], digits,
 	}
 	var found []K
 	if first == last { // a whole id: nothing to walk through
-		known := false
+		var known bool
 		if known, err = in.Has(view, K(first)); known {
 			found = []K{K(first)}
 		}
