@@ -74,7 +74,15 @@ func (t *Tracker) judge(listed []int32, now time.Duration) verdict {
 		return unclear
 	}
 	best, n := t.tracks[first].filter.best(now)
-	return verdict{first, pay.EvidenceClear, n > bestFew && best >= t.certainFrom() && lead >= int(CertainLead)}
+	certain := n > bestFew && best >= t.certainFrom() && lead >= int(CertainLead) && t.tracks[first].ofOneCode(now)
+	return verdict{first, pay.EvidenceClear, certain}
+}
+
+// ofOneCode reports whether all strengths of the window were heard of the code that
+// would be charged. That it continues the one before is a conclusion from time and
+// strength, on which nothing rests that pays without a person.
+func (s *track) ofOneCode(now time.Duration) bool {
+	return s.continuedAt == never || now-s.continuedAt > bestWindow
 }
 
 // certainFrom is the strength from which a clear device may be charged without a
@@ -170,15 +178,6 @@ func (p *taps) add(at time.Duration) {
 	}
 	copy(p[:], p[1:])
 	p[tapAdverts-1] = at
-}
-
-// addAll appends the moments of q, which are later.
-func (p *taps) addAll(q taps) {
-	for _, at := range q {
-		if at != never {
-			p.add(at)
-		}
-	}
 }
 
 func (p *taps) newest() time.Duration { return p[tapAdverts-1] }

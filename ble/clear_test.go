@@ -80,7 +80,7 @@ func TestClearAsDelivered(t *testing.T) {
 			0s..3s A -35
 			2.9s   B -37
 			3s     ? A* B clear=-`,
-		"a tap outlives a rotation": `
+		"at the box over a rotation": `
 			0s..3s A -36
 			3.2s..3.5s A2 -36
 			4.8s   ? A2* clear=A2`,
@@ -184,6 +184,31 @@ func TestNoWrongClearOnOddTraces(t *testing.T) {
 		}
 		if n := tracker.Nearby(traceStart.Add(last)); n.Clear != "" {
 			t.Errorf("%s: %+v", name, n)
+		}
+	}
+}
+
+// TestWhatPaysAloneWasHeardOfTheCodeThatIsCharged: one device falls silent and another
+// begins, which may be the same one with its next code or somebody else's. It keeps the
+// place in the list, and neither the tap nor the strengths of the one before let a
+// payer's rule answer.
+func TestWhatPaysAloneWasHeardOfTheCodeThatIsCharged(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		options ble.TrackerOptions
+		trace   string
+		at      time.Duration
+		how     pay.Evidence
+		certain bool
+	}{
+		"the tap of the one before":       {ble.TrackerOptions{}, "0s..3s A -36\n3.2s..4.8s B -43", 4800 * time.Millisecond, pay.EvidenceClear, false},
+		"its own tap":                     {ble.TrackerOptions{}, "0s..3s A -36\n3.2s..4.8s B -37", 4800 * time.Millisecond, pay.EvidenceTap, true},
+		"the strengths of the one before": {ble.TrackerOptions{Tap: ble.TapOff}, "0s..3s A -36/100ms\n3.2s..4.8s B -43", 4800 * time.Millisecond, pay.EvidenceClear, false},
+		"its own strengths":               {ble.TrackerOptions{Tap: ble.TapOff}, "0s..3s A -36/100ms\n3.2s..10s B -37", 10 * time.Second, pay.EvidenceClear, true},
+	} {
+		n := playTrace(t, c.options, c.trace).Nearby(traceStart.Add(c.at))
+		if n.Evidence != c.how || n.Certain != c.certain || len(n.Candidates) != 1 || n.Candidates[0].Code != codeNamed("B") {
+			t.Errorf("%s: %+v, want %q, certain %v", name, n, c.how, c.certain)
 		}
 	}
 }

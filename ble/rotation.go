@@ -179,7 +179,7 @@ func (t *Tracker) continueTrack(old, next int32, now time.Duration) {
 	o.variedAt = max(o.variedAt, s.variedAt)
 	o.filter.addAll(&s.filter)
 	o.second.addAll(&s.second)
-	o.taps.addAll(s.taps)
+	o.taps = s.taps // a tap counts for the code of which it was heard
 	o.trail.join(&s.trail)
 	if o.strongSince == never {
 		o.strongSince = s.strongSince

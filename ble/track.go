@@ -153,7 +153,7 @@ func (t *Tracker) admit(code pay.Code, rssi, power pay.RSSI, now time.Duration) 
 	t.lives++
 	t.tracks[i] = track{
 		used: true, life: t.lives, code: code, origin: code, first: now, last: now, heardSince: now, rssi: rssi,
-		strongSince: never, weakSince: never, onlyOlder: -1, link: unranked,
+		strongSince: never, weakSince: never, onlyOlder: -1, link: unranked, continuedAt: never,
 		taps: noTaps, stated: min(max(power, PowerMin), PowerMax), variedAt: never,
 	}
 	t.byCode[code] = i
