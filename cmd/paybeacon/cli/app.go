@@ -58,7 +58,11 @@ func Run(ctx context.Context, args []string, io Stdio, tree []*urfave.Command) i
 		err = checkArgs(args, tree)
 	}
 	if err == nil {
-		err = NewApp(io, tree).RunContext(ctx, args)
+		app := NewApp(io, tree)
+		if slices.Contains(args, "--generate-bash-completion") {
+			app.Writer = out // a shell reads these lines whole
+		}
+		err = app.RunContext(ctx, args)
 	}
 	return int(Report(io.Err, out.result(err), wantsJSON(args)))
 }
@@ -80,7 +84,7 @@ func NewApp(io Stdio, tree []*urfave.Command) *urfave.App {
 		// The library adds --help only where the help command is its own.
 		Flags:           []urfave.Flag{urfave.HelpFlag},
 		HideHelpCommand: true,
-		Writer:          io.Out,
+		Writer:          newHelpWriter(io.Out),
 		ErrWriter:       io.Err,
 		// One switch in report decides the exit status; the library would call
 		// os.Exit from within Run.
@@ -144,7 +148,7 @@ func NewLeaf(ctx context.Context, io Stdio, l Leaf) *urfave.Command {
 	}
 	return &urfave.Command{
 		Name: l.Name, Usage: l.Usage, ArgsUsage: strings.Join(l.Args, " "),
-		Description:     strings.TrimSpace(l.Long + "\n\nExit codes: `paybeacon help exit-codes`."),
+		Description:     strings.TrimSpace(filled(l.Long) + "\n\nExit codes: `paybeacon help exit-codes`."),
 		Flags:           flags,
 		Subcommands:     l.Sub,
 		HideHelpCommand: true,
@@ -197,9 +201,21 @@ func (c *Call) Answer(v any, plain func(w io.Writer)) error {
 		if c.JSON {
 			return printJSON(w, v)
 		}
-		plain(w)
+		folded(c, w, plain)
 		return nil
 	})
+}
+
+// folded has plain print for people, within the width of a terminal.
+func folded(c *Call, w io.Writer, plain func(w io.Writer)) {
+	columns := Columns(c.Out)
+	if columns == 0 {
+		plain(w)
+		return
+	}
+	var b strings.Builder
+	plain(&b)
+	_, _ = io.WriteString(w, Fold(b.String(), columns))
 }
 
 // printJSON writes v to w as one line.
@@ -226,7 +242,7 @@ func PrintJSON(w io.Writer, v any) error {
 func AnswerList[T any](c *Call, items []T, plain func(w io.Writer)) error {
 	return c.write(nil, func(w io.Writer) error {
 		if !c.JSON {
-			plain(w)
+			folded(c, w, plain)
 			return nil
 		}
 		for _, item := range items {

@@ -62,10 +62,11 @@ func Report(w io.Writer, err error, asJSON bool) pay.Exit {
 		_, _ = fmt.Fprintf(w, "%s\n", line)
 		return e.Exit
 	}
-	_, _ = fmt.Fprintf(w, "paybeacon: %s (%s)\n", e.Message, e.Code)
+	said := fmt.Sprintf("paybeacon: %s (%s)\n", e.Message, e.Code)
 	if e.Hint != "" {
-		_, _ = fmt.Fprintf(w, "  %s\n", e.Hint)
+		said += fmt.Sprintf("  %s\n", e.Hint)
 	}
+	_, _ = io.WriteString(w, Fold(said, Columns(w)))
 	if key, ok := e.Extra["key"]; ok && repeatable[e.Code] {
 		_, _ = fmt.Fprintf(w, "  to retry safely: --key %v\n", key)
 	}

@@ -48,6 +48,9 @@ func (o *output) Write(b []byte) (int, error) {
 
 // outputOf returns the output that w is, or a new one that writes to w.
 func outputOf(w io.Writer) *output {
+	if h, ok := w.(*helpWriter); ok {
+		w = h.w
+	}
 	if o, ok := w.(*output); ok {
 		return o
 	}
