@@ -110,7 +110,7 @@ func TestChargeAsksWhoIsMeant(t *testing.T) {
 	charge := func(key string, flags ...string) []string {
 		return append([]string{"till", "charge", "--data", w.Data("box"), "--amount", "2.00", "--key", key, "--ask"}, flags...)
 	}
-	const question = `charge nobody\): `
+	const question = `charges nobody:\n> `
 
 	// Nobody is charged, and the key is unused.
 	s := w.ask(charge("k1")...)

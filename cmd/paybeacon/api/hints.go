@@ -14,7 +14,7 @@ var hints = map[pay.Case]hint{
 	// At the till.
 	"radio_silent":     {"check the box's radio with `paybeacon doctor`; nothing was recorded", nil},
 	"nobody_near":      {"ask the payer to come closer, then charge again; nothing was recorded", nil},
-	"nobody_clear":     {"let the payer hold the device to the box, or charge with --to HANDLE: the payer's wallet shows the words (paybeacon wallet words); nothing was recorded", nil},
+	"nobody_clear":     {"let the payer hold the device to the box, or charge with --to WORDS: the payer's wallet shows the words (paybeacon wallet words); nothing was recorded", nil},
 	"handle_ambiguous": {"write more of the words, the third one too where the list shows three", nil},
 	"payer_left":       {"ask the payer to come back, or charge whoever is near; nothing was recorded", nil},
 	"handle_not_shown": {"`paybeacon till nearby` shows who is near", nil},

@@ -127,7 +127,7 @@ func adminInvite(c *cli.Call) error {
 		default:
 			_, _ = fmt.Fprintf(c.Err, "Joins %s (%s).\n", text.Printable(string(i.Merchant)), boxes(i.Boxes))
 		}
-		_, _ = fmt.Fprintf(c.Err, "For one %s, until %s. Use it as: paybeacon %s enrol --data DIR --invite 'URL'\n",
+		_, _ = fmt.Fprintf(c.Err, "For one %s, until %s. Use it once, as a URL or as a file that holds it:\n  paybeacon %s enrol --data DIR --invite 'URL' | --invite-file FILE\n",
 			role, text.Moment(i.Expires), map[pay.Role]string{pay.RoleBox: "scan", pay.RoleWallet: "wallet"}[role])
 	})
 }

@@ -37,6 +37,9 @@ func chargeAsking(c *cli.Call, q api.ChargeRequest) (api.Reply[api.Payment], err
 		}
 		tellChoice(c, err, list)
 		answer, ok := readLine(c.Ctx, lines)
+		if in, isFile := c.In.(*os.File); !isFile || !cli.IsTerminal(in) {
+			_, _ = fmt.Fprintln(c.Err, text.Printable(answer)) // no terminal has shown it
+		}
 		if !ok || answer == "" {
 			return reply, first
 		}
@@ -82,7 +85,7 @@ func tellChoice(c *cli.Call, err error, list []api.Candidate) {
 		}
 		_, _ = fmt.Fprintf(c.Err, "  %d  %-24s %4d dBm%s\n", i+1, text.Printable(string(who.Handle)), who.RSSI, tapped)
 	}
-	_, _ = fmt.Fprint(c.Err, "The words that the payer's wallet shows, or a number (empty: charge nobody): ")
+	_, _ = fmt.Fprint(c.Err, "The words that the payer's wallet shows, or a number; empty charges nobody:\n> ")
 }
 
 // chosen returns the words that an answer means, and whether they were chosen by their

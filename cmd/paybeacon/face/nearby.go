@@ -35,9 +35,9 @@ func printNearby(w io.Writer, n api.Nearby) {
 	switch {
 	case n.Clear != nil:
 	case near > 1:
-		_, _ = fmt.Fprintf(w, "Too close to call: ask %s first, and charge with --to HANDLE.\n", n.Candidates[0].Handle)
+		_, _ = fmt.Fprintf(w, "Too close to call: ask %s first, and charge with --to WORDS.\n", n.Candidates[0].Handle)
 	default:
-		_, _ = fmt.Fprintln(w, "Nobody is clearly near yet: let them hold it to the box, or charge with --to HANDLE.")
+		_, _ = fmt.Fprintln(w, "Nobody is clearly near yet: let them hold it to the box, or charge --to WORDS.")
 	}
 }
 

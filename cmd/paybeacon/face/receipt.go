@@ -165,6 +165,9 @@ func trustedRoot(c *cli.Call) (pay.NodeID, error) {
 	return dirOf(c).Root()
 }
 
+// errNoFile is the problem of a receipt whose file does not exist.
+var errNoFile = errors.New("there is no such file")
+
 // verifyFile checks one file; gone reports whether there is none.
 func verifyFile(c *cli.Call, name string, root pay.NodeID) (checked api.Receipt, gone bool) {
 	raw, err := readBounded(c, name)
@@ -180,7 +183,10 @@ func verifyFile(c *cli.Call, name string, root pay.NodeID) (checked api.Receipt,
 			return j, false
 		}
 	}
-	return api.Receipt{V: 1, Type: "receipt", File: name, Problem: err.Error()}, errors.Is(err, fs.ErrNotExist)
+	if gone = errors.Is(err, fs.ErrNotExist); gone {
+		err = errNoFile
+	}
+	return api.Receipt{V: 1, Type: "receipt", File: name, Problem: err.Error()}, gone
 }
 
 // tildeHint says where a name begins with ~ that no shell has expanded.
@@ -219,6 +225,10 @@ func receiptObject(file string, r pay.Receipt) api.Receipt {
 }
 
 func printReceipt(w io.Writer, r api.Receipt) {
+	if r.Problem == errNoFile.Error() {
+		_, _ = fmt.Fprintf(w, "%s: NOT checked: %s\n", text.Printable(r.File), r.Problem)
+		return
+	}
 	if r.Root == "" {
 		_, _ = fmt.Fprintf(w, "%s: NOT a valid receipt: %s\n", text.Printable(r.File), text.Printable(r.Problem))
 		return

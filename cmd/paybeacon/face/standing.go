@@ -81,7 +81,7 @@ func tillStatus(c *cli.Call) error {
 	}
 	s := reply.Value
 	return c.Answer(reply, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "%s of %s, %s\n", text.Printable(string(s.Name)), text.Printable(string(s.Merchant)), text.Printable(string(s.Site)))
+		_, _ = fmt.Fprintf(w, "%s of %s, site %s\n", text.Printable(string(s.Name)), text.Printable(string(s.Merchant)), text.Printable(string(s.Site)))
 		printStanding(w, "  ", s.Standing)
 		switch {
 		case s.Radio == "":

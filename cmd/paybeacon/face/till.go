@@ -57,19 +57,19 @@ func tillChargeCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		Name: "charge", Usage: "ask whoever is near for an amount",
 		Long: "Without --wait it returns once the request is stored. With the same --key it never charges twice.\n" +
 			"On a terminal it asks who the payer is where the nearest is too close to call: by the words that\n" +
-			"the payer's wallet shows (paybeacon wallet words), their beginning, or a number of the list.\n" +
+			"the payer's wallet shows (`paybeacon wallet words`), their beginning, or a number of the list.\n" +
 			"No rule of the payer answers who was chosen by a number.",
 		Flags: []cli.Flag{
 			cli.DataFlag(),
 			&cli.StringFlag{Name: "amount", Usage: "decimal `AMOUNT`, such as 12.50"},
 			&cli.StringFlag{Name: "currency", Usage: "ISO 4217 `CODE` (default: the registry's)"},
 			&cli.BoolFlag{Name: "nearest", Usage: "charge the one who is clearly nearest (the default)"},
-			&cli.StringFlag{Name: "to", Usage: "charge the one shown as `HANDLE`, or the only one that begins so"},
+			&cli.StringFlag{Name: "to", Usage: "charge the one shown as these `WORDS`, or the only one that begins so"},
 			&cli.StringFlag{Name: "ref", Usage: "order or bill number: `TEXT` for the receipt"},
 			&cli.StringFlag{Name: "key", Usage: "your own `KEY` for this charge; repeat it to retry safely"},
 			&cli.StringFlag{Name: "capture", Value: "auto", Usage: "take the money at once, or hold it: `auto|manual`"},
 			&cli.BoolFlag{Name: "two-channel", Usage: "let the payer's device give its word too"},
-			&cli.BoolFlag{Name: "ask", Usage: "read who is meant from standard input where that is too close to call, on no terminal too"},
+			&cli.BoolFlag{Name: "ask", Usage: "where that is too close to call, ask even if this is no terminal"},
 			&cli.DurationFlag{Name: "ttl", Value: pay.RequestTTLDefault.Std(), Usage: "how long the payer may take: `DUR`"},
 			&cli.DurationFlag{Name: "wait", Usage: "watch for the outcome for `DUR`"},
 		},

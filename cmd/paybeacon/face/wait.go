@@ -47,7 +47,7 @@ func waitFor(c *cli.Call) error {
 			return err
 		}
 		if n.Clear == nil {
-			return pay.NewError(pay.CodeWaitPassed, "nobody is clearly near", "bring the device closer, or charge with --to HANDLE")
+			return pay.NewError(pay.CodeWaitPassed, "nobody is clearly near", "bring the device closer, or charge with --to WORDS")
 		}
 		return nil
 	case "final":

@@ -20,7 +20,8 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		enrolCommand(ctx, io, pay.RoleWallet),
 		walletRunCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "status", Usage: "balance, devices, connection", Flags: []cli.Flag{cli.DataFlag()}, Run: walletStatus}),
-		cli.NewLeaf(ctx, io, cli.Leaf{Name: "pending", Usage: "offers that wait for an answer", Flags: []cli.Flag{cli.DataFlag()}, Run: func(c *cli.Call) error {
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "pending", Usage: "offers that wait for an answer", Flags: []cli.Flag{cli.DataFlag()}, Long: "wallet approve or decline answers one; unanswered it ends as expired. Where no rule of yours may\n" +
+			"answer, \"asks\" says why; what is above the amount of a rule waits without a word.", Run: func(c *cli.Call) error {
 			return listPayments(c, api.VerbPending, api.Nothing{}, listed{"Nothing waits for an answer.", shopOf, "outcome unknown", pay.RoleWallet})
 		}}),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "approve", Usage: "pay an offer", Flags: []cli.Flag{cli.DataFlag(), id, amount}, Run: func(c *cli.Call) error {
@@ -213,7 +214,7 @@ func printRules(w io.Writer, r api.Rules) {
 	if r.Approve != "" {
 		_, _ = fmt.Fprintf(w, "answers by --approve %s\n", text.Printable(r.Approve))
 		if r.Approve != "ask" && r.Approve != "none" {
-			_, _ = fmt.Fprintln(w, "  only who said the words or tapped; about everybody else you are asked")
+			_, _ = fmt.Fprintln(w, "  only where you said the words, tapped, came by plate or led beyond doubt;\n  of other offers `wallet pending` says why you are asked")
 		}
 	}
 	switch {

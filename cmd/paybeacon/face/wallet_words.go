@@ -59,6 +59,6 @@ func printWords(c *cli.Call, w io.Writer, d api.Words) {
 		_, _ = fmt.Fprintf(w, "%s  %-6s %s\n  %s\n", listedID(c, d.Device), d.Kind, text.Sentence(d.Message), text.Printable(d.Hint))
 		return
 	}
-	_, _ = fmt.Fprintf(w, "%s  %-6s %s, or %s if the till shows three words (%v left)\n", listedID(c, d.Device), d.Kind,
-		text.Printable(string(d.Handle)), text.Printable(string(d.Three)), d.Stays.Std().Round(time.Second))
+	_, _ = fmt.Fprintf(w, "%s  %-6s %s (%v left)\n  or %s if the till shows three words\n", listedID(c, d.Device), d.Kind,
+		text.Printable(string(d.Handle)), d.Stays.Std().Round(time.Second), text.Printable(string(d.Three)))
 }

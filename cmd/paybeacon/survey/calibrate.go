@@ -123,7 +123,7 @@ func calibrate(c *cli.Call) error {
 	places := c.Flags.Bool("behind")
 	t, ear := newTapper(want, places), &ear{air: node.NewHearing(ble.TrackerOptions{Lane: lane}, l.Now), now: l.Now}
 	err = l.Listen(c.Ctx, func(h ble.Health) { ear.air.Heed(h) }, ear.hear, func(ctx context.Context) error {
-		_, _ = fmt.Fprintf(c.Err, "Hold the beacon at the till for three seconds, then take it away; %d times. Listening for %v.\n", want, l.Limit)
+		_, _ = fmt.Fprintf(c.Err, "Hold the beacon at the till for three seconds, then take it away; %d times.\nListening for %v.\n", want, l.Limit)
 		t.follow(ctx, ear, &progress{want: want, places: places, ends: l.Now().Add(l.Limit), said: l.Now()}, c.Err)
 		return nil
 	})
@@ -140,13 +140,16 @@ func calibrate(c *cli.Call) error {
 	done := t.calibration(lane)
 	done.Capture = played.object()
 	if done.Isolation != nil && *done.Isolation < isolationWorth {
-		_, _ = fmt.Fprintf(c.Err, "From behind the antenna hears only %d dB less: with %d dB the till would name somebody else far less often than by any rule.\nPut a metal plate under the counter, beneath and behind the antenna, and measure again.\n", *done.Isolation, isolationWorth)
+		_, _ = fmt.Fprintf(c.Err, "From behind the antenna hears only %d dB less: with %d dB (simulated) the till\nwould name somebody else far less often than by any rule. Put a metal plate\nunder the counter, beneath and behind the antenna, and measure again.\n", *done.Isolation, isolationWorth)
 	}
 	if done.Beside != nil && done.Median-*done.Beside < besideMin {
-		_, _ = fmt.Fprintf(c.Err, "The beacon beside it was only %d dB weaker, so the till will ask often: place the antenna where payers hold theirs,\naway from the queue, with a metal plate towards it.\n", done.Median-*done.Beside)
+		_, _ = fmt.Fprintf(c.Err, "The beacon beside it was only %d dB weaker, so the till will ask often:\nplace the antenna where payers hold theirs, away from the queue, with a metal plate towards it.\n", done.Median-*done.Beside)
+	}
+	if done.Tap == 0 {
+		_, _ = fmt.Fprintf(c.Err, "--tap 0 turns taps off: for taps the beacon at the till has to be %d dB\nstronger than whatever is beside it, and stronger than --clear.\n", touchBelow+touchApart)
 	}
 	if done.Spread > tapSpread {
-		_, _ = fmt.Fprintf(c.Err, "The taps differ by %d dB: hold it the same way each time and calibrate again if the till guesses wrongly.\n", done.Spread)
+		_, _ = fmt.Fprintf(c.Err, "The taps differ by %d dB: hold it the same way each time\nand calibrate again if the till guesses wrongly.\n", done.Spread)
 	}
 	return c.Answer(done, func(w io.Writer) {
 		_, _ = fmt.Fprintf(w, "Median %d dBm. For lane %s:\n  --near %d --far %d --clear %d --tap %d\n", done.Median, text.Printable(string(done.Lane)), done.Near, done.Far, done.Clear, done.Tap)
