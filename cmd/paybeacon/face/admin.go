@@ -127,8 +127,9 @@ func adminInvite(c *cli.Call) error {
 		default:
 			_, _ = fmt.Fprintf(c.Err, "Joins %s (%s).\n", text.Printable(string(i.Merchant)), boxes(i.Boxes))
 		}
-		_, _ = fmt.Fprintf(c.Err, "For one %s, until %s. Use it once, as a URL or as a file that holds it:\n  paybeacon %s enrol --data DIR --invite 'URL' | --invite-file FILE\n",
-			role, text.Moment(i.Expires), map[pay.Role]string{pay.RoleBox: "scan", pay.RoleWallet: "wallet"}[role])
+		enrol := "paybeacon " + map[pay.Role]string{pay.RoleBox: "scan", pay.RoleWallet: "wallet"}[role] + " enrol --data DIR"
+		_, _ = fmt.Fprintf(c.Err, "For one %s, until %s. Use it once, as it is or from a file:\n  %s --invite 'URL'\n  %s --invite-file FILE\n",
+			role, text.Moment(i.Expires), enrol, enrol)
 	})
 }
 
