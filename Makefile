@@ -44,13 +44,13 @@ bench: build ## print the figures of this machine
 	@$(BIN) bench
 
 bench-rivals: build ## the same payments on PostgreSQL, by turns (needs Debian's postgresql)
-	cd bench/rival && $(GO) build -trimpath -o ../../bin/rival .
+	cd cmd/paybeacon/bench/rival && $(GO) build -trimpath -o ../../../../bin/rival .
 	@$(BIN) bench --rival bin/rival pay
 
 lint: ## vet, formatting and the linter
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt on these"; exit 1; }
 	$(GO) vet -tags $(TESTTAG),vm ./...
-	cd bench/rival && $(GO) vet ./...
+	cd cmd/paybeacon/bench/rival && $(GO) vet ./...
 	$(GO) run $(LINTER) run
 
 cross: ## build for the other systems we promise

@@ -27,6 +27,8 @@ type benchmark struct {
 	run  func(ctx context.Context, dir string) ([]figure, error)
 	// gives are the names of the figures, where that is not the benchmark's.
 	gives []string
+	// asked means that it takes minutes, and runs only when it is named.
+	asked bool
 }
 
 // named reports whether a benchmark is meant by a name: its own, or that of a figure.
@@ -57,18 +59,18 @@ type machineJSON struct {
 func benchmarks(o options) []benchmark {
 	floor := benchFloor{worlds: 1_000, minutes: 300, composed: 3_000, charges: 12_000, traces: o.traces}
 	return []benchmark{
-		{"pay", "payments through real processes (S1, S2, S2b, S3, S5, S13)", benchPayments{o.against, o.rival, o.during}.run, []string{"S1", "S2", "S2b", "S3", "S5", "S13"}},
-		{"S12", "charges that waited at a box without its registry", benchQueue{o.queued}.run, nil},
-		{"idle", "between payments: coming near, coming back, nothing at all (S10, S16, S17)", benchIdle{2 * o.during}.run, []string{"S10", "S16", "S17"}},
-		{"S8", "many idle wallets", benchSessions{o.wallets, 2 * o.during}.run, nil},
-		{"large", "a registry with many payments (S9, S14, S15)", benchLarge{o.payments}.run, []string{"S9", "S14", "S15"}},
-		{"S4", "durable commits with 64 writers", benchGroupCommit, nil},
-		{"S6", "code look-up among a million devices, and their next window (S7)", benchCodeLookup, []string{"S6", "S7"}},
-		{"S11", "adverts through the bus, the radio and the tracker", benchRadio, nil},
-		{"audit", "how fast a registry is audited, and how much memory that takes", benchAudits{small: 500, large: o.payments}.audit, nil},
-		{"near", "how soon a till is told who is near, in a simulated floor", floor.near, nil},
-		{"crowd", "how often a charge means the wrong one or nobody: simulated, and from traces", floor.crowd, nil},
-		{"wormhole", "a code carried from one stall to another, by a seeded model", benchWormhole, nil},
+		{"pay", "payments through real processes (S1, S2, S2b, S3, S5, S13)", benchPayments{o.against, o.rival, o.during}.run, []string{"S1", "S2", "S2b", "S3", "S5", "S13"}, false},
+		{"S12", "charges that waited at a box without its registry", benchQueue{o.queued}.run, nil, false},
+		{"idle", "between payments: coming near, coming back, nothing at all (S10, S16, S17)", benchIdle{2 * o.during}.run, []string{"S10", "S16", "S17"}, false},
+		{"S8", "many idle wallets", benchSessions{o.wallets, 2 * o.during}.run, nil, false},
+		{"large", "a registry with many payments (S9, S14, S15)", benchLarge{o.payments}.run, []string{"S9", "S14", "S15"}, false},
+		{"S4", "durable commits with 64 writers", benchGroupCommit, nil, false},
+		{"S6", "code look-up among a million devices, and their next window (S7)", benchCodeLookup, []string{"S6", "S7"}, false},
+		{"S11", "adverts through the bus, the radio and the tracker", benchRadio, nil, false},
+		{"audit", "how fast a registry is audited, and how much memory that takes", benchAudits{small: 500, large: o.payments}.audit, nil, false},
+		{"near", "how soon a till is told who is near, in a simulated floor", floor.near, nil, true},
+		{"crowd", "how often a charge means the wrong one or nobody: simulated, and from traces", floor.crowd, nil, true},
+		{"wormhole", "a code carried from one stall to another, by a seeded model", benchWormhole, nil, true},
 	}
 }
 
@@ -80,7 +82,7 @@ func Command(ctx context.Context, io cli.Stdio) *cli.Command {
 	}
 	return cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "bench", Usage: "measure this machine", Args: []string{"NAME..."},
-		Long: "Each figure stands beside a yardstick measured in the same run; trust the ratio.\n" + strings.Join(names, "") + "Without a name all of them run.",
+		Long: "Each figure stands beside a yardstick measured in the same run; trust the ratio.\n" + strings.Join(names, "") + "Without a name all run but near, crowd and wormhole, which take minutes.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "against", Usage: "measure payments by turns with another build, `PROGRAM`"},
 			&cli.StringFlag{Name: "rival", Usage: "measure payments by turns with bin/rival, or another `PROGRAM` like it"},
@@ -105,7 +107,7 @@ func bench(c *cli.Call) error {
 		return err
 	}
 	all := benchmarks(options{tracesNamed(c.Flags.String("traces")), c.Flags.String("against"), c.Flags.String("rival"), during.Std(), c.Flags.Int("queued"), c.Flags.Int("payments"), c.Flags.Int("wallets")})
-	chosen := all
+	chosen := slices.DeleteFunc(slices.Clone(all), func(b benchmark) bool { return b.asked })
 	if c.Flags.NArg() > 0 {
 		chosen = nil
 		for _, name := range c.Flags.Args().Slice() {

@@ -1,4 +1,4 @@
-module github.com/paybeacon/paybeacon/bench/rival
+module github.com/paybeacon/paybeacon/cmd/paybeacon/bench/rival
 
 go 1.26.0
 
