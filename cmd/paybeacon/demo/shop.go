@@ -198,7 +198,7 @@ func (s *shop) asked(who, id string) (api.Payment, error) {
 }
 
 func (s *shop) tells(who, verb string, o api.Payment) {
-	s.tell.say(who, "%s: %s for %s, %q, as %s?", verb, text.FormatMoney(o.Amount, o.Currency), o.Merchant, o.Ref, o.Payer)
+	s.tell.say(who, "%s: %s, %s, %s as %s?", verb, text.FormatMoney(o.Amount, o.Currency), o.Merchant, o.Ref, o.Payer)
 }
 
 // settle waits for the outcome on both sides and compares the receipts.
