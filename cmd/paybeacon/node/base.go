@@ -171,14 +171,18 @@ func (b *base) await(ctx context.Context, wait pay.Millis, id pay.PaymentID, rea
 	}
 }
 
-// timeUp returns a channel that receives once a deadline has come; nil for one
-// that has come already.
+// clockAgain bounds how long a wait trusts its timer: nothing tells it that the clock
+// was set. Chosen: soon enough for a person who waits.
+const clockAgain = 5 * time.Second
+
+// timeUp returns a channel that receives once a deadline has come, or may have; nil
+// for one that has come already.
 func (b *base) timeUp(deadline pay.Time) <-chan time.Time {
 	left := deadline.Sub(b.store.Now())
 	if left <= 0 {
 		return nil
 	}
-	return time.After(left.Std())
+	return time.After(min(left.Std(), clockAgain))
 }
 
 // Store is the node's store. Whoever runs the node in place of its daemon, such
