@@ -113,7 +113,7 @@ func TestPushesAreAppliedInTurnWhilePingsAreAnswered(t *testing.T) {
 				g.leave <- nil
 				for applied := uint64(0); applied < 6; {
 					if ack, ok := next().(wire.Ack); ok {
-						if ack.Applied != applied+2 {
+						if ack.Applied <= applied || ack.Applied%2 != 0 { // two that come together may be one
 							t.Fatalf("Ack of item %d after %d", ack.Applied, applied)
 						}
 						applied = ack.Applied
