@@ -39,6 +39,7 @@ const (
 	costTable   = "testdata/cost.txt"
 	costGrowth  = 1.10 // of what stands in the table
 	costSlack   = 0.1  // of what is less than one a payment
+	costShared  = 1.6  // as costGrowth, of payments that share commits and packets
 	costWallets = 8
 	costAlone   = 32 // payments, one after another
 	costMany    = 64 // payments in flight
@@ -366,7 +367,8 @@ func flushesOfCommit(t *testing.T) float64 {
 // TestCostOfAPayment holds what a payment costs to testdata/cost.txt: packets, frames,
 // bytes, commits, flushes, rows, snapshots and allocations of all nodes together, once
 // of payments that are made one after another and once with 64 in flight. It fails
-// when one has grown by a tenth. No time is looked at: the clock is that of a bubble,
+// when one has grown by a tenth; with 64 in flight by more, because how many share a
+// commit depends on the turns that goroutines take on a busy machine. No time is looked at: the clock is that of a bubble,
 // in which a commit and a datagram take a fixed time. Whoever has made a payment
 // cheaper writes the table anew with -cost.update; -v tells which frames and rows
 // there are. It is not parallel: what other tests allocate would count.
@@ -401,12 +403,16 @@ func TestCostOfAPayment(t *testing.T) { //nolint:paralleltest // see above
 	want := readCosts(t)
 	for _, what := range slices.Sorted(maps.Keys(got)) {
 		n, ok := want[what]
+		growth, slack := costGrowth, costSlack
+		if strings.HasPrefix(what, "many ") {
+			growth, slack = costShared, 3*costSlack
+		}
 		switch {
 		case !ok:
 			t.Errorf("%s is %.2f a payment and stands not in %s", what, got[what], costTable)
-		case got[what] > max(n*costGrowth, n+costSlack):
+		case got[what] > max(n*growth, n+slack):
 			t.Errorf("%s is %.2f a payment, in the table %.2f", what, got[what], n)
-		case got[what] < min(n/costGrowth, n-costSlack):
+		case got[what] < min(n/growth, n-slack):
 			t.Logf("%s is %.2f a payment, in the table %.2f: write it anew with -cost.update", what, got[what], n)
 		}
 	}
