@@ -236,18 +236,27 @@ func DecodeLines[T any](raw []byte) ([]T, error) {
 	return out, nil
 }
 
-// Pairing reads the PIN that a device shows in its output.
+// Pairing reads the PIN that a device shows in its output, since it last started if it
+// was paired then.
 func (s *Stage) Pairing(name string) (api.Pairing, error) {
 	var found api.Pairing
 	err := s.Until(name+" shows a PIN", func() (bool, error) {
+		found = api.Pairing{}
 		raw, err := os.ReadFile(s.Data(name) + ".log")
 		if err != nil {
 			return false, fmt.Errorf("read log: %w", err)
 		}
 		for line := range bytes.Lines(raw) {
-			var p api.Pairing
-			if json.Unmarshal(line, &p) == nil && p.Type == "pairing" {
-				found = p
+			var p struct {
+				api.Pairing
+				Paired bool `json:"paired"` // in the ready line
+			}
+			switch {
+			case json.Unmarshal(line, &p) != nil:
+			case p.Type == "pairing":
+				found = p.Pairing
+			case p.Type == "ready" && p.Paired: // it has started since, and the PIN was used
+				found = api.Pairing{}
 			}
 		}
 		return found.PIN != "", nil
