@@ -88,7 +88,7 @@ func guestLegacy(t *testing.T, g *guest) {
 	other.Address[5] = 9
 	box, tag := r.plug(legacy), r.plug(other)
 	began := w.near(t, r, box, tag)
-	measured(t, "near %.1f s after the tag began; it is sent each %v", time.Since(began).Seconds(), tag.OnAir()[0].Interval)
+	measured(t, "near %.1f s after the tag began; it is sent each %v", time.Since(began).Seconds(), sent(t, tag).Interval)
 	w.take(t)
 }
 
@@ -99,10 +99,24 @@ func (w *world) near(t *testing.T, r *guestRadio, box, tag *vhci.Controller) tim
 	r.air.SetStrength(tag, box, -48)
 	w.daemonFor(t, "box", "scan", "--radio", "bluez:"+box.Name(), "--lane", "till-1", "--leave", "1s")
 	w.startTag(t, "ada", tag.Name(), "2")
-	eventually(t, "the tag is on the air", func() bool { return len(tag.OnAir()) > 0 })
+	sent(t, tag)
 	began := time.Now()
 	w.nearAgain(t)
 	return began
+}
+
+// sent waits until c sends and returns what. Between two codes nothing is on the
+// air.
+func sent(t *testing.T, c *vhci.Controller) (on vhci.OnAir) {
+	t.Helper()
+	eventually(t, c.Name()+" is on the air", func() bool {
+		all := c.OnAir()
+		if len(all) > 0 {
+			on = all[0]
+		}
+		return len(all) > 0
+	})
+	return on
 }
 
 func (w *world) nearAgain(t *testing.T) {
@@ -149,11 +163,8 @@ func guestSteps(t *testing.T, g *guest) {
 		before := log.last()
 		eventually(t, "another code", func() bool { return log.last() != before })
 		w.nearAgain(t)
-		sent := tag.OnAir()
-		p := w.take(t)
-		if len(sent) == 1 {
-			paid[sent[0].Address] = p.ID
-		}
+		from := sent(t, tag).Address
+		paid[from] = w.take(t).ID
 	}
 	if len(paid) != 2 {
 		t.Errorf("payments by address: %v; want two", paid)
@@ -239,7 +250,7 @@ func guestPlain(t *testing.T, g *guest) {
 	// Codes live 64 s, as they do in life: a new one is heard at once even so.
 	w.daemonFor(t, "box", "scan", "--radio", "bluez:"+box.Name(), "--lane", "till-1")
 	w.startTag(t, "ben", tag.Name(), "6")
-	eventually(t, "the tag is on the air", func() bool { return len(tag.OnAir()) > 0 })
+	sent(t, tag)
 	began := time.Now()
 	w.nearAgain(t)
 	took := time.Since(began)
@@ -247,7 +258,7 @@ func guestPlain(t *testing.T, g *guest) {
 	eventually(t, "the tag is heard again and again", func() bool { n = box.Counts(); return n.Told >= 10 })
 	w.nearAgain(t)
 	measured(t, "near %.1f s after the tag began, which is sent each %v; the duplicate filter dropped %d of %d",
-		took.Seconds(), tag.OnAir()[0].Interval, n.Duplicate, n.Duplicate+n.Told)
+		took.Seconds(), sent(t, tag).Interval, n.Duplicate, n.Duplicate+n.Told)
 	w.takeFrom(t, "ben")
 	log, err := os.ReadFile(w.Data("box") + ".log")
 	if err != nil || !strings.Contains(string(log), "Experimental = true") {
