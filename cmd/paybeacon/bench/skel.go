@@ -197,6 +197,9 @@ func (s *skelServer) serve(ctx context.Context, conn paysync.Conn) {
 				return
 			}
 			s.peers[who].Store(p)
+			if p.send(f) != nil { // who has its own greeting back is known
+				return
+			}
 			continue
 		}
 		if who < 0 || f.wallet() >= shopWallets || f.verify(s.clients[who]) != nil {

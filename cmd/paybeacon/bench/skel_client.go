@@ -90,7 +90,7 @@ func (s *skel) dial(ctx context.Context, address string) error {
 			return err
 		}
 		p := &skelPeer{Conn: conn}
-		if err := p.send(newSkelFrame(skelHello, party, 0, private)); err != nil {
+		if err := p.greet(newSkelFrame(skelHello, party, 0, private)); err != nil {
 			return err
 		}
 		take := func(f *skelFrame) error { return answerSkel(p, f, private) }
@@ -100,6 +100,19 @@ func (s *skel) dial(ctx context.Context, address string) error {
 		s.clients.Go(func() error { return follow(ctx, conn, registry, take) })
 	}
 	return nil
+}
+
+// greet says who a client is and returns when the registry knows it: what it sends to
+// somebody it does not know yet is lost.
+func (p *skelPeer) greet(hello *skelFrame) error {
+	if err := p.send(hello); err != nil {
+		return err
+	}
+	back, err := readSkelFrame(p)
+	if err == nil && *back != *hello {
+		err = errors.New("the registry of a skeleton did not greet")
+	}
+	return err
 }
 
 // follow verifies what a client gets and passes it on.
