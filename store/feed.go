@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -122,15 +123,14 @@ func (v *View) Feed(scope pay.Scope, after uint64, limit int) (raws [][]byte, ch
 	}
 	raws = make([][]byte, 0, len(ids))
 	for _, id := range ids {
-		v.key = idKey(v.key[:0], spaceFact, id)
-		raw, ok, err := v.get(v.key)
+		f, ok, err := v.fact(id)
 		if err == nil && !ok {
 			err = fmt.Errorf("fact %s stands in the feed and is missing: %w", id, ErrDamaged)
 		}
 		if err != nil {
 			return nil, nil, err
 		}
-		raws = append(raws, raw)
+		raws = append(raws, f.raw)
 	}
 	return raws, chains, nil
 }
@@ -191,54 +191,58 @@ func (v *View) Scopes(fn func(scope pay.Scope, head pay.Head) error) error {
 	})
 }
 
-// placeOf returns the number of the entry that holds the fact in a feed.
-func (v *View) placeOf(id pay.FactID, scope pay.Scope) (seq uint64, ok bool, err error) {
-	v.key = indexKey(v.key[:0], id, scope)
-	raw, ok, err := v.get(v.key)
-	if err != nil || !ok {
-		return 0, false, err
-	}
-	if len(raw) != seqBytes {
-		return 0, false, damaged(indexKey(nil, id, scope), "place in a feed")
-	}
-	return binary.BigEndian.Uint64(raw), true, nil
-}
-
-// appendFact appends a stored fact to one of the registry's feeds, unless it
-// stands there. known reports whether the fact was stored before: one that was not
-// cannot stand anywhere, which spares the look.
-func (tx *Tx) appendFact(scope pay.Scope, f pay.Fact, known bool) error {
-	if err := checkScope(scope); err != nil {
-		return err
-	}
-	if known {
-		if _, ok, err := tx.placeOf(f.ID(), scope); ok || err != nil {
-			return err
+// appendFact appends a fact to those of the registry's feeds in which it does not
+// stand, and returns its places there. A fact that is not known stands in none.
+func (tx *Tx) appendFact(scopes []pay.Scope, id pay.FactID, row factRow, known bool) ([]place, error) {
+	places := make([]place, 0, len(scopes))
+	for i, scope := range scopes {
+		if slices.Contains(scopes[:i], scope) {
+			continue
 		}
-	}
-	state, err := tx.feedState(scope)
-	if err != nil {
-		return err
-	}
-	if a := tx.s.authority; state.seq == 0 && !a.IsZero() && a.ID() != f.ID() {
-		stored, err := tx.storeFact(a)
-		if err != nil {
-			return err
+		if err := checkScope(scope); err != nil {
+			return nil, err
 		}
-		if !stored {
-			if err := tx.logged(a.ID()); err != nil {
-				return err
+		if known {
+			if seq, err := tx.placeOf(id, row, scope); err != nil {
+				return nil, err
+			} else if seq > 0 {
+				continue
 			}
 		}
-		if state, err = tx.appendEntry(scope, state, a.ID()); err != nil {
-			return err
+		state, err := tx.feedBegun(scope, id)
+		if err == nil {
+			state, err = tx.appendEntry(scope, state, id)
 		}
+		if err != nil {
+			return nil, err
+		}
+		if err := tx.putFeedState(scope, state); err != nil {
+			return nil, err
+		}
+		places = append(places, place{scope, state.seq})
 	}
-	state, err = tx.appendEntry(scope, state, f.ID())
+	return places, nil
+}
+
+// feedBegun returns the state of a feed to which a fact is to be appended. The first
+// entry of each is the registry's authority.
+func (tx *Tx) feedBegun(scope pay.Scope, id pay.FactID) (feedState, error) {
+	state, err := tx.feedState(scope)
+	a := tx.s.authority
+	if err != nil || state.seq > 0 || a.IsZero() || a.ID() == id {
+		return state, err
+	}
+	stored, err := tx.storeFact(a)
+	if err == nil && !stored {
+		err = tx.logged(a.ID())
+	}
+	if err == nil {
+		state, err = tx.appendEntry(scope, state, a.ID())
+	}
 	if err != nil {
-		return err
+		return state, err
 	}
-	return tx.putFeedState(scope, state)
+	return state, tx.putPlace(a.ID(), place{scope, state.seq})
 }
 
 // appendEntry writes the next entry of a feed and returns the state after it,
@@ -249,13 +253,7 @@ func (tx *Tx) appendEntry(scope pay.Scope, state feedState, id pay.FactID) (feed
 	copy(entry[:], id[:])
 	copy(entry[idBytes:], state.chain[:])
 	tx.key = entryKey(tx.key[:0], scope, state.seq)
-	if err := tx.put(tx.key, entry[:]); err != nil {
-		return state, err
-	}
-	var place [seqBytes]byte
-	binary.BigEndian.PutUint64(place[:], state.seq)
-	tx.key = indexKey(tx.key[:0], id, scope)
-	return state, tx.put(tx.key, place[:])
+	return state, tx.put(tx.key, entry[:])
 }
 
 func (tx *Tx) putFeedState(scope pay.Scope, state feedState) error {

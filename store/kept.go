@@ -93,13 +93,12 @@ func (v *View) Kept(node pay.NodeID, after uint64, limit, size int) (items []pay
 		}
 		it := pay.KeptItem{IDs: ids}
 		for _, id := range ids {
-			v.key = idKey(v.key[:0], spaceFact, id)
-			raw, _, err := v.get(v.key)
+			f, _, err := v.fact(id)
 			if err != nil {
 				return nil, chain, err
 			}
-			it.Raws = append(it.Raws, raw)
-			size -= len(raw) + idBytes
+			it.Raws = append(it.Raws, f.raw)
+			size -= len(f.raw) + idBytes
 		}
 		if size < 0 && len(items) > 0 {
 			break

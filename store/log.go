@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -41,16 +40,6 @@ func (tx *Tx) logged(id pay.FactID) error {
 	tx.published = true
 	tx.key = logKey(tx.key[:0], n.log)
 	return tx.put(tx.key, id[:])
-}
-
-// stands reports whether a fact stands in any feed.
-func (v *View) stands(id pay.FactID) (found bool, err error) {
-	prefix := idKey(nil, spaceIndex, id)
-	err = v.scan(prefix, []byte{spaceIndex + 1}, 1, func(key, _ []byte) (bool, error) {
-		found = bytes.HasPrefix(key, prefix)
-		return false, nil
-	})
-	return found, err
 }
 
 func logKey(buf []byte, seq uint64) []byte {

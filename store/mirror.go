@@ -83,21 +83,24 @@ func (tx *Tx) sameEntry(seq uint64, id pay.FactID) error {
 
 // mirrorEntry appends one entry and lets the role react to it.
 func (tx *Tx) mirrorEntry(state feedState, f pay.Fact) (feedState, error) {
-	known, err := tx.storeFact(f)
+	row, known, err := tx.fact(f.ID())
 	if err != nil {
 		return state, err
 	}
 	if known {
-		seq, ok, err := tx.placeOf(f.ID(), tx.s.own)
+		seq, err := tx.placeOf(f.ID(), row, tx.s.own)
 		if err != nil {
 			return state, err
 		}
-		if ok {
+		if seq > 0 {
 			return state, fmt.Errorf("entry %d repeats entry %d: %w", state.seq+1, seq, ErrFeed)
 		}
 	}
 	state, err = tx.appendEntry(tx.s.own, state, f.ID())
 	if err != nil {
+		return state, err
+	}
+	if err := tx.storeAt(f, known, place{tx.s.own, state.seq}); err != nil {
 		return state, err
 	}
 	if err := tx.putFeedState(tx.s.own, state); err != nil {

@@ -53,7 +53,7 @@ func TestOpenRefusesWhatIsNotItsStore(t *testing.T) {
 		is     error
 	}{
 		"newer format": {
-			change: func(tx kv.Tx) error { return tx.Put([]byte("mf"), sealed("mf", "\x00\x00\x00\x05")) },
+			change: func(tx kv.Tx) error { return tx.Put([]byte("mf"), sealed("mf", "\x00\x00\x00\x06")) },
 			code:   pay.CodeNewerData,
 		},
 		"another node's": {own: "m/other", code: pay.CodeConfig},

@@ -57,21 +57,12 @@ func (v *View) item(n uint64) (item, error) {
 
 // Queued reports whether a fact waits in the outbox for the registry.
 func (v *View) Queued(id pay.FactID) (bool, error) {
-	n, err := v.itemOf(id)
-	return n > 0, err
-}
-
-// itemOf returns the number of the outbox item that holds a fact, 0 if none.
-func (v *View) itemOf(id pay.FactID) (uint64, error) {
-	v.key = idKey(v.key[:0], spaceQueued, id)
-	raw, ok, err := v.get(v.key)
+	f, ok, err := v.fact(id)
 	if err != nil || !ok {
-		return 0, err
+		return false, err
 	}
-	if len(raw) != seqBytes {
-		return 0, damaged(idKey(nil, spaceQueued, id), "outbox number")
-	}
-	return binary.BigEndian.Uint64(raw), nil
+	n, err := v.itemOf(id, f)
+	return n > 0, err
 }
 
 // Position returns where the node stands: how far its mirror goes, and what of its
@@ -124,15 +115,15 @@ func (v *View) Outbox(after uint64, limit int) ([]pay.Item, error) {
 	return items, nil
 }
 
-// enqueue makes one outbox item of a stored fact. known reports whether the
-// fact was stored before.
-func (tx *Tx) enqueue(f pay.Fact, known bool) error {
+// enqueue makes one outbox item of a fact and stores it. row is the fact's row when
+// it is known.
+func (tx *Tx) enqueue(f pay.Fact, row factRow, known bool) error {
 	if known {
-		n, err := tx.itemOf(f.ID())
+		n, err := tx.itemOf(f.ID(), row)
 		if n > 0 || err != nil {
 			return err
 		}
-		if _, ok, err := tx.placeOf(f.ID(), tx.s.own); ok || err != nil {
+		if n, err = tx.placeOf(f.ID(), row, tx.s.own); n > 0 || err != nil {
 			return err
 		}
 	}
@@ -155,7 +146,7 @@ func (tx *Tx) enqueue(f pay.Fact, known bool) error {
 	if err := tx.putOutboxState(o); err != nil {
 		return err
 	}
-	return tx.putQueued(f.ID(), o.last)
+	return tx.storeAt(f, known, place{inOutbox, o.last})
 }
 
 // Attach adds f to the outbox item that holds to, so that both are applied
@@ -164,7 +155,11 @@ func (tx *Tx) enqueue(f pay.Fact, known bool) error {
 // the item was stored. An item that holds pay.ItemFactsMax facts already is a
 // pay.Error with pay.CodeTooMany.
 func (tx *Tx) Attach(to pay.FactID, f pay.Fact) (ok bool, err error) {
-	n, err := tx.itemOf(to)
+	held, ok, err := tx.fact(to)
+	if err != nil || !ok {
+		return false, err
+	}
+	n, err := tx.itemOf(to, held)
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -172,9 +167,14 @@ func (tx *Tx) Attach(to pay.FactID, f pay.Fact) (ok bool, err error) {
 	if err != nil || n <= o.sent {
 		return false, err
 	}
-	held, err := tx.itemOf(f.ID())
-	if err != nil || held > 0 {
-		return held == n, err
+	row, known, err := tx.fact(f.ID())
+	if err != nil {
+		return false, err
+	}
+	if known {
+		if before, err := tx.itemOf(f.ID(), row); err != nil || before > 0 {
+			return before == n, err
+		}
 	}
 	it, err := tx.item(n)
 	if err != nil {
@@ -185,24 +185,16 @@ func (tx *Tx) Attach(to pay.FactID, f pay.Fact) (ok bool, err error) {
 			"wait until it has reached the registry")
 	}
 	it.facts = append(it.facts, f.ID())
-	if _, err := tx.storeFact(f); err != nil {
-		return false, err
-	}
 	if err := tx.putItem(n, it); err != nil {
 		return false, err
 	}
 	tx.outbox = true
-	return true, tx.putQueued(f.ID(), n)
+	return true, tx.storeAt(f, known, place{inOutbox, n})
 }
 
 func (tx *Tx) putItem(n uint64, it item) error {
 	tx.key = outboxKey(tx.key[:0], n)
 	return tx.put(tx.key, it.encode())
-}
-
-func (tx *Tx) putQueued(id pay.FactID, n uint64) error {
-	tx.key = idKey(tx.key[:0], spaceQueued, id)
-	return tx.put(tx.key, binary.BigEndian.AppendUint64(nil, n))
 }
 
 // SessionOpened notes that whatever is queued may from now on have left the
@@ -266,11 +258,8 @@ func (tx *Tx) removeItem(n uint64, refused pay.Reason) ([]pay.FactID, error) {
 	if err := tx.delete(tx.key); err != nil {
 		return nil, err
 	}
-	for _, id := range it.facts {
-		tx.key = idKey(tx.key[:0], spaceQueued, id)
-		if err := tx.delete(tx.key); err != nil {
-			return nil, err
-		}
+	for _, id := range it.facts { // their places stay, and mean nothing from now on
+		tx.touched = append(tx.touched, touched{id: id})
 	}
 	if refused == "" {
 		return it.facts, nil

@@ -3,7 +3,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store/kv"
@@ -98,43 +97,38 @@ func (tx *Tx) publish(p pay.Publication) error {
 	if p.Fact.IsZero() {
 		return errors.New("the publication has no fact")
 	}
-	known, err := tx.storeFact(p.Fact)
+	id := p.Fact.ID()
+	row, known, err := tx.fact(id)
 	if err != nil {
 		return err
 	}
 	if !tx.s.registry() {
-		return tx.enqueue(p.Fact, known)
+		return tx.enqueue(p.Fact, row, known)
 	}
 	news := len(p.Scopes) > 0
 	if news && known {
-		stood, err := tx.stands(p.Fact.ID())
+		stood, err := tx.stands(id, row)
 		if err != nil {
 			return err
 		}
 		news = !stood
 	}
-	for i, scope := range p.Scopes {
-		if slices.Contains(p.Scopes[:i], scope) {
-			continue
-		}
-		if err := tx.appendFact(scope, p.Fact, known); err != nil {
+	places, err := tx.appendFact(p.Scopes, id, row, known)
+	if err == nil && !known {
+		places, err = tx.putFact(p.Fact, places...)
+	}
+	if err != nil {
+		return err
+	}
+	for _, at := range places {
+		if err := tx.putPlace(id, at); err != nil {
 			return err
 		}
 	}
 	if !news {
 		return nil
 	}
-	return tx.logged(p.Fact.ID())
-}
-
-// storeFact keeps the bytes of f and reports whether they were kept before.
-func (tx *Tx) storeFact(f pay.Fact) (known bool, err error) {
-	tx.key = idKey(tx.key[:0], spaceFact, f.ID())
-	if _, known, err = tx.get(tx.key); known || err != nil {
-		return known, err
-	}
-	tx.s.facts.add(f)
-	return false, tx.put(tx.key, f.Raw())
+	return tx.logged(id)
 }
 
 func (tx *Tx) put(key, value []byte) error {

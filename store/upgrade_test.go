@@ -14,11 +14,14 @@ import (
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
-// format1 returns an engine with what the program of format 1 wrote. Each line
-// of the file is a key and a value in hexadecimal.
-func format1(t testing.TB, name string) kv.Engine {
+// formatNow is the present format, as its meta row holds it.
+const formatNow = "\x00\x00\x00\x05"
+
+// storeOf returns an engine with what the program of an older format wrote, such as
+// "format1-box". Each line of the file is a key and a value in hexadecimal.
+func storeOf(t testing.TB, name string) kv.Engine {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("testdata", "format1-"+name+".txt"))
+	raw, err := os.ReadFile(filepath.Join("testdata", name+".txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +52,7 @@ func TestRegistryOfFormat1GoesOn(t *testing.T) {
 	t.Parallel()
 	clock := newHand(noon)
 	o := registryOptions()
-	o.Engine, o.Now, o.Reactor, o.Authority = format1(t, "registry"), clock.now, fires, authority(t)
+	o.Engine, o.Now, o.Reactor, o.Authority = storeOf(t, "format1-registry"), clock.now, fires, authority(t)
 	before := rowsOf(t, o.Engine)
 	sound(t, open(t, o))
 	if !maps.Equal(before, rowsOf(t, o.Engine)) {
@@ -76,7 +79,7 @@ func TestRegistryOfFormat1GoesOn(t *testing.T) {
 	sound(t, s)
 	stop()
 	after := rowsOf(t, o.Engine)
-	if got := after["mf"][:4]; got != "\x00\x00\x00\x04" {
+	if got := after["mf"][:4]; got != formatNow {
 		t.Errorf("format is %x", got)
 	}
 	for key, value := range before {
@@ -91,7 +94,7 @@ func TestRegistryOfFormat1GoesOn(t *testing.T) {
 func TestNodeOfFormat1GoesOn(t *testing.T) {
 	t.Parallel()
 	o := nodeOptions()
-	o.Engine, o.Reactor = format1(t, "box"), fires
+	o.Engine, o.Reactor = storeOf(t, "format1-box"), fires
 	before := rowsOf(t, o.Engine)
 	s, stop := start(t, o)
 	sound(t, s)
@@ -105,7 +108,7 @@ func TestNodeOfFormat1GoesOn(t *testing.T) {
 	sound(t, s)
 	stop()
 	after := rowsOf(t, o.Engine)
-	if got := after["mf"][:4]; got != "\x00\x00\x00\x04" {
+	if got := after["mf"][:4]; got != formatNow {
 		t.Errorf("format is %x", got)
 	}
 	for _, key := range []string{"mf", "mn", "mc"} {
@@ -115,6 +118,91 @@ func TestNodeOfFormat1GoesOn(t *testing.T) {
 	if !maps.Equal(before, after) {
 		t.Error("other rows changed")
 	}
+}
+
+// A registry's store of format 4 goes on: what stood in its feeds before is found in
+// its old rows and is not published twice.
+func TestRegistryOfFormat4GoesOn(t *testing.T) {
+	t.Parallel()
+	o := registryOptions()
+	o.Engine, o.Reactor = storeOf(t, "format4-registry"), newWard(7, 8)
+	sound(t, open(t, o))
+	want, other := ids(claim(t, 1), claim(t, 2), claim(t, 4)), ids(claim(t, 1), claim(t, 2))
+	for round := range 3 { // the second and third find what the one before has written
+		s, stop := start(t, o)
+		post(t, s, []pay.Scope{"m/a", "w/b"}, claim(t, 1), claim(t, 4))
+		if round == 0 {
+			other = append(other, claim(t, 4).ID())
+		}
+		for n := range 25 {
+			post(t, s, []pay.Scope{"m/a", "w/b"}, claim(t, 100*round+n+10))
+			want = append(want, claim(t, 100*round+n+10).ID())
+			other = append(other, claim(t, 100*round+n+10).ID())
+		}
+		item := pay.Item{N: uint64(round) + 3, Facts: []pay.Fact{claim(t, 1000+round)}}
+		if _, err := s.Feeds().Apply(t.Context(), pay.NodeID{7}, pay.Incarnation{1}, []pay.Item{item}); err != nil {
+			t.Fatal(err)
+		}
+		if got := feed(t, s, "m/a"); !slices.Equal(got, want) {
+			t.Errorf("feed %v, want %v", got, want)
+		}
+		if got := feed(t, s, "w/b"); !slices.Equal(got, other) {
+			t.Errorf("the other feed %v, want %v", got, other)
+		}
+		if got := logOf(t, s, 0); !slices.Equal(got, want) {
+			t.Errorf("log %v, want %v", got, want)
+		}
+		if kept, _, err := s.Feeds().Kept(t.Context(), pay.NodeID{7}, 0, 0, 1<<20); err != nil || len(kept) != round+3 || len(kept[1].IDs) != 2 {
+			t.Errorf("kept %v, %v", kept, err)
+		}
+		sound(t, s)
+		stop()
+	}
+	if got := rowsOf(t, o.Engine)["mf"][:4]; got != formatNow {
+		t.Errorf("format is %x", got)
+	}
+}
+
+// A box's store of format 4 goes on: what waits there is found in its old rows, and is
+// not queued twice.
+func TestNodeOfFormat4GoesOn(t *testing.T) {
+	t.Parallel()
+	o := nodeOptions()
+	o.Engine, o.Reactor = storeOf(t, "format4-box"), newWard(7, 8)
+	s, _ := start(t, o)
+	sound(t, s)
+	for _, n := range []int{4, 5, 1} { // queued, attached, mirrored
+		post(t, s, nil, claim(t, n))
+	}
+	want := "2: " + claim(t, 4).ID().String()[:8]
+	if got := itemsText(outbox(t, s)); !strings.HasPrefix(got, want) || strings.Contains(got, "3: ") {
+		t.Errorf("outbox %s", got)
+	}
+	queued := func(n int) (is bool) {
+		view(t, s, func(v *store.View) (err error) {
+			is, err = v.Queued(claim(t, n).ID())
+			return err
+		})
+		return is
+	}
+	attach(t, s, claim(t, 4), claim(t, 6))
+	for n, want := range map[int]bool{3: false, 4: true, 5: true, 6: true} {
+		if queued(n) != want {
+			t.Errorf("claim %d is queued: %v", n, !want)
+		}
+	}
+	acked(t, s, 2, nil)
+	for n := range 7 {
+		if queued(n) {
+			t.Errorf("claim %d is queued after it was acknowledged", n)
+		}
+	}
+	sound(t, s)
+	post(t, s, nil, claim(t, 4)) // no entry holds it, so it is sent again
+	if !queued(4) || queued(5) {
+		t.Error("a claim is not queued again")
+	}
+	sound(t, s)
 }
 
 // logOf returns the ids of the log's rows after a number.

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -178,10 +177,7 @@ func (a *audit) row(key, sealed []byte) error {
 	case spaceEntry:
 		return a.entry(key, value)
 	case spaceFact:
-		if a.facts != nil {
-			return a.facts.add(key, value)
-		}
-		return a.checkFact(key, value)
+		return a.fact(key, value)
 	case spaceHead:
 		return a.head(key, value)
 	case spaceIndex:
@@ -251,15 +247,17 @@ func (a *audit) entry(key, value []byte) error {
 
 // entryFact checks that an entry's fact is stored and indexed.
 func (a *audit) entryFact(scope pay.Scope, seq uint64, id pay.FactID) error {
-	if _, ok, err := a.v.get(idKey(nil, spaceFact, id)); err != nil {
+	row, ok, err := a.v.fact(id)
+	if err != nil {
 		return err
-	} else if !ok {
+	}
+	if !ok {
 		return finding("feed %s: the fact of entry %d is missing", scope, seq)
 	}
-	if place, _, err := a.v.placeOf(id, scope); err != nil {
+	if at, err := a.v.placeOf(id, row, scope); err != nil {
 		return err
-	} else if place != seq {
-		return finding("feed %s: entry %d is indexed as %d", scope, seq, place)
+	} else if at != seq {
+		return finding("feed %s: the fact of entry %d is said to be entry %d", scope, seq, at)
 	}
 	return nil
 }
@@ -299,15 +297,7 @@ func (a *audit) place(key, value []byte) error {
 	if len(key) <= 1+idBytes || len(value) != seqBytes {
 		return damaged(key, "place in a feed")
 	}
-	id, scope, seq := pay.FactID(key[1:]), pay.Scope(key[1+idBytes:]), binary.BigEndian.Uint64(value)
-	have, _, ok, err := a.v.entry(scope, seq)
-	if err != nil {
-		return err
-	}
-	if !ok || have != id {
-		return finding("feed %s: the index puts fact %s at entry %d, where it is not", scope, id, seq)
-	}
-	return nil
+	return a.placed(pay.FactID(key[1:]), place{pay.Scope(key[1+idBytes:]), binary.BigEndian.Uint64(value)})
 }
 
 func (a *audit) metaRow(key, value []byte) error {
@@ -354,12 +344,14 @@ func (a *audit) item(key, value []byte) error {
 		return finding("outbox item %d was stored after the last change to the store", n)
 	}
 	for _, id := range it.facts {
-		if _, ok, err := a.v.get(idKey(nil, spaceFact, id)); err != nil {
+		f, ok, err := a.v.fact(id)
+		if err != nil {
 			return err
-		} else if !ok {
+		}
+		if !ok {
 			return finding("outbox item %d: fact %s is missing", n, id)
 		}
-		if held, err := a.v.itemOf(id); err != nil {
+		if held, err := a.v.itemOf(id, f); err != nil {
 			return err
 		} else if held != n {
 			return finding("outbox item %d: fact %s is indexed under %d", n, id, held)
@@ -372,13 +364,5 @@ func (a *audit) queued(key, value []byte) error {
 	if len(key) != 1+idBytes || len(value) != seqBytes {
 		return damaged(key, "outbox number")
 	}
-	n := binary.BigEndian.Uint64(value)
-	it, err := a.v.item(n)
-	if err != nil {
-		return err
-	}
-	if !slices.Contains(it.facts, pay.FactID(key[1:])) {
-		return finding("fact %x is indexed under outbox item %d, which does not hold it", key[1:], n)
-	}
-	return nil
+	return a.placed(pay.FactID(key[1:]), place{inOutbox, binary.BigEndian.Uint64(value)})
 }

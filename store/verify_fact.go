@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -9,6 +10,49 @@ import (
 // factsAtATime is how many facts a worker is given. Chosen: reading and verifying
 // them takes a millisecond or two, so that handing them over costs nothing.
 const factsAtATime = 32
+
+// fact checks the row of a fact: its places now, its bytes perhaps in another
+// goroutine.
+func (a *audit) fact(key, value []byte) error {
+	row, ok := splitFact(value)
+	if !ok || len(key) != 1+idBytes {
+		return damaged(key, "fact")
+	}
+	for rest := row.places; len(rest) > 0; {
+		var at place
+		at, rest, _ = nextPlace(rest)
+		if err := a.blame(a.placed(pay.FactID(key[1:]), at)); err != nil {
+			return err
+		}
+	}
+	if a.facts != nil {
+		return a.facts.add(key, row.raw)
+	}
+	return a.checkFact(key, row.raw)
+}
+
+// placed checks that a fact is where it is said to be. Of the outbox that can be said
+// only while the fact waits there.
+func (a *audit) placed(id pay.FactID, at place) error {
+	if at.scope != inOutbox {
+		have, _, ok, err := a.v.entry(at.scope, at.n)
+		if err == nil && (!ok || have != id) {
+			err = finding("feed %s: fact %s is said to be entry %d, where it is not", at.scope, id, at.n)
+		}
+		return err
+	}
+	if at.n <= a.outbox.acked && at.n > 0 && !a.v.s.registry() {
+		return nil
+	}
+	if at.n > a.outbox.last {
+		return finding("fact %s is said to be in outbox item %d, and the newest is %d", id, at.n, a.outbox.last)
+	}
+	it, err := a.v.item(at.n)
+	if err == nil && !slices.Contains(it.facts, id) {
+		err = finding("fact %s is said to be in outbox item %d, which does not hold it", id, at.n)
+	}
+	return err
+}
 
 // checkFact checks the form, the id and the signature of a stored fact. It uses
 // nothing of the walk and may run in any goroutine.
@@ -35,21 +79,21 @@ func (a *audit) checkFact(key, raw []byte) error {
 	return nil
 }
 
-// factRow is a row of a fact, as it was read.
-type factRow struct{ key, raw []byte }
+// storedFact is the key of a fact's row, and the fact's bytes.
+type storedFact struct{ key, raw []byte }
 
 // factChecks are the facts that workers check while the walk goes on. What is
 // wrong comes back in the order of the facts.
 type factChecks struct {
 	walk  *audit
-	next  []factRow
+	next  []storedFact
 	jobs  chan factJob
 	under []factJob // in the order in which they were given out
 }
 
 // factJob is what one worker checks at a time.
 type factJob struct {
-	rows  []factRow
+	rows  []storedFact
 	wrong chan []error // holds the findings, once
 }
 
@@ -78,7 +122,7 @@ func (a *audit) startWorkers() (stop func()) {
 	}
 }
 
-func (a *audit) checkFacts(rows []factRow) (wrong []error) {
+func (a *audit) checkFacts(rows []storedFact) (wrong []error) {
 	for _, r := range rows {
 		if err := a.checkFact(r.key, r.raw); err != nil {
 			wrong = append(wrong, err)
@@ -89,7 +133,7 @@ func (a *audit) checkFacts(rows []factRow) (wrong []error) {
 
 // add has a fact be checked, and waits while all workers have enough to do.
 func (c *factChecks) add(key, raw []byte) error {
-	c.next = append(c.next, factRow{bytes.Clone(key), bytes.Clone(raw)})
+	c.next = append(c.next, storedFact{bytes.Clone(key), bytes.Clone(raw)})
 	if len(c.next) < factsAtATime {
 		return nil
 	}
@@ -101,7 +145,7 @@ func (c *factChecks) add(key, raw []byte) error {
 func (c *factChecks) flush(left int) error {
 	if len(c.next) > 0 {
 		job := factJob{c.next, make(chan []error, 1)}
-		c.next = make([]factRow, 0, factsAtATime)
+		c.next = make([]storedFact, 0, factsAtATime)
 		c.under = append(c.under, job)
 		c.jobs <- job
 	}

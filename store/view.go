@@ -51,12 +51,11 @@ func (v *View) Scan(from, to []byte, limit int, fn func(key, value []byte) (more
 
 // Fact returns a stored fact.
 func (v *View) Fact(id pay.FactID) (pay.Fact, bool, error) {
-	v.key = idKey(v.key[:0], spaceFact, id)
-	raw, ok, err := v.get(v.key)
+	row, ok, err := v.fact(id)
 	if err != nil || !ok {
 		return pay.Fact{}, false, err
 	}
-	f, err := v.s.facts.open(id, raw)
+	f, err := v.s.facts.open(id, row.raw)
 	return f, err == nil, err
 }
 
@@ -71,15 +70,16 @@ func (v *View) Facts(fn func(f pay.Fact) error) error {
 // are not opened. It is right only after Verify has found nothing wrong with
 // them.
 func (v *View) FactsOf(want func(id pay.FactID, kind pay.Kind, signer pay.NodeID) bool, fn func(f pay.Fact) error) error {
-	return v.scan([]byte{spaceFact}, []byte{spaceFact + 1}, 0, func(key, raw []byte) (bool, error) {
-		if len(key) != 1+idBytes {
+	return v.scan([]byte{spaceFact}, []byte{spaceFact + 1}, 0, func(key, value []byte) (bool, error) {
+		row, ok := splitFact(value)
+		if !ok || len(key) != 1+idBytes {
 			return false, damaged(key, "key")
 		}
 		id := pay.FactID(key[1:])
-		if kind, signer, ok := pay.PeekFact(raw); ok && !want(id, kind, signer) {
+		if kind, signer, ok := pay.PeekFact(row.raw); ok && !want(id, kind, signer) {
 			return true, nil
 		}
-		f, err := openFact(id, raw)
+		f, err := openFact(id, row.raw)
 		if err == nil {
 			err = fn(f)
 		}

@@ -1,0 +1,190 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// The row of a fact holds its places and then its bytes:
+//
+//	count 1, count times (length 1, scope, uvarint), raw fact
+//
+// A place is the number of the entry of a feed that holds the fact, or, with an
+// empty scope, that of the row of the outbox which held it. A row without places is
+// the raw fact alone, whose first byte, the tag of COSE_Sign1, is no count. Only who
+// stores a fact writes its row: places that it gets later have rows of their own, in
+// spaces i and q, as all have in stores of formats before 5.
+
+const (
+	// rowPlacesMax bounds the places in the row of a fact. Chosen: most facts stand in
+	// the feeds of a merchant and a wallet.
+	rowPlacesMax = 4
+	// inOutbox is the scope of a place in the outbox.
+	inOutbox pay.Scope = ""
+)
+
+// place is where a fact stands.
+type place struct {
+	scope pay.Scope
+	n     uint64
+}
+
+// factRow is what stands in the row of a fact.
+type factRow struct {
+	places []byte // as they are encoded, without their count
+	raw    []byte
+}
+
+// splitFact returns the parts of a fact's row. They share its memory.
+func splitFact(row []byte) (f factRow, ok bool) {
+	if len(row) == 0 || row[0] == 0 || row[0] > rowPlacesMax {
+		return factRow{raw: row}, true
+	}
+	rest := row[1:]
+	for range row[0] {
+		if _, rest, ok = nextPlace(rest); !ok {
+			return f, false
+		}
+	}
+	return factRow{row[1 : len(row)-len(rest)], rest}, true
+}
+
+// nextPlace takes a place from the beginning of encoded ones.
+func nextPlace(b []byte) (p place, rest []byte, ok bool) {
+	if len(b) == 0 || len(b) <= int(b[0]) {
+		return p, nil, false
+	}
+	end := 1 + int(b[0])
+	n, size := binary.Uvarint(b[end:])
+	if size <= 0 || n == 0 {
+		return p, nil, false
+	}
+	return place{pay.Scope(b[1:end]), n}, b[end+size:], true
+}
+
+// in returns the place in a scope, 0 when the row has none.
+func (f factRow) in(scope pay.Scope) uint64 {
+	for rest := f.places; len(rest) > 0; {
+		name := rest[1 : 1+rest[0]]
+		n, size := binary.Uvarint(rest[len(name)+1:])
+		if string(name) == string(scope) {
+			return n
+		}
+		rest = rest[len(name)+1+size:]
+	}
+	return 0
+}
+
+// fact reads the row of a fact.
+func (v *View) fact(id pay.FactID) (f factRow, ok bool, err error) {
+	v.key = idKey(v.key[:0], spaceFact, id)
+	row, ok, err := v.get(v.key)
+	if err != nil || !ok {
+		return f, false, err
+	}
+	if f, ok = splitFact(row); !ok {
+		return f, false, damaged(idKey(nil, spaceFact, id), "places")
+	}
+	return f, true, nil
+}
+
+// putFact stores a fact that is not there, with its places. It returns those that
+// find no room.
+func (tx *Tx) putFact(f pay.Fact, places ...place) (more []place, err error) {
+	if len(places) > rowPlacesMax {
+		places, more = places[:rowPlacesMax], places[rowPlacesMax:]
+	}
+	row := f.Raw()
+	if len(places) > 0 {
+		row = append(make([]byte, 0, len(row)+len(places)*32), byte(len(places)))
+		for _, p := range places {
+			row = binary.AppendUvarint(append(append(row, byte(len(p.scope))), p.scope...), p.n)
+		}
+		row = append(row, f.Raw()...)
+	}
+	tx.s.facts.add(f)
+	tx.key = idKey(tx.key[:0], spaceFact, f.ID())
+	return more, tx.put(tx.key, row)
+}
+
+// storeFact keeps the bytes of f and reports whether they were kept before.
+func (tx *Tx) storeFact(f pay.Fact) (known bool, err error) {
+	if _, known, err = tx.fact(f.ID()); known || err != nil {
+		return known, err
+	}
+	_, err = tx.putFact(f)
+	return false, err
+}
+
+// storeAt stores a fact with a place, or the place alone of one that is known.
+func (tx *Tx) storeAt(f pay.Fact, known bool, at place) error {
+	if !known {
+		_, err := tx.putFact(f, at)
+		return err
+	}
+	return tx.putPlace(f.ID(), at)
+}
+
+// putPlace keeps a place for which a fact's own row has no room.
+func (tx *Tx) putPlace(id pay.FactID, at place) error {
+	if tx.key = indexKey(tx.key[:0], id, at.scope); at.scope == inOutbox {
+		tx.key = idKey(tx.key[:0], spaceQueued, id)
+	}
+	var n [seqBytes]byte
+	binary.BigEndian.PutUint64(n[:], at.n)
+	return tx.put(tx.key, n[:])
+}
+
+// placeOf returns the number of the entry that holds a fact in a feed, 0 when none
+// does. f is the fact's row.
+func (v *View) placeOf(id pay.FactID, f factRow, scope pay.Scope) (seq uint64, err error) {
+	if seq = f.in(scope); seq > 0 {
+		return seq, nil
+	}
+	v.key = indexKey(v.key[:0], id, scope)
+	return v.number("place in a feed")
+}
+
+// itemOf returns the number of the outbox row that holds a fact, 0 when none does.
+// Places of what was acknowledged stay behind.
+func (v *View) itemOf(id pay.FactID, f factRow) (n uint64, err error) {
+	o, err := v.outboxState()
+	if n = f.in(inOutbox); n > o.acked || err != nil {
+		return n, err
+	}
+	v.key = idKey(v.key[:0], spaceQueued, id)
+	if n, err = v.number("outbox number"); n <= o.acked {
+		n = 0
+	}
+	return n, err
+}
+
+// number reads the number at v.key, 0 when there is none.
+func (v *View) number(what string) (uint64, error) {
+	raw, ok, err := v.get(v.key)
+	if err != nil || !ok {
+		return 0, err
+	}
+	if len(raw) != seqBytes {
+		return 0, damaged(v.key, what)
+	}
+	return binary.BigEndian.Uint64(raw), nil
+}
+
+// stands reports whether a fact stands in any feed.
+func (v *View) stands(id pay.FactID, f factRow) (found bool, err error) {
+	for rest := f.places; len(rest) > 0; {
+		var p place
+		if p, rest, _ = nextPlace(rest); p.scope != inOutbox {
+			return true, nil
+		}
+	}
+	prefix := idKey(nil, spaceIndex, id)
+	err = v.scan(prefix, []byte{spaceIndex + 1}, 1, func(key, _ []byte) (bool, error) {
+		found = bytes.HasPrefix(key, prefix)
+		return false, nil
+	})
+	return found, err
+}
