@@ -41,6 +41,7 @@ var ErrSignature = errors.New("pay: signature does not verify")
 type Fact struct {
 	raw    []byte
 	body   []byte
+	value  Body // what body says, where that is kept; else nil
 	sig    []byte
 	kind   Kind
 	signer NodeID
@@ -95,7 +96,7 @@ func Sign(key Key, body Body) (Fact, error) {
 	if len(raw) > FactBytesMax {
 		return Fact{}, fmt.Errorf("sign %s: fact has %d bytes, the limit is %d", body.Kind(), len(raw), FactBytesMax)
 	}
-	return Fact{raw: raw, body: payload, sig: sig, kind: body.Kind(), signer: key.ID(), id: sha256.Sum256(toSign), toSign: toSign}, nil
+	return Fact{raw: raw, body: payload, value: kept(body), sig: sig, kind: body.Kind(), signer: key.ID(), id: sha256.Sum256(toSign), toSign: toSign}, nil
 }
 
 // Parse reads one fact and keeps a copy of raw. It checks the form completely
@@ -126,12 +127,12 @@ func Parse(raw []byte) (Fact, error) {
 	case !isEncodingOf(raw, cbor.Tag{Number: coseTagSign1, Content: env}), !isEncodingOf(env.Protected, head):
 		return Fact{}, fmt.Errorf("parse fact: envelope is not deterministic CBOR: %w", ErrNotCanonical)
 	}
-	kind, err := checkBody(kind, env.Payload)
+	kind, value, err := checkBody(kind, env.Payload)
 	if err != nil {
 		return Fact{}, err
 	}
 	toSign := mustEncode(sigStructure{Context: "Signature1", Protected: env.Protected, ExternalAAD: []byte(externalAAD), Payload: env.Payload})
-	return Fact{raw: raw, body: env.Payload, sig: env.Signature, kind: kind, signer: head.KeyID, id: sha256.Sum256(toSign), toSign: toSign}, nil
+	return Fact{raw: raw, body: env.Payload, value: value, sig: env.Signature, kind: kind, signer: head.KeyID, id: sha256.Sum256(toSign), toSign: toSign}, nil
 }
 
 // Verify returns nil when the signature verifies under key and key is the one
@@ -192,9 +193,12 @@ func (f Fact) Raw() []byte { return f.raw }
 // IsZero reports whether the fact is the zero value.
 func (f Fact) IsZero() bool { return f.raw == nil }
 
-// As decodes the body of f as a B, without the keys that B does not know. It
+// As returns the body of f as a B, without the keys that B does not know. It
 // fails when f is of another kind.
 func As[B Body](f Fact) (B, error) {
+	if b, ok := f.value.(B); ok {
+		return b, nil
+	}
 	var b B
 	if f.kind != b.Kind() {
 		return b, fmt.Errorf("read fact: kind is %q, want %q", f.kind, b.Kind())

@@ -418,3 +418,28 @@ func TestPeekFact(t *testing.T) {
 		t.Error("bytes of another kind name a fact")
 	}
 }
+
+// A fact is read as often as somebody looks at it, so what it says is kept beside its
+// bytes: of one that was signed here the same as of one that was parsed.
+func TestBodiesAreDecodedOnce(t *testing.T) { //nolint:paralleltest // it counts allocations
+	for _, s := range samples(t) {
+		parsed, err := pay.Parse(s.fact.Raw())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.fact.Kind() == pay.KindKeys || s.fact.Kind() == pay.KindKeyHeld || s.fact.Kind() == pay.KindNeighbours || s.fact.Kind() == pay.KindEarshot {
+			continue // again does not know them
+		}
+		if a, b := again(t, s.key, s.fact), again(t, s.key, parsed); !bytes.Equal(a.Raw(), b.Raw()) {
+			t.Errorf("%s: what was signed and what was parsed differ", s.name)
+		}
+		if s.fact.Kind() != pay.KindDecision {
+			continue
+		}
+		for _, f := range []pay.Fact{s.fact, parsed} {
+			if n := testing.AllocsPerRun(10, func() { _, _ = pay.As[pay.Decision](f) }); n != 0 {
+				t.Errorf("%s: reading it takes %v allocations", s.name, n)
+			}
+		}
+	}
+}

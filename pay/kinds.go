@@ -82,7 +82,7 @@ type KindRow struct {
 	// all others keep them and pass them on.
 	Readers []Role
 
-	check    func(payload []byte) error
+	check    func(payload []byte) (Body, error)
 	signedAt func(Fact) (Time, error) // nil unless the registry signs
 }
 
