@@ -170,7 +170,7 @@ func newStore(o Options) *Store {
 	s.queue = make(chan *command, s.limits.Waiting)
 	s.watch = watchers{
 		byScope: make(map[pay.Scope][]chan uint64),
-		byID:    make(map[[idBytes]byte][]chan struct{}), bySpace: make(map[string][]chan struct{}),
+		byID:    make(map[[idBytes]byte][]*rowWatch), bySpace: make(map[string][]*rowWatch),
 	}
 	return s
 }

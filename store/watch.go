@@ -15,8 +15,16 @@ type watchers struct {
 	all     []chan struct{}
 	log     []chan uint64
 	effects []chan struct{}
-	byID    map[[idBytes]byte][]chan struct{}
-	bySpace map[string][]chan struct{}
+	byID    map[[idBytes]byte][]*rowWatch
+	bySpace map[string][]*rowWatch
+	commits uint64
+}
+
+// rowWatch is somebody who watches rows. A commit writes many rows of one payment and
+// gives one token for all of them: whoever waits in a receive would take each.
+type rowWatch struct {
+	ch    chan struct{}
+	given uint64 // the commit that gave the last token
 }
 
 // touched is a row that a commit wrote or removed, as far as watchers ask for it.
@@ -55,18 +63,18 @@ func (s *Store) WatchSpace(prefix byte) (changed <-chan struct{}, stop func()) {
 }
 
 // addTo makes a channel that stands in a map under several keys.
-func addTo[K comparable](w *watchers, m map[K][]chan struct{}, keys []K) (changed <-chan struct{}, stop func()) {
-	ch := make(chan struct{}, 1)
+func addTo[K comparable](w *watchers, m map[K][]*rowWatch, keys []K) (changed <-chan struct{}, stop func()) {
+	x := &rowWatch{ch: make(chan struct{}, 1)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, k := range keys {
-		m[k] = append(m[k], ch)
+		m[k] = append(m[k], x)
 	}
-	return ch, func() {
+	return x.ch, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		for _, k := range keys {
-			if left := without(m[k], ch); len(left) > 0 {
+			if left := without(m[k], x); len(left) > 0 {
 				m[k] = left
 			} else {
 				delete(m, k)
@@ -143,10 +151,11 @@ func (s *Store) notify(b *batch) {
 			giveNewest(ch, end)
 		}
 	}
+	w.commits++
 	for _, t := range b.touched {
-		giveAll(w.byID[t.id])
+		w.giveRows(w.byID[t.id])
 		if t.space != "" {
-			giveAll(w.bySpace[t.space])
+			w.giveRows(w.bySpace[t.space])
 		}
 	}
 	giveAll(w.all)
@@ -157,6 +166,16 @@ func (s *Store) notify(b *batch) {
 	}
 	if b.effects {
 		giveAll(w.effects)
+	}
+}
+
+// giveRows gives those in the list a token who have none of this commit.
+func (w *watchers) giveRows(list []*rowWatch) {
+	for _, x := range list {
+		if x.given != w.commits {
+			x.given = w.commits
+			give(x.ch)
+		}
 	}
 }
 
@@ -183,8 +202,8 @@ func giveNewest(ch chan uint64, n uint64) {
 	ch <- n
 }
 
-func without[T any](list []chan T, ch chan T) []chan T {
-	if i := slices.Index(list, ch); i >= 0 {
+func without[T comparable](list []T, x T) []T {
+	if i := slices.Index(list, x); i >= 0 {
 		return slices.Delete(list, i, i+1)
 	}
 	return list

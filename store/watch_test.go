@@ -1,8 +1,11 @@
 package store_test
 
 import (
+	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
@@ -144,4 +147,42 @@ func TestWatchedRows(t *testing.T) {
 	stopBoth()
 	stopSpace()
 	expect("after the end", func(tx *store.Tx) error { return tx.Put(row("q", one), nil) }, false, false, false)
+}
+
+// Whoever waits in a receive takes a token as it is given: a commit that writes several
+// rows of a payment still wakes it once.
+func TestOneTokenForACommit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := start(t, nodeOptions())
+		one := claim(t, 1).ID()
+		byID, stopID := s.WatchIDs(one)
+		defer stopID()
+		bySpace, stopSpace := s.WatchSpace('h')
+		defer stopSpace()
+		ended, end := context.WithCancel(t.Context())
+		defer end()
+		var woken [2]atomic.Int32
+		for i, ch := range []<-chan struct{}{byID, bySpace} {
+			go func() {
+				for ended.Err() == nil {
+					select {
+					case <-ch:
+						woken[i].Add(1)
+					case <-ended.Done():
+					}
+				}
+			}()
+		}
+		synctest.Wait()
+		if err := s.Do(t.Context(), func(tx *store.Tx) error {
+			return errors.Join(tx.Put(append([]byte("hp"), one[:]...), nil), tx.Put(append([]byte("hx"), one[:]...), nil))
+		}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if a, b := woken[0].Load(), woken[1].Load(); a != 1 || b != 1 {
+			t.Errorf("woken %d and %d times", a, b)
+		}
+	})
 }

@@ -48,6 +48,13 @@ func FindID[K ~[idBytes]byte, V any](view pay.Rows, in rows.Table[K, V], digits,
 	return found[0], nil
 }
 
+// WholeID returns the id that hexadecimal digits are; ok is false for what is no id, or
+// the beginning of one.
+func WholeID[K ~[idBytes]byte](digits string) (id K, ok bool) {
+	first, last, ok := between(digits)
+	return K(first), ok && first == last
+}
+
 // namedMax bounds how many ids an error lists. Chosen: a person reads no more.
 const namedMax = 8
 

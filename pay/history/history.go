@@ -88,11 +88,8 @@ func Begin(tx pay.WritableRows, now pay.Time, request pay.FactID, created pay.Ti
 // broken or damaged: foreign facts cause none.
 func Get(view pay.Rows, id pay.PaymentID) (Record, bool, error) {
 	r, ok, err := paymentRows.Get(view, id)
-	if err != nil {
-		return Record{}, false, fmt.Errorf("read payment %s: %w", id.Short(), err)
-	}
-	if !ok {
-		return Record{}, false, nil
+	if err != nil || !ok {
+		return Record{}, false, inPayment(id, err)
 	}
 	rec := Record{Payment: pay.Open(pay.FactID(id)), Chain: r.Chain, Created: r.Created, Received: r.Received}
 	for _, link := range r.Chain {
@@ -101,7 +98,7 @@ func Get(view pay.Rows, id pay.PaymentID) (Record, bool, error) {
 			rec.Payment, err = again(rec.Payment, link, d)
 		}
 		if err != nil {
-			return Record{}, false, fmt.Errorf("read payment %s: %w", id.Short(), err)
+			return Record{}, false, inPayment(id, err)
 		}
 	}
 	return rec, true, nil

@@ -29,6 +29,20 @@ func (t *Till) Show(v View, now pay.Time, id string) (Entry, error) {
 	return e, err
 }
 
+// Look returns how the payment with an id stands for whoever waits for its outcome. Of
+// one that is decided on it reads the last decision alone. Its errors are those of Show.
+func (t *Till) Look(v View, now pay.Time, id pay.PaymentID) (history.Wait, error) {
+	rec, ok, err := history.Last(v, id)
+	if err != nil {
+		return history.Wait{}, err
+	}
+	if ok && rec.Payment.Seq > 0 { // what this box asked for changes nothing any more
+		return history.WaitFor(history.ViewOf(now, rec, 0)), nil
+	}
+	e, _, err := t.findEntry(v, now, id.String())
+	return history.WaitFor(e.View), err
+}
+
 // Find returns the payment that a key of the merchant stands for, whichever of its
 // boxes asked, or what this box asked for under it where the key was in use. An unused key is a *pay.Error
 // with CodeNotFound; any other error is the store's.

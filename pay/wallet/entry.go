@@ -75,6 +75,16 @@ func (w *Wallet) Show(v View, now pay.Time, id string) (Entry, error) {
 	return queuedEntry(v, now, rec)
 }
 
+// Look returns how the payment with an id stands for whoever waits for its outcome,
+// by its last decision alone. Its errors are those of Show.
+func (w *Wallet) Look(view pay.Rows, now pay.Time, id pay.PaymentID) (history.Wait, error) {
+	rec, ok, err := history.Last(view, id)
+	if err == nil && !ok {
+		rec, err = history.Find(view, id.String())
+	}
+	return history.WaitFor(history.ViewOf(now, rec, 0)), err
+}
+
 // Offer returns the payment that an answer with these digits of an id, or with none,
 // would be given to. Its errors are those of Answer about the id.
 func (w *Wallet) Offer(view pay.Rows, now pay.Time, id string) (Entry, error) {

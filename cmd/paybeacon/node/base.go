@@ -10,6 +10,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
 	"github.com/paybeacon/paybeacon/store"
 	"github.com/paybeacon/paybeacon/store/badgerkv"
 	"github.com/paybeacon/paybeacon/store/kv"
@@ -135,37 +136,40 @@ func (b *base) Watch(ctx context.Context, again func() (ok bool, err error)) err
 	}
 }
 
-// awaited is how a payment stands, for whoever waits for something to happen to it.
-type awaited struct {
-	id       pay.PaymentID
-	payment  api.Payment
-	deadline pay.Time // when time running out changes its outcome
-	enough   bool
-}
-
-// await reads the payment with the given id again after each commit that concerns
-// it, and when its deadline has come, until that is enough or wait has passed, and
-// returns it as it then is. Where another is shown in its place, that one counts too.
-func (b *base) await(ctx context.Context, wait pay.Millis, id pay.PaymentID, read func(ctx context.Context) (awaited, error)) (api.Payment, error) {
+// await looks at the payment with the given id again after each commit that concerns
+// it, and when its deadline has come, until it is over or wait has passed. Then show
+// reads it, from the same state of the store. Where another is shown in its place, that
+// one counts too.
+func (b *base) await(ctx context.Context, wait pay.Millis, id pay.PaymentID, look func(v *store.View) (history.Wait, error), show func(v *store.View) error) error {
 	ctx, cancel := context.WithTimeout(ctx, wait.Std())
 	defer cancel()
 	shown := id
 	changed, stop := b.store.WatchIDs(id)
 	defer func() { stop() }()
 	for {
-		a, err := read(context.WithoutCancel(ctx))
-		if err != nil || a.enough || b.Offline || ctx.Err() != nil {
-			return a.payment, err
+		var at history.Wait
+		ended := false
+		err := b.store.View(context.WithoutCancel(ctx), func(v *store.View) (err error) {
+			if at, err = look(v); err != nil {
+				return err
+			}
+			if ended = at.Over || b.Offline || ctx.Err() != nil; ended {
+				return show(v)
+			}
+			return nil
+		})
+		if err != nil || ended {
+			return err
 		}
-		if a.id != shown { // read again under the new watch
+		if at.Shown != shown { // look again under the new watch
 			stop()
-			shown = a.id
+			shown = at.Shown
 			changed, stop = b.store.WatchIDs(id, shown)
 			continue
 		}
 		select {
 		case <-changed:
-		case <-b.timeUp(a.deadline): // each decision may move it
+		case <-b.timeUp(at.Deadline): // each decision may move it
 		case <-ctx.Done():
 		}
 	}

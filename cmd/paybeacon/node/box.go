@@ -268,23 +268,31 @@ func (b *Box) list(ctx context.Context, q api.ListRequest) (api.List[api.Payment
 // wait answers when the payment has ended, when its time is up without that, or
 // when the wait has passed.
 func (b *Box) wait(ctx context.Context, q api.WaitRequest) (api.Payment, error) {
+	if id, ok := history.WholeID[pay.PaymentID](q.ID); ok && q.Key == "" {
+		return b.awaitOutcome(ctx, id, "", q.Wait)
+	}
 	e, err := b.entry(ctx, api.PaymentRef{ID: q.ID, Key: q.Key})
 	if err != nil {
 		return api.Payment{}, err
 	}
-	return b.awaitEntry(ctx, e, q.Wait, func(e till.Entry) bool { return e.Outcome() != pay.OutcomePending })
+	return b.awaitOutcome(ctx, e.ID, e.Key, q.Wait)
 }
 
-// awaitEntry reads the payment of an entry until that is enough. The key that the
-// entry bears stays: of a payment that another box asked for, this one knows no
-// more of its key than whoever named the payment by it.
-func (b *Box) awaitEntry(ctx context.Context, first till.Entry, wait pay.Millis, enough func(till.Entry) bool) (api.Payment, error) {
-	id := first.ID.String()
-	return b.await(ctx, wait, first.ID, func(ctx context.Context) (awaited, error) {
-		e, err := b.entry(ctx, api.PaymentRef{ID: id})
-		e.Key = cmp.Or(e.Key, first.Key)
-		return awaited{e.ID, paymentOfTill(e), e.Deadline, enough(e)}, err
+func (b *Box) awaitOutcome(ctx context.Context, id pay.PaymentID, key pay.IdempotencyKey, wait pay.Millis) (api.Payment, error) {
+	return b.awaitEntry(ctx, id, key, wait, func(v *store.View) (history.Wait, error) { return b.till.Look(v, b.store.Now(), id) })
+}
+
+// awaitEntry waits until look says that it is over and returns the payment as it then
+// is. The key stays: of a payment that another box asked for, this one knows no more of
+// its key than whoever named the payment by it.
+func (b *Box) awaitEntry(ctx context.Context, id pay.PaymentID, key pay.IdempotencyKey, wait pay.Millis, look func(v *store.View) (history.Wait, error)) (p api.Payment, err error) {
+	err = b.await(ctx, wait, id, look, func(v *store.View) error {
+		e, err := b.till.Show(v, b.store.Now(), id.String())
+		e.Key = cmp.Or(e.Key, key)
+		p = paymentOfTill(e)
+		return err
 	})
+	return p, err
 }
 
 func (b *Box) cancel(ctx context.Context, q api.WaitRequest) (api.Payment, error) {
@@ -302,12 +310,16 @@ func (b *Box) cancel(ctx context.Context, q api.WaitRequest) (api.Payment, error
 	if err != nil {
 		return api.Payment{}, err
 	}
-	e.Key = cmp.Or(e.Key, named.Key)
+	key := cmp.Or(e.Key, named.Key)
 	if e.State() == pay.StateCancelled {
+		e.Key = key
 		return paymentOfTill(e), nil
 	}
-	return b.awaitEntry(ctx, e, q.Wait, func(e till.Entry) bool {
-		return e.State().Final() || e.Refusal != ""
+	return b.awaitEntry(ctx, e.ID, key, q.Wait, func(v *store.View) (history.Wait, error) {
+		e, err := b.till.Show(v, b.store.Now(), e.ID.String())
+		w := history.WaitFor(e.View)
+		w.Over = e.State().Final() || e.Refusal != ""
+		return w, err
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"slices"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
@@ -160,6 +159,5 @@ func (f eventFeed) believes(rows pay.Rows, fact pay.Fact, d pay.Decision) (bool,
 	if f.log() {
 		return true, nil
 	}
-	rec, known, err := history.Get(rows, d.Payment)
-	return err == nil && known && slices.Contains(rec.Chain, fact.ID()), err
+	return history.Counts(rows, d.Payment, fact.ID())
 }

@@ -92,15 +92,23 @@ func (n *payer) show(ctx context.Context, q api.PaymentRef) (api.Payment, error)
 
 // wait answers when the payment has ended, when its time is up without that, or
 // when the wait has passed.
-func (n *payer) wait(ctx context.Context, q api.WaitRequest) (api.Payment, error) {
-	first, err := n.entry(ctx, q.ID)
-	if err != nil {
-		return api.Payment{}, err
+func (n *payer) wait(ctx context.Context, q api.WaitRequest) (p api.Payment, err error) {
+	id, whole := history.WholeID[pay.PaymentID](q.ID)
+	if !whole {
+		e, err := n.entry(ctx, q.ID)
+		if err != nil {
+			return p, err
+		}
+		id = e.ID
 	}
-	return n.await(ctx, q.Wait, first.ID, func(ctx context.Context) (awaited, error) {
-		e, err := n.entry(ctx, first.ID.String())
-		return awaited{e.ID, n.paymentObject(e), e.Deadline, e.Outcome() != pay.OutcomePending}, err
-	})
+	err = n.await(ctx, q.Wait, id,
+		func(v *store.View) (history.Wait, error) { return n.wallet.Look(v, n.store.Now(), id) },
+		func(v *store.View) error {
+			e, err := n.wallet.Show(v, n.store.Now(), id.String())
+			p = n.paymentObject(e)
+			return err
+		})
+	return p, err
 }
 
 func (n *payer) receipt(ctx context.Context, q api.PaymentRef) (api.ReceiptFile, error) {

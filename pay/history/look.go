@@ -1,0 +1,58 @@
+package history
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/paybeacon/paybeacon/pay"
+)
+
+// Last returns a payment as its last decision alone shows it, and whether it is known:
+// what somebody looks at again and again who waits for its end. All of the record is as
+// Get returns it, but for Payment.NotUnderstood. Its errors are those of Get.
+func Last(view pay.Rows, id pay.PaymentID) (Record, bool, error) {
+	r, ok, err := paymentRows.Get(view, id)
+	if err != nil || !ok {
+		return Record{}, false, inPayment(id, err)
+	}
+	rec := Record{Payment: pay.Open(pay.FactID(id)), Chain: r.Chain, Created: r.Created, Received: r.Received}
+	if len(r.Chain) == 0 {
+		return rec, true, nil
+	}
+	last := r.Chain[len(r.Chain)-1]
+	d, err := decision(view, last)
+	if err == nil && d.Payment != id {
+		err = fmt.Errorf("decision %s is on another payment", last)
+	}
+	rec.Payment = pay.PaymentAt(last, d)
+	return rec, err == nil, inPayment(id, err)
+}
+
+// Counts reports whether a decision on a payment was taken in: one that does not fit
+// is a finding. Its errors are those of Get.
+func Counts(view pay.Rows, id pay.PaymentID, decision pay.FactID) (bool, error) {
+	r, _, err := paymentRows.Get(view, id)
+	return slices.Contains(r.Chain, decision), inPayment(id, err)
+}
+
+// inPayment names the payment that an error is about; nil stays nil.
+func inPayment(id pay.PaymentID, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("read payment %s: %w", id.Short(), err)
+}
+
+// Wait is what somebody has to know of a payment who waits for its outcome.
+type Wait struct {
+	Shown pay.PaymentID // under which id it is shown
+	// Deadline is when, by this node's clock, time running out changes the outcome; it
+	// moves when the node receives more.
+	Deadline pay.Time
+	Over     bool // the outcome is not pending
+}
+
+// WaitFor returns how a payment stands at the moment that is shown as v.
+func WaitFor(v View) Wait {
+	return Wait{Shown: v.ID, Deadline: v.Deadline, Over: v.Outcome() != pay.OutcomePending}
+}
