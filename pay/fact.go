@@ -187,6 +187,10 @@ func (f Fact) Kind() Kind { return f.kind }
 // proves it.
 func (f Fact) Signer() NodeID { return f.signer }
 
+// Signed returns what the signer has signed, and the signature, for whoever verifies
+// many facts together. Do not change them.
+func (f Fact) Signed() (message, signature []byte) { return f.toSign, f.sig }
+
 // Raw returns the bytes that are signed, stored and sent. Do not change them.
 func (f Fact) Raw() []byte { return f.raw }
 

@@ -19,6 +19,9 @@ type VerifyOptions struct {
 	// where the caller knows none, and the signature is then left unchecked. Nil
 	// knows none. It is called from several goroutines with more than one worker.
 	Key func(f pay.Fact) (key pay.PublicKey, ok bool)
+	// Signatures, unless nil, returns for one goroutine what verifies many facts
+	// together: it returns those that Fact.Verify refuses, by their places, in order.
+	Signatures func() (wrong func(facts []pay.Fact, keys []pay.PublicKey) []int)
 	// Workers is how many goroutines read facts and verify signatures; below 2 the
 	// caller's own does it.
 	Workers int
@@ -105,7 +108,7 @@ type audit struct {
 	v        *View
 	found    []string
 	unlisted int
-	facts    *factChecks // nil: facts are checked as they come
+	facts    factChecks
 	progress verifyProgress
 
 	format uint32
@@ -157,6 +160,12 @@ func (a *audit) row(key, sealed []byte) error {
 	if len(key) == 0 {
 		return damaged(key, "key")
 	}
+	if key[0] == spaceFact {
+		return a.fact(key, value)
+	}
+	if err := a.facts.flush(0); err != nil {
+		return err
+	}
 	switch key[0] {
 	case spaceApplied:
 		return a.appliedRow(key, value)
@@ -176,8 +185,6 @@ func (a *audit) row(key, sealed []byte) error {
 		}
 	case spaceEntry:
 		return a.entry(key, value)
-	case spaceFact:
-		return a.fact(key, value)
 	case spaceHead:
 		return a.head(key, value)
 	case spaceIndex:
@@ -202,7 +209,7 @@ func (a *audit) row(key, sealed []byte) error {
 }
 
 func (a *audit) end() error {
-	for _, end := range []func() error{a.endFacts, a.endFeed, a.endAside, a.endNumbers} {
+	for _, end := range []func() error{func() error { return a.facts.flush(0) }, a.endFeed, a.endAside, a.endNumbers} {
 		if err := a.blame(end()); err != nil {
 			return err
 		}

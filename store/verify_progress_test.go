@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -36,7 +37,7 @@ func verifyWith(ctx context.Context, s *store.Store, o store.VerifyOptions) (fin
 // workers, and tells each finding at once.
 func TestVerifyWithWorkers(t *testing.T) {
 	t.Parallel()
-	s, e := manyFacts(t, 400)
+	s, e := manyFacts(t, 2_500) // more than are verified together
 	n := 0
 	for key, value := range rowsOf(t, e) {
 		if key[0] != 'f' {
@@ -50,11 +51,24 @@ func TestVerifyWithWorkers(t *testing.T) {
 		write(t, e, func(tx kv.Tx) error { return tx.Put([]byte(key), sealed(key, string(raw))) })
 	}
 	var first []string
-	for _, workers := range []int{0, 1, 2, 5, 16} {
+	var together atomic.Int64
+	for _, workers := range []int{0, 1, 2, 5, -1, -2, -5} { // below 0: signatures are verified together
 		var told []string
-		findings, err := verifyWith(t.Context(), s, store.VerifyOptions{
-			Key: keyOf(t), Workers: workers, Found: func(f string) { told = append(told, f) },
-		})
+		o := store.VerifyOptions{Key: keyOf(t), Workers: max(workers, -workers), Found: func(f string) { told = append(told, f) }}
+		if workers < 0 {
+			o.Signatures = func() func([]pay.Fact, []pay.PublicKey) []int {
+				return func(facts []pay.Fact, keys []pay.PublicKey) (wrong []int) {
+					together.Add(int64(len(facts)))
+					for i, f := range facts {
+						if f.Verify(keys[i]) != nil {
+							wrong = append(wrong, i)
+						}
+					}
+					return wrong
+				}
+			}
+		}
+		findings, err := verifyWith(t.Context(), s, o)
 		if err != nil || len(findings) != 101 || !strings.HasPrefix(findings[100], "and ") || !slices.Equal(told, findings) {
 			t.Fatalf("%d workers: %d findings, %d told, the last %q, %v", workers, len(findings), len(told), findings[len(findings)-1], err)
 		}
@@ -64,6 +78,9 @@ func TestVerifyWithWorkers(t *testing.T) {
 		if !slices.Equal(findings, first) {
 			t.Errorf("%d workers find other things", workers)
 		}
+	}
+	if together.Load() != 3*int64(n) {
+		t.Errorf("%d signatures were verified together, %d facts are there", together.Load(), n)
 	}
 }
 

@@ -21,11 +21,13 @@ var plan = map[string]struct {
 	why string
 	may []string
 }{
-	"pay":             {"the domain knows nothing of ours", nil},
-	"pay/rows":        {"the only typed access to a role's rows", []string{"pay"}},
-	"pay/book":        {"accounts are the domain's", []string{"pay", "pay/rows"}},
-	"pay/registry":    {"a role knows the domain, its rows and the accounts", []string{"pay", "pay/rows", "pay/book"}},
-	"pay/history":     {"payments as box and wallet both see them: one fold for two roles", []string{"pay", "pay/rows"}},
+	"pay":          {"the domain knows nothing of ours", nil},
+	"pay/rows":     {"the only typed access to a role's rows", []string{"pay"}},
+	"pay/book":     {"accounts are the domain's", []string{"pay", "pay/rows"}},
+	"pay/registry": {"a role knows the domain, its rows and the accounts", []string{"pay", "pay/rows", "pay/book"}},
+	"pay/history":  {"payments as box and wallet both see them: one fold for two roles", []string{"pay", "pay/rows"}},
+	// The audit alone has thousands of signatures at hand at once; see the package.
+	"pay/sigbatch":    {"many signatures are verified together without knowing what was signed", nil},
 	"pay/till":        {"a role knows the domain, its rows and how to fold it", []string{"pay", "pay/rows", "pay/history"}},
 	"pay/wallet":      {"a role knows the domain, its rows and how to fold it", []string{"pay", "pay/rows", "pay/history"}},
 	"pay/device":      {"a role knows the domain", []string{"pay"}},
@@ -67,7 +69,7 @@ var plan = map[string]struct {
 
 // belowNode is what a node is wired of.
 var belowNode = []string{
-	"pay", "pay/book", "pay/device", "pay/history", "pay/registry", "pay/till", "pay/wallet",
+	"pay", "pay/book", "pay/device", "pay/history", "pay/registry", "pay/sigbatch", "pay/till", "pay/wallet",
 	"store", "store/kv", "store/badgerkv", "sync", "sync/link", "sync/quicnet", "ble", "ble/air", "ble/bluez", "ble/replay",
 }
 
@@ -85,6 +87,7 @@ var doors = map[string][]string{
 	"charm.land/bubbletea":         {"cmd/paybeacon/survey"},
 	"charm.land/lipgloss":          {"cmd/paybeacon/doctor", "cmd/paybeacon/survey"},
 	"github.com/tidwall/btree":     {"store/kv"},
+	"filippo.io/edwards25519":      {"pay/sigbatch"},
 }
 
 // rooms are the packages of the program.

@@ -2,12 +2,14 @@ package node
 
 import (
 	"context"
+	"crypto/rand"
 	"runtime"
 	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/registry"
+	"github.com/paybeacon/paybeacon/pay/sigbatch"
 	"github.com/paybeacon/paybeacon/store"
 	"github.com/paybeacon/paybeacon/store/badgerkv"
 )
@@ -48,10 +50,11 @@ func audit(ctx context.Context, o auditOptions) (api.Audit, error) {
 				key, ok := keys[f.Signer()]
 				return key, ok
 			},
-			Workers:  o.workers,
-			Progress: func(share float64) { w.progress("store", storeAuditShare*share, 0) },
-			Found:    w.finding,
-			Pause:    o.pause,
+			Signatures: o.signatures,
+			Workers:    o.workers,
+			Progress:   func(share float64) { w.progress("store", storeAuditShare*share, 0) },
+			Found:      w.finding,
+			Pause:      o.pause,
 		})
 		if err != nil || len(out.Findings) > 0 {
 			return err
@@ -78,6 +81,21 @@ func damaged(ctx context.Context, out api.Audit, w *auditWatch, err error) (api.
 	out.OK, out.Findings = false, append(out.Findings, err.Error())
 	w.progress("payments", 1, out.Payments)
 	return out, nil
+}
+
+// signatures returns what verifies many facts together, for one goroutine.
+func (o auditOptions) signatures() func(facts []pay.Fact, keys []pay.PublicKey) (wrong []int) {
+	together := sigbatch.New(rand.Reader, o.pause)
+	return func(facts []pay.Fact, keys []pay.PublicKey) (wrong []int) {
+		all := make([]sigbatch.Signature, len(facts))
+		for i, f := range facts {
+			if keys[i].ID() == f.Signer() { // else no signature stands here, and none is right
+				message, sig := f.Signed()
+				all[i] = sigbatch.Signature{Key: keys[i], Message: message, Sig: sig}
+			}
+		}
+		return together.Wrong(all)
+	}
 }
 
 // recompute has the role compare its rows with the facts of a store that was
