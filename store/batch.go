@@ -39,6 +39,8 @@ type gains struct {
 	grown  map[pay.Scope]uint64 // where feeds end that got entries
 	notes  []note
 
+	appended []appended // to feeds of the registry
+
 	touched []touched // on a node
 
 	refWritten *reference     // the clock's, which was written
@@ -65,6 +67,7 @@ func (g *gains) add(more gains) {
 	} else {
 		maps.Copy(g.grown, more.grown)
 	}
+	g.appended = append(g.appended, more.appended...)
 	g.notes = append(g.notes, more.notes...)
 	g.touched = append(g.touched, more.touched...)
 	if more.accepted != nil {

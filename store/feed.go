@@ -193,7 +193,7 @@ func (v *View) Scopes(fn func(scope pay.Scope, head pay.Head) error) error {
 
 // appendFact appends a fact to those of the registry's feeds in which it does not
 // stand, and returns its places there. A fact that is not known stands in none.
-func (tx *Tx) appendFact(scopes []pay.Scope, id pay.FactID, row factRow, known bool) ([]place, error) {
+func (tx *Tx) appendFact(scopes []pay.Scope, f pay.Fact, row factRow, known bool) ([]place, error) {
 	places := make([]place, 0, len(scopes))
 	for i, scope := range scopes {
 		if slices.Contains(scopes[:i], scope) {
@@ -203,15 +203,15 @@ func (tx *Tx) appendFact(scopes []pay.Scope, id pay.FactID, row factRow, known b
 			return nil, err
 		}
 		if known {
-			if seq, err := tx.placeOf(id, row, scope); err != nil {
+			if seq, err := tx.placeOf(f.ID(), row, scope); err != nil {
 				return nil, err
 			} else if seq > 0 {
 				continue
 			}
 		}
-		state, err := tx.feedBegun(scope, id)
+		state, err := tx.feedBegun(scope, f.ID())
 		if err == nil {
-			state, err = tx.appendEntry(scope, state, id)
+			state, err = tx.appendEntry(scope, state, f)
 		}
 		if err != nil {
 			return nil, err
@@ -237,7 +237,7 @@ func (tx *Tx) feedBegun(scope pay.Scope, id pay.FactID) (feedState, error) {
 		err = tx.logged(a.ID())
 	}
 	if err == nil {
-		state, err = tx.appendEntry(scope, state, a.ID())
+		state, err = tx.appendEntry(scope, state, a)
 	}
 	if err != nil {
 		return state, err
@@ -247,8 +247,12 @@ func (tx *Tx) feedBegun(scope pay.Scope, id pay.FactID) (feedState, error) {
 
 // appendEntry writes the next entry of a feed and returns the state after it,
 // which the caller writes once it is through.
-func (tx *Tx) appendEntry(scope pay.Scope, state feedState, id pay.FactID) (feedState, error) {
+func (tx *Tx) appendEntry(scope pay.Scope, state feedState, f pay.Fact) (feedState, error) {
+	id := f.ID()
 	state = state.add(id)
+	if tx.s.registry() {
+		tx.appended = append(tx.appended, appended{scope, state.seq, freshEntry{f.Raw(), state.chain}})
+	}
 	var entry [entryBytes]byte
 	copy(entry[:], id[:])
 	copy(entry[idBytes:], state.chain[:])

@@ -96,7 +96,7 @@ func (tx *Tx) mirrorEntry(state feedState, f pay.Fact) (feedState, error) {
 			return state, fmt.Errorf("entry %d repeats entry %d: %w", state.seq+1, seq, ErrFeed)
 		}
 	}
-	state, err = tx.appendEntry(tx.s.own, state, f.ID())
+	state, err = tx.appendEntry(tx.s.own, state, f)
 	if err != nil {
 		return state, err
 	}

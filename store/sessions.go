@@ -35,8 +35,12 @@ func (f Feeds) ChainAt(ctx context.Context, scope pay.Scope, seq uint64) (chain 
 	return chain, ok, wrap("read chain", err)
 }
 
-// Feed is View.Feed.
+// Feed is View.Feed. What was just appended to a feed that is watched comes out of
+// memory.
 func (f Feeds) Feed(ctx context.Context, scope pay.Scope, after uint64, limit int) (raws [][]byte, chains []pay.Chain, err error) {
+	if raws, chains, ok := f.s.fresh(scope, after, limit); ok {
+		return raws, chains, nil
+	}
 	err = f.s.View(ctx, func(v *View) error {
 		raws, chains, err = v.Feed(scope, after, limit)
 		return err

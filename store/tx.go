@@ -113,7 +113,7 @@ func (tx *Tx) publish(p pay.Publication) error {
 		}
 		news = !stood
 	}
-	places, err := tx.appendFact(p.Scopes, id, row, known)
+	places, err := tx.appendFact(p.Scopes, p.Fact, row, known)
 	if err == nil && !known {
 		places, err = tx.putFact(p.Fact, places...)
 	}

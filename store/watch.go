@@ -12,6 +12,7 @@ import (
 type watchers struct {
 	mu      sync.Mutex
 	byScope map[pay.Scope][]chan uint64
+	fresh   fresh // entries of the feeds in byScope
 	all     []chan struct{}
 	log     []chan uint64
 	effects []chan struct{}
@@ -98,6 +99,7 @@ func (s *Store) Watch(scope pay.Scope) (grown <-chan uint64, stop func()) {
 		left := without(w.byScope[scope], ch)
 		if len(left) == 0 {
 			delete(w.byScope, scope)
+			w.fresh.drop(scope, len(w.fresh.byScope[scope].entries))
 			return
 		}
 		w.byScope[scope] = left
@@ -146,6 +148,11 @@ func (s *Store) notify(b *batch) {
 	w := &s.watch
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for _, a := range b.appended {
+		if len(w.byScope[a.scope]) > 0 {
+			w.fresh.add(a)
+		}
+	}
 	for scope, end := range b.grown {
 		for _, ch := range w.byScope[scope] {
 			giveNewest(ch, end)

@@ -207,7 +207,11 @@ func (c *serverConn) carry(effect Effect) error {
 	case Look, ReadKept, RenewHead, ApplyUrgent, NotePutBack:
 		c.carryOut(e)
 	case ReadFeed:
-		c.reads.put(e)
+		if e.Here {
+			c.reads.inTurn(func() { c.carryOut(e) })
+		} else {
+			c.reads.put(e)
+		}
 	case ApplyItems:
 		c.applyInTurn(e)
 	case End:

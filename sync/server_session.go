@@ -280,7 +280,14 @@ func (s *ServerSession) appliedItems(a pay.Applied) []Effect {
 		}
 	}
 	s.end = max(s.end, a.Grown[s.scope])
-	return s.acknowledge(m)
+	effects := s.acknowledge(m)
+	for i, e := range effects {
+		if read, ok := e.(ReadFeed); ok {
+			read.Here = true
+			effects[i] = read
+		}
+	}
+	return effects
 }
 
 // acknowledge sends an Ack, together with the entries that came of the same claims
@@ -298,11 +305,11 @@ func (s *ServerSession) acknowledge(m wire.Ack) (effects []Effect) {
 		return append(effects, Send{m})
 	}
 	more := s.pump()
-	if s.reading {
-		s.ack = &m
-		return append(effects, more...)
+	if !s.reading {
+		return append(append(effects, Send{m}), more...)
 	}
-	return append(append(effects, Send{m}), more...)
+	s.ack = &m
+	return append(effects, more...)
 }
 
 // pump reads on in the feed when it may hold more and the window has room. When

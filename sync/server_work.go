@@ -49,7 +49,7 @@ func sizeOf(items []pay.Item) (n int64) {
 }
 
 // followFeed follows the node's scope and sends what is new, as far as the node
-// keeps up. No other goroutine reads the feed for this session.
+// keeps up. Beside it, whoever has applied items sends what came of them.
 func (c *serverConn) followFeed(scope pay.Scope) {
 	grown, stop := c.server.opts.Hub.Watch(scope)
 	defer stop()

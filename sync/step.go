@@ -179,6 +179,7 @@ type (
 		Scope pay.Scope
 		After uint64
 		Limit int
+		Here  bool // by the goroutine that has applied items, and not by the one that follows the feed
 	}
 	// ReadKept reads applied items of the node behind number After, as many as one
 	// message holds.
