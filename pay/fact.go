@@ -46,7 +46,7 @@ type Fact struct {
 	kind   Kind
 	signer NodeID
 	id     FactID
-	toSign []byte
+	toSign []byte // nil where the fact was reopened
 }
 
 const (
@@ -72,14 +72,6 @@ type sign1 struct {
 	Signature   []byte
 }
 
-type sigStructure struct {
-	_           struct{} `cbor:",toarray"`
-	Context     string
-	Protected   []byte
-	ExternalAAD []byte
-	Payload     []byte
-}
-
 // Sign returns the fact in which key states body. A body that Parse would not
 // take is not signed; the error is that of its Check, or names FactBytesMax.
 func Sign(key Key, body Body) (Fact, error) {
@@ -88,15 +80,15 @@ func Sign(key Key, body Body) (Fact, error) {
 	}
 	payload := mustEncode(body)
 	protected := mustEncode(protectedHeader{coseAlgEdDSA, contentType(body.Kind()), key.ID()})
-	toSign := mustEncode(sigStructure{Context: "Signature1", Protected: protected, ExternalAAD: []byte(externalAAD), Payload: payload})
-	sig := ed25519.Sign(key.Signer(), toSign)
+	signed := toSign(protected, payload)
+	sig := ed25519.Sign(key.Signer(), signed)
 	raw := mustEncode(cbor.Tag{Number: coseTagSign1, Content: sign1{
 		Protected: protected, Unprotected: map[int]cbor.RawMessage{}, Payload: payload, Signature: sig,
 	}})
 	if len(raw) > FactBytesMax {
 		return Fact{}, fmt.Errorf("sign %s: fact has %d bytes, the limit is %d", body.Kind(), len(raw), FactBytesMax)
 	}
-	return Fact{raw: raw, body: payload, value: kept(body), sig: sig, kind: body.Kind(), signer: key.ID(), id: sha256.Sum256(toSign), toSign: toSign}, nil
+	return Fact{raw: raw, body: payload, value: kept(body), sig: sig, kind: body.Kind(), signer: key.ID(), id: sha256.Sum256(signed), toSign: signed}, nil
 }
 
 // Parse reads one fact and keeps a copy of raw. It checks the form completely
@@ -108,31 +100,16 @@ func Parse(raw []byte) (Fact, error) {
 		return Fact{}, fmt.Errorf("parse fact: %d bytes, the limit is %d: %w", len(raw), FactBytesMax, ErrNotCanonical)
 	}
 	raw = bytes.Clone(raw)
-	var tag cbor.RawTag
-	if err := decode(raw, &tag); err != nil || tag.Number != coseTagSign1 {
-		return Fact{}, fmt.Errorf("parse fact: not a COSE_Sign1 object: %w", ErrNotCanonical)
-	}
-	var env sign1
-	if err := decode(tag.Content, &env); err != nil {
-		return Fact{}, fmt.Errorf("parse fact: envelope (%w): %w", err, ErrNotCanonical)
-	}
-	var head protectedHeader
-	if err := decode(env.Protected, &head); err != nil {
-		return Fact{}, fmt.Errorf("parse fact: header (%w): %w", err, ErrNotCanonical)
-	}
-	kind, ok := kindOf(head.ContentType)
-	switch {
-	case head.Alg != coseAlgEdDSA, !ok, env.Unprotected == nil, len(env.Unprotected) != 0, len(env.Signature) != ed25519.SignatureSize:
-		return Fact{}, fmt.Errorf("parse fact: envelope differs from the one form: %w", ErrNotCanonical)
-	case !isEncodingOf(raw, cbor.Tag{Number: coseTagSign1, Content: env}), !isEncodingOf(env.Protected, head):
-		return Fact{}, fmt.Errorf("parse fact: envelope is not deterministic CBOR: %w", ErrNotCanonical)
-	}
-	kind, value, err := checkBody(kind, env.Payload)
+	e, err := openEnvelope(raw)
 	if err != nil {
 		return Fact{}, err
 	}
-	toSign := mustEncode(sigStructure{Context: "Signature1", Protected: env.Protected, ExternalAAD: []byte(externalAAD), Payload: env.Payload})
-	return Fact{raw: raw, body: env.Payload, value: value, sig: env.Signature, kind: kind, signer: head.KeyID, id: sha256.Sum256(toSign), toSign: toSign}, nil
+	kind, value, err := checkBody(e.kind, e.payload)
+	if err != nil {
+		return Fact{}, err
+	}
+	signed := toSign(e.protected, e.payload)
+	return Fact{raw: raw, body: e.payload, value: value, sig: e.sig, kind: kind, signer: e.signer, id: sha256.Sum256(signed), toSign: signed}, nil
 }
 
 // Verify returns nil when the signature verifies under key and key is the one
@@ -141,39 +118,10 @@ func (f Fact) Verify(key PublicKey) error {
 	if key.ID() != f.signer {
 		return fmt.Errorf("verify %s: signed by key %s, not by %s: %w", f.kind, f.signer.Short(), key.ID().Short(), ErrSignature)
 	}
-	if !ed25519.Verify(key[:], f.toSign, f.sig) {
+	if message, sig := f.Signed(); !ed25519.Verify(key[:], message, sig) {
 		return fmt.Errorf("verify %s: %w", f.kind, ErrSignature)
 	}
 	return nil
-}
-
-// The bytes of a fact before its content type, those between content type and kid,
-// and where the length of the content type stands among the first. The lengths of
-// the header and of the content type take one byte each in the one form.
-const (
-	factHead = "\xd2\x84\x58?\xa3\x01\x27\x03\x78?"
-	factKid  = "\x04\x58\x20"
-)
-
-// PeekFact returns kind and signer that raw names, without opening it. It relies on
-// Parse having taken these very bytes before; ok is false where they cannot be
-// a fact.
-func PeekFact(raw []byte) (kind Kind, signer NodeID, ok bool) {
-	n := len(factHead)
-	if len(raw) < n || string(raw[:3]) != factHead[:3] || string(raw[4:n-1]) != factHead[4:n-1] {
-		return "", signer, false
-	}
-	end := n + int(raw[n-1])
-	if len(raw) < end+len(factKid)+len(signer) || string(raw[end:end+len(factKid)]) != factKid {
-		return "", signer, false
-	}
-	if kind, ok = kindOf(string(raw[n:end])); !ok {
-		return "", signer, false
-	}
-	if row, known := LookupKind(kind); known {
-		kind = row.Kind
-	}
-	return kind, NodeID(raw[end+len(factKid):]), true
 }
 
 // ID returns the fact's name.
@@ -189,7 +137,13 @@ func (f Fact) Signer() NodeID { return f.signer }
 
 // Signed returns what the signer has signed, and the signature, for whoever verifies
 // many facts together. Do not change them.
-func (f Fact) Signed() (message, signature []byte) { return f.toSign, f.sig }
+func (f Fact) Signed() (message, signature []byte) {
+	if f.toSign != nil {
+		return f.toSign, f.sig
+	}
+	e, _ := cutEnvelope(f.raw) // it was reopened
+	return toSign(e.protected, e.payload), f.sig
+}
 
 // Raw returns the bytes that are signed, stored and sent. Do not change them.
 func (f Fact) Raw() []byte { return f.raw }

@@ -72,6 +72,7 @@ func (v *View) VerifyWith(ctx context.Context, o VerifyOptions) (findings []stri
 	if a.unlisted > 0 {
 		a.list(fmt.Sprintf("and %d more", a.unlisted))
 	}
+	v.verified = len(a.found) == 0
 	a.tell(1)
 	return a.found, nil
 }
