@@ -15,6 +15,7 @@ type appliedRow struct {
 	n     uint64
 	line  pay.Incarnation // the first incarnation of this numbering
 	chain pay.Chain       // after item n; zero after the last item applied by a program of format 2
+	tail  keptRun         // the newest items, which no row of space u holds
 }
 
 const (
@@ -23,20 +24,31 @@ const (
 )
 
 func (a appliedRow) encode() []byte {
-	buf := binary.BigEndian.AppendUint64(append(make([]byte, 0, appliedBytes), a.inc[:]...), a.n)
-	return append(append(buf, a.line[:]...), a.chain[:]...)
+	buf := make([]byte, 0, appliedBytes+idBytes+len(a.tail.items))
+	buf = binary.BigEndian.AppendUint64(append(buf, a.inc[:]...), a.n)
+	buf = append(append(buf, a.line[:]...), a.chain[:]...)
+	if len(a.tail.items) == 0 {
+		return buf
+	}
+	return append(append(buf, a.tail.chain[:]...), a.tail.items...)
 }
 
 func decodeApplied(raw []byte) (a appliedRow, ok bool) {
-	switch len(raw) {
-	case appliedBytesV2:
+	switch {
+	case len(raw) == appliedBytesV2:
 		a.line = pay.Incarnation(raw[:8])
-	case appliedBytes:
+	case len(raw) >= appliedBytes:
 		a.line, a.chain = pay.Incarnation(raw[16:24]), pay.Chain(raw[24:])
 	default:
 		return a, false
 	}
 	a.inc, a.n = pay.Incarnation(raw[:8]), binary.BigEndian.Uint64(raw[8:])
+	a.tail = keptRun{last: a.n, chain: a.chain}
+	if len(raw) > appliedBytes {
+		if a.tail, ok = decodeKept(a.n, raw[appliedBytes:]); !ok || a.tail.after {
+			return a, false
+		}
+	}
 	return a, a.n > 0 || a.line != a.inc
 }
 
@@ -117,7 +129,7 @@ func (tx *Tx) Apply(node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay
 	if n == before {
 		return done, nil
 	}
-	if err := tx.replace(node, inc); err != nil {
+	if err := tx.replace(node, inc, row.line); err != nil {
 		return pay.Applied{}, err
 	}
 	tx.key = idKey(tx.key[:0], spaceApplied, node)
@@ -138,11 +150,17 @@ func (tx *Tx) appliedOf(node pay.NodeID, inc pay.Incarnation) (row appliedRow, r
 }
 
 // replace notes that the incarnation which pushed before may not any more, unless
-// that is inc.
-func (tx *Tx) replace(node pay.NodeID, inc pay.Incarnation) error {
+// that is inc. What it pushed is kept behind, when another numbering begins.
+func (tx *Tx) replace(node pay.NodeID, inc, line pay.Incarnation) error {
 	row, ok, err := tx.applied(node)
 	if err != nil || !ok || row.inc == inc {
 		return err
+	}
+	if row.line != line && len(row.tail.items) > 0 {
+		tx.key = keptKey(tx.key[:0], node, row.line, row.n)
+		if err := tx.put(tx.key, row.tail.encode()); err != nil {
+			return err
+		}
 	}
 	tx.key = pastKey(tx.key[:0], node, row.inc)
 	return tx.put(tx.key, binary.BigEndian.AppendUint64(nil, row.n))
@@ -150,13 +168,19 @@ func (tx *Tx) replace(node pay.NodeID, inc pay.Incarnation) error {
 
 // keep moves the row on by an applied item and keeps what the item holds.
 func (tx *Tx) keep(node pay.NodeID, row *appliedRow, it pay.Item) error {
-	ids := make([]pay.FactID, len(it.Facts))
-	for i, f := range it.Facts {
-		ids[i] = f.ID()
+	items := append(row.tail.items, byte(len(it.Facts)))
+	for _, f := range it.Facts {
+		id := f.ID()
+		items, row.chain = append(items, id[:]...), row.chain.Next(id)
 	}
-	row.n, row.chain = it.N, row.chain.Follow(ids)
-	tx.key = keptKey(tx.key[:0], node, row.line, it.N)
-	return tx.put(tx.key, encodeKept(row.chain, ids))
+	row.n, row.tail.last, row.tail.items = it.N, it.N, items
+	if len(items) < keptRunBytes {
+		return nil
+	}
+	full := row.tail.encode()
+	row.tail = keptRun{last: row.n, chain: row.chain}
+	tx.key = keptKey(tx.key[:0], node, row.line, row.n)
+	return tx.put(tx.key, full)
 }
 
 // applyItem lets the role react to each fact of an item and returns why it

@@ -18,21 +18,21 @@
 // The first byte of a key names its space. Numbers are big-endian; times have
 // their sign bit flipped, so that bytes order like numbers.
 //
-//	a NODE                  -> see apply.go            last outbox item applied from a node
+//	a NODE                  -> see apply.go            last outbox items applied from a node
 //	b NODE                  -> evidence in CBOR        what a node holds of this registry that it lost itself
 //	d TIME 8 SUBJECT TIE 4  ->                         a deadline; TIE keeps equal ones apart
-//	e SCOPE 0x00 SEQ 8      -> fact id 32, chain 32    feed entry, numbered from 1
+//	e SCOPE 0x00 SEQ 8      -> see run.go              feed entries, numbered from 1, up to SEQ
 //	f FACT                  -> places, raw fact        the bytes that were signed, and where they stand; see place.go
-//	h SCOPE                 -> seq 8, chain 32, digest 16   state of a feed
+//	h SCOPE                 -> see run.go              state of a feed, with its newest entries
 //	i FACT SCOPE            -> seq 8                   where in a feed a fact stands that was stored before
 //	j N 8                   -> effect in CBOR          an effect without a result, numbered from 1
-//	l SEQ 8                 -> fact id 32              the registry's log, numbered from 1
+//	l SEQ 8                 -> fact ids                the registry's log, numbered from 1, up to SEQ
 //	m NAME                  -> see meta.go             format, identity, epoch, clock, numbers, outbox position
 //	o N 8                   -> ticks 8, fact ids       outbox item
 //	p NODE INCARNATION 8    -> n 8                     an incarnation that may not push any more
 //	q FACT                  -> n 8                     which outbox item holds a fact that was stored before
 //	r KEY                   -> value                   a row of the role
-//	u NODE LINE 8 N 8       -> chain 32, fact ids      an applied outbox item; LINE is the first incarnation of its numbering
+//	u NODE LINE 8 N 8       -> see kept.go             applied outbox items up to N; LINE is the first incarnation of their numbering
 //	x SUBJECT               -> see aside.go            a subject that is set aside, and why
 //	x SUBJECT N 4           -> time 8, effect 8        what waits of it: a deadline, or an effect's result
 //

@@ -1,7 +1,7 @@
 package store
 
 import (
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,10 +11,10 @@ import (
 // feedEntriesMax bounds what Feed returns at once. Chosen: several frames full.
 const feedEntriesMax = 4096
 
-// entriesByKey is how many entries are read one by one before the rest is walked:
-// who keeps up reads few, and opening a walk costs more than some reads. Chosen: a
-// walk of Badger's costs as much as about ten reads.
-const entriesByKey = 8
+// runsByKey is how many runs are read one by one before the rest is walked: who keeps
+// up reads few, and opening a walk costs more than some reads. Chosen: a walk of
+// Badger's costs as much as about ten reads.
+const runsByKey = 8
 
 // feedState is a pay.Head without its epoch, which is the same for all feeds of
 // a store and stands in the meta space.
@@ -33,24 +33,9 @@ func (s feedState) head(e pay.Epoch) pay.Head {
 	return pay.Head{Cursor: pay.Cursor{Epoch: e, Seq: s.seq, Chain: s.chain}, Digest: s.digest}
 }
 
-func (s feedState) encode(buf []byte) []byte {
-	buf = binary.BigEndian.AppendUint64(buf, s.seq)
-	return append(append(buf, s.chain[:]...), s.digest[:]...)
-}
-
-func decodeFeedState(raw []byte) (s feedState, ok bool) {
-	if len(raw) != headBytes {
-		return s, false
-	}
-	s.seq = binary.BigEndian.Uint64(raw)
-	s.chain = pay.Chain(raw[seqBytes:])
-	s.digest = pay.Digest(raw[seqBytes+idBytes:])
-	return s, s.seq > 0
-}
-
 // Head returns the state of a feed. A feed without entries has number 0.
 func (v *View) Head(scope pay.Scope) (pay.Head, error) {
-	state, err := v.feedState(scope)
+	state, err := v.feedRow(scope)
 	if err != nil {
 		return pay.Head{}, err
 	}
@@ -58,37 +43,15 @@ func (v *View) Head(scope pay.Scope) (pay.Head, error) {
 	return state.head(epoch), err
 }
 
-func (v *View) feedState(scope pay.Scope) (feedState, error) {
-	v.key = headKey(v.key[:0], scope)
-	raw, ok, err := v.get(v.key)
-	if err != nil || !ok {
-		return feedState{}, err
-	}
-	s, ok := decodeFeedState(raw)
-	if !ok {
-		return s, damaged(headKey(nil, scope), "feed state")
-	}
-	return s, nil
-}
-
-// entry returns the fact of an entry and the chain up to it.
-func (v *View) entry(scope pay.Scope, seq uint64) (id pay.FactID, chain pay.Chain, ok bool, err error) {
-	v.key = entryKey(v.key[:0], scope, seq)
-	raw, ok, err := v.get(v.key)
-	if err != nil || !ok {
-		return id, chain, false, err
-	}
-	if len(raw) != entryBytes {
-		return id, chain, false, damaged(entryKey(nil, scope, seq), "feed entry")
-	}
-	return pay.FactID(raw), pay.Chain(raw[idBytes:]), true, nil
-}
-
 // ChainAt returns the chain after entry seq; ok is false beyond the end. Before
 // the first entry the chain is zero.
 func (v *View) ChainAt(scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, err error) {
-	if seq == 0 {
-		return chain, true, nil
+	f, err := v.feedRow(scope)
+	switch {
+	case err != nil || seq == 0:
+		return chain, err == nil, err
+	case seq >= f.seq:
+		return f.chain, seq == f.seq, nil
 	}
 	_, chain, ok, err = v.entry(scope, seq)
 	return chain, ok, err
@@ -135,43 +98,66 @@ func (v *View) Feed(scope pay.Scope, after uint64, limit int) (raws [][]byte, ch
 	return raws, chains, nil
 }
 
+// errEnough ends a walk.
+var errEnough = errors.New("enough")
+
 // eachEntry calls fn for the entries of a feed as Entries does. It reads the first
-// few one by one and walks to the others.
+// runs one by one, walks to the others, and ends with what the feed's own row holds.
 func (v *View) eachEntry(scope pay.Scope, after uint64, limit int, fn func(seq uint64, id pay.FactID, chain pay.Chain) error) error {
 	next := after + 1
 	if next == 0 {
 		return nil
 	}
-	state, err := v.feedState(scope)
+	f, err := v.feedRow(scope)
 	if err != nil {
 		return err
 	}
-	for n := 1; n <= entriesByKey; n, next = n+1, next+1 {
-		if next > state.seq {
-			return nil
+	take := func(r run) error {
+		if !r.holds(next) {
+			return damaged(entryKey(nil, scope, next), "absence")
 		}
-		id, chain, ok, err := v.entry(scope, next)
-		if err == nil && !ok {
-			err = damaged(entryKey(nil, scope, next), "absence")
+		return r.each(next, func(seq uint64, id pay.FactID, chain pay.Chain) error {
+			next++
+			if err := fn(seq, id, chain); err != nil || next-after <= uint64(limit) || limit <= 0 {
+				return err
+			}
+			return errEnough
+		})
+	}
+	err = v.eachRun(scope, &next, f.tail.first(), take)
+	if err == nil && next <= f.tail.last {
+		err = take(f.tail)
+	}
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// eachRun calls take for the runs of a feed that hold the entries from *next on and
+// before end, until it returns an error, which it returns. take moves *next on.
+func (v *View) eachRun(scope pay.Scope, next *uint64, end uint64, take func(run) error) error {
+	for n := 0; *next < end; n++ {
+		if n == runsByKey {
+			return v.scan(entryKey(nil, scope, *next), entryKey(nil, scope, end), 0, func(key, value []byte) (bool, error) {
+				_, last, ok := splitEntryKey(key)
+				r, good := decodeRun(last, value)
+				if !ok || !good {
+					return false, damaged(key, "feed entries")
+				}
+				err := take(r)
+				return err == nil, err
+			})
+		}
+		r, _, err := v.runOf(scope, *next)
+		if err == nil {
+			err = take(r)
 		}
 		if err != nil {
 			return err
 		}
-		if err := fn(next, id, chain); err != nil || n == limit {
-			return err
-		}
 	}
-	end := feedPrefix(nil, scope)
-	end[len(end)-1]++
-	return v.scan(entryKey(nil, scope, next), end, limit-entriesByKey, func(key, value []byte) (bool, error) {
-		got, seq, ok := splitEntryKey(key)
-		if !ok || got != scope || seq != next || len(value) != entryBytes {
-			return false, damaged(key, "feed entry")
-		}
-		next++
-		err := fn(seq, pay.FactID(value), pay.Chain(value[idBytes:]))
-		return err == nil, err
-	})
+	return nil
 }
 
 // Scopes calls fn for each feed that has entries, in byte order, until fn
@@ -182,7 +168,7 @@ func (v *View) Scopes(fn func(scope pay.Scope, head pay.Head) error) error {
 		return err
 	}
 	return v.scan([]byte{spaceHead}, []byte{spaceHead + 1}, 0, func(key, value []byte) (bool, error) {
-		state, ok := decodeFeedState(value)
+		state, ok := decodeFeedRow(value)
 		if !ok {
 			return false, damaged(key, "feed state")
 		}
@@ -226,8 +212,8 @@ func (tx *Tx) appendFact(scopes []pay.Scope, f pay.Fact, row factRow, known bool
 
 // feedBegun returns the state of a feed to which a fact is to be appended. The first
 // entry of each is the registry's authority.
-func (tx *Tx) feedBegun(scope pay.Scope, id pay.FactID) (feedState, error) {
-	state, err := tx.feedState(scope)
+func (tx *Tx) feedBegun(scope pay.Scope, id pay.FactID) (feedRow, error) {
+	state, err := tx.feedRow(scope)
 	a := tx.s.authority
 	if err != nil || state.seq > 0 || a.IsZero() || a.ID() == id {
 		return state, err
@@ -245,28 +231,29 @@ func (tx *Tx) feedBegun(scope pay.Scope, id pay.FactID) (feedState, error) {
 	return state, tx.putPlace(a.ID(), place{scope, state.seq})
 }
 
-// appendEntry writes the next entry of a feed and returns the state after it,
-// which the caller writes once it is through.
-func (tx *Tx) appendEntry(scope pay.Scope, state feedState, f pay.Fact) (feedState, error) {
-	id := f.ID()
-	state = state.add(id)
+// appendEntry appends an entry to a feed's row, which the caller writes once it is
+// through. A run that is full becomes a row of its own.
+func (tx *Tx) appendEntry(scope pay.Scope, row feedRow, f pay.Fact) (feedRow, error) {
+	row = row.add(f.ID())
 	if tx.s.registry() {
-		tx.appended = append(tx.appended, appended{scope, state.seq, freshEntry{f.Raw(), state.chain}})
+		tx.appended = append(tx.appended, appended{scope, row.seq, freshEntry{f.Raw(), row.chain}})
 	}
-	var entry [entryBytes]byte
-	copy(entry[:], id[:])
-	copy(entry[idBytes:], state.chain[:])
-	tx.key = entryKey(tx.key[:0], scope, state.seq)
-	return state, tx.put(tx.key, entry[:])
+	if row.seq%runEntries != 0 {
+		return row, nil
+	}
+	full := row.tail.encode(make([]byte, 0, idBytes+len(row.tail.ids)), row.chain)
+	row.tail = run{last: row.seq, chain: row.chain}
+	tx.key = entryKey(tx.key[:0], scope, row.seq)
+	return row, tx.put(tx.key, full)
 }
 
-func (tx *Tx) putFeedState(scope pay.Scope, state feedState) error {
+func (tx *Tx) putFeedState(scope pay.Scope, state feedRow) error {
 	if tx.grown == nil {
 		tx.grown = make(map[pay.Scope]uint64, 2)
 	}
 	tx.grown[scope] = state.seq
 	tx.key = headKey(tx.key[:0], scope)
-	return tx.put(tx.key, state.encode(make([]byte, 0, headBytes)))
+	return tx.put(tx.key, state.encode())
 }
 
 func wrap(what string, err error) error {

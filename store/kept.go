@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -10,37 +12,92 @@ import (
 // keptAtOnce bounds what Kept returns. Chosen: what one message may hold.
 const keptAtOnce = pay.BatchFactsMax
 
-func encodeKept(chain pay.Chain, ids []pay.FactID) []byte {
-	buf := append(make([]byte, 0, (1+len(ids))*idBytes), chain[:]...)
-	for _, id := range ids {
-		buf = append(buf, id[:]...)
-	}
-	return buf
+// keptRunBytes is the size from which applied items are a run. Chosen: 16 items of
+// one fact, as in a feed.
+const keptRunBytes = runEntries * (1 + idBytes)
+
+// keptRun is consecutive applied items of a node.
+//
+//	chain before the first 32, items (count 1, fact ids)
+//	chain after it 32, fact ids                             one item, before format 5
+//
+// As a run has fewer than 32 items, the lengths tell the forms apart.
+type keptRun struct {
+	last  uint64    // the number of the last
+	items []byte    // each is a count and that many ids
+	chain pay.Chain // before the first, or after it when after is true
+	after bool
 }
 
-func decodeKept(raw []byte) (chain pay.Chain, ids []pay.FactID, ok bool) {
-	n := len(raw)/idBytes - 1
-	if n < 1 || n > pay.ItemFactsMax || len(raw)%idBytes != 0 {
-		return chain, nil, false
-	}
-	chain = pay.Chain(raw)
-	for raw = raw[idBytes:]; len(raw) > 0; raw = raw[idBytes:] {
-		ids = append(ids, pay.FactID(raw))
-	}
-	return chain, ids, true
+func (r keptRun) encode() []byte {
+	return append(append(make([]byte, 0, idBytes+len(r.items)), r.chain[:]...), r.items...)
 }
 
-func (v *View) kept(node pay.NodeID, line pay.Incarnation, n uint64) (chain pay.Chain, ids []pay.FactID, ok bool, err error) {
-	v.key = keptKey(v.key[:0], node, line, n)
-	raw, ok, err := v.get(v.key)
-	if err != nil || !ok {
-		return chain, nil, false, err
+func decodeKept(last uint64, raw []byte) (r keptRun, ok bool) {
+	if len(raw) < 2*idBytes {
+		return r, false
 	}
-	chain, ids, ok = decodeKept(raw)
-	if !ok {
-		return chain, nil, false, damaged(keptKey(nil, node, line, n), "applied item")
+	r = keptRun{last: last, items: raw[idBytes:], chain: pay.Chain(raw)}
+	if len(raw)%idBytes == 0 {
+		r.items, r.after = append([]byte{byte(len(r.items) / idBytes)}, r.items...), true
 	}
-	return chain, ids, true, nil
+	n := uint64(0)
+	for rest := r.items; len(rest) > 0; n++ {
+		facts := int(rest[0])
+		if facts < 1 || facts > pay.ItemFactsMax || len(rest) < 1+facts*idBytes {
+			return r, false
+		}
+		rest = rest[1+facts*idBytes:]
+	}
+	return r, n <= last
+}
+
+func (r keptRun) first() uint64 {
+	n := r.last + 1
+	for rest := r.items; len(rest) > 0; n-- {
+		rest = rest[1+int(rest[0])*idBytes:]
+	}
+	return n
+}
+
+func (r keptRun) holds(n uint64) bool { return n >= r.first() && n <= r.last }
+
+// each calls fn for the items with numbers from from on, and the chain after each,
+// until it returns an error, which it returns.
+func (r keptRun) each(from uint64, fn func(n uint64, ids []pay.FactID, chain pay.Chain) error) error {
+	n, chain := r.first(), r.chain
+	for rest := r.items; len(rest) > 0; n++ {
+		ids := make([]pay.FactID, 0, rest[0])
+		for rest = rest[1:]; len(ids) < cap(ids); rest = rest[idBytes:] {
+			ids = append(ids, pay.FactID(rest))
+		}
+		if !r.after {
+			chain = chain.Follow(ids)
+		}
+		if n < from {
+			continue
+		}
+		if err := fn(n, ids, chain); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keptRun returns the run that holds an applied item of a node.
+func (v *View) keptRun(node pay.NodeID, a appliedRow, n uint64) (r keptRun, ok bool, err error) {
+	if a.tail.holds(n) {
+		return a.tail, true, nil
+	}
+	from, end := keptKey(nil, node, a.line, n), keptKey(nil, node, a.line, a.n)
+	err = v.scan(from, append(end, 0), 1, func(key, value []byte) (bool, error) {
+		last := binary.BigEndian.Uint64(key[len(key)-seqBytes:])
+		if r, ok = decodeKept(last, bytes.Clone(value)); !ok {
+			return false, damaged(key, "applied items")
+		}
+		return false, nil
+	})
+	return r, ok && r.holds(n), err
 }
 
 // AppliedHead returns how far a node's outbox was applied, whichever incarnation
@@ -64,12 +121,16 @@ func (v *View) AppliedChain(node pay.NodeID, n uint64) (chain pay.Chain, ok bool
 	case n > a.n:
 		return chain, false, nil
 	case n > 0:
-		if chain, _, ok, err = v.kept(node, a.line, n); ok || err != nil {
+		if r, ok, err := v.keptRun(node, a, n); ok || err != nil {
+			_ = r.each(n, func(_ uint64, _ []pay.FactID, at pay.Chain) error {
+				chain = at
+				return errEnough
+			})
 			return chain, ok, err
 		}
 	}
 	// The chain is zero where it begins, before the first item that is kept.
-	_, _, ok, err = v.kept(node, a.line, n+1)
+	_, ok, err = v.keptRun(node, a, n+1)
 	return pay.Chain{}, ok, err
 }
 
@@ -85,25 +146,34 @@ func (v *View) Kept(node pay.NodeID, after uint64, limit, size int) (items []pay
 	if err != nil || !ok {
 		return nil, chain, err
 	}
-	for n := after; n < a.n && len(items) < limit; {
-		n++
-		next, ids, ok, err := v.kept(node, a.line, n)
-		if err != nil || !ok {
-			return items, chain, err
-		}
+	take := func(_ uint64, ids []pay.FactID, next pay.Chain) error {
 		it := pay.KeptItem{IDs: ids}
 		for _, id := range ids {
 			f, _, err := v.fact(id)
 			if err != nil {
-				return nil, chain, err
+				return err
 			}
 			it.Raws = append(it.Raws, f.raw)
 			size -= len(f.raw) + idBytes
 		}
-		if size < 0 && len(items) > 0 {
-			break
+		if len(items) == limit || size < 0 && len(items) > 0 {
+			return errEnough
 		}
 		items, chain = append(items, it), next
+		return nil
+	}
+	for n := after; n < a.n && err == nil; {
+		r, ok, failed := v.keptRun(node, a, n+1)
+		if err = failed; err == nil && !ok {
+			return items, chain, nil
+		}
+		if err == nil {
+			err = r.each(n+1, take)
+		}
+		n = r.last
+	}
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, chain, err
 	}
 	return items, chain, nil
 }
@@ -126,7 +196,7 @@ func (tx *Tx) Renew(node pay.NodeID, n uint64, chain pay.Chain, next pay.Incarna
 	if _, past, err := tx.get(tx.key); err != nil || past {
 		return false, err
 	}
-	if err := tx.replace(node, next); err != nil {
+	if err := tx.replace(node, next, a.line); err != nil {
 		return false, err
 	}
 	a.inc = next

@@ -36,7 +36,6 @@ const (
 	// dueBytesV1 is the length in stores of format 1, where each deadline is of a
 	// payment and no kind stands before its id.
 	dueBytesV1 = dueBytes - 1
-	entryBytes = 2 * idBytes
 	headBytes  = seqBytes + idBytes + 16
 
 	asideBytes     = 1 + 1 + idBytes

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -16,39 +17,77 @@ func (v *View) Log(after uint64, limit int, fn func(seq uint64, f pay.Fact) erro
 	if next == 0 {
 		return nil
 	}
-	return v.scan(logKey(nil, next), []byte{spaceLog + 1}, limit, func(key, value []byte) (bool, error) {
-		seq, id, ok := splitLogRow(key, value)
-		if !ok || seq != next {
-			return false, damaged(key, "row of the log")
+	n, err := v.numbers()
+	if err != nil {
+		return err
+	}
+	take := func(last uint64, ids []byte) error {
+		for ; next <= last; next++ {
+			behind := int(last-next+1) * idBytes
+			if behind > len(ids) {
+				return damaged(logKey(nil, next), "absence")
+			}
+			f, err := v.mustFact(pay.FactID(ids[len(ids)-behind:]))
+			if err == nil {
+				err = fn(next, f)
+			}
+			if err == nil && limit > 0 && next-after == uint64(limit) {
+				err = errEnough
+			}
+			if err != nil {
+				return err
+			}
 		}
-		next++
-		f, err := v.mustFact(id)
-		if err == nil {
-			err = fn(seq, f)
-		}
-		return err == nil, err
-	})
+		return nil
+	}
+	if next <= n.log-uint64(len(n.tail)/idBytes) {
+		err = v.scan(logKey(nil, next), []byte{spaceLog + 1}, 0, func(key, value []byte) (bool, error) {
+			last, ok := splitLogRow(key, value)
+			if !ok {
+				return false, damaged(key, "rows of the log")
+			}
+			err := take(last, value)
+			return err == nil, err
+		})
+	}
+	if err == nil {
+		err = take(n.log, n.tail)
+	}
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
 }
 
-// logged appends a fact to the log.
+// logged appends a fact to the log. The newest rows stand among the numbers until they
+// are a run.
 func (tx *Tx) logged(id pay.FactID) error {
 	n, err := tx.count()
 	if err != nil {
 		return err
 	}
-	n.log++
+	*n = n.logged(id)
 	tx.published = true
+	if n.log%runEntries != 0 {
+		return nil
+	}
+	full := n.tail
+	n.tail = nil
 	tx.key = logKey(tx.key[:0], n.log)
-	return tx.put(tx.key, id[:])
+	return tx.put(tx.key, full)
 }
 
 func logKey(buf []byte, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(buf, spaceLog), seq)
 }
 
-func splitLogRow(key, value []byte) (seq uint64, id pay.FactID, ok bool) {
-	if len(key) != 1+seqBytes || len(value) != idBytes {
-		return 0, id, false
+// splitLogRow returns the number of the last of a run of rows of the log, whose facts
+// are the row's value.
+func splitLogRow(key, value []byte) (last uint64, ok bool) {
+	n := len(value) / idBytes
+	if len(key) != 1+seqBytes || len(value)%idBytes != 0 || n < 1 || n > runEntries {
+		return 0, false
 	}
-	return binary.BigEndian.Uint64(key[1:]), pay.FactID(value), true
+	last = binary.BigEndian.Uint64(key[1:])
+	return last, uint64(n) <= last
 }

@@ -20,8 +20,8 @@ import (
 //	    which boot it is
 //	4   spaces b, p and u, meta row y; the outbox position and the rows of space a
 //	    hold a chain, and those of older formats are still read
-//	5   the row of a fact holds its places; rows of spaces i and q, which held all of
-//	    them, are still read
+//	5   the row of a fact holds its places; entries, applied items and rows of the log
+//	    share rows; those of older formats are still read
 const formatVersion = 5
 
 // The rows of the meta space, by the byte after the space.

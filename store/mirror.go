@@ -25,7 +25,7 @@ func (tx *Tx) Mirror(from pay.Cursor, facts []pay.Fact) (pay.Head, error) {
 	if err != nil {
 		return pay.Head{}, err
 	}
-	state, err := tx.feedState(scope)
+	state, err := tx.feedRow(scope)
 	if err != nil {
 		return pay.Head{}, err
 	}
@@ -82,7 +82,7 @@ func (tx *Tx) sameEntry(seq uint64, id pay.FactID) error {
 }
 
 // mirrorEntry appends one entry and lets the role react to it.
-func (tx *Tx) mirrorEntry(state feedState, f pay.Fact) (feedState, error) {
+func (tx *Tx) mirrorEntry(state feedRow, f pay.Fact) (feedRow, error) {
 	row, known, err := tx.fact(f.ID())
 	if err != nil {
 		return state, err

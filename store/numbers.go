@@ -2,14 +2,16 @@ package store
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// numbers count what the store has numbered so far. They stand in one meta row,
-// which a batch reads and writes at most once.
+// numbers count what the store has numbered so far, and hold the newest rows of the
+// log. They stand in one meta row, which a batch reads and writes at most once.
 type numbers struct {
 	log   uint64 // the last row of the log
+	tail  []byte // the facts of its newest rows, which no row of space l holds
 	asked uint64 // the last effect that was asked for
 	open  uint64 // how many effects have no result yet, or one that waits
 
@@ -18,21 +20,29 @@ type numbers struct {
 
 const numbersBytes = 24
 
+// logged returns the numbers after one more row of the log.
+func (n numbers) logged(id pay.FactID) numbers {
+	n.log, n.tail = n.log+1, append(slices.Clip(n.tail), id[:]...)
+	return n
+}
+
 func (n numbers) encode() []byte {
-	buf := binary.BigEndian.AppendUint64(make([]byte, 0, numbersBytes), n.log)
+	buf := binary.BigEndian.AppendUint64(make([]byte, 0, numbersBytes+len(n.tail)), n.log)
 	buf = binary.BigEndian.AppendUint64(buf, n.asked)
-	return binary.BigEndian.AppendUint64(buf, n.open)
+	return append(binary.BigEndian.AppendUint64(buf, n.open), n.tail...)
 }
 
 func decodeNumbers(raw []byte) (n numbers, ok bool) {
-	if len(raw) != numbersBytes {
+	if len(raw) < numbersBytes {
 		return n, false
 	}
 	n.log = binary.BigEndian.Uint64(raw)
 	n.asked = binary.BigEndian.Uint64(raw[8:])
 	n.open = binary.BigEndian.Uint64(raw[16:])
+	n.tail = raw[numbersBytes:]
 	n.known = true
-	return n, n.open <= n.asked
+	tail := len(n.tail) / idBytes
+	return n, n.open <= n.asked && len(n.tail)%idBytes == 0 && tail < runEntries && uint64(tail) <= n.log
 }
 
 func (v *View) numbers() (numbers, error) {

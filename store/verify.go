@@ -118,8 +118,9 @@ type audit struct {
 	items  uint64
 
 	numbers numbers
-	logged  uint64     // rows of the log so far
-	effects uint64     // effects so far
+	logged  uint64 // rows of the log so far
+	effects uint64 // effects so far
+	kept    keptLine
 	aside   *asideWalk // the subject that the walk is in, or nil
 
 	scope pay.Scope // the feed that the walk is in, or ""
@@ -161,6 +162,11 @@ func (a *audit) row(key, sealed []byte) error {
 	if len(key) == 0 {
 		return damaged(key, "key")
 	}
+	if key[0] != spaceEntry {
+		if err := a.blame(a.endFeed()); err != nil {
+			return err
+		}
+	}
 	if key[0] == spaceFact {
 		return a.fact(key, value)
 	}
@@ -185,7 +191,7 @@ func (a *audit) row(key, sealed []byte) error {
 			return damaged(key, "deadline")
 		}
 	case spaceEntry:
-		return a.entry(key, value)
+		return a.entries(key, value)
 	case spaceHead:
 		return a.head(key, value)
 	case spaceIndex:
@@ -228,10 +234,11 @@ func (a *audit) end() error {
 	return nil
 }
 
-func (a *audit) entry(key, value []byte) error {
-	scope, seq, ok := splitEntryKey(key)
-	if !ok || len(value) != entryBytes {
-		return damaged(key, "feed entry")
+func (a *audit) entries(key, value []byte) error {
+	scope, last, ok := splitEntryKey(key)
+	r, good := decodeRun(last, value)
+	if !ok || !good {
+		return damaged(key, "feed entries")
 	}
 	if scope != a.scope {
 		if err := a.blame(a.endFeed()); err != nil {
@@ -239,18 +246,32 @@ func (a *audit) entry(key, value []byte) error {
 		}
 		a.scope, a.feed = scope, feedState{}
 	}
-	id, chain := pay.FactID(value), pay.Chain(value[idBytes:])
-	want := a.feed.add(id)
-	if seq != want.seq {
-		a.feed = feedState{seq: seq, chain: chain} // the next entry is judged by itself
-		return finding("feed %s: entry %d came where entry %d should be", scope, seq, want.seq)
+	return a.run(scope, r)
+}
+
+// run checks entries of a feed, whose state so far is a.feed.
+func (a *audit) run(scope pay.Scope, r run) error {
+	a.progress.entries += uint64(r.len())
+	if want := a.feed.seq + 1; r.first() != want {
+		a.feed.seq, a.feed.chain = r.first()-1, r.chain // what follows is judged by itself
+		if err := a.blame(finding("feed %s: entry %d came where entry %d should be", scope, r.first(), want)); err != nil || r.after {
+			a.feed = feedState{seq: r.last, chain: r.chain}
+			return err
+		}
 	}
-	a.feed = want
-	if chain != want.chain {
-		a.feed.chain = chain
-		return finding("feed %s: the chain at entry %d does not follow", scope, seq)
+	if !r.after && r.chain != a.feed.chain {
+		a.feed.chain = r.chain
+		if err := a.blame(finding("feed %s: the chain before entry %d does not follow", scope, r.first())); err != nil {
+			return err
+		}
 	}
-	return a.entryFact(scope, seq, id)
+	return r.each(0, func(seq uint64, id pay.FactID, chain pay.Chain) error {
+		if a.feed = a.feed.add(id); chain != a.feed.chain {
+			a.feed.chain = chain
+			return finding("feed %s: the chain at entry %d does not follow", scope, seq)
+		}
+		return a.blame(a.entryFact(scope, seq, id))
+	})
 }
 
 // entryFact checks that an entry's fact is stored and indexed.
@@ -270,33 +291,45 @@ func (a *audit) entryFact(scope pay.Scope, seq uint64, id pay.FactID) error {
 	return nil
 }
 
-// endFeed compares what the entries of a feed make with its head.
+// endFeed checks the entries that the row of the feed at hand holds, and compares
+// what all of them make with its state.
 func (a *audit) endFeed() error {
-	if a.scope == "" {
+	scope := a.scope
+	if scope == "" {
 		return nil
 	}
-	head, err := a.v.feedState(a.scope)
+	a.scope = ""
+	head, err := a.v.feedRow(scope)
+	if err == nil && head.tail.len() > 0 {
+		err = a.run(scope, head.tail)
+	}
 	if err != nil {
 		return err
 	}
-	if head != a.feed {
+	if head.feedState != a.feed {
 		return finding("feed %s: the head counts %d entries, with chain %x and digest %x; the entries make %d, %x and %x",
-			a.scope, head.seq, head.chain[:4], head.digest, a.feed.seq, a.feed.chain[:4], a.feed.digest)
+			scope, head.seq, head.chain[:4], head.digest, a.feed.seq, a.feed.chain[:4], a.feed.digest)
 	}
 	return nil
 }
 
-// head finds heads without entries; endFeed does the rest.
+// head checks feeds of which all entries stand in their row, and finds those whose
+// other entries are missing; the walk over entries does the rest.
 func (a *audit) head(key, value []byte) error {
 	scope := pay.Scope(key[1:])
-	state, ok := decodeFeedState(value)
+	state, ok := decodeFeedRow(value)
 	if !ok || checkScope(scope) != nil {
 		return damaged(key, "feed state")
 	}
-	if _, _, ok, err := a.v.entry(scope, state.seq); err != nil {
+	before := state.tail.first() - 1
+	if before == 0 {
+		a.scope, a.feed = scope, feedState{}
+		return a.endFeed()
+	}
+	if _, ok, err := a.v.readRun(scope, before); err != nil {
 		return err
 	} else if !ok {
-		return finding("feed %s: the head names entry %d, which is missing", scope, state.seq)
+		return finding("feed %s: the head follows entry %d, which is missing", scope, before)
 	}
 	return nil
 }

@@ -8,20 +8,29 @@ import (
 
 // logRow checks that the log has no gap and names facts that are stored.
 func (a *audit) logRow(key, value []byte) error {
-	seq, id, ok := splitLogRow(key, value)
+	last, ok := splitLogRow(key, value)
 	if !ok {
-		return damaged(key, "row of the log")
+		return damaged(key, "rows of the log")
 	}
-	a.logged++
-	if seq != a.logged {
-		want := a.logged
-		a.logged = seq // the next row is judged by itself
-		return finding("log: row %d came where row %d should be", seq, want)
+	return a.logRun(last, value)
+}
+
+// logRun checks rows of the log, the last of which has the number last.
+func (a *audit) logRun(last uint64, ids []byte) error {
+	first := last - uint64(len(ids)/idBytes) + 1
+	if want := a.logged + 1; first != want {
+		a.logged = last // the next row is judged by itself
+		return finding("log: row %d came where row %d should be", first, want)
 	}
-	if _, ok, err := a.v.get(idKey(nil, spaceFact, id)); err != nil {
-		return err
-	} else if !ok {
-		return finding("log: the fact of row %d is missing", seq)
+	for ; len(ids) > 0; ids = ids[idBytes:] {
+		a.logged++
+		_, ok, err := a.v.fact(pay.FactID(ids))
+		if err == nil && !ok {
+			err = finding("log: the fact of row %d is missing", a.logged)
+		}
+		if err := a.blame(err); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -50,6 +59,11 @@ func (a *audit) effect(key, value []byte) error {
 }
 
 func (a *audit) endNumbers() error {
+	if len(a.numbers.tail) > 0 {
+		if err := a.blame(a.logRun(a.numbers.log, a.numbers.tail)); err != nil {
+			return err
+		}
+	}
 	if a.logged != a.numbers.log {
 		return finding("the log ends at row %d and should at row %d", a.logged, a.numbers.log)
 	}

@@ -6,45 +6,85 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// appliedRow checks how far a node's outbox was applied: the last item is kept,
-// unless a program of format 2 has applied it.
+// appliedRow checks how far a node's outbox was applied: the items that the row holds
+// follow those before them, and the last of all is kept, unless a program of format 2
+// has applied it.
 func (a *audit) appliedRow(key, value []byte) error {
 	row, ok := decodeApplied(value)
 	if !ok || len(key) != 1+idBytes {
 		return damaged(key, "applied number")
 	}
-	chain, _, kept, err := a.v.kept(pay.NodeID(key[1:]), row.line, row.n)
+	node := pay.NodeID(key[1:])
+	before, err := a.keptUpTo(node, row, row.tail.first()-1)
 	if err != nil {
 		return err
 	}
-	if chain != row.chain || !kept && row.chain != (pay.Chain{}) {
-		return finding("node %s: the last applied outbox item, %d, is not the one that is kept", pay.NodeID(key[1:]).Short(), row.n)
+	end := row.tail.chain
+	_ = row.tail.each(0, func(_ uint64, _ []pay.FactID, chain pay.Chain) error {
+		end = chain
+		return nil
+	})
+	if before != row.tail.chain || end != row.chain {
+		return finding("node %s: the last applied outbox item, %d, is not the one that is kept", node.Short(), row.n)
 	}
 	return nil
 }
 
-// keptRow checks an applied item: its chain follows that of the item before it, or
+// keptUpTo returns the chain after an applied item that has a row, zero when none has.
+func (a *audit) keptUpTo(node pay.NodeID, row appliedRow, n uint64) (chain pay.Chain, err error) {
+	row.n, row.tail = n, keptRun{last: n}
+	r, ok, err := a.v.keptRun(node, row, n)
+	if err != nil || !ok {
+		return chain, err
+	}
+	err = r.each(n, func(_ uint64, _ []pay.FactID, at pay.Chain) error {
+		chain = at
+		return nil
+	})
+	return chain, err
+}
+
+// keptLine is where the walk over applied items is.
+type keptLine struct {
+	node  pay.NodeID
+	line  pay.Incarnation
+	last  uint64
+	chain pay.Chain // after item last
+}
+
+// keptRow checks applied items: their chain follows that of the item before them, or
 // begins there.
 func (a *audit) keptRow(key, value []byte) error {
-	chain, ids, ok := decodeKept(value)
 	const lineEnd = 1 + idBytes + 8
-	if !ok || len(key) != lineEnd+seqBytes {
-		return damaged(key, "applied item")
+	if len(key) != lineEnd+seqBytes {
+		return damaged(key, "applied items")
 	}
-	node, line, n := pay.NodeID(key[1:]), pay.Incarnation(key[1+idBytes:lineEnd]), binary.BigEndian.Uint64(key[lineEnd:])
-	before, _, _, err := a.v.kept(node, line, n-1)
-	if err != nil {
-		return err
+	node, line := pay.NodeID(key[1:]), pay.Incarnation(key[1+idBytes:lineEnd])
+	r, ok := decodeKept(binary.BigEndian.Uint64(key[lineEnd:]), value)
+	if !ok {
+		return damaged(key, "applied items")
 	}
-	if before.Follow(ids) != chain {
-		return finding("node %s: the chain at outbox item %d does not follow", node.Short(), n)
+	at := keptLine{node: node, line: line, last: r.last}
+	if a.kept.node == node && a.kept.line == line && a.kept.last == r.first()-1 {
+		at.chain = a.kept.chain
+	}
+	before := at.chain
+	_ = r.each(0, func(_ uint64, ids []pay.FactID, chain pay.Chain) error {
+		at.chain = chain
+		if r.after {
+			before = before.Follow(ids)
+		}
+		return nil
+	})
+	if a.kept = at; before != r.chain {
+		return finding("node %s: the chain at outbox item %d does not follow", node.Short(), r.first())
 	}
 	row, ok, err := a.v.applied(node)
 	switch {
 	case err != nil:
 		return err
-	case !ok || row.line == line && n > row.n:
-		return finding("node %s: outbox item %d is kept and was not applied", node.Short(), n)
+	case !ok || row.line == line && r.last >= row.tail.first():
+		return finding("node %s: outbox item %d is kept and was not applied", node.Short(), r.last)
 	}
 	return nil
 }

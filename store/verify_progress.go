@@ -41,7 +41,7 @@ func spaceShare(space byte) (from, to float64) {
 func (a *audit) countEntries() error {
 	return a.v.r.Scan([]byte{spaceHead}, []byte{spaceHead + 1}, 0, func(key, sealed []byte) bool {
 		if value, err := unseal(key, sealed); err == nil {
-			state, _ := decodeFeedState(value)
+			state, _ := decodeFeedRow(value)
 			a.progress.all += state.seq
 		}
 		return true
@@ -59,7 +59,6 @@ func (a *audit) advance(key []byte) {
 	from, to := spaceShare(key[0])
 	switch key[0] {
 	case spaceEntry:
-		a.progress.entries++
 		from += (to - from) * part(a.progress.entries, a.progress.all)
 	case spaceFact, spaceIndex: // ids are evenly spread
 		if len(key) > 4 {
