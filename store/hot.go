@@ -9,8 +9,8 @@ import (
 // hotRows keeps rows that the executor read or wrote lately, so that those which
 // each payment reads again, such as heads and balances, are not looked up in the
 // engine. It is right because the executor is the engine's only writer: what one
-// of its transactions has written is here as soon as that is durable. It belongs
-// to the goroutine that calls Step.
+// of its transactions writes is here, and if that is not committed, everything is
+// forgotten. It belongs to the goroutine that calls Step.
 //
 // Rows live in two generations. What is used moves to the young one; when that is
 // full, it becomes the old one, and what stood there and was not used is forgotten.
@@ -18,6 +18,8 @@ type hotRows struct {
 	young, old map[string][]byte
 	bytes      int // of young
 	most       int // bytes of one generation
+	// written: rows are here that are not durable yet.
+	written bool
 }
 
 // hotRowBytesMax is the largest row that is kept. Chosen: above every row that is
@@ -52,9 +54,6 @@ func (h *hotRows) forget(key string) {
 	delete(h.old, key)
 }
 
-// clear forgets everything: nobody knows what the engine holds.
-func (h *hotRows) clear() { *h = newHotRows(2 * h.most) }
-
 // isHot reports whether rows with that key are read again and again, and are
 // written in batches alone.
 func isHot(key []byte) bool {
@@ -69,65 +68,55 @@ func isHot(key []byte) bool {
 }
 
 // hotTx is the engine's transaction of one batch, whose reads of hot rows come out
-// of memory. It keeps what is written until the commit.
+// of memory.
 type hotTx struct {
 	kv.Tx
-	hot     *hotRows
-	written map[string]hotWrite
+	hot *hotRows
 }
 
-type hotWrite struct {
-	value   []byte
-	deleted bool
-}
-
-func (h *hotRows) over(tx kv.Tx) *hotTx {
-	return &hotTx{Tx: tx, hot: h, written: make(map[string]hotWrite)}
-}
-
-// committed takes over what is durable now.
-func (tx *hotTx) committed() {
-	for key, w := range tx.written {
-		if w.deleted {
-			tx.hot.forget(key)
-		} else {
-			tx.hot.put(key, w.value)
-		}
+// over returns the transaction of one attempt. After an attempt that wrote and was not
+// committed, nobody knows what the engine holds.
+func (h *hotRows) over(tx kv.Tx) hotTx {
+	if h.written {
+		*h = newHotRows(2 * h.most)
 	}
+	return hotTx{tx, h}
 }
 
-// Get returns a copy of a row. Its errors are the engine's.
-func (tx *hotTx) Get(key []byte) ([]byte, bool, error) {
+// committed notes that what was written is durable.
+func (h *hotRows) committed() { h.written = false }
+
+// Get returns a row. Its errors are the engine's.
+func (tx hotTx) Get(key []byte) ([]byte, bool, error) {
 	if !isHot(key) {
 		return tx.Tx.Get(key)
 	}
-	if w, ok := tx.written[string(key)]; ok {
-		return bytes.Clone(w.value), !w.deleted, nil
-	}
 	if value, ok := tx.hot.get(key); ok {
-		return bytes.Clone(value), true, nil
+		return value, true, nil
 	}
 	value, ok, err := tx.Tx.Get(key)
 	if err == nil && ok {
-		tx.hot.put(string(key), bytes.Clone(value))
+		tx.hot.put(string(key), value)
 	}
 	return value, ok, err
 }
 
 // Put writes a row. Its errors are the engine's.
-func (tx *hotTx) Put(key, value []byte) error {
-	if err := tx.Tx.Put(key, value); err != nil || !isHot(key) {
-		return err
+func (tx hotTx) Put(key, value []byte) error {
+	err := tx.Tx.Put(key, value)
+	if isHot(key) {
+		tx.hot.written = true
+		tx.hot.put(string(key), bytes.Clone(value))
 	}
-	tx.written[string(key)] = hotWrite{value: bytes.Clone(value)}
-	return nil
+	return err
 }
 
 // Delete removes a row. Its errors are the engine's.
-func (tx *hotTx) Delete(key []byte) error {
-	if err := tx.Tx.Delete(key); err != nil || !isHot(key) {
-		return err
+func (tx hotTx) Delete(key []byte) error {
+	err := tx.Tx.Delete(key)
+	if isHot(key) {
+		tx.hot.written = true
+		tx.hot.forget(string(key))
 	}
-	tx.written[string(key)] = hotWrite{deleted: true}
-	return nil
+	return err
 }

@@ -82,20 +82,15 @@ func (s *Store) stepAt(ctx context.Context, m moment, cmds []Command) (Stepped, 
 func (s *Store) attempt(ctx context.Context, m moment, cmds []Command) (b *batch, tried int, err error) {
 	p := plan{commands: len(cmds), due: s.limits.BatchDue}
 	for {
-		var hot *hotTx
 		err = s.engine.Update(ctx, func(w kv.Tx) error {
-			hot = s.hot.over(w)
 			b = &batch{
 				store: s, moment: m, held: s.holds(m), plan: p, session: s.session.Load(), gains: gains{next: s.nextDue},
 				errs: make([]error, 0, p.commands),
 			}
-			return b.run(hot, cmds[:p.commands])
+			return b.run(s.hot.over(w), cmds[:p.commands])
 		})
-		switch {
-		case err == nil:
-			hot.committed()
-		case errors.Is(err, kv.ErrUnknown):
-			s.hot.clear()
+		if err == nil {
+			s.hot.committed()
 		}
 		if !errors.Is(err, kv.ErrTooBig) || b == nil || !p.shrink(b, err) {
 			return b, p.commands, err

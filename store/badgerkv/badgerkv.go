@@ -1,16 +1,34 @@
 // Package badgerkv is the default engine of the store: package kv on Badger, a
-// log-structured merge tree in one directory, behind a commit log of our own. It is
-// the only package that imports Badger.
+// log-structured merge tree in one directory, behind a commit log of our own and the rows
+// of it that Badger has not got yet. It is the only package that imports Badger.
 //
 // # How a transaction runs
 //
-// A View is a Badger transaction at one timestamp. An Update reads from such a
-// snapshot too, and keeps its writes in a kv.Overlay. At the end it appends them to the
-// commit log, which is flushed once, and passes them to Badger in one batch. Then Views
-// see them. One Update runs at a time, so no key that it has read can have changed, and
-// Badger's own detection of conflicts stays off. A flush is what an Update costs: for
-// many durable commands a second, put many commands into one Update, as the store's
-// executor does.
+// An Update reads from a snapshot and keeps its writes in a kv.Overlay. At the end it
+// appends them to the commit log, which is flushed once, and adds them to the rows in
+// memory that Badger has not got yet. Then Views see them. One Update runs at a time, so
+// no key that it has read can have changed, and Badger's own detection of conflicts stays
+// off. A flush is what an Update costs: for many durable commands a second, put many
+// commands into one Update, as the store's executor does.
+//
+// Badger gets the rows of many commits at once, in one transaction of its own, with
+// the number of the last of them:
+//
+//	Update -> commit log -> recent rows -> leaving rows -> Badger's memtable -> tables
+//	           (durable)    \______ in memory, merged ____/
+//
+// So a row that is written again and again, or put and soon deleted, reaches Badger once,
+// and what each transaction of Badger costs besides is paid once for many commits: a
+// hand-over to the goroutine that writes, and the bookkeeping by which it orders them.
+// What Views read is one immutable state: the recent rows over those that are leaving
+// over a Badger snapshot without either. All transactions between two transfers share that
+// snapshot, so a View opens nothing in Badger and waits for nobody. When a transfer is
+// done, a state without the leaving rows takes the place of the last one, over a snapshot
+// that has them.
+//
+// The rows in memory are bounded by two transfers: an Update that finds no room for its
+// writes waits for the transfer that runs. Nothing passes them on when nothing is written:
+// the log has them, and they neither make it longer nor a start noticeably slower.
 //
 // Each key is stored with the byte 'k' in front. Badger reserves the prefix
 // "!badger!" and refuses the empty key; with the byte in front, every string of
@@ -22,27 +40,30 @@
 // Update returns after the commit log was flushed to the device. If the process is
 // killed at any moment, no write is lost for which Update has returned nil. The same
 // holds for a power failure, on file systems that make a new file's name durable
-// together with its content, as ext4, XFS and Btrfs do. If the flush itself fails, or
-// Badger does not take what the log has, it is unknown what is durable: Update returns
-// kv.ErrUnknown, and the engine refuses all transactions until it is opened again.
+// together with its content, as ext4, XFS and Btrfs do. If the flush itself fails, it is
+// unknown what is durable: Update returns kv.ErrUnknown, and the engine refuses all
+// transactions until it is opened again. It refuses them also when Badger does not take
+// what the log has: the next start passes it on.
 //
 // Badger makes durable what it writes into tables: it flushes a table, then the
 // MANIFEST that names it. Its own logs, one for each memtable, are not flushed, and
 // DB.Sync would flush that of the newest memtable only. So they count for nothing: Open
 // removes them after a crash, and replays from the commit log what the tables lack.
-// Each commit has a number, and each batch puts that number under a key of its own:
-// memtables are written out in their order, so the newest mark in any table says
-// up to where the tables are whole. The log drops a segment when it lies before that. So
-// the log is as long as what is in memtables, and so is what a start replays. The
-// memtables may have another size at each start.
+// Each commit has a number, and each transfer puts that of its last commit under a key of
+// its own, in the same transaction, which lies in one memtable as a whole: memtables are
+// written out in their order, so the newest mark in any table says up to where the tables
+// are whole. The log drops a segment when it lies before that. So the log is as long as
+// what is in memtables and in memory, and so is what a start replays; where rows have
+// merged, ballast fills the memtable in their place. The memtables may have another size
+// at each start.
 //
 // A log that does not hold the commit of the mark, begins later or ends before it is
 // damage: it is the log of another store, or older than the tables.
 //
 // # Versions without a commit log
 //
-// Close writes everything into tables and removes the log: then the directory is one
-// that any version opens. While the log counts, the MANIFEST has a number of the
+// Close passes on what is in memory, writes everything into tables and removes the log:
+// then Badger is the sole source, and the directory is one that any version opens. While the log counts, the MANIFEST has a number of the
 // application (inLog), with which Badger's own tools and versions without a commit log
 // refuse it, as they would lose its last commits. A directory without that number is
 // opened as it is: if such a version was killed, its commits are in Badger's logs, which
@@ -107,6 +128,11 @@ type Options struct {
 	// Now is the clock that determines when FreeBytes is called again. Nil means
 	// time.Now.
 	Now func() time.Time
+
+	// A test sets these: how much is gathered instead of gatherBytes, and further
+	// options of Badger.
+	gather int
+	tune   func(badger.Options) badger.Options
 }
 
 // Engine is a kv.Engine in one directory. It is safe for concurrent use.
@@ -119,6 +145,7 @@ type Engine struct {
 	limit  limit
 	counts kv.Counter
 	keeper keeper
+	gathered
 
 	// Used only by the admitted writer, as is Append of the log.
 	space *spaceGuard
@@ -127,7 +154,8 @@ type Engine struct {
 
 	// commit is (*badger.Txn).Commit, except in a test of its failure.
 	commit func(*badger.Txn) error
-	// broken is the failed commit after which it is unknown what is durable.
+	// broken is the failure after which it is unknown what is durable, or what Badger
+	// has of that.
 	broken atomic.Pointer[error]
 
 	closing sync.Once
@@ -135,7 +163,7 @@ type Engine struct {
 }
 
 // View runs fn on a snapshot that includes every Update that has returned. It
-// never waits for other transactions. It returns the error of fn unchanged,
+// never waits for other transactions or for Badger. It returns the error of fn unchanged,
 // kv.ErrClosed, the error of ctx, or an error after a commit whose outcome is
 // unknown. The Reader's errors are kv.ErrEnded and Badger's; damage is an error
 // without a sentinel.
@@ -149,7 +177,7 @@ func (e *Engine) View(ctx context.Context, fn func(kv.Reader) error) error {
 		return err
 	}
 	e.counts.View()
-	r := newReader(e.db)
+	r := e.read()
 	defer r.end()
 	return fn(r)
 }
@@ -162,8 +190,8 @@ func (e *Engine) View(ctx context.Context, fn func(kv.Reader) error) error {
 // kv.ErrNoSpace without running fn if the disk is nearly full; kv.ErrTooBig if
 // the writes exceed 15 % of a memtable (2.4 MiB or some 26,000 keys; 9.6 MiB or
 // some 104,000 keys with Busy), a value 1 MiB, or a key 64,000 bytes; and
-// kv.ErrUnknown if the flush failed or Badger refused. After kv.ErrUnknown every further
-// transaction fails until the directory is opened again.
+// kv.ErrUnknown if the flush failed. After that, and after Badger refused a transfer,
+// every further transaction fails until the directory is opened again.
 func (e *Engine) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	leave, err := e.gate.Write(ctx)
 	if err != nil {
@@ -176,7 +204,7 @@ func (e *Engine) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	if err := e.space.admit(); err != nil {
 		return err
 	}
-	r := newReader(e.db)
+	r := e.read()
 	defer r.end()
 	tx := newTx(r, e.limit)
 	if err := fn(tx); err != nil {
@@ -188,10 +216,14 @@ func (e *Engine) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	return e.write(tx.overlay)
 }
 
-// write commits the writes in o. It returns kv.ErrNoSpace or kv.ErrUnknown.
+// write commits the writes in o. It returns kv.ErrNoSpace, kv.ErrUnknown, or the error
+// of usable.
 func (e *Engine) write(o *kv.Overlay) error {
 	if o.Len() == 0 {
 		return nil
+	}
+	if err := e.makeRoom(o); err != nil {
+		return err
 	}
 	err := e.logged(o)
 	switch {
@@ -232,7 +264,7 @@ func (e *Engine) Verify(ctx context.Context) error {
 		return err
 	}
 	defer leave()
-	if err := recovered(e.db.VerifyChecksum); err != nil {
+	if err := e.verifyTables(); err != nil {
 		return fmt.Errorf("verify the tables: %w", err)
 	}
 	if err := e.log.Verify(); err != nil {
@@ -241,8 +273,13 @@ func (e *Engine) Verify(ctx context.Context) error {
 	return nil
 }
 
-// Close waits for running transactions, writes the memtables out, removes the commit
-// log and releases the directory. It returns errors of Badger and of the file system;
+func (e *Engine) verifyTables() (err error) {
+	defer asDamage(&err)
+	return e.db.VerifyChecksum()
+}
+
+// Close waits for running transactions, passes on what Badger has not got yet, writes the
+// memtables out, removes the commit log and releases the directory. It returns errors of Badger and of the file system;
 // a second Close returns the same.
 func (e *Engine) Close() error {
 	e.closing.Do(func() {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/paybeacon/paybeacon/store/badgerkv"
@@ -31,16 +33,91 @@ func open(t *testing.T, dir string, o badgerkv.Options) located {
 	return located{e, dir}
 }
 
+// TestContract runs the suite with what is gathered of all commits at once, of a few,
+// and of each: so rows are in memory, on their way, and in Badger.
 func TestContract(t *testing.T) {
 	t.Parallel()
-	kvtest.Run(t,
-		func(t *testing.T) kv.Engine { return open(t, t.TempDir(), badgerkv.Options{}) },
-		kvtest.Options{Reopen: func(t *testing.T, e kv.Engine) kv.Engine {
-			if err := e.Close(); err != nil {
-				t.Errorf("close before reopening: %v", err)
+	for _, gather := range []int{0, 200, 1} {
+		t.Run(fmt.Sprint("gather ", gather), func(t *testing.T) {
+			t.Parallel()
+			o := badgerkv.Gathering(badgerkv.Options{}, gather)
+			kvtest.Run(t,
+				func(t *testing.T) kv.Engine { return open(t, t.TempDir(), o) },
+				kvtest.Options{Reopen: func(t *testing.T, e kv.Engine) kv.Engine {
+					if err := e.Close(); err != nil {
+						t.Errorf("close before reopening: %v", err)
+					}
+					return open(t, e.(located).dir, o)
+				}})
+		})
+	}
+}
+
+// TestViewsShareASnapshot reads in many goroutines while rows move: each view sees one
+// state, whose sum is always the same.
+func TestViewsShareASnapshot(t *testing.T) {
+	t.Parallel()
+	const accounts, sum = 40, 40 * 3
+	e := open(t, t.TempDir(), badgerkv.Gathering(badgerkv.Options{}, 500))
+	err := e.Update(t.Context(), func(tx kv.Tx) error {
+		for i := range byte(accounts) {
+			if err := tx.Put([]byte{i}, []byte{3}); err != nil {
+				return err
 			}
-			return open(t, e.(located).dir, badgerkv.Options{})
-		}})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := func(r kv.Reader) error {
+		got := 0
+		return errors.Join(r.Scan(nil, nil, 0, func(key, value []byte) bool {
+			if again, ok, err := r.Get(key); err != nil || !ok || !bytes.Equal(again, value) {
+				t.Errorf("a scan sees %x=%x, get %x (%t, %v)", key, value, again, ok, err)
+			}
+			got += int(value[0])
+			return true
+		}), func() error {
+			if got != sum {
+				return fmt.Errorf("a view sees a sum of %d", got)
+			}
+			return nil
+		}())
+	}
+	var done atomic.Bool
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for !done.Load() {
+				if err := e.View(context.Background(), total); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 400 {
+		err := e.Update(t.Context(), func(tx kv.Tx) error {
+			from, to := []byte{byte(i % accounts)}, []byte{byte((i*7 + 1) % accounts)}
+			a, some, err := tx.Get(from)
+			b, _, errB := tx.Get(to)
+			if err = errors.Join(err, errB); err != nil || !some || bytes.Equal(from, to) {
+				return err
+			}
+			if a[0] == 1 {
+				err = tx.Delete(from)
+			} else {
+				err = tx.Put(from, []byte{a[0] - 1})
+			}
+			return errors.Join(err, tx.Put(to, []byte{append(b, 0)[0] + 1}))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	done.Store(true)
+	wg.Wait()
 }
 
 func put(ctx context.Context, e kv.Engine, key string, value []byte) error {
@@ -162,6 +239,9 @@ func TestTheLargestTransactionFits(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %d writes do not commit although the transaction took them: %v", c.name, most, err)
 		}
+	}
+	if err := e.Close(); err != nil {
+		t.Errorf("Badger does not take what Update took: %v", err)
 	}
 }
 

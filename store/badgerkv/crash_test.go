@@ -292,6 +292,23 @@ func TestLogDoesNotGrow(t *testing.T) {
 	holds(t, crashed(t, e.dir), badgerkv.Options{}, records)
 }
 
+// A store that writes the same row again and again has a log no longer than others.
+func TestLogOfTheSameRowDoesNotGrow(t *testing.T) {
+	t.Parallel()
+	e := open(t, t.TempDir(), badgerkv.Small(badgerkv.Gathering(badgerkv.Options{}, 60_000)))
+	longest := 0
+	for n := range 2_000 { // 16 MiB
+		if err := put(t.Context(), e, "same", bytes.Repeat([]byte{byte(n)}, 8_000)); err != nil {
+			t.Fatal(err)
+		}
+		longest = max(longest, len(glob(t, e.dir, "commits-*")))
+	}
+	// Four memtables of 512 KiB may wait, in segments of 128 KiB.
+	if longest > 24 {
+		t.Errorf("the log had %d segments", longest)
+	}
+}
+
 // TestKilledBusyStartsWithout kills a process with large memtables that has written
 // more than a small one takes.
 func TestKilledBusyStartsWithout(t *testing.T) {

@@ -9,50 +9,11 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
 
 	"github.com/paybeacon/paybeacon/store/badgerkv/commitlog"
 	"github.com/paybeacon/paybeacon/store/kv"
 )
-
-func TestFailedFlushIsUnknownAndStopsTheEngine(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	e, err := Open(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	broken := errors.New("broken disk")
-	commit := e.commit
-	e.commit = func(txn *badger.Txn) error { return errors.Join(commit(txn), broken) }
-	write := func(tx kv.Tx) error { return tx.Put([]byte("a"), nil) }
-	err = e.Update(context.Background(), write)
-	if !errors.Is(err, kv.ErrUnknown) || !errors.Is(err, broken) {
-		t.Errorf("got %v, want kv.ErrUnknown and the cause", err)
-	}
-
-	// The outcome of an Update that was not begun is known, and a View must not show
-	// writes that may not be durable.
-	err = e.Update(context.Background(), write)
-	if err == nil || errors.Is(err, kv.ErrUnknown) || !strings.Contains(err.Error(), "broken disk") {
-		t.Errorf("the next update: got %v, want a refusal with the cause", err)
-	}
-	err = e.View(context.Background(), func(kv.Reader) error { t.Error("a view ran"); return nil })
-	if err == nil {
-		t.Error("the next view was not refused")
-	}
-	if err := e.Close(); err != nil {
-		t.Errorf("close: %v", err)
-	}
-	if e, err = Open(dir, Options{}); err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	if err := e.Update(context.Background(), write); err != nil {
-		t.Errorf("after opening again: %v", err)
-	}
-}
 
 // brokenFiles is a directory on a disk that breaks.
 type brokenFiles struct {
@@ -132,37 +93,6 @@ func TestFailedFlushOfTheLogIsUnknownAndStopsTheEngine(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-// What Badger refuses after the log has it is durable, and replayed.
-func TestCommitThatBadgerRefusesIsUnknownAndReplayed(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	e, err := Open(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.commit = func(*badger.Txn) error { return badger.ErrTxnTooBig }
-	err = e.Update(context.Background(), func(tx kv.Tx) error { return tx.Put([]byte("a"), []byte("b")) })
-	if !errors.Is(err, kv.ErrUnknown) || errors.Is(err, kv.ErrTooBig) {
-		t.Errorf("got %v, want kv.ErrUnknown", err)
-	}
-	if err := e.Close(); err != nil {
-		t.Errorf("close: %v", err)
-	}
-	if e, err = Open(dir, Options{}); err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	err = e.View(context.Background(), func(r kv.Reader) error {
-		if got, ok, err := r.Get([]byte("a")); string(got) != "b" || !ok || err != nil {
-			t.Errorf("after opening again: %q, %t, %v", got, ok, err)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 func TestNoRoomForTheCommitLogIsNoSpace(t *testing.T) {

@@ -2,6 +2,7 @@ package badgerkv
 
 import (
 	"errors"
+	"sync"
 	"syscall"
 
 	"github.com/paybeacon/paybeacon/store/badgerkv/commitlog"
@@ -13,10 +14,20 @@ type keeper struct {
 	wake chan struct{} // holds one token when there is something to do
 	done chan struct{} // closed when the goroutine has ended
 
-	// A commit has one number in the log and one version in Badger, and both count
-	// up by one. version belongs to number; of earlier commits the tables had those
-	// up to inTables when the engine was opened.
-	version, number, inTables uint64
+	mu sync.Mutex
+	// passed are the transfers to Badger, oldest first, but for those before the
+	// newest that is known to be in tables.
+	passed []passed
+}
+
+// passed says that Badger's version has the commits up to a number.
+type passed struct{ version, number uint64 }
+
+// note notes a transfer.
+func (k *keeper) note(version, number uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.passed = append(k.passed, passed{version, number})
 }
 
 // notify has the keeper look after the log, if that is due.
@@ -42,18 +53,20 @@ func (e *Engine) keep() {
 
 // durable returns the number of the last commit whose rows are in tables. Badger
 // flushes a table and then the MANIFEST before it lists the table, and it writes
-// memtables out in their order; the mark of the newest commit in tables stays there
-// and has that commit's version.
+// memtables out in their order; the newest mark in tables stays there and has the
+// version of its transfer.
 func (e *Engine) durable() uint64 {
 	newest := uint64(0)
 	for _, t := range e.db.Tables() {
 		newest = max(newest, t.MaxVersion)
 	}
 	k := &e.keeper
-	if newest < k.version {
-		return k.inTables
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for len(k.passed) > 1 && k.passed[1].version <= newest {
+		k.passed = k.passed[1:]
 	}
-	return k.number + newest - k.version
+	return k.passed[0].number
 }
 
 // stop ends the keeper, if it runs.
@@ -64,12 +77,12 @@ func (k *keeper) stop() {
 	}
 }
 
-// release closes Badger and the log. If everything was written out, the directory
-// is one without a log from then on.
+// release passes on what is gathered, and closes Badger and the log. If everything was
+// written out, the directory is one without a log from then on.
 func (e *Engine) release() error {
 	e.keeper.stop()
+	errs := []error{e.passLast()}
 	whole := e.keeper.wake != nil && e.broken.Load() == nil
-	var errs []error
 	if e.db != nil {
 		errs = append(errs, e.db.Close())
 	}

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	case "":
 		goleak.VerifyTestMain(m)
 	case "commit":
-		exit(commitUntilKilled(os.Args[1], badgerkv.Options{}))
+		exit(commitUntilKilled(os.Args[1], badgerkv.Gathering(badgerkv.Options{}, 100_000)))
 	case "busy":
 		exit(commitUntilKilled(os.Args[1], badgerkv.Options{Busy: true}))
 	case "fill":

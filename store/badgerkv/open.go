@@ -40,6 +40,9 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.gather == 0 {
+		o.gather = gatherBytes
+	}
 	return o
 }
 
@@ -58,6 +61,9 @@ func open(dir string, o Options) (e *Engine, err error) {
 	}()
 	ownOnly(dir)
 	bo := badgerOptions(dir, o)
+	if o.tune != nil {
+		bo = o.tune(bo)
+	}
 	room := newReserve(bo)
 	f, err := inspect(dir, bo)
 	if err != nil {
@@ -88,6 +94,7 @@ func newEngine(dir string, o Options, room reserve, bo badger.Options) *Engine {
 		commit: (*badger.Txn).Commit,
 		warn:   newLogger(o.Log),
 	}
+	e.most, e.recent = int64(o.gather), kv.NewOverlay(nil)
 	e.space = &spaceGuard{
 		dir:     dir,
 		free:    o.FreeBytes,

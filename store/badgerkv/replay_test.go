@@ -31,39 +31,56 @@ func seeded(t *testing.T) *rand.Rand {
 
 // TestRowsAfterACrashAreThoseBefore overwrites and deletes a few keys again and again,
 // so that tables and log have several values of each, in lives with small and large
-// memtables that each end in a power failure.
+// memtables and transfers that each end in a power failure.
 func TestRowsAfterACrashAreThoseBefore(t *testing.T) {
 	t.Parallel()
-	rng := seeded(t)
-	want := map[string][]byte{}
-	dir := t.TempDir()
-	for life := range 8 {
-		e := open(t, dir, badgerkv.Options{Busy: rng.IntN(3) == 0})
-		same(t, fmt.Sprint("life ", life), e, want)
-		for range rng.IntN(900) {
-			err := e.Update(t.Context(), func(tx kv.Tx) error { return change(tx, rng, want) })
-			if err != nil {
-				t.Fatal(err)
+	for _, c := range []struct {
+		name                  string
+		lives, updates, bytes int
+		options               func(rng *rand.Rand) badgerkv.Options
+	}{
+		{"either size", 8, 900, 20_000, func(rng *rand.Rand) badgerkv.Options {
+			return badgerkv.Options{Busy: rng.IntN(3) == 0}
+		}},
+		{"many tables and transfers", 24, 300, 8_000, func(rng *rand.Rand) badgerkv.Options {
+			return badgerkv.Small(badgerkv.Gathering(badgerkv.Options{}, 1+rng.IntN(60_000)))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			rng := seeded(t)
+			want := map[string][]byte{}
+			dir := t.TempDir()
+			for life := range c.lives {
+				e := open(t, dir, c.options(rng))
+				same(t, fmt.Sprint("life ", life), e, want)
+				for range rng.IntN(c.updates) {
+					err := e.Update(t.Context(), func(tx kv.Tx) error { return change(tx, rng, c.bytes, want) })
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				if rng.IntN(5) == 0 {
+					if err := e.Close(); err != nil {
+						t.Fatal(err)
+					}
+					continue
+				}
+				after := crashed(t, dir)
+				losePower(t, after, rng)
+				same(t, fmt.Sprint("the end of life ", life), e, want)
+				if err := e.Close(); err != nil {
+					t.Fatal(err)
+				}
+				dir = after
 			}
-		}
-		if rng.IntN(5) == 0 {
-			if err := e.Close(); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		after := crashed(t, dir)
-		losePower(t, after, rng)
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
-		dir = after
+			same(t, "the end", open(t, dir, badgerkv.Options{}), want)
+		})
 	}
-	same(t, "the end", open(t, dir, badgerkv.Options{}), want)
 }
 
 // change writes and deletes some keys, and notes it in want.
-func change(tx kv.Tx, rng *rand.Rand, want map[string][]byte) error {
+func change(tx kv.Tx, rng *rand.Rand, most int, want map[string][]byte) error {
 	for range 1 + rng.IntN(5) {
 		key := fmt.Sprint("key ", rng.IntN(300))
 		if rng.IntN(4) == 0 {
@@ -73,7 +90,7 @@ func change(tx kv.Tx, rng *rand.Rand, want map[string][]byte) error {
 			}
 			continue
 		}
-		value := bytes.Repeat([]byte{byte(rng.Uint32())}, rng.IntN(20_000))
+		value := bytes.Repeat([]byte{byte(rng.Uint32())}, rng.IntN(most))
 		want[key] = value
 		if err := tx.Put([]byte(key), value); err != nil {
 			return err

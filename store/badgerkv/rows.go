@@ -14,8 +14,8 @@ import (
 //
 //	1 put or 0 delete 1, uvarint key length, uvarint value length (put only), key, value
 //
-// with keys as Badger has them. What is passed to Badger is read from these bytes,
-// in an Update as after a crash.
+// with keys as Badger has them. After a crash, what is passed to Badger is read from
+// these bytes.
 const (
 	rowDelete = 0
 	rowPut    = 1
@@ -96,15 +96,9 @@ func decodeMark(b []byte) (at commitlog.Position, err error) {
 	return commitlog.Position{Number: binary.BigEndian.Uint64(b), Sum: binary.BigEndian.Uint32(b[8:])}, nil
 }
 
-// rowSink is what Badger takes rows in: a transaction, or a series of them.
-type rowSink interface {
-	Set(key, value []byte) error
-	Delete(key []byte) error
-}
-
-// pass passes the rows of a commit to Badger, and the mark behind them. It returns
+// passOne passes the rows of a commit to Badger, and the mark behind them. It returns
 // errRows or an error of Badger.
-func pass(to rowSink, at commitlog.Position, payload []byte) error {
+func passOne(to *badger.WriteBatch, at commitlog.Position, payload []byte) error {
 	for len(payload) > 0 {
 		r, rest, err := readRow(payload)
 		switch {
@@ -130,7 +124,7 @@ func replay(db *badger.DB, log *commitlog.Scanned, after commitlog.Position) err
 	batch := db.NewWriteBatch()
 	defer batch.Cancel()
 	err := log.Replay(after, func(at commitlog.Position, payload []byte) error {
-		return pass(batch, at, payload)
+		return passOne(batch, at, payload)
 	})
 	if err == nil {
 		err = batch.Flush()
@@ -141,9 +135,9 @@ func replay(db *badger.DB, log *commitlog.Scanned, after commitlog.Position) err
 	return nil
 }
 
-// logged appends the writes of an overlay to the log and then passes them to Badger.
-// It returns commitlog.ErrNoSegment when nothing was written, and any other error when
-// it is unknown whether the commit is durable.
+// logged appends the writes of an overlay to the log, and gathers them when they are
+// durable. It returns commitlog.ErrNoSegment when nothing was written, and any other
+// error when it is unknown whether the commit is durable.
 func (e *Engine) logged(o *kv.Overlay) error {
 	w := rowWriter{buf: e.rows[:0]}
 	if err := o.Apply(&w); err != nil {
@@ -154,19 +148,10 @@ func (e *Engine) logged(o *kv.Overlay) error {
 	}
 	e.space.count(commitlog.SizeOf(len(w.buf)))
 	flushed := e.log.Flushes()
-	at, err := e.log.Append(w.buf)
-	if err != nil {
+	if _, err := e.log.Append(w.buf); err != nil {
 		return err
 	}
-	txn := e.db.NewTransaction(true)
-	defer txn.Discard()
-	if err := pass(txn, at, w.buf); err != nil {
-		return err
-	}
-	// Badger copies the rows before Commit returns.
-	if err := e.commit(txn); err != nil {
-		return err
-	}
+	e.gather(o)
 	e.counts.Commit(o, e.log.Flushes()-flushed)
 	return nil
 }

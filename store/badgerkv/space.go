@@ -75,7 +75,9 @@ func (r reserve) toOpen(s shape) uint64 {
 
 // toWrite returns the bytes that must be free for an Update. Half a memtable is
 // for the writes until the next check; what the commit log takes until then is in the
-// 64 MiB, and what it has taken is not free. One compactor merges level 0 or tables of
+// 64 MiB, and what it has taken is not free. Rows that Badger has not got yet were
+// counted when the log got them: what they take later, two of Badger's transactions at
+// most, is in the 64 MiB too. One compactor merges level 0 or tables of
 // lower levels, whichever takes more room; each of the others merges tables of
 // lower levels. The sum is never less than what toOpen requires once all
 // memtables have been written out, so that a store which stopped writing at this

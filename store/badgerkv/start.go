@@ -60,12 +60,11 @@ func (e *Engine) start(bo badger.Options, f found) (err error) {
 		}
 	}
 	e.limit = newLimit(e.db)
-	r := newReader(e.db)
-	e.keeper = keeper{
-		wake: make(chan struct{}, 1), done: make(chan struct{}),
-		version: r.txn.ReadTs(), number: e.log.End().Number, inTables: f.mark.Number,
-	}
-	r.end()
+	base := newSnapshot(e.db)
+	e.publish(func(s *state) { s.base = base })
+	e.keeper.wake, e.keeper.done = make(chan struct{}, 1), make(chan struct{})
+	e.keeper.note(0, f.mark.Number)
+	e.keeper.note(base.txn.ReadTs(), e.log.End().Number)
 	go e.keep()
 	return nil
 }

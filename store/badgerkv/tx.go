@@ -1,8 +1,6 @@
 package badgerkv
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
@@ -29,100 +27,6 @@ func prefixed(key []byte) []byte {
 	return buf
 }
 
-// reader is a kv.Reader on a read-only Badger transaction.
-type reader struct{ txn *badger.Txn } // nil when ended
-
-func newReader(db *badger.DB) *reader {
-	return &reader{txn: db.NewTransaction(false)}
-}
-
-func (r *reader) end() {
-	r.txn.Discard()
-	r.txn = nil
-}
-
-// Get returns a copy of the value, which is never nil if there is one. It returns
-// kv.ErrEnded, errDamaged or an error of Badger.
-func (r *reader) Get(key []byte) ([]byte, bool, error) {
-	if r.txn == nil {
-		return nil, false, kv.ErrEnded
-	}
-	var value []byte
-	err := recovered(func() error {
-		it, err := r.txn.Get(prefixed(key))
-		if err == nil {
-			value, err = it.ValueCopy(nil)
-		}
-		return err
-	})
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("get: %w", err)
-	}
-	return value, true, nil
-}
-
-// recovered calls read, in which Badger panics on a damaged block, and returns
-// errDamaged then. The panic's value may contain data, so it is not shown.
-func recovered(read func() error) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = fmt.Errorf("%w: a table cannot be read", errDamaged)
-		}
-	}()
-	return read()
-}
-
-// Scan calls fn for the keys of a range. It may be nested, and other reads may run
-// inside it: Badger allows any number of iterators in a read-only transaction. It
-// returns kv.ErrEnded, errDamaged or an error of Badger.
-func (r *reader) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
-	if r.txn == nil {
-		return kv.ErrEnded
-	}
-	start := prefixed(from)
-	end := []byte{keyPrefix + 1}
-	if to != nil {
-		end = prefixed(to)
-	}
-	it := r.txn.NewIterator(badger.IteratorOptions{Prefix: common(start, end)})
-	defer it.Close()
-	var key, value []byte
-	step := func() { it.Seek(start) }
-	for n := 1; ; n++ {
-		valid := false
-		err := recovered(func() (err error) {
-			step()
-			if valid = it.Valid(); valid {
-				key = it.Item().Key()
-				value, err = it.Item().ValueCopy(value[:0])
-			}
-			return err
-		})
-		switch {
-		case err != nil:
-			return fmt.Errorf("scan: %w", err)
-		case !valid || bytes.Compare(key, end) >= 0:
-			return nil
-		case !fn(key[1:], value) || n == limit:
-			return nil
-		}
-		step = it.Next
-	}
-}
-
-// common returns the longest common prefix of a and b. Every key between them has
-// it too, so that Badger can skip tables.
-func common(a, b []byte) []byte {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return a[:n]
-}
-
 // limit is the capacity of one Badger transaction.
 type limit struct{ bytes, keys int64 }
 
@@ -136,6 +40,9 @@ func newLimit(db *badger.DB) limit {
 // entryBytes is what Badger counts for each entry of a transaction besides key and
 // value, in bytes, and one for keyPrefix. Published: the source of Badger v4.
 const entryBytes = 13
+
+// sizeOf returns what Badger counts for the writes in o, in bytes.
+func sizeOf(o *kv.Overlay) int64 { return int64(o.Size()) + int64(o.Len())*entryBytes }
 
 // tx is a kv.Tx whose writes stay in an overlay. After the first write that
 // exceeds a limit it fails with err.
@@ -153,7 +60,7 @@ func newTx(r *reader, l limit) *tx {
 // Get returns the value in the overlay, or else that of the snapshot. Its errors
 // are those of reader.Get.
 func (tx *tx) Get(key []byte) ([]byte, bool, error) {
-	if tx.txn == nil {
+	if tx.state == nil {
 		return nil, false, kv.ErrEnded
 	}
 	return tx.overlay.Get(key)
@@ -168,36 +75,42 @@ func (tx *tx) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) 
 // Put adds a copy of key and value to the overlay. It returns kv.ErrEnded or
 // kv.ErrTooBig.
 func (tx *tx) Put(key, value []byte) error {
-	if len(value) > valueBytesMax {
-		return tx.refuse("value of %d bytes, at most %d", int64(len(value)), valueBytesMax)
+	if err := tx.admit(key, value); err != nil {
+		return err
 	}
-	return tx.write(key, func() error { return tx.overlay.Put(key, value) })
+	_ = tx.overlay.Put(key, value)
+	return tx.fits()
 }
 
 // Delete adds the removal of key to the overlay. It returns kv.ErrEnded or
 // kv.ErrTooBig.
 func (tx *tx) Delete(key []byte) error {
-	return tx.write(key, func() error { return tx.overlay.Delete(key) })
-}
-
-func (tx *tx) write(key []byte, do func() error) error {
-	if tx.txn == nil {
-		return kv.ErrEnded
-	}
-	if tx.err != nil {
-		return tx.err
-	}
-	if len(key) > keyBytesMax {
-		return tx.refuse("key of %d bytes, at most %d", int64(len(key)), keyBytesMax)
-	}
-	if err := do(); err != nil {
+	if err := tx.admit(key, nil); err != nil {
 		return err
 	}
-	keys := int64(tx.overlay.Len())
-	if size := int64(tx.overlay.Size()) + keys*entryBytes; size > tx.limit.bytes {
+	_ = tx.overlay.Delete(key)
+	return tx.fits()
+}
+
+func (tx *tx) admit(key, value []byte) error {
+	switch {
+	case tx.state == nil:
+		return kv.ErrEnded
+	case tx.err != nil:
+		return tx.err
+	case len(value) > valueBytesMax:
+		return tx.refuse("value of %d bytes, at most %d", int64(len(value)), valueBytesMax)
+	case len(key) > keyBytesMax:
+		return tx.refuse("key of %d bytes, at most %d", int64(len(key)), keyBytesMax)
+	}
+	return nil
+}
+
+func (tx *tx) fits() error {
+	if size := sizeOf(tx.overlay); size > tx.limit.bytes {
 		return tx.refuse("transaction of %d bytes, at most %d", size, tx.limit.bytes)
 	}
-	if keys > tx.limit.keys {
+	if keys := int64(tx.overlay.Len()); keys > tx.limit.keys {
 		return tx.refuse("transaction of %d keys, at most %d", keys, tx.limit.keys)
 	}
 	return nil

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/paybeacon/paybeacon/store/kv"
+	"github.com/dgraph-io/badger/v4"
 )
 
 // logOf returns the log of a store after some transactions, and the offset at
@@ -15,11 +15,11 @@ import (
 func logOf(t *testing.T) (data []byte, ends []int) {
 	t.Helper()
 	dir := t.TempDir()
-	e, err := Open(dir, Options{})
+	db, err := openBadger(OlderOptions(dir, false))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = e.Close() })
+	t.Cleanup(func() { _ = db.Close() })
 	read := func() []byte {
 		raw, err := os.ReadFile(filepath.Join(dir, "00001.mem"))
 		if err != nil {
@@ -28,9 +28,9 @@ func logOf(t *testing.T) (data []byte, ends []int) {
 		return raw
 	}
 	for n, rows := range []int{1, 3, 1, 12, 2, 20} {
-		err := e.Update(t.Context(), func(tx kv.Tx) error {
+		err := db.Update(func(tx *badger.Txn) error {
 			for row := range rows {
-				if err := tx.Put(fmt.Appendf(nil, "row %d of %d", row, n), bytes.Repeat([]byte{byte(n + 1), 0, byte(row)}, 10*row)); err != nil {
+				if err := tx.Set(fmt.Appendf(nil, "row %d of %d", row, n), bytes.Repeat([]byte{byte(n + 1), 0, byte(row)}, 10*row)); err != nil {
 					return err
 				}
 			}

@@ -14,11 +14,19 @@ type Gate struct {
 	closed  bool
 	running sync.WaitGroup
 	writing chan struct{} // holds one token while a writer runs
+
+	leaveRead, leaveWrite func() // made once
 }
 
 // NewGate returns an open gate.
 func NewGate() *Gate {
-	return &Gate{writing: make(chan struct{}, 1)}
+	g := &Gate{writing: make(chan struct{}, 1)}
+	g.leaveRead = g.running.Done
+	g.leaveWrite = func() {
+		<-g.writing
+		g.running.Done()
+	}
+	return g
 }
 
 // Read admits a reader at once. The returned function must be called exactly
@@ -28,7 +36,7 @@ func (g *Gate) Read(ctx context.Context) (leave func(), err error) {
 	if err := g.begin(ctx); err != nil {
 		return nil, err
 	}
-	return g.running.Done, nil
+	return g.leaveRead, nil
 }
 
 // Write admits a writer once no other writer is inside. The returned function
@@ -45,10 +53,7 @@ func (g *Gate) Write(ctx context.Context) (leave func(), err error) {
 		g.running.Done()
 		return nil, fmt.Errorf("wait for the writer: %w", ctx.Err())
 	}
-	return func() {
-		<-g.writing
-		g.running.Done()
-	}, nil
+	return g.leaveWrite, nil
 }
 
 // Close refuses new transactions and waits until all admitted ones have ended. It

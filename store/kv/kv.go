@@ -7,7 +7,7 @@
 //
 // Keys and values passed to a callback are valid only until it returns, and
 // neither side changes the other's bytes: engines and callers copy what they
-// keep.
+// keep, but for what Get returns.
 //
 // # Guarantee
 //
@@ -40,9 +40,11 @@ var ErrNoSpace = errors.New("kv: too little free disk space")
 
 // Reader reads from one consistent snapshot.
 type Reader interface {
-	// Get returns a copy of the value at key and whether there is one. For an
-	// empty value it returns a non-nil slice and true. It fails with ErrEnded
-	// after the transaction, or with an error of the engine.
+	// Get returns the value at key and whether there is one. The caller may keep
+	// the value and must not change it: the engine may hold the same bytes, which
+	// it never changes either. For an empty value it returns a non-nil slice and
+	// true. It fails with ErrEnded after the transaction, or with an error of the
+	// engine.
 	Get(key []byte) (value []byte, ok bool, err error)
 
 	// Scan calls fn for each key in [from, to) in ascending byte order, at

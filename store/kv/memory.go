@@ -1,11 +1,8 @@
 package kv
 
 import (
-	"bytes"
 	"context"
 	"sync/atomic"
-
-	"github.com/tidwall/btree"
 )
 
 // Memory is an Engine that keeps its data in memory: for tests, simulations and
@@ -22,7 +19,7 @@ type Memory struct {
 
 	// published is the state that new Views read. It is never changed: it is a
 	// copy of base, not base itself.
-	published atomic.Pointer[btree.BTreeG[item]]
+	published atomic.Pointer[items]
 }
 
 // NewMemory returns an empty engine.
@@ -77,8 +74,7 @@ type memoryReader struct {
 
 func (r *memoryReader) end() { r.ended = true }
 
-// Get returns a copy, because the tree is shared with other snapshots. It fails
-// with ErrEnded only.
+// Get returns what the tree holds. It fails with ErrEnded only.
 func (r *memoryReader) Get(key []byte) ([]byte, bool, error) {
 	if r.ended {
 		return nil, false, ErrEnded
@@ -87,7 +83,7 @@ func (r *memoryReader) Get(key []byte) ([]byte, bool, error) {
 	if !ok {
 		return nil, false, nil
 	}
-	return bytes.Clone(it.value), true, nil
+	return it.value(), true, nil
 }
 
 // Scan walks over the tree as it is now, even if fn changes it. It fails with
@@ -99,12 +95,12 @@ func (r *memoryReader) Scan(from, to []byte, limit int, fn func(key, value []byt
 	items, release := r.tree.pin()
 	defer release()
 	n := 0
-	items.Ascend(item{key: from}, func(it item) bool {
-		if !before(it.key, to) {
+	items.Ascend(at(from), func(it item) bool {
+		if !before(it.key(), to) {
 			return false
 		}
 		n++
-		return fn(it.key, it.value) && n != limit
+		return fn(it.key(), it.value()) && n != limit
 	})
 	return nil
 }

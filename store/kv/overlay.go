@@ -1,11 +1,5 @@
 package kv
 
-import (
-	"bytes"
-
-	"github.com/tidwall/btree"
-)
-
 // Writer receives the writes of an Overlay. Every Tx is one.
 type Writer interface {
 	Put(key, value []byte) error
@@ -47,7 +41,7 @@ func (o *Overlay) Get(key []byte) ([]byte, bool, error) {
 	case it.deleted:
 		return nil, false, nil
 	}
-	return bytes.Clone(it.value), true, nil
+	return it.value(), true, nil
 }
 
 // Put keeps copies of key and value. It never fails.
@@ -66,9 +60,9 @@ func (o *Overlay) Delete(key []byte) error {
 
 func (o *Overlay) set(it item) {
 	old, replaced := o.writes.set(it)
-	o.bytes += len(it.key) + len(it.value)
+	o.bytes += len(it.bytes)
 	if replaced {
-		o.bytes -= len(old.key) + len(old.value)
+		o.bytes -= len(old.bytes)
 	}
 }
 
@@ -77,74 +71,24 @@ func (o *Overlay) set(it item) {
 func (o *Overlay) Apply(to Writer) (err error) {
 	items, release := o.writes.pin()
 	defer release()
-	items.Scan(func(it item) bool {
-		if it.deleted {
-			err = to.Delete(it.key)
-		} else {
-			err = to.Put(it.key, it.value)
-		}
-		return err == nil
-	})
-	return err
+	return applyItems(items, to)
 }
+
+// Take adds the writes of another Overlay, each in place of an earlier one of its key.
+// The two share the bytes of keys and values.
+func (o *Overlay) Take(from *Overlay) {
+	items, release := from.writes.pin()
+	defer release()
+	items.Scan(func(it item) bool { o.set(it); return true })
+}
+
+// Layer returns the writes as they are now, in constant time.
+func (o *Overlay) Layer() Layer { return Layer{items: o.writes.items.Copy(), bytes: o.bytes} }
 
 // Scan merges the writes of the Overlay with the keys of the Reader. It returns
 // the Reader's error.
 func (o *Overlay) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
 	items, release := o.writes.pin()
 	defer release()
-	m := merge{iter: items.Iter(), limit: limit, fn: fn}
-	defer m.iter.Release()
-	m.more = m.iter.Seek(item{key: from})
-	if err := o.base.Scan(from, to, 0, m.takeBelow); err != nil {
-		return err
-	}
-	for !m.stopped && m.more && before(m.iter.Item().key, to) {
-		m.takeWrite()
-	}
-	return nil
-}
-
-// merge is the state of one Scan of an Overlay, which merges two sorted
-// sequences: the keys of the Reader, which Scan passes to takeBelow, and the
-// writes of the Overlay, which come from iter.
-type merge struct {
-	iter    btree.IterG[item]
-	more    bool // iter is at an item
-	limit   int
-	emitted int
-	stopped bool
-	fn      func(key, value []byte) bool
-}
-
-// takeBelow processes the next key of the Reader, after the writes of smaller
-// keys. A write of the same key replaces it. It reports whether to go on.
-func (m *merge) takeBelow(key, value []byte) bool {
-	for m.more {
-		order := bytes.Compare(m.iter.Item().key, key)
-		if order == 0 {
-			return m.takeWrite()
-		}
-		if order > 0 {
-			break
-		}
-		if !m.takeWrite() {
-			return false
-		}
-	}
-	return m.emit(key, value)
-}
-
-// takeWrite processes the write at the iterator and moves the iterator on. It
-// reports whether to go on.
-func (m *merge) takeWrite() bool {
-	it := m.iter.Item()
-	m.more = m.iter.Next()
-	return it.deleted || m.emit(it.key, it.value)
-}
-
-func (m *merge) emit(key, value []byte) bool {
-	m.emitted++
-	m.stopped = !m.fn(key, value) || m.emitted == m.limit
-	return !m.stopped
+	return scanOver(items, o.base, from, to, limit, fn)
 }
