@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -35,11 +37,24 @@ func Ask[Request, Answered any](ctx context.Context, socket string, v Verb[Reque
 // AskTelling is Ask, with the notes of the daemon passed to tell unless it is nil.
 // A daemon of old has none.
 func AskTelling[Request, Answered any](ctx context.Context, socket string, v Verb[Request, Answered], q Request, tell func(note json.RawMessage)) (Reply[Answered], error) {
+	return ask(ctx, &Line{socket: socket, once: true}, v, q, tell)
+}
+
+// AskOn is Ask over a line that stays.
+func AskOn[Request, Answered any](ctx context.Context, l *Line, v Verb[Request, Answered], q Request) (Reply[Answered], error) {
+	return ask(ctx, l, v, q, nil)
+}
+
+func ask[Request, Answered any](ctx context.Context, l *Line, v Verb[Request, Answered], q Request, tell func(note json.RawMessage)) (Reply[Answered], error) {
 	body, err := json.Marshal(q)
 	if err != nil {
 		return Reply[Answered]{}, fmt.Errorf("encode request: %w", err)
 	}
-	raw, err := post(ctx, socket, v.Name, body, tell)
+	verb := v.Name
+	if w, ok := any(&q).(waiting); ok && *w.waitField() > 0 {
+		verb += "?" + waitParam + "=" + w.waitField().Std().String()
+	}
+	raw, err := l.post(ctx, verb, body, tell)
 	if errors.Is(err, ErrDaemonLost) {
 		err = pay.Wrap(err, pay.CodeUnreachable, "ask the daemon", lostHint(&q))
 	}
@@ -49,31 +64,83 @@ func AskTelling[Request, Answered any](ctx context.Context, socket string, v Ver
 	return readReply[Answered](raw)
 }
 
-func post(ctx context.Context, socket, verb string, body []byte, tell func(json.RawMessage)) (json.RawMessage, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
+// Line is a connection to a control socket over which one caller asks, one verb after
+// the other. It is made with the first question, and anew after an error or a long rest.
+type Line struct {
+	socket string
+	once   bool // it is for one question
+	conn   net.Conn
+	in     *bufio.Reader
+	used   time.Time
+}
+
+// NewLine returns a line to a control socket. Whoever has it calls Close in the end.
+func NewLine(socket string) *Line { return &Line{socket: socket} }
+
+// Close ends the connection, if there is one.
+func (l *Line) Close() {
+	if l.conn != nil {
+		_ = l.conn.Close()
+		l.conn = nil
+	}
+}
+
+// lineRest is after how long without a question a line is made anew. Chosen: before
+// the daemon ends it.
+const lineRest = idleTimeMax / 2
+
+func (l *Line) dial(ctx context.Context) error {
+	if l.conn != nil && time.Since(l.used) < lineRest {
+		return nil
+	}
+	l.Close()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", l.socket)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
-		return nil, ErrNoDaemon
+		return ErrNoDaemon
 	}
-	client := &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext:       func(context.Context, string, string) (net.Conn, error) { return conn, nil },
-	}}
+	l.conn, l.in = conn, bufio.NewReader(conn)
+	return nil
+}
+
+// post sends a verb with its request and returns the answer.
+func (l *Line) post(ctx context.Context, verb string, body []byte, tell func(json.RawMessage)) (raw json.RawMessage, err error) {
+	if err := l.dial(ctx); err != nil {
+		return nil, err
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://node/v1/"+verb, bytes.NewReader(body))
 	if err != nil {
-		_ = conn.Close()
+		l.Close()
 		return nil, fmt.Errorf("make request: %w", err)
 	}
+	req.Close = l.once
 	if tell != nil {
 		req.Header.Set("Accept", notesType)
 	}
-	resp, err := client.Do(req)
+	conn := l.conn
+	left := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // ends what waits for the daemon
+	whole := false
+	defer func() {
+		if l.used = time.Now(); !left() || !whole || l.once {
+			l.Close()
+		}
+	}()
+	if err := req.Write(conn); err != nil {
+		return nil, daemonLost(ctx, err)
+	}
+	resp, err := http.ReadResponse(l.in, req)
 	if err != nil {
 		return nil, daemonLost(ctx, err)
 	}
-	defer func() { _ = resp.Body.Close() }()
+	raw, err = answerIn(ctx, resp, tell)
+	whole = !resp.Close && !errors.Is(err, ErrDaemonLost)
+	return raw, err
+}
+
+// answerIn reads the answer of a response, or the error that it is.
+func answerIn(ctx context.Context, resp *http.Response, tell func(json.RawMessage)) (json.RawMessage, error) {
 	if tell != nil && resp.Header.Get("Content-Type") == notesType {
 		raw, err := readNotes(resp.Body, tell)
 		var told answered

@@ -19,7 +19,8 @@ import (
 // the running daemon: HTTP and JSON over a unix socket that only the owner can
 // open. A verb is a POST to /v1/VERB whose body is the verb's request. The
 // answer is the verb's object with status 200, or an error object with the
-// status of its code (pay.InfoOf). What a verb says before it answers stands in
+// status of its code (pay.InfoOf). A charge may be asked to wait for the outcome:
+// POST /v1/charge?wait=10s. What a verb says before it answers stands in
 // notes.go.
 
 const (
@@ -127,7 +128,11 @@ func (vs Verbs) serve(w http.ResponseWriter, r *http.Request, tell Tell) (any, e
 	if err != nil {
 		return nil, pay.Wrap(err, pay.CodeUsage, "read request", "send a smaller one")
 	}
-	return e.answer(r.Context(), rawRequest{body: body, key: pay.IdempotencyKey(r.Header.Get("Idempotency-Key"))}, tell)
+	raw := rawRequest{body: body, key: pay.IdempotencyKey(r.Header.Get("Idempotency-Key"))}
+	if r.URL.RawQuery != "" {
+		raw.wait = r.URL.Query().Get(waitParam)
+	}
+	return e.answer(r.Context(), raw, tell)
 }
 
 // refuse answers with an error object.

@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,15 +15,18 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// decodeObject reads exactly one JSON object into q, a pointer to a request. A field
-// that the request does not have is refused, and so is one in another case or given
-// twice: a charge that was meant to need the device must not go without. Its errors
-// are *pay.Error with CodeUsage.
-func decodeObject(body []byte, q any) error {
+// decodeObject reads exactly one JSON object into q, a pointer to a request whose
+// fields have these names. A field that the request does not have is refused, and so is
+// one in another case or given twice: a charge that was meant to need the device must
+// not go without. Its errors are *pay.Error with CodeUsage.
+func decodeObject(body []byte, q any, fields []string) error {
 	if !utf8.Valid(body) {
 		return pay.NewError(pay.CodeUsage, "read request: it is not UTF-8", "send JSON in UTF-8")
 	}
-	if err := checkFields(body, fieldsOf(q)); err != nil {
+	if !json.Valid(body) {
+		return pay.Wrap(json.Unmarshal(body, q), pay.CodeUsage, "read request", requestHint)
+	}
+	if err := checkFields(body, fields); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(body, q); err != nil {
@@ -36,42 +38,65 @@ func decodeObject(body []byte, q any) error {
 const requestHint = "send the one JSON object that the verb takes, and no other fields"
 
 // checkFields looks at the names of an object's fields as they are written, which
-// the decoder takes in any case and any number.
+// the decoder takes in any case and any number. body is valid JSON.
 func checkFields(body []byte, known []string) error {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+	if body = bytes.TrimLeft(body, " \t\r\n"); body[0] != '{' {
 		return pay.NewError(pay.CodeUsage, "read request: it is no JSON object", requestHint)
 	}
-	seen := map[string]bool{}
-	for dec.More() {
-		t, err := dec.Token()
-		if err != nil {
-			return pay.Wrap(err, pay.CodeUsage, "read request", requestHint)
-		}
-		name, _ := t.(string)
-		if !slices.Contains(known, name) {
+	seen := make([]bool, len(known))
+	for name := range fieldNames(body) {
+		k := slices.Index(known, name)
+		switch {
+		case k < 0:
 			hint := requestHint
 			if i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, name) }); i >= 0 {
 				hint = fmt.Sprintf("write it as %q", known[i])
 			}
 			return pay.NewError(pay.CodeUsage, fmt.Sprintf("read request: unknown field %q", text.Printable(name)), hint)
-		}
-		if seen[name] {
+		case seen[k]:
 			return pay.NewError(pay.CodeUsage, fmt.Sprintf("read request: field %q is given twice", name), "give it once")
 		}
-		seen[name] = true
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return pay.Wrap(err, pay.CodeUsage, "read request", requestHint)
-		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return pay.Wrap(err, pay.CodeUsage, "read request", requestHint)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return pay.NewError(pay.CodeUsage, "read request: something follows the object", requestHint)
+		seen[k] = true
 	}
 	return nil
+}
+
+// fieldNames returns the names of the fields of an object, in order. body is valid JSON.
+func fieldNames(body []byte) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		depth, isName := 0, false // whether the next string is a name
+		for i := 0; i < len(body); i++ {
+			switch body[i] {
+			case '{', '[':
+				depth++
+				isName = depth == 1
+			case '}', ']':
+				depth--
+			case ',':
+				isName = depth == 1
+			case '"':
+				end := i + 1
+				for ; body[end] != '"'; end++ {
+					if body[end] == '\\' {
+						end++
+					}
+				}
+				if isName && !yield(unquoted(body[i:end+1])) {
+					return
+				}
+				i, isName = end, false
+			}
+		}
+	}
+}
+
+// unquoted returns the text of a valid JSON string.
+func unquoted(raw []byte) (s string) {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1])
+	}
+	_ = json.Unmarshal(raw, &s) // it is valid
+	return s
 }
 
 // fieldsOf returns the names of a request's fields. q is a pointer to it.

@@ -29,6 +29,7 @@ const noteWait = 30 * time.Second
 const (
 	noteProgress = "progress"
 	noteFinding  = "finding"
+	noteRecorded = "recorded"
 )
 
 // Progress is a note of how far a verb is.
@@ -59,15 +60,26 @@ func NewFinding(finding string) Finding {
 	return Finding{V: 1, Type: noteFinding, Finding: finding}
 }
 
+// Recorded is a note of a payment that is recorded, while its outcome is waited for.
+type Recorded struct {
+	V       int     `json:"v"`
+	Type    string  `json:"type"`
+	Payment Payment `json:"payment"`
+}
+
+// NewRecorded returns the note of a payment.
+func NewRecorded(p Payment) Recorded { return Recorded{V: 1, Type: noteRecorded, Payment: p} }
+
 // Tell passes a note on to whoever asked. It may wait until they have read those
 // before, and does nothing when they have gone: the context of the verb ends then.
 type Tell func(note any)
 
 // OnTelling is On for a verb that says how far it is.
 func OnTelling[Request, Answered any](v Verb[Request, Answered], f func(ctx context.Context, q Request, tell Tell) (Answered, error)) Endpoint {
+	fields := fieldsOf(new(Request))
 	return Endpoint{name: v.Name, answer: func(ctx context.Context, raw rawRequest, tell Tell) (any, error) {
 		var q Request
-		if err := raw.decode(&q); err != nil {
+		if err := raw.decode(&q, fields); err != nil {
 			return nil, err
 		}
 		return f(ctx, q, tell)
@@ -119,7 +131,7 @@ func readNotes(body io.Reader, tell func(json.RawMessage)) (last json.RawMessage
 	for lines.Scan() {
 		line := bytes.Clone(lines.Bytes())
 		switch noteType(line) {
-		case noteProgress, noteFinding:
+		case noteProgress, noteFinding, noteRecorded:
 			last = nil
 			tell(line)
 		default:
@@ -167,11 +179,14 @@ func telling(tell func(json.RawMessage)) Tell {
 	}
 }
 
-// ReadNote reads a note as a Progress or a Finding; ok is false for any other.
-func ReadNote[Note Progress | Finding](raw json.RawMessage) (note Note, ok bool) {
+// ReadNote reads a note as one of these types; ok is false for any other.
+func ReadNote[Note Progress | Finding | Recorded](raw json.RawMessage) (note Note, ok bool) {
 	want := noteProgress
-	if _, finding := any(note).(Finding); finding {
+	switch any(note).(type) {
+	case Finding:
 		want = noteFinding
+	case Recorded:
+		want = noteRecorded
 	}
 	return note, noteType(raw) == want && json.Unmarshal(raw, &note) == nil
 }

@@ -27,9 +27,15 @@ type ChargeRequest struct {
 	TTL pay.Millis         `json:"ttl_ms"`
 	// TwoChannel asks that the payer's device speaks too.
 	TwoChannel bool `json:"two_channel,omitempty"`
+
+	// Wait is how long the answer may wait for the outcome; the payment, once it is
+	// recorded, is then told in a note. It stands in the query of the request: a daemon of
+	// old answers at once.
+	Wait pay.Millis `json:"-"`
 }
 
 func (q *ChargeRequest) keyField() *pay.IdempotencyKey { return &q.Key }
+func (q *ChargeRequest) waitField() *pay.Millis        { return &q.Wait }
 
 // PaymentRef names a payment by its id or, at a till of the merchant, by its key.
 type PaymentRef struct {

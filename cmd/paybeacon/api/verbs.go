@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
@@ -87,22 +88,35 @@ type Endpoint struct {
 type rawRequest struct {
 	body []byte
 	key  pay.IdempotencyKey // the Idempotency-Key header
+	wait string             // waitParam of the query, "" for none
 }
+
+// waitParam is how long an answer may wait, in a query: a duration such as 10s.
+// Published: the contract with people and scripts, "HTTP".
+const waitParam = "wait"
 
 // On has f answer a verb.
 func On[Request, Answered any](v Verb[Request, Answered], f func(ctx context.Context, q Request) (Answered, error)) Endpoint {
 	return OnTelling(v, func(ctx context.Context, q Request, _ Tell) (Answered, error) { return f(ctx, q) })
 }
 
-// decode reads the request, with the key of the header where it may bear one.
-func (r rawRequest) decode(q any) error {
+// decode reads the request, whose fields have these names, with the key of the header
+// and the wait of the query where it may bear them.
+func (r rawRequest) decode(q any, fields []string) error {
 	if len(r.body) > 0 {
-		if err := decodeObject(r.body, q); err != nil {
+		if err := decodeObject(r.body, q, fields); err != nil {
 			return err
 		}
 	}
 	if err := checkRequest(q); err != nil {
 		return err
+	}
+	if w, ok := q.(waiting); ok && r.wait != "" {
+		d, err := time.ParseDuration(r.wait)
+		if err != nil || d < 0 {
+			return pay.NewError(pay.CodeUsage, fmt.Sprintf("read request: %q is no time to wait", text.Printable(r.wait)), "write it like ?wait=10s")
+		}
+		*w.waitField() = pay.MillisOf(d)
 	}
 	k, ok := q.(keyed)
 	if !ok || r.key == "" {
@@ -121,6 +135,9 @@ func (r rawRequest) decode(q any) error {
 
 // keyed is a request that may bear an idempotency key.
 type keyed interface{ keyField() *pay.IdempotencyKey }
+
+// waiting is a request whose answer may wait.
+type waiting interface{ waitField() *pay.Millis }
 
 // Verbs are all that one node can be asked, by name.
 type Verbs map[string]Endpoint

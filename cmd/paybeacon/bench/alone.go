@@ -64,9 +64,11 @@ func (s *shop) alone(ctx context.Context, n int, to pay.Handle) (out single, err
 	if err := errors.Join(err1, err2); err != nil {
 		return out, err
 	}
+	line := s.line()
+	defer line.Close()
 	for range n {
 		begun := time.Now()
-		p, err := s.pay(ctx, to)
+		p, err := s.pay(ctx, line, to)
 		box := time.Since(begun)
 		if err != nil {
 			return out, err
@@ -106,8 +108,10 @@ type seen struct {
 // followCaptures asks a wallet for its events and passes on what was captured, until
 // ctx ends.
 func (s *shop) followCaptures(ctx context.Context, wallet, cursor string, to chan<- seen) error {
+	line := node.NewLine(s.dir(wallet))
+	defer line.Close()
 	for {
-		reply, err := node.AskDaemon(ctx, s.dir(wallet), api.VerbEvents, api.EventsRequest{Since: cursor, Wait: shopWait})
+		reply, err := api.AskOn(ctx, line, api.VerbEvents, api.EventsRequest{Since: cursor, Wait: shopWait})
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // whoever asked knows by now
 		}

@@ -130,7 +130,7 @@ func (s *shop) counted(ctx context.Context) (map[string]api.Counts, error) {
 
 // drive lets that many callers pay, one payment after another, for some time. How
 // says how one pays and returns the CPU time of the caller's own process.
-func (s *shop) drive(ctx context.Context, callers int, during time.Duration, how func(ctx context.Context, to pay.Handle) (time.Duration, error)) (load, error) {
+func (s *shop) drive(ctx context.Context, callers int, during time.Duration, how func(ctx context.Context, line *api.Line, to pay.Handle) (time.Duration, error)) (load, error) {
 	countsBefore, countErr := s.counted(ctx)
 	before, err := s.spent()
 	if err := errors.Join(err, countErr); err != nil {
@@ -144,9 +144,11 @@ func (s *shop) drive(ctx context.Context, callers int, during time.Duration, how
 	for i := range callers {
 		to := s.handles[s.wallets[i%len(s.wallets)]]
 		group.Go(func() error {
+			line := s.line()
+			defer line.Close()
 			for inCtx.Err() == nil && time.Since(begun) < during {
 				at := time.Now()
-				cpu, err := how(inCtx, to)
+				cpu, err := how(inCtx, line, to)
 				took := time.Since(at)
 				mu.Lock()
 				byCallers += cpu
@@ -203,8 +205,8 @@ type notPaidError struct {
 func (e notPaidError) Error() string { return fmt.Sprintf("%s (%s)", e.state, e.reason) }
 
 // bySocket pays on the control socket, from this process.
-func (s *shop) bySocket(ctx context.Context, to pay.Handle) (time.Duration, error) {
-	p, err := s.pay(ctx, to)
+func (s *shop) bySocket(ctx context.Context, line *api.Line, to pay.Handle) (time.Duration, error) {
+	p, err := s.pay(ctx, line, to)
 	if err == nil && p.Outcome != pay.OutcomePaid {
 		err = notPaidError{p.State, p.Reason}
 	}
@@ -212,7 +214,7 @@ func (s *shop) bySocket(ctx context.Context, to pay.Handle) (time.Duration, erro
 }
 
 // byCommand pays by a process for each payment.
-func (s *shop) byCommand(ctx context.Context, to pay.Handle) (time.Duration, error) {
+func (s *shop) byCommand(ctx context.Context, _ *api.Line, to pay.Handle) (time.Duration, error) {
 	cpu, err := s.payByCommand(ctx, to)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && pay.Exit(exit.ExitCode()) == pay.ExitNotPaid {

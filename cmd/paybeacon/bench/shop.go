@@ -143,8 +143,10 @@ func (s *shop) introduce() error {
 	}); err != nil {
 		return err
 	}
+	line := s.line()
+	defer line.Close()
 	for _, c := range near.Candidates {
-		p, err := s.pay(s.Ctx, c.Handle)
+		p, err := s.pay(s.Ctx, line, c.Handle)
 		if err != nil {
 			return err
 		}
@@ -182,28 +184,20 @@ func (s *shop) learnHandles() error {
 
 func (s *shop) dir(name string) node.Dir { return node.Dir(s.Data(name)) }
 
-// charge asks for a payment at the box, on its control socket.
-func (s *shop) charge(ctx context.Context, to pay.Handle) (api.Payment, error) {
-	reply, err := node.AskDaemon(ctx, s.dir(shopBox), api.VerbCharge, api.ChargeRequest{
-		Amount: shopPrice, To: to, TTL: pay.RequestTTLDefault, Key: pay.IdempotencyKey(newKey()),
+// pay charges at the box, on a line to it, and waits for the outcome. A build that knows
+// no waiting charge is asked once more.
+func (s *shop) pay(ctx context.Context, line *api.Line, to pay.Handle) (api.Payment, error) {
+	reply, err := api.AskOn(ctx, line, api.VerbCharge, api.ChargeRequest{
+		Amount: shopPrice, To: to, TTL: pay.RequestTTLDefault, Key: pay.IdempotencyKey(newKey()), Wait: shopWait,
 	})
-	return reply.Value, err
-}
-
-// final waits at the box until a payment has ended.
-func (s *shop) final(ctx context.Context, id string) (api.Payment, error) {
-	reply, err := node.AskDaemon(ctx, s.dir(shopBox), api.VerbWait, api.WaitRequest{ID: id, Wait: shopWait})
-	return reply.Value, err
-}
-
-// pay charges and waits for the outcome.
-func (s *shop) pay(ctx context.Context, to pay.Handle) (api.Payment, error) {
-	p, err := s.charge(ctx, to)
-	if err != nil {
-		return p, err
+	if err == nil && reply.Value.Outcome == pay.OutcomePending {
+		reply, err = api.AskOn(ctx, line, api.VerbWait, api.WaitRequest{ID: reply.Value.ID, Wait: shopWait})
 	}
-	return s.final(ctx, p.ID)
+	return reply.Value, err
 }
+
+// line returns a line to the box, as a till's program keeps one.
+func (s *shop) line() *api.Line { return node.NewLine(s.dir(shopBox)) }
 
 // payByCommand does what pay does as a merchant's script does it, by a process of
 // its own, whose CPU time it returns.

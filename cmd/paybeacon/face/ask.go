@@ -1,6 +1,8 @@
 package face
 
 import (
+	"encoding/json"
+
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
@@ -11,7 +13,12 @@ func dirOf(c *cli.Call) node.Dir { return node.Dir(c.Data()) }
 
 // ask puts a verb to the node of --data, and notes when something was changed by it.
 func ask[Request, Answered any](c *cli.Call, v api.Verb[Request, Answered], q Request) (api.Reply[Answered], error) {
-	reply, err := node.Ask(c.Ctx, dirOf(c), v, q)
+	return askTelling(c, v, q, nil)
+}
+
+// askTelling is ask, with what the verb says before it answers passed to tell.
+func askTelling[Request, Answered any](c *cli.Call, v api.Verb[Request, Answered], q Request, tell func(note json.RawMessage)) (api.Reply[Answered], error) {
+	reply, err := node.AskTelling(c.Ctx, dirOf(c), v, q, tell)
 	if err == nil && !v.Reads && !looks(reply.Value) {
 		c.Acted()
 	}

@@ -22,9 +22,9 @@ const asksMax = 5
 // chargeAsking has the box charge. Where the nearest is too close to call and a person
 // sits at the terminal, it lists who is near, reads which of them the payer is, and
 // charges that one under the same key. An empty answer charges nobody: the error is
-// then the first one.
-func chargeAsking(c *cli.Call, q api.ChargeRequest) (api.Reply[api.Payment], error) {
-	reply, first := ask(c, api.VerbCharge, q)
+// then the first one. What the box says before it answers is passed to tell.
+func chargeAsking(c *cli.Call, q api.ChargeRequest, tell func(note json.RawMessage)) (api.Reply[api.Payment], error) {
+	reply, first := askTelling(c, api.VerbCharge, q, tell)
 	if pay.CodeOf(first) != pay.CodeAmbiguous || q.To != "" || !asksPerson(c) {
 		return reply, first
 	}
@@ -44,7 +44,7 @@ func chargeAsking(c *cli.Call, q api.ChargeRequest) (api.Reply[api.Payment], err
 			return reply, first
 		}
 		q.Said, q.Chosen = chosen(answer, list)
-		if reply, err = ask(c, api.VerbCharge, q); err == nil {
+		if reply, err = askTelling(c, api.VerbCharge, q, tell); err == nil {
 			return reply, nil
 		}
 		switch pay.CodeOf(err) {

@@ -27,6 +27,11 @@ func watchPayment(c *cli.Call, q api.WaitRequest, known *api.Payment, key pay.Id
 	case err != nil:
 		return err
 	}
+	return answerWaited(c, reply)
+}
+
+// answerWaited prints a payment whose outcome was waited for, and exits accordingly.
+func answerWaited(c *cli.Call, reply api.Reply[api.Payment]) error {
 	p := reply.Value
 	standing := warnOpen(c, p)
 	printed := c.Answer(reply, func(w io.Writer) { printPayment(w, p, dirOf(c).Role()) })

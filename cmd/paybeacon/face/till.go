@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -106,7 +107,22 @@ func tillCharge(c *cli.Call) error {
 	if q.Key == "" {
 		q.Key = pay.IdempotencyKey(ulid.MustNew(ulid.Now(), rand.Reader).String())
 	}
-	reply, err := chargeAsking(c, q)
+	wait := f.Duration("wait")
+	q.Wait = pay.MillisOf(wait)
+	var recorded *api.Payment // while its outcome is waited for
+	var tell func(json.RawMessage)
+	if wait > 0 {
+		tell = func(raw json.RawMessage) {
+			if note, ok := api.ReadNote[api.Recorded](raw); ok {
+				c.Acted()
+				recorded = &note.Payment
+			}
+		}
+	}
+	reply, err := chargeAsking(c, q, tell)
+	if err != nil && recorded != nil {
+		return lostPayment(c, *recorded, q.Key, err)
+	}
 	if err != nil {
 		if errors.Is(err, api.ErrDaemonLost) || errors.Is(err, context.Canceled) {
 			err = pay.Wrap(err, pay.CodeUnknown, "charge was handed over but not answered",
@@ -115,11 +131,14 @@ func tillCharge(c *cli.Call) error {
 		return api.WithExtra(err, "key", q.Key)
 	}
 	p := reply.Value
-	if f.Duration("wait") == 0 {
+	if wait > 0 && (recorded != nil || p.Outcome != pay.OutcomePending) {
+		return answerWaited(c, reply)
+	}
+	if wait == 0 {
 		printed := c.Answer(reply, func(w io.Writer) { printPayment(w, p, pay.RoleBox) })
 		return cmp.Or(chargeExit(c, p, q.Key, false), printed)
 	}
-	return watchPayment(c, api.WaitRequest{ID: p.ID, Wait: pay.MillisOf(f.Duration("wait"))}, &p, q.Key)
+	return watchPayment(c, api.WaitRequest{ID: p.ID, Wait: q.Wait}, &p, q.Key) // a daemon of old has not waited
 }
 
 func tillShow(c *cli.Call) error {

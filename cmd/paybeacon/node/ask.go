@@ -50,6 +50,10 @@ func AskDaemon[Request, Answered any](ctx context.Context, d Dir, v api.Verb[Req
 	return api.Ask(ctx, d.Path(controlFile), v, q)
 }
 
+// NewLine returns a line to the daemon of a directory, for who asks it again and again
+// with api.AskOn. Whoever has it calls Close in the end.
+func NewLine(d Dir) *api.Line { return api.NewLine(d.Path(controlFile)) }
+
 func askWithoutDaemon[Request, Answered any](ctx context.Context, d Dir, v api.Verb[Request, Answered], q Request, tell func(json.RawMessage)) (r api.Reply[Answered], err error) {
 	if err := d.Check(); err != nil {
 		return r, err

@@ -132,7 +132,7 @@ func (b *Box) Verbs() api.Verbs {
 			return b.waitNear(ctx, api.WaitRequest{})
 		}),
 		api.On(api.VerbWaitNear, b.waitNear),
-		api.On(api.VerbCharge, b.charge),
+		api.OnTelling(api.VerbCharge, b.charge),
 		api.On(api.VerbShow, b.show),
 		api.On(api.VerbList, b.list),
 		api.On(api.VerbWait, b.wait),
@@ -168,38 +168,45 @@ func (b *Box) heed(h ble.Health) {
 
 func (b *Box) eventLog() *eventLog { return b.events }
 
-// charge looks the key up first: a repeated charge needs nobody near.
-func (b *Box) charge(ctx context.Context, q api.ChargeRequest) (api.Payment, error) {
-	o, err := b.order(q)
+// charge makes the payment, or finds the one that its key stands for, and waits for the
+// outcome as long as the request says. It tells of a payment that it waits for.
+func (b *Box) charge(ctx context.Context, q api.ChargeRequest, tell api.Tell) (api.Payment, error) {
+	e, err := b.request(ctx, q)
 	if err != nil {
 		return api.Payment{}, err
+	}
+	if q.Wait <= 0 || e.Outcome() != pay.OutcomePending {
+		return paymentOfTill(e), nil
+	}
+	tell(api.NewRecorded(paymentOfTill(e)))
+	return b.awaitOutcome(ctx, e.ID, e.Key, q.Wait)
+}
+
+// request looks the key up first: a repeated charge needs nobody near.
+func (b *Box) request(ctx context.Context, q api.ChargeRequest) (till.Entry, error) {
+	o, err := b.order(q)
+	if err != nil {
+		return till.Entry{}, err
 	}
 	var e till.Entry
 	var known bool
 	if err := b.store.View(ctx, func(v *store.View) error {
 		e, known, err = b.till.Repeated(v, b.store.Now(), o)
 		return err
-	}); err != nil {
-		return api.Payment{}, err
-	}
-	if known {
-		return paymentOfTill(e), nil
+	}); err != nil || known {
+		return e, err
 	}
 	if err := b.refusal(); err != nil {
-		return api.Payment{}, err
+		return till.Entry{}, err
 	}
 	c, err := b.pick(ctx, cmp.Or(o.To, q.Said))
 	if err != nil {
-		return api.Payment{}, err
+		return till.Entry{}, err
 	}
 	if o.To == "" && q.Chosen {
 		c.Evidence, c.Certain = pay.EvidenceClear, false
 	}
-	e, err = commit(ctx, b.store, func(tx *store.Tx) (till.Entry, pay.Reaction, error) { return b.till.Charge(tx, tx.Now(), o, c) })
-	if err != nil {
-		return api.Payment{}, err
-	}
-	return paymentOfTill(e), nil
+	return commit(ctx, b.store, func(tx *store.Tx) (till.Entry, pay.Reaction, error) { return b.till.Charge(tx, tx.Now(), o, c) })
 }
 
 func (b *Box) order(q api.ChargeRequest) (till.Order, error) {
