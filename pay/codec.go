@@ -61,6 +61,15 @@ func isEncodingOf(raw []byte, v any) bool {
 // CBOR cannot express, which is a mistake in the program.
 func Encode(v any) []byte { return mustEncode(v) }
 
+// DecodeStored is Decode for bytes of our own, as Encode wrote them and a checksum has
+// kept them: it does not encode again to see that they are the shortest.
+func DecodeStored(raw []byte, v any) error {
+	if err := decode(raw, v); err != nil {
+		return fmt.Errorf("decode (%w): %w", err, ErrNotCanonical)
+	}
+	return nil
+}
+
 // Decode reads exactly one deterministic CBOR item into v, a pointer. Unknown
 // fields, duplicate keys, indefinite lengths and encodings that are not the
 // shortest are refused with an error that wraps ErrNotCanonical.

@@ -34,12 +34,13 @@ func (b Balance) Posted() pay.Amount { return b.Credits - b.Debits }
 // Available returns what the owner can spend: held money is gone already.
 func (b Balance) Available() pay.Amount { return b.Posted() - b.HeldDebits }
 
-// Hold is what became of the money that one payment authorised. Fields may be
-// added if they can be left out.
+// Hold is what became of the money that one payment authorised. Whose it is says the
+// row of the payment in which it stands; one that stands in a row of its own says so
+// itself. Fields may be added if they can be left out.
 type Hold struct {
-	From       pay.Scope    `cbor:"1,keyasint"`
-	To         pay.Scope    `cbor:"2,keyasint"`
-	Currency   pay.Currency `cbor:"3,keyasint"`
+	From       pay.Scope    `cbor:"1,keyasint,omitempty"`
+	To         pay.Scope    `cbor:"2,keyasint,omitempty"`
+	Currency   pay.Currency `cbor:"3,keyasint,omitempty"`
 	Authorised pay.Amount   `cbor:"4,keyasint"`
 	Captured   pay.Amount   `cbor:"5,keyasint"`
 	Released   pay.Amount   `cbor:"6,keyasint"`
@@ -57,7 +58,7 @@ func (h Hold) Sums() pay.Sums {
 var (
 	accountRows = rows.New("b/a/", "what was posted to an account and what is held",
 		rows.Join(rows.TextUntil[pay.Currency]("CURRENCY", '/'), rows.Text[pay.Scope]("OWNER")), rows.CBOR[Balance]())
-	holdRows  = rows.New("b/h/", "the hold of a payment", rows.ID[pay.PaymentID]("PAYMENT"), rows.CBOR[Hold]())
+	holdRows  = rows.New("b/h/", "the hold of a payment, before it stood in the payment's row", rows.ID[pay.PaymentID]("PAYMENT"), rows.CBOR[Hold]())
 	totalRows = rows.New("b/t/", "the running totals of all accounts", rows.Text[pay.Currency]("CURRENCY"), rows.CBOR[Balance]())
 )
 
@@ -80,8 +81,8 @@ func Load(view pay.Rows, a Account) (Balance, error) {
 	return b, nil
 }
 
-// HoldOf returns the hold of a payment, and whether there is one. Its errors are
-// the store's, or wrap rows.ErrDamaged.
+// HoldOf returns the hold of a payment that has a row of its own, and whether there is
+// one. Its errors are the store's, or wrap rows.ErrDamaged.
 func HoldOf(view pay.Rows, payment pay.PaymentID) (Hold, bool, error) {
 	h, ok, err := holdRows.Get(view, payment)
 	if err != nil {

@@ -8,16 +8,16 @@
 // transaction. An account keeps what was posted and what is only held apart
 // from each other, and held money is not available. An immediate payment is a
 // hold and its capture in one step, which is the only thing that Pay does. The
-// hold that it leaves behind has the sums that a payment's decisions carry; a
-// capture in part, a release or a refund would change them, and has no function
-// here yet.
+// hold that it returns has the sums that a payment's decisions carry, and stands in
+// the payment's row; a capture in part, a release or a refund would change them, and
+// has no function here yet.
 //
 // # Layout
 //
 // The rows stand in the key space of the registry's role, under "b/":
 //
 //	b/a/CURRENCY/OWNER   the balance of an account
-//	b/h/PAYMENT          the hold of a payment: authorised, captured, released, refunded
+//	b/h/PAYMENT          the hold of a payment, in stores before format 5
 //	b/t/CURRENCY         the running totals of all accounts
 //
 // # Guarantees

@@ -34,30 +34,27 @@ func TopUp(tx pay.WritableRows, wallet pay.Scope, amount pay.Amount, currency pa
 	return nil
 }
 
-// Pay holds and captures the amount of an immediate payment in one step. It
+// Pay holds and captures the amount of an immediate payment in one step, and returns
+// its hold, which the caller keeps: before is what the payment had until now. It
 // fails with ErrInsufficient when the available balance is below the amount, with
 // ErrFull when the merchant's account would hold more than pay.BalanceMax, and
 // with pay.ErrOverflow when a sum would not fit; all of them write nothing. Any
 // other error is the store's. Paying one payment twice is a mistake in the program
 // and panics.
-func Pay(tx pay.WritableRows, p Payment) error {
-	_, posted, err := HoldOf(tx, p.ID)
-	if err != nil {
-		return err
-	}
-	if posted {
+func Pay(tx pay.WritableRows, p Payment, before Hold) (Hold, error) {
+	if before != (Hold{}) {
 		panic("book: internal error: payment " + p.ID.Short() + " is posted already")
 	}
 	t := transfer{from: Account{p.From, p.Currency}, to: Account{p.To, p.Currency}, amount: p.Amount}
 	if err := t.post(tx); err != nil {
-		return fmt.Errorf("pay %s: %w", p.ID.Short(), err)
+		return Hold{}, fmt.Errorf("pay %s: %w", p.ID.Short(), err)
 	}
-	hold := Hold{From: p.From, To: p.To, Currency: p.Currency, Authorised: p.Amount, Captured: p.Amount}
+	hold := Hold{Authorised: p.Amount, Captured: p.Amount}
 	hold.assert()
 	if hold.Remaining() != 0 {
 		panic("book: internal error: an immediate payment left a hold open")
 	}
-	return holdRows.Put(tx, p.ID, hold)
+	return hold, nil
 }
 
 // transfer is one balanced posting: from is debited and to is credited by the

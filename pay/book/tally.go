@@ -9,8 +9,8 @@ import (
 )
 
 // Tally recomputes the accounts from the facts, in any order, and compares them
-// with the rows. Of holds it compares the number alone: the caller, which knows
-// the payments, compares their sums. Its memory grows with the accounts, not with
+// with the rows. Of holds in rows of their own it compares the number alone: the
+// caller, which knows the payments, compares their sums. Its memory grows with the accounts, not with
 // the payments. The zero Tally is empty.
 type Tally struct {
 	sums  map[Account]Balance
@@ -23,9 +23,11 @@ func (t *Tally) TopUp(wallet pay.Scope, amount pay.Amount, currency pay.Currency
 	t.move(Account{HousePlay, currency}, Account{wallet, currency}, amount)
 }
 
+// Hold counts a payment whose hold has a row of its own.
+func (t *Tally) Hold() { t.holds++ }
+
 // Pay counts a captured payment.
 func (t *Tally) Pay(p Payment) {
-	t.holds++
 	t.move(Account{p.From, p.Currency}, Account{p.To, p.Currency}, p.Amount)
 }
 
@@ -97,7 +99,7 @@ func (t *Tally) compareHolds(view pay.Rows, report func(string)) error {
 		return fmt.Errorf("count holds: %w", err)
 	}
 	if kept != t.holds {
-		report(fmt.Sprintf("book: %d payments are posted, the facts say %d", kept, t.holds))
+		report(fmt.Sprintf("book: %d holds are kept, the facts say %d", kept, t.holds))
 	}
 	return nil
 }

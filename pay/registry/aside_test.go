@@ -112,6 +112,7 @@ func TestEverySpaceIsWritten(t *testing.T) {
 	c := newCounter(t)
 	f := c.charge(c.shop, c.beacon, 1_000)
 	c.answer(c.payer, f, pay.Approve, pay.ByHand)
+	c.holdOfOld(c.rowOf("p/"), 1_000)
 	c.keysOfOld()
 	c.chargeAs(c.shop, c.charge(c.shop, c.beacon, 1_000), nil)
 	if _, refused := c.limit(5_000, pay.FactID{}, nil); refused != "" {

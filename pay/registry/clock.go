@@ -2,7 +2,6 @@ package registry
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/rows"
@@ -153,8 +152,9 @@ func (r *Registry) getSource(view pay.Rows, number uint32) (s sourceRow, ok bool
 // eachSource calls fn for the sources with numbers above since, dated by the
 // present clock, at most limit of them, until fn returns false.
 func (r *Registry) eachSource(view pay.Rows, since uint32, limit int, fn func(sourceRow) (more bool)) error {
-	if since == math.MaxUint32 {
-		return nil
+	newest, _, err := newestRow.Get(view)
+	if err != nil || newest <= since { // as it mostly is: to open a walk costs much
+		return err
 	}
 	moves, err := r.moves(view)
 	if err != nil {

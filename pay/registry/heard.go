@@ -60,9 +60,15 @@ func (h paymentRow) place() place {
 	return place{Merchant: h.Decision.Merchant, Site: h.Decision.Site, Box: h.Box}
 }
 
-// heard returns where the code of an offer was heard.
+// heard returns where the code of the offer at hand was heard.
 func (t *turn) heard(p paymentRow) (heardRow, error) {
+	if t.heardAt != nil {
+		return *t.heardAt, nil
+	}
 	h, _, err := heardRows.Get(t.rows, rows.Key(p.Device, p.Step))
+	if err == nil {
+		t.heardAt = &h
+	}
 	return h, err
 }
 

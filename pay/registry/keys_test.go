@@ -215,7 +215,7 @@ func TestAuditFindsBentKeys(t *testing.T) {
 		want string
 	}{
 		"row of a held key gone":    {func(c *counter) { c.mem.rows.Delete(c.rowOf("j/")) }, "it has no row"},
-		"row of a held key bent":    {func(c *counter) { c.mem.rows.Set(c.rowOf("j/"), []byte{0xa0}) }, "its row is not what"},
+		"row of a held key bent":    {func(c *counter) { c.mem.rows.Set(c.rowOf("j/"), []byte{0xa0}) }, "value: row is damaged"},
 		"row of a key never held":   {func(c *counter) { c.mem.rows.Set("j/"+strings.Repeat("x", 32), []byte{0xa0}) }, "nothing was said of its key"},
 		"row of a secret gone":      {func(c *counter) { c.mem.rows.Delete(c.rowOf("z/")) }, "was told its secret and has no row"},
 		"secret told to nobody":     {func(c *counter) { c.mem.rows.Set("z/m/nobody", []byte{0xa0}) }, "was not told its secret"},

@@ -48,6 +48,19 @@ type paymentRow struct {
 	// Asked means that the device was asked after the offer, because the code was
 	// heard elsewhere.
 	Asked bool `cbor:"9,keyasint,omitempty"`
+	// Hold is what the book holds and has moved for the payment. In stores before
+	// format 5 it has a row of its own; see holdOf.
+	Hold book.Hold `cbor:"10,keyasint,omitzero"`
+}
+
+// holdOf returns the hold of a payment, and whether it has one; own is true when it
+// has a row of its own.
+func holdOf(view pay.Rows, id pay.PaymentID, h paymentRow) (hold book.Hold, own, ok bool, err error) {
+	if h.Hold != (book.Hold{}) {
+		return h.Hold, false, true, nil
+	}
+	hold, own, err = book.HoldOf(view, id)
+	return hold, own, own, err
 }
 
 // payment returns the payment that the row stands for.
@@ -172,7 +185,7 @@ func (t *turn) answer(a pay.Answer) error {
 		v.reason = pay.ReasonPayerCannotAnswer
 	}
 	if a.Verdict == pay.Approve {
-		if v, err = t.capture(h, v); err != nil {
+		if v, err = t.capture(&h, v); err != nil {
 			return err
 		}
 	}
@@ -188,9 +201,9 @@ func covers(a pay.Answer, h paymentRow) bool {
 
 // capture moves the money of an approved offer, in the same transaction as the
 // decision. A box that was revoked since it asked charges no more.
-func (t *turn) capture(h paymentRow, v verdict) (verdict, error) {
+func (t *turn) capture(h *paymentRow, v verdict) (verdict, error) {
 	d := h.Decision
-	box, ok, err := memberRows.Get(t.rows, h.Box)
+	box, ok, err := t.members.Get(t.rows, h.Box)
 	if err != nil {
 		return v, err
 	}
@@ -198,7 +211,7 @@ func (t *turn) capture(h paymentRow, v verdict) (verdict, error) {
 		v.state, v.reason = pay.StateFailed, pay.ReasonNodeRevoked
 		return v, nil
 	}
-	err = book.Pay(t.rows, book.Payment{ID: d.Payment, From: h.Wallet, To: d.Merchant, Amount: d.Amount, Currency: d.Currency})
+	h.Hold, err = book.Pay(t.rows, book.Payment{ID: d.Payment, From: h.Wallet, To: d.Merchant, Amount: d.Amount, Currency: d.Currency}, h.Hold)
 	switch {
 	case errors.Is(err, book.ErrInsufficient):
 		v.state, v.reason = pay.StateFailed, pay.ReasonInsufficientFunds
@@ -211,12 +224,12 @@ func (t *turn) capture(h paymentRow, v verdict) (verdict, error) {
 	}
 	v.state, v.reason, v.moved = pay.StateCaptured, "", pay.Sums{Captured: d.Amount}
 	if d.Method() == pay.MethodTwoChannel {
-		if err := t.clearRepaired(h); err != nil {
+		if err := t.clearRepaired(*h); err != nil {
 			return v, err
 		}
 	}
 	if h.Learn {
-		err = t.learnDrift(h)
+		err = t.learnDrift(*h)
 	}
 	return v, err
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // Options are the registry's keys and its currency.
@@ -43,6 +44,7 @@ type Registry struct {
 	currency  pay.Currency
 	log       *slog.Logger
 	codes     codes
+	members   *rows.Cache[pay.NodeID, memberRow]
 	shifts    atomic.Pointer[shifts]
 	moving    atomic.Bool // shifts are about to change
 }
@@ -67,6 +69,7 @@ func New(o Options) (*Registry, error) {
 	r := &Registry{
 		key: o.Key, authority: a, rawAuth: o.Authority, root: a.Root.ID(), secret: o.RefSecret,
 		resolver: o.Resolver, beacon: pay.BeaconKey(o.Resolver.PublicKey().Bytes()), currency: o.Currency, log: o.Log,
+		members: rows.NewCache(memberRows),
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
@@ -81,8 +84,8 @@ func (r *Registry) Currency() pay.Currency { return r.currency }
 // error only when rows fail, when the authority does not cover now, and for a
 // deadline or a result that this registry has no rule for; refusing a claim is a
 // Reaction.
-func (r *Registry) React(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
-	t := turn{Registry: r, rows: rows, now: now}
+func (r *Registry) React(tx pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
+	t := turn{Registry: r, rows: tx, now: now}
 	switch in := in.(type) {
 	case pay.DeadlineReached:
 		return t.done("react to deadline of "+in.Subject.Short(), t.deadline(in.Subject))
@@ -99,8 +102,8 @@ func (r *Registry) React(rows pay.WritableRows, now pay.Time, in pay.Input) (pay
 // claimed decides on the claim of a node: it checks who sent it, and whether it
 // was settled before.
 func (t *turn) claimed() (pay.Reaction, error) {
-	rows, in := t.rows, t.in
-	m, ok, err := memberRows.Get(rows, in.Fact.Signer())
+	in := t.in
+	m, ok, err := t.members.Get(t.rows, in.Fact.Signer())
 	switch {
 	case err != nil:
 		return pay.Reaction{}, fmt.Errorf("react to %s: %w", in.Fact.Kind(), err)
@@ -110,7 +113,7 @@ func (t *turn) claimed() (pay.Reaction, error) {
 		return pay.Reaction{Refused: pay.ReasonNodeRevoked}, nil
 	}
 	t.from = m.Status
-	settled, ok, err := settledRows.Get(rows, in.Fact.ID())
+	settled, ok, err := settledRows.Get(t.rows, in.Fact.ID())
 	if err != nil {
 		return pay.Reaction{}, fmt.Errorf("react to %s: %w", in.Fact.Kind(), err)
 	}
@@ -128,6 +131,8 @@ type turn struct {
 	in   pay.ClaimArrived // zero for a deadline
 	from pay.NodeStatus   // who signed the fact
 	out  pay.Reaction
+
+	heardAt *heardRow // where the code of the payment at hand was heard, once it was read
 }
 
 func (t *turn) done(what string, err error) (pay.Reaction, error) {

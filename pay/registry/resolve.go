@@ -88,7 +88,7 @@ func (t *turn) walletGone(wallet pay.Scope) (pay.Reason, error) {
 	if err != nil || !ok {
 		return pay.ReasonNodeRevoked, err
 	}
-	m, ok, err := memberRows.Get(t.rows, node)
+	m, ok, err := t.members.Get(t.rows, node)
 	if !ok {
 		return pay.ReasonNodeRevoked, err
 	}

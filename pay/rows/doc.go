@@ -22,6 +22,8 @@
 // # Guarantees
 //
 // A row that is read is a row that Put could have written: any other key or
-// value is an error that wraps ErrDamaged. Nothing here keeps memory of the
+// value is an error that wraps ErrDamaged. Whether a value in CBOR is in its one
+// encoding, with every field, is seen by Check alone, which an audit applies to all
+// rows; the store's checksums tell decay. Nothing here keeps memory of the
 // store's, and no function keeps rows that it was given.
 package rows

@@ -23,7 +23,11 @@ func New[K, V any](prefix, holds string, key Codec[K], value Codec[V]) Table[K, 
 		if _, err := key.readAll(rest); err != nil {
 			return fmt.Errorf("key: %w: %w", ErrDamaged, err)
 		}
-		if _, err := value.readAll(raw); err != nil {
+		_, err := value.readAll(raw)
+		if err == nil && value.check != nil {
+			err = value.check(raw)
+		}
+		if err != nil {
 			return fmt.Errorf("value: %w: %w", ErrDamaged, err)
 		}
 		return nil
@@ -47,10 +51,16 @@ func (t Table[K, V]) Get(view pay.Rows, k K) (v V, ok bool, err error) {
 	if err != nil || !ok {
 		return v, false, err
 	}
+	v, err = t.read(raw)
+	return v, err == nil, err
+}
+
+// read reads a row's value.
+func (t Table[K, V]) read(raw []byte) (v V, err error) {
 	if v, err = t.value.readAll(raw); err != nil {
-		return v, false, fmt.Errorf("read row %s: %w: %w", t.Layout(), ErrDamaged, err)
+		return v, fmt.Errorf("read row %s: %w: %w", t.Layout(), ErrDamaged, err)
 	}
-	return v, true, nil
+	return v, nil
 }
 
 // Has reports whether there is a row at k. Its errors are the store's.

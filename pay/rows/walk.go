@@ -100,10 +100,8 @@ func (t Table[K, V]) parse(key, value []byte) (k K, v V, err error) {
 	if k, err = t.parseKey(key); err != nil {
 		return k, v, err
 	}
-	if v, err = t.value.readAll(value); err != nil {
-		return k, v, fmt.Errorf("read row %s: %w: %w", t.Layout(), ErrDamaged, err)
-	}
-	return k, v, nil
+	v, err = t.read(value)
+	return k, v, err
 }
 
 func (t Table[K, V]) parseKey(key []byte) (K, error) {
