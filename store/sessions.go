@@ -48,8 +48,10 @@ func (f Feeds) Feed(ctx context.Context, scope pay.Scope, after uint64, limit in
 	return raws, chains, wrap("read feed", err)
 }
 
-// Watch is Store.Watch.
-func (f Feeds) Watch(scope pay.Scope) (grown <-chan uint64, stop func()) { return f.s.Watch(scope) }
+// Watch is Store.WatchFeed.
+func (f Feeds) Watch(scope pay.Scope, grown func(end uint64)) (stop func()) {
+	return f.s.WatchFeed(scope, grown)
+}
 
 // Applied is View.Applied.
 func (f Feeds) Applied(ctx context.Context, node pay.NodeID, inc pay.Incarnation) (n uint64, err error) {

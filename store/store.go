@@ -169,7 +169,7 @@ func newStore(o Options) *Store {
 	s.facts = newFactCache(s.limits.CachedFacts)
 	s.queue = make(chan *command, s.limits.Waiting)
 	s.watch = watchers{
-		byScope: make(map[pay.Scope][]chan uint64),
+		byScope: make(map[pay.Scope][]*feedWatcher),
 		byID:    make(map[[idBytes]byte][]*rowWatch), bySpace: make(map[string][]*rowWatch),
 	}
 	return s

@@ -38,7 +38,7 @@ type hub interface {
 	Feed(ctx context.Context, scope pay.Scope, after uint64, limit int) (raws [][]byte, chains []pay.Chain, err error)
 	Applied(ctx context.Context, node pay.NodeID, inc pay.Incarnation) (uint64, error)
 	Apply(ctx context.Context, node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay.Applied, error)
-	Watch(scope pay.Scope) (grown <-chan uint64, stop func())
+	Watch(scope pay.Scope, grown func(end uint64)) (stop func())
 	Now() pay.Time
 }
 

@@ -7,11 +7,11 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// watchers holds the channels that get a token after a commit. A channel holds
-// one token, so tokens coalesce and giving one never blocks the executor.
+// watchers holds who is told after a commit. A channel holds one token, so tokens
+// coalesce and giving one never blocks the executor.
 type watchers struct {
 	mu      sync.Mutex
-	byScope map[pay.Scope][]chan uint64
+	byScope map[pay.Scope][]*feedWatcher
 	fresh   fresh // entries of the feeds in byScope
 	all     []chan struct{}
 	log     []chan uint64
@@ -84,19 +84,21 @@ func addTo[K comparable](w *watchers, m map[K][]*rowWatch, keys []K) (changed <-
 	}
 }
 
-// Watch returns a channel that gets the number of the last entry after each commit
-// that added to the feed of scope. It holds the newest number only: who receives
-// one reads on from its own position up to there. stop releases the channel and may
-// be called again.
-func (s *Store) Watch(scope pay.Scope) (grown <-chan uint64, stop func()) {
-	w, ch := &s.watch, make(chan uint64, 1)
+// feedWatcher is told the number of a feed's last entry.
+type feedWatcher struct{ grown func(end uint64) }
+
+// WatchFeed calls grown with the number of the last entry after each commit that
+// added to the feed of scope. It must not wait, and may not call the store. stop ends
+// that, and may be called again; grown is not called any more once it has returned.
+func (s *Store) WatchFeed(scope pay.Scope, grown func(end uint64)) (stop func()) {
+	w, own := &s.watch, &feedWatcher{grown}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.byScope[scope] = append(w.byScope[scope], ch)
-	return ch, func() {
+	w.byScope[scope] = append(w.byScope[scope], own)
+	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		left := without(w.byScope[scope], ch)
+		left := without(w.byScope[scope], own)
 		if len(left) == 0 {
 			delete(w.byScope, scope)
 			w.fresh.drop(scope, len(w.fresh.byScope[scope].entries))
@@ -104,6 +106,13 @@ func (s *Store) Watch(scope pay.Scope) (grown <-chan uint64, stop func()) {
 		}
 		w.byScope[scope] = left
 	}
+}
+
+// Watch is WatchFeed with a channel. It holds the newest number only: who receives one
+// reads on from its own position up to there.
+func (s *Store) Watch(scope pay.Scope) (grown <-chan uint64, stop func()) {
+	ch := make(chan uint64, 1)
+	return ch, s.WatchFeed(scope, func(end uint64) { giveNewest(ch, end) })
 }
 
 // WatchAll returns a channel that gets a token after each commit that changed
@@ -154,8 +163,8 @@ func (s *Store) notify(b *batch) {
 		}
 	}
 	for scope, end := range b.grown {
-		for _, ch := range w.byScope[scope] {
-			giveNewest(ch, end)
+		for _, watcher := range w.byScope[scope] {
+			watcher.grown(end)
 		}
 	}
 	w.commits++

@@ -32,6 +32,9 @@ func (s *ClientSession) queued(now time.Time, items []pay.Item) []Effect {
 	if len(s.out.sizes) == 0 {
 		s.ackBy = now.Add(ackTimeout)
 	}
+	if len(items) > 0 {
+		s.ping.happened(now)
+	}
 	var effects []Effect
 	for left := items; len(left) > 0; {
 		push, n, err := s.push(left)

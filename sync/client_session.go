@@ -222,6 +222,11 @@ func (s *ClientSession) received(now time.Time, m wire.Message) []Effect {
 		}
 		return nil
 	}
+	switch m.(type) {
+	case wire.Pong, wire.Pace:
+	default:
+		s.ping.happened(now)
+	}
 	switch m := m.(type) {
 	case wire.Entries:
 		if s.phase == phaseTaking {
@@ -281,7 +286,7 @@ func (s *ClientSession) welcomed(now time.Time, w wire.Welcome) []Effect {
 	}
 	s.version = w.Version
 	s.cursor.Epoch = w.Head.Cursor.Epoch
-	s.ping.start(now, w.PingEvery.Std())
+	s.ping.start(now, w.PingEvery.Std(), quietFor(s.scope), w.Now)
 	return s.compareOutbox(now)
 }
 

@@ -103,10 +103,10 @@ type Feeds interface {
 
 // FeedWatch reports that a feed has grown.
 type FeedWatch interface {
-	// Watch returns a channel that gets the number of the last entry after each
-	// commit that added to the feed. Only the newest number waits in it. stop
-	// releases it.
-	Watch(scope pay.Scope) (grown <-chan uint64, stop func())
+	// Watch calls grown with the number of the last entry after each commit that
+	// added to the feed. It must not wait, and may not call the Hub. Once stop has
+	// returned it is not called any more.
+	Watch(scope pay.Scope, grown func(end uint64)) (stop func())
 }
 
 // Outboxes applies what nodes push.

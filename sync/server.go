@@ -20,7 +20,10 @@ type ServerOptions struct {
 	PingEvery pay.Millis
 	Versions  wire.Versions // of the protocol; zero: wire.Supported
 	Log       *slog.Logger  // nil: nothing is logged
-	Seams     Seams
+	// Settled is called, if it is not nil, when many nodes have connected since the
+	// last time and no other one for a moment.
+	Settled func()
+	Seams   Seams
 }
 
 // Server serves the nodes of a registry.
@@ -33,6 +36,8 @@ type Server struct {
 	// outdated holds the members that last came without a common version.
 	outdated map[pay.NodeID]bool
 	rivals   map[pay.NodeID]Rivalry
+	joined   int         // since Settled was called
+	settle   *time.Timer // calls it; nil: too few have joined
 }
 
 const (
@@ -42,6 +47,11 @@ const (
 	// strangersMax bounds the connections that have sent no first message yet.
 	// Chosen: each may hold pay.ReceiveWindowBytes for greetingTimeout.
 	strangersMax = 1_024
+	// settledNodes is how many nodes have to connect before Settled is called, and
+	// settledAfter how long after the last. Chosen: what fewer leave behind is not
+	// worth the call; a crowd that comes back does so within a few seconds.
+	settledNodes = 100
+	settledAfter = time.Second
 )
 
 // NewServer returns a server that does nothing until Run.
@@ -71,6 +81,11 @@ func (s *Server) Run(parent context.Context) error {
 	}
 	loops.Wait()
 	conns.Wait()
+	s.mu.Lock()
+	if s.settle != nil {
+		s.settle.Stop()
+	}
+	s.mu.Unlock()
 	if parent.Err() != nil {
 		return nil
 	}
@@ -86,15 +101,24 @@ func (s *Server) admit(ctx context.Context, conn Conn, strangers chan struct{}, 
 		return
 	}
 	conns.Go(func() {
-		defer conn.Close(CloseDone)
 		c := newServerConn(s, conn)
 		first, err := c.greet(ctx)
 		<-strangers
 		if err != nil {
 			s.log.Debug("sync: stranger left", "error", err)
+			conn.Close(CloseDone)
 			return
 		}
-		c.serve(ctx, first)
+		end := c.begin(ctx)
+		c.answer(first)
+		// Answering has made the stack of this goroutine large. What follows is mostly
+		// waiting, so another one does it.
+		conns.Go(func() {
+			defer conn.Close(CloseDone)
+			defer end()
+			c.readOn()
+			c.finish()
+		})
 	})
 }
 
@@ -156,12 +180,30 @@ func (s *Server) join(c *serverConn) (rival bool) {
 			continue
 		}
 		s.nodes[id] = c
+		s.noteJoined()
 		s.mu.Unlock()
 		if old != nil {
 			old.stop(pay.NewError(pay.CodeInUse, "a newer connection of the same node took over", "if the node runs once only, this heals by itself; else stop the other one"))
 		}
 		return false
 	}
+}
+
+// noteJoined has Settled called when enough nodes have connected. s.mu is held.
+func (s *Server) noteJoined() {
+	if s.joined++; s.joined < settledNodes || s.opts.Settled == nil {
+		return
+	}
+	if s.settle != nil && s.settle.Stop() {
+		s.settle.Reset(settledAfter)
+		return
+	}
+	s.settle = time.AfterFunc(settledAfter, func() {
+		s.mu.Lock()
+		s.joined = 0
+		s.mu.Unlock()
+		s.opts.Settled()
+	})
 }
 
 func (s *Server) leave(c *serverConn) {

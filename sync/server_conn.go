@@ -24,18 +24,20 @@ const (
 )
 
 // serverConn carries out the effects of one ServerSession. An idle session has
-// two goroutines: serve reads, followFeed follows the scope. While pushes are
-// applied there is one more for each, so that a Ping is answered meanwhile.
+// one goroutine, which reads. While the feed is read and sent there is another one,
+// and while pushes are applied one for each, so that a Ping is answered meanwhile.
 type serverConn struct {
 	line[*ServerSession, RegistryEffects]
 	server *Server
 	node   pay.PublicKey
 	holder wire.Holder
+	once   bool          // it enrolled, and nothing follows
 	aside  atomic.Bool   // it was welcomed and is served nothing
 	beat   chan struct{} // has a token when a message came
 	asked  sync.Mutex    // held while somebody waits for a beat
 
-	reads       lane                // of the feed
+	feed        feedWork
+	unwatch     func()              // ends that the feed is watched; nil: it is not
 	interrupted chan struct{}       // closed when the end of ctx has stopped the reader
 	slots       chan struct{}       // held by pushes that wait or are applied
 	room        *semaphore.Weighted // the bytes of those
@@ -51,7 +53,7 @@ func newServerConn(s *Server, conn Conn) *serverConn {
 	effects := RegistryEffects{Hub: s.opts.Hub, Node: node.ID(), PingEvery: s.pingEvery, Authority: s.opts.Authority}
 	c := &serverConn{
 		line:   newLine(conn, s.opts.Seams, NewServerSession(s.opts.Versions), effects),
-		server: s, node: node, reads: newLane(), beat: make(chan struct{}, 1), interrupted: make(chan struct{}), slots: make(chan struct{}, applyAhead),
+		server: s, node: node, beat: make(chan struct{}, 1), interrupted: make(chan struct{}), slots: make(chan struct{}, applyAhead),
 		room: semaphore.NewWeighted(applyAheadBytes),
 	}
 	c.do, c.plain = c.carry, func(m wire.Message) bool { _, welcome := m.(wire.Welcome); return !welcome }
@@ -83,32 +85,36 @@ func (c *serverConn) interrupt() {
 	_ = c.conn.SetReadDeadline(time.Now())
 }
 
-// serve answers the first message and, after a Hello, keeps the session until
-// it ends.
-func (c *serverConn) serve(ctx context.Context, first wire.Message) {
-	c.begin(ctx)
-	defer c.stop(nil)
+// begin starts the session, and returns what ends it.
+func (c *serverConn) begin(ctx context.Context) (end func()) {
+	c.line.begin(ctx)
 	// A server that shuts down waits for no node.
-	defer context.AfterFunc(ctx, func() { c.conn.Close(CloseDone) })()
-	defer context.AfterFunc(c.ctx, func() {
+	alone := context.AfterFunc(ctx, func() { c.conn.Close(CloseDone) })
+	wake := context.AfterFunc(c.ctx, func() {
 		c.interrupt()
 		close(c.interrupted)
-	})()
+	})
+	return func() {
+		wake()
+		alone()
+		c.server.leave(c)
+		c.stop(nil)
+	}
+}
+
+// answer answers the first message. After a Hello the session goes on.
+func (c *serverConn) answer(first wire.Message) {
 	switch m := first.(type) {
 	case wire.Enrol:
 		c.enrol(m)
+		c.once = true
 	case wire.Hello:
 		c.holder, c.clock, c.clockAt = m.Holder, m.Clock, time.Now()
-		if c.store.Rival = c.server.join(c); !c.store.Rival {
-			defer c.server.leave(c)
-		}
+		c.store.Rival = c.server.join(c)
 		c.step(Received{Message: m})
-		c.readOn()
 	default:
 		c.stop(protocolError(fmt.Sprintf("%T as the first message", first)).Err)
 	}
-	c.work.Wait()
-	c.part()
 }
 
 // peerGone is the cause of an end that the peer or the network brought about: no
@@ -153,9 +159,18 @@ func (c *serverConn) linger() {
 	}
 }
 
+// finish waits until nothing is done for the session any more, and parts.
+func (c *serverConn) finish() {
+	if c.unwatch != nil {
+		c.unwatch()
+	}
+	c.work.Wait()
+	c.part()
+}
+
 // readOn reads until the session ends.
 func (c *serverConn) readOn() {
-	for c.ctx.Err() == nil {
+	for c.ctx.Err() == nil && !c.once {
 		m, err := c.in.next()
 		if err != nil {
 			c.stop(asBadInput(err))
@@ -208,9 +223,9 @@ func (c *serverConn) carry(effect Effect) error {
 		c.carryOut(e)
 	case ReadFeed:
 		if e.Here {
-			c.reads.inTurn(func() { c.carryOut(e) })
+			c.feed.inTurn(func() { c.carryOut(e) })
 		} else {
-			c.reads.put(e)
+			c.readFeed(e)
 		}
 	case ApplyItems:
 		c.applyInTurn(e)
@@ -233,6 +248,7 @@ func (c *serverConn) welcome(w wire.Welcome) error {
 	}
 	c.server.noteVersion(c.node.ID(), nil)
 	c.in.SetLimit(pay.FrameBytesMax)
-	c.work.Go(func() { c.followFeed(c.session.scope) })
+	// The first ReadFeed comes after it, so that nothing falls between the two.
+	c.unwatch = c.server.opts.Hub.Watch(c.session.scope, c.feedGrew)
 	return nil
 }

@@ -2,6 +2,7 @@ package paysync
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/wire"
@@ -48,14 +49,61 @@ func sizeOf(items []pay.Item) (n int64) {
 	return n
 }
 
-// followFeed follows the node's scope and sends what is new, as far as the node
-// keeps up. Beside it, whoever has applied items sends what came of them.
-func (c *serverConn) followFeed(scope pay.Scope) {
-	grown, stop := c.server.opts.Hub.Watch(scope)
-	defer stop()
-	// The first ReadFeed is waiting already. It is served after Watch, so that
-	// nothing falls between the two.
-	follow(&c.line, &c.reads, grown, func(seq uint64) Event { return Grown{Seq: seq} })
+// feedWork is what a session has still to do with its feed. There is a goroutine for
+// it only while there is something to do: most of what is connected is idle.
+type feedWork struct {
+	mu    sync.Mutex
+	reads []Effect // at most one, because the session asks for no other meanwhile
+	grown uint64   // the feed's last entry, if it has grown; else 0
+	under bool     // a goroutine is at it
+	turn  sync.Mutex // held while a read is carried out, with all that comes of it
+}
+
+// inTurn runs fn, which carries out a read: what is sent because of it has left before
+// the next is carried out, by whichever goroutine.
+func (f *feedWork) inTurn(fn func()) {
+	f.turn.Lock()
+	defer f.turn.Unlock()
+	fn()
+}
+
+// readFeed has the feed read, and feedGrew the session told that it has grown. Neither
+// waits.
+func (c *serverConn) readFeed(e Effect) {
+	c.workOnFeed(func(f *feedWork) { f.reads = append(f.reads, e) })
+}
+
+func (c *serverConn) feedGrew(end uint64) { c.workOnFeed(func(f *feedWork) { f.grown = end }) }
+
+func (c *serverConn) workOnFeed(note func(*feedWork)) {
+	c.feed.mu.Lock()
+	defer c.feed.mu.Unlock()
+	note(&c.feed)
+	if !c.feed.under {
+		c.feed.under = true
+		c.work.Go(c.followFeed)
+	}
+}
+
+// followFeed reads the feed and sends what is new, as far as the node keeps up, until
+// nothing is left to do. Beside it, whoever has applied items sends what came of them.
+func (c *serverConn) followFeed() {
+	for {
+		c.feed.mu.Lock()
+		reads, grown := c.feed.reads, c.feed.grown
+		c.feed.reads, c.feed.grown = nil, 0
+		if c.feed.under = (len(reads) > 0 || grown > 0) && c.ctx.Err() == nil; !c.feed.under {
+			c.feed.mu.Unlock()
+			return
+		}
+		c.feed.mu.Unlock()
+		if grown > 0 {
+			c.step(Grown{Seq: grown})
+		}
+		for _, e := range reads {
+			c.feed.inTurn(func() { c.carryOut(e) })
+		}
+	}
 }
 
 // enrol decides on a claim to become a node. The proof is bound to this

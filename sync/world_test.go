@@ -53,7 +53,7 @@ type registry struct {
 	urgent   []pay.FactID
 	putBack  map[pay.NodeID]pay.PutBack
 	facts    map[pay.NodeID][]pay.FactID
-	watchers map[chan uint64]pay.Scope
+	watchers map[*feedWatcher]struct{}
 	applies  int
 	invites  map[pay.InviteID]*invite
 	failWith error
@@ -88,7 +88,7 @@ func newRegistry() *registry {
 	r := &registry{
 		root: testKey(1), working: testKey(2), epoch: pay.Epoch([]byte(testEpoch)),
 		members: map[pay.NodeID]pay.NodeStatus{}, feeds: map[pay.Scope][]pay.Fact{}, heads: map[pay.Scope][]pay.Head{}, applied: map[outboxID]uint64{},
-		facts: map[pay.NodeID][]pay.FactID{}, watchers: map[chan uint64]pay.Scope{}, invites: map[pay.InviteID]*invite{},
+		facts: map[pay.NodeID][]pay.FactID{}, watchers: map[*feedWatcher]struct{}{}, invites: map[pay.InviteID]*invite{},
 		outboxes: map[pay.NodeID]*outbox{}, past: map[outboxID]bool{}, putBack: map[pay.NodeID]pay.PutBack{},
 	}
 	r.authority = sign(r.root, pay.Authority{Root: r.root.Public(), Working: r.working.Public(), From: 0, Until: 1 << 47})
@@ -137,13 +137,9 @@ func (r *registry) post(n int) {
 func (r *registry) append(scope pay.Scope, claim pay.FactID) {
 	at := pay.Time(len(r.feeds[scope]))
 	r.enter(scope, sign(r.working, pay.Refusal{Claim: claim, Reason: pay.ReasonNoAnswer, At: at}))
-	for w, s := range r.watchers {
-		if s == scope {
-			select {
-			case <-w:
-			default:
-			}
-			w <- uint64(len(r.feeds[scope]))
+	for w := range r.watchers {
+		if w.scope == scope {
+			w.grown(uint64(len(r.feeds[scope])))
 		}
 	}
 }
@@ -342,12 +338,18 @@ func (r *registry) NotePutBack(_ context.Context, node pay.NodeID, p pay.PutBack
 	return nil
 }
 
-func (r *registry) Watch(scope pay.Scope) (<-chan uint64, func()) {
-	w := make(chan uint64, 1)
+// feedWatcher is told when a feed grows.
+type feedWatcher struct {
+	scope pay.Scope
+	grown func(end uint64)
+}
+
+func (r *registry) Watch(scope pay.Scope, grown func(end uint64)) (stop func()) {
+	w := &feedWatcher{scope, grown}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.watchers[w] = scope
-	return w, func() {
+	r.watchers[w] = struct{}{}
+	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(r.watchers, w)

@@ -32,21 +32,25 @@ func Append(dst []byte, m Message) []byte {
 	if err := m.Check(); err != nil {
 		panic(fmt.Sprintf("wire: internal error: send %T: %v", m, err))
 	}
-	var body []byte
 	switch m := m.(type) {
 	case Ping:
-		body = padded(m.Nonce)
+		body := padded(m.Nonce)
+		return appendFrame(dst, m.Type(), body[:])
 	case Pong:
-		body = padded(m.Nonce)
-	default:
-		body = pay.Encode(m)
+		body := padded(m.Nonce)
+		return appendFrame(dst, m.Type(), body[:])
 	}
+	body := pay.Encode(m)
 	if len(body)+1 > pay.FrameBytesMax {
 		panic(fmt.Sprintf("wire: internal error: %T of %d bytes exceeds a frame", m, len(body)))
 	}
+	return appendFrame(dst, m.Type(), body)
+}
+
+func appendFrame(dst []byte, t Type, body []byte) []byte {
 	dst = slices.Grow(dst, headerBytes+len(body))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(body)+1))
-	dst = append(dst, byte(m.Type()))
+	dst = append(dst, byte(t))
 	return append(dst, body...)
 }
 

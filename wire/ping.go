@@ -2,7 +2,9 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -50,20 +52,34 @@ func (Ping) Check() error { return nil }
 // Check returns nil: every value is allowed.
 func (Pong) Check() error { return nil }
 
-// pingBody is the body of both. Pad is zero bytes that fill the frame.
-type pingBody struct {
-	Nonce uint64 `cbor:"1,keyasint"`
-	Pad   []byte `cbor:"2,keyasint"`
-}
-
+// pingBodyBytes is the size of the body of both: { 1 nonce, 2 zero bytes }.
 const pingBodyBytes = PingFrameBytes - headerBytes
 
-func padded(nonce uint64) []byte {
-	var zeros [pingBodyBytes]byte
-	bare := len(pay.Encode(pingBody{Nonce: nonce, Pad: []byte{}}))
-	// The length of a pad of 24 to 255 bytes takes one byte more than that of
-	// an empty one. The pad is within that range for every nonce.
-	return pay.Encode(pingBody{Nonce: nonce, Pad: zeros[:pingBodyBytes-bare-1]})
+// What a body is made of (RFC 8949 section 3). It is written and compared byte by
+// byte, because an idle registry does little else.
+const (
+	cborMap2   = 0xa2 // a map of two
+	cborBytes1 = 0x58 // a byte string; one byte tells its length
+	cborUint1  = 0x18 // an unsigned integer of one byte follows; +1: of two, +2: four, +3: eight
+)
+
+// padded returns the body for a nonce.
+func padded(nonce uint64) (body [pingBodyBytes]byte) {
+	b := append(body[:0], cborMap2, 1)
+	switch {
+	case nonce < cborUint1:
+		b = append(b, byte(nonce))
+	case nonce <= math.MaxUint8:
+		b = append(b, cborUint1, byte(nonce))
+	case nonce <= math.MaxUint16:
+		b = binary.BigEndian.AppendUint16(append(b, cborUint1+1), uint16(nonce))
+	case nonce <= math.MaxUint32:
+		b = binary.BigEndian.AppendUint32(append(b, cborUint1+2), uint32(nonce))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, cborUint1+3), nonce)
+	}
+	_ = append(b, 2, cborBytes1, byte(pingBodyBytes-len(b)-3)) // the rest is zero
+	return body
 }
 
 func parsePing(body []byte) (Message, error) {
@@ -76,13 +92,20 @@ func parsePong(body []byte) (Message, error) {
 	return Pong{Nonce: nonce}, err
 }
 
-func unpad(body []byte) (uint64, error) {
-	var b pingBody
-	if err := pay.Decode(body, &b); err != nil {
-		return 0, fmt.Errorf("read ping (%w): %w", err, ErrMalformed)
+func unpad(body []byte) (nonce uint64, err error) {
+	if len(body) == pingBodyBytes {
+		size := 0
+		if head := body[2]; head < cborUint1 {
+			nonce = uint64(head)
+		} else {
+			size = 1 << min(head-cborUint1, 3)
+		}
+		for _, b := range body[3 : 3+size] {
+			nonce = nonce<<8 | uint64(b)
+		}
+		if want := padded(nonce); bytes.Equal(body, want[:]) {
+			return nonce, nil
+		}
 	}
-	if !bytes.Equal(body, padded(b.Nonce)) {
-		return 0, fmt.Errorf("read ping: not padded to %d bytes: %w", PingFrameBytes, ErrMalformed)
-	}
-	return b.Nonce, nil
+	return 0, fmt.Errorf("read ping: it is not a nonce padded to %d bytes: %w", PingFrameBytes, ErrMalformed)
 }

@@ -34,6 +34,12 @@ const (
 	sessionKiBMax  = 64
 	sessionCPUMax  = 3 // percent of a core
 	sessionsMany   = 5_000
+	// sessionsQuiet is how long wallets are left alone before they count as idle.
+	// Chosen: they send the fewest Pings from 50 s on.
+	sessionsQuiet = time.Minute
+	// sessionsPings is how long they are looked at, at least. Chosen: twice the
+	// longest interval between their Pings.
+	sessionsPings = 50 * time.Second
 )
 
 // run measures how much memory of the registry each connected wallet takes, and what
@@ -82,7 +88,7 @@ func (b benchSessions) run(ctx context.Context, dir string) (figures []figure, e
 
 // look measures the registry with all wallets connected.
 func (b benchSessions) look(ctx context.Context, pid int, before uint64) ([]figure, error) {
-	if err := wait(ctx, b.during/4); err != nil {
+	if err := wait(ctx, sessionsQuiet); err != nil {
 		return nil, err
 	}
 	spent, err := cpuOf(pid)
@@ -90,7 +96,7 @@ func (b benchSessions) look(ctx context.Context, pid int, before uint64) ([]figu
 		return nil, err
 	}
 	begun := time.Now()
-	if err := wait(ctx, b.during); err != nil {
+	if err := wait(ctx, max(b.during, sessionsPings)); err != nil {
 		return nil, err
 	}
 	spentNow, err1 := cpuOf(pid)

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"net"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -128,6 +129,9 @@ func (n *Registry) listen(ctx context.Context, o RegistryOptions, authority pay.
 	n.server = paysync.NewServer(paysync.ServerOptions{
 		Listener: n.listener, Hub: n.Hub(), Authority: authority.Raw(), Log: n.Log,
 		Seams: paysync.Seams{At: n.Seams.At, Tap: n.Seams.Tap},
+		// Handshakes leave more garbage behind than their connections keep, and those
+		// that are idle make none that would have it collected.
+		Settled: debug.FreeOSMemory,
 	})
 	if n.http, err = listenHTTP(o.HTTP); err != nil {
 		return err
