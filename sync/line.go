@@ -126,7 +126,7 @@ func follow[T any, S stepper, D doer](l *line[S, D], from *lane, changed <-chan 
 				if l.ctx.Err() != nil {
 					return
 				}
-				from.inTurn(func() { l.carryOut(effect) })
+				l.carryOut(effect)
 			}
 		case <-l.ctx.Done():
 			return
@@ -140,15 +140,6 @@ type lane struct {
 	mu      sync.Mutex
 	waiting []Effect
 	kick    chan struct{} // has a token while something waits
-	turn    sync.Mutex    // held while one is carried out, with all that comes of it
-}
-
-// inTurn runs fn, which carries out an effect of the lane: what is sent because of it
-// has left before the next is carried out, by whichever goroutine.
-func (l *lane) inTurn(fn func()) {
-	l.turn.Lock()
-	defer l.turn.Unlock()
-	fn()
 }
 
 func newLane() lane { return lane{kick: make(chan struct{}, 1)} }

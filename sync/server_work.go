@@ -53,9 +53,9 @@ func sizeOf(items []pay.Item) (n int64) {
 // it only while there is something to do: most of what is connected is idle.
 type feedWork struct {
 	mu    sync.Mutex
-	reads []Effect // at most one, because the session asks for no other meanwhile
-	grown uint64   // the feed's last entry, if it has grown; else 0
-	under bool     // a goroutine is at it
+	reads []Effect   // at most one, because the session asks for no other meanwhile
+	grown uint64     // the feed's last entry, if it has grown; else 0
+	under bool       // a goroutine is at it
 	turn  sync.Mutex // held while a read is carried out, with all that comes of it
 }
 
