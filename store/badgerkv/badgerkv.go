@@ -114,7 +114,8 @@ var ErrInUse = errors.New("badgerkv: data directory is in use")
 // Options configure an Engine. The zero value is right for a small box.
 type Options struct {
 	// Busy uses more memory, for a registry with many payments in flight: five
-	// memtables of 64 MiB instead of two of 16 MiB, and twice the compactors.
+	// memtables of 64 MiB instead of two of 16 MiB, and compactors that look for
+	// work all the time.
 	// A directory may be opened either way at any time.
 	Busy bool
 
@@ -145,6 +146,7 @@ type Engine struct {
 	limit  limit
 	counts kv.Counter
 	keeper keeper
+	merger merger
 	gathered
 
 	// Used only by the admitted writer, as is Append of the log.
@@ -202,6 +204,7 @@ func (e *Engine) Update(ctx context.Context, fn func(kv.Tx) error) error {
 		return err
 	}
 	if err := e.space.admit(); err != nil {
+		e.mergeIfDue() // which may free some
 		return err
 	}
 	r := e.read()

@@ -25,5 +25,12 @@ func Small(o Options) Options {
 	return o
 }
 
-// Settle waits for the transfer that runs. No Update may run meanwhile.
-func (e *Engine) Settle() { e.passing.Wait() }
+// Settle waits for the transfer that runs and for what is being merged. No Update may run
+// meanwhile.
+func (e *Engine) Settle() {
+	e.passing.Wait()
+	e.merger.ends.Wait()
+}
+
+// Levels returns Badger's levels.
+func (e *Engine) Levels() []badger.LevelInfo { return e.db.Levels() }

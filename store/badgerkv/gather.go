@@ -118,7 +118,8 @@ func (e *Engine) makeRoom(o *kv.Overlay) error {
 	return nil
 }
 
-// transfer passes rows to Badger and publishes a snapshot with them.
+// transfer passes rows to Badger, publishes a snapshot with them, and looks whether there
+// are tables to merge.
 func (e *Engine) transfer(t transfer) {
 	if err := e.pass(t); err != nil {
 		e.broken.CompareAndSwap(nil, &err)
@@ -127,6 +128,7 @@ func (e *Engine) transfer(t transfer) {
 	base := newSnapshot(e.db)
 	e.keeper.note(base.txn.ReadTs(), t.at.Number)
 	e.publish(func(s *state) { s.leaving, s.base = kv.Layer{}, base })
+	e.mergeIfDue()
 }
 
 // pass commits rows to Badger with the mark of the last commit in them. That is one

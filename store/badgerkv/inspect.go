@@ -45,6 +45,7 @@ type found struct {
 	log   *commitlog.Scanned // nil if there is none
 	mark  commitlog.Position // of the last commit that is in the tables
 	mems  []string           // Badger's own logs of memtables
+	total uint64             // bytes in tables
 }
 
 // inspect checks a directory before Badger opens it, under the lock. It refuses,
@@ -141,6 +142,7 @@ func (f *found) readTables(dir string, manifest badger.Manifest) error {
 			return fmt.Errorf("%w: %w", errDamaged, err)
 		}
 		sizes[t.Level] += size
+		f.total += size
 	}
 	for level, size := range sizes {
 		f.upper += size

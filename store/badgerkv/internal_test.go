@@ -163,7 +163,7 @@ func TestOptions(t *testing.T) {
 		memtable              int64
 		memtables, compactors int
 	}{
-		{false, 16 << 20, 2, 2},
+		{false, 16 << 20, 2, 0},
 		{true, 64 << 20, 5, 4},
 	} {
 		bo := badgerOptions("dir", Options{Busy: c.busy})

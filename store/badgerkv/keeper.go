@@ -82,6 +82,7 @@ func (k *keeper) stop() {
 func (e *Engine) release() error {
 	e.keeper.stop()
 	errs := []error{e.passLast()}
+	e.merger.ends.Wait()
 	whole := e.keeper.wake != nil && e.broken.Load() == nil
 	if e.db != nil {
 		errs = append(errs, e.db.Close())

@@ -22,6 +22,10 @@ func TestMain(m *testing.M) {
 		exit(commitUntilKilled(os.Args[1], badgerkv.Gathering(badgerkv.Options{}, 100_000)))
 	case "busy":
 		exit(commitUntilKilled(os.Args[1], badgerkv.Options{Busy: true}))
+	case "idle":
+		exit(tellIdle(os.Args[1], badgerkv.Options{}))
+	case "idle busy":
+		exit(tellIdle(os.Args[1], badgerkv.Options{Busy: true}))
 	case "fill":
 		exit(fillDisk(os.Args[1]))
 	default:

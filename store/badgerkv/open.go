@@ -77,6 +77,9 @@ func open(dir string, o Options) (e *Engine, err error) {
 			return nil, err
 		}
 	}
+	if !o.Busy && f.total >= ownMergeMax {
+		bo = bo.WithNumCompactors(fewCompactors)
+	}
 	e = newEngine(dir, o, room, bo)
 	e.unlock = unlock
 	if err := e.start(bo, f); err != nil {
@@ -109,7 +112,7 @@ func newEngine(dir string, o Options, room reserve, bo badger.Options) *Engine {
 // badgerOptions sets every option that matters. Badger's Open panics if data is
 // compressed or encrypted and there is no block cache; here neither is the case.
 // Chosen: memtables and compactors as Options.Busy says; the rest as commented, or
-// Badger's own defaults written out.
+// Badger's own defaults written out. Without Busy there are no compactors, see mergeIfDue.
 func badgerOptions(dir string, o Options) badger.Options {
 	bo := badger.DefaultOptions(dir).
 		WithLogger(newLogger(o.Log)).
@@ -129,12 +132,12 @@ func badgerOptions(dir string, o Options) badger.Options {
 		// Every value is smaller than the threshold: the value log stays empty.
 		WithValueThreshold(valueBytesMax + 1).
 		WithValueLogFileSize(16 * mib).
-		WithNumLevelZeroTables(5).
-		WithNumLevelZeroTablesStall(15)
+		WithNumLevelZeroTables(levelZeroUsual).
+		WithNumLevelZeroTablesStall(levelZeroStall)
 	if o.Busy {
 		return bo.WithMemTableSize(64 * mib).WithNumMemtables(5).WithNumCompactors(4)
 	}
-	return bo.WithMemTableSize(16 * mib).WithNumMemtables(2).WithNumCompactors(2)
+	return bo.WithMemTableSize(16 * mib).WithNumMemtables(2).WithNumCompactors(0)
 }
 
 // openBadger opens the directory with Badger. A panic becomes errDamaged, and

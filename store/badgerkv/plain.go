@@ -14,7 +14,7 @@ type Plain struct{ db *badger.DB }
 // system.
 func OpenPlain(dir string) (Plain, error) {
 	db, err := openBadger(badgerOptions(dir, Options{}).
-		WithSyncWrites(true).WithExternalMagic(inBadger).WithBypassLockGuard(false))
+		WithSyncWrites(true).WithExternalMagic(inBadger).WithBypassLockGuard(false).WithNumCompactors(fewCompactors))
 	return Plain{db}, err
 }
 

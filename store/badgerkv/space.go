@@ -51,6 +51,9 @@ func shapeOf(levels []badger.LevelInfo) shape {
 //   - in lower levels each compactor merges one table with those that overlap it
 //     in the next level, about ten, because a level has ten times the size of the
 //     one above.
+//
+// What the engine has Badger merge by itself takes no more room than two compactors:
+// the same steps, one after the other.
 type reserve struct {
 	memtable   uint64 // bytes of a full memtable
 	memtables  uint64 // at most full at a time: in use, waiting, being written out
@@ -61,7 +64,7 @@ func newReserve(bo badger.Options) reserve {
 	return reserve{
 		memtable:   uint64(bo.MemTableSize),
 		memtables:  uint64(bo.NumMemtables) + 2,
-		compactors: uint64(bo.NumCompactors),
+		compactors: uint64(max(fewCompactors, bo.NumCompactors)),
 	}
 }
 

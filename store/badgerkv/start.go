@@ -66,6 +66,8 @@ func (e *Engine) start(bo badger.Options, f found) (err error) {
 	e.keeper.note(0, f.mark.Number)
 	e.keeper.note(base.txn.ReadTs(), e.log.End().Number)
 	go e.keep()
+	e.merger.own = bo.NumCompactors == 0
+	e.mergeIfDue()
 	return nil
 }
 
