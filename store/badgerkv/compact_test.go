@@ -20,7 +20,7 @@ func TestLevelZeroStaysBounded(t *testing.T) {
 	e := open(t, dir, badgerkv.Small(badgerkv.Gathering(badgerkv.Options{}, 60_000)))
 	rng, want := seeded(t), map[string][]byte{}
 	err := e.View(t.Context(), func(r kv.Reader) error { // a snapshot that no merge may take anything from
-		for range 1_600 {
+		for range 1_000 {
 			if err := e.Update(t.Context(), func(tx kv.Tx) error { return change(tx, rng, 12_000, want) }); err != nil {
 				return err
 			}
