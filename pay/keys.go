@@ -1,8 +1,6 @@
 package pay
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"fmt"
 )
 
@@ -42,9 +40,8 @@ func (s KeySecret) Order(r Request) OrderTag {
 // tag returns the first 16 bytes of HMAC-SHA-256 over the deterministic CBOR of
 // what is named.
 func (s KeySecret) tag(what []any) []byte {
-	h := hmac.New(sha256.New, s[:])
-	h.Write(mustEncode(what))
-	return h.Sum(nil)[:16]
+	sum := MAC(s[:], mustEncode(what))
+	return sum[:16]
 }
 
 // SameOrder reports whether two requests ask for the same, whoever is to pay it.

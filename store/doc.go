@@ -28,7 +28,7 @@
 //	j N 8                   -> effect in CBOR          an effect without a result, numbered from 1
 //	l SEQ 8                 -> fact ids                the registry's log, numbered from 1, up to SEQ
 //	m NAME                  -> see meta.go             format, identity, epoch, clock, numbers, outbox position
-//	o N 8                   -> ticks 8, fact ids       outbox item
+//	o N 8                   -> see outbox_items.go     outbox items up to N
 //	p NODE INCARNATION 8    -> n 8                     an incarnation that may not push any more
 //	q FACT                  -> n 8                     which outbox item holds a fact that was stored before
 //	r KEY                   -> value                   a row of the role

@@ -20,8 +20,8 @@ import (
 //	    which boot it is
 //	4   spaces b, p and u, meta row y; the outbox position and the rows of space a
 //	    hold a chain, and those of older formats are still read
-//	5   the row of a fact holds its places; entries, applied items and rows of the log
-//	    share rows; those of older formats are still read
+//	5   the row of a fact holds its places; entries, applied items, rows of the log and
+//	    outbox items share rows; those of older formats are still read
 const formatVersion = 5
 
 // The rows of the meta space, by the byte after the space.
@@ -30,7 +30,7 @@ const (
 	metaOwn     = 's' // the scope that Options.Own named when the store was made
 	metaEpoch   = 'e' // epoch 8: the registry's own, or that of a node's mirror
 	metaClock   = 'c' // moment
-	metaOutbox  = 'o' // outboxState
+	metaOutbox  = 'o' // outboxState, with the newest outbox items
 	metaNumbers = 'n' // numbers
 	metaBoot    = 'b' // reference in CBOR; absent until the store has run once
 	metaOldCopy = 'y' // oldCopyRow; there only while the node is an old copy

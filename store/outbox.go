@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -15,45 +14,6 @@ const (
 	// batch of commands.
 	ackedAtOnce = 256
 )
-
-// item is a row of the outbox: when it was stored and what it holds.
-type item struct {
-	ticks pay.Millis
-	facts []pay.FactID
-}
-
-func (it item) encode() []byte {
-	buf := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(it.facts)*idBytes), uint64(it.ticks))
-	for _, id := range it.facts {
-		buf = append(buf, id[:]...)
-	}
-	return buf
-}
-
-func decodeItem(raw []byte) (it item, ok bool) {
-	n := (len(raw) - 8) / idBytes
-	if n < 1 || n > pay.ItemFactsMax || len(raw) != 8+n*idBytes {
-		return it, false
-	}
-	it.ticks = pay.Millis(binary.BigEndian.Uint64(raw))
-	for raw = raw[8:]; len(raw) > 0; raw = raw[idBytes:] {
-		it.facts = append(it.facts, pay.FactID(raw))
-	}
-	return it, it.ticks >= 0
-}
-
-func (v *View) item(n uint64) (item, error) {
-	v.key = outboxKey(v.key[:0], n)
-	raw, ok, err := v.get(v.key)
-	if err != nil {
-		return item{}, err
-	}
-	it, good := decodeItem(raw)
-	if !ok || !good {
-		return it, damaged(outboxKey(nil, n), "outbox item")
-	}
-	return it, nil
-}
 
 // Queued reports whether a fact waits in the outbox for the registry.
 func (v *View) Queued(id pay.FactID) (bool, error) {
@@ -98,7 +58,7 @@ func (v *View) Outbox(after uint64, limit int) ([]pay.Item, error) {
 	row, _ := o.row(after)
 	for row = max(row, o.acked); row < o.last && len(items) < limit; {
 		row++
-		it, err := v.item(row)
+		it, err := v.item(o, row)
 		if err != nil {
 			return nil, err
 		}
@@ -135,18 +95,14 @@ func (tx *Tx) enqueue(f pay.Fact, row factRow, known bool) error {
 		return pay.NewError(pay.CodeTooMany, fmt.Sprintf("%d claims wait for the registry already", o.last-o.acked),
 			"connect to the registry and let them go out first")
 	}
-	o.last++
 	if tx.SessionOpen() {
-		o.sent = o.last
+		o.sent = o.last + 1
 	}
 	tx.outbox = true
-	if err := tx.putItem(o.last, item{ticks: tx.batch.moment.ticks, facts: []pay.FactID{f.ID()}}); err != nil {
+	if err := tx.addItem(o, item{ticks: tx.batch.moment.ticks, facts: []pay.FactID{f.ID()}}); err != nil {
 		return err
 	}
-	if err := tx.putOutboxState(o); err != nil {
-		return err
-	}
-	return tx.storeAt(f, known, place{inOutbox, o.last})
+	return tx.storeAt(f, known, place{inOutbox, o.last + 1})
 }
 
 // Attach adds f to the outbox item that holds to, so that both are applied
@@ -176,7 +132,7 @@ func (tx *Tx) Attach(to pay.FactID, f pay.Fact) (ok bool, err error) {
 			return before == n, err
 		}
 	}
-	it, err := tx.item(n)
+	it, err := tx.item(o, n)
 	if err != nil {
 		return false, err
 	}
@@ -185,16 +141,11 @@ func (tx *Tx) Attach(to pay.FactID, f pay.Fact) (ok bool, err error) {
 			"wait until it has reached the registry")
 	}
 	it.facts = append(it.facts, f.ID())
-	if err := tx.putItem(n, it); err != nil {
+	if err := tx.replaceItem(o, n, it); err != nil {
 		return false, err
 	}
 	tx.outbox = true
 	return true, tx.storeAt(f, known, place{inOutbox, n})
-}
-
-func (tx *Tx) putItem(n uint64, it item) error {
-	tx.key = outboxKey(tx.key[:0], n)
-	return tx.put(tx.key, it.encode())
 }
 
 // SessionOpened notes that whatever is queued may from now on have left the
@@ -231,7 +182,7 @@ func (tx *Tx) Acked(ack pay.Acked) (more bool, err error) {
 	upTo := min(row, o.acked+ackedAtOnce)
 	for o.acked < upTo {
 		o.acked++
-		facts, err := tx.removeItem(o.acked, ack.Refused[o.number(o.acked)])
+		facts, err := tx.removeItem(o, ack.Refused[o.number(o.acked)])
 		if err != nil {
 			return false, err
 		}
@@ -248,15 +199,19 @@ func (tx *Tx) Acked(ack pay.Acked) (more bool, err error) {
 	return o.acked < row, tx.putOutboxState(now)
 }
 
-// removeItem removes the item of a row and returns the facts that it held.
-func (tx *Tx) removeItem(n uint64, refused pay.Reason) ([]pay.FactID, error) {
-	it, err := tx.item(n)
+// removeItem removes the last acknowledged item and returns the facts that it held.
+// From the row of o it is gone when that is written.
+func (tx *Tx) removeItem(o outboxState, refused pay.Reason) ([]pay.FactID, error) {
+	r, own, err := tx.itemRun(o, o.acked)
 	if err != nil {
 		return nil, err
 	}
-	tx.key = outboxKey(tx.key[:0], n)
-	if err := tx.delete(tx.key); err != nil {
-		return nil, err
+	it := r.item(o.acked)
+	if own && r.last == o.acked {
+		tx.key = outboxKey(tx.key[:0], r.last)
+		if err := tx.delete(tx.key); err != nil {
+			return nil, err
+		}
 	}
 	for _, id := range it.facts { // their places stay, and mean nothing from now on
 		tx.touched = append(tx.touched, touched{id: id})

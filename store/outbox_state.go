@@ -20,6 +20,7 @@ type outboxState struct {
 	// it. chained is false when a registry that knows no chains acknowledged some.
 	chain   pay.Chain
 	chained bool
+	newest  itemRun // the newest items, which no other row holds
 }
 
 const (
@@ -42,19 +43,21 @@ func (o outboxState) row(n uint64) (row uint64, ok bool) {
 }
 
 func (o outboxState) encode() []byte {
-	buf := append(make([]byte, 0, outboxStateBytes), o.inc[:]...)
+	newest := o.newest.behind(o.acked).items
+	buf := append(make([]byte, 0, outboxStateBytes+len(newest)), o.inc[:]...)
 	for _, n := range []uint64{o.last, o.acked, o.sent, o.shift} {
 		buf = binary.BigEndian.AppendUint64(buf, n)
 	}
 	buf = append(buf, o.chain[:]...)
+	chained := byte(0)
 	if o.chained {
-		return append(buf, 1)
+		chained = 1
 	}
-	return append(buf, 0)
+	return append(append(buf, chained), newest...)
 }
 
 func decodeOutboxState(raw []byte) (o outboxState, ok bool) {
-	if len(raw) != outboxStateBytes && len(raw) != outboxStateBytesV2 {
+	if len(raw) < outboxStateBytes && len(raw) != outboxStateBytesV2 {
 		return o, false
 	}
 	o.inc = pay.Incarnation(raw[:8])
@@ -62,6 +65,7 @@ func decodeOutboxState(raw []byte) (o outboxState, ok bool) {
 	o.acked = binary.BigEndian.Uint64(raw[16:])
 	o.sent = binary.BigEndian.Uint64(raw[24:])
 	sound := o.acked <= o.sent && o.sent <= o.last
+	o.newest = itemRun{last: o.last}
 	if len(raw) == outboxStateBytesV2 {
 		o.chained = o.acked == 0
 		return o, sound
@@ -69,6 +73,9 @@ func decodeOutboxState(raw []byte) (o outboxState, ok bool) {
 	o.shift = binary.BigEndian.Uint64(raw[32:])
 	o.chain = pay.Chain(raw[40:])
 	o.chained = raw[72] == 1
+	if o.newest, ok = itemsOf(o.last, raw[outboxStateBytes:]); !ok || o.newest.first() <= o.acked {
+		return o, false
+	}
 	return o, sound && raw[72] <= 1 && o.last+o.shift >= o.last && (o.chained || o.chain == pay.Chain{})
 }
 

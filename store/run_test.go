@@ -109,3 +109,51 @@ func TestRunsOfAppliedItems(t *testing.T) {
 	}
 	sound(t, s)
 }
+
+// Outbox items share rows as well: however they come and are acknowledged, what waits is
+// what was posted and not acknowledged, and a short queue has no rows.
+func TestRunsOfOutboxItems(t *testing.T) {
+	t.Parallel()
+	for _, step := range []int{1, 5, 16, 17, 40} {
+		o := nodeOptions()
+		s, stop := start(t, o)
+		var want []pay.FactID
+		done := 0
+		for n := range 60 {
+			post(t, s, nil, claim(t, 100+n))
+			want = append(want, claim(t, 100+n).ID())
+			if n%7 == 3 && attach(t, s, claim(t, 100+n), claim(t, 200+n)) != true {
+				t.Fatal("nothing is attached")
+			}
+			if len(want)-done >= step {
+				done += step
+				acked(t, s, uint64(done), nil)
+			}
+			if n == 30 {
+				stop()
+				s, stop = start(t, o)
+			}
+			items := outbox(t, s)
+			if len(items) != len(want)-done {
+				t.Fatalf("%d at a time: %d items wait, want %d", step, len(items), len(want)-done)
+			}
+			for i, it := range items {
+				if it.N != uint64(done+i+1) || it.Facts[0].ID() != want[done+i] || (len(it.Facts) == 2) != ((done+i)%7 == 3) {
+					t.Fatalf("%d at a time: item %d is %v", step, it.N, ids(it.Facts...))
+				}
+			}
+		}
+		sound(t, s)
+		acked(t, s, uint64(len(want)), nil)
+		sound(t, s)
+		rows := 0
+		for key := range rowsOf(t, o.Engine) {
+			if key[0] == 'o' {
+				rows++
+			}
+		}
+		if rows > 0 {
+			t.Errorf("%d at a time: %d rows are left", step, rows)
+		}
+	}
+}

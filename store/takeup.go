@@ -39,7 +39,7 @@ func (v *View) OutboxChain(n uint64) (chain pay.Chain, ok bool, err error) {
 	chain = o.chain
 	for r := o.acked; r < row; {
 		r++
-		it, err := v.item(r)
+		it, err := v.item(o, r)
 		if err != nil {
 			return chain, false, err
 		}
@@ -81,7 +81,7 @@ func (tx *Tx) TakeUp(after uint64, items []pay.Recalled) error {
 		if same {
 			o.acked++
 			o.sent = max(o.sent, o.acked)
-			if _, err := tx.removeItem(o.acked, ""); err != nil {
+			if _, err := tx.removeItem(o, ""); err != nil {
 				return err
 			}
 			continue
@@ -107,7 +107,7 @@ func (tx *Tx) isNext(o outboxState, it pay.Recalled) (bool, error) {
 	if !o.queued() {
 		return false, nil
 	}
-	next, err := tx.item(o.acked + 1)
+	next, err := tx.item(o, o.acked+1)
 	if err != nil || len(next.facts) != len(it.IDs) {
 		return false, err
 	}
@@ -198,7 +198,7 @@ func (v *View) UrgentClaims(kinds func(pay.Kind) bool) (facts []pay.Fact, err er
 		return nil, err
 	}
 	for row, looked := o.last, 0; row > o.acked && looked < pay.UrgentItemsMax; row, looked = row-1, looked+1 {
-		it, err := v.item(row)
+		it, err := v.item(o, row)
 		if err != nil {
 			return nil, err
 		}

@@ -203,7 +203,7 @@ func (a *audit) row(key, sealed []byte) error {
 	case spaceMeta:
 		return a.metaRow(key, value)
 	case spaceOutbox:
-		return a.item(key, value)
+		return a.itemsRow(key, value)
 	case spaceQueued:
 		return a.queued(key, value)
 	case spaceRole:
@@ -227,6 +227,9 @@ func (a *audit) end() error {
 	}
 	if a.meta != metaRows {
 		return finding("%d of %d meta rows are there", a.meta, metaRows)
+	}
+	if err := a.waiting(a.outbox.newest); err != nil {
+		return err
 	}
 	if want := a.outbox.last - a.outbox.acked; a.items != want {
 		return finding("%d outbox items are there and %d should be", a.items, want)
@@ -371,16 +374,33 @@ func (a *audit) metaRow(key, value []byte) error {
 	return nil
 }
 
-func (a *audit) item(key, value []byte) error {
-	it, ok := decodeItem(value)
-	if !ok || len(key) != 1+seqBytes {
-		return damaged(key, "outbox item")
+// itemsRow checks a row of outbox items, the first of which may be acknowledged already.
+func (a *audit) itemsRow(key, value []byte) error {
+	if len(key) != 1+seqBytes {
+		return damaged(key, "outbox items")
 	}
-	a.items++
-	n := binary.BigEndian.Uint64(key[1:])
-	if n <= a.outbox.acked || n > a.outbox.last {
-		return finding("outbox item %d is outside %d..%d", n, a.outbox.acked+1, a.outbox.last)
+	r, ok := decodeItems(binary.BigEndian.Uint64(key[1:]), value)
+	if !ok {
+		return damaged(key, "outbox items")
 	}
+	if r.last <= a.outbox.acked || r.last > a.outbox.last {
+		return finding("outbox item %d is outside %d..%d", r.last, a.outbox.acked+1, a.outbox.last)
+	}
+	return a.waiting(r)
+}
+
+// waiting checks the items of a run that wait in the outbox.
+func (a *audit) waiting(r itemRun) error {
+	for n := max(r.first(), a.outbox.acked+1); n <= r.last; n++ {
+		a.items++
+		if err := a.blame(a.item(n, r.item(n))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *audit) item(n uint64, it item) error {
 	if it.ticks > a.clock.ticks {
 		return finding("outbox item %d was stored after the last change to the store", n)
 	}

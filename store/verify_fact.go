@@ -44,7 +44,7 @@ func (a *audit) placed(id pay.FactID, at place) error {
 	if at.n > a.outbox.last {
 		return finding("fact %s is said to be in outbox item %d, and the newest is %d", id, at.n, a.outbox.last)
 	}
-	it, err := a.v.item(at.n)
+	it, err := a.v.item(a.outbox, at.n)
 	if err == nil && !slices.Contains(it.facts, id) {
 		err = finding("fact %s is said to be in outbox item %d, which does not hold it", id, at.n)
 	}

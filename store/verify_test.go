@@ -15,7 +15,8 @@ import (
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
-// alike is how many claims from 20 on there are in everything, so that there are runs.
+// alike is how many claims from 20 on, and at a node from 40 on, there are in
+// everything, so that there are runs.
 const alike = 16
 
 // everything returns a store with rows in every space that its kind has.
@@ -61,6 +62,9 @@ func everything(t testing.TB, o store.Options) *store.Store {
 	if _, err := s.Journal().Mirror(t.Context(), from, append([]pay.Fact{claim(t, 1), claim(t, 2), claim(t, 4)}, more...), pay.Acked{}); err != nil {
 		t.Fatal(err)
 	}
+	for n := range alike {
+		post(t, s, nil, claim(t, 40+n))
+	}
 	return s
 }
 
@@ -82,6 +86,7 @@ func changes(t testing.TB, rows map[string]string, fn func(key, value, newKey, n
 	skip := map[string]bool{}
 	for n := range alike - 1 {
 		skip["f"+string(idBytes(claim(t, 21+n)))] = true
+		skip["f"+string(idBytes(claim(t, 41+n)))] = true
 	}
 	for _, key := range slices.Sorted(maps.Keys(rows)) {
 		value := rows[key]

@@ -106,9 +106,8 @@ func (f found) elsewhere() bool {
 	if f.first == (place{}) {
 		return false
 	}
-	return f.first.Twice || slices.ContainsFunc(append(slices.Clip(f.places.Also), f.first), func(p place) bool {
-		return !p.at(f.here) && !slices.ContainsFunc(f.near, p.at)
-	})
+	far := func(p place) bool { return !p.at(f.here) && !slices.ContainsFunc(f.near, p.at) }
+	return f.first.Twice || far(f.first) || slices.ContainsFunc(f.places.Also, far)
 }
 
 // heardPrune bounds the rows of past steps that one request clears away. Chosen:

@@ -2,8 +2,6 @@ package registry
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -51,10 +49,8 @@ type heldRow struct {
 // secretOf returns the secret of a merchant's tags. It is the same each time, so
 // that no row has to keep it.
 func (r *Registry) secretOf(merchant pay.Scope) pay.KeySecret {
-	h := hmac.New(sha256.New, r.secret[:])
-	h.Write([]byte("paybeacon/1 merchant keys"))
-	h.Write([]byte(merchant))
-	return pay.KeySecret(h.Sum(nil)[:len(pay.KeySecret{})])
+	sum := pay.MAC(r.secret[:], append([]byte("paybeacon/1 merchant keys"), merchant...))
+	return pay.KeySecret(sum[:len(pay.KeySecret{})])
 }
 
 // claimKey gives the key of a request to the payment that it opens. When the key

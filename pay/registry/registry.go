@@ -2,8 +2,6 @@ package registry
 
 import (
 	"crypto/ecdh"
-	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -194,10 +192,8 @@ func (r *Registry) sign(now pay.Time, body pay.Body, scopes ...pay.Scope) (pay.P
 
 // payerRef names a wallet towards one merchant.
 func (r *Registry) payerRef(wallet, merchant pay.Scope) pay.PayerRef {
-	h := hmac.New(sha256.New, r.secret[:])
-	for _, s := range []pay.Scope{wallet, merchant} {
-		h.Write([]byte{byte(len(s))})
-		h.Write([]byte(s))
-	}
-	return pay.PayerRef(h.Sum(nil)[:16])
+	message := append([]byte{byte(len(wallet))}, wallet...)
+	message = append(append(message, byte(len(merchant))), merchant...)
+	sum := pay.MAC(r.secret[:], message)
+	return pay.PayerRef(sum[:16])
 }

@@ -3,8 +3,6 @@ package registry
 import (
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -81,10 +79,8 @@ func (t *turn) publishChallenge(p *paymentRow) error {
 // do not hold the registry's secret, and the same each time, so that no row has
 // to keep it.
 func (r *Registry) nonce(payment pay.PaymentID) pay.Nonce {
-	h := hmac.New(sha256.New, r.secret[:])
-	h.Write([]byte("paybeacon/1 challenge"))
-	h.Write(payment[:])
-	return pay.Nonce(h.Sum(nil)[:len(pay.Nonce{})])
+	sum := pay.MAC(r.secret[:], append([]byte("paybeacon/1 challenge"), payment[:]...))
+	return pay.Nonce(sum[:len(pay.Nonce{})])
 }
 
 // checkApproval returns why the approval cannot pay the offer, or "". An offer
