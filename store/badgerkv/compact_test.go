@@ -47,6 +47,17 @@ func TestLevelZeroStaysBounded(t *testing.T) {
 	same(t, "closed", open(t, dir, badgerkv.Options{}), want)
 }
 
+// The log of a large memtable fills far more small ones than level 0 takes.
+func TestLevelZeroStaysBoundedInAReplay(t *testing.T) {
+	t.Parallel()
+	const records = 350 // 14 MiB
+	after := crashed(t, running(t, records))
+	if left := glob(t, after, "*.sst"); len(left) > 0 {
+		t.Fatalf("tables were written: %q", left)
+	}
+	holds(t, after, badgerkv.Small(badgerkv.Options{}), records)
+}
+
 // Each time a store is closed, level 0 has one table more.
 func TestLevelZeroOfManyStartsStaysBounded(t *testing.T) {
 	t.Parallel()

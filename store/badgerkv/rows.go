@@ -120,10 +120,17 @@ func passOne(to *badger.WriteBatch, at commitlog.Position, payload []byte) error
 // transactions as it takes. A commit may be in two of them, if the memtables were larger
 // when it was made: after a crash between these it is replayed again, because the mark is
 // in the second. It returns errDamaged or an error of Badger.
-func replay(db *badger.DB, log *commitlog.Scanned, after commitlog.Position) error {
-	batch := db.NewWriteBatch()
+func (e *Engine) replay(log *commitlog.Scanned, after commitlog.Position) error {
+	batch := e.db.NewWriteBatch()
 	defer batch.Cancel()
+	passed := 0
 	err := log.Replay(after, func(at commitlog.Position, payload []byte) error {
+		// The log of large memtables fills many small ones, and Badger waits for ever
+		// with a full level 0 if nobody merges it.
+		if passed += len(payload); passed >= mib {
+			passed = 0
+			e.mergeIfDue()
+		}
 		return passOne(batch, at, payload)
 	})
 	if err == nil {

@@ -54,8 +54,10 @@ func (e *Engine) start(bo badger.Options, f found) (err error) {
 	if e.db, err = openBadger(bo); err != nil {
 		return err
 	}
+	e.merger.own = bo.NumCompactors == 0
+	e.mergeIfDue()
 	if f.magic == inLog && f.log != nil {
-		if err := replay(e.db, f.log, f.mark); err != nil {
+		if err := e.replay(f.log, f.mark); err != nil {
 			return err
 		}
 	}
@@ -66,8 +68,6 @@ func (e *Engine) start(bo badger.Options, f found) (err error) {
 	e.keeper.note(0, f.mark.Number)
 	e.keeper.note(base.txn.ReadTs(), e.log.End().Number)
 	go e.keep()
-	e.merger.own = bo.NumCompactors == 0
-	e.mergeIfDue()
 	return nil
 }
 
