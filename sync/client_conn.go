@@ -14,19 +14,19 @@ import (
 // clientConn carries out the effects of one ClientSession. Four goroutines feed
 // it, so that none waits for another's disk or network:
 //
-//	read                 messages in, entries into the journal
+//	read                 messages in, single entries into the journal
 //	follow the outbox    items out of the journal, Push out
-//	follow the acks      acknowledgements into the journal
+//	follow the notes     acknowledgements into the journal, and entries while more follow
 //	keepTime             Ping and Seen out, acknowledgements that nothing followed,
 //	                     silence noticed
 type clientConn struct {
 	line[*ClientSession, *NodeEffects]
 	client *Client
 
-	upAt         time.Time
-	outbox, acks lane
-	timeKick     chan struct{}
-	wakeAt       time.Time // when keepTime wakes by itself; guarded by mu
+	upAt          time.Time
+	outbox, notes lane
+	timeKick      chan struct{}
+	wakeAt        time.Time // when keepTime wakes by itself; guarded by mu
 }
 
 func newClientConn(c *Client, conn Conn, next pay.Incarnation) *clientConn {
@@ -34,7 +34,7 @@ func newClientConn(c *Client, conn Conn, next pay.Incarnation) *clientConn {
 	id.Holder, id.Next = c.holder, next
 	k := &clientConn{
 		line:   newLine(conn, c.opts.Seams, NewClientSession(id), NewNodeEffects(c.opts.Journal)),
-		client: c, outbox: newLane(), acks: newLane(), timeKick: make(chan struct{}, 1),
+		client: c, outbox: newLane(), notes: newLane(), timeKick: make(chan struct{}, 1),
 	}
 	k.do, k.plain, k.stepped = k.carry, isPlain, k.retime
 	return k
@@ -51,7 +51,7 @@ func (k *clientConn) run(ctx context.Context, position pay.Position) (time.Durat
 	wg.Go(func() {
 		follow(&k.line, &k.outbox, k.client.opts.Journal.Changed(), func(struct{}) Event { return Changed{} })
 	})
-	wg.Go(func() { follow[struct{}](&k.line, &k.acks, nil, nil) })
+	wg.Go(func() { follow[struct{}](&k.line, &k.notes, nil, nil) })
 	wg.Go(k.keepTime)
 	<-k.ctx.Done()
 	k.conn.Close(k.closeCode())
@@ -86,8 +86,14 @@ func (k *clientConn) carry(effect Effect) error {
 	case OpenOutbox, ReadOutbox:
 		k.outbox.put(e)
 	case NoteAck:
-		k.acks.put(e)
-	case MirrorEntries, Weigh, TakeUp, RenewOutbox, ReadUrgent:
+		k.notes.put(e)
+	case MirrorEntries:
+		if e.Later {
+			k.notes.put(e)
+		} else {
+			k.carryOut(e)
+		}
+	case Weigh, TakeUp, RenewOutbox, ReadUrgent:
 		k.carryOut(e)
 	case NoteOldCopy:
 		k.carryOut(e)
@@ -95,7 +101,7 @@ func (k *clientConn) carry(effect Effect) error {
 			k.client.setState(func(s *State) { s.Err = e.Err })
 		}
 	case NoteChain:
-		k.acks.put(e)
+		k.notes.put(e)
 	case Rivalled:
 		k.client.rivalled()
 	case End:

@@ -3,6 +3,7 @@ package paysync
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -50,7 +51,10 @@ type ClientSession struct {
 
 	cursor  pay.Cursor // of the entries given to MirrorEntries
 	durable uint64     // number of the last entry that is mirrored
-	seen    seen
+	// mirroring holds where the store will stand after each MirrorEntries that is not
+	// answered.
+	mirroring []pay.Cursor
+	seen      seen
 
 	// ack is what the registry acknowledged and the store has not been told. It waits
 	// for the entries that mostly follow, at most until ackNoteBy, and for what notes
@@ -391,29 +395,30 @@ func (s *ClientSession) entries(m wire.Entries) []Effect {
 	if known >= uint64(len(m.Facts)) {
 		return nil
 	}
-	next, facts := s.cursor, make([]pay.Fact, 0, len(m.Facts))
-	for _, raw := range m.Facts[known:] {
-		f, err := s.keys.open(raw)
-		if err != nil {
-			return bad(fmt.Sprintf("entry %d: %v", next.Seq+1, err))
-		}
+	next := s.cursor
+	facts, right, err := s.keys.openAll(m.Facts[known:])
+	if err != nil {
+		return bad(fmt.Sprintf("entry %d: %v", next.Seq+1+uint64(right), err))
+	}
+	for _, f := range facts {
 		next.Seq, next.Chain = next.Seq+1, next.Chain.Next(f.ID())
-		facts = append(facts, f)
-		s.seen.bytes += len(raw)
+		s.seen.bytes += len(f.Raw())
 	}
 	if next.Chain != m.Chain {
 		return bad(fmt.Sprintf("the chain up to entry %d is another", next.Seq))
 	}
-	from := s.cursor
-	s.cursor = next
-	return []Effect{MirrorEntries{From: from, Facts: facts, Ack: s.takeAck()}}
+	e := MirrorEntries{From: s.cursor, Facts: facts, Ack: s.takeAck(), Later: next.Seq < s.upTo || len(s.mirroring) > 0}
+	s.cursor, s.mirroring = next, append(s.mirroring, next)
+	return []Effect{e}
 }
 
 func (s *ClientSession) mirrored(head pay.Head) []Effect {
-	if head.Cursor != s.cursor {
+	up := slices.Index(s.mirroring, head.Cursor)
+	if up < 0 {
 		return []Effect{End{Err: pay.NewError(pay.CodeFailed, fmt.Sprintf("the store mirrored up to entry %d, the session up to %d", head.Cursor.Seq, s.cursor.Seq),
 			"another program may use this data directory")}}
 	}
+	s.mirroring = append(s.mirroring[:0], s.mirroring[up+1:]...)
 	s.durable = head.Cursor.Seq
 	if s.seen.isDue(s.durable) {
 		return append([]Effect{s.sendSeen()}, s.catchUp()...)

@@ -156,7 +156,24 @@ func (l *lane) take() []Effect {
 	defer l.mu.Unlock()
 	waiting := l.waiting
 	l.waiting = nil
-	return waiting
+	return together(waiting)
+}
+
+// together joins entries that wait to be mirrored one after another: what is stored in
+// one commit costs one flush. The registry's window bounds what that can be.
+func together(effects []Effect) (joined []Effect) {
+	for _, effect := range effects {
+		e, ok := effect.(MirrorEntries)
+		if ok && len(joined) > 0 {
+			if before, ok := joined[len(joined)-1].(MirrorEntries); ok {
+				before.Facts, before.Ack = append(before.Facts, e.Facts...), before.Ack.And(e.Ack)
+				joined[len(joined)-1] = before
+				continue
+			}
+		}
+		joined = append(joined, effect)
+	}
+	return joined
 }
 
 // kick leaves a token; tokens coalesce.

@@ -3,6 +3,7 @@ package paysync_test
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,6 +213,13 @@ func TestClientSession(t *testing.T) {
 		{"a key without authority", append(up[:3:3], step{0, got(replaced(2, stranger.Raw())), "end E_BAD_FACT"})},
 		{"an authority of another root", append(up[:3:3], step{0, got(replaced(2, otherRoot.Raw())), "end E_BAD_FACT"})},
 		{"bytes that are no fact", append(up[:3:3], step{0, got(replaced(2, []byte("no fact"))), "end E_BAD_FACT"})},
+		{"entries that follow before the last are stored", append(up[:3:3],
+			step{0, got(entries(feed, 1, 3)), "mirror 0+3"},
+			step{0, got(entries(feed, 4, 6)), "mirror 3+3"},
+			step{0, got(entries(feed, 7, 9)), "mirror 6+3"},
+			step{0, paysync.Mirrored{Head: at(6)}, ""}, // two were stored together
+			step{0, paysync.Mirrored{Head: at(9)}, ""},
+			step{0, paysync.Mirrored{Head: at(9)}, "end E_FAILED"})},
 		{"a store that mirrored something else", append(up[:3:3],
 			step{0, got(entries(feed, 1, 3)), "mirror 0+3"},
 			step{0, paysync.Mirrored{Head: at(2)}, "end E_FAILED"})},
@@ -292,6 +300,42 @@ func TestClientSession(t *testing.T) {
 			s := paysync.NewClientSession(paysync.ClientIdentity{Scope: testScope, Root: reg.root.ID(), Working: reg.working.Public()})
 			run(t, s, c.steps)
 		})
+	}
+}
+
+// TestEntriesAreStoredLaterWhileMoreFollow: a node that catches up verifies the next
+// entries while the last are stored; one that keeps up has nothing to wait for.
+func TestEntriesAreStoredLaterWhileMoreFollow(t *testing.T) {
+	t.Parallel()
+	reg := newRegistry()
+	feed := feedOf(reg, 9)
+	box := newNode(3)
+	at := func(seq int) pay.Head { return headOf(reg.epoch, feed[:seq]) }
+	s := paysync.NewClientSession(paysync.ClientIdentity{Scope: testScope, Root: reg.root.ID(), Working: reg.working.Public()})
+	later := func(event paysync.Event) (later []bool) {
+		for _, effect := range s.Step(start, event) {
+			if e, ok := effect.(paysync.MirrorEntries); ok {
+				later = append(later, e.Later)
+			}
+		}
+		return later
+	}
+	later(paysync.Connected{Position: pay.Position{Incarnation: box.inc}})
+	later(paysync.Received{Message: wire.Welcome{Version: wire.VersionMax, Resume: wire.ResumeOn, Head: at(6), Incarnation: box.inc, Now: 1, PingEvery: 2_000, Authority: reg.authority.Raw()}})
+	for i, c := range []struct {
+		event paysync.Event
+		want  []bool
+	}{
+		{paysync.Received{Message: entries(feed, 1, 3)}, []bool{true}},  // 6 are there
+		{paysync.Received{Message: entries(feed, 4, 6)}, []bool{true}},  // it must not overtake the others
+		{paysync.Mirrored{Head: at(3)}, nil},                            //
+		{paysync.Received{Message: entries(feed, 7, 7)}, []bool{true}},  // nor must this one
+		{paysync.Mirrored{Head: at(7)}, nil},                            //
+		{paysync.Received{Message: entries(feed, 8, 8)}, []bool{false}}, // all that was known of is stored
+	} {
+		if got := later(c.event); !slices.Equal(got, c.want) {
+			t.Errorf("step %d: later %v, want %v", i, got, c.want)
+		}
 	}
 }
 

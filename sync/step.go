@@ -89,11 +89,13 @@ type (
 	// NoteAck notes in the store what the registry acknowledged.
 	NoteAck struct{ pay.Acked }
 	// MirrorEntries stores verified feed entries behind From and notes, with them,
-	// what the registry acknowledged.
+	// what the registry acknowledged. Later means that more entries follow, which can
+	// be verified meanwhile; those may be stored together with them.
 	MirrorEntries struct {
 		From  pay.Cursor
 		Facts []pay.Fact
 		Ack   pay.Acked
+		Later bool
 	}
 	// Weigh reads the chain of the outbox after item N.
 	Weigh struct{ N uint64 }
