@@ -15,7 +15,7 @@ type appliedRow struct {
 	n     uint64
 	line  pay.Incarnation // the first incarnation of this numbering
 	chain pay.Chain       // after item n; zero after the last item applied by a program of format 2
-	tail  keptRun         // the newest items, which no row of space u holds
+	tail  chained         // the newest items, which no row of space u holds
 }
 
 const (
@@ -30,26 +30,20 @@ func (a appliedRow) encode() []byte {
 	if len(a.tail.items) == 0 {
 		return buf
 	}
-	return append(append(buf, a.tail.chain[:]...), a.tail.items...)
+	return a.tail.row(buf)
 }
 
 func decodeApplied(raw []byte) (a appliedRow, ok bool) {
-	switch {
-	case len(raw) == appliedBytesV2:
-		a.line = pay.Incarnation(raw[:8])
-	case len(raw) >= appliedBytes:
-		a.line, a.chain = pay.Incarnation(raw[16:24]), pay.Chain(raw[24:])
-	default:
+	if len(raw) != appliedBytesV2 && len(raw) < appliedBytes {
 		return a, false
 	}
 	a.inc, a.n = pay.Incarnation(raw[:8]), binary.BigEndian.Uint64(raw[8:])
-	a.tail = keptRun{last: a.n, chain: a.chain}
-	if len(raw) > appliedBytes {
-		if a.tail, ok = decodeKept(a.n, raw[appliedBytes:]); !ok || a.tail.after {
-			return a, false
-		}
+	a.line, raw = a.inc, raw[appliedBytesV2:]
+	if len(raw) > 0 {
+		a.line, a.chain, raw = pay.Incarnation(raw[:8]), pay.Chain(raw[8:]), raw[appliedBytes-appliedBytesV2:]
 	}
-	return a, a.n > 0 || a.line != a.inc
+	a.tail, ok = tailOf(a.n, a.chain, raw, keptHead)
+	return a, ok && (a.n > 0 || a.line != a.inc)
 }
 
 func (v *View) applied(node pay.NodeID) (a appliedRow, ok bool, err error) {
@@ -146,7 +140,7 @@ func (tx *Tx) appliedOf(node pay.NodeID, inc pay.Incarnation) (row appliedRow, r
 	}
 	tx.key = pastKey(tx.key[:0], node, inc)
 	_, replaced, err = tx.get(tx.key)
-	return appliedRow{inc: inc, line: inc}, replaced, err
+	return appliedRow{inc: inc, line: inc, tail: chained{run: run{head: keptHead}}}, replaced, err
 }
 
 // replace notes that the incarnation which pushed before may not any more, unless
@@ -158,7 +152,7 @@ func (tx *Tx) replace(node pay.NodeID, inc, line pay.Incarnation) error {
 	}
 	if row.line != line && len(row.tail.items) > 0 {
 		tx.key = keptKey(tx.key[:0], node, row.line, row.n)
-		if err := tx.put(tx.key, row.tail.encode()); err != nil {
+		if err := tx.put(tx.key, row.tail.row(nil)); err != nil {
 			return err
 		}
 	}
@@ -168,17 +162,17 @@ func (tx *Tx) replace(node pay.NodeID, inc, line pay.Incarnation) error {
 
 // keep moves the row on by an applied item and keeps what the item holds.
 func (tx *Tx) keep(node pay.NodeID, row *appliedRow, it pay.Item) error {
-	items := append(row.tail.items, byte(len(it.Facts)))
+	kept := []byte{byte(len(it.Facts))}
 	for _, f := range it.Facts {
 		id := f.ID()
-		items, row.chain = append(items, id[:]...), row.chain.Next(id)
+		kept, row.chain = append(kept, id[:]...), row.chain.Next(id)
 	}
-	row.n, row.tail.last, row.tail.items = it.N, it.N, items
-	if len(items) < keptRunBytes {
+	row.n, row.tail.run = it.N, row.tail.add(kept...)
+	if row.n%runItems != 0 {
 		return nil
 	}
-	full := row.tail.encode()
-	row.tail = keptRun{last: row.n, chain: row.chain}
+	full := row.tail.row(nil)
+	row.tail = chained{run{row.n, nil, keptHead}, row.chain, false}
 	tx.key = keptKey(tx.key[:0], node, row.line, row.n)
 	return tx.put(tx.key, full)
 }

@@ -20,7 +20,7 @@ func QueueMany(t testing.TB, s *Store, n uint64) {
 		if err != nil {
 			return err
 		}
-		o.last, o.newest = o.last+n, itemRun{last: o.last + n}
+		o.last, o.newest = o.last+n, run{o.last + n, nil, itemHead}
 		return tx.putOutboxState(o)
 	})
 	if err != nil {

@@ -112,13 +112,13 @@ func (v *View) eachEntry(scope pay.Scope, after uint64, limit int, fn func(seq u
 	if err != nil {
 		return err
 	}
-	take := func(r run) error {
+	take := func(r chained) error {
 		if !r.holds(next) {
 			return damaged(entryKey(nil, scope, next), "absence")
 		}
-		return r.each(next, func(seq uint64, id pay.FactID, chain pay.Chain) error {
+		return r.each(next, func(seq uint64, item []byte, chain pay.Chain) error {
 			next++
-			if err := fn(seq, id, chain); err != nil || next-after <= uint64(limit) || limit <= 0 {
+			if err := fn(seq, pay.FactID(item), chain); err != nil || next-after <= uint64(limit) || limit <= 0 {
 				return err
 			}
 			return errEnough
@@ -136,12 +136,12 @@ func (v *View) eachEntry(scope pay.Scope, after uint64, limit int, fn func(seq u
 
 // eachRun calls take for the runs of a feed that hold the entries from *next on and
 // before end, until it returns an error, which it returns. take moves *next on.
-func (v *View) eachRun(scope pay.Scope, next *uint64, end uint64, take func(run) error) error {
+func (v *View) eachRun(scope pay.Scope, next *uint64, end uint64, take func(chained) error) error {
 	for n := 0; *next < end; n++ {
 		if n == runsByKey {
 			return v.scan(entryKey(nil, scope, *next), entryKey(nil, scope, end), 0, func(key, value []byte) (bool, error) {
 				_, last, ok := splitEntryKey(key)
-				r, good := decodeRun(last, value)
+				r, good := decodeEntries(last, value)
 				if !ok || !good {
 					return false, damaged(key, "feed entries")
 				}
@@ -149,7 +149,7 @@ func (v *View) eachRun(scope pay.Scope, next *uint64, end uint64, take func(run)
 				return err == nil, err
 			})
 		}
-		r, _, err := v.runOf(scope, *next)
+		r, _, err := v.entriesOf(scope, *next)
 		if err == nil {
 			err = take(r)
 		}
@@ -238,11 +238,11 @@ func (tx *Tx) appendEntry(scope pay.Scope, row feedRow, f pay.Fact) (feedRow, er
 	if tx.s.registry() {
 		tx.appended = append(tx.appended, appended{scope, row.seq, freshEntry{f.Raw(), row.chain}})
 	}
-	if row.seq%runEntries != 0 {
+	if row.seq%runItems != 0 {
 		return row, nil
 	}
-	full := row.tail.encode(make([]byte, 0, idBytes+len(row.tail.ids)), row.chain)
-	row.tail = run{last: row.seq, chain: row.chain}
+	full := entriesRow(row.tail, row.chain)
+	row.tail = chained{run: run{last: row.seq}, chain: row.chain}
 	tx.key = entryKey(tx.key[:0], scope, row.seq)
 	return row, tx.put(tx.key, full)
 }

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -12,92 +10,24 @@ import (
 // keptAtOnce bounds what Kept returns. Chosen: what one message may hold.
 const keptAtOnce = pay.BatchFactsMax
 
-// keptRunBytes is the size from which applied items are a run. Chosen: 16 items of
-// one fact, as in a feed.
-const keptRunBytes = runEntries * (1 + idBytes)
-
-// keptRun is consecutive applied items of a node.
-//
-//	chain before the first 32, items (count 1, fact ids)
-//	chain after it 32, fact ids                             one item, before format 5
-//
-// As a run has fewer than 32 items, the lengths tell the forms apart.
-type keptRun struct {
-	last  uint64    // the number of the last
-	items []byte    // each is a count and that many ids
-	chain pay.Chain // before the first, or after it when after is true
-	after bool
-}
-
-func (r keptRun) encode() []byte {
-	return append(append(make([]byte, 0, idBytes+len(r.items)), r.chain[:]...), r.items...)
-}
-
-func decodeKept(last uint64, raw []byte) (r keptRun, ok bool) {
-	if len(raw) < 2*idBytes {
-		return r, false
+// decodeKept reads a row of applied items: the chain before them and the items, or, as
+// programs before format 5 wrote it, the chain after one item and its ids.
+func decodeKept(last uint64, raw []byte) (r chained, ok bool) {
+	if len(raw) <= idBytes || len(raw)%idBytes > 0 { // a run has fewer than 32 items
+		r, ok = tailOf(last, pay.Chain{}, raw, keptHead)
+		return r, ok && len(r.items) > 0
 	}
-	r = keptRun{last: last, items: raw[idBytes:], chain: pay.Chain(raw)}
-	if len(raw)%idBytes == 0 {
-		r.items, r.after = append([]byte{byte(len(r.items) / idBytes)}, r.items...), true
-	}
-	n := uint64(0)
-	for rest := r.items; len(rest) > 0; n++ {
-		facts := int(rest[0])
-		if facts < 1 || facts > pay.ItemFactsMax || len(rest) < 1+facts*idBytes {
-			return r, false
-		}
-		rest = rest[1+facts*idBytes:]
-	}
-	return r, n <= last
-}
-
-func (r keptRun) first() uint64 {
-	n := r.last + 1
-	for rest := r.items; len(rest) > 0; n-- {
-		rest = rest[1+int(rest[0])*idBytes:]
-	}
-	return n
-}
-
-func (r keptRun) holds(n uint64) bool { return n >= r.first() && n <= r.last }
-
-// each calls fn for the items with numbers from from on, and the chain after each,
-// until it returns an error, which it returns.
-func (r keptRun) each(from uint64, fn func(n uint64, ids []pay.FactID, chain pay.Chain) error) error {
-	n, chain := r.first(), r.chain
-	for rest := r.items; len(rest) > 0; n++ {
-		ids := make([]pay.FactID, 0, rest[0])
-		for rest = rest[1:]; len(ids) < cap(ids); rest = rest[idBytes:] {
-			ids = append(ids, pay.FactID(rest))
-		}
-		if !r.after {
-			chain = chain.Follow(ids)
-		}
-		if n < from {
-			continue
-		}
-		if err := fn(n, ids, chain); err != nil {
-			return err
-		}
-	}
-	return nil
+	r.chain, r.after = pay.Chain(raw), true
+	r.run, ok = runOf(last, append([]byte{byte(len(raw)/idBytes - 1)}, raw[idBytes:]...), keptHead)
+	return r, ok
 }
 
 // keptRun returns the run that holds an applied item of a node.
-func (v *View) keptRun(node pay.NodeID, a appliedRow, n uint64) (r keptRun, ok bool, err error) {
+func (v *View) keptRun(node pay.NodeID, a appliedRow, n uint64) (r chained, ok bool, err error) {
 	if a.tail.holds(n) {
 		return a.tail, true, nil
 	}
-	from, end := keptKey(nil, node, a.line, n), keptKey(nil, node, a.line, a.n)
-	err = v.scan(from, append(end, 0), 1, func(key, value []byte) (bool, error) {
-		last := binary.BigEndian.Uint64(key[len(key)-seqBytes:])
-		if r, ok = decodeKept(last, bytes.Clone(value)); !ok {
-			return false, damaged(key, "applied items")
-		}
-		return false, nil
-	})
-	return r, ok && r.holds(n), err
+	return findRun(v, n, func(buf []byte, last uint64) []byte { return keptKey(buf, node, a.line, last) }, decodeKept)
 }
 
 // AppliedHead returns how far a node's outbox was applied, whichever incarnation
@@ -122,11 +52,7 @@ func (v *View) AppliedChain(node pay.NodeID, n uint64) (chain pay.Chain, ok bool
 		return chain, false, nil
 	case n > 0:
 		if r, ok, err := v.keptRun(node, a, n); ok || err != nil {
-			_ = r.each(n, func(_ uint64, _ []pay.FactID, at pay.Chain) error {
-				chain = at
-				return errEnough
-			})
-			return chain, ok, err
+			return r.chainAt(n), ok, err
 		}
 	}
 	// The chain is zero where it begins, before the first item that is kept.
@@ -146,9 +72,10 @@ func (v *View) Kept(node pay.NodeID, after uint64, limit, size int) (items []pay
 	if err != nil || !ok {
 		return nil, chain, err
 	}
-	take := func(_ uint64, ids []pay.FactID, next pay.Chain) error {
-		it := pay.KeptItem{IDs: ids}
-		for _, id := range ids {
+	var r chained
+	take := func(n uint64, _ []byte, next pay.Chain) error {
+		it := pay.KeptItem{IDs: r.facts(n)}
+		for _, id := range it.IDs {
 			f, _, err := v.fact(id)
 			if err != nil {
 				return err
@@ -163,8 +90,7 @@ func (v *View) Kept(node pay.NodeID, after uint64, limit, size int) (items []pay
 		return nil
 	}
 	for n := after; n < a.n && err == nil; {
-		r, ok, failed := v.keptRun(node, a, n+1)
-		if err = failed; err == nil && !ok {
+		if r, ok, err = v.keptRun(node, a, n+1); err == nil && !ok {
 			return items, chain, nil
 		}
 		if err == nil {

@@ -68,7 +68,7 @@ func (tx *Tx) logged(id pay.FactID) error {
 	}
 	*n = n.logged(id)
 	tx.published = true
-	if n.log%runEntries != 0 {
+	if n.log%runItems != 0 {
 		return nil
 	}
 	full := n.tail
@@ -85,7 +85,7 @@ func logKey(buf []byte, seq uint64) []byte {
 // are the row's value.
 func splitLogRow(key, value []byte) (last uint64, ok bool) {
 	n := len(value) / idBytes
-	if len(key) != 1+seqBytes || len(value)%idBytes != 0 || n < 1 || n > runEntries {
+	if len(key) != 1+seqBytes || len(value)%idBytes != 0 || n < 1 || n > runItems {
 		return 0, false
 	}
 	last = binary.BigEndian.Uint64(key[1:])

@@ -42,7 +42,7 @@ func decodeNumbers(raw []byte) (n numbers, ok bool) {
 	n.tail = raw[numbersBytes:]
 	n.known = true
 	tail := len(n.tail) / idBytes
-	return n, n.open <= n.asked && len(n.tail)%idBytes == 0 && tail < runEntries && uint64(tail) <= n.log
+	return n, n.open <= n.asked && len(n.tail)%idBytes == 0 && tail < runItems && uint64(tail) <= n.log
 }
 
 func (v *View) numbers() (numbers, error) {

@@ -206,23 +206,23 @@ func (tx *Tx) removeItem(o outboxState, refused pay.Reason) ([]pay.FactID, error
 	if err != nil {
 		return nil, err
 	}
-	it := r.item(o.acked)
+	facts := r.facts(o.acked)
 	if own && r.last == o.acked {
 		tx.key = outboxKey(tx.key[:0], r.last)
 		if err := tx.delete(tx.key); err != nil {
 			return nil, err
 		}
 	}
-	for _, id := range it.facts { // their places stay, and mean nothing from now on
+	for _, id := range facts { // their places stay, and mean nothing from now on
 		tx.touched = append(tx.touched, touched{id: id})
 	}
 	if refused == "" {
-		return it.facts, nil
+		return facts, nil
 	}
-	f, err := tx.mustFact(it.facts[0])
+	f, err := tx.mustFact(facts[0])
 	if err != nil {
 		return nil, err
 	}
 	_, err = tx.React(pay.ClaimRefused{Fact: f, Reason: refused})
-	return it.facts, err
+	return facts, err
 }

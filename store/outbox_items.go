@@ -1,16 +1,11 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
-
-// The newest items of the outbox stand in the row of its state, which changes with each
-// of them, so that what is acknowledged soon never has a row of its own. Where 16 have
-// come, those of them that still wait become one row, whose key has the number of the
-// last of them. In stores of formats before 5 each item has a row of its own.
 
 // item is an item of the outbox: when it was stored and what it holds.
 type item struct {
@@ -18,128 +13,47 @@ type item struct {
 	facts []pay.FactID
 }
 
-// itemRun is consecutive items of the outbox, one after the other:
-//
-//	count 1, ticks 8, fact ids
-type itemRun struct {
-	last  uint64 // the number of the last
-	items []byte
-}
-
-// runOfItems is what a row of several items begins with. One of a single item, of old,
-// begins with the zero byte of its ticks.
-const runOfItems = 1
-
-func itemBytes(first byte) int { return 1 + 8 + int(first)*idBytes }
-
-func (it item) append(buf []byte) []byte {
-	buf = binary.BigEndian.AppendUint64(append(buf, byte(len(it.facts))), uint64(it.ticks))
+func (it item) encode() []byte {
+	buf := binary.BigEndian.AppendUint64([]byte{byte(len(it.facts))}, uint64(it.ticks))
 	for _, id := range it.facts {
 		buf = append(buf, id[:]...)
 	}
 	return buf
 }
 
-// itemsOf returns items that end with number last; ok is false when they do not have
-// their form.
-func itemsOf(last uint64, raw []byte) (r itemRun, ok bool) {
-	n := uint64(0)
-	for rest := raw; len(rest) > 0; n++ {
-		if rest[0] < 1 || rest[0] > pay.ItemFactsMax || len(rest) < itemBytes(rest[0]) || rest[1] >= 1<<7 {
-			return r, false
-		}
-		rest = rest[itemBytes(rest[0]):]
-	}
-	return itemRun{last, raw}, n <= runEntries && n <= last
+// itemOfRun returns an item that a run of the outbox holds.
+func itemOfRun(r run, n uint64) item {
+	from, _ := r.at(n)
+	return item{pay.Millis(binary.BigEndian.Uint64(r.items[from+1:])), r.facts(n)}
 }
 
-// decodeItems returns the items of a row.
-func decodeItems(last uint64, raw []byte) (r itemRun, ok bool) {
+// severalItems is what a row of several items begins with. One of a single item, of
+// old, begins with the zero byte of its ticks.
+const severalItems = 1
+
+func decodeItems(last uint64, raw []byte) (r run, ok bool) {
 	switch {
 	case len(raw) == 0:
 		return r, false
-	case raw[0] == runOfItems:
-		r, ok = itemsOf(last, raw[1:])
-	case len(raw)%idBytes == 8:
-		r, ok = itemsOf(last, append([]byte{byte(len(raw) / idBytes)}, raw...))
+	case raw[0] == severalItems:
+		r, ok = runOf(last, raw[1:], itemHead)
+	case len(raw)%idBytes == itemHead-1:
+		r, ok = runOf(last, append([]byte{byte(len(raw) / idBytes)}, raw...), itemHead)
 	}
 	return r, ok && len(r.items) > 0
 }
 
-func (r itemRun) encode() []byte { return append([]byte{runOfItems}, r.items...) }
-
-func (r itemRun) first() uint64 {
-	n := r.last + 1
-	for rest := r.items; len(rest) > 0; n-- {
-		rest = rest[itemBytes(rest[0]):]
-	}
-	return n
-}
-
-func (r itemRun) holds(n uint64) bool { return n >= r.first() && n <= r.last }
-
-// at returns where an item that the run holds begins and ends.
-func (r itemRun) at(n uint64) (from, to int) {
-	for seq := r.first(); ; seq++ {
-		to = from + itemBytes(r.items[from])
-		if seq == n {
-			return from, to
-		}
-		from = to
-	}
-}
-
-func (r itemRun) item(n uint64) item {
-	from, to := r.at(n)
-	it := item{ticks: pay.Millis(binary.BigEndian.Uint64(r.items[from+1:]))}
-	for rest := r.items[from+1+8 : to]; len(rest) > 0; rest = rest[idBytes:] {
-		it.facts = append(it.facts, pay.FactID(rest))
-	}
-	return it
-}
-
-// with returns the run with another item in the place of one.
-func (r itemRun) with(n uint64, it item) itemRun {
-	from, to := r.at(n)
-	return itemRun{r.last, append(it.append(bytes.Clone(r.items[:from])), r.items[to:]...)}
-}
-
-// behind returns the items behind item n.
-func (r itemRun) behind(n uint64) itemRun {
-	for seq := r.first(); seq <= n && len(r.items) > 0; seq++ {
-		r.items = r.items[itemBytes(r.items[0]):]
-	}
-	return r
-}
-
-// add returns the run with one more item.
-func (r itemRun) add(it item) itemRun {
-	return itemRun{r.last + 1, it.append(bytes.Clone(r.items))}
-}
-
 // itemRun returns the run that holds an item; own is false when it stands in the row of
 // the outbox's state.
-func (v *View) itemRun(o outboxState, n uint64) (r itemRun, own bool, err error) {
+func (v *View) itemRun(o outboxState, n uint64) (r run, own bool, err error) {
 	if o.newest.holds(n) {
 		return o.newest, false, nil
 	}
-	for _, last := range [...]uint64{(n + runEntries - 1) / runEntries * runEntries, n} {
-		v.key = outboxKey(v.key[:0], last)
-		raw, ok, err := v.get(v.key)
-		if err != nil {
-			return r, false, err
-		}
-		if !ok {
-			continue
-		}
-		if r, ok = decodeItems(last, raw); !ok {
-			return r, false, damaged(outboxKey(nil, last), "outbox items")
-		}
-		if r.holds(n) {
-			return r, true, nil
-		}
+	r, own, err = findRun(v, n, outboxKey, decodeItems)
+	if err == nil && !own {
+		err = damaged(outboxKey(nil, n), "outbox item")
 	}
-	return r, false, damaged(outboxKey(nil, n), "outbox item")
+	return r, own, err
 }
 
 func (v *View) item(o outboxState, n uint64) (item, error) {
@@ -147,22 +61,27 @@ func (v *View) item(o outboxState, n uint64) (item, error) {
 	if err != nil {
 		return item{}, err
 	}
-	return r.item(n), nil
+	return itemOfRun(r, n), nil
 }
 
-// addItem makes an item the newest of the outbox.
+// addItem makes an item the newest of the outbox. Where 16 have come, those that still
+// wait get a row.
 func (tx *Tx) addItem(o outboxState, it item) error {
 	o.last++
-	o.newest = o.newest.add(it)
-	if o.last%runEntries == 0 {
+	o.newest = o.newest.add(it.encode()...)
+	if o.last%runItems == 0 {
 		full := o.newest.behind(o.acked)
-		o.newest = itemRun{last: o.last}
-		tx.key = outboxKey(tx.key[:0], o.last)
-		if err := tx.put(tx.key, full.encode()); err != nil {
+		o.newest = run{o.last, nil, itemHead}
+		if err := tx.putItems(full); err != nil {
 			return err
 		}
 	}
 	return tx.putOutboxState(o)
+}
+
+func (tx *Tx) putItems(r run) error {
+	tx.key = outboxKey(tx.key[:0], r.last)
+	return tx.put(tx.key, append([]byte{severalItems}, r.items...))
 }
 
 // replaceItem puts an item in the place of one.
@@ -171,11 +90,11 @@ func (tx *Tx) replaceItem(o outboxState, n uint64, it item) error {
 	if err != nil {
 		return err
 	}
-	r = r.with(n, it)
-	if !own {
-		o.newest = r
-		return tx.putOutboxState(o)
+	from, to := r.at(n)
+	r.items = slices.Concat(r.items[:from], it.encode(), r.items[to:])
+	if own {
+		return tx.putItems(r)
 	}
-	tx.key = outboxKey(tx.key[:0], r.last)
-	return tx.put(tx.key, r.encode())
+	o.newest = r
+	return tx.putOutboxState(o)
 }

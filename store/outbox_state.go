@@ -20,7 +20,7 @@ type outboxState struct {
 	// it. chained is false when a registry that knows no chains acknowledged some.
 	chain   pay.Chain
 	chained bool
-	newest  itemRun // the newest items, which no other row holds
+	newest  run // the newest items, which no other row holds
 }
 
 const (
@@ -65,7 +65,7 @@ func decodeOutboxState(raw []byte) (o outboxState, ok bool) {
 	o.acked = binary.BigEndian.Uint64(raw[16:])
 	o.sent = binary.BigEndian.Uint64(raw[24:])
 	sound := o.acked <= o.sent && o.sent <= o.last
-	o.newest = itemRun{last: o.last}
+	o.newest = run{o.last, nil, itemHead}
 	if len(raw) == outboxStateBytesV2 {
 		o.chained = o.acked == 0
 		return o, sound
@@ -73,7 +73,7 @@ func decodeOutboxState(raw []byte) (o outboxState, ok bool) {
 	o.shift = binary.BigEndian.Uint64(raw[32:])
 	o.chain = pay.Chain(raw[40:])
 	o.chained = raw[72] == 1
-	if o.newest, ok = itemsOf(o.last, raw[outboxStateBytes:]); !ok || o.newest.first() <= o.acked {
+	if o.newest, ok = runOf(o.last, raw[outboxStateBytes:], itemHead); !ok || o.newest.first() <= o.acked {
 		return o, false
 	}
 	return o, sound && raw[72] <= 1 && o.last+o.shift >= o.last && (o.chained || o.chain == pay.Chain{})

@@ -239,7 +239,7 @@ func (a *audit) end() error {
 
 func (a *audit) entries(key, value []byte) error {
 	scope, last, ok := splitEntryKey(key)
-	r, good := decodeRun(last, value)
+	r, good := decodeEntries(last, value)
 	if !ok || !good {
 		return damaged(key, "feed entries")
 	}
@@ -253,8 +253,8 @@ func (a *audit) entries(key, value []byte) error {
 }
 
 // run checks entries of a feed, whose state so far is a.feed.
-func (a *audit) run(scope pay.Scope, r run) error {
-	a.progress.entries += uint64(r.len())
+func (a *audit) run(scope pay.Scope, r chained) error {
+	a.progress.entries += r.last + 1 - r.first()
 	if want := a.feed.seq + 1; r.first() != want {
 		a.feed.seq, a.feed.chain = r.first()-1, r.chain // what follows is judged by itself
 		if err := a.blame(finding("feed %s: entry %d came where entry %d should be", scope, r.first(), want)); err != nil || r.after {
@@ -268,7 +268,8 @@ func (a *audit) run(scope pay.Scope, r run) error {
 			return err
 		}
 	}
-	return r.each(0, func(seq uint64, id pay.FactID, chain pay.Chain) error {
+	return r.each(0, func(seq uint64, item []byte, chain pay.Chain) error {
+		id := pay.FactID(item)
 		if a.feed = a.feed.add(id); chain != a.feed.chain {
 			a.feed.chain = chain
 			return finding("feed %s: the chain at entry %d does not follow", scope, seq)
@@ -303,7 +304,7 @@ func (a *audit) endFeed() error {
 	}
 	a.scope = ""
 	head, err := a.v.feedRow(scope)
-	if err == nil && head.tail.len() > 0 {
+	if err == nil && len(head.tail.items) > 0 {
 		err = a.run(scope, head.tail)
 	}
 	if err != nil {
@@ -329,7 +330,7 @@ func (a *audit) head(key, value []byte) error {
 		a.scope, a.feed = scope, feedState{}
 		return a.endFeed()
 	}
-	if _, ok, err := a.v.readRun(scope, before); err != nil {
+	if _, ok, err := a.v.entriesOf(scope, before); err != nil {
 		return err
 	} else if !ok {
 		return finding("feed %s: the head follows entry %d, which is missing", scope, before)
@@ -390,10 +391,10 @@ func (a *audit) itemsRow(key, value []byte) error {
 }
 
 // waiting checks the items of a run that wait in the outbox.
-func (a *audit) waiting(r itemRun) error {
+func (a *audit) waiting(r run) error {
 	for n := max(r.first(), a.outbox.acked+1); n <= r.last; n++ {
 		a.items++
-		if err := a.blame(a.item(n, r.item(n))); err != nil {
+		if err := a.blame(a.item(n, itemOfRun(r, n))); err != nil {
 			return err
 		}
 	}
@@ -401,7 +402,7 @@ func (a *audit) waiting(r itemRun) error {
 }
 
 func (a *audit) item(n uint64, it item) error {
-	if it.ticks > a.clock.ticks {
+	if it.ticks < 0 || it.ticks > a.clock.ticks {
 		return finding("outbox item %d was stored after the last change to the store", n)
 	}
 	for _, id := range it.facts {

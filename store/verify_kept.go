@@ -19,12 +19,7 @@ func (a *audit) appliedRow(key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	end := row.tail.chain
-	_ = row.tail.each(0, func(_ uint64, _ []pay.FactID, chain pay.Chain) error {
-		end = chain
-		return nil
-	})
-	if before != row.tail.chain || end != row.chain {
+	if before != row.tail.chain || row.tail.chainAt(row.n) != row.chain {
 		return finding("node %s: the last applied outbox item, %d, is not the one that is kept", node.Short(), row.n)
 	}
 	return nil
@@ -32,16 +27,12 @@ func (a *audit) appliedRow(key, value []byte) error {
 
 // keptUpTo returns the chain after an applied item that has a row, zero when none has.
 func (a *audit) keptUpTo(node pay.NodeID, row appliedRow, n uint64) (chain pay.Chain, err error) {
-	row.n, row.tail = n, keptRun{last: n}
+	row.tail = chained{}
 	r, ok, err := a.v.keptRun(node, row, n)
 	if err != nil || !ok {
 		return chain, err
 	}
-	err = r.each(n, func(_ uint64, _ []pay.FactID, at pay.Chain) error {
-		chain = at
-		return nil
-	})
-	return chain, err
+	return r.chainAt(n), nil
 }
 
 // keptLine is where the walk over applied items is.
@@ -65,17 +56,13 @@ func (a *audit) keptRow(key, value []byte) error {
 		return damaged(key, "applied items")
 	}
 	at := keptLine{node: node, line: line, last: r.last}
-	if a.kept.node == node && a.kept.line == line && a.kept.last == r.first()-1 {
-		at.chain = a.kept.chain
-	}
 	before := at.chain
-	_ = r.each(0, func(_ uint64, ids []pay.FactID, chain pay.Chain) error {
-		at.chain = chain
-		if r.after {
-			before = before.Follow(ids)
-		}
-		return nil
-	})
+	if a.kept.node == node && a.kept.line == line && a.kept.last == r.first()-1 {
+		before = a.kept.chain
+	}
+	if at.chain = r.chainAt(r.last); r.after {
+		before = before.Follow(r.facts(r.last))
+	}
 	if a.kept = at; before != r.chain {
 		return finding("node %s: the chain at outbox item %d does not follow", node.Short(), r.first())
 	}
