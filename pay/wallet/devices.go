@@ -272,19 +272,45 @@ func (w *Wallet) MoveDevice(tx pay.WritableRows, id pay.DeviceID, link string) (
 	return device(id, r), deviceRows.Put(tx, id, r)
 }
 
-// Devices returns the wallet's devices in the order of their ids, at most
-// pay.ListMax, revoked ones included. Its errors are the store's.
-func (w *Wallet) Devices(view pay.Rows) (list []Device, err error) {
-	err = deviceRows.Scan(view, deviceRows.All(), pay.ListMax, func(id pay.DeviceID, r deviceRow) bool {
-		list = append(list, device(id, r))
-		return true
+// Devices returns the wallet's devices in the order of their ids, revoked ones
+// included. Its errors are the store's.
+func (w *Wallet) Devices(view pay.Rows) ([]Device, error) {
+	list, _, err := devices(view, deviceRows.All(), 0)
+	return list, err
+}
+
+// DevicesPage returns those of one page, and whether more follow. Its errors are those
+// of history.FindID for Before, and the store's.
+func (w *Wallet) DevicesPage(view pay.Rows, p history.Page) (list []Device, more bool, err error) {
+	within := deviceRows.All()
+	if p.Before != "" {
+		id, err := history.FindID(view, deviceRows, p.Before, "device")
+		if err != nil {
+			return nil, false, err
+		}
+		within = deviceRows.Behind(id)
+	}
+	return devices(view, within, pageLimit(p))
+}
+
+// devices returns up to limit devices of a range, and whether more follow; 0: all.
+func devices(view pay.Rows, within rows.Range, limit int) (list []Device, more bool, err error) {
+	scan := 0
+	if limit > 0 {
+		scan = limit + 1
+	}
+	err = deviceRows.Scan(view, within, scan, func(id pay.DeviceID, r deviceRow) bool {
+		if more = limit > 0 && len(list) == limit; !more {
+			list = append(list, device(id, r))
+		}
+		return !more
 	})
 	for i := range list {
 		if err == nil {
 			list[i], err = withLevel(view, list[i])
 		}
 	}
-	return list, err
+	return list, more, err
 }
 
 // Device returns the device whose id begins with the given hexadecimal digits.

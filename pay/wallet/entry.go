@@ -2,10 +2,12 @@ package wallet
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // Entry is a payment as the payer sees it: the registry's decisions, and what this
@@ -25,44 +27,93 @@ type openOffer struct {
 	answer answerRow // zero, or one that was refused
 }
 
-// Pending returns the offers that wait for an answer, oldest first, at most
-// pay.ListMax. An offer stays until it is answered or the registry ends it,
-// whatever the time is on this wallet's clock. Its errors are the store's.
+// Pending returns the offers that wait for an answer, oldest first. An offer stays
+// until it is answered or the registry ends it, whatever the time is on this wallet's
+// clock. Its errors are the store's.
 func (w *Wallet) Pending(view pay.Rows, now pay.Time) ([]Entry, error) {
-	list, err := pending(view)
-	if err != nil {
-		return nil, err
+	list, _, err := pending(view, openRows.All(), math.MaxInt)
+	return entriesOf(now, list), err
+}
+
+// PendingPage returns those of one page, oldest first, and the id behind which the next
+// page begins, zero where nothing follows. The pages follow one another in the order of
+// ids, so that one costs no more than what is on it. Its errors are those of
+// history.Find for Before, and the store's.
+func (w *Wallet) PendingPage(view pay.Rows, now pay.Time, p history.Page) (entries []Entry, next pay.PaymentID, err error) {
+	within := openRows.All()
+	if p.Before != "" {
+		rec, err := history.Find(view, p.Before)
+		if err != nil {
+			return nil, next, err
+		}
+		within = openRows.Behind(rec.Payment.ID)
 	}
+	list, next, err := pending(view, within, pageLimit(p))
+	return entriesOf(now, list), next, err
+}
+
+// pageLimit returns how many things a page holds at most.
+func pageLimit(p history.Page) int {
+	if p.Limit <= 0 {
+		return pay.ListMax
+	}
+	return min(p.Limit, pay.ListMax)
+}
+
+func entriesOf(now pay.Time, list []openOffer) []Entry {
 	entries := make([]Entry, 0, len(list))
 	for _, o := range list {
 		entries = append(entries, entry(now, o.rec, o.answer))
 	}
-	return entries, nil
+	return entries
 }
 
-func pending(view pay.Rows) (list []openOffer, err error) {
-	ids, err := openRows.Keys(view, openRows.All(), pay.ListMax)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range ids {
-		rec, ok, err := history.Get(view, id)
+// pending returns up to limit offers of a range, oldest first, and the id behind which
+// others follow, zero where none does.
+func pending(view pay.Rows, within rows.Range, limit int) (list []openOffer, next pay.PaymentID, err error) {
+	atOnce := min(limit, 127) + 1
+	for last := (pay.PaymentID{}); ; within = openRows.Behind(last) {
+		ids, err := openRows.Keys(view, within, atOnce)
 		if err != nil {
-			return nil, err
+			return nil, next, err
 		}
-		a, answered, err := answerRows.Get(view, id)
-		if err != nil {
-			return nil, err
+		for _, id := range ids {
+			o, waits, err := openAt(view, id)
+			if err != nil {
+				return nil, next, err
+			}
+			if !waits {
+				continue
+			}
+			if len(list) == limit {
+				next = list[limit-1].rec.Payment.ID
+				break
+			}
+			list = append(list, o)
 		}
-		if rec.Payment, err = withStepUp(view, rec.Payment); err != nil {
-			return nil, err
+		if len(ids) < atOnce || !next.IsZero() {
+			break
 		}
-		if ok && rec.Payment.State == pay.StateOffered && (!answered || a.Refused != "") {
-			list = append(list, openOffer{rec, a})
-		}
+		last = ids[atOnce-1]
 	}
 	slices.SortStableFunc(list, func(a, b openOffer) int { return cmp.Compare(a.rec.Created, b.rec.Created) })
-	return list, nil
+	return list, next, nil
+}
+
+// openAt returns an offer that may still be open, and whether it waits for an answer.
+func openAt(view pay.Rows, id pay.PaymentID) (o openOffer, waits bool, err error) {
+	rec, ok, err := history.Get(view, id)
+	if err != nil {
+		return o, false, err
+	}
+	a, answered, err := answerRows.Get(view, id)
+	if err != nil {
+		return o, false, err
+	}
+	if rec.Payment, err = withStepUp(view, rec.Payment); err != nil {
+		return o, false, err
+	}
+	return openOffer{rec, a}, ok && rec.Payment.State == pay.StateOffered && (!answered || a.Refused != ""), nil
 }
 
 // Show returns the payment whose id begins with the given hexadecimal digits.

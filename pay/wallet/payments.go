@@ -3,6 +3,7 @@ package wallet
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
@@ -133,7 +134,7 @@ func selectPayment(view pay.Rows, id string) (history.Record, error) {
 		}
 		return rec, err
 	}
-	open, err := pending(view)
+	open, _, err := pending(view, openRows.All(), math.MaxInt)
 	switch {
 	case err != nil:
 		return history.Record{}, err

@@ -2,6 +2,7 @@ package wallet
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
@@ -130,7 +131,7 @@ func (w *Wallet) Witness(view pay.Rows, id string, by pay.Rule) (p pay.PaymentID
 // RuleNeedsWitness returns the open offers that the owner's rule approves and
 // that wait for nothing but their device. Its errors are the store's.
 func (w *Wallet) RuleNeedsWitness(view pay.Rows) (ids []pay.PaymentID, err error) {
-	list, err := pending(view)
+	list, _, err := pending(view, openRows.All(), math.MaxInt)
 	for _, o := range list {
 		t := o.rec.Payment.Decision
 		v, covers := w.options.Rule.verdict(t)

@@ -51,8 +51,9 @@ type WaitRequest struct {
 	Wait pay.Millis         `json:"wait_ms"`
 }
 
-// ListRequest asks for up to Limit payments, newest first, behind the one whose id is
-// Before or begins so.
+// ListRequest asks for up to Limit things behind the one whose id is Before or begins
+// so: payments newest first, offers that wait and devices in the order of their ids. A
+// list without a Limit holds up to pay.ListMax; List.Next says whether more follow.
 type ListRequest struct {
 	Limit  int    `json:"limit,omitempty"`
 	Before string `json:"before,omitempty"`

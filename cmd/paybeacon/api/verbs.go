@@ -50,10 +50,10 @@ var (
 // The verbs of a wallet.
 var (
 	VerbStatus       = Verb[Nothing, WalletStatus]{"status", true}
-	VerbPending      = Verb[Nothing, List[Payment]]{"pending", true}
+	VerbPending      = Verb[ListRequest, List[Payment]]{"pending", true}
 	VerbAnswer       = Verb[AnswerRequest, Payment]{"answer", false}
 	VerbReceipts     = Verb[ListRequest, List[Payment]]{"receipts", true}
-	VerbDevices      = Verb[Nothing, List[Device]]{"devices", true}
+	VerbDevices      = Verb[ListRequest, List[Device]]{"devices", true}
 	VerbPair         = Verb[PairRequest, Device]{"pair", false}
 	VerbRevokeDevice = Verb[DeviceRef, Device]{"revoke", false}
 	VerbMove         = Verb[MoveRequest, Device]{"move", false}

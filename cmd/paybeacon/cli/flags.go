@@ -104,7 +104,7 @@ func LimitFlag(usage string) urfave.Flag {
 
 // BeforeFlag goes on with a list: --before.
 func BeforeFlag() urfave.Flag {
-	return &urfave.StringFlag{Name: "before", Usage: "go on behind the payment of this `ID`, with older ones"}
+	return &urfave.StringFlag{Name: "before", Usage: "go on behind what has this `ID`"}
 }
 
 // Limit reads --limit. Its error is a *pay.Error with CodeUsage.

@@ -156,11 +156,11 @@ func tillShow(c *cli.Call) error {
 }
 
 func tillList(c *cli.Call) error {
-	limit, err := cli.Limit(c)
+	q, err := listQuery(c)
 	if err != nil {
 		return err
 	}
-	return listPayments(c, api.VerbList, api.ListRequest{Limit: limit, Before: c.Flags.String("before")}, listed{"No payments.", func(p api.Payment) string { return string(p.Payer) }, "outcome UNKNOWN: do not charge again, ask later", pay.RoleBox})
+	return listPayments(c, api.VerbList, q, listed{"No payments.", func(p api.Payment) string { return string(p.Payer) }, "outcome UNKNOWN: do not charge again, ask later", pay.RoleBox})
 }
 
 func tillWait(c *cli.Call) error {

@@ -20,9 +20,13 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		enrolCommand(ctx, io, pay.RoleWallet),
 		walletRunCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "status", Usage: "balance, devices, connection", Flags: []cli.Flag{cli.DataFlag()}, Run: walletStatus}),
-		cli.NewLeaf(ctx, io, cli.Leaf{Name: "pending", Usage: "offers that wait for an answer", Flags: []cli.Flag{cli.DataFlag()}, Long: "wallet approve or decline answers one; unanswered it ends as expired. Where no rule of yours may\n" +
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "pending", Usage: "offers that wait for an answer", Flags: []cli.Flag{cli.DataFlag(), cli.LimitFlag("list at most `N`"), cli.BeforeFlag()}, Long: "wallet approve or decline answers one; unanswered it ends as expired. Where no rule of yours may\n" +
 			"answer, \"asks\" says why; what is above the amount of a rule waits without a word.", Run: func(c *cli.Call) error {
-			return listPayments(c, api.VerbPending, api.Nothing{}, listed{"Nothing waits for an answer.", shopOf, "outcome unknown", pay.RoleWallet})
+			q, err := listQuery(c)
+			if err != nil {
+				return err
+			}
+			return listPayments(c, api.VerbPending, q, listed{"Nothing waits for an answer.", shopOf, "outcome unknown", pay.RoleWallet})
 		}}),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "approve", Usage: "pay an offer", Flags: []cli.Flag{cli.DataFlag(), id, amount}, Run: func(c *cli.Call) error {
 			return walletAnswer(c, pay.Approve)
@@ -45,6 +49,7 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 				cli.DataFlag(), cli.IDFlag("device `ID`, or an unambiguous beginning of it"),
 				&cli.StringFlag{Name: "link", Usage: "the device of --id is reached at `HOST:PORT` from now on"},
 				&cli.StringFlag{Name: "learn-level", Usage: "learn how strong the device of --id is, and have it state that: `on|off`"},
+				cli.LimitFlag("list at most `N`"), cli.BeforeFlag(),
 			}, Long: "Phones differ by some 5 dB. With --learn-level on this wallet keeps what tills say of the device's\n" +
 				"strength where you said the words or tapped; after 5 payments at 2 merchants or sites the device\n" +
 				"states 4 dB more or less, or the same, from its next code on. With off all of that is forgotten.", Run: walletDevices,
@@ -132,11 +137,11 @@ func walletReceipts(c *cli.Call) error {
 		warnOpen(c, p)
 		return c.Answer(reply, func(w io.Writer) { printPayment(w, p, pay.RoleWallet) })
 	}
-	limit, err := cli.Limit(c)
+	q, err := listQuery(c)
 	if err != nil {
 		return err
 	}
-	return listPayments(c, api.VerbReceipts, api.ListRequest{Limit: limit, Before: c.Flags.String("before")}, listed{"No receipts.", shopOf, "outcome unknown", pay.RoleWallet})
+	return listPayments(c, api.VerbReceipts, q, listed{"No receipts.", shopOf, "outcome unknown", pay.RoleWallet})
 }
 
 // shopOf is the other side as a payer sees it: who wants the money.
@@ -153,12 +158,17 @@ func walletDevices(c *cli.Call) error {
 	if id != "" {
 		return moveDevice(c, api.MoveRequest{ID: id, Link: link})
 	}
-	reply, err := ask(c, api.VerbDevices, api.Nothing{})
+	q, err := listQuery(c)
+	if err != nil {
+		return err
+	}
+	reply, err := ask(c, api.VerbDevices, q)
 	if err != nil {
 		return err
 	}
 	list := reply.Value
 	warnStanding(c, list.Standing)
+	defer tellMore(c, list.Next)
 	return cli.AnswerList(c, list.Items, func(w io.Writer) {
 		if len(list.Items) == 0 {
 			_, _ = fmt.Fprintln(w, "No devices. Pair one with: paybeacon wallet pair")
@@ -167,6 +177,12 @@ func walletDevices(c *cli.Call) error {
 			printDevice(c, w, d)
 		}
 	})
+}
+
+// listQuery reads which part of a list is asked for.
+func listQuery(c *cli.Call) (api.ListRequest, error) {
+	limit, err := cli.Limit(c)
+	return api.ListRequest{Limit: limit, Before: c.Flags.String("before")}, err
 }
 
 func moveDevice(c *cli.Call, q api.MoveRequest) error {

@@ -15,7 +15,7 @@ import (
 
 // waits reports whether an offer waits for a person: no rule has answered it.
 func waits(ctx context.Context, w *node.Wallet, id string) bool {
-	reply, err := api.Answer(ctx, w.Verbs(), api.VerbPending, api.Nothing{})
+	reply, err := api.Answer(ctx, w.Verbs(), api.VerbPending, api.ListRequest{})
 	return err == nil && slices.ContainsFunc(reply.Value.Items, func(p api.Payment) bool { return p.ID == id })
 }
 

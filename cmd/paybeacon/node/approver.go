@@ -66,7 +66,7 @@ func (x *approver) run(ctx context.Context) error {
 // answerAll asks the command about each offer once, and gives its word. waiting
 // says that an answer waits for a device or for space on the disk.
 func (x *approver) answerAll(ctx context.Context) (waiting bool, err error) {
-	offers, err := x.node.pending(ctx, api.Nothing{})
+	offers, err := x.node.pending(ctx, api.ListRequest{})
 	if err != nil {
 		return false, err
 	}

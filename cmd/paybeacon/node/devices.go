@@ -8,15 +8,19 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
 	"github.com/paybeacon/paybeacon/pay/wallet"
 	"github.com/paybeacon/paybeacon/store"
 	"github.com/paybeacon/paybeacon/sync/link"
 )
 
-func (n *payer) devices(ctx context.Context, _ api.Nothing) (api.List[api.Device], error) {
+func (n *payer) devices(ctx context.Context, q api.ListRequest) (api.List[api.Device], error) {
 	out := api.List[api.Device]{Standing: new(n.Standing())}
 	err := n.store.View(ctx, func(v *store.View) error {
-		list, err := n.wallet.Devices(v)
+		list, more, err := n.wallet.DevicesPage(v, history.Page{Limit: q.Limit, Before: q.Before})
+		if more {
+			out.Next = list[len(list)-1].ID.String()
+		}
 		for _, d := range list {
 			item := deviceObject(d)
 			if item.ClockMessage = n.clockMessage(d); item.ClockMessage != "" {

@@ -32,10 +32,11 @@ func (n *payer) Scope() pay.Scope { return n.member.Scope }
 // Role is the role that decides for the wallet, over its store.
 func (n *payer) Role() *wallet.Wallet { return n.wallet }
 
-func (n *payer) pending(ctx context.Context, _ api.Nothing) (api.List[api.Payment], error) {
+func (n *payer) pending(ctx context.Context, q api.ListRequest) (api.List[api.Payment], error) {
 	var alike [][]api.Warning
-	out, err := n.list(ctx, func(v *store.View) ([]wallet.Entry, bool, error) {
-		list, err := n.wallet.Pending(v, n.store.Now())
+	var next pay.PaymentID
+	out, err := n.list(ctx, func(v *store.View) (list []wallet.Entry, _ bool, err error) {
+		list, next, err = n.wallet.PendingPage(v, n.store.Now(), history.Page{Limit: q.Limit, Before: q.Before})
 		if err != nil || len(list) == 0 {
 			return list, false, err
 		}
@@ -53,6 +54,9 @@ func (n *payer) pending(ctx context.Context, _ api.Nothing) (api.List[api.Paymen
 	})
 	for i := range out.Items {
 		out.Items[i].Warnings = alike[i]
+	}
+	if !next.IsZero() {
+		out.Next = next.String()
 	}
 	return out, err
 }
