@@ -79,6 +79,7 @@ func (v *View) VerifyWith(ctx context.Context, o VerifyOptions) (findings []stri
 
 // begin reads what the rows are held against.
 func (a *audit) begin() (err error) {
+	a.standing.begin()
 	if a.format, err = a.v.format(); err == nil {
 		a.outbox, err = a.v.outboxState()
 	}
@@ -110,6 +111,7 @@ type audit struct {
 	found    []string
 	unlisted int
 	facts    factChecks
+	standing standing
 	progress verifyProgress
 
 	format uint32
@@ -216,7 +218,7 @@ func (a *audit) row(key, sealed []byte) error {
 }
 
 func (a *audit) end() error {
-	for _, end := range []func() error{func() error { return a.facts.flush(0) }, a.endFeed, a.endAside, a.endNumbers} {
+	for _, end := range []func() error{func() error { return a.facts.flush(0) }, a.endFeed, a.endAside, a.endNumbers, a.endStanding} {
 		if err := a.blame(end()); err != nil {
 			return err
 		}
@@ -274,7 +276,8 @@ func (a *audit) run(scope pay.Scope, r chained) error {
 			a.feed.chain = chain
 			return finding("feed %s: the chain at entry %d does not follow", scope, seq)
 		}
-		return a.blame(a.entryFact(scope, seq, id))
+		a.standing.entry(id, place{scope, seq})
+		return nil
 	})
 }
 
@@ -342,7 +345,13 @@ func (a *audit) place(key, value []byte) error {
 	if len(key) <= 1+idBytes || len(value) != seqBytes {
 		return damaged(key, "place in a feed")
 	}
-	return a.placed(pay.FactID(key[1:]), place{pay.Scope(key[1+idBytes:]), binary.BigEndian.Uint64(value)})
+	id, at := pay.FactID(key[1:]), place{pay.Scope(key[1+idBytes:]), binary.BigEndian.Uint64(value)}
+	row, ok, err := a.v.fact(id) // such rows are few, and are looked up
+	if err != nil {
+		return err
+	}
+	a.standing.later(id, at, row, ok)
+	return a.placed(id, at)
 }
 
 func (a *audit) metaRow(key, value []byte) error {

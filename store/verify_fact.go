@@ -18,13 +18,13 @@ func (a *audit) fact(key, value []byte) error {
 	if !ok || len(key) != 1+idBytes {
 		return damaged(key, "fact")
 	}
-	for rest := row.places; len(rest) > 0; {
-		var at place
-		at, rest, _ = nextPlace(rest)
-		if err := a.blame(a.placed(pay.FactID(key[1:]), at)); err != nil {
+	id := pay.FactID(key[1:])
+	if n := row.in(inOutbox); n > 0 {
+		if err := a.blame(a.placed(id, place{inOutbox, n})); err != nil {
 			return err
 		}
 	}
+	a.standing.fact(id, row)
 	return a.facts.add(key, row.raw)
 }
 

@@ -110,3 +110,44 @@ func TestVerifyTellsHowFarItIs(t *testing.T) {
 		cancel()
 	}
 }
+
+// countingEngine counts what is looked up in views.
+type countingEngine struct {
+	kv.Engine
+	gets atomic.Int64
+}
+
+func (e *countingEngine) View(ctx context.Context, fn func(kv.Reader) error) error {
+	return e.Engine.View(ctx, func(r kv.Reader) error { return fn(countingReader{r, e}) })
+}
+
+type countingReader struct {
+	kv.Reader
+	e *countingEngine
+}
+
+func (r countingReader) Get(key []byte) ([]byte, bool, error) {
+	r.e.gets.Add(1)
+	return r.Reader.Get(key)
+}
+
+// TestVerifyLooksUpLittle: of a sound store, rows are read in their order, and few are
+// looked up.
+func TestVerifyLooksUpLittle(t *testing.T) {
+	t.Parallel()
+	o := registryOptions()
+	e := &countingEngine{Engine: o.Engine}
+	o.Engine, o.Authority = e, authority(t)
+	s, stop := start(t, o)
+	defer stop()
+	for i := range 200 {
+		post(t, s, []pay.Scope{"m/a", "w/b", pay.Scope("w/" + string(rune('c'+i%8)))}, claim(t, i))
+	}
+	e.gets.Store(0)
+	if findings, err := verifyWith(t.Context(), s, store.VerifyOptions{Key: keyOf(t)}); err != nil || len(findings) > 0 {
+		t.Fatal(findings, err)
+	}
+	if n := e.gets.Load(); n > 100 {
+		t.Errorf("%d rows were looked up", n)
+	}
+}

@@ -1,6 +1,7 @@
 package book
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,20 +32,68 @@ func (t *Tally) Pay(p Payment) {
 	t.move(Account{p.From, p.Currency}, Account{p.To, p.Currency}, p.Amount)
 }
 
+// TakeBackHold undoes Hold for a payment that is counted again.
+func (t *Tally) TakeBackHold() { t.holds-- }
+
+// TakeBack undoes Pay for a payment that is counted again.
+func (t *Tally) TakeBack(p Payment) {
+	t.move(Account{p.From, p.Currency}, Account{p.To, p.Currency}, -p.Amount)
+}
+
+// Merge counts what another tally counts, as well.
+func (t *Tally) Merge(o *Tally) {
+	t.holds += o.holds
+	for a, b := range o.sums {
+		t.add(a, b)
+	}
+	if t.err == nil {
+		t.err = o.err
+	}
+}
+
+// Sum is what a tally says of one account.
+type Sum struct {
+	Owner    pay.Scope    `cbor:"1,keyasint"`
+	Currency pay.Currency `cbor:"2,keyasint"`
+	Debits   pay.Amount   `cbor:"3,keyasint"`
+	Credits  pay.Amount   `cbor:"4,keyasint"`
+}
+
+// Sums returns what the tally counts, in the order of owners and currencies, and the
+// number of holds; Resume makes the same tally of it.
+func (t *Tally) Sums() (sums []Sum, holds int) {
+	for a, b := range t.sums {
+		sums = append(sums, Sum{a.Owner, a.Currency, b.Debits, b.Credits})
+	}
+	slices.SortFunc(sums, func(x, y Sum) int {
+		return cmp.Or(cmp.Compare(x.Owner, y.Owner), cmp.Compare(x.Currency, y.Currency))
+	})
+	return sums, t.holds
+}
+
+// Resume returns the tally of which Sums returned this.
+func Resume(sums []Sum, holds int) (t Tally) {
+	t.holds = holds
+	for _, s := range sums {
+		t.add(Account{s.Owner, s.Currency}, Balance{Debits: s.Debits, Credits: s.Credits})
+	}
+	return t
+}
+
 func (t *Tally) move(from, to Account, amount pay.Amount) {
+	t.add(from, Balance{Debits: amount})
+	t.add(to, Balance{Credits: amount})
+}
+
+func (t *Tally) add(a Account, b Balance) {
 	if t.sums == nil {
 		t.sums = make(map[Account]Balance)
 	}
-	debited, err := t.sums[from].plus(Balance{Debits: amount})
+	sum, err := t.sums[a].plus(b)
 	if err != nil && t.err == nil {
 		t.err = err
 	}
-	t.sums[from] = debited
-	credited, err := t.sums[to].plus(Balance{Credits: amount})
-	if err != nil && t.err == nil {
-		t.err = err
-	}
-	t.sums[to] = credited
+	t.sums[a] = sum
 }
 
 // Compare reports each account, total and count of holds in the rows that

@@ -132,6 +132,9 @@ func TestEverySpaceIsWritten(t *testing.T) {
 	c.topUp(c.other, 5)
 	c.answer(c.other, c.charge(c.shop, watch, 1), pay.Approve, "all")
 	c.accept(c.now.Add(60_000), c.now)
+	good := *c.audit().Good
+	good.Mark = []byte("where the store is")
+	c.remember(good)
 	for _, space := range spaces {
 		if len(c.mem.dump(space.Prefix)) == 0 {
 			t.Errorf("nothing was written to %s", space.Layout())

@@ -48,6 +48,7 @@ type AuditResult struct {
 	Imbalance  pay.Amount // by how much debits and credits differ, in minor units
 	Duplicates int        // payments with two outcomes, and keys with two payments
 	Findings   []string   // for a person, at most findingsMax and one that counts the rest
+	Good       *Good      // what the next audit may carry on from; nil unless OK
 }
 
 // findingsMax bounds the findings that are listed one by one. Chosen: a person
@@ -65,6 +66,11 @@ func (r *Registry) Audit(ctx context.Context, rows AuditRows) (AuditResult, erro
 // amounts that wallets set, and not with the payments. An error means that the
 // audit could not be made, or is that of ctx.
 func (r *Registry) AuditWith(ctx context.Context, rows AuditRows, o AuditOptions) (AuditResult, error) {
+	a := r.newAuditor(ctx, rows, o)
+	return a.finish(a.run(ctx))
+}
+
+func (r *Registry) newAuditor(ctx context.Context, rows AuditRows, o AuditOptions) *auditor {
 	a := &auditor{
 		Registry: r, AuditOptions: o, source: rows,
 		authorities: map[pay.NodeID][]pay.Authority{r.key.ID(): {r.authority}},
@@ -73,13 +79,21 @@ func (r *Registry) AuditWith(ctx context.Context, rows AuditRows, o AuditOptions
 		reads:       make(map[pay.Kind]func(pay.Fact) error),
 	}
 	a.rows = &pausingRows{Rows: rows, ctx: ctx, pause: a.pause}
-	if err := a.run(ctx); err != nil {
+	return a
+}
+
+// finish returns the result of an audit that has run.
+func (a *auditor) finish(err error) (AuditResult, error) {
+	if err != nil {
 		return AuditResult{}, fmt.Errorf("audit: %w", err)
 	}
 	if a.more > 0 {
 		a.list(fmt.Sprintf("and %d more", a.more))
 	}
 	a.out.OK = len(a.out.Findings) == 0 && a.out.Imbalance == 0 && a.out.Duplicates == 0
+	if a.out.OK {
+		a.out.Good = a.good()
+	}
 	a.at(1)
 	return a.out, nil
 }
@@ -96,7 +110,13 @@ type auditor struct {
 	authorities map[pay.NodeID][]pay.Authority    // by working key
 	nodes       map[pay.NodeID]pay.NodeStatus     // the last status of each
 	keysOf      map[pay.DeviceID]pay.PublicKey    // of every device that was ever mapped
-	tally       book.Tally                        // the money that the facts moved
+	tally       book.Tally                        // the money that other facts than payments moved
+	paid        book.Tally                        // the money that payments moved
+	keys        int                               // that payments stand under
+	decisions   int                               // facts of that kind, whoever signed them
+	grown       *Growth                           // nil: the audit reads everything
+	named       int                               // of decisions, signed in the registry's name and not read
+	met         int                               // facts of grown among the facts
 	reads       map[pay.Kind]func(pay.Fact) error // of all features
 	ownKeys     map[pay.Scope][]pay.NodeID        // boxes with keys of their own; nil until asked for
 }
@@ -114,26 +134,29 @@ func (a *auditor) run(ctx context.Context) error {
 		passes = append(passes, part.passes...)
 	}
 	rounds := []struct {
-		want func(kind pay.Kind, signer pay.NodeID) bool
+		want func(id pay.FactID, kind pay.Kind, signer pay.NodeID) bool
 		read func(pay.Fact) error
 		upTo float64 // share of the work
 	}{
-		{func(k pay.Kind, _ pay.NodeID) bool { return k == pay.KindAuthority }, a.readAuthority, shareFacts / 8},
-		{func(k pay.Kind, _ pay.NodeID) bool { return k == pay.KindNode }, a.readNode, shareFacts / 4},
-		{a.wantsRest, a.readRest, shareFacts},
+		{func(_ pay.FactID, k pay.Kind, _ pay.NodeID) bool { return k == pay.KindAuthority }, a.readAuthority, shareFacts / 8},
+		{func(_ pay.FactID, k pay.Kind, _ pay.NodeID) bool { return k == pay.KindNode }, a.readNode, shareFacts / 4},
+		{a.wantsLast, a.readRest, shareFacts},
 	}
 	from := 0.0
 	for _, r := range rounds {
 		err := a.facts(ctx, func(id pay.FactID, kind pay.Kind, signer pay.NodeID) bool {
 			a.at(a.within(from, r.upTo, id))
-			return r.want(kind, signer)
+			return r.want(id, kind, signer)
 		}, r.read)
 		if err != nil {
 			return err
 		}
 		from = r.upTo
 	}
-	for _, pass := range append(passes, a.checkSpaces) {
+	if a.grown == nil {
+		passes = append(passes, a.checkSpaces)
+	}
+	for _, pass := range passes {
 		if err := pass(ctx); err != nil {
 			return err
 		}
@@ -165,7 +188,7 @@ type factsByName interface {
 
 // facts calls read for each fact that is wanted, and perhaps for others.
 func (a *auditor) facts(ctx context.Context, want func(pay.FactID, pay.Kind, pay.NodeID) bool, read func(pay.Fact) error) error {
-	if rows, ok := a.source.(factsByName); ok && a.Verified != nil {
+	if rows, ok := a.source.(factsByName); ok && (a.Verified != nil || a.grown != nil) {
 		err := rows.FactsOf(func(id pay.FactID, kind pay.Kind, signer pay.NodeID) bool {
 			return ctx.Err() != nil || want(id, kind, signer)
 		}, func(f pay.Fact) error { return errors.Join(ctx.Err(), read(f)) })
@@ -175,7 +198,9 @@ func (a *auditor) facts(ctx context.Context, want func(pay.FactID, pay.Kind, pay
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		_ = want(f.ID(), f.Kind(), f.Signer()) // read leaves out what it does not want
+		if !want(f.ID(), f.Kind(), f.Signer()) {
+			return nil
+		}
 		return read(f)
 	})
 }
@@ -265,6 +290,21 @@ func (a *auditor) readNode(f pay.Fact) error {
 		a.nodes[id] = s
 	}
 	return nil
+}
+
+// wantsLast is wantsRest in the last round over all facts, which counts them as well.
+func (a *auditor) wantsLast(id pay.FactID, kind pay.Kind, signer pay.NodeID) bool {
+	if kind == pay.KindDecision {
+		a.decisions++
+	}
+	if a.grown != nil {
+		return a.wantsGrown(id, kind, signer)
+	}
+	if kind == pay.KindDecision && a.Verified != nil && a.Verified(signer) && len(a.authorities[signer]) > 0 {
+		a.named++
+		return false
+	}
+	return a.wantsRest(kind, signer)
 }
 
 // wantsRest reports whether readRest would do anything about a fact that is named so.

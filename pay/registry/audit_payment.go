@@ -19,7 +19,6 @@ type paymentAudit struct {
 	decided int // decisions of the registry among the facts
 	linked  int // those of them that a payment's row leads to
 	broken  int // rows that do not lead to the request
-	keys    int // keys that payments stand under
 }
 
 func inspectPayments(a *auditor) inspection {
@@ -32,10 +31,18 @@ func inspectPayments(a *auditor) inspection {
 			},
 		},
 		passes: []func(context.Context) error{
-			func(ctx context.Context) error { return walk(ctx, a, paymentRows, p.checkPayment) },
-			p.checkStrays, p.checkKeys, p.checkBook,
+			p.checkPayments, p.checkStrays, p.checkKeys, p.checkBook,
 		},
 	}
+}
+
+// checkPayments checks all payments that the audit is about.
+func (a *paymentAudit) checkPayments(ctx context.Context) error {
+	if a.grown != nil {
+		a.keys = a.grown.good.Keys
+		return a.checkGrown(ctx)
+	}
+	return walk(ctx, a.auditor, paymentRows, a.checkPayment)
 }
 
 // decided is a decision with the name of its fact and, when it follows, the
@@ -183,6 +190,9 @@ func (a *paymentAudit) checkRequest(id pay.PaymentID, p pay.Payment, h paymentRo
 	if f.Signer() != h.Box || box.Role != pay.RoleBox || box.Scope != d.Merchant || box.MerchantName != d.MerchantName {
 		a.report("payment %s: its request is not from a box of the merchant", id.Short())
 	}
+	if a.grown != nil && a.verify(f, box.Node) != nil { // else readRest has
+		a.report("payment %s: its request is not signed by its box", id.Short())
+	}
 	var first pay.Decision
 	if len(chain) > 0 {
 		first = chain[0].d
@@ -287,7 +297,7 @@ func (a *paymentAudit) checkHold(p pay.Payment, h paymentRow) error {
 		return err
 	}
 	if own {
-		a.tally.Hold()
+		a.paid.Hold()
 	}
 	d, sums := p.Decision, p.Sums()
 	if sums == (pay.Sums{}) {
@@ -296,7 +306,7 @@ func (a *paymentAudit) checkHold(p pay.Payment, h paymentRow) error {
 		}
 		return nil
 	}
-	a.tally.Pay(book.Payment{ID: p.ID, From: h.Wallet, To: d.Merchant, Amount: sums.Captured, Currency: d.Currency})
+	a.paid.Pay(book.Payment{ID: p.ID, From: h.Wallet, To: d.Merchant, Amount: sums.Captured, Currency: d.Currency})
 	others := own && (hold.From != h.Wallet || hold.To != d.Merchant || hold.Currency != d.Currency)
 	if !posted || others || hold.Sums() != sums {
 		a.report("payment %s: it is %s and the book has another sum or none", p.ID.Short(), p.State)
@@ -319,6 +329,7 @@ func (a *paymentAudit) checkKeys(context.Context) error {
 
 // checkBook compares the accounts with the facts.
 func (a *paymentAudit) checkBook(context.Context) (err error) {
+	a.tally.Merge(&a.paid)
 	a.out.Imbalance, err = a.tally.Compare(a.rows, func(finding string) { a.report("%s", finding) })
 	return err
 }

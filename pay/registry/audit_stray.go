@@ -30,6 +30,20 @@ type strays struct {
 
 // checkStrays reports decisions that no row leads to and rows that lead to none.
 func (a *paymentAudit) checkStrays(ctx context.Context) error {
+	if a.grown != nil {
+		if a.decided != a.linked || a.decisions != a.grown.good.Decisions+a.decided {
+			a.report("%d decisions are there, %d of them new", a.decisions, a.linked)
+		}
+		return nil
+	}
+	// What is linked was signed with the registry's authority, and nothing is linked
+	// twice: as many as bear its name are all of them.
+	if a.broken == 0 && a.decided+a.named == a.linked {
+		return nil
+	}
+	if err := a.readNamed(ctx); err != nil {
+		return err
+	}
 	if a.broken == 0 && a.decided == a.linked {
 		return nil
 	}
@@ -52,6 +66,16 @@ func (a *paymentAudit) checkStrays(ctx context.Context) error {
 		}
 		s.after = s.until
 	}
+}
+
+// readNamed reads the decisions in the registry's name that were only counted.
+func (a *paymentAudit) readNamed(ctx context.Context) error {
+	if a.named == 0 {
+		return nil
+	}
+	return a.facts(ctx, func(_ pay.FactID, kind pay.Kind, signer pay.NodeID) bool {
+		return kind == pay.KindDecision && a.Verified(signer) && len(a.authorities[signer]) > 0
+	}, a.readRest)
 }
 
 // now reports whether a payment has its turn in this round.

@@ -89,12 +89,18 @@ func TestAuditOfStrays(t *testing.T) {
 func TestAuditFindsAnyMissingDecision(t *testing.T) {
 	t.Parallel()
 	c, requests := manyPayments(t, 3)
+	all := func(pay.NodeID) bool { return true }
+	verified := func() bool {
+		res, err := c.reg.AuditWith(t.Context(), c.mem, registry.AuditOptions{Verified: all})
+		c.must(err)
+		return res.OK
+	}
 	for id, f := range c.mem.facts {
 		if f.Kind() != pay.KindDecision {
 			continue
 		}
 		delete(c.mem.facts, id)
-		if c.audit().OK {
+		if c.audit().OK || verified() {
 			t.Errorf("decision %s is gone and nothing was found", id)
 		}
 		c.mem.facts[id] = f
@@ -105,13 +111,15 @@ func TestAuditFindsAnyMissingDecision(t *testing.T) {
 		for _, seq := range []uint32{1, 2, 3, 7} {
 			d.Seq, d.At = seq, d.At.Add(1)
 			id := c.signAsRegistry(d).ID()
-			if c.audit().OK {
+			if c.audit().OK || verified() {
 				t.Errorf("decision %d is there twice and nothing was found", seq)
 			}
 			delete(c.mem.facts, id)
 		}
 	}
-	c.auditOK()
+	if c.auditOK(); !verified() {
+		t.Error("something is found where nothing is wrong")
+	}
 }
 
 // TestAuditTells how far it is, and each finding that it lists.

@@ -61,6 +61,7 @@ var features = []feature{
 	topUps,
 	refusals,
 	clocks,
+	auditMemory,
 }
 
 // Spaces returns the key spaces of all features.

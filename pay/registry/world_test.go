@@ -84,6 +84,7 @@ type world struct {
 	random io.Reader
 	root   pay.Key
 	feeds  map[pay.Scope][]pay.Fact
+	log    []pay.Fact // all that was published
 	serial int
 }
 
@@ -119,6 +120,7 @@ func (w *world) must(err error) {
 func (w *world) publish(r pay.Reaction) {
 	for _, p := range r.Publications {
 		w.mem.facts[p.Fact.ID()] = p.Fact
+		w.log = append(w.log, p.Fact)
 		for _, s := range p.Scopes {
 			if !slices.ContainsFunc(w.feeds[s], func(f pay.Fact) bool { return f.ID() == p.Fact.ID() }) {
 				w.feeds[s] = append(w.feeds[s], p.Fact)

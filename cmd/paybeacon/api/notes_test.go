@@ -37,7 +37,7 @@ func tellingNode(t *testing.T, h http.Handler) (socket string) {
 }
 
 func auditBy(f func(ctx context.Context, tell Tell) (Audit, error)) http.Handler {
-	return NewHandler(NewVerbs(OnTelling(VerbAudit, func(ctx context.Context, _ Nothing, tell Tell) (Audit, error) { return f(ctx, tell) })))
+	return NewHandler(NewVerbs(OnTelling(VerbAudit, func(ctx context.Context, _ AuditRequest, tell Tell) (Audit, error) { return f(ctx, tell) })))
 }
 
 // TestNotesComeBeforeTheAnswer: who wants notes gets each as it is told, and then the
@@ -70,7 +70,7 @@ func TestNotesComeBeforeTheAnswer(t *testing.T) {
 				findings++
 			}
 		}} {
-			reply, err := AskTelling(t.Context(), socket, VerbAudit, Nothing{}, tell)
+			reply, err := AskTelling(t.Context(), socket, VerbAudit, AuditRequest{}, tell)
 			if tc.err == nil && (err != nil || reply.Value.Payments != 7) {
 				t.Errorf("%s: %+v, %v", name, reply.Value, err)
 			}
@@ -101,7 +101,7 @@ func TestVerbEndsWhenItsClientIsGone(t *testing.T) {
 			<-begun
 			cancel()
 		}()
-		if _, err := AskTelling(ctx, socket, VerbAudit, Nothing{}, told); !errors.Is(err, context.Canceled) {
+		if _, err := AskTelling(ctx, socket, VerbAudit, AuditRequest{}, told); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: asked: %v", name, err)
 		}
 		if err := <-ended; !errors.Is(err, context.Canceled) {
@@ -132,7 +132,7 @@ func TestNotesOfOtherVersions(t *testing.T) {
 			_, _ = io.WriteString(w, tc.body)
 		}))
 		notes := 0
-		reply, err := AskTelling(t.Context(), socket, VerbAudit, Nothing{}, func(json.RawMessage) { notes++ })
+		reply, err := AskTelling(t.Context(), socket, VerbAudit, AuditRequest{}, func(json.RawMessage) { notes++ })
 		if !errors.Is(err, tc.want) || (err == nil && reply.Value.Payments != 7) || notes != tc.notes {
 			t.Errorf("%s: %d notes, %+v, %v", name, notes, reply.Value, err)
 		}

@@ -172,6 +172,15 @@ type Audit struct {
 	Findings   []string   `json:"findings"`
 	Aside      []Aside    `json:"aside,omitempty"`
 	AsideCount int        `json:"aside_count,omitempty"`
+	// Full means that everything was read again; Why says why, where the last good
+	// audit could not be carried on from. Else Since is when that was made: of
+	// payments, only those that were decided on after it were read again, PaymentsRead
+	// of all Payments. Rows of the others that were changed behind the program's back
+	// are found by a full audit alone.
+	Full         bool   `json:"full"`
+	Why          string `json:"why,omitempty"`
+	Since        string `json:"since,omitempty"`
+	PaymentsRead int    `json:"payments_read"`
 	// ClockSteps are where what the registry signed goes back in time without an
 	// operator's word. The books are no less right for it.
 	ClockSteps []string `json:"clock_steps,omitempty"`

@@ -96,6 +96,12 @@ type NodeRef struct {
 	Node string `json:"node"`
 }
 
+// AuditRequest asks for an audit; a full one reads everything, whatever is remembered
+// of the one before.
+type AuditRequest struct {
+	Full bool `json:"full,omitempty"`
+}
+
 // RetryRequest asks that what was set aside is tried again: all of it, or what
 // has ID or an unambiguous beginning of it.
 type RetryRequest struct {

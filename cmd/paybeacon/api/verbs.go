@@ -68,7 +68,7 @@ var (
 	VerbInvite     = Verb[InviteRequest, Invite]{"invite", false}
 	VerbTopUp      = Verb[TopUpRequest, TopUp]{"topup", false}
 	VerbBook       = Verb[Nothing, List[Account]]{"book", true}
-	VerbAudit      = Verb[Nothing, Audit]{"audit", true}
+	VerbAudit      = Verb[AuditRequest, Audit]{"audit", true}
 	VerbNodes      = Verb[Nothing, List[Node]]{"nodes", true}
 	VerbRevokeNode = Verb[NodeRef, Node]{"revoke", false}
 	VerbVouch      = Verb[VouchRequest, Vouched]{"vouch", false}

@@ -93,7 +93,7 @@ func TestRegistryPaysWhileItIsAudited(t *testing.T) {
 		paid := make(chan error, 1)
 		go func() { paid <- l.fill(ctx, 600) }()
 		for {
-			reply, err := api.Answer(ctx, l.reg.Verbs(), api.VerbAudit, api.Nothing{})
+			reply, err := api.Answer(ctx, l.reg.Verbs(), api.VerbAudit, api.AuditRequest{})
 			a := reply.Value
 			if err != nil || !a.OK || a.Payments < payments {
 				t.Errorf("after %d payments: %+v, %v", payments, a, err)

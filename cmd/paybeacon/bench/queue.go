@@ -60,7 +60,7 @@ func (b benchQueue) run(ctx context.Context, dir string) (figures []figure, err 
 		return nil, err
 	}
 	took := time.Since(begun)
-	audit, err := node.AskDaemon(ctx, s.dir(shopRegistry), api.VerbAudit, api.Nothing{})
+	audit, err := node.AskDaemon(ctx, s.dir(shopRegistry), api.VerbAudit, api.AuditRequest{})
 	if err != nil {
 		return nil, err
 	}

@@ -48,9 +48,13 @@ func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			Name: "audit", Usage: "recompute everything from the signed facts and compare",
 			Long: "Checks the store byte by byte, verifies all signatures, and recomputes payments, accounts, nodes\n" +
 				"and devices. On a terminal it shows how far it is. With the daemon running, payments go on. What\n" +
-				"is not finished is no finding; what the registry has set aside is named apart from findings.\n" +
+				"is not finished is no finding; what the registry has set aside is named apart from findings.\n\n" +
+				"The daemon remembers an audit that found nothing, and the next one reads only the payments that\n" +
+				"were decided on since; nodes, devices, keys, accounts and all sums are recomputed always. Rows of\n" +
+				"older payments that were changed behind the program's back show with --full. It is also full when\n" +
+				"none is remembered, the clock is in doubt, or anything new is not as it should be.\n" +
 				"Exit code: 1 if there is a finding.",
-			Flags: []cli.Flag{cli.DataFlag()}, Run: adminAudit,
+			Flags: []cli.Flag{cli.DataFlag(), &cli.BoolFlag{Name: "full", Usage: "read all payments again"}}, Run: adminAudit,
 		}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "retry", Usage: "try again what was set aside",

@@ -29,11 +29,11 @@ func adminAudit(c *cli.Call) error {
 // askAudit has the registry audit itself, and shows on a terminal how far it is.
 func askAudit(c *cli.Call) (api.Reply[api.Audit], error) {
 	if !cli.IsTerminal(c.Err) {
-		return ask(c, api.VerbAudit, api.Nothing{})
+		return ask(c, api.VerbAudit, api.AuditRequest{Full: c.Flags.Bool("full")})
 	}
 	line := newProgressLine(c.Err, time.Now)
 	defer line.clear()
-	return node.AskTelling(c.Ctx, dirOf(c), api.VerbAudit, api.Nothing{}, func(raw json.RawMessage) { line.note(raw) })
+	return node.AskTelling(c.Ctx, dirOf(c), api.VerbAudit, api.AuditRequest{Full: c.Flags.Bool("full")}, func(raw json.RawMessage) { line.note(raw) })
 }
 
 func printAudit(w io.Writer, a api.Audit) {
@@ -42,6 +42,7 @@ func printAudit(w io.Writer, a api.Audit) {
 		verdict = "THE BOOKS ARE NOT RIGHT"
 	}
 	_, _ = fmt.Fprintf(w, "%s: %s, imbalance %d, duplicates %d.\n", verdict, text.Count(a.Payments, "payment"), a.Imbalance, a.Duplicates)
+	printCovered(w, a)
 	for _, f := range a.Findings {
 		_, _ = fmt.Fprintf(w, "  %s\n", text.Sentence(f))
 	}
@@ -61,5 +62,16 @@ func printAudit(w io.Writer, a api.Audit) {
 	}
 	if more := a.AsideCount - len(a.Aside); more > 0 {
 		_, _ = fmt.Fprintf(w, "  and %d more\n", more)
+	}
+}
+
+// printCovered says what an audit has not read again.
+func printCovered(w io.Writer, a api.Audit) {
+	if a.Since == "" {
+		return
+	}
+	_, _ = fmt.Fprintf(w, "Read again: %s since the good audit of %s, and all accounts, nodes and devices.\n", text.Count(a.PaymentsRead, "payment"), text.Moment(a.Since))
+	if old := a.Payments - a.PaymentsRead; old > 0 {
+		_, _ = fmt.Fprintf(w, "Not read again: %s. That their rows were changed behind the program's back\nshows only with: paybeacon admin audit --full\n", text.Count(old, "older payment"))
 	}
 }

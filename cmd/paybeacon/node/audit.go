@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"runtime"
 	"time"
 
@@ -21,6 +22,8 @@ type auditOptions struct {
 	role      *registry.Registry
 	working   pay.PublicKey // the registry's working key
 	authority pay.Authority
+	full      bool   // reads everything, whatever is remembered
+	writes    bool   // remembers for the next audit
 	workers   int    // goroutines that verify signatures
 	pause     func() // lets others go first; nil where there are none
 	tell      api.Tell
@@ -30,45 +33,71 @@ type auditOptions struct {
 // checked. Chosen: as measured with many thousand payments.
 const storeAuditShare = 0.65
 
-// audit checks the store byte by byte (every table, fact, signature, chain and
-// digest) and then recomputes from the facts what the registry believes. Its memory
-// does not grow with the payments. It returns an error only when ctx has ended.
+// audit carries on from the last good audit where it can. Else it checks the store byte
+// by byte (every table, fact, signature, chain and digest) and then recomputes from the
+// facts what the registry believes. Its memory does not grow with the payments. It
+// returns an error only when ctx has ended, or what is remembered cannot be written.
 func audit(ctx context.Context, o auditOptions) (api.Audit, error) {
 	w := &auditWatch{tell: o.tell}
-	out := api.Audit{V: 1, Type: "audit", Findings: []string{}}
+	out := api.Audit{V: 1, Type: "audit", Full: true, Findings: []string{}}
 	w.progress("tables", 0, 0)
-	if err := o.engine.Verify(ctx); err != nil {
-		return damaged(ctx, out, w, err)
+	var good *registry.Good
+	err := o.engine.Verify(ctx)
+	if err != nil {
+		out, err = damaged(ctx, out, w, err)
+		return out, errors.Join(err, o.remember(ctx, nil))
 	}
-	err := o.store.View(ctx, func(v *store.View) error {
-		keys, err := o.keys(v)
+	err = o.store.View(ctx, func(v *store.View) error {
+		carried, from, why, err := o.carryOn(ctx, v)
 		if err != nil {
 			return err
 		}
-		out.Findings, err = v.VerifyWith(ctx, store.VerifyOptions{
-			Key: func(f pay.Fact) (pay.PublicKey, bool) {
-				key, ok := keys[f.Signer()]
-				return key, ok
-			},
-			Signatures: o.signatures,
-			Workers:    o.workers,
-			Progress:   func(share float64) { w.progress("store", storeAuditShare*share, 0) },
-			Found:      w.finding,
-			Pause:      o.pause,
-		})
-		if err != nil || len(out.Findings) > 0 {
-			return err
+		if why == "" {
+			out, good = carried, from
+			return nil
 		}
-		return o.recompute(ctx, v, keys, &out, w)
+		out.Why = why
+		good, err = o.all(ctx, v, &out, w)
+		return err
 	})
 	if err != nil {
-		return damaged(ctx, out, w, err)
+		good = nil
+		out, err = damaged(ctx, out, w, err)
+	} else {
+		w.progress("payments", 1, out.Payments)
 	}
-	if out.Findings == nil {
-		out.Findings = []string{}
+	return out, errors.Join(err, o.remember(ctx, good))
+}
+
+// all verifies the whole store and recomputes everything. Nothing is recomputed from a
+// store that is damaged.
+func (o auditOptions) all(ctx context.Context, v *store.View, out *api.Audit, w *auditWatch) (*registry.Good, error) {
+	keys, err := o.keys(v)
+	if err != nil {
+		return nil, err
 	}
-	w.progress("payments", 1, out.Payments)
-	return out, nil
+	verify := o.verify(keys)
+	verify.Progress = func(share float64) { w.progress("store", storeAuditShare*share, 0) }
+	verify.Found = w.finding
+	findings, err := v.VerifyWith(ctx, verify)
+	out.Findings = append(out.Findings, findings...)
+	if err != nil || len(findings) > 0 {
+		return nil, err
+	}
+	return o.recompute(ctx, v, keys, out, w)
+}
+
+// verify says how facts are verified, by the keys of all who may have signed one.
+func (o auditOptions) verify(keys map[pay.NodeID]pay.PublicKey) store.VerifyOptions {
+	return store.VerifyOptions{
+		Key: func(f pay.Fact) (pay.PublicKey, bool) {
+			key, ok := keys[f.Signer()]
+			return key, ok
+		},
+		Signatures: o.signatures,
+		Workers:    o.workers,
+		Pause:      o.pause,
+	}
 }
 
 // damaged adds what cannot be read to the findings: it is damage, too. It returns an
@@ -100,7 +129,7 @@ func (o auditOptions) signatures() func(facts []pay.Fact, keys []pay.PublicKey) 
 
 // recompute has the role compare its rows with the facts of a store that was
 // verified with these keys, and adds what is set aside.
-func (o auditOptions) recompute(ctx context.Context, v *store.View, keys map[pay.NodeID]pay.PublicKey, out *api.Audit, w *auditWatch) error {
+func (o auditOptions) recompute(ctx context.Context, v *store.View, keys map[pay.NodeID]pay.PublicKey, out *api.Audit, w *auditWatch) (*registry.Good, error) {
 	found, err := o.role.AuditWith(ctx, v, registry.AuditOptions{
 		Verified: func(signer pay.NodeID) bool {
 			_, ok := keys[signer]
@@ -113,18 +142,23 @@ func (o auditOptions) recompute(ctx context.Context, v *store.View, keys map[pay
 		Pause: o.pause,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	out.Payments, out.Imbalance, out.Duplicates = found.Payments, found.Imbalance, found.Duplicates
-	out.Findings, out.OK = found.Findings, found.OK
+	why := out.Why
+	*out = auditObject(found)
+	out.Full, out.Why, out.PaymentsRead = true, why, found.Payments
 	if !found.OK {
-		return nil // what is damaged cannot be relied on
+		return nil, nil // what is damaged cannot be relied on
 	}
-	if out.ClockSteps, err = clockSteps(ctx, v, o.pause); err != nil {
-		return err
+	return o.finish(ctx, v, out, found, covered{})
+}
+
+// auditObject is what a role found, as scripts read it.
+func auditObject(r registry.AuditResult) api.Audit {
+	return api.Audit{
+		V: 1, Type: "audit", OK: r.OK, Payments: r.Payments, Imbalance: r.Imbalance, Duplicates: r.Duplicates,
+		Findings: append([]string{}, r.Findings...),
 	}
-	out.Aside, out.AsideCount, err = asides{o.store, o.role}.listIn(v)
-	return err
 }
 
 // How an audit takes turns with a registry that runs. Chosen: a payment that comes in

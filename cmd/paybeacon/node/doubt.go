@@ -182,10 +182,19 @@ const clockStepsMax = 20
 
 // clockSteps names the places in the registry's log where what it signed goes
 // back in time and no operator's word explains it. Registries of old kept a wrong
-// time without one, and their books are right all the same.
-func clockSteps(ctx context.Context, v *store.View, pause func()) ([]string, error) {
-	var s steps
-	err := v.Log(0, 0, func(_ uint64, f pay.Fact) error {
+// time without one, and their books are right all the same. It carries on from the
+// steps that it found up to the row after.
+func clockSteps(ctx context.Context, v *store.View, s steps, after uint64, pause func()) (steps, error) {
+	s.Sentences = slices.Clone(s.Sentences)
+	s.before = func(id pay.FactID) (pay.Decision, bool) {
+		f, ok, err := v.Fact(id)
+		if !ok || err != nil {
+			return pay.Decision{}, false
+		}
+		d, err := pay.As[pay.Decision](f)
+		return d, err == nil
+	}
+	err := v.Log(after, 0, func(_ uint64, f pay.Fact) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -194,18 +203,25 @@ func clockSteps(ctx context.Context, v *store.View, pause func()) ([]string, err
 		}
 		return s.next(f)
 	})
-	if s.more > 0 {
-		s.list = append(s.list, fmt.Sprintf("the clock went back %d times more", s.more))
-	}
-	return s.list, err
+	return s, err
 }
 
-// steps are the places found so far.
+// steps are the places found so far, and what the next ones are found by.
 type steps struct {
-	last pay.Time
-	open map[pay.PaymentID]pay.Time // when each open payment was last decided on
-	list []string
-	more int
+	Last      pay.Time `cbor:"1,keyasint"`
+	Sentences []string `cbor:"2,keyasint,omitempty"`
+	More      int      `cbor:"3,keyasint,omitempty"`
+
+	open   map[pay.PaymentID]pay.Time // when each open payment was last decided on
+	before func(pay.FactID) (pay.Decision, bool)
+}
+
+// sentences are for a person.
+func (s *steps) sentences() []string {
+	if s.More == 0 {
+		return s.Sentences
+	}
+	return append(slices.Clone(s.Sentences), fmt.Sprintf("the clock went back %d times more", s.More))
 }
 
 // next takes in the next fact of the log.
@@ -218,15 +234,15 @@ func (s *steps) next(f pay.Fact) error {
 	if err != nil || s.ordered(f, at) {
 		return err
 	}
-	if f.Kind() != pay.KindClock && at < s.last.Add(-pay.ClockFollow) {
-		if len(s.list) < clockStepsMax {
-			s.list = append(s.list, fmt.Sprintf("the clock went back from %s to %s, and nobody had accepted that: %s %s",
-				text.Moment(s.last.String()), text.Moment(at.String()), f.Kind(), f.ID().String()[:10]))
+	if f.Kind() != pay.KindClock && at < s.Last.Add(-pay.ClockFollow) {
+		if len(s.Sentences) < clockStepsMax {
+			s.Sentences = append(s.Sentences, fmt.Sprintf("the clock went back from %s to %s, and nobody had accepted that: %s %s",
+				text.Moment(s.Last.String()), text.Moment(at.String()), f.Kind(), f.ID().String()[:10]))
 		} else {
-			s.more++
+			s.More++
 		}
 	}
-	s.last = at
+	s.Last = at
 	return nil
 }
 
@@ -241,6 +257,12 @@ func (s *steps) ordered(f pay.Fact, at pay.Time) bool {
 		return false
 	}
 	before, follows := s.open[d.Payment]
+	if !follows && d.Seq > 1 { // it was open before the first row that was read
+		var prev pay.Decision
+		if prev, follows = s.before(d.Prev); follows {
+			before = prev.At
+		}
+	}
 	if s.open == nil {
 		s.open = make(map[pay.PaymentID]pay.Time)
 	}
@@ -248,5 +270,5 @@ func (s *steps) ordered(f pay.Fact, at pay.Time) bool {
 	if d.State.Open() {
 		s.open[d.Payment] = at
 	}
-	return follows && before == at && at > s.last
+	return follows && before == at && at > s.Last
 }

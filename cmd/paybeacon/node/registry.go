@@ -266,9 +266,10 @@ func (n *Registry) SetAside(ctx context.Context) (list []api.Aside, all int, err
 	return asides{n.store, n.role}.list(ctx)
 }
 
-func (n *Registry) audit(ctx context.Context, _ api.Nothing, tell api.Tell) (api.Audit, error) {
+func (n *Registry) audit(ctx context.Context, q api.AuditRequest, tell api.Tell) (api.Audit, error) {
 	o := auditOptions{
 		engine: n.engine, store: n.store, role: n.role, working: n.key.Public(), authority: n.authority, tell: tell,
+		full: q.Full, writes: !n.Offline,
 	}
 	if n.Offline {
 		o.workers = runtime.GOMAXPROCS(0)
