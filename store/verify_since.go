@@ -261,7 +261,8 @@ func (s *sinceWalk) items(ctx context.Context, node pay.NodeID, before sentMark,
 		if n >= last || !ok || !r.holds(n+1) {
 			return finding("node %s: outbox item %d is not the one that is kept", node.Short(), n)
 		}
-		err = r.each(n+1, func(at uint64, ids []pay.FactID, next pay.Chain) error {
+		err = r.each(n+1, func(at uint64, _ []byte, next pay.Chain) error {
+			ids := r.facts(at)
 			if chain = chain.Follow(ids); chain != next {
 				return finding("node %s: the chain at outbox item %d does not follow", node.Short(), at)
 			}

@@ -131,11 +131,11 @@ func (a *audit) lookUpRow(key, value []byte) error {
 	switch key[0] {
 	case spaceEntry:
 		scope, last, ok := splitEntryKey(key)
-		if r, good := decodeRun(last, value); ok && good {
+		if r, good := decodeEntries(last, value); ok && good {
 			return a.lookUpRun(scope, r)
 		}
 	case spaceHead:
-		if head, ok := decodeFeedRow(value); ok && head.tail.len() > 0 {
+		if head, ok := decodeFeedRow(value); ok {
 			return a.lookUpRun(pay.Scope(key[1:]), head.tail)
 		}
 	case spaceLog:
@@ -151,9 +151,9 @@ func (a *audit) lookUpRow(key, value []byte) error {
 }
 
 // lookUpRun checks that the facts of entries are stored and indexed.
-func (a *audit) lookUpRun(scope pay.Scope, r run) error {
-	return r.each(0, func(seq uint64, id pay.FactID, _ pay.Chain) error {
-		return a.blame(a.entryFact(scope, seq, id))
+func (a *audit) lookUpRun(scope pay.Scope, r chained) error {
+	return r.each(0, func(seq uint64, item []byte, _ pay.Chain) error {
+		return a.blame(a.entryFact(scope, seq, pay.FactID(item)))
 	})
 }
 
