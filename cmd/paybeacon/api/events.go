@@ -45,36 +45,40 @@ type eventHead struct {
 }
 
 // MarshalJSON returns one object: fields of two kinds may have the same name.
-func (e Event) MarshalJSON() ([]byte, error) {
+func (e Event) MarshalJSON() ([]byte, error) { return json.Marshal(e.Object()) }
+
+// Object returns what is encoded for the event. Whoever encodes that in its place saves
+// the encoder a second look at it.
+func (e Event) Object() any {
 	head := eventHead{e.V, e.Type, e.Cursor, e.At, e.Kind}
 	switch {
 	case e.PaymentEvent != nil:
-		return json.Marshal(struct {
+		return struct {
 			eventHead
 			*PaymentEvent
-		}{head, e.PaymentEvent})
+		}{head, e.PaymentEvent}
 	case e.DeviceEvent != nil:
-		return json.Marshal(struct {
+		return struct {
 			eventHead
 			*DeviceEvent
-		}{head, e.DeviceEvent})
+		}{head, e.DeviceEvent}
 	case e.RadioEvent != nil:
-		return json.Marshal(struct {
+		return struct {
 			eventHead
 			*RadioEvent
-		}{head, e.RadioEvent})
+		}{head, e.RadioEvent}
 	case e.NodeEvent != nil:
-		return json.Marshal(struct {
+		return struct {
 			eventHead
 			*NodeEvent
-		}{head, e.NodeEvent})
+		}{head, e.NodeEvent}
 	case e.TopUpEvent != nil:
-		return json.Marshal(struct {
+		return struct {
 			eventHead
 			*TopUpEvent
-		}{head, e.TopUpEvent})
+		}{head, e.TopUpEvent}
 	default:
-		return json.Marshal(head)
+		return head
 	}
 }
 

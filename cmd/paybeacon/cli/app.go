@@ -218,14 +218,15 @@ func folded(c *Call, w io.Writer, plain func(w io.Writer)) {
 	_, _ = io.WriteString(w, Fold(b.String(), columns))
 }
 
-// printJSON writes v to w as one line.
+// printJSON writes v to w as one line: what Object returns of it, where it has that.
 func printJSON(w io.Writer, v any) error {
-	line, err := json.Marshal(v)
-	if err != nil {
+	if o, ok := v.(interface{ Object() any }); ok {
+		v = o.Object()
+	}
+	if err := json.NewEncoder(w).Encode(v); err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
-	_, err = fmt.Fprintf(w, "%s\n", line)
-	return err
+	return nil
 }
 
 // PrintJSON writes v to w as one line of JSON. It returns an error when not all of it

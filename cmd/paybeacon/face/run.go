@@ -12,12 +12,12 @@ import (
 // runNode runs the daemon of a directory until the context of the call ends.
 // Standard output bears what it listens on and what happens to it.
 func runNode(c *cli.Call, open func(ctx context.Context, env node.Env) (node.Node, error)) error {
-	return runTelling(c, open, func(e api.Event) error { return tellEvent(c, e) })
+	return runTelling(c, open, func(list []api.Event) error { return tellEvents(c, list) })
 }
 
 // runTelling is runNode with words of its own for what happens; tell is nil where
 // nothing of it is told.
-func runTelling(c *cli.Call, open func(ctx context.Context, env node.Env) (node.Node, error), tell func(api.Event) error) error {
+func runTelling(c *cli.Call, open func(ctx context.Context, env node.Env) (node.Node, error), tell func([]api.Event) error) error {
 	c.OutliveOutput()
 	env, err := node.ProcessEnv(dirOf(c), c.Err)
 	if err != nil {
@@ -34,6 +34,6 @@ func runTelling(c *cli.Call, open func(ctx context.Context, env node.Env) (node.
 				env.Log.Warn("cannot say that the node is ready", "error", err)
 			}
 		},
-		Event: tell,
+		Events: tell,
 	})
 }

@@ -62,11 +62,20 @@ func walletRunCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 				}
 				return w, nil
 			}
-			return runTelling(c, open, func(e api.Event) error {
-				if p := e.PaymentEvent; !c.JSON && p != nil && p.State == pay.StateOffered && waits(c.Ctx, w, p.ID) {
-					return tellOffer(c, e)
+			return runTelling(c, open, func(list []api.Event) error {
+				if c.JSON {
+					return tellEvents(c, list)
 				}
-				return tellEvent(c, e)
+				for _, e := range list {
+					tell := tellEvent
+					if p := e.PaymentEvent; p != nil && p.State == pay.StateOffered && waits(c.Ctx, w, p.ID) {
+						tell = tellOffer
+					}
+					if err := tell(c, e); err != nil {
+						return err
+					}
+				}
+				return nil
 			})
 		},
 	})

@@ -14,6 +14,15 @@ func tellEvent(c *cli.Call, e api.Event) error {
 	return c.Answer(e, func(w io.Writer) { printEvent(w, e) })
 }
 
+// tellEvents is tellEvent for several, which are written at once.
+func tellEvents(c *cli.Call, list []api.Event) error {
+	return cli.AnswerList(c, list, func(w io.Writer) {
+		for _, e := range list {
+			printEvent(w, e)
+		}
+	})
+}
+
 // printEvent writes an event as one line.
 func printEvent(w io.Writer, e api.Event) {
 	_, _ = fmt.Fprintf(w, "%s  ", text.Moment(e.At))

@@ -30,9 +30,9 @@ type ServeOptions struct {
 	Open func(ctx context.Context) (Node, error)
 	// Ready is called once, when the node's sockets are open.
 	Ready func(api.Ready)
-	// Event is called for each thing that happens from then on. After an error
+	// Events is called with what happens from then on, in order. After an error
 	// it is not called any more, and the node goes on. It may be nil.
-	Event func(api.Event) error
+	Events func([]api.Event) error
 }
 
 // Serve is a node's daemon: it locks the directory, opens the node, answers on its
@@ -61,12 +61,12 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	// answer in a moment.
 	o.Ready(n.Ready())
 	parts, running := errgroup.WithContext(ctx)
-	if e, ok := n.(eventful); ok && o.Event != nil {
+	if e, ok := n.(eventful); ok && o.Events != nil {
 		from, err := e.eventLog().now(running)
 		if err != nil {
 			return err
 		}
-		parts.Go(func() error { return e.eventLog().tell(running, from, o.Event, o.Env.Log) })
+		parts.Go(func() error { return e.eventLog().tell(running, from, o.Events, o.Env.Log) })
 	}
 	parts.Go(func() error { return n.Run(running) })
 	parts.Go(func() error { return api.Serve(running, control, n.Verbs(), o.Env.Log) })

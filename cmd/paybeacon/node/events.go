@@ -42,6 +42,10 @@ type Cursor struct {
 	start string // names the daemon's start that live counts from
 	live  uint64 // live events read
 	mark  string // of the last entry read, "" before the first and in cursors of old
+
+	// checked means that this run of the daemon read up to there: such a cursor is not
+	// held against the feed again.
+	checked bool
 }
 
 const (
@@ -51,12 +55,14 @@ const (
 
 // String returns the form that ParseCursor reads.
 func (c Cursor) String() string {
-	s := fmt.Sprintf("%d.%s.%d", c.feed, cmp.Or(c.start, strings.Repeat("0", startDigits)), c.live)
+	s := strconv.FormatUint(c.feed, 10) + "." + cmp.Or(c.start, noStart) + "." + strconv.FormatUint(c.live, 10)
 	if c.mark != "" {
 		s += "." + c.mark
 	}
 	return s
 }
+
+const noStart = "00000000" // startDigits of them
 
 // ParseCursor reads what String writes; "0" is the beginning. Its error is a
 // *pay.Error with CodeUsage.
@@ -159,6 +165,7 @@ func (l *eventLog) now(ctx context.Context) (Cursor, error) {
 		}
 		return err
 	})
+	c.checked = err == nil
 	return c, err
 }
 
@@ -188,6 +195,7 @@ func (l *eventLog) page(ctx context.Context, after Cursor, limit int) ([]api.Eve
 	if len(stored) == 0 {
 		after.feed, after.mark = to.feed, to.mark
 	}
+	after.checked = true
 	return out, after, nil
 }
 
@@ -263,33 +271,35 @@ func (l *eventLog) last(ctx context.Context, n int) (api.Events, error) {
 // eventful is a daemon that has something to tell while it runs.
 type eventful interface{ eventLog() *eventLog }
 
-// tell calls each with what happens behind from, until ctx ends. A daemon whose
-// listener has gone goes on working.
-func (l *eventLog) tell(ctx context.Context, from Cursor, each func(api.Event) error, log *slog.Logger) error {
+// tell calls each with what happens behind from, as many events at once as there are,
+// until ctx ends. A daemon whose listener has gone goes on working.
+func (l *eventLog) tell(ctx context.Context, from Cursor, each func([]api.Event) error, log *slog.Logger) error {
+	stored, stop := l.feed.watch()
+	defer stop()
 	for {
-		items, next, err := l.wait(ctx, from, EventsPageMax, time.Hour)
-		select {
-		case <-ctx.Done():
-			return nil
-		default:
-		}
-		if err != nil {
+		// Taken before looking, so that nothing slips through between.
+		_, live := l.live(from)
+		items, next, err := l.page(ctx, from, EventsPageMax)
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // whoever ends it does not ask
+		case err != nil:
 			return fmt.Errorf("read events: %w", err)
 		}
-		if !tellAll(items, each, log) {
+		if len(items) > 0 {
+			if err := each(items); err != nil {
+				log.Warn("cannot tell events any more", "error", err)
+				return nil
+			}
+		}
+		if from = next; len(items) == EventsPageMax {
+			continue
+		}
+		select {
+		case <-stored:
+		case <-live:
+		case <-ctx.Done():
 			return nil
 		}
-		from = next
 	}
-}
-
-// tellAll calls each with every event, and reports whether that went well.
-func tellAll(items []api.Event, each func(api.Event) error, log *slog.Logger) bool {
-	for _, e := range items {
-		if err := each(e); err != nil {
-			log.Warn("cannot tell events any more", "error", err)
-			return false
-		}
-	}
-	return true
 }

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
@@ -86,6 +87,9 @@ func (f eventFeed) check(v *store.View, c Cursor, end uint64) (mark string, err 
 	return mark, err
 }
 
+// errPageFull ends the reading of a page.
+var errPageFull = errors.New("the page is full")
+
 // read returns up to limit events after a cursor, and the place of the last entry
 // that it looked at.
 func (f eventFeed) read(ctx context.Context, after Cursor, limit int) (list []numbered, to Cursor, err error) {
@@ -94,27 +98,30 @@ func (f eventFeed) read(ctx context.Context, after Cursor, limit int) (list []nu
 		return nil, to, nil
 	}
 	err = f.store.View(ctx, func(v *store.View) error {
-		end, err := f.end(v)
-		if err != nil {
-			return err
-		}
-		if to.mark, err = f.check(v, after, end); err != nil {
-			return err
-		}
-		for to.feed < end && len(list) < limit {
-			err := f.entries(v, to.feed, limit-len(list), func(seq uint64, fact pay.Fact) error {
-				to.feed, to.mark = seq, markOf(fact.ID())
-				e, ok, err := f.event(v, fact)
-				if ok {
-					list = append(list, numbered{seq, e, to.mark})
-				}
-				return err
-			})
+		if !after.checked {
+			end, err := f.end(v)
 			if err != nil {
 				return err
 			}
+			if to.mark, err = f.check(v, after, end); err != nil {
+				return err
+			}
 		}
-		return nil
+		err := f.entries(v, to.feed, 0, func(seq uint64, fact pay.Fact) error {
+			to.feed, to.mark = seq, markOf(fact.ID())
+			e, ok, err := f.event(v, fact)
+			if ok {
+				list = append(list, numbered{seq, e, to.mark})
+			}
+			if err == nil && len(list) == limit {
+				err = errPageFull
+			}
+			return err
+		})
+		if errors.Is(err, errPageFull) {
+			return nil
+		}
+		return err
 	})
 	return list, to, err
 }
