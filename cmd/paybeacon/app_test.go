@@ -116,3 +116,26 @@ func TestHelpNamesEveryExitCode(t *testing.T) {
 		}
 	}
 }
+
+// The program makes the branch of the tree that is asked for, and the whole tree where
+// somebody looks at all of it.
+func TestBranchesHaveTheNamesOfTheirCommands(t *testing.T) {
+	t.Parallel()
+	for _, b := range branches() {
+		if c := b.make(t.Context(), cli.Stdio{}); c.Name != b.name {
+			t.Errorf("branch %s makes %s", b.name, c.Name)
+		}
+		want := 1
+		if b.name == "help" || b.name == "completion" || b.name == "man" {
+			want = len(branches())
+		}
+		if got := commandsFor(t.Context(), cli.Stdio{}, []string{"paybeacon", b.name, "--help"}); len(got) != want {
+			t.Errorf("%s: %d branches were made", b.name, len(got))
+		}
+	}
+	for _, args := range [][]string{{"paybeacon"}, {"paybeacon", "--help"}, {"paybeacon", "nonsense"}} {
+		if got := commandsFor(t.Context(), cli.Stdio{}, args); len(got) != len(branches()) {
+			t.Errorf("%v: %d branches were made", args, len(got))
+		}
+	}
+}

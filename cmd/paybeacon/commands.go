@@ -20,30 +20,60 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-func commands(ctx context.Context, io cli.Stdio) []*cli.Command {
-	return []*cli.Command{
-		demo.Command(ctx, io),
-		face.ServeCommand(ctx, io),
-		face.AdminCommand(ctx, io),
-		face.ScanCommand(ctx, io,
-			survey.RadiosCommand(ctx, io),
-			survey.WatchCommand(ctx, io),
-			survey.CalibrateCommand(ctx, io),
-			survey.RecordCommand(ctx, io),
-		),
-		face.TillCommand(ctx, io),
-		face.WalletCommand(ctx, io),
-		face.BeaconCommand(ctx, io),
-		face.ReceiptCommand(ctx, io),
-		face.WaitCommand(ctx, io),
-		face.EventsCommand(ctx, io),
-		doctor.Command(ctx, io),
-		bench.Command(ctx, io),
-		cli.NewLeaf(ctx, io, cli.Leaf{Name: "completion", Usage: "print a completion script for your shell", Args: []string{"bash|zsh|fish"}, NoJSON: true, Run: completion}),
-		cli.NewLeaf(ctx, io, cli.Leaf{Name: "man", Usage: "print the manual page", NoJSON: true, Run: manual}),
-		cli.NewLeaf(ctx, io, cli.Leaf{Name: "version", Usage: "print the version", Run: version}),
-		cli.NewLeaf(ctx, io, cli.Leaf{Name: "help", Usage: "help on a command, or on exit-codes", Args: []string{"COMMAND..."}, NoJSON: true, Run: help}),
+// branch is a command of the program with all below it.
+type branch struct {
+	name string
+	make func(ctx context.Context, io cli.Stdio) *cli.Command
+}
+
+func branches() []branch {
+	leaf := func(l cli.Leaf) branch {
+		return branch{l.Name, func(ctx context.Context, io cli.Stdio) *cli.Command { return cli.NewLeaf(ctx, io, l) }}
 	}
+	return []branch{
+		{"demo", demo.Command},
+		{"serve", face.ServeCommand},
+		{"admin", face.AdminCommand},
+		{"scan", func(ctx context.Context, io cli.Stdio) *cli.Command {
+			return face.ScanCommand(ctx, io,
+				survey.RadiosCommand(ctx, io),
+				survey.WatchCommand(ctx, io),
+				survey.CalibrateCommand(ctx, io),
+				survey.RecordCommand(ctx, io),
+			)
+		}},
+		{"till", face.TillCommand},
+		{"wallet", face.WalletCommand},
+		{"beacon", face.BeaconCommand},
+		{"receipt", face.ReceiptCommand},
+		{"wait", face.WaitCommand},
+		{"events", face.EventsCommand},
+		{"doctor", doctor.Command},
+		{"bench", bench.Command},
+		leaf(cli.Leaf{Name: "completion", Usage: "print a completion script for your shell", Args: []string{"bash|zsh|fish"}, NoJSON: true, Run: completion}),
+		leaf(cli.Leaf{Name: "man", Usage: "print the manual page", NoJSON: true, Run: manual}),
+		leaf(cli.Leaf{Name: "version", Usage: "print the version", Run: version}),
+		leaf(cli.Leaf{Name: "help", Usage: "help on a command, or on exit-codes", Args: []string{"COMMAND..."}, NoJSON: true, Run: help}),
+	}
+}
+
+func commands(ctx context.Context, io cli.Stdio) []*cli.Command {
+	var tree []*cli.Command
+	for _, b := range branches() {
+		tree = append(tree, b.make(ctx, io))
+	}
+	return tree
+}
+
+// commandsFor returns the tree of commands as far as the arguments of the program need
+// it: a till's script starts the program for each payment.
+func commandsFor(ctx context.Context, io cli.Stdio, args []string) []*cli.Command {
+	for _, b := range branches() {
+		if len(args) > 1 && args[1] == b.name && !slices.Contains([]string{"help", "completion", "man"}, b.name) {
+			return []*cli.Command{b.make(ctx, io)}
+		}
+	}
+	return commands(ctx, io)
 }
 
 type versionJSON struct {

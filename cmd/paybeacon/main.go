@@ -39,7 +39,7 @@ func main() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	io := cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
-	exit := cli.Run(ctx, os.Args, io, commands(ctx, io))
+	exit := cli.Run(ctx, os.Args, io, commandsFor(ctx, io, os.Args))
 	stop()
 	os.Exit(exit)
 }

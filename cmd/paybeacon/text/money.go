@@ -2,9 +2,8 @@ package text
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
-
-	"github.com/bojanz/currency"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -17,7 +16,7 @@ func ParseAmount(s string, cur pay.Currency) (pay.Amount, error) {
 		return 0, pay.NewError(pay.CodeAmount, fmt.Sprintf("amount %q %s", Printable(s), why),
 			fmt.Sprintf("write a plain decimal above zero, such as %s", FormatAmount(1250, cur)))
 	}
-	digits, known := currency.GetDigits(string(cur))
+	decimals, known := decimalsOf(cur)
 	if !known {
 		return 0, unknownCurrency(cur)
 	}
@@ -25,17 +24,13 @@ func ParseAmount(s string, cur pay.Currency) (pay.Amount, error) {
 	if !isDigits(whole) || (hasPoint && !isDigits(fraction)) {
 		return refuse("is not a plain decimal number")
 	}
-	if len(fraction) > int(digits) {
-		return refuse(fmt.Sprintf("has more than the %d decimals of %s", digits, cur))
+	if len(fraction) > decimals {
+		return refuse(fmt.Sprintf("has more than the %d decimals of %s", decimals, cur))
 	}
-	if len(strings.TrimLeft(whole, "0"))+int(digits) > 18 {
+	if len(strings.TrimLeft(whole, "0"))+decimals > 18 {
 		return refuse("is too large")
 	}
-	parsed, err := currency.NewAmount(s, string(cur))
-	if err != nil {
-		return refuse("is not a plain decimal number")
-	}
-	minor, err := parsed.Int64()
+	minor, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", decimals-len(fraction)), 10, 64)
 	if err != nil {
 		return refuse("is too large")
 	}
@@ -51,11 +46,19 @@ func ParseAmount(s string, cur pay.Currency) (pay.Amount, error) {
 
 // FormatAmount writes minor units as a plain decimal, without the currency.
 func FormatAmount(a pay.Amount, cur pay.Currency) string {
-	parsed, err := currency.NewAmountFromInt64(int64(a), string(cur))
-	if err != nil {
+	decimals, known := decimalsOf(cur)
+	if !known {
 		return fmt.Sprintf("%d minor units", a)
 	}
-	return parsed.Number()
+	s, sign := strconv.FormatInt(int64(a), 10), ""
+	if s[0] == '-' {
+		s, sign = s[1:], "-"
+	}
+	if decimals == 0 {
+		return sign + s
+	}
+	s = strings.Repeat("0", max(0, decimals+1-len(s))) + s
+	return sign + s[:len(s)-decimals] + "." + s[len(s)-decimals:]
 }
 
 // FormatMoney writes minor units with the currency, such as "12.50 EUR".
@@ -66,7 +69,7 @@ func FormatMoney(a pay.Amount, cur pay.Currency) string {
 // ParseCurrency reads an ISO 4217 code. Its error is a *pay.Error with CodeCurrency.
 func ParseCurrency(s string) (pay.Currency, error) {
 	cur := pay.Currency(s)
-	if cur.Check() != nil || !currency.IsValid(s) {
+	if _, known := decimalsOf(cur); cur.Check() != nil || !known {
 		return "", unknownCurrency(cur)
 	}
 	return cur, nil

@@ -1,6 +1,9 @@
 package text
 
 import (
+	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -46,5 +49,55 @@ func TestAmountsAreReadExactly(t *testing.T) {
 				t.Errorf("parseAmount(%q, %s) = %d, %v; want %d, code %q", tc.in, tc.cur, got, err, tc.want, tc.code)
 			}
 		})
+	}
+}
+
+func TestCurrenciesAreWellFormed(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for decimals, codes := range currencies {
+		list := strings.Fields(codes)
+		if !slices.IsSorted(list) || strings.Join(list, " ") != codes {
+			t.Errorf("those with %d decimals are out of order", decimals)
+		}
+		for _, code := range list {
+			cur, err := ParseCurrency(code)
+			if d, known := decimalsOf(cur); err != nil || !known || d != decimals || seen[code] {
+				t.Errorf("%s: %d decimals, %v, seen before: %v", code, d, err, seen[code])
+			}
+			seen[code] = true
+		}
+	}
+	if len(seen) != 165 {
+		t.Errorf("there are %d currencies", len(seen))
+	}
+	for _, no := range []string{"", "XXX", "eur", "EU", "EURO", "R G", "UR ", " AE"} {
+		if _, err := ParseCurrency(no); pay.CodeOf(err) != pay.CodeCurrency {
+			t.Errorf("%q: %v", no, err)
+		}
+	}
+}
+
+func TestAmountsAreWrittenExactly(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		a    pay.Amount
+		cur  pay.Currency
+		want string
+	}{
+		{1250, "EUR", "12.50 EUR"},
+		{5, "EUR", "0.05 EUR"},
+		{0, "EUR", "0.00 EUR"},
+		{-5, "EUR", "-0.05 EUR"},
+		{-123456, "KWD", "-123.456 KWD"},
+		{50_000, "KRW", "50000 KRW"},
+		{7, "CLF", "0.0007 CLF"},
+		{math.MaxInt64, "EUR", "92233720368547758.07 EUR"},
+		{math.MinInt64, "EUR", "-92233720368547758.08 EUR"},
+		{12, "XXQ", "12 minor units XXQ"},
+	} {
+		if got := FormatMoney(tc.a, tc.cur); got != tc.want {
+			t.Errorf("%d %s is %q, want %q", tc.a, tc.cur, got, tc.want)
+		}
 	}
 }
