@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/paybeacon/paybeacon/store/kv"
 )
@@ -20,7 +21,22 @@ type hotRows struct {
 	most       int // bytes of one generation
 	// written: rows are here that are not durable yet.
 	written bool
+	// empty are tables of the role in which no row stands, such as that of findings:
+	// opening a walk of the engine costs as much as many reads.
+	empty []emptyTable
 }
+
+// emptyTable is a range of keys without a row.
+type emptyTable struct{ from, to string }
+
+const (
+	// emptyTablesMax bounds the tables that are known to be empty. Chosen: roles ask for
+	// fewer.
+	emptyTablesMax = 8
+	// tablePrefixMax is how many bytes the key has with which a table begins, at most:
+	// that of the role's space and the table's prefix. Chosen: every prefix is shorter.
+	tablePrefixMax = 1 + 3
+)
 
 // hotRowBytesMax is the largest row that is kept. Chosen: above every row that is
 // written often.
@@ -106,6 +122,7 @@ func (tx hotTx) Put(key, value []byte) error {
 	err := tx.Tx.Put(key, value)
 	if isHot(key) {
 		tx.hot.written = true
+		tx.hot.fill(key)
 		tx.hot.put(string(key), bytes.Clone(value))
 	}
 	return err
@@ -119,4 +136,29 @@ func (tx hotTx) Delete(key []byte) error {
 		tx.hot.forget(string(key))
 	}
 	return err
+}
+
+// Scan walks rows. Its errors are the engine's.
+func (tx hotTx) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
+	if len(from) == 0 || len(from) > tablePrefixMax || from[0] != spaceRole || to == nil {
+		return tx.Tx.Scan(from, to, limit, fn)
+	}
+	table := emptyTable{string(from), string(to)}
+	if slices.Contains(tx.hot.empty, table) {
+		return nil
+	}
+	none := true
+	err := tx.Tx.Scan(from, to, limit, func(key, value []byte) bool {
+		none = false
+		return fn(key, value)
+	})
+	if err == nil && none && len(tx.hot.empty) < emptyTablesMax {
+		tx.hot.empty = append(tx.hot.empty, table)
+	}
+	return err
+}
+
+// fill notes that a row stands at key from now on.
+func (h *hotRows) fill(key []byte) {
+	h.empty = slices.DeleteFunc(h.empty, func(t emptyTable) bool { return t.from <= string(key) && string(key) < t.to })
 }

@@ -91,6 +91,74 @@ func TestHotRowsAreWhatTheEngineHolds(t *testing.T) {
 	expect("removed", "nothing")
 }
 
+// walked is an engine that counts the walks of its transactions through the role's rows.
+type walked struct {
+	undecided
+	walks int
+}
+
+type walkedTx struct {
+	kv.Tx
+	engine *walked
+}
+
+func (w *walked) Update(ctx context.Context, fn func(kv.Tx) error) error {
+	return w.undecided.Update(ctx, func(tx kv.Tx) error { return fn(walkedTx{tx, w}) })
+}
+
+func (t walkedTx) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
+	if from[0] == spaceRole {
+		t.engine.walks++
+	}
+	return t.Tx.Scan(from, to, limit, fn)
+}
+
+// TestEmptyTablesAreNotWalked: that no row stands in a table is known until one is
+// written, committed or not.
+func TestEmptyTablesAreNotWalked(t *testing.T) {
+	t.Parallel()
+	engine := &walked{undecided: undecided{Engine: kv.NewMemory()}}
+	s, err := Open(t.Context(), Options{Engine: engine, Own: "m/shop", Random: constant{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := func(fn Command) { _, _ = s.Step(t.Context(), time.Now(), []Command{fn}) }
+	expect := func(what string, rows, walks int) {
+		t.Helper()
+		before, got := engine.walks, 0
+		step(func(tx *Tx) error {
+			return tx.Scan([]byte("hx"), []byte("hy"), 0, func(_, _ []byte) bool { got++; return true })
+		})
+		if got != rows || engine.walks-before != walks {
+			t.Errorf("%s: %d rows and %d walks, want %d and %d", what, got, engine.walks-before, rows, walks)
+		}
+	}
+	row := func(key string) Command { return func(tx *Tx) error { return tx.Put([]byte(key), nil) } }
+	expect("at first", 0, 1)
+	expect("again", 0, 0)
+	step(row("hw~"))
+	step(row("hy"))
+	expect("rows beside it", 0, 0)
+	engine.fails = kv.ErrNoSpace
+	step(row("hx2"))
+	engine.fails = nil
+	expect("a row that was not committed", 0, 1)
+	step(row("hx1"))
+	expect("a row", 1, 1)
+	expect("a row is walked to each time", 1, 1)
+	engine.fails = kv.ErrNoSpace
+	step(func(tx *Tx) error { return tx.Delete([]byte("hx1")) })
+	engine.fails = nil
+	expect("a removal that was not committed", 1, 1)
+	step(func(tx *Tx) error {
+		return errors.Join(tx.Delete([]byte("hx1")), tx.Scan([]byte("hx"), []byte("hy"), 0, func(_, _ []byte) bool { return true }), errors.New("no"))
+	})
+	expect("a removal that was taken back", 1, 1)
+	step(func(tx *Tx) error { return tx.Delete([]byte("hx1")) })
+	expect("after the removal", 0, 1)
+	expect("and again", 0, 0)
+}
+
 type constant struct{}
 
 func (constant) Read(p []byte) (int, error) { return len(p), nil }
