@@ -182,31 +182,49 @@ func (b *Box) charge(ctx context.Context, q api.ChargeRequest, tell api.Tell) (a
 	return b.awaitOutcome(ctx, e.ID, e.Key, q.Wait)
 }
 
-// request looks the key up first: a repeated charge needs nobody near.
+// request makes a payment, or finds the one that the order's key stands for. The key is
+// looked up first where somebody would have to be found: a repeated charge needs nobody
+// near.
 func (b *Box) request(ctx context.Context, q api.ChargeRequest) (till.Entry, error) {
 	o, err := b.order(q)
 	if err != nil {
 		return till.Entry{}, err
 	}
-	var e till.Entry
-	var known bool
-	if err := b.store.View(ctx, func(v *store.View) error {
-		e, known, err = b.till.Repeated(v, b.store.Now(), o)
-		return err
-	}); err != nil || known {
-		return e, err
+	var c till.Choice
+	found := false
+	if who := cmp.Or(o.To, q.Said); who != "" && b.refusal() == nil {
+		c, err = b.pick(ctx, who)
+		found = err == nil
 	}
-	if err := b.refusal(); err != nil {
-		return till.Entry{}, err
-	}
-	c, err := b.pick(ctx, cmp.Or(o.To, q.Said))
-	if err != nil {
-		return till.Entry{}, err
+	if !found {
+		if e, known, err := b.repeated(ctx, o); known || err != nil {
+			return e, err
+		}
+		if err := b.refusal(); err != nil {
+			return till.Entry{}, err
+		}
+		if c, err = b.pick(ctx, cmp.Or(o.To, q.Said)); err != nil {
+			return till.Entry{}, err
+		}
 	}
 	if o.To == "" && q.Chosen {
 		c.Evidence, c.Certain = pay.EvidenceClear, false
 	}
-	return commit(ctx, b.store, func(tx *store.Tx) (till.Entry, pay.Reaction, error) { return b.till.Charge(tx, tx.Now(), o, c) })
+	e, err := commit(ctx, b.store, func(tx *store.Tx) (till.Entry, pay.Reaction, error) { return b.till.Charge(tx, tx.Now(), o, c) })
+	if err != nil && found { // what is known needs no room on the disk
+		if e, known, bad := b.repeated(ctx, o); known && bad == nil {
+			return e, nil
+		}
+	}
+	return e, err
+}
+
+func (b *Box) repeated(ctx context.Context, o till.Order) (e till.Entry, known bool, err error) {
+	err = b.store.View(ctx, func(v *store.View) error {
+		e, known, err = b.till.Repeated(v, b.store.Now(), o)
+		return err
+	})
+	return e, known, err
 }
 
 func (b *Box) order(q api.ChargeRequest) (till.Order, error) {
