@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ecdh"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -59,6 +60,7 @@ type costEngine struct {
 	flush                time.Duration
 	mu                   sync.Mutex
 	commits, rows, views int
+	walks                int          // scans of transactions
 	spaces               map[byte]int // rows by the first byte of their key
 }
 
@@ -77,7 +79,7 @@ func (e *costEngine) View(ctx context.Context, fn func(kv.Reader) error) error {
 // Update counts and passes on; it takes the time of a flush if it writes.
 func (e *costEngine) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	return e.Memory.Update(ctx, func(tx kv.Tx) error {
-		t := costTx{tx, map[string]bool{}}
+		t := costTx{tx, map[string]bool{}, e}
 		if err := fn(t); err != nil || len(t.keys) == 0 {
 			return err
 		}
@@ -95,7 +97,15 @@ func (e *costEngine) Update(ctx context.Context, fn func(kv.Tx) error) error {
 
 type costTx struct {
 	kv.Tx
-	keys map[string]bool
+	keys   map[string]bool
+	engine *costEngine
+}
+
+func (t costTx) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
+	t.engine.mu.Lock()
+	t.engine.walks++
+	t.engine.mu.Unlock()
+	return t.Tx.Scan(from, to, limit, fn)
 }
 
 func (t costTx) Put(key, value []byte) error {
@@ -147,6 +157,7 @@ func newCostShop(ctx context.Context, t *testing.T) *costShop {
 	s.role, err = registry.New(registry.Options{Key: working, Authority: authority, Root: root.ID(), RefSecret: seed, Resolver: resolver, Currency: "EUR"})
 	s.must(err)
 	st := s.open("registry", store.Options{Own: pay.ScopeRegistry, Reactor: s.role, Authority: authority})
+	s.tell(st, pay.ScopeRegistry)
 	s.hub = hub{st.Feeds(), st, s.role}
 	s.net = newCostNet(authority, working.Public())
 	server := paysync.NewServer(paysync.ServerOptions{Listener: s.net, Hub: s.hub, Authority: authority.Raw(), PingEvery: costPing, Log: slog.New(slog.DiscardHandler)})
@@ -196,7 +207,25 @@ func (s *costShop) connect(role string, key pay.Key, m pay.Membership, r store.R
 	})
 	s.run(client.Run)
 	s.must(client.WaitUp(s.ctx))
+	s.tell(st, m.Node.Scope)
 	return base{Env: Env{Now: time.Now, Log: slog.New(slog.DiscardHandler)}, key: key, store: st}
+}
+
+// tell tells what happens in a store, as a daemon with --json does.
+func (s *costShop) tell(st *store.Store, scope pay.Scope) {
+	l := newEventLog(time.Now, feedOf(st, scope))
+	from, err := l.now(s.ctx)
+	s.must(err)
+	s.run(func(ctx context.Context) error {
+		return l.tell(ctx, from, func(list []api.Event) error {
+			for _, e := range list {
+				if err := json.NewEncoder(io.Discard).Encode(e.Object()); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, slog.New(slog.DiscardHandler))
+	})
 }
 
 func (s *costShop) enrol(spec registry.InviteSpec) (pay.Key, pay.Membership) {
@@ -279,6 +308,7 @@ func (s *costShop) counts() map[string]float64 {
 		out["commits"] += float64(e.commits)
 		out["rows "+role] += float64(e.rows)
 		out["views "+role] += float64(e.views)
+		out["walks "+role] += float64(e.walks)
 		e.mu.Unlock()
 	}
 	return out
@@ -365,7 +395,8 @@ func flushesOfCommit(t *testing.T) float64 {
 }
 
 // TestCostOfAPayment holds what a payment costs to testdata/cost.txt: packets, frames,
-// bytes, commits, flushes, rows, snapshots and allocations of all nodes together, once
+// bytes, commits, flushes, rows, snapshots, walks of transactions and allocations of all
+// nodes together, each of which tells its events, once
 // of payments that are made one after another and once with 64 in flight. It fails
 // when one has grown by a tenth; with 64 in flight by more, because how many share a
 // commit depends on the turns that goroutines take on a busy machine. No time is looked at: the clock is that of a bubble,
