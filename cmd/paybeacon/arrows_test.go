@@ -82,6 +82,7 @@ var doors = map[string][]string{
 	"github.com/godbus/dbus":       {"ble/bluez", "ble/bluez/fakebluez"},
 	"github.com/fxamacker/cbor":    {"pay"},
 	"github.com/urfave/cli":        {"cmd/paybeacon/cli"},
+	"github.com/bojanz/currency":   {"cmd/paybeacon/text"},
 	"github.com/mdp/qrterminal":    {"cmd/paybeacon/face"},
 	"charm.land/bubbletea":         {"cmd/paybeacon/survey"},
 	"charm.land/lipgloss":          {"cmd/paybeacon/doctor", "cmd/paybeacon/survey"},

@@ -2,8 +2,9 @@ package text
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
+
+	"github.com/bojanz/currency"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -16,7 +17,7 @@ func ParseAmount(s string, cur pay.Currency) (pay.Amount, error) {
 		return 0, pay.NewError(pay.CodeAmount, fmt.Sprintf("amount %q %s", Printable(s), why),
 			fmt.Sprintf("write a plain decimal above zero, such as %s", FormatAmount(1250, cur)))
 	}
-	decimals, known := decimalsOf(cur)
+	digits, known := currency.GetDigits(string(cur))
 	if !known {
 		return 0, unknownCurrency(cur)
 	}
@@ -24,13 +25,17 @@ func ParseAmount(s string, cur pay.Currency) (pay.Amount, error) {
 	if !isDigits(whole) || (hasPoint && !isDigits(fraction)) {
 		return refuse("is not a plain decimal number")
 	}
-	if len(fraction) > decimals {
-		return refuse(fmt.Sprintf("has more than the %d decimals of %s", decimals, cur))
+	if len(fraction) > int(digits) {
+		return refuse(fmt.Sprintf("has more than the %d decimals of %s", digits, cur))
 	}
-	if len(strings.TrimLeft(whole, "0"))+decimals > 18 {
+	if len(strings.TrimLeft(whole, "0"))+int(digits) > 18 {
 		return refuse("is too large")
 	}
-	minor, err := strconv.ParseInt(whole+fraction+strings.Repeat("0", decimals-len(fraction)), 10, 64)
+	parsed, err := currency.NewAmount(s, string(cur))
+	if err != nil {
+		return refuse("is not a plain decimal number")
+	}
+	minor, err := parsed.Int64()
 	if err != nil {
 		return refuse("is too large")
 	}
@@ -46,19 +51,11 @@ func ParseAmount(s string, cur pay.Currency) (pay.Amount, error) {
 
 // FormatAmount writes minor units as a plain decimal, without the currency.
 func FormatAmount(a pay.Amount, cur pay.Currency) string {
-	decimals, known := decimalsOf(cur)
-	if !known {
+	parsed, err := currency.NewAmountFromInt64(int64(a), string(cur))
+	if err != nil {
 		return fmt.Sprintf("%d minor units", a)
 	}
-	s, sign := strconv.FormatInt(int64(a), 10), ""
-	if s[0] == '-' {
-		s, sign = s[1:], "-"
-	}
-	if decimals == 0 {
-		return sign + s
-	}
-	s = strings.Repeat("0", max(0, decimals+1-len(s))) + s
-	return sign + s[:len(s)-decimals] + "." + s[len(s)-decimals:]
+	return parsed.Number()
 }
 
 // FormatMoney writes minor units with the currency, such as "12.50 EUR".
@@ -69,7 +66,7 @@ func FormatMoney(a pay.Amount, cur pay.Currency) string {
 // ParseCurrency reads an ISO 4217 code. Its error is a *pay.Error with CodeCurrency.
 func ParseCurrency(s string) (pay.Currency, error) {
 	cur := pay.Currency(s)
-	if _, known := decimalsOf(cur); cur.Check() != nil || !known {
+	if cur.Check() != nil || !currency.IsValid(s) {
 		return "", unknownCurrency(cur)
 	}
 	return cur, nil
