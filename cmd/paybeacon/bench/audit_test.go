@@ -14,10 +14,11 @@ import (
 // By how many bytes the heap of an audit may grow although there are many times the
 // payments. Chosen: what the runtime itself holds varies by less; the ids of all
 // decisions would be twice as much. While signatures are verified, what is verified at
-// a time is on the heap, and it varies how much of it a look at the heap meets.
+// a time is on the heap, some eight megabytes at most, and it varies how much of it a
+// look at the heap meets.
 const (
 	peakGrowthMax = 256 << 10
-	underWayMax   = 2 << 20
+	underWayMax   = 4 << 20
 )
 
 // TestAuditHoldsNoPayments audits a small registry and one with many times the
