@@ -48,6 +48,9 @@
 //
 //	a/WALLET 00 BOX    prompts without approval in the last hour (not audited)
 //	ar/WALLET          up to which amount the wallet's rules have approved (not audited)
+//	au/g               what the last good audit covered (not audited)
+//	au/m/PART          how far the store had come by then (not audited)
+//	au/s/PART          what payments had moved by then (not audited)
 //	b/...              accounts: pay/book
 //	c/NUMBER           code source: key, exponent and anchor of one mapping
 //	d/DEVICE           whose the device is

@@ -50,7 +50,8 @@ func (b benchIdle) run(ctx context.Context, dir string) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := wait(ctx, sessionsQuiet); err != nil {
+	quiet, pings := restFor(b.during)
+	if err := wait(ctx, quiet); err != nil {
 		return nil, err
 	}
 	names := []string{shopRegistry, shopBox, s.wallets[0]}
@@ -78,7 +79,7 @@ func (b benchIdle) run(ctx context.Context, dir string) ([]figure, error) {
 			figure{Name: "S16", What: "CPU time of an idle " + role, Value: share, Unit: "%", Target: fmt.Sprintf("<= %g %% of a core", idleCPUMax), Met: &little},
 		)
 	}
-	traffic, err := s.idleTraffic(ctx, max(b.during, sessionsPings))
+	traffic, err := s.idleTraffic(ctx, pings)
 	return append(out, traffic), err
 }
 

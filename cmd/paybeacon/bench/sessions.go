@@ -40,7 +40,17 @@ const (
 	// sessionsPings is how long they are looked at, at least. Chosen: twice the
 	// longest interval between their Pings.
 	sessionsPings = 50 * time.Second
+	// sessionsDuring is the time to look at idle nodes with which the two above are
+	// kept; a shorter look shortens them, too. Chosen: what bench does by itself.
+	sessionsDuring = 8 * time.Second
 )
+
+// restFor returns how long to leave idle nodes alone before they are looked at, and how
+// long to look where Pings count.
+func restFor(during time.Duration) (quiet, pings time.Duration) {
+	share := min(1, during.Seconds()/sessionsDuring.Seconds())
+	return time.Duration(share * float64(sessionsQuiet)), max(during, time.Duration(share*float64(sessionsPings)))
+}
 
 // run measures how much memory of the registry each connected wallet takes, and what
 // CPU time all of them cost while nothing happens.
@@ -88,7 +98,8 @@ func (b benchSessions) run(ctx context.Context, dir string) (figures []figure, e
 
 // look measures the registry with all wallets connected.
 func (b benchSessions) look(ctx context.Context, pid int, before uint64) ([]figure, error) {
-	if err := wait(ctx, sessionsQuiet); err != nil {
+	quiet, pings := restFor(b.during)
+	if err := wait(ctx, quiet); err != nil {
 		return nil, err
 	}
 	spent, err := cpuOf(pid)
@@ -96,7 +107,7 @@ func (b benchSessions) look(ctx context.Context, pid int, before uint64) ([]figu
 		return nil, err
 	}
 	begun := time.Now()
-	if err := wait(ctx, max(b.during, sessionsPings)); err != nil {
+	if err := wait(ctx, pings); err != nil {
 		return nil, err
 	}
 	spentNow, err1 := cpuOf(pid)

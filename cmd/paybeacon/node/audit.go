@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"runtime"
 	"time"
 
@@ -36,7 +35,7 @@ const storeAuditShare = 0.65
 // audit carries on from the last good audit where it can. Else it checks the store byte
 // by byte (every table, fact, signature, chain and digest) and then recomputes from the
 // facts what the registry believes. Its memory does not grow with the payments. It
-// returns an error only when ctx has ended, or what is remembered cannot be written.
+// returns an error only when ctx has ended.
 func audit(ctx context.Context, o auditOptions) (api.Audit, error) {
 	w := &auditWatch{tell: o.tell}
 	out := api.Audit{V: 1, Type: "audit", Full: true, Findings: []string{}}
@@ -45,7 +44,8 @@ func audit(ctx context.Context, o auditOptions) (api.Audit, error) {
 	err := o.engine.Verify(ctx)
 	if err != nil {
 		out, err = damaged(ctx, out, w, err)
-		return out, errors.Join(err, o.remember(ctx, nil))
+		o.remember(ctx, nil, &out)
+		return out, err
 	}
 	err = o.store.View(ctx, func(v *store.View) error {
 		carried, from, why, err := o.carryOn(ctx, v)
@@ -66,7 +66,10 @@ func audit(ctx context.Context, o auditOptions) (api.Audit, error) {
 	} else {
 		w.progress("payments", 1, out.Payments)
 	}
-	return out, errors.Join(err, o.remember(ctx, good))
+	if err == nil {
+		o.remember(ctx, good, &out)
+	}
+	return out, err
 }
 
 // all verifies the whole store and recomputes everything. Nothing is recomputed from a

@@ -109,19 +109,26 @@ func (o auditOptions) finish(ctx context.Context, v *store.View, out *api.Audit,
 }
 
 // remember keeps a good audit for the next one to carry on from, and lets the one
-// before be forgotten where this was not good. Without a daemon nothing is written.
-func (o auditOptions) remember(ctx context.Context, good *registry.Good) error {
+// before be forgotten where this was not good. Without a daemon nothing is written. A
+// store that cannot be written, for want of space or because it is damaged, hides
+// nothing that was found: then the next audit carries on from where this one did, and
+// out says so where that must not be relied on.
+func (o auditOptions) remember(ctx context.Context, good *registry.Good, out *api.Audit) {
 	commands := []func(pay.WritableRows) error{o.role.Forget}
 	switch {
 	case !o.writes, ctx.Err() != nil:
-		return nil
+		return
 	case good != nil && !o.store.Clock().Doubt:
 		commands = o.role.Remember(*good)
 	}
 	for _, do := range commands {
-		if err := o.store.Do(ctx, func(tx *store.Tx) error { return do(tx) }); err != nil {
-			return err
+		err := o.store.Do(ctx, func(tx *store.Tx) error { return do(tx) })
+		switch {
+		case err == nil:
+			continue
+		case good == nil:
+			out.OK, out.Findings = false, append(out.Findings, "the store cannot be written, so that an earlier good audit may stay remembered: run the next one with --full ("+err.Error()+")")
 		}
+		return
 	}
-	return nil
 }
