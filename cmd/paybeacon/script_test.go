@@ -108,29 +108,36 @@ func decodeObject(ts *testscript.TestScript, line string) map[string]any {
 }
 
 func field(ts *testscript.TestScript, object map[string]any, path string) string {
+	value, err := fieldOf(object, path)
+	ts.Check(err)
+	return value
+}
+
+// fieldOf returns what stands at a path of an object, of a list its length.
+func fieldOf(object map[string]any, path string) (string, error) {
 	var at any = object
 	for name := range strings.SplitSeq(path, ".") {
 		switch v := at.(type) {
 		case map[string]any:
 			found, ok := v[name]
 			if !ok {
-				ts.Fatalf("field %q is missing in %v", path, object)
+				return "", fmt.Errorf("field %q is missing in %v", path, object)
 			}
 			at = found
 		case []any:
 			var i int
 			if _, err := fmt.Sscan(name, &i); err != nil || i >= len(v) {
-				ts.Fatalf("no element %q of %q in %v", name, path, object)
+				return "", fmt.Errorf("no element %q of %q in %v", name, path, object)
 			}
 			at = v[i]
 		default:
-			ts.Fatalf("%q leads nowhere in %v", path, object)
+			return "", fmt.Errorf("%q leads nowhere in %v", path, object)
 		}
 	}
 	if s, ok := at.([]any); ok {
-		return fmt.Sprint(len(s))
+		return strconv.Itoa(len(s)), nil
 	}
-	return fmt.Sprint(at)
+	return fmt.Sprint(at), nil
 }
 
 func scriptGet(ts *testscript.TestScript, neg bool, args []string) {
@@ -370,7 +377,8 @@ func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
 			return false, nil
 		}
 		object := decodeObject(ts, string(stage.FirstLine(raw)))
-		return (field(ts, object, args[0]) == args[1]) != neg, nil
+		value, err := fieldOf(object, args[0])
+		return err == nil && (value == args[1]) != neg, nil // what is missing may still come
 	})
 	if err != nil {
 		ts.Fatalf("%v; last answer: %s", err, last)
