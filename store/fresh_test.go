@@ -132,7 +132,7 @@ func TestFreshEntriesAreThoseOfTheFeed(t *testing.T) {
 					wantRaws, wantChains, err = v.Feed(scope, after, limit)
 					return err
 				})
-				if err != nil || len(raws) != len(wantRaws) || len(raws) > 0 && !(reflect.DeepEqual(raws, wantRaws) && reflect.DeepEqual(chains, wantChains)) {
+				if err != nil || len(raws) != len(wantRaws) || len(raws) > 0 && (!reflect.DeepEqual(raws, wantRaws) || !reflect.DeepEqual(chains, wantChains)) {
 					r.Fatalf("feed %s after %d: %d entries, the engine has %d (%v), or they differ", scope, after, len(raws), len(wantRaws), err)
 				}
 			},

@@ -190,7 +190,7 @@ func takeWaiting(tx pay.WritableRows, rec *Record) (steps []Step, err error) {
 // waiting returns a finding that follows the last decision of p. On a healthy node
 // there are no findings at all, which its store knows without looking.
 func waiting(view pay.Rows, p pay.Payment) (key findingKey, d pay.Decision, ok bool, err error) {
-	if any, err := findingRows.Keys(view, findingRows.All(), 1); err != nil || len(any) == 0 {
+	if some, err := findingRows.Keys(view, findingRows.All(), 1); err != nil || len(some) == 0 {
 		return key, d, false, err
 	}
 	next, behind := findingOf(p.ID, p.Seq+1, pay.FactID{}), findingOf(p.ID, p.Seq+2, pay.FactID{})

@@ -194,7 +194,7 @@ func canonicalPoint(b []byte) bool {
 		zeros, ones = zeros && x == 0, ones && x == 0xff
 	}
 	// p is 2^255 - 19, so that p-1 ends with 0xec.
-	return !(zeros && low == 1) && !(ones && low >= 0xec)
+	return (!zeros || low != 1) && (!ones || low < 0xec)
 }
 
 // torsionFree reports whether [L]p is the identity: whether p lies in the group of

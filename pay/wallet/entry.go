@@ -72,7 +72,7 @@ func entriesOf(now pay.Time, list []openOffer) []Entry {
 // others follow, zero where none does.
 func pending(view pay.Rows, within rows.Range, limit int) (list []openOffer, next pay.PaymentID, err error) {
 	atOnce := min(limit, 127) + 1
-	for last := (pay.PaymentID{}); ; within = openRows.Behind(last) {
+	for {
 		ids, err := openRows.Keys(view, within, atOnce)
 		if err != nil {
 			return nil, next, err
@@ -94,7 +94,7 @@ func pending(view pay.Rows, within rows.Range, limit int) (list []openOffer, nex
 		if len(ids) < atOnce || !next.IsZero() {
 			break
 		}
-		last = ids[atOnce-1]
+		within = openRows.Behind(ids[atOnce-1])
 	}
 	slices.SortStableFunc(list, func(a, b openOffer) int { return cmp.Compare(a.rec.Created, b.rec.Created) })
 	return list, next, nil

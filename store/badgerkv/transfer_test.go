@@ -27,7 +27,7 @@ func change(e *Engine, ops ...string) error {
 	return e.Update(context.Background(), func(tx kv.Tx) error {
 		for _, op := range ops {
 			key, value, put := strings.Cut(op, "=")
-			err := error(nil)
+			var err error
 			if put {
 				err = tx.Put([]byte(key), []byte(value))
 			} else {

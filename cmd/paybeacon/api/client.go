@@ -130,7 +130,7 @@ func (l *Line) post(ctx context.Context, verb string, body []byte, tell func(jso
 	if err := req.Write(conn); err != nil {
 		return nil, daemonLost(ctx, err)
 	}
-	resp, err := http.ReadResponse(l.in, req)
+	resp, err := http.ReadResponse(l.in, req) //nolint:bodyclose // it is read to its end, or the line is closed
 	if err != nil {
 		return nil, daemonLost(ctx, err)
 	}

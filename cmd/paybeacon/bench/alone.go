@@ -113,7 +113,7 @@ func (s *shop) followCaptures(ctx context.Context, wallet, cursor string, to cha
 	for {
 		reply, err := api.AskOn(ctx, line, api.VerbEvents, api.EventsRequest{Since: cursor, Wait: shopWait})
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // whoever asked knows by now
+			return nil // whoever asked knows by now
 		}
 		if err != nil {
 			return err

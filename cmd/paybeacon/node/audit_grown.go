@@ -45,7 +45,7 @@ func (o auditOptions) carryOn(ctx context.Context, v *store.View) (out api.Audit
 	}
 	var before covered
 	if pay.Decode(last.Mark, &before) != nil {
-		return out, nil, whyFirst, nil
+		return out, nil, whyFirst, nil //nolint:nilerr // what cannot be read is not remembered
 	}
 	if _, end, err := v.LogEnd(); err != nil || end-min(end, before.Mark.Log) > before.Mark.Log {
 		return out, nil, whyMuch, unlessDamaged(ctx, err)

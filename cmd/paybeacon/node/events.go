@@ -282,7 +282,7 @@ func (l *eventLog) tell(ctx context.Context, from Cursor, each func([]api.Event)
 		items, next, err := l.page(ctx, from, EventsPageMax)
 		switch {
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // whoever ends it does not ask
+			return nil // whoever ends it does not ask
 		case err != nil:
 			return fmt.Errorf("read events: %w", err)
 		}
