@@ -1,6 +1,7 @@
 package paysync
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,8 +10,8 @@ import (
 func TestSettledIsCalledOnceAfterManyHaveJoined(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		called := 0
-		s := NewServer(ServerOptions{Settled: func() { called++ }})
+		var called atomic.Int32
+		s := NewServer(ServerOptions{Settled: func() { called.Add(1) }})
 		join := func(nodes int) {
 			for range nodes {
 				s.mu.Lock()
@@ -18,11 +19,11 @@ func TestSettledIsCalledOnceAfterManyHaveJoined(t *testing.T) {
 				s.mu.Unlock()
 			}
 		}
-		expect := func(what string, want int) {
+		expect := func(what string, want int32) {
 			t.Helper()
 			synctest.Wait()
-			if called != want {
-				t.Errorf("%s: called %d times, want %d", what, called, want)
+			if got := called.Load(); got != want {
+				t.Errorf("%s: called %d times, want %d", what, got, want)
 			}
 		}
 		join(settledNodes - 1)
