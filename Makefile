@@ -8,6 +8,10 @@ FUZZ    ?= 20s
 # How often make test-radio changes the code in its check for leaks; CI does fewer.
 ROTATIONS ?= $(if $(CI),1000,10000)
 
+# How many stories of separate processes run beside one another. They follow the other
+# tests, so that nothing else takes their processors.
+STORIES ?= 6
+
 .DEFAULT_GOAL := help
 .PHONY: help build demo faults test test-radio race fuzz bench bench-rivals lint check cross clean
 
@@ -26,7 +30,8 @@ faults: build ## watch a thief try a wormhole, a stolen phone, a stolen tag and 
 	@$(BIN) demo --scenario faults
 
 test: ## run every test, with separate processes and crash points
-	$(GO) test -tags $(TESTTAG) -parallel 8 -timeout 20m ./...
+	$(GO) test -tags $(TESTTAG) -timeout 20m $$($(GO) list ./... | grep -v '/cmd/paybeacon$$')
+	$(GO) test -tags $(TESTTAG) -parallel $(STORIES) -timeout 20m ./cmd/paybeacon
 
 test-radio: ## boot Debian with its bluetoothd and pay over virtual radios
 	@cd cmd/paybeacon && $(GO) test -tags vm -count=1 -timeout 40m -run '^TestRadio$$' . -args -vm.rotations=$(ROTATIONS)
