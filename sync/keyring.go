@@ -1,16 +1,12 @@
 package paysync
 
 import (
+	"crypto/rand"
 	"fmt"
-	"runtime"
-	"sync"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/sigbatch"
 )
-
-// verifyEach is how many signatures another goroutine is worth. Chosen: they take far
-// longer than to start it.
-const verifyEach = 8
 
 // keyring holds the working keys for which the pinned root signed an authority.
 // It grows with the authorities in the feed, so that a feed can be read across a
@@ -39,69 +35,82 @@ func (k keyring) add(raw []byte) (pay.Authority, error) {
 // other fact against a working key. Its errors are those of pay.Parse and
 // pay.OpenAuthority, and ones that wrap pay.ErrSignature.
 func (k keyring) open(raw []byte) (pay.Fact, error) {
-	f, verify, err := k.parse(raw)
+	facts, _, err := k.openAll([][]byte{raw})
 	if err != nil {
 		return pay.Fact{}, err
 	}
-	return f, verify()
+	return facts[0], nil
 }
 
-// parse is open up to the signature, which verify verifies; it may be called by
-// another goroutine.
-func (k keyring) parse(raw []byte) (f pay.Fact, verify func() error, err error) {
+// parse is open up to the signature, which key must verify unless the fact is an
+// authority.
+func (k keyring) parse(raw []byte) (f pay.Fact, key pay.PublicKey, err error) {
 	if f, err = pay.Parse(raw); err != nil {
-		return pay.Fact{}, nil, err
+		return pay.Fact{}, key, err
 	}
 	if f.Kind() == pay.KindAuthority {
 		_, err := k.add(raw)
-		return f, func() error { return nil }, err
+		return f, key, err
 	}
 	key, ok := k.keys[f.Signer()]
 	if !ok {
-		return pay.Fact{}, nil, fmt.Errorf("verify %s: no authority names key %s: %w", f.Kind(), f.Signer().Short(), pay.ErrSignature)
+		return pay.Fact{}, key, fmt.Errorf("verify %s: no authority names key %s: %w", f.Kind(), f.Signer().Short(), pay.ErrSignature)
 	}
-	return f, func() error { return f.Verify(key) }, nil
+	return f, key, nil
 }
 
-// openAll opens the entries of one message, on as many processors as there are. When
-// one is wrong it returns the number of those before it that are right, with the error
-// of open.
+// openAll opens the entries of one message. When one is wrong it returns the number of
+// those before it that are right, with the error of open.
 func (k keyring) openAll(raws [][]byte) (facts []pay.Fact, right int, err error) {
 	facts = make([]pay.Fact, 0, len(raws))
-	verify := make([]func() error, 0, len(raws))
+	var unverified []signedFact
 	for _, raw := range raws {
-		f, v, wrong := k.parse(raw)
+		f, key, wrong := k.parse(raw)
 		if err = wrong; err != nil {
 			break
 		}
-		facts, verify = append(facts, f), append(verify, v)
-	}
-	workers := min(runtime.GOMAXPROCS(0), len(verify)/verifyEach)
-	if workers < 2 {
-		workers = 1
-	}
-	wrong := make([]int, workers) // where each worker's part stopped
-	errs := make([]error, workers)
-	var all sync.WaitGroup
-	for w := range workers {
-		part := func() {
-			at := w * len(verify) / workers
-			for end := (w + 1) * len(verify) / workers; at < end && errs[w] == nil; at++ {
-				errs[w] = verify[at]()
-			}
-			wrong[w] = at - 1
+		if f.Kind() != pay.KindAuthority {
+			unverified = append(unverified, signedFact{f, key, len(facts)})
 		}
-		if w == workers-1 {
-			part()
-		} else {
-			all.Go(part)
-		}
+		facts = append(facts, f)
 	}
-	all.Wait()
-	for w, e := range errs {
-		if e != nil {
-			return nil, wrong[w], e
-		}
+	if at, wrong := verifyAll(unverified); wrong != nil {
+		return nil, at, wrong
 	}
 	return facts, len(facts), err
+}
+
+// signedFact is a fact that key must have signed; at is how many facts stand before it
+// in its message.
+type signedFact struct {
+	pay.Fact
+	key pay.PublicKey
+	at  int
+}
+
+// verifyAll verifies the signatures of one message. It returns where the first wrong
+// one stands, with the error of Fact.Verify. Many are verified together, which costs a
+// node that catches up half as much.
+func verifyAll(all []signedFact) (at int, err error) {
+	if len(all) >= sigbatch.Least && rightTogether(all) {
+		return 0, nil
+	}
+	for _, f := range all {
+		if err := f.Verify(f.key); err != nil {
+			return f.at, err
+		}
+	}
+	return 0, nil
+}
+
+func rightTogether(all []signedFact) bool {
+	signatures := make([]sigbatch.Signature, len(all))
+	for i, f := range all {
+		if f.key.ID() != f.Signer() {
+			return false
+		}
+		message, sig := f.Signed()
+		signatures[i] = sigbatch.Signature{Key: f.key, Message: message, Sig: sig}
+	}
+	return len(sigbatch.New(rand.Reader, nil).Wrong(signatures)) == 0
 }

@@ -8,10 +8,11 @@ import (
 	"testing"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/sigbatch"
 )
 
 // TestEntriesOpenTogetherAsOneByOne: which entry is the first wrong one does not depend
-// on how many processors verify them.
+// on whether their signatures are verified together.
 func TestEntriesOpenTogetherAsOneByOne(t *testing.T) {
 	t.Parallel()
 	key := func(seed byte) pay.Key {
@@ -23,7 +24,7 @@ func TestEntriesOpenTogetherAsOneByOne(t *testing.T) {
 	}
 	working, stranger := key(1), key(2)
 	keys := keyring{keys: map[pay.NodeID]pay.PublicKey{working.Public().ID(): working.Public()}}
-	const count = 5 * verifyEach
+	const count = sigbatch.Least + 4
 	raws := make([][]byte, count)
 	for i := range raws {
 		f, err := pay.Sign(working, pay.Refusal{Claim: pay.FactID{byte(i)}, Reason: pay.ReasonNoAnswer, At: 1})
@@ -41,8 +42,8 @@ func TestEntriesOpenTogetherAsOneByOne(t *testing.T) {
 		raw[len(raw)-1] ^= 1 // the end of the signature
 		return raw
 	}
-	for n := range count + 1 {
-		for bad := range count { // count-1 and above: none
+	for _, n := range []int{0, 1, 2, sigbatch.Least - 1, sigbatch.Least, count} {
+		for _, bad := range []int{0, 1, 7, sigbatch.Least - 2, sigbatch.Least - 1, sigbatch.Least, count} { // n and above: none
 			some := slices.Clone(raws[:n])
 			want := n
 			if bad < n {

@@ -365,20 +365,34 @@ func (s *ServerSession) seen(n uint64) []Effect {
 // a lock. Its errors are *pay.Error with CodeBadFact.
 func OpenPush(node pay.PublicKey, m wire.Push) (Pushed, error) {
 	out := Pushed{Incarnation: m.Incarnation, Items: make([]pay.Item, len(m.Items))}
+	var facts []signedFact
 	for i, item := range m.Items {
-		n := m.First + uint64(i)
-		facts := make([]pay.Fact, len(item.Facts))
+		opened := make([]pay.Fact, len(item.Facts))
 		for j, raw := range item.Facts {
 			f, err := pay.Parse(raw)
-			if err == nil {
-				err = f.Verify(node)
-			}
 			if err != nil {
-				return Pushed{}, pay.Wrap(err, pay.CodeBadFact, fmt.Sprintf("fact %d of item %d is not one that the node signed", j+1, n), "nothing was stored; update the node, and if it stays, report it")
+				return Pushed{}, wrongFact(m, len(facts), err)
 			}
-			facts[j] = f
+			opened[j] = f
+			facts = append(facts, signedFact{f, node, len(facts)})
 		}
-		out.Items[i] = pay.Item{N: n, Age: item.Age, Facts: facts}
+		out.Items[i] = pay.Item{N: m.First + uint64(i), Age: item.Age, Facts: opened}
+	}
+	if at, err := verifyAll(facts); err != nil {
+		return Pushed{}, wrongFact(m, at, err)
 	}
 	return out, nil
+}
+
+// wrongFact returns the error that names a fact of m by its place among all of them.
+func wrongFact(m wire.Push, at int, err error) error {
+	n := m.First
+	for _, item := range m.Items {
+		if at < len(item.Facts) {
+			break
+		}
+		at -= len(item.Facts)
+		n++
+	}
+	return pay.Wrap(err, pay.CodeBadFact, fmt.Sprintf("fact %d of item %d is not one that the node signed", at+1, n), "nothing was stored; update the node, and if it stays, report it")
 }

@@ -1,6 +1,9 @@
 package paysync_test
 
 import (
+	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -200,6 +203,41 @@ func TestOpenPushVerifiesEachFact(t *testing.T) {
 				t.Errorf("got %+v", got)
 			}
 		})
+	}
+}
+
+// TestOpenPushNamesTheWrongFactOfMany: a message so long that its signatures are
+// verified together names the first fact that is wrong, wherever it stands.
+func TestOpenPushNamesTheWrongFactOfMany(t *testing.T) {
+	t.Parallel()
+	box := testKey(3)
+	const items = 60 // of two facts each
+	raw := make([][]byte, 2*items)
+	for i := range raw {
+		raw[i] = sign(box, pay.Cancel{Payment: pay.PaymentID{byte(i)}}).Raw()
+	}
+	for _, bad := range []int{0, 1, 2, 77, len(raw) - 1, len(raw)} { // the last: none
+		m := wire.Push{Incarnation: pay.Incarnation{1}, First: 5}
+		for i := range items {
+			m.Items = append(m.Items, wire.PushItem{Facts: [][]byte{raw[2*i], raw[2*i+1]}})
+		}
+		for _, at := range []int{bad, bad + 9} {
+			if at < len(raw) {
+				forged := bytes.Clone(raw[at])
+				forged[len(forged)-1] ^= 1
+				m.Items[at/2].Facts[at%2] = forged
+			}
+		}
+		got, err := paysync.OpenPush(box.Public(), m)
+		if bad == len(raw) {
+			if err != nil || len(got.Items) != items {
+				t.Fatalf("all are right: %d items, %v", len(got.Items), err)
+			}
+			continue
+		}
+		if want := fmt.Sprintf("fact %d of item %d ", bad%2+1, 5+bad/2); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("number %d is forged: %v", bad, err)
+		}
 	}
 }
 

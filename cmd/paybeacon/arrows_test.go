@@ -26,7 +26,8 @@ var plan = map[string]struct {
 	"pay/book":     {"accounts are the domain's", []string{"pay", "pay/rows"}},
 	"pay/registry": {"a role knows the domain, its rows and the accounts", []string{"pay", "pay/rows", "pay/book"}},
 	"pay/history":  {"payments as box and wallet both see them: one fold for two roles", []string{"pay", "pay/rows"}},
-	// The audit alone has thousands of signatures at hand at once; see the package.
+	// The audit, and a session that catches up, have hundreds of signatures at hand at
+	// once; see the package.
 	"pay/sigbatch":    {"many signatures are verified together without knowing what was signed", nil},
 	"pay/till":        {"a role knows the domain, its rows and how to fold it", []string{"pay", "pay/rows", "pay/history"}},
 	"pay/wallet":      {"a role knows the domain, its rows and how to fold it", []string{"pay", "pay/rows", "pay/history"}},
@@ -36,7 +37,7 @@ var plan = map[string]struct {
 	"store/kv":        {"an engine knows only bytes", nil},
 	"store/kv/kvtest": {"the contract suite of engines", []string{"store/kv"}},
 	"store/badgerkv":  {"an adapter knows its parent's seam, and has a log of its own before its library", []string{"store/kv", "store/badgerkv/commitlog"}},
-	"sync":            {"sessions speak messages about facts", []string{"wire", "pay"}},
+	"sync":            {"sessions speak messages about facts, and verify many at once", []string{"wire", "pay", "pay/sigbatch"}},
 	"sync/quicnet":    {"an adapter knows its parent, and what the protocol fixes for TLS", []string{"sync", "wire", "pay"}},
 	"sync/link":       {"an adapter of the domain's pairing", []string{"pay"}},
 	"ble":             {"adverts become the domain's candidates", []string{"pay"}},

@@ -25,7 +25,7 @@ func BenchmarkVerify(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N), "us/signature")
 	})
-	for _, n := range []int{8, 64, 160, 256, sigbatch.Size, 2 * sigbatch.Size, 4 * sigbatch.Size} {
+	for _, n := range []int{8, 64, sigbatch.Least, 128, 160, 256, sigbatch.Size, 2 * sigbatch.Size, 4 * sigbatch.Size} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			v := sigbatch.New(rand.Reader, nil)
 			for range b.N {

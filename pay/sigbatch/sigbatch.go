@@ -37,8 +37,9 @@
 //
 // # Where it is used
 //
-// An audit has thousands of signatures at hand. Where facts enter a node they come by
-// ones and twos, and a batch of less than batchMin costs more than its parts.
+// An audit has thousands of signatures at hand, and what a node catches up on comes by
+// a hundred and more in a message. Otherwise facts come by ones and twos; a batch of
+// less than Least costs more than its parts.
 package sigbatch
 
 import (
@@ -55,8 +56,8 @@ const (
 	// Chosen: twice as many save no more than a twentieth, and take twice the memory.
 	Size = 1024
 
-	// batchMin is from how many signatures on a batch costs less. Measured.
-	batchMin = 160
+	// Least is from how many signatures on a batch costs less. Measured.
+	Least = 96
 
 	// coefficientBits are those of the random multiple of each equation. Chosen: as
 	// hard to guess as a key.
@@ -64,7 +65,7 @@ const (
 
 	// torsionSums are how many random halves of the R are asked for a part of small
 	// order. Chosen: one that has it passes with a probability of 2^-64 at most, and
-	// each try needs another audit.
+	// each try needs another audit or another message.
 	torsionSums = 64
 
 	// chunkPoints are so many R of which all sums are made at once. Measured: 4 to 6
@@ -105,7 +106,7 @@ func New(random io.Reader, pause func()) *Verifier {
 
 // Wrong returns the indices of the signatures that crypto/ed25519 refuses, in their
 // order; nil for none. Any number of signatures may be given.
-func (v *Verifier) Wrong(all []Signature) []int { return v.wrong(all, batchMin) }
+func (v *Verifier) Wrong(all []Signature) []int { return v.wrong(all, Least) }
 
 // wrong is Wrong with batches of least signatures and more.
 func (v *Verifier) wrong(all []Signature, least int) (wrong []int) {
