@@ -8,12 +8,17 @@
 //
 // Besides the single cases, a random sequence of transactions is compared with a
 // sorted map. Its seed is printed when it fails and repeats the failure.
+//
+// Writes are text, "key=value" to put and "-key" to delete, and so is what a key is
+// expected to be: "key=value", or "-key" if there is none.
 package kvtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/paybeacon/paybeacon/store/kv"
@@ -31,24 +36,35 @@ type Options struct {
 func Run(t *testing.T, open func(t *testing.T) kv.Engine, o Options) {
 	t.Helper()
 	s := suite{open: open, reopen: o.Reopen}
-	for _, group := range [][]contract{reads(), writes(), isolation(), lifecycle()} {
-		for _, c := range group {
-			t.Run(c.name, func(t *testing.T) {
-				t.Parallel()
-				c.run(t, s)
-			})
-		}
+	for name, run := range contract() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, s)
+		})
 	}
-	t.Run("behaves like a sorted map", func(t *testing.T) {
-		t.Parallel()
-		testModel(t, s)
-	})
 }
 
-// contract is one promise of package kv and the test of it.
-type contract struct {
-	name string
-	run  func(t *testing.T, s suite)
+// contract returns the promises of package kv and the tests of them.
+func contract() map[string]func(*testing.T, suite) {
+	return map[string]func(*testing.T, suite){
+		"any bytes are a key and a value":                         testBytes,
+		"a scan keeps to its range and merges own writes":         testScan,
+		"what was read may be kept":                               testReadsMayBeKept,
+		"a transaction sees its own writes, and the last counts":  testOwnWrites,
+		"a scan's function may write":                             testWriteDuringScan,
+		"the engine copies what it is given":                      testWritesAreCopies,
+		"an error undoes everything":                              testError,
+		"a panic undoes everything":                               testPanic,
+		"many writes are one transaction":                         testManyWrites,
+		"a view sees neither an unfinished update nor later ones": testViewIsSnapshot,
+		"updates do not lose one another, nor are seen by halves": testTransfers,
+		"a transaction whose context has ended does not begin":    testEndedContext,
+		"a transaction is of no use after its function":           testUseAfterEnd,
+		"a closed engine refuses":                                 testClosed,
+		"close waits for running transactions":                    testCloseWaits,
+		"what update returned for is there after reopening":       testReopen,
+		"behaves like a sorted map":                               testModel,
+	}
 }
 
 type suite struct {
@@ -56,8 +72,8 @@ type suite struct {
 	reopen func(t *testing.T, e kv.Engine) kv.Engine
 }
 
-// engine opens an empty engine that is closed when the test ends.
-func (s suite) engine(t *testing.T) kv.Engine {
+// filled opens an engine with the given writes, which is closed when the test ends.
+func (s suite) filled(t *testing.T, writes ...string) kv.Engine {
 	t.Helper()
 	e := s.open(t)
 	t.Cleanup(func() {
@@ -65,14 +81,7 @@ func (s suite) engine(t *testing.T) kv.Engine {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return e
-}
-
-// filled opens an engine with the given pairs, written as "key=value".
-func (s suite) filled(t *testing.T, pairs ...string) kv.Engine {
-	t.Helper()
-	e := s.engine(t)
-	update(t, e, func(tx kv.Tx) error { return apply(tx, pairs...) })
+	write(t, e, writes...)
 	return e
 }
 
@@ -90,57 +99,79 @@ func update(t *testing.T, e kv.Engine, fn func(kv.Tx) error) {
 	}
 }
 
-// apply performs operations written as text: "key=value" puts and "-key"
-// deletes.
-func apply(tx kv.Tx, ops ...string) error {
-	for _, op := range ops {
-		if err := applyOne(tx, op); err != nil {
-			return fmt.Errorf("%s: %w", op, err)
+// write commits writes.
+func write(t *testing.T, e kv.Engine, writes ...string) {
+	t.Helper()
+	update(t, e, func(tx kv.Tx) error { return apply(tx, writes...) })
+}
+
+// parse returns the parts of a write or of what is expected.
+func parse(text string) (key, value string, there bool) {
+	if gone, ok := strings.CutPrefix(text, "-"); ok {
+		return gone, "", false
+	}
+	return strings.Cut(text, "=")
+}
+
+// apply performs writes until one fails.
+func apply(tx kv.Tx, writes ...string) error {
+	for _, text := range writes {
+		key, value, there := parse(text)
+		var err error
+		if there {
+			err = tx.Put([]byte(key), []byte(value))
+		} else {
+			err = tx.Delete([]byte(key))
+		}
+		if err != nil {
+			return fmt.Errorf("%q: %w", text, err)
 		}
 	}
 	return nil
 }
 
-func applyOne(tx kv.Tx, op string) error {
-	if op[0] == '-' {
-		return tx.Delete([]byte(op[1:]))
+// get returns an error unless each key is as expected.
+func get(r kv.Reader, want ...string) error {
+	for _, text := range want {
+		key, value, there := parse(text)
+		got, ok, err := r.Get([]byte(key))
+		if err != nil || ok != there || string(got) != value || ok == (got == nil) {
+			return fmt.Errorf("get %q = %q, %t, %w, want %q", key, got, ok, err, text)
+		}
 	}
-	i := slices.Index([]byte(op), '=')
-	return tx.Put([]byte(op[:i]), []byte(op[i+1:]))
+	return nil
 }
 
-// scan returns the pairs that a Scan passes to its function, as "key=value".
-func scan(r kv.Reader, from, to []byte, limit int) ([]string, error) {
-	pairs := []string{}
-	err := r.Scan(from, to, limit, func(key, value []byte) bool {
-		pairs = append(pairs, string(key)+"="+string(value))
-		return true
+// scan returns the pairs that a Scan passes to its function, as "key=value", which
+// stops it after so many unless stop is 0. The function reads, too: Get must have what
+// it was called with, and a Scan must begin with it.
+func scan(r kv.Reader, from, to []byte, limit, stop int) (pairs []string, err error) {
+	var inner error
+	err = r.Scan(from, to, limit, func(key, value []byte) bool {
+		pair := string(key) + "=" + string(value)
+		pairs = append(pairs, pair)
+		first := ""
+		inner = errors.Join(inner, r.Scan(key, nil, 0, func(key, value []byte) bool {
+			first = string(key) + "=" + string(value)
+			return false
+		}))
+		got, ok, err := r.Get(key)
+		if inner = errors.Join(inner, err); !ok || string(got) != string(value) || first != pair {
+			inner = errors.Join(inner, fmt.Errorf("a scan is at %q, in it another is at %q, and get = %q, %t", pair, first, got, ok))
+		}
+		return len(pairs) != stop
 	})
-	return pairs, err
+	return pairs, errors.Join(err, inner)
 }
 
 // wantAll fails unless the engine holds exactly the given pairs, in order.
 func wantAll(t *testing.T, e kv.Engine, want ...string) {
 	t.Helper()
 	view(t, e, func(r kv.Reader) error {
-		got, err := scan(r, nil, nil, 0)
+		got, err := scan(r, nil, nil, 0, 0)
 		if !slices.Equal(got, want) {
 			t.Errorf("engine holds %q, want %q", got, want)
 		}
 		return err
 	})
-}
-
-// wantGet fails unless key has the given value, where nil means none.
-func wantGet(t *testing.T, r kv.Reader, key string, want []byte) {
-	t.Helper()
-	got, ok, err := r.Get([]byte(key))
-	switch {
-	case err != nil:
-		t.Errorf("get %q: %v", key, err)
-	case ok != (want != nil) || string(got) != string(want):
-		t.Errorf("get %q = %q, %t, want %q, %t", key, got, ok, want, want != nil)
-	case ok && got == nil:
-		t.Errorf("get %q returned a nil value that exists", key)
-	}
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/paybeacon/paybeacon/store/kv"
 )
 
-func lifecycle() []contract {
-	return []contract{
-		{"a transaction whose context has ended does not begin", testEndedContext},
-		{"a transaction is of no use after its function", testUseAfterEnd},
-		{"a closed engine refuses", testClosed},
-		{"close waits for running transactions", testCloseWaits},
-		{"what update returned for is there after reopening", testReopen},
+// wantRefused fails unless the engine refuses a View and an Update with this error.
+func wantRefused(ctx context.Context, t *testing.T, e kv.Engine, want error) {
+	t.Helper()
+	viewed := e.View(ctx, func(kv.Reader) error { t.Error("view ran"); return nil })
+	updated := e.Update(ctx, func(tx kv.Tx) error { t.Error("update ran"); return apply(tx, "a=2") })
+	if !errors.Is(viewed, want) || !errors.Is(updated, want) {
+		t.Errorf("view: %v, update: %v, want %v", viewed, updated, want)
 	}
 }
 
@@ -25,43 +25,12 @@ func testEndedContext(t *testing.T, s suite) {
 	e := s.filled(t, "a=1")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	err := e.View(ctx, func(kv.Reader) error { t.Error("view ran"); return nil })
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("view: got %v, want context.Canceled", err)
-	}
-	err = e.Update(ctx, func(tx kv.Tx) error { t.Error("update ran"); return apply(tx, "a=2") })
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("update: got %v, want context.Canceled", err)
-	}
+	wantRefused(ctx, t, e, context.Canceled)
 	wantAll(t, e, "a=1")
-}
-
-func testUseAfterEnd(t *testing.T, s suite) {
-	e := s.filled(t, "a=1")
-	var r kv.Reader
-	view(t, e, func(in kv.Reader) error { r = in; return nil })
-	wantEnded(t, "view", r)
-
-	var tx kv.Tx
-	update(t, e, func(in kv.Tx) error { tx = in; return apply(tx, "b=2") })
-	wantEnded(t, "update", tx)
-	if err := tx.Put([]byte("c"), nil); !errors.Is(err, kv.ErrEnded) {
-		t.Errorf("put after the update: got %v, want kv.ErrEnded", err)
+	if err := e.Close(); err != nil {
+		t.Fatalf("close: %v", err)
 	}
-	if err := tx.Delete([]byte("a")); !errors.Is(err, kv.ErrEnded) {
-		t.Errorf("delete after the update: got %v, want kv.ErrEnded", err)
-	}
-	wantAll(t, e, "a=1", "b=2")
-}
-
-func wantEnded(t *testing.T, where string, r kv.Reader) {
-	t.Helper()
-	if _, _, err := r.Get([]byte("a")); !errors.Is(err, kv.ErrEnded) {
-		t.Errorf("get after the %s: got %v, want kv.ErrEnded", where, err)
-	}
-	if _, err := scan(r, nil, nil, 0); !errors.Is(err, kv.ErrEnded) {
-		t.Errorf("scan after the %s: got %v, want kv.ErrEnded", where, err)
-	}
+	wantRefused(ctx, t, e, kv.ErrClosed)
 }
 
 func testClosed(t *testing.T, s suite) {
@@ -71,23 +40,28 @@ func testClosed(t *testing.T, s suite) {
 			t.Fatalf("close: %v", err)
 		}
 	}
-	wantClosed(context.Background(), t, e)
-
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
-	wantClosed(ended, t, e)
+	wantRefused(context.Background(), t, e, kv.ErrClosed)
 }
 
-func wantClosed(ctx context.Context, t *testing.T, e kv.Engine) {
-	t.Helper()
-	err := e.View(ctx, func(kv.Reader) error { t.Error("view of a closed engine ran"); return nil })
-	if !errors.Is(err, kv.ErrClosed) {
-		t.Errorf("view of a closed engine: got %v, want kv.ErrClosed", err)
+func testUseAfterEnd(t *testing.T, s suite) {
+	e := s.filled(t, "a=1")
+	var r kv.Reader
+	var tx kv.Tx
+	view(t, e, func(in kv.Reader) error { r = in; return nil })
+	update(t, e, func(in kv.Tx) error { tx = in; return apply(tx, "b=2") })
+	for what, use := range map[string]func() error{
+		"get in a view":     func() error { return get(r, "a=1") },
+		"scan in a view":    func() error { _, err := scan(r, nil, nil, 0, 0); return err },
+		"get in an update":  func() error { return get(tx, "a=1") },
+		"scan in an update": func() error { _, err := scan(tx, nil, nil, 0, 0); return err },
+		"put":               func() error { return apply(tx, "c=") },
+		"delete":            func() error { return apply(tx, "-a") },
+	} {
+		if err := use(); !errors.Is(err, kv.ErrEnded) {
+			t.Errorf("%s after its end: %v, want kv.ErrEnded", what, err)
+		}
 	}
-	err = e.Update(ctx, func(kv.Tx) error { t.Error("update of a closed engine ran"); return nil })
-	if !errors.Is(err, kv.ErrClosed) {
-		t.Errorf("update of a closed engine: got %v, want kv.ErrClosed", err)
-	}
+	wantAll(t, e, "a=1", "b=2")
 }
 
 func testCloseWaits(t *testing.T, s suite) {
@@ -105,7 +79,7 @@ func testCloseWaits(t *testing.T, s suite) {
 	}
 	go func() {
 		finished <- e.View(ctx, func(r kv.Reader) error {
-			return hold(func() error { wantGet(t, r, "a", []byte("1")); return nil })
+			return hold(func() error { return get(r, "a=1") })
 		})
 	}()
 	go func() {
@@ -146,7 +120,7 @@ func testReopen(t *testing.T, s suite) {
 		t.Skip("the engine keeps nothing")
 	}
 	e := s.filled(t, "a=1", "b=1", "empty=")
-	update(t, e, func(tx kv.Tx) error { return apply(tx, "a=2", "-b", "c=3") })
+	write(t, e, "a=2", "-b", "c=3")
 	_ = e.Update(context.Background(), func(tx kv.Tx) error {
 		return errors.Join(apply(tx, "a=9", "d=9"), errors.New("boom"))
 	})
@@ -155,7 +129,7 @@ func testReopen(t *testing.T, s suite) {
 		t.Cleanup(func() { _ = e.Close() })
 		wantAll(t, e, "a=2", "c=3", "empty=")
 	}
-	update(t, e, func(tx kv.Tx) error { return apply(tx, "a=4") })
+	write(t, e, "a=4")
 	e = s.reopen(t, e)
 	wantAll(t, e, "a=4", "c=3", "empty=")
 }

@@ -77,13 +77,10 @@ func bytesOf(s *string) []byte {
 // read performs a reading step and compares the answer with the model's.
 func (st step) read(r kv.Reader, m model) error {
 	if st.op == "get" {
-		got, ok, err := r.Get([]byte(st.key))
-		if want, has := m[st.key]; err == nil && (ok != has || string(got) != want) {
-			err = fmt.Errorf("get %q = %q, %t, want %q, %t", st.key, got, ok, want, has)
-		}
-		return err
+		value, there := m[st.key]
+		return get(r, map[bool]string{true: st.key + "=" + value, false: "-" + st.key}[there])
 	}
-	got, err := scan(r, bytesOf(st.from), bytesOf(st.to), st.limit)
+	got, err := scan(r, bytesOf(st.from), bytesOf(st.to), st.limit, 0)
 	if want := m.scan(st.from, st.to, st.limit); err == nil && !slices.Equal(got, want) {
 		err = fmt.Errorf("scan [%q, %q) limit %d = %q, want %q",
 			bytesOf(st.from), bytesOf(st.to), st.limit, got, want)
@@ -181,21 +178,8 @@ func (w *checkedEngine) compare(r kv.Reader, m model, steps []step) error {
 	return nil
 }
 
-// clear empties the engine for the next sequence.
-func (w *checkedEngine) clear() error {
-	w.model = model{}
-	return w.engine.Update(context.Background(), func(tx kv.Tx) error {
-		var inner error
-		err := tx.Scan(nil, nil, 0, func(key, _ []byte) bool {
-			inner = tx.Delete(key)
-			return inner == nil
-		})
-		return errors.Join(err, inner)
-	})
-}
-
 func testModel(t *testing.T, s suite) {
-	w := &checkedEngine{engine: s.engine(t)}
+	w := &checkedEngine{engine: s.open(t)}
 	defer func() { _ = w.engine.Close() }()
 	actions := []string{"commit", "commit", "commit", "fail", "view", "hold"}
 	if s.reopen != nil {
@@ -204,7 +188,8 @@ func testModel(t *testing.T, s suite) {
 	writing := steps("put", "put", "put", "delete", "delete", "get", "scan", "scan", "sweep")
 	reading := steps("get", "scan")
 	rapid.Check(t, func(rt *rapid.T) {
-		err := w.clear()
+		w.model = model{}
+		err := w.engine.Update(context.Background(), clearAll)
 		for range rapid.IntRange(1, 6).Draw(rt, "transactions") {
 			if err != nil {
 				break
