@@ -179,8 +179,8 @@ func (e *Engine) View(ctx context.Context, fn func(kv.Reader) error) error {
 		return err
 	}
 	e.counts.View()
-	r := e.read()
-	defer r.end()
+	r, end := e.read()
+	defer end()
 	return fn(r)
 }
 
@@ -207,16 +207,16 @@ func (e *Engine) Update(ctx context.Context, fn func(kv.Tx) error) error {
 		e.mergeIfDue() // which may free some
 		return err
 	}
-	r := e.read()
-	defer r.end()
-	tx := newTx(r, e.limit)
+	rows, end := e.read()
+	defer end()
+	tx := &tx{Overlay: rows, limit: e.limit}
 	if err := fn(tx); err != nil {
 		return err
 	}
 	if tx.err != nil {
 		return tx.err
 	}
-	return e.write(tx.overlay)
+	return e.write(rows)
 }
 
 // write commits the writes in o. It returns kv.ErrNoSpace, kv.ErrUnknown, or the error

@@ -75,11 +75,15 @@ func (g *gathered) publish(change func(*state)) {
 	}
 }
 
-// read returns a reader of the present state, which has to be ended.
-func (g *gathered) read() *reader {
+// read returns an Overlay of the present state, and what ends it.
+func (g *gathered) read() (*kv.Overlay, func()) {
 	for {
 		if s := g.state.Load(); s.base.hold() {
-			return &reader{state: s}
+			o := kv.NewOverlay(s.rows)
+			return o, func() {
+				o.End()
+				s.base.release()
+			}
 		}
 	}
 }
@@ -87,14 +91,14 @@ func (g *gathered) read() *reader {
 // gather makes the writes of a commit visible.
 func (g *gathered) gather(o *kv.Overlay) {
 	g.recent.Take(o)
-	g.bytes += sizeOf(o)
-	recent := g.recent.Layer()
+	g.bytes += sizeOf(o.Layer)
+	recent := g.recent.Writes()
 	g.publish(func(s *state) { s.recent = recent })
 }
 
 // leave returns what is gathered for a transfer, up to the end of the log.
 func (g *gathered) leave(end commitlog.Position) transfer {
-	t := transfer{g.recent.Layer(), g.bytes - sizeOf(g.recent), end}
+	t := transfer{g.recent.Writes(), g.bytes - sizeOf(g.recent.Layer), end}
 	g.recent, g.bytes = kv.NewOverlay(nil), 0
 	return t
 }
@@ -105,7 +109,7 @@ func (g *gathered) leave(end commitlog.Position) transfer {
 func (e *Engine) makeRoom(o *kv.Overlay) error {
 	n := e.recent.Len()
 	// Half of the keys that a transaction takes leaves room for ballast.
-	if n == 0 || e.bytes+sizeOf(o) <= e.most && int64(n+o.Len()) <= e.limit.keys/2 {
+	if n == 0 || e.bytes+sizeOf(o.Layer) <= e.most && int64(n+o.Len()) <= e.limit.keys/2 {
 		return nil
 	}
 	e.passing.Wait()

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
-
-	"github.com/paybeacon/paybeacon/store/kv"
 )
 
 // snapshot is a kv.Reader on a read-only Badger transaction, which all transactions
@@ -129,29 +127,4 @@ func common(a, b []byte) []byte {
 		n++
 	}
 	return a[:n]
-}
-
-// reader is a kv.Reader on one state of the engine.
-type reader struct{ state *state } // nil when ended
-
-func (r *reader) end() {
-	r.state.base.release()
-	r.state = nil
-}
-
-// Get returns the value. It returns kv.ErrEnded, errDamaged or an error of Badger.
-func (r *reader) Get(key []byte) ([]byte, bool, error) {
-	if r.state == nil {
-		return nil, false, kv.ErrEnded
-	}
-	return r.state.rows.Get(key)
-}
-
-// Scan calls fn for the keys of a range. It returns kv.ErrEnded, errDamaged or an error
-// of Badger.
-func (r *reader) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
-	if r.state == nil {
-		return kv.ErrEnded
-	}
-	return r.state.rows.Scan(from, to, limit, fn)
 }

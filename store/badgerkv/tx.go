@@ -41,35 +41,15 @@ func newLimit(db *badger.DB) limit {
 // value, in bytes, and one for keyPrefix. Published: the source of Badger v4.
 const entryBytes = 13
 
-// sizeOf returns what Badger counts for the writes in o, in bytes.
-func sizeOf(o *kv.Overlay) int64 { return int64(o.Size()) + int64(o.Len())*entryBytes }
+// sizeOf returns what Badger counts for writes, in bytes.
+func sizeOf(l kv.Layer) int64 { return int64(l.Size()) + int64(l.Len())*entryBytes }
 
 // tx is a kv.Tx whose writes stay in an overlay. After the first write that
 // exceeds a limit it fails with err.
 type tx struct {
-	*reader
-	overlay *kv.Overlay
-	limit   limit
-	err     error
-}
-
-func newTx(r *reader, l limit) *tx {
-	return &tx{reader: r, overlay: kv.NewOverlay(r), limit: l}
-}
-
-// Get returns the value in the overlay, or else that of the snapshot. Its errors
-// are those of reader.Get.
-func (tx *tx) Get(key []byte) ([]byte, bool, error) {
-	if tx.state == nil {
-		return nil, false, kv.ErrEnded
-	}
-	return tx.overlay.Get(key)
-}
-
-// Scan merges the writes of the overlay with the snapshot. Its errors are those of
-// reader.Scan.
-func (tx *tx) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
-	return tx.overlay.Scan(from, to, limit, fn)
+	*kv.Overlay
+	limit limit
+	err   error
 }
 
 // Put adds a copy of key and value to the overlay. It returns kv.ErrEnded or
@@ -78,8 +58,7 @@ func (tx *tx) Put(key, value []byte) error {
 	if err := tx.admit(key, value); err != nil {
 		return err
 	}
-	_ = tx.overlay.Put(key, value)
-	return tx.fits()
+	return tx.fits(tx.Overlay.Put(key, value))
 }
 
 // Delete adds the removal of key to the overlay. It returns kv.ErrEnded or
@@ -88,14 +67,11 @@ func (tx *tx) Delete(key []byte) error {
 	if err := tx.admit(key, nil); err != nil {
 		return err
 	}
-	_ = tx.overlay.Delete(key)
-	return tx.fits()
+	return tx.fits(tx.Overlay.Delete(key))
 }
 
 func (tx *tx) admit(key, value []byte) error {
 	switch {
-	case tx.state == nil:
-		return kv.ErrEnded
 	case tx.err != nil:
 		return tx.err
 	case len(value) > valueBytesMax:
@@ -106,11 +82,15 @@ func (tx *tx) admit(key, value []byte) error {
 	return nil
 }
 
-func (tx *tx) fits() error {
-	if size := sizeOf(tx.overlay); size > tx.limit.bytes {
+// fits returns the error of a write, or that of a transaction that is too big with it.
+func (tx *tx) fits(err error) error {
+	size, keys := sizeOf(tx.Layer), int64(tx.Len())
+	switch {
+	case err != nil:
+		return err
+	case size > tx.limit.bytes:
 		return tx.refuse("transaction of %d bytes, at most %d", size, tx.limit.bytes)
-	}
-	if keys := int64(tx.overlay.Len()); keys > tx.limit.keys {
+	case keys > tx.limit.keys:
 		return tx.refuse("transaction of %d keys, at most %d", keys, tx.limit.keys)
 	}
 	return nil

@@ -48,7 +48,7 @@ func (g *gathering) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	if err == nil {
 		g.commits++
 		g.recent.Take(writes)
-		layer := g.recent.Layer()
+		layer := g.recent.Writes()
 		if size, n := g.recent.Size(), g.recent.Len(); layer.Size() != size || layer.Len() != n {
 			panic("a layer has another size than what it was made of")
 		}

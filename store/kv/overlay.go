@@ -1,6 +1,6 @@
 package kv
 
-// Writer receives the writes of an Overlay. Every Tx is one.
+// Writer receives the writes of a Layer. Every Tx is one.
 type Writer interface {
 	Put(key, value []byte) error
 	Delete(key []byte) error
@@ -15,80 +15,99 @@ type Writer interface {
 // nested, and its function may read and write the same Overlay: a Scan sees the
 // writes made before it began.
 type Overlay struct {
-	base   Reader
-	writes *tree
-	bytes  int
+	Layer // the writes
+	base  Reader
+	// pinned means that somebody walks over the writes or keeps them: the next one
+	// goes into a copy.
+	pinned bool
+	ended  bool
 }
 
 // NewOverlay returns an Overlay without writes above base.
-func NewOverlay(base Reader) *Overlay {
-	return &Overlay{base: base, writes: newTree()}
-}
+func NewOverlay(base Reader) *Overlay { return &Overlay{base: base} }
 
-// Len returns how many keys the Overlay writes or deletes.
-func (o *Overlay) Len() int { return o.writes.items.Len() }
-
-// Size returns the bytes of the keys and values in the Overlay.
-func (o *Overlay) Size() int { return o.bytes }
+// End has all further calls fail with ErrEnded.
+func (o *Overlay) End() { o.ended = true }
 
 // Get returns the value written here, otherwise that of the Reader, with the
-// Reader's error.
+// Reader's error. It fails with ErrEnded after End.
 func (o *Overlay) Get(key []byte) ([]byte, bool, error) {
-	it, ok := o.writes.get(key)
-	switch {
-	case !ok:
-		return o.base.Get(key)
-	case it.deleted:
-		return nil, false, nil
+	if o.ended {
+		return nil, false, ErrEnded
 	}
-	return it.value(), true, nil
+	if o.items != nil {
+		if it, ok := o.items.Get(at(key)); ok && !it.deleted {
+			return it.value(), true, nil
+		} else if ok {
+			return nil, false, nil
+		}
+	}
+	return o.base.Get(key)
 }
 
-// Put keeps copies of key and value. It never fails.
-func (o *Overlay) Put(key, value []byte) error {
-	o.set(newItem(key, value))
-	return nil
+// Scan merges the writes of the Overlay with the keys of the Reader. It returns
+// the Reader's error. It fails with ErrEnded after End.
+func (o *Overlay) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
+	if o.ended {
+		return ErrEnded
+	}
+	if !o.pinned { // or another walk has, or the writes never change
+		o.pinned = true
+		defer func() { o.pinned = false }()
+	}
+	return o.scan(o.base, from, to, limit, fn)
 }
 
-// Delete hides key, whether or not the Reader has it. It never fails.
+// Put keeps copies of key and value. It fails only with ErrEnded, after End.
+func (o *Overlay) Put(key, value []byte) error { return o.set(newItem(key, value)) }
+
+// Delete hides key, whether or not the Reader has it. It fails only with ErrEnded,
+// after End.
 func (o *Overlay) Delete(key []byte) error {
 	it := newItem(key, nil)
 	it.deleted = true
-	o.set(it)
-	return nil
+	return o.set(it)
 }
 
-func (o *Overlay) set(it item) {
-	old, replaced := o.writes.set(it)
-	o.bytes += len(it.bytes)
-	if replaced {
-		o.bytes -= len(old.bytes)
+func (o *Overlay) set(it item) error {
+	switch {
+	case o.ended:
+		return ErrEnded
+	case o.items == nil:
+		o.items = newItems()
+	case o.pinned:
+		o.items = o.items.Copy()
 	}
-}
-
-// Apply repeats the writes on to, in ascending order of their keys. It stops at
-// the first error of to and returns it. The Overlay keeps its writes.
-func (o *Overlay) Apply(to Writer) (err error) {
-	items, release := o.writes.pin()
-	defer release()
-	return applyItems(items, to)
+	o.pinned = false
+	old, _ := o.items.Set(it)
+	if o.bytes += len(it.bytes) - len(old.bytes); it.deleted && o.base == Reader(nothing{}) {
+		o.items.Delete(it)
+		o.bytes -= len(it.bytes)
+	}
+	return nil
 }
 
 // Take adds the writes of another Overlay, each in place of an earlier one of its key.
 // The two share the bytes of keys and values.
 func (o *Overlay) Take(from *Overlay) {
-	items, release := from.writes.pin()
-	defer release()
-	items.Scan(func(it item) bool { o.set(it); return true })
+	if from.items != nil {
+		from.items.Scan(func(it item) bool { return o.set(it) == nil })
+	}
 }
 
-// Layer returns the writes as they are now, in constant time.
-func (o *Overlay) Layer() Layer { return Layer{items: o.writes.items.Copy(), bytes: o.bytes} }
-
-// Scan merges the writes of the Overlay with the keys of the Reader. It returns
-// the Reader's error.
-func (o *Overlay) Scan(from, to []byte, limit int, fn func(key, value []byte) bool) error {
-	items, release := o.writes.pin()
-	defer release()
-	return scanOver(items, o.base, from, to, limit, fn)
+// Writes returns the writes as they are now, in constant time.
+func (o *Overlay) Writes() Layer {
+	if o.items == nil {
+		return Layer{}
+	}
+	return Layer{items: o.items.Copy(), bytes: o.bytes}
 }
+
+// nothing is a Reader without keys. An Overlay above it has nothing to hide.
+type nothing struct{}
+
+// Get finds nothing.
+func (nothing) Get([]byte) ([]byte, bool, error) { return nil, false, nil }
+
+// Scan finds nothing.
+func (nothing) Scan([]byte, []byte, int, func(key, value []byte) bool) error { return nil }
