@@ -14,27 +14,20 @@ import (
 // if the device is bound to another wallet; CodePIN if it is unpaired; CodeTooMany
 // if it has given too many codes; CodeFailed if it answers otherwise.
 func Authenticate(ctx context.Context, p Peer, a pay.Authentication) (pay.AuthCode, error) {
-	if p.Device.IsZero() {
-		return pay.AuthCode{}, pay.NewError(pay.CodeUsage, "authenticate: no device is given", "name the device; its id is among those of paybeacon wallet devices")
-	}
-	c, err := dial(ctx, p)
+	var given code
+	err := withDevice(ctx, p, "authenticate", func(c *client) (err error) {
+		if given, err = request[code](c, signRequest(a)); err != nil {
+			return err
+		}
+		if err := a.Verify(c.device, given.Code); err != nil {
+			return pay.Wrap(err, pay.CodeNotTrusted, "the device signed something else than it was asked", "check that it is paired with this wallet, at this registry")
+		}
+		return nil
+	})
 	if err != nil {
 		return pay.AuthCode{}, err
 	}
-	defer c.close()
-	switch m, err := c.exchange(signRequest(a)); m := m.(type) {
-	case nil:
-		return pay.AuthCode{}, c.explain(err)
-	case code:
-		if err := a.Verify(c.device, m.Code); err != nil {
-			return pay.AuthCode{}, pay.Wrap(err, pay.CodeNotTrusted, "the device signed something else than it was asked", "check that it is paired with this wallet, at this registry")
-		}
-		return m.Code, nil
-	case refuse:
-		return pay.AuthCode{}, m.explain()
-	default:
-		return pay.AuthCode{}, errUnexpected(m)
-	}
+	return given.Code, nil
 }
 
 // Reach returns nil if the device answers at its address and proves its key. It

@@ -5,8 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
+	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -56,42 +56,49 @@ func (c *client) explain(err error) error {
 	}
 }
 
-// explainClose is explain for the answer to a proof. A device that closes the TLS
-// connection properly, without an answer, did not accept the proof: pay.CodePIN.
-func (c *client) explainClose(err error) error {
-	if errors.Is(err, io.EOF) && !c.raw.ended && c.ctx.Err() == nil {
-		return pay.NewError(pay.CodePIN, "the device did not accept the PIN",
-			fmt.Sprintf("read the PIN that the device shows now: it changes after %d wrong tries and every %d minutes", pay.PairingTries, pay.PairingTTL/60_000))
-	}
-	return c.explain(err)
+// refusal is a reason for which a device refuses, and the code of its own error that
+// leads to it. The wallet shows the same code, with texts of its own: those of a peer
+// are not shown.
+type refusal struct {
+	reason     reason
+	code       pay.ErrorCode
+	what, hint string
 }
 
-// explain returns the *pay.Error for a refusal. Its texts are the wallet's own;
-// texts from the peer are not shown.
-func (r refuse) explain() error {
-	switch r.Reason {
-	case reasonBound:
-		return pay.NewError(pay.CodeBound, "the device is bound to another wallet", "its owner releases it first: paybeacon wallet revoke --device ID")
-	case reasonPaired:
-		return pay.NewError(pay.CodeConflict, "the device is already bound to this wallet", "paybeacon wallet devices lists it; to pair it anew, revoke it first")
-	case reasonPIN:
-		return pay.NewError(pay.CodePIN, "the device is not bound to this wallet, or its PIN has just ended", "pair it with the PIN that it shows now")
-	case reasonOften:
-		return pay.NewError(pay.CodeTooMany, "the device was asked for codes too often", "wait a minute; if it was not you who asked, revoke the device")
-	case reasonSilent:
-		return pay.NewError(pay.CodeRadio, "the device broadcasts nothing now", "look at what beacon run says; a code is on the air a moment after it was paired")
-	case reasonFixed:
-		return pay.NewError(pay.CodeNotAvailable, "the device states the power that it was started with", "start it without --power if this wallet is to learn its level")
-	case reasonMalformed:
-		return pay.Wrap(errNotUnderstood, pay.CodeFailed, "pair", hintVersion)
-	default:
-		return pay.NewError(pay.CodeFailed, "the device could not do it", "look at what beacon run says, then run the same command again")
+// refusals returns all of them, and at the end the one for every other code and reason.
+func refusals() []refusal {
+	return []refusal{
+		{"bound", pay.CodeBound, "the device is bound to another wallet", "its owner releases it first: paybeacon wallet revoke --device ID"},
+		{"paired", pay.CodeConflict, "the device is already bound to this wallet", "paybeacon wallet devices lists it; to pair it anew, revoke it first"},
+		{"pin", pay.CodePIN, "the device is not bound to this wallet, or its PIN has just ended", "pair it with the PIN that it shows now"},
+		{"often", pay.CodeTooMany, "the device was asked for codes too often", "wait a minute; if it was not you who asked, revoke the device"},
+		{"silent", pay.CodeRadio, "the device broadcasts nothing now", "look at what beacon run says; a code is on the air a moment after it was paired"},
+		{"fixed", pay.CodeNotAvailable, "the device states the power that it was started with", "start it without --power if this wallet is to learn its level"},
+		{reasonMalformed, pay.CodeUsage, "", ""},
+		{"failed", pay.CodeFailed, "the device could not do it", "look at what beacon run says, then run the same command again"},
 	}
+}
+
+// reasonMalformed is that of a request which the device cannot read.
+const reasonMalformed reason = "malformed"
+
+// find returns the first refusal that fits, or the last.
+func find(fits func(refusal) bool) refusal {
+	all := refusals()
+	if i := slices.IndexFunc(all, fits); i >= 0 {
+		return all[i]
+	}
+	return all[len(all)-1]
+}
+
+// explain returns the *pay.Error for a refusal.
+func (r refuse) explain() error {
+	if r.Reason == reasonMalformed {
+		return pay.Wrap(errNotUnderstood, pay.CodeFailed, "pair", hintVersion)
+	}
+	f := find(func(f refusal) bool { return f.reason == r.Reason })
+	return pay.NewError(f.code, f.what, f.hint)
 }
 
 // errNotUnderstood means that the device could not read a request.
 var errNotUnderstood = errors.New("the device does not understand this wallet")
-
-func errUnexpected(m message) error {
-	return pay.NewError(pay.CodeFailed, fmt.Sprintf("the device answered with a frame of type %d out of turn", m.frameType()), hintVersion)
-}

@@ -9,25 +9,6 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// The types of frame.
-const (
-	typeProve   = 1
-	typeAsk     = 2
-	typeKept    = 3
-	typeRelease = 4
-	typeSign    = 5
-	typeSucceed = 6
-	typeAir     = 7
-	typeLevel   = 8
-	typeProof   = 16
-	typeBind    = 17
-	typeDone    = 18
-	typeRefuse  = 19
-	typeCode    = 20
-	typeOnAir   = 21
-	typeStates  = 22
-)
-
 // lengthBytes is the size of a frame's length. Chosen: as in the package comment.
 const lengthBytes = 4
 
@@ -86,35 +67,25 @@ type (
 	}
 )
 
-// reason is why a device refuses a request.
+// reason is why a device refuses a request: one of refusals.
 type reason string
 
-const (
-	reasonBound     reason = "bound"     // to another wallet
-	reasonPaired    reason = "paired"    // with this wallet already, and confirmed
-	reasonPIN       reason = "pin"       // not bound to this wallet, and no valid PIN proven
-	reasonMalformed reason = "malformed" // the device cannot read the request
-	reasonFailed    reason = "failed"    // the device could not store its state
-	reasonOften     reason = "often"     // too many requests for codes
-	reasonSilent    reason = "silent"    // nothing is on the air
-	reasonFixed     reason = "fixed"     // its power was set by who started it
-)
-
-func (prove) frameType() byte   { return typeProve }
-func (ask) frameType() byte     { return typeAsk }
-func (kept) frameType() byte    { return typeKept }
-func (release) frameType() byte { return typeRelease }
-func (proof) frameType() byte   { return typeProof }
-func (bind) frameType() byte    { return typeBind }
-func (done) frameType() byte    { return typeDone }
-func (refuse) frameType() byte  { return typeRefuse }
-func (sign) frameType() byte    { return typeSign }
-func (succeed) frameType() byte { return typeSucceed }
-func (code) frameType() byte    { return typeCode }
-func (air) frameType() byte     { return typeAir }
-func (onAir) frameType() byte   { return typeOnAir }
-func (level) frameType() byte   { return typeLevel }
-func (states) frameType() byte  { return typeStates }
+// The types of frame: 1 to 15 from the wallet, 16 and above from the device.
+func (prove) frameType() byte   { return 1 }
+func (ask) frameType() byte     { return 2 }
+func (kept) frameType() byte    { return 3 }
+func (release) frameType() byte { return 4 }
+func (sign) frameType() byte    { return 5 }
+func (succeed) frameType() byte { return 6 }
+func (air) frameType() byte     { return 7 }
+func (level) frameType() byte   { return 8 }
+func (proof) frameType() byte   { return 16 }
+func (bind) frameType() byte    { return 17 }
+func (done) frameType() byte    { return 18 }
+func (refuse) frameType() byte  { return 19 }
+func (code) frameType() byte    { return 20 }
+func (onAir) frameType() byte   { return 21 }
+func (states) frameType() byte  { return 22 }
 
 // encode returns the frame of m. It panics if m is too large for a frame, which is
 // a mistake in the program.
@@ -152,40 +123,27 @@ func readFrame(r io.Reader) (message, error) {
 }
 
 func parseBody(kind byte, body []byte) (message, error) {
-	switch kind {
-	case typeProve:
-		return parseAs[prove](body)
-	case typeAsk:
-		return parseAs[ask](body)
-	case typeKept:
-		return parseAs[kept](body)
-	case typeRelease:
-		return parseAs[release](body)
-	case typeSucceed:
-		return parseAs[succeed](body)
-	case typeProof:
-		return parseAs[proof](body)
-	case typeBind:
-		return parseAs[bind](body)
-	case typeDone:
-		return parseAs[done](body)
-	case typeRefuse:
-		return parseAs[refuse](body)
-	case typeSign:
-		return parseAs[sign](body)
-	case typeCode:
-		return parseAs[code](body)
-	case typeAir:
-		return parseAs[air](body)
-	case typeOnAir:
-		return parseAs[onAir](body)
-	case typeLevel:
-		return parseAs[level](body)
-	case typeStates:
-		return parseAs[states](body)
-	default:
+	parse := map[byte]func([]byte) (message, error){
+		prove{}.frameType():   parseAs[prove],
+		ask{}.frameType():     parseAs[ask],
+		kept{}.frameType():    parseAs[kept],
+		release{}.frameType(): parseAs[release],
+		sign{}.frameType():    parseAs[sign],
+		succeed{}.frameType(): parseAs[succeed],
+		air{}.frameType():     parseAs[air],
+		level{}.frameType():   parseAs[level],
+		proof{}.frameType():   parseAs[proof],
+		bind{}.frameType():    parseAs[bind],
+		done{}.frameType():    parseAs[done],
+		refuse{}.frameType():  parseAs[refuse],
+		code{}.frameType():    parseAs[code],
+		onAir{}.frameType():   parseAs[onAir],
+		states{}.frameType():  parseAs[states],
+	}[kind]
+	if parse == nil {
 		return nil, fmt.Errorf("frame of unknown type %d: %w", kind, errMalformed)
 	}
+	return parse(body)
 }
 
 func parseAs[M message](body []byte) (message, error) {

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -21,35 +22,30 @@ func OnAir(ctx context.Context, p Peer) (c pay.Code, stays pay.Millis, err error
 // question sends a request that devices of old do not know to p.Device, which must be
 // set, and returns its answer. what says in an error what was tried. Its errors are
 // those of OnAir.
-func question[Answer message](ctx context.Context, p Peer, request message, what string) (answer Answer, err error) {
-	if p.Device.IsZero() {
-		return answer, pay.NewError(pay.CodeUsage, what+": no device is given", "name the device; its id is among those of paybeacon wallet devices")
+func question[Answer message](ctx context.Context, p Peer, m message, what string) (answer Answer, err error) {
+	err = withDevice(ctx, p, what, func(c *client) (err error) {
+		answer, err = request[Answer](c, m)
+		return err
+	})
+	if errors.Is(err, errNotUnderstood) {
+		err = pay.NewError(pay.CodeUpgrade, "the device is of an older version, which cannot do that", "run the present version of paybeacon on the device")
 	}
-	l, err := dial(ctx, p)
-	if err != nil {
-		return answer, err
-	}
-	defer l.close()
-	switch m, err := l.exchange(request); m := m.(type) {
-	case nil:
-		return answer, l.explain(err)
-	case refuse:
-		if m.Reason == reasonMalformed {
-			return answer, errOlder()
-		}
-		return answer, m.explain()
-	case Answer:
-		return m, nil
-	default:
-		return answer, errUnexpected(m)
-	}
+	return answer, err
 }
 
 // onAirMax is the longest that a code is on the air, in milliseconds. Published:
 // Eddystone-EID specification, the longest step, and pay.SwitchJitterMax.
 const onAirMax = pay.Millis(1)<<pay.ExponentMax*1000 + pay.SwitchJitterMax
 
-// errOlder means that a device refused a request because it does not know it.
-func errOlder() error {
-	return pay.NewError(pay.CodeUpgrade, "the device is of an older version, which cannot do that", "run the present version of paybeacon on the device")
+// SetLevel has the device state its strength by l dB more than its factory value, from
+// its next code on, and returns how long that is from now, at most onAirMax; 0 means
+// that it does so already. Its errors are those of OnAir but for CodeRadio, with
+// CodeUsage also for a level out of bounds, and CodeNotAvailable if the power was set
+// by who started the device.
+func SetLevel(ctx context.Context, p Peer, l pay.Level) (from pay.Millis, err error) {
+	if err := l.Check(); err != nil {
+		return 0, pay.Wrap(err, pay.CodeUsage, "set the level", "set -4, 0 or 4 dB")
+	}
+	now, err := question[states](ctx, p, level{l}, "set the level")
+	return min(max(now.From, 0), onAirMax), err
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -111,7 +112,7 @@ func pairAs(ctx context.Context, o PairOptions) (Paired, error) {
 	}
 	// The binding is durable on both sides. A device that does not get this frame
 	// keeps the spent PIN, which is valid only for this wallet.
-	_, _ = c.exchange(kept{})
+	_, _ = request[done](c, kept{})
 	return p, nil
 }
 
@@ -121,24 +122,24 @@ func pairAs(ctx context.Context, o PairOptions) (Paired, error) {
 // CodeUnreachable, CodeNotTrusted if another device answers, CodeBound if the
 // device is bound to another wallet, or CodeFailed.
 func Release(ctx context.Context, p Peer) error {
+	return withDevice(ctx, p, "release", func(c *client) error {
+		_, err := request[done](c, release{})
+		return err
+	})
+}
+
+// withDevice has use talk to p.Device, which must be set, on a connection of its own, and
+// returns its error, or that of dial. what says in an error what was tried.
+func withDevice(ctx context.Context, p Peer, what string, use func(*client) error) error {
 	if p.Device.IsZero() {
-		return pay.NewError(pay.CodeUsage, "release: no device is given", "name the device; its id is among those of paybeacon wallet devices")
+		return pay.NewError(pay.CodeUsage, what+": no device is given", "name the device; its id is among those of paybeacon wallet devices")
 	}
 	c, err := dial(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	switch m, err := c.exchange(release{}); m := m.(type) {
-	case nil:
-		return c.explain(err)
-	case done:
-		return nil
-	case refuse:
-		return m.explain()
-	default:
-		return errUnexpected(m)
-	}
+	return use(c)
 }
 
 // client is a wallet's end of one connection. It serves one call and ends with it,
@@ -188,15 +189,14 @@ func dial(ctx context.Context, p Peer) (*client, error) {
 	raw := &endedConn{Conn: plain}
 	c := &client{ctx: ctx, raw: raw, conn: tls.Client(raw, config), own: p.Key}
 	c.stop = context.AfterFunc(ctx, func() { _ = raw.Close() })
-	if err := raw.SetDeadline(time.Now().Add(pay.LinkTimeout.Std())); err != nil {
-		c.close()
-		return nil, unreachable(ctx, err, "reach the device at "+p.Address)
+	err = raw.SetDeadline(time.Now().Add(pay.LinkTimeout.Std()))
+	if err == nil {
+		err = c.conn.HandshakeContext(ctx)
 	}
-	if err := c.conn.HandshakeContext(ctx); err != nil {
-		c.close()
-		return nil, explainHandshake(ctx, err, p.Address)
+	if err == nil {
+		c.device, c.exporter, err = peerAndExporter(c.conn)
 	}
-	if c.device, c.exporter, err = peerAndExporter(c.conn); err != nil {
+	if err != nil {
 		c.close()
 		return nil, explainHandshake(ctx, err, p.Address)
 	}
@@ -208,36 +208,43 @@ func (c *client) close() {
 	_ = c.conn.Close() // every request was answered, or has failed
 }
 
-// exchange sends m and returns the answer. It returns the errors of the
-// connection and of readFrame.
-func (c *client) exchange(m message) (message, error) {
-	if err := send(c.conn, m); err != nil {
-		return nil, err
+// request sends m and returns the answer. It returns the error of ctx if ctx ended, and
+// otherwise a *pay.Error: that of a refusal, CodeFailed for another answer or one that
+// makes no sense, or CodeUnreachable for all else.
+func request[Answer message](c *client, m message) (answer Answer, err error) {
+	var got message
+	if err = send(c.conn, m); err == nil {
+		got, err = readFrame(c.conn)
 	}
-	return readFrame(c.conn)
+	switch got := got.(type) {
+	case nil:
+		return answer, c.explain(err)
+	case Answer:
+		return got, nil
+	case refuse:
+		return answer, got.explain()
+	default:
+		return answer, pay.NewError(pay.CodeFailed, fmt.Sprintf("the device answered with a frame of type %d out of turn", got.frameType()), hintVersion)
+	}
 }
 
 // exchangeProofs proves the PIN to the device and checks the device's proof. It
 // returns the errors of Pair.
 func (c *client) exchangeProofs(o PairOptions) error {
 	own := pay.PairingProof(o.PIN, c.exporter, pay.RoleWallet, c.own.Public(), c.device)
-	switch m, err := c.exchange(prove{own}); m := m.(type) {
-	case nil:
-		return c.explainClose(err)
-	case proof:
-		want := pay.PairingProof(o.PIN, c.exporter, pay.RoleDevice, c.device, c.own.Public())
-		if !hmac.Equal(want[:], m.Proof[:]) {
-			return pay.NewError(pay.CodeNotTrusted, "pair: who answers does not know the PIN", "somebody else may be answering in the device's place; check the link's address")
-		}
+	want := pay.PairingProof(o.PIN, c.exporter, pay.RoleDevice, c.device, c.own.Public())
+	m, err := request[proof](c, prove{own})
+	switch {
+	case errors.Is(err, io.EOF) && !c.raw.ended && c.ctx.Err() == nil:
+		// A device that closes TLS properly, without an answer, did not accept the proof.
+		return pay.NewError(pay.CodePIN, "the device did not accept the PIN",
+			fmt.Sprintf("read the PIN that the device shows now: it changes after %d wrong tries and every %d minutes", pay.PairingTries, pay.PairingTTL/60_000))
+	case pay.CodeOf(err) == pay.CodeConflict && o.Known != nil && o.Known(c.device.ID()):
 		return nil
-	case refuse:
-		if m.Reason == reasonPaired && o.Known != nil && o.Known(c.device.ID()) {
-			return nil
-		}
-		return m.explain()
-	default:
-		return errUnexpected(m)
+	case err == nil && !hmac.Equal(want[:], m.Proof[:]):
+		return pay.NewError(pay.CodeNotTrusted, "pair: who answers does not know the PIN", "somebody else may be answering in the device's place; check the link's address")
 	}
+	return err
 }
 
 // requestBind requests binds until one arrives within pay.LinkRoundMax, so that its
@@ -245,22 +252,16 @@ func (c *client) exchangeProofs(o PairOptions) error {
 func (c *client) requestBind(o PairOptions) (Paired, error) {
 	for range bindRequestsMax {
 		asked := time.Now()
-		m, err := c.exchange(ask{o.Registry, o.Resolver, o.Type})
+		m, err := request[bind](c, ask{o.Registry, o.Resolver, o.Type})
 		age := pay.MillisOf(time.Since(asked)) + 1
-		switch m := m.(type) {
-		case nil:
-			return Paired{}, c.explain(err)
-		case bind:
-			if err := c.checkBind(o, m.Raw); err != nil {
-				return Paired{}, err
-			}
-			if age <= pay.LinkRoundMax {
-				return Paired{Device: c.device, Bind: m.Raw, Age: age}, nil
-			}
-		case refuse:
-			return Paired{}, m.explain()
-		default:
-			return Paired{}, errUnexpected(m)
+		if err == nil {
+			err = c.checkBind(o, m.Raw)
+		}
+		if err != nil {
+			return Paired{}, err
+		}
+		if age <= pay.LinkRoundMax {
+			return Paired{Device: c.device, Bind: m.Raw, Age: age}, nil
 		}
 	}
 	return Paired{}, pay.NewError(pay.CodeUnreachable, "pair: the device answers too slowly to agree on its clock", hintAgain)

@@ -243,29 +243,20 @@ func (s server) answer(session Session, wallet pay.PublicKey, m message) (messag
 // refuse returns the refusal of m because of err. Only a wrong proof gets no
 // answer. The error is nil if the connection may go on.
 func (s server) refuse(m message, err error) (message, error) {
-	switch pay.CodeOf(err) {
-	case pay.CodePIN:
-		if _, ok := m.(prove); ok {
-			return nil, err
-		}
-		return refuse{reasonPIN}, err
+	code := pay.CodeOf(err)
+	if _, ok := m.(prove); ok && code == pay.CodePIN {
+		return nil, err
+	}
+	f := find(func(f refusal) bool { return f.code == code })
+	switch f.code {
 	case pay.CodeConflict:
-		return refuse{reasonPaired}, nil // a wallet that knows this device may go on
-	case pay.CodeBound:
-		return refuse{reasonBound}, err
+		err = nil // a wallet that knows this device may go on
 	case pay.CodeTooMany:
 		s.log.Warn("the wallet asks for codes too often", "error", err)
-		return refuse{reasonOften}, err
-	case pay.CodeUsage:
-		return refuse{reasonMalformed}, err
-	case pay.CodeRadio:
-		return refuse{reasonSilent}, err
-	case pay.CodeNotAvailable:
-		return refuse{reasonFixed}, err
-	default:
+	case pay.CodeFailed:
 		s.log.Error("the device could not do what its wallet asked", "error", err)
-		return refuse{reasonFailed}, err
 	}
+	return refuse{f.reason}, err
 }
 
 // peerAndExporter returns the key that the peer proved, and the keying material

@@ -2,8 +2,6 @@ package link
 
 import (
 	"context"
-
-	"github.com/paybeacon/paybeacon/pay"
 )
 
 // Statement is the registry's statement that a wallet was replaced, and the
@@ -18,24 +16,12 @@ type Statement struct{ Authority, Replaced []byte }
 // another device answers; CodePIN if it is unpaired; CodeFailed if it does not
 // understand, as devices of older versions do not.
 func Succeed(ctx context.Context, p Peer, chain []Statement) error {
-	if p.Device.IsZero() {
-		return pay.NewError(pay.CodeUsage, "take over: no device is given", "name the device; its id is among those of paybeacon wallet devices")
-	}
-	c, err := dial(ctx, p)
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	for _, s := range chain {
-		switch m, err := c.exchange(succeed(s)); m := m.(type) {
-		case nil:
-			return c.explain(err)
-		case done:
-		case refuse:
-			return m.explain()
-		default:
-			return errUnexpected(m)
+	return withDevice(ctx, p, "take over", func(c *client) error {
+		for _, s := range chain {
+			if _, err := request[done](c, succeed(s)); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
