@@ -58,6 +58,7 @@ const (
 	CodeConflict     ErrorCode = "E_CONFLICT"
 	CodeKeyUsed      ErrorCode = "E_KEY_USED"
 	CodeDecided      ErrorCode = "E_ALREADY_DECIDED"
+	CodeFunds        ErrorCode = "E_FUNDS"
 	CodeNobodyNear   ErrorCode = "E_NOBODY_NEAR"
 	CodeAmbiguous    ErrorCode = "E_AMBIGUOUS"
 	CodeLeft         ErrorCode = "E_LEFT"
@@ -108,6 +109,7 @@ var codes = map[ErrorCode]CodeInfo{
 	CodeConflict:     {ExitConflict, 409},
 	CodeKeyUsed:      {ExitConflict, 422},
 	CodeDecided:      {ExitConflict, 409},
+	CodeFunds:        {ExitConflict, 409},
 	CodeNobodyNear:   {ExitNotPaid, 409},
 	CodeAmbiguous:    {ExitNotPaid, 409},
 	CodeLeft:         {ExitNotPaid, 409},

@@ -61,6 +61,10 @@ func again(t testing.TB, k pay.Key, f pay.Fact) pay.Fact {
 		return resign[pay.Forgotten](t, k, f)
 	case pay.KindVouched:
 		return resign[pay.Vouched](t, k, f)
+	case pay.KindPaidOut:
+		return resign[pay.PaidOut](t, k, f)
+	case pay.KindMoved:
+		return resign[pay.Moved](t, k, f)
 	case pay.KindReplaced:
 		return resign[pay.Replaced](t, k, f)
 	}
@@ -94,8 +98,8 @@ func TestFactRoundTrip(t *testing.T) {
 			t.Errorf("%s: reading and signing again makes another fact", s.name)
 		}
 	}
-	if len(kinds) != 19 {
-		t.Errorf("the samples hold %d kinds of 19: %v", len(kinds), kinds)
+	if len(kinds) != 21 {
+		t.Errorf("the samples hold %d kinds of 21: %v", len(kinds), kinds)
 	}
 }
 
@@ -372,6 +376,7 @@ func knownKind(k pay.Kind) bool {
 		pay.KindRequest, pay.KindAnswer, pay.KindCancel, pay.KindBind, pay.KindMapping, pay.KindRevoke, pay.KindAuthority,
 		pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp,
 		pay.KindStepUpAbove, pay.KindStepUp, pay.KindChallenge, pay.KindClock, pay.KindReplaced, pay.KindForgotten, pay.KindVouched,
+		pay.KindPaidOut, pay.KindMoved,
 	}, k)
 }
 

@@ -33,6 +33,8 @@ const (
 	KindReplaced    Kind = "replaced"
 	KindForgotten   Kind = "forgotten"
 	KindVouched     Kind = "vouched"
+	KindPaidOut     Kind = "paid-out"
+	KindMoved       Kind = "moved"
 )
 
 // kinds is the table of kinds: a kind without a row here is a kind that this
@@ -55,6 +57,8 @@ func kinds() []KindRow {
 		statement[DeviceStatus](AudienceWallet).readBy(RoleWallet),
 		statement[StepUpStatus](AudienceWallet).formerly("limited").readBy(RoleWallet),
 		statement[TopUp](AudienceWallet).readBy(RoleWallet),
+		statement[PaidOut](AudienceAccount).readBy(RoleBox, RoleWallet),
+		statement[Moved](AudienceWallet).readBy(RoleWallet),
 		statement[MerchantKeys](AudienceMerchant).readBy(RoleBox),
 		statement[KeyHeld](AudienceMerchant).readBy(RoleBox),
 		statement[Neighbours](AudienceMerchant).readBy(RoleBox),
@@ -93,8 +97,9 @@ type Audience string
 const (
 	AudienceAuthor   Audience = "author"   // nobody else: the fact stands in no feed
 	AudienceParties  Audience = "parties"  // the merchant and the payer's wallet
-	AudienceWallet   Audience = "wallet"   // one wallet
+	AudienceWallet   Audience = "wallet"   // the wallets that it concerns, mostly one
 	AudienceMerchant Audience = "merchant" // the boxes of the merchants that it concerns
+	AudienceAccount  Audience = "account"  // the wallet, or the merchant's boxes, whose account it is
 	AudienceRegistry Audience = "registry" // nobody: it stands in the registry's own feed
 	AudienceAll      Audience = "all"      // every node
 )
@@ -110,7 +115,7 @@ func (a Audience) includes(s Scope) bool {
 	switch a {
 	case AudienceAll:
 		return true
-	case AudienceParties:
+	case AudienceParties, AudienceAccount:
 		return merchant || wallet || s == ScopeRegistry
 	case AudienceWallet:
 		return wallet || s == ScopeRegistry
@@ -181,6 +186,8 @@ func (n Neighbours) signedAt() Time   { return n.At }
 func (e Earshot) signedAt() Time      { return e.At }
 func (r Replaced) signedAt() Time     { return r.At }
 func (v Vouched) signedAt() Time      { return v.At }
+func (p PaidOut) signedAt() Time      { return p.At }
+func (m Moved) signedAt() Time        { return m.At }
 
 // SignedAt returns when the registry signed f, a fact of this kind. It fails
 // for the kinds of other authors and for facts of other kinds.

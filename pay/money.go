@@ -44,6 +44,18 @@ func (a Amount) CheckPayable() error {
 	return nil
 }
 
+// CheckBalance returns nil when a is an amount that an account may hold: above zero
+// and at most BalanceMax.
+func (a Amount) CheckBalance() error {
+	if a <= 0 {
+		return fmt.Errorf("amount %d is not above zero", a)
+	}
+	if a > BalanceMax {
+		return fmt.Errorf("amount %d is above the limit of %d minor units", a, int64(BalanceMax))
+	}
+	return nil
+}
+
 // Check returns nil when c is three capital letters. Whether a registry deals
 // in that currency, it decides itself.
 func (c Currency) Check() error {

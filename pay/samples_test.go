@@ -130,6 +130,10 @@ func samples(t testing.TB) (list []sample) {
 	add("vouched", workingSeed, pay.Vouched{Wallet: "w/anna", Device: keyOf(t, deviceSeed).ID(), At: noon + 13})
 	add("replaced", workingSeed, pay.Replaced{Scope: "w/anna", Old: keyOf(t, walletSeed).ID(), New: keyOf(t, successorSeed).ID(), At: noon + 12})
 
+	add("paid-out: a merchant", workingSeed, pay.PaidOut{Account: "m/cafe", Amount: 4200, Currency: "EUR", Key: "friday", At: noon + 14})
+	add("paid-out: a wallet", workingSeed, pay.PaidOut{Account: "w/anna", Amount: pay.AmountMax, Currency: "EUR", Key: "k", At: noon + 15})
+	add("moved", workingSeed, pay.Moved{From: "w/anna", To: "w/anna2", Amount: 800, Currency: "EUR", Key: "lost", At: noon + 16})
+	add("moved: some was held", workingSeed, pay.Moved{From: "w/anna", To: "w/anna2", Amount: pay.BalanceMax, Currency: "EUR", Key: "lost", At: noon + 16, Held: 300})
 	add("clock", workingSeed, pay.ClockAccepted{At: noon, Before: noon + 7_200_000, Since: noon + 7_100_000})
 
 	most := pay.Request{

@@ -7,8 +7,9 @@ import (
 	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
-// HousePlay owns the account that play money is issued from. It is the only
-// account that may owe: its debits are all that was ever issued.
+// HousePlay owns the account that play money is issued from and comes back to when it
+// is paid out. It is the only account that may owe: its debits are all that was ever
+// issued, its credits all that was paid out.
 const HousePlay pay.Scope = "house/play"
 
 // Account names an account: the wallet, merchant or house that owns it, and
@@ -17,6 +18,9 @@ type Account struct {
 	Owner    pay.Scope
 	Currency pay.Currency
 }
+
+// mayOwe reports whether the account may have less than nothing.
+func (a Account) mayOwe() bool { return a.Owner == HousePlay }
 
 // Balance is the state of an account, in minor units. The four sums are never
 // negative; the posted ones only ever grow.

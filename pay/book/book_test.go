@@ -142,6 +142,49 @@ func TestTopUp(t *testing.T) {
 	}
 }
 
+// What is held can neither be paid out nor moved; moving says how much that is.
+func TestHeldMoneyStays(t *testing.T) {
+	t.Parallel()
+	m := memory{}
+	m.set(ann, book.Balance{Credits: 100, HeldDebits: 60})
+	m.set(cafe, book.Balance{HeldCredits: 60})
+	m["b/t/EUR"] = string(pay.Encode(book.Balance{Debits: 100, Credits: 100, HeldDebits: 60, HeldCredits: 60}))
+	before := maps.Clone(m)
+	if err := book.PayOut(m, ann, 41, "EUR"); !errors.Is(err, book.ErrInsufficient) || !maps.Equal(before, m) {
+		t.Fatalf("paid out held money: %v", err)
+	}
+	if moved, held, err := book.Move(m, ann, bob, "EUR"); moved != 40 || held != 60 || err != nil {
+		t.Fatalf("moved %d, %d held, %v", moved, held, err)
+	}
+	left, err := book.Load(m, book.Account{Owner: ann, Currency: "EUR"})
+	if err != nil || left.Posted() != 60 || left.Available() != 0 {
+		t.Errorf("left are %+v, %v", left, err)
+	}
+	before = maps.Clone(m)
+	if _, held, err := book.Move(m, ann, bob, "EUR"); held != 60 || !errors.Is(err, book.ErrInsufficient) || !maps.Equal(before, m) {
+		t.Errorf("moved held money: %d, %v", held, err)
+	}
+}
+
+// A balance may be larger than any payment, and is moved all the same.
+func TestMoveOfMuch(t *testing.T) {
+	t.Parallel()
+	m := memory{}
+	m.set(ann, book.Balance{Credits: pay.BalanceMax})
+	m.set(book.HousePlay, book.Balance{Debits: pay.BalanceMax})
+	m["b/t/EUR"] = string(pay.Encode(book.Balance{Debits: pay.BalanceMax, Credits: pay.BalanceMax}))
+	if moved, _, err := book.Move(m, ann, bob, "EUR"); moved != pay.BalanceMax || err != nil {
+		t.Fatalf("moved %d, %v", moved, err)
+	}
+	if err := book.TopUp(m, ann, 1, "EUR"); err != nil {
+		t.Fatal(err)
+	}
+	before := maps.Clone(m)
+	if _, _, err := book.Move(m, ann, bob, "EUR"); !errors.Is(err, book.ErrFull) || !maps.Equal(before, m) {
+		t.Errorf("above the limit: %v", err)
+	}
+}
+
 // TestInvariants damages the book and expects the next posting to stop.
 func TestInvariants(t *testing.T) {
 	t.Parallel()
@@ -196,8 +239,34 @@ func TestDamagedRows(t *testing.T) {
 	}
 }
 
-// TestTrade plays random top-ups and payments in two currencies against a plain
-// model and the tally.
+// leaves pays money out of an account, or moves all of a wallet's to the other, as the
+// model says, and reports whether the book did as the model would.
+func leaves(t *rapid.T, m memory, tally *book.Tally, has map[book.Account]pay.Amount, issued map[pay.Currency]pay.Amount, from book.Account, amount pay.Amount) {
+	before := maps.Clone(m)
+	other := book.Account{Owner: map[pay.Scope]pay.Scope{ann: bob, bob: ann, cafe: cafe}[from.Owner], Currency: from.Currency}
+	if from.Owner == cafe || rapid.Bool().Draw(t, "paid out") {
+		err := book.PayOut(m, from.Owner, amount, from.Currency)
+		if short := has[from] < amount; short != errors.Is(err, book.ErrInsufficient) || short != maps.Equal(before, m) || (err != nil && !short) {
+			t.Fatalf("paying out %d of %d: %v", amount, has[from], err)
+		}
+		if err == nil {
+			tally.PayOut(from.Owner, amount, from.Currency)
+			has[from], issued[from.Currency] = has[from]-amount, issued[from.Currency]-amount
+		}
+		return
+	}
+	moved, held, err := book.Move(m, from.Owner, other.Owner, from.Currency)
+	if nothing := has[from] == 0; nothing != errors.Is(err, book.ErrInsufficient) || nothing != maps.Equal(before, m) || moved != has[from] || held != 0 {
+		t.Fatalf("moving %d: %d, %d held, %v", has[from], moved, held, err)
+	}
+	if err == nil {
+		tally.Move(from.Owner, other.Owner, moved, from.Currency)
+		has[from], has[other] = 0, has[other]+moved
+	}
+}
+
+// TestTrade plays random top-ups, payments, payouts and moves in two currencies against
+// a plain model and the tally.
 func TestTrade(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -214,6 +283,11 @@ func TestTrade(t *testing.T) {
 				tally.TopUp(wallet, amount, currency)
 				has[payer] += amount
 				issued[currency] += amount
+				continue
+			}
+			if rapid.IntRange(0, 2).Draw(t, "leaves") == 0 {
+				from := rapid.SampledFrom([]book.Account{payer, merchant}).Draw(t, "from")
+				leaves(t, m, &tally, has, issued, from, amount)
 				continue
 			}
 			p := book.Payment{ID: pay.PaymentID{byte(i), 1}, From: wallet, To: cafe, Amount: amount, Currency: currency}
@@ -258,6 +332,7 @@ func TestTallyFinds(t *testing.T) {
 		"nothing":          {func(memory) {}, "", 0},
 		"money from air":   {func(m memory) { m.set(ann, book.Balance{Credits: 107, Debits: 30}) }, "account of w/ann in EUR has 77, the facts say 70", 7},
 		"account gone":     {func(m memory) { delete(m, "b/a/EUR/m/cafe") }, "1 accounts", 30},
+		"account owes":     {func(m memory) { m.set(ann, book.Balance{Credits: 10, Debits: 30}) }, "has 20 less than nothing", 90},
 		"account too many": {func(m memory) { m.set(bob, book.Balance{Credits: 5, Debits: 5}) }, "account of w/bob", 0},
 		"totals bent":      {func(m memory) { m["b/t/EUR"] = string(pay.Encode(book.Balance{})) }, "running totals", 0},
 		"hold gone":        {func(m memory) { delete(m, holdKey) }, "0 holds are kept", 0},

@@ -3,7 +3,7 @@
 // # The idea
 //
 // Each wallet and each merchant has one account for each currency, and the
-// house has one that play money comes from. Money never appears or vanishes: a
+// house has one that play money comes from and goes back to when it is paid out. Money never appears or vanishes: a
 // transfer debits one account and credits another by the same amount, in one
 // transaction. An account keeps what was posted and what is only held apart
 // from each other, and held money is not available. An immediate payment is a

@@ -27,7 +27,7 @@ type Payment struct {
 // would not fit, and as pay.Amount.CheckPayable does; all of them write nothing.
 // Any other error is the store's.
 func TopUp(tx pay.WritableRows, wallet pay.Scope, amount pay.Amount, currency pay.Currency) error {
-	t := transfer{from: Account{HousePlay, currency}, to: Account{wallet, currency}, amount: amount, issue: true}
+	t := transfer{from: Account{HousePlay, currency}, to: Account{wallet, currency}, amount: amount}
 	if err := t.post(tx); err != nil {
 		return fmt.Errorf("top up %s: %w", wallet, err)
 	}
@@ -62,12 +62,12 @@ func Pay(tx pay.WritableRows, p Payment, before Hold) (Hold, error) {
 type transfer struct {
 	from, to Account
 	amount   pay.Amount
-	issue    bool // from is the house's, which may owe
+	whole    bool // all that an account has, which may be more than one payment may be
 }
 
 // post checks everything before it writes anything.
 func (t transfer) post(tx pay.WritableRows) error {
-	if err := t.amount.CheckPayable(); err != nil {
+	if err := t.check(); err != nil {
 		return err
 	}
 	if t.from.Owner == t.to.Owner || t.from.Currency != t.to.Currency {
@@ -85,7 +85,7 @@ func (t transfer) post(tx pay.WritableRows) error {
 	if err != nil {
 		return fmt.Errorf("load totals: %w", err)
 	}
-	if !t.issue && from.Available() < t.amount {
+	if !t.from.mayOwe() && from.Available() < t.amount {
 		return ErrInsufficient
 	}
 	newFrom, newTo, err := t.moved(from, to)
@@ -100,6 +100,14 @@ func (t transfer) post(tx pay.WritableRows) error {
 	}
 	t.assert(newFrom, newTo, total)
 	return t.put(tx, newFrom, newTo, total)
+}
+
+// check returns nil when the amount is one that may be moved at once.
+func (t transfer) check() error {
+	if t.whole {
+		return t.amount.CheckBalance()
+	}
+	return t.amount.CheckPayable()
 }
 
 // moved returns both balances after the transfer, with checked sums.
@@ -151,7 +159,7 @@ func (t transfer) assert(from, to, total Balance) {
 			panic("book: internal error: a component of a balance is negative")
 		}
 	}
-	if to.Available() < 0 || (!t.issue && from.Available() < 0) {
+	if (!t.to.mayOwe() && to.Available() < 0) || (!t.from.mayOwe() && from.Available() < 0) {
 		panic("book: internal error: an account owes")
 	}
 	if total.Debits != total.Credits || total.HeldDebits != total.HeldCredits {

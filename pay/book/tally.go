@@ -24,6 +24,16 @@ func (t *Tally) TopUp(wallet pay.Scope, amount pay.Amount, currency pay.Currency
 	t.move(Account{HousePlay, currency}, Account{wallet, currency}, amount)
 }
 
+// PayOut counts money that was paid out of an account.
+func (t *Tally) PayOut(owner pay.Scope, amount pay.Amount, currency pay.Currency) {
+	t.move(Account{owner, currency}, Account{HousePlay, currency}, amount)
+}
+
+// Move counts what was moved from one wallet's account to another's.
+func (t *Tally) Move(from, to pay.Scope, amount pay.Amount, currency pay.Currency) {
+	t.move(Account{from, currency}, Account{to, currency}, amount)
+}
+
 // Hold counts a payment whose hold has a row of its own.
 func (t *Tally) Hold() { t.holds++ }
 
@@ -113,6 +123,9 @@ func (t *Tally) Compare(view pay.Rows, report func(finding string)) (imbalance p
 		}
 		if b != want {
 			report(fmt.Sprintf("book: account of %s in %s has %d, the facts say %d", a.Owner, a.Currency, b.Posted(), want.Posted()))
+		}
+		if b.Available() < 0 && !a.mayOwe() {
+			report(fmt.Sprintf("book: account of %s in %s has %d less than nothing", a.Owner, a.Currency, -b.Available()))
 		}
 		sum, err := totals[a.Currency].plus(b)
 		if err != nil {

@@ -19,7 +19,7 @@ func TestCheckKinds(t *testing.T) {
 	t.Parallel()
 	till := func() history.Features {
 		return history.Features{{
-			Name: "payments", Mirrors: map[pay.Kind]history.EntryRule{pay.KindDecision: noEntry, pay.KindKeys: noEntry, pay.KindKeyHeld: noEntry, pay.KindNeighbours: noEntry, pay.KindEarshot: noEntry},
+			Name: "payments", Mirrors: map[pay.Kind]history.EntryRule{pay.KindDecision: noEntry, pay.KindKeys: noEntry, pay.KindKeyHeld: noEntry, pay.KindNeighbours: noEntry, pay.KindEarshot: noEntry, pay.KindPaidOut: noEntry},
 			Refusals: map[pay.Kind]history.RefusalRule{pay.KindRequest: noRefusal, pay.KindCancel: noRefusal},
 			Recalls:  map[pay.Kind]history.RecallRule{pay.KindRequest: noRecall, pay.KindCancel: noRecall},
 		}}

@@ -23,6 +23,7 @@
 //
 //	ha WORKING FROM FACT  an authority by the working key that it names
 //	hp PAYMENT            a payment: created, received, chain
+//	hs AT FACT            the registry's statements on the account, newest first
 //	ht CREATED PAYMENT    the payments, newest first
 //	hu KIND               the first fact of a critical kind that is not understood
 //	hx PAYMENT SEQ FACT   a finding: why the decision does not follow

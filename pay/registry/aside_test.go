@@ -122,6 +122,8 @@ func TestEverySpaceIsWritten(t *testing.T) {
 		t.Fatalf("a late cancel is refused as %q", got)
 	}
 	c.topUp(c.payer, 5)
+	c.payOut(c.shop, 1)
+	c.moveTo(c.payer, c.other)
 	bar := c.box("Bar", "counter")
 	c.charge(c.shop, c.beacon, 1)
 	c.charge(bar, c.beacon, 1)

@@ -7,8 +7,8 @@
 // React is a pure step: given the rows, a time and one input it returns what is
 // published and to whom. It runs inside the transaction that stores the input,
 // so that a request and its offer, or an approval, the money and the receipt,
-// become durable together. Everything else here (invites, top-ups, revocations,
-// the audit) works over the same rows in the same manner.
+// become durable together. Everything else here (invites, top-ups, payouts,
+// revocations, the audit) works over the same rows in the same manner.
 //
 //	request -> offered     to merchant and wallet, deadline set
 //	           unmatched, ambiguous, expired, cancelled     to the merchant alone
@@ -70,6 +70,8 @@
 //	r/NODE             refusals of this hour (not audited)
 //	s/MERCHANT         the scope of a merchant's name (not audited)
 //	t/KEY              a top-up
+//	tm/KEY             a balance that was moved to another wallet
+//	tp/KEY             a payout
 //	u/WALLET           above which amount the wallet's payments need its device
 //	v/WALLET           the wallet has had a device (not audited)
 //	w/WALLET           the node that signs for a wallet's scope

@@ -59,6 +59,8 @@ var features = []feature{
 	members,
 	replacement,
 	topUps,
+	payouts,
+	balanceMoves,
 	refusals,
 	clocks,
 	auditMemory,

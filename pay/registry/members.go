@@ -326,7 +326,7 @@ func (r *Registry) FindNode(view pay.Rows, role pay.Role, selector string) (pay.
 	err := r.Members(view, func(s pay.NodeStatus) error {
 		switch {
 		case (role != "" && s.Role != role) || s.Revoked:
-		case string(s.Scope) == selector || s.Node.ID().String() == strings.ToLower(selector):
+		case namesExactly(s, selector):
 			exact = append(exact, s)
 		case string(s.Name) == selector || startsID(s, selector):
 			found = append(found, s)
@@ -337,6 +337,11 @@ func (r *Registry) FindNode(view pay.Rows, role pay.Role, selector string) (pay.
 		found = exact
 	}
 	return onlyNode(found, selector, err)
+}
+
+// namesExactly reports whether a selector is a node's whole scope or id.
+func namesExactly(s pay.NodeStatus, selector string) bool {
+	return string(s.Scope) == selector || s.Node.ID().String() == strings.ToLower(selector)
 }
 
 // onlyNode returns the one node that was found, with the errors of FindNode.

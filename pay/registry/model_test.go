@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -18,6 +19,7 @@ type trade struct {
 	requests      []pay.Fact
 	sent          []pay.Fact // every claim ever sent
 	issued        pay.Amount
+	paidOut       map[pay.Scope]pay.Amount
 	checks, lives int
 
 	channels // see model_twochannel_test.go
@@ -33,7 +35,7 @@ func TestRandomTrade(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(rt)
-		m := &trade{world: w,
+		m := &trade{world: w, paidOut: map[pay.Scope]pay.Amount{},
 			boxes:   []node{w.box("Cafe", "one"), w.box("Cafe", "two"), w.box("Bar", "one")},
 			payers:  []node{w.wallet("ann"), w.wallet("bob")},
 			devices: []*device{newDevice("ann", 6), newDevice("bob", 1)},
@@ -48,7 +50,7 @@ func TestRandomTrade(t *testing.T) {
 			"request": m.request, "answer": m.answers, "cancel": m.cancels, "repeat": m.repeat,
 			"request more": m.request, "answer more": m.answers, "answer still more": m.answers, // most of what happens
 			"limit": m.limits, "revoke": m.revokes, "pair": m.pairsAgain,
-			"top up": m.moreMoney, "time": m.time, "tables": func(*rapid.T) { w.refresh() }, "": m.check,
+			"top up": m.moreMoney, "pay out": m.lessMoney, "move": m.otherWallet, "time": m.time, "tables": func(*rapid.T) { w.refresh() }, "": m.check,
 		}
 		rt.Repeat(acts)
 		m.auditOf(rt, m.lives)
@@ -142,6 +144,40 @@ func (m *trade) moreMoney(t *rapid.T) {
 	m.issued += amount
 }
 
+// lessMoney pays out what a wallet or merchant has, and is refused what it has not.
+func (m *trade) lessMoney(t *rapid.T) {
+	account := rapid.SampledFrom(append(m.payers, m.boxes...)).Draw(t, "account").status.Scope
+	amount := pay.Amount(rapid.IntRange(1, 2_000).Draw(t, "amount"))
+	had, err := book.Load(m.mem, book.Account{Owner: account, Currency: "EUR"})
+	m.must(err)
+	m.serial++
+	before := m.mem.dump()
+	_, r, err := m.reg.PayOut(m.mem, m.now, pay.PaidOut{Account: account, Amount: amount, Currency: "EUR", Key: pay.IdempotencyKey(fmt.Sprint("payout-", m.serial))})
+	m.publish(r)
+	switch {
+	case err == nil && had.Available() >= amount:
+		m.issued -= amount
+		m.paidOut[account] += amount
+	case pay.CodeOf(err) == pay.CodeFunds && had.Available() < amount && maps.Equal(before, m.mem.dump()):
+	default:
+		t.Fatalf("paying out %d of %d: %v", amount, had.Available(), err)
+	}
+}
+
+// otherWallet moves what one payer has to the other.
+func (m *trade) otherWallet(t *rapid.T) {
+	i := rapid.IntRange(0, 1).Draw(t, "from")
+	from, to := m.payers[i].status.Scope, m.payers[1-i].status.Scope
+	had, err := book.Load(m.mem, book.Account{Owner: from, Currency: "EUR"})
+	m.must(err)
+	m.serial++
+	done, r, err := m.reg.Move(m.mem, m.now, pay.Moved{From: from, To: to, Key: pay.IdempotencyKey(fmt.Sprint("move-", m.serial))})
+	m.publish(r)
+	if funds := pay.CodeOf(err) == pay.CodeFunds; funds != (had.Available() == 0) || (err == nil && done.Amount != had.Available()) {
+		t.Fatalf("moving %d: %d, %v", had.Available(), done.Amount, err)
+	}
+}
+
 func (m *trade) time(t *rapid.T) {
 	m.now = m.now.Add(pay.Millis(rapid.SampledFrom([]int{1, 900, 20_000, 61_000, 1_000_000}).Draw(t, "ms")))
 	if rapid.Bool().Draw(t, "deadlines run") {
@@ -178,8 +214,8 @@ func (m *trade) check(t *rapid.T) {
 		if a.Owner != book.HousePlay {
 			total += b.Posted()
 		}
-		if want, merchant := has[a.Owner]; merchant && b.Posted() != want {
-			t.Fatalf("%s has %d, captured were %d", a.Owner, b.Posted(), want)
+		if want, merchant := has[a.Owner]; merchant && b.Posted() != want-m.paidOut[a.Owner] {
+			t.Fatalf("%s has %d, captured were %d, paid out %d", a.Owner, b.Posted(), want, m.paidOut[a.Owner])
 		}
 		return true
 	}))

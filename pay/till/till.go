@@ -81,7 +81,7 @@ func (t *Till) all() history.Features {
 			pay.KindCancel:  history.Recalled(cancelRecalled),
 		},
 		Spaces: rows.Spaces{keyRows.Space, ownRows.Space},
-	}, t.keys(), t.neighbours()}
+	}, t.keys(), t.neighbours(), t.account()}
 }
 
 // Spaces returns the key spaces of the role, those of package history included.

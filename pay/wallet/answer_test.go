@@ -205,6 +205,45 @@ func TestBalance(t *testing.T) {
 	}
 }
 
+// The registry's statements on the account change the balance once, and are listed with
+// what they did to this wallet, newest first.
+func TestStatements(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, wallet.Rule{})
+	for i, b := range []pay.Body{
+		pay.TopUp{Wallet: scope, Amount: 5000, Currency: "EUR", Key: "a", At: start},
+		pay.PaidOut{Account: scope, Amount: 700, Currency: "EUR", Key: "b", At: start + 1},
+		pay.PaidOut{Account: "m/cafe", Amount: 9000, Currency: "EUR", Key: "c", At: start + 2},
+		pay.Moved{From: "w/old", To: scope, Amount: 40, Currency: "EUR", Key: "d", At: start + 3, Held: 9},
+		pay.Moved{From: scope, To: "w/new", Amount: 4000, Currency: "EUR", Key: "e", At: start + 4, Held: 340},
+		pay.Moved{From: "w/old", To: "w/new", Amount: 77, Currency: "EUR", Key: "f", At: start + 5},
+	} {
+		f := sign(t, w.working, b)
+		for range 1 + i%3 {
+			w.deliver(f)
+		}
+	}
+	if got := w.balance("EUR"); got != 340 {
+		t.Errorf("balance is %d, want 340", got)
+	}
+	var list []history.Statement
+	if err := history.Statements(w.rows, scope, func(s history.Statement) bool {
+		list = append(list, s)
+		return true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := []history.Statement{
+		{Kind: pay.KindMoved, At: start + 4, In: -4000, Currency: "EUR", Held: 340, Other: "w/new"},
+		{Kind: pay.KindMoved, At: start + 3, In: 40, Currency: "EUR", Other: "w/old"},
+		{Kind: pay.KindPaidOut, At: start + 1, In: -700, Currency: "EUR"},
+		{Kind: pay.KindTopUp, At: start, In: 5000, Currency: "EUR"},
+	}
+	if !slices.Equal(list, want) {
+		t.Errorf("statements are %+v", list)
+	}
+}
+
 // I6 as the payer can see it: money that moved without an approval of this
 // wallet is booked, because it is gone, and recorded as a finding.
 func TestCaptureWithoutApprovalIsFound(t *testing.T) {

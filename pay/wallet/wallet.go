@@ -19,7 +19,7 @@
 //
 // Beside the rows of package history, which begin with 'h':
 //
-//	b CURRENCY  what was topped up less what was captured
+//	b CURRENCY  what came in less what was captured and what left
 //	c PAYMENT   the challenge for an offer that demands two channels
 //	d DEVICE    what the registry and this wallet stated about a device
 //	e DEVICE    what was learned of a device's level, where its owner wants that

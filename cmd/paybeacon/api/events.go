@@ -17,6 +17,8 @@ const (
 	EventRadio   EventKind = "radio"   // the radio hears, or no longer does
 	EventNode    EventKind = "node"    // a node was enrolled or revoked, at the registry
 	EventTopUp   EventKind = "topup"   // play money came into a wallet's account, at the registry
+	EventPaidOut EventKind = "payout"  // money was taken out of an account
+	EventMoved   EventKind = "move"    // a balance was moved to another wallet
 )
 
 // Event is one thing that happened to a node. Cursor is the place behind it. In
@@ -33,6 +35,8 @@ type Event struct {
 	*RadioEvent
 	*NodeEvent
 	*TopUpEvent
+	*PaidOutEvent
+	*MovedEvent
 }
 
 // eventHead is what events of all kinds have in common.
@@ -77,6 +81,16 @@ func (e Event) Object() any {
 			eventHead
 			*TopUpEvent
 		}{head, e.TopUpEvent}
+	case e.PaidOutEvent != nil:
+		return struct {
+			eventHead
+			*PaidOutEvent
+		}{head, e.PaidOutEvent}
+	case e.MovedEvent != nil:
+		return struct {
+			eventHead
+			*MovedEvent
+		}{head, e.MovedEvent}
 	default:
 		return head
 	}
@@ -100,6 +114,10 @@ func (e *Event) UnmarshalJSON(raw []byte) error {
 		return json.Unmarshal(raw, &e.NodeEvent)
 	case EventTopUp:
 		return json.Unmarshal(raw, &e.TopUpEvent)
+	case EventPaidOut:
+		return json.Unmarshal(raw, &e.PaidOutEvent)
+	case EventMoved:
+		return json.Unmarshal(raw, &e.MovedEvent)
 	default:
 		return nil
 	}

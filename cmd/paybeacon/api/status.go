@@ -16,6 +16,9 @@ type BoxStatus struct {
 	RadioWhy         string  `json:"radio_why,omitempty"`
 	AdvertsPerSecond float64 `json:"adverts_per_second"`
 	Unheard
+	// Statements are the last ones of the registry on the merchant's account, beside
+	// payments, newest first.
+	Statements []Statement `json:"statements"`
 }
 
 // WalletStatus is how a wallet stands. Balance is in minor units.
@@ -40,6 +43,9 @@ type WalletStatus struct {
 	// ReplacesSince when that was.
 	Replaces      string `json:"replaces,omitempty"`
 	ReplacesSince string `json:"replaces_since,omitempty"`
+	// Statements are the last ones of the registry on the account, beside payments,
+	// newest first.
+	Statements []Statement `json:"statements"`
 }
 
 // Unheard is what a node and its registry have not heard of one another.

@@ -67,6 +67,8 @@ var (
 var (
 	VerbInvite     = Verb[InviteRequest, Invite]{"invite", false}
 	VerbTopUp      = Verb[TopUpRequest, TopUp]{"topup", false}
+	VerbPayOut     = Verb[PayOutRequest, PaidOut]{"payout", false}
+	VerbMoveMoney  = Verb[MoveBalanceRequest, Moved]{"move-balance", false}
 	VerbBook       = Verb[Nothing, List[Account]]{"book", true}
 	VerbAudit      = Verb[AuditRequest, Audit]{"audit", true}
 	VerbNodes      = Verb[Nothing, List[Node]]{"nodes", true}

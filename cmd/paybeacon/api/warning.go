@@ -10,6 +10,8 @@ const (
 	WarnLookAlike WarningCode = "W_LOOKALIKE"
 	// WarnTwoSites: a merchant has several sites.
 	WarnTwoSites WarningCode = "W_TWO_SITES"
+	// WarnNotRevoked: a wallet that is taken to be lost still works.
+	WarnNotRevoked WarningCode = "W_NOT_REVOKED"
 )
 
 // Warning is one thing to look at, and what to do about it.

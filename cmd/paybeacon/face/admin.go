@@ -1,12 +1,10 @@
 package face
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
-
-	"github.com/oklog/ulid/v2"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
@@ -43,6 +41,8 @@ func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 				&cli.StringFlag{Name: "key", Usage: "your own `KEY`; repeat it to retry safely"},
 			}, Run: adminTopup,
 		}),
+		payOutCommand(ctx, io),
+		moveBalanceCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "book", Usage: "all accounts and their balances", Flags: []cli.Flag{cli.DataFlag()}, Run: adminBook}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "audit", Usage: "recompute everything from the signed facts and compare",
@@ -165,9 +165,7 @@ func adminTopup(c *cli.Call) error {
 	if q.Wallet == "" || q.Amount == "" {
 		return pay.NewError(pay.CodeUsage, "--wallet or --amount is missing", "write it like: paybeacon admin topup --wallet ada --amount 50.00")
 	}
-	if q.Key == "" {
-		q.Key = pay.IdempotencyKey(ulid.MustNew(ulid.Now(), rand.Reader).String())
-	}
+	q.Key = cmp.Or(q.Key, newKey())
 	reply, err := ask(c, api.VerbTopUp, q)
 	if err != nil {
 		return api.WithExtra(err, "key", q.Key)

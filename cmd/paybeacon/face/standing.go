@@ -91,5 +91,6 @@ func tillStatus(c *cli.Call) error {
 			_, _ = fmt.Fprintf(w, "  radio %s, %.1f adverts/s\n", s.Radio, s.AdvertsPerSecond)
 		}
 		printUnheard(w, "payments", s.Unheard)
+		printStatements(w, s.Statements)
 	})
 }

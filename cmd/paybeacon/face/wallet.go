@@ -101,6 +101,7 @@ func walletStatus(c *cli.Call) error {
 		if s.Replaces != "" {
 			_, _ = fmt.Fprintf(w, "  in the place of wallet %s since %s\n", s.Replaces[:10], text.Moment(s.ReplacesSince))
 		}
+		printStatements(w, s.Statements)
 		for _, f := range s.Findings {
 			_, _ = fmt.Fprintf(w, "  THIS DOES NOT FIT, ask who runs the registry: %s\n", text.Sentence(f))
 		}

@@ -64,6 +64,16 @@ func printEvent(w io.Writer, e api.Event) {
 	case e.TopUpEvent != nil:
 		t := e.TopUpEvent
 		_, _ = fmt.Fprintf(w, "top-up  %s into %s  TEST", text.FormatMoney(t.Amount, t.Currency), text.Printable(string(t.Wallet)))
+	case e.PaidOutEvent != nil:
+		p := e.PaidOutEvent
+		_, _ = fmt.Fprintf(w, "payout  %s out of %s  TEST", text.FormatMoney(p.Amount, p.Currency), text.Printable(string(p.Account)))
+	case e.MovedEvent != nil:
+		m := e.MovedEvent
+		_, _ = fmt.Fprintf(w, "move  %s from %s to %s", text.FormatMoney(m.Amount, m.Currency), text.Printable(string(m.From)), text.Printable(string(m.To)))
+		if m.Held > 0 {
+			_, _ = fmt.Fprintf(w, ", %s held there", text.FormatMoney(m.Held, m.Currency))
+		}
+		_, _ = io.WriteString(w, "  TEST")
 	default:
 		_, _ = io.WriteString(w, text.Printable(string(e.Kind)))
 	}

@@ -150,6 +150,14 @@ func (f eventFeed) event(rows pay.Rows, fact pay.Fact) (e api.Event, ok bool, er
 		t, good := bodyOf[pay.TopUp](fact)
 		e.At, e.Kind, e.TopUpEvent = t.At.String(), api.EventTopUp, api.NewTopUpEvent(t)
 		return e, good && f.log(), nil
+	case pay.KindPaidOut:
+		p, good := bodyOf[pay.PaidOut](fact)
+		e.At, e.Kind, e.PaidOutEvent = p.At.String(), api.EventPaidOut, api.NewPaidOutEvent(p)
+		return e, good, nil
+	case pay.KindMoved:
+		m, good := bodyOf[pay.Moved](fact)
+		e.At, e.Kind, e.MovedEvent = m.At.String(), api.EventMoved, api.NewMovedEvent(m)
+		return e, good, nil
 	default:
 		return e, false, nil
 	}

@@ -34,6 +34,9 @@ func (b *Box) status(ctx context.Context, _ api.Nothing) (api.BoxStatus, error) 
 		s.Radio, s.RadioWhy, s.AdvertsPerSecond = api.RadioWord(h.Deaf), h.Why, api.RoundRate(h.Rate)
 	}
 	err := b.store.View(ctx, func(v *store.View) (err error) {
+		if s.Statements, err = lastStatements(v, m.Scope); err != nil {
+			return err
+		}
 		s.Unheard, err = unheard(v, b.peer)
 		return err
 	})

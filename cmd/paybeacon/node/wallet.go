@@ -178,6 +178,9 @@ func (n *Wallet) status(ctx context.Context, _ api.Nothing) (api.WalletStatus, e
 		if s.Balance, err = n.wallet.Balance(v, n.member.Currency); err != nil {
 			return err
 		}
+		if s.Statements, err = lastStatements(v, n.member.Scope); err != nil {
+			return err
+		}
 		s.Unheard, err = unheard(v, n.peer)
 		return err
 	})

@@ -1,0 +1,62 @@
+package pay
+
+import (
+	"fmt"
+	"strings"
+)
+
+// PaidOut is the registry's statement that money left the account of a wallet or of a
+// merchant: its operator has handed it to the owner by other means. It stands in the
+// feed of that wallet or merchant and in the registry's own.
+type PaidOut struct {
+	Account  Scope          `cbor:"1,keyasint"`
+	Amount   Amount         `cbor:"2,keyasint"`
+	Currency Currency       `cbor:"3,keyasint"`
+	Key      IdempotencyKey `cbor:"4,keyasint"`
+	At       Time           `cbor:"5,keyasint"`
+}
+
+// Kind returns KindPaidOut.
+func (PaidOut) Kind() Kind { return KindPaidOut }
+
+// Check returns nil when every field is within its bounds.
+func (p PaidOut) Check() error {
+	return firstError(p.Account.checkAccount(), p.Amount.CheckPayable(), p.Currency.Check(), p.Key.Check(), p.At.check())
+}
+
+// checkAccount returns nil when s is the scope of a wallet or of a merchant, which has
+// an account.
+func (s Scope) checkAccount() error {
+	if strings.HasPrefix(string(s), "m/") {
+		return s.check("m/")
+	}
+	return s.check("w/")
+}
+
+// Moved is the registry's statement that all that a wallet could spend is another
+// wallet's now: both belong to one owner, who has lost the first. It stands in the feeds
+// of both and in the registry's own.
+type Moved struct {
+	From     Scope          `cbor:"1,keyasint"`
+	To       Scope          `cbor:"2,keyasint"`
+	Amount   Amount         `cbor:"3,keyasint"`
+	Currency Currency       `cbor:"4,keyasint"`
+	Key      IdempotencyKey `cbor:"5,keyasint"`
+	At       Time           `cbor:"6,keyasint"`
+	// Held is what was promised to merchants at that moment and stayed with From.
+	Held Amount `cbor:"7,keyasint,omitempty"`
+}
+
+// Kind returns KindMoved.
+func (Moved) Kind() Kind { return KindMoved }
+
+// Check returns nil when every field is within its bounds.
+func (m Moved) Check() error {
+	switch {
+	case m.From == m.To:
+		return fmt.Errorf("a balance is moved to another wallet")
+	case m.Held < 0 || m.Held > BalanceMax:
+		return fmt.Errorf("held amount %d is outside 0..%d", m.Held, int64(BalanceMax))
+	}
+	return firstError(m.From.check("w/"), m.To.check("w/"), m.Amount.CheckBalance(), m.Currency.Check(), m.Key.Check(), m.At.check())
+}

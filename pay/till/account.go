@@ -1,0 +1,22 @@
+package till
+
+import (
+	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
+)
+
+// account is what the registry states about the merchant's account beside payments.
+func (t *Till) account() history.Feature {
+	return history.Feature{
+		Name:    "account",
+		Mirrors: map[pay.Kind]history.EntryRule{pay.KindPaidOut: history.Mirror(t.paidOut)},
+	}
+}
+
+func (t *Till) paidOut(tx pay.WritableRows, f pay.Fact, p pay.PaidOut) error {
+	if p.Account != t.options.Merchant {
+		return nil
+	}
+	_, err := history.NoteStatement(tx, f, p.At)
+	return err
+}
