@@ -29,6 +29,20 @@ const (
 	// Chosen: as a name.
 	RuleBytesMax = 64
 
+	// TokenBytesMax bounds what an acquirer gave a payer to pay by. Published: the
+	// ids of Stripe's objects have up to 255 characters.
+	TokenBytesMax = 255
+	// MeansPerWalletMax bounds the means that a wallet pays by at one time. Chosen:
+	// more cards than a person carries.
+	MeansPerWalletMax = 16
+	// ReferenceBytesMax bounds an acquirer's name for what it did. Published: as
+	// TokenBytesMax.
+	ReferenceBytesMax = 255
+	// AcquirerTimeout is how long one call to an acquirer may take before it counts
+	// as not answered. Published: Stripe asks its callers to wait for 80 s at most;
+	// chosen: shorter, because asking again under the same key is safe.
+	AcquirerTimeout Millis = 30_000
+
 	// The bounds of handles, scopes and the stable names of step-ups, states
 	// and reasons. Chosen: about twice the longest that there is, so that
 	// later ones fit older programs.
@@ -41,6 +55,9 @@ const (
 	// evidenceBytesMax bounds the name of how a payer was found. Chosen: as those
 	// above.
 	evidenceBytesMax = 24
+
+	// acquirerBytesMax bounds the name of an acquirer. Chosen: as those above.
+	acquirerBytesMax = 24
 
 	// RequestTTLMin and RequestTTLMax bound how long a request stays open.
 	// Chosen: from what a round trip takes to what a customer waits.
