@@ -15,7 +15,7 @@ type appliedRow struct {
 	n     uint64
 	line  pay.Incarnation // the first incarnation of this numbering
 	chain pay.Chain       // after item n; zero after the last item applied by a program of format 2
-	tail  chained         // the newest items, which no row of space u holds
+	tail  run             // the newest items, which no row of space u holds
 }
 
 const (
@@ -47,16 +47,7 @@ func decodeApplied(raw []byte) (a appliedRow, ok bool) {
 }
 
 func (v *View) applied(node pay.NodeID) (a appliedRow, ok bool, err error) {
-	v.key = idKey(v.key[:0], spaceApplied, node)
-	raw, ok, err := v.get(v.key)
-	if err != nil || !ok {
-		return a, false, err
-	}
-	a, ok = decodeApplied(raw)
-	if !ok {
-		return a, false, damaged(idKey(nil, spaceApplied, node), "applied number")
-	}
-	return a, true, nil
+	return rowAt(v, idKey(v.room(), spaceApplied, node), "applied number", decodeApplied)
 }
 
 // Applied returns the number of the last applied item of an incarnation, 0 when
@@ -126,8 +117,7 @@ func (tx *Tx) Apply(node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay
 	if err := tx.replace(node, inc, row.line); err != nil {
 		return pay.Applied{}, err
 	}
-	tx.key = idKey(tx.key[:0], spaceApplied, node)
-	return done, tx.put(tx.key, row.encode())
+	return done, tx.put(idKey(tx.room(), spaceApplied, node), row.encode())
 }
 
 // appliedOf returns the row of a node's outbox for an incarnation: the one that
@@ -138,9 +128,8 @@ func (tx *Tx) appliedOf(node pay.NodeID, inc pay.Incarnation) (row appliedRow, r
 	if err != nil || (ok && row.inc == inc) {
 		return row, false, err
 	}
-	tx.key = pastKey(tx.key[:0], node, inc)
-	_, replaced, err = tx.get(tx.key)
-	return appliedRow{inc: inc, line: inc, tail: chained{run: run{head: keptHead}}}, replaced, err
+	replaced, err = tx.has(pastKey(tx.room(), node, inc))
+	return appliedRow{inc: inc, line: inc, tail: run{head: keptHead}}, replaced, err
 }
 
 // replace notes that the incarnation which pushed before may not any more, unless
@@ -151,13 +140,11 @@ func (tx *Tx) replace(node pay.NodeID, inc, line pay.Incarnation) error {
 		return err
 	}
 	if row.line != line && len(row.tail.items) > 0 {
-		tx.key = keptKey(tx.key[:0], node, row.line, row.n)
-		if err := tx.put(tx.key, row.tail.row(nil)); err != nil {
+		if err := tx.put(keptKey(tx.room(), node, row.line, row.n), row.tail.row(nil)); err != nil {
 			return err
 		}
 	}
-	tx.key = pastKey(tx.key[:0], node, row.inc)
-	return tx.put(tx.key, binary.BigEndian.AppendUint64(nil, row.n))
+	return tx.put(pastKey(tx.room(), node, row.inc), binary.BigEndian.AppendUint64(nil, row.n))
 }
 
 // keep moves the row on by an applied item and keeps what the item holds.
@@ -167,14 +154,12 @@ func (tx *Tx) keep(node pay.NodeID, row *appliedRow, it pay.Item) error {
 		id := f.ID()
 		kept, row.chain = append(kept, id[:]...), row.chain.Next(id)
 	}
-	row.n, row.tail.run = it.N, row.tail.add(kept...)
-	if row.n%runItems != 0 {
+	row.n, row.tail = it.N, row.tail.add(kept...)
+	full, ok := row.tail.spill(row.chain)
+	if !ok {
 		return nil
 	}
-	full := row.tail.row(nil)
-	row.tail = chained{run{row.n, nil, keptHead}, row.chain, false}
-	tx.key = keptKey(tx.key[:0], node, row.line, row.n)
-	return tx.put(tx.key, full)
+	return tx.put(keptKey(tx.room(), node, row.line, row.n), full.row(nil))
 }
 
 // applyItem lets the role react to each fact of an item and returns why it

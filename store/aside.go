@@ -38,21 +38,18 @@ func (v *View) SetAside(subject pay.Subject) (bool, error) {
 // Aside calls fn for each subject that is set aside, ordered by kind and id,
 // until fn returns an error, which it returns.
 func (v *View) Aside(fn func(a Aside) error) error {
-	return v.asideFrom([]byte{spaceAside}, func(a Aside) (bool, error) {
-		err := fn(a)
-		return err == nil, err
-	})
+	return v.asideFrom([]byte{spaceAside}, fn)
 }
 
-func (v *View) asideFrom(from []byte, fn func(a Aside) (more bool, err error)) error {
-	return v.scan(from, []byte{spaceAside + 1}, 0, func(key, value []byte) (bool, error) {
+func (v *View) asideFrom(from []byte, fn func(a Aside) error) error {
+	return v.scan(from, []byte{spaceAside + 1}, 0, func(key, value []byte) error {
 		if len(key) == asideItemBytes {
-			return true, nil // belongs to the row before
+			return nil // belongs to the row before
 		}
 		subject, ok := splitAsideKey(key)
 		row, good := decodeAside(value)
 		if !ok || !good {
-			return false, damaged(key, "subject set aside")
+			return damaged(key, "subject set aside")
 		}
 		return fn(row.aside(subject))
 	})
@@ -94,20 +91,11 @@ func (r asideRow) aside(subject pay.Subject) Aside {
 }
 
 func (v *View) aside(subject pay.Subject) (r asideRow, ok bool, err error) {
-	v.key = asideKey(v.key[:0], subject)
-	raw, ok, err := v.get(v.key)
-	if err != nil || !ok {
-		return r, false, err
-	}
-	if r, ok = decodeAside(raw); !ok {
-		return r, false, damaged(asideKey(nil, subject), "subject set aside")
-	}
-	return r, true, nil
+	return rowAt(v, asideKey(v.room(), subject), "subject set aside", decodeAside)
 }
 
 func (tx *Tx) putAside(subject pay.Subject, r asideRow) error {
-	tx.key = asideKey(tx.key[:0], subject)
-	return tx.put(tx.key, r.encode())
+	return tx.put(asideKey(tx.room(), subject), r.encode())
 }
 
 // due is what comes due for a subject: a deadline, or the result of an effect.
@@ -160,8 +148,7 @@ func (tx *Tx) setAside(subject pay.Subject, d due, failed error) error {
 
 // keepAside adds one that waits to a subject's row, and stores both.
 func (tx *Tx) keepAside(subject pay.Subject, row asideRow, d due) error {
-	tx.key = asideItemKey(tx.key[:0], subject, row.next)
-	if err := tx.put(tx.key, d.encode()); err != nil {
+	if err := tx.put(asideItemKey(tx.room(), subject, row.next), d.encode()); err != nil {
 		return err
 	}
 	row.next++

@@ -19,6 +19,8 @@ type batch struct {
 	session bool    // new outbox items leave the node at once
 	errs    []error // what each command that ran returned
 	fired   int     // deadlines
+
+	refWritten *reference // the clock's, which was written
 }
 
 // plan bounds a batch. An engine that cannot commit so much at once makes it
@@ -43,11 +45,10 @@ type gains struct {
 
 	touched []touched // on a node
 
-	refWritten *reference     // the clock's, which was written
-	accepted   *acceptedClock // the wall clock was accepted
-	published  bool           // the log got rows
-	effects    bool           // effects were asked for or finished, or need not wait any more
-	counted    numbers
+	accepted  *acceptedClock // the wall clock was accepted
+	published bool           // the log got rows
+	effects   bool           // effects were asked for or finished, or need not wait any more
+	counted   numbers
 }
 
 // note is a line for the log, which is written once the batch is durable.
@@ -72,9 +73,6 @@ func (g *gains) add(more gains) {
 	g.touched = append(g.touched, more.touched...)
 	if more.accepted != nil {
 		g.accepted = more.accepted
-	}
-	if more.refWritten != nil {
-		g.refWritten = more.refWritten
 	}
 	g.published = g.published || more.published
 	g.effects = g.effects || more.effects

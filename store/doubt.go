@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
-	"github.com/paybeacon/paybeacon/store/kv"
 )
 
 // ErrClockDoubt means that the registry's clock is in doubt, and that what was
@@ -56,7 +54,7 @@ func (s *Store) WatchClock(ctx context.Context, every time.Duration, changed fun
 	for was := (ClockState{}); ; {
 		now := s.Clock()
 		if now.Doubt != was.Doubt || now.Past != was.Past {
-			if err := s.keepClock(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, ErrEnded) {
+			if err := s.Do(ctx, s.keepClock); err != nil && ctx.Err() == nil && !errors.Is(err, ErrEnded) {
 				s.log.Warn("the clock's reference could not be kept; it is tried again", "err", err)
 			} else {
 				changed(now)
@@ -71,34 +69,24 @@ func (s *Store) WatchClock(ctx context.Context, every time.Duration, changed fun
 	}
 }
 
-// keepClock writes the clock's reference if the store does not know it yet.
-func (s *Store) keepClock(ctx context.Context) error {
-	return s.Do(ctx, func(tx *Tx) error {
-		if ref, differs := s.clock.unwritten(); differs {
-			return tx.putReference(ref)
-		}
+// keepClock writes the clock, and with it, as every batch does, its reference, if the
+// store does not know it yet.
+func (s *Store) keepClock(tx *Tx) error {
+	if _, differs := s.clock.unwritten(); !differs {
 		return nil
-	})
+	}
+	return tx.putMeta(metaClock, tx.batch.moment.encode())
 }
 
 // beginClock keeps the reference at the beginning of Run, so that a step before
 // the first change to the store is seen as well.
 func (s *Store) beginClock(ctx context.Context) {
-	ref, differs := s.clock.unwritten()
-	if !differs {
+	if _, differs := s.clock.unwritten(); !differs {
 		return
 	}
-	m := s.clock.moment()
-	ctx = context.WithoutCancel(ctx)
-	err := s.upgrade(ctx, m)
-	if err == nil {
-		err = s.engine.Update(ctx, func(w kv.Tx) error { return newTx(s, &batch{moment: m}, w).putReference(ref) })
+	if err := errors.Join(s.stepAll(context.WithoutCancel(ctx), []Command{s.keepClock})...); err != nil { // the first batch writes it
+		s.log.Warn("the clock's reference could not be kept yet", "err", err)
 	}
-	if err != nil { // the first batch writes it
-		s.log.Log(ctx, slog.LevelWarn, "the clock's reference could not be kept yet", "err", err)
-		return
-	}
-	s.clock.wrote(ref)
 }
 
 // holds reports whether nothing may be decided at the moment: the clock of a
@@ -125,13 +113,16 @@ type acceptedClock struct {
 // putClock writes the moment of the batch, and the reference when it has changed.
 func (tx *Tx) putClock(b *batch) error {
 	m := b.moment
+	ref, differs := b.store.clock.unwritten()
 	if b.accepted != nil {
-		m = b.accepted.moment
-	} else if ref, differs := b.store.clock.unwritten(); differs {
-		if err := tx.putReference(ref); err != nil {
+		m, ref = b.accepted.moment, b.accepted.ref
+		differs = ref.Boot != ""
+	}
+	if differs {
+		b.refWritten = &ref
+		if err := tx.putMeta(metaBoot, pay.Encode(ref)); err != nil {
 			return err
 		}
-		b.refWritten = tx.refWritten
 	}
 	return tx.putMeta(metaClock, m.encode())
 }
@@ -169,10 +160,7 @@ func (s *Store) AcceptClock(ctx context.Context, sign func(tx *Tx, s ClockState)
 			return err
 		}
 		tx.accepted = &acceptedClock{ref, m}
-		if ref.Boot == "" {
-			return nil
-		}
-		return tx.putReference(ref)
+		return tx.putMeta(metaClock, m.encode())
 	})
 	return s.Clock(), wrap("accept the clock", err)
 }
@@ -199,9 +187,9 @@ func (s *Store) recallDeadlines(ctx context.Context, to pay.Time) error {
 
 func (tx *Tx) recall(to pay.Time) (more bool, err error) {
 	var keys [][]byte
-	err = tx.scan(dueKey(nil, to+1, pay.Subject{}, 0), []byte{spaceDue + 1}, recallsAtOnce, func(key, _ []byte) (bool, error) {
+	err = tx.scan(dueKey(nil, to+1, pay.Subject{}, 0), []byte{spaceDue + 1}, recallsAtOnce, func(key, _ []byte) error {
 		keys = append(keys, append([]byte(nil), key...))
-		return true, nil
+		return nil
 	})
 	if err != nil {
 		return false, err

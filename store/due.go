@@ -28,14 +28,12 @@ func (tx *Tx) Wake(at pay.Time, subject pay.Subject) error {
 		return fmt.Errorf("set a deadline: %w", err)
 	}
 	for tie := range uint32(wakesMax) {
-		tx.key = dueKey(tx.key[:0], at, subject, tie)
-		_, taken, err := tx.get(tx.key)
-		if err != nil {
+		key := dueKey(tx.room(), at, subject, tie)
+		if taken, err := tx.has(key); err != nil {
 			return err
-		}
-		if !taken {
+		} else if !taken {
 			tx.next = min(tx.next, at)
-			return tx.put(tx.key, nil)
+			return tx.put(key, nil)
 		}
 	}
 	return fmt.Errorf("set a deadline of %s: %d stand at one moment already", subject.Short(), wakesMax)
@@ -68,19 +66,19 @@ func (b *batch) fireDue(w kv.Tx) error {
 func (b *batch) dueKeys(w kv.Tx) (keys [][]byte, err error) {
 	v := View{s: b.store, r: w}
 	b.next = dueNever
-	err = v.scan([]byte{spaceDue}, []byte{spaceDue + 1}, b.plan.due-b.fired+1, func(key, _ []byte) (bool, error) {
+	err = v.scan([]byte{spaceDue}, []byte{spaceDue + 1}, b.plan.due-b.fired+1, func(key, _ []byte) error {
 		at, _, ok := splitDueKey(key)
 		if !ok {
-			return false, damaged(key, "deadline")
+			return damaged(key, "deadline")
 		}
 		if at > b.moment.now || len(keys) == b.plan.due-b.fired {
 			b.next = at
-			return false, nil
+			return errEnough
 		}
 		keys = append(keys, bytes.Clone(key))
-		return true, nil
+		return nil
 	})
-	return keys, err
+	return keys, enough(err)
 }
 
 // fire removes one deadline and lets the role react to it. When that fails

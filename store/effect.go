@@ -37,18 +37,20 @@ func (v *View) Effects(after uint64, limit int, fn func(n uint64, e pay.Effect) 
 		return nil
 	}
 	given := 0
-	return v.scan(effectKey(nil, after+1), []byte{spaceEffect + 1}, 0, func(key, value []byte) (bool, error) {
+	return enough(v.scan(effectKey(nil, after+1), []byte{spaceEffect + 1}, 0, func(key, value []byte) error {
 		row, ok := decodeEffect(value)
 		if !ok || len(key) != 1+seqBytes {
-			return false, damaged(key, "effect")
+			return damaged(key, "effect")
 		}
 		if row.Done {
-			return true, nil
+			return nil
 		}
 		given++
-		err := fn(binary.BigEndian.Uint64(key[1:]), row.Effect)
-		return err == nil && given != limit, err
-	})
+		if err := fn(binary.BigEndian.Uint64(key[1:]), row.Effect); err != nil || given != limit {
+			return err
+		}
+		return errEnough
+	}))
 }
 
 // Effect returns an effect that has no result yet.
@@ -58,20 +60,11 @@ func (v *View) Effect(n uint64) (e pay.Effect, ok bool, err error) {
 }
 
 func (v *View) effect(n uint64) (r effectRow, ok bool, err error) {
-	v.key = effectKey(v.key[:0], n)
-	raw, ok, err := v.get(v.key)
-	if err != nil || !ok {
-		return r, false, err
-	}
-	if r, ok = decodeEffect(raw); !ok {
-		return r, false, damaged(effectKey(nil, n), "effect")
-	}
-	return r, true, nil
+	return rowAt(v, effectKey(v.room(), n), "effect", decodeEffect)
 }
 
 func (tx *Tx) putEffect(n uint64, r effectRow) error {
-	tx.key = effectKey(tx.key[:0], n)
-	return tx.put(tx.key, pay.Encode(r))
+	return tx.put(effectKey(tx.room(), n), pay.Encode(r))
 }
 
 // ask stores an effect that a reaction asked for, under the next number.
@@ -157,6 +150,5 @@ func (tx *Tx) reactToResult(n uint64) error {
 	}
 	counted.open--
 	tx.effects = true
-	tx.key = effectKey(tx.key[:0], n)
-	return errors.Join(tx.delete(tx.key), tx.reactGuarded(pay.EffectDone{Effect: row.Effect, Result: row.Result}))
+	return errors.Join(tx.delete(effectKey(tx.room(), n)), tx.reactGuarded(pay.EffectDone{Effect: row.Effect, Result: row.Result}))
 }

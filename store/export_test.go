@@ -20,7 +20,7 @@ func QueueMany(t testing.TB, s *Store, n uint64) {
 		if err != nil {
 			return err
 		}
-		o.last, o.newest = o.last+n, run{o.last + n, nil, itemHead}
+		o.last, o.newest = o.last+n, run{last: o.last + n, head: itemHead, fixed: true}
 		return tx.putOutboxState(o)
 	})
 	if err != nil {

@@ -1,7 +1,7 @@
 package store
 
 import (
-	"errors"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -10,11 +10,6 @@ import (
 
 // feedEntriesMax bounds what Feed returns at once. Chosen: several frames full.
 const feedEntriesMax = 4096
-
-// runsByKey is how many runs are read one by one before the rest is walked: who keeps
-// up reads few, and opening a walk costs more than some reads. Chosen: a walk of
-// Badger's costs as much as about ten reads.
-const runsByKey = 8
 
 // feedState is a pay.Head without its epoch, which is the same for all feeds of
 // a store and stands in the meta space.
@@ -31,6 +26,72 @@ func (s feedState) add(id pay.FactID) feedState {
 
 func (s feedState) head(e pay.Epoch) pay.Head {
 	return pay.Head{Cursor: pay.Cursor{Epoch: e, Seq: s.seq, Chain: s.chain}, Digest: s.digest}
+}
+
+// feedRow is the row of a feed: its state, and the newest entries, which no run holds.
+type feedRow struct {
+	feedState
+	tail run
+}
+
+// add returns the row with one more entry.
+func (f feedRow) add(id pay.FactID) feedRow {
+	f.feedState, f.tail = f.feedState.add(id), f.tail.add(id[:]...)
+	return f
+}
+
+func (f feedRow) encode() []byte {
+	buf := make([]byte, 0, headBytes+idBytes+len(f.tail.items))
+	buf = binary.BigEndian.AppendUint64(buf, f.seq)
+	buf = append(append(buf, f.chain[:]...), f.digest[:]...)
+	if len(f.tail.items) == 0 {
+		return buf
+	}
+	return f.tail.row(buf)
+}
+
+func decodeFeedRow(raw []byte) (f feedRow, ok bool) {
+	if len(raw) < headBytes {
+		return f, false
+	}
+	f.seq = binary.BigEndian.Uint64(raw)
+	f.chain = pay.Chain(raw[seqBytes:])
+	f.digest = pay.Digest(raw[seqBytes+idBytes:])
+	f.tail, ok = tailOf(f.seq, f.chain, raw[headBytes:], bareID)
+	return f, ok && f.seq > 0
+}
+
+// entries are where the entries of the feed of a scope stand.
+func (f feedRow) entries(scope pay.Scope) series {
+	return series{f.tail, func(buf []byte, last uint64) []byte { return entryKey(buf, scope, last) }, decodeEntries}
+}
+
+// entriesRow returns the row of entries after which the chain is end.
+func entriesRow(r run, end pay.Chain) []byte {
+	if len(r.items) == idBytes {
+		return append(slices.Clip(r.items), end[:]...)
+	}
+	return r.row(nil)
+}
+
+func decodeEntries(last uint64, raw []byte) (r run, ok bool) {
+	if len(raw) == 2*idBytes {
+		r = run{last: last, items: raw[:idBytes], chain: pay.Chain(raw[idBytes:]), fixed: true}
+		return r, r.sound()
+	}
+	r, ok = tailOf(last, pay.Chain{}, raw, bareID)
+	return r, ok && len(r.items) > 0
+}
+
+func (v *View) feedRow(scope pay.Scope) (feedRow, error) {
+	f, _, err := rowAt(v, headKey(v.room(), scope), "feed state", decodeFeedRow)
+	return f, err
+}
+
+// feed returns where the entries of a feed stand.
+func (v *View) feed(scope pay.Scope) (series, error) {
+	f, err := v.feedRow(scope)
+	return f.entries(scope), err
 }
 
 // Head returns the state of a feed. A feed without entries has number 0.
@@ -53,7 +114,7 @@ func (v *View) ChainAt(scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, e
 	case seq >= f.seq:
 		return f.chain, seq == f.seq, nil
 	}
-	_, chain, ok, err = v.entry(scope, seq)
+	_, chain, ok, err = v.entry(f.entries(scope), seq)
 	return chain, ok, err
 }
 
@@ -61,13 +122,11 @@ func (v *View) ChainAt(scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, e
 // and at most limit times (limit <= 0: no limit), until fn returns an error,
 // which it returns.
 func (v *View) Entries(scope pay.Scope, after uint64, limit int, fn func(seq uint64, f pay.Fact) error) error {
-	return v.eachEntry(scope, after, limit, func(seq uint64, id pay.FactID, _ pay.Chain) error {
-		f, err := v.mustFact(id)
-		if err != nil {
-			return err
-		}
-		return fn(seq, f)
-	})
+	feed, err := v.feed(scope)
+	if err != nil {
+		return err
+	}
+	return v.walkFacts(feed, after, limit, fn)
 }
 
 // Feed returns up to limit raw entries with numbers above after, in order, and the
@@ -76,88 +135,22 @@ func (v *View) Feed(scope pay.Scope, after uint64, limit int) (raws [][]byte, ch
 	if limit <= 0 || limit > feedEntriesMax {
 		limit = feedEntriesMax
 	}
-	var ids []pay.FactID
-	err = v.eachEntry(scope, after, limit, func(_ uint64, id pay.FactID, chain pay.Chain) error {
-		ids, chains = append(ids, id), append(chains, chain)
-		return nil
+	feed, err := v.feed(scope)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = v.walk(feed, after, limit, func(_ uint64, item []byte, chain pay.Chain) error {
+		f, ok, err := v.fact(pay.FactID(item))
+		if err == nil && !ok {
+			err = fmt.Errorf("fact %s stands in the feed and is missing: %w", pay.FactID(item), ErrDamaged)
+		}
+		raws, chains = append(raws, f.raw), append(chains, chain)
+		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	raws = make([][]byte, 0, len(ids))
-	for _, id := range ids {
-		f, ok, err := v.fact(id)
-		if err == nil && !ok {
-			err = fmt.Errorf("fact %s stands in the feed and is missing: %w", id, ErrDamaged)
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		raws = append(raws, f.raw)
-	}
 	return raws, chains, nil
-}
-
-// errEnough ends a walk.
-var errEnough = errors.New("enough")
-
-// eachEntry calls fn for the entries of a feed as Entries does. It reads the first
-// runs one by one, walks to the others, and ends with what the feed's own row holds.
-func (v *View) eachEntry(scope pay.Scope, after uint64, limit int, fn func(seq uint64, id pay.FactID, chain pay.Chain) error) error {
-	next := after + 1
-	if next == 0 {
-		return nil
-	}
-	f, err := v.feedRow(scope)
-	if err != nil {
-		return err
-	}
-	take := func(r chained) error {
-		if !r.holds(next) {
-			return damaged(entryKey(nil, scope, next), "absence")
-		}
-		return r.each(next, func(seq uint64, item []byte, chain pay.Chain) error {
-			next++
-			if err := fn(seq, pay.FactID(item), chain); err != nil || next-after <= uint64(limit) || limit <= 0 {
-				return err
-			}
-			return errEnough
-		})
-	}
-	err = v.eachRun(scope, &next, f.tail.first(), take)
-	if err == nil && next <= f.tail.last {
-		err = take(f.tail)
-	}
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return err
-}
-
-// eachRun calls take for the runs of a feed that hold the entries from *next on and
-// before end, until it returns an error, which it returns. take moves *next on.
-func (v *View) eachRun(scope pay.Scope, next *uint64, end uint64, take func(chained) error) error {
-	for n := 0; *next < end; n++ {
-		if n == runsByKey {
-			return v.scan(entryKey(nil, scope, *next), entryKey(nil, scope, end), 0, func(key, value []byte) (bool, error) {
-				_, last, ok := splitEntryKey(key)
-				r, good := decodeEntries(last, value)
-				if !ok || !good {
-					return false, damaged(key, "feed entries")
-				}
-				err := take(r)
-				return err == nil, err
-			})
-		}
-		r, _, err := v.entriesOf(scope, *next)
-		if err == nil {
-			err = take(r)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Scopes calls fn for each feed that has entries, in byte order, until fn
@@ -167,13 +160,12 @@ func (v *View) Scopes(fn func(scope pay.Scope, head pay.Head) error) error {
 	if err != nil {
 		return err
 	}
-	return v.scan([]byte{spaceHead}, []byte{spaceHead + 1}, 0, func(key, value []byte) (bool, error) {
+	return v.scanSpace(spaceHead, func(key, value []byte) error {
 		state, ok := decodeFeedRow(value)
 		if !ok {
-			return false, damaged(key, "feed state")
+			return damaged(key, "feed state")
 		}
-		err := fn(pay.Scope(key[1:]), state.head(epoch))
-		return err == nil, err
+		return fn(pay.Scope(key[1:]), state.head(epoch))
 	})
 }
 
@@ -238,13 +230,11 @@ func (tx *Tx) appendEntry(scope pay.Scope, row feedRow, f pay.Fact) (feedRow, er
 	if tx.s.registry() {
 		tx.appended = append(tx.appended, appended{scope, row.seq, freshEntry{f.Raw(), row.chain}})
 	}
-	if row.seq%runItems != 0 {
+	full, ok := row.tail.spill(row.chain)
+	if !ok {
 		return row, nil
 	}
-	full := entriesRow(row.tail, row.chain)
-	row.tail = chained{run: run{last: row.seq}, chain: row.chain}
-	tx.key = entryKey(tx.key[:0], scope, row.seq)
-	return row, tx.put(tx.key, full)
+	return row, tx.put(entryKey(tx.room(), scope, row.seq), entriesRow(full, row.chain))
 }
 
 func (tx *Tx) putFeedState(scope pay.Scope, state feedRow) error {
@@ -252,8 +242,7 @@ func (tx *Tx) putFeedState(scope pay.Scope, state feedRow) error {
 		tx.grown = make(map[pay.Scope]uint64, 2)
 	}
 	tx.grown[scope] = state.seq
-	tx.key = headKey(tx.key[:0], scope)
-	return tx.put(tx.key, state.encode())
+	return tx.put(headKey(tx.room(), scope), state.encode())
 }
 
 func wrap(what string, err error) error {

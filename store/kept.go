@@ -12,22 +12,19 @@ const keptAtOnce = pay.BatchFactsMax
 
 // decodeKept reads a row of applied items: the chain before them and the items, or, as
 // programs before format 5 wrote it, the chain after one item and its ids.
-func decodeKept(last uint64, raw []byte) (r chained, ok bool) {
+func decodeKept(last uint64, raw []byte) (r run, ok bool) {
 	if len(raw) <= idBytes || len(raw)%idBytes > 0 { // a run has fewer than 32 items
 		r, ok = tailOf(last, pay.Chain{}, raw, keptHead)
 		return r, ok && len(r.items) > 0
 	}
-	r.chain, r.after = pay.Chain(raw), true
-	r.run, ok = runOf(last, append([]byte{byte(len(raw)/idBytes - 1)}, raw[idBytes:]...), keptHead)
-	return r, ok
+	r = run{last: last, head: keptHead, chain: pay.Chain(raw), fixed: true}
+	r.items = append([]byte{byte(len(raw)/idBytes - 1)}, raw[idBytes:]...)
+	return r, r.sound()
 }
 
-// keptRun returns the run that holds an applied item of a node.
-func (v *View) keptRun(node pay.NodeID, a appliedRow, n uint64) (r chained, ok bool, err error) {
-	if a.tail.holds(n) {
-		return a.tail, true, nil
-	}
-	return findRun(v, n, func(buf []byte, last uint64) []byte { return keptKey(buf, node, a.line, last) }, decodeKept)
+// kept is where the applied items of a node stand.
+func (a appliedRow) kept(node pay.NodeID) series {
+	return series{a.tail, func(buf []byte, last uint64) []byte { return keptKey(buf, node, a.line, last) }, decodeKept}
 }
 
 // AppliedHead returns how far a node's outbox was applied, whichever incarnation
@@ -51,12 +48,12 @@ func (v *View) AppliedChain(node pay.NodeID, n uint64) (chain pay.Chain, ok bool
 	case n > a.n:
 		return chain, false, nil
 	case n > 0:
-		if r, ok, err := v.keptRun(node, a, n); ok || err != nil {
+		if r, ok, err := v.find(a.kept(node), n); ok || err != nil {
 			return r.chainAt(n), ok, err
 		}
 	}
 	// The chain is zero where it begins, before the first item that is kept.
-	_, ok, err = v.keptRun(node, a, n+1)
+	_, ok, err = v.find(a.kept(node), n+1)
 	return pay.Chain{}, ok, err
 }
 
@@ -72,9 +69,11 @@ func (v *View) Kept(node pay.NodeID, after uint64, limit, size int) (items []pay
 	if err != nil || !ok {
 		return nil, chain, err
 	}
-	var r chained
-	take := func(n uint64, _ []byte, next pay.Chain) error {
-		it := pay.KeptItem{IDs: r.facts(n)}
+	if _, ok, err := v.find(a.kept(node), after+1); err != nil || !ok {
+		return nil, chain, err
+	}
+	err = v.walk(a.kept(node), after, limit, func(_ uint64, item []byte, next pay.Chain) error {
+		it := pay.KeptItem{IDs: idsOf(item[keptHead:])}
 		for _, id := range it.IDs {
 			f, _, err := v.fact(id)
 			if err != nil {
@@ -83,22 +82,13 @@ func (v *View) Kept(node pay.NodeID, after uint64, limit, size int) (items []pay
 			it.Raws = append(it.Raws, f.raw)
 			size -= len(f.raw) + idBytes
 		}
-		if len(items) == limit || size < 0 && len(items) > 0 {
+		if size < 0 && len(items) > 0 {
 			return errEnough
 		}
 		items, chain = append(items, it), next
 		return nil
-	}
-	for n := after; n < a.n && err == nil; {
-		if r, ok, err = v.keptRun(node, a, n+1); err == nil && !ok {
-			return items, chain, nil
-		}
-		if err == nil {
-			err = r.each(n+1, take)
-		}
-		n = r.last
-	}
-	if err != nil && !errors.Is(err, errEnough) {
+	})
+	if err != nil {
 		return nil, chain, err
 	}
 	return items, chain, nil
@@ -118,16 +108,14 @@ func (tx *Tx) Renew(node pay.NodeID, n uint64, chain pay.Chain, next pay.Incarna
 	if !found || a.n != n || a.chain != chain || next == a.inc {
 		return false, nil
 	}
-	tx.key = pastKey(tx.key[:0], node, next)
-	if _, past, err := tx.get(tx.key); err != nil || past {
+	if past, err := tx.has(pastKey(tx.room(), node, next)); err != nil || past {
 		return false, err
 	}
 	if err := tx.replace(node, next, a.line); err != nil {
 		return false, err
 	}
 	a.inc = next
-	tx.key = idKey(tx.key[:0], spaceApplied, node)
-	return true, tx.put(tx.key, a.encode())
+	return true, tx.put(idKey(tx.room(), spaceApplied, node), a.encode())
 }
 
 // ApplyUrgent applies claims of a node that travel without a number, as Apply
@@ -149,40 +137,34 @@ func (tx *Tx) ApplyUrgent(facts []pay.Fact) error {
 // signed, or zeros: if the fact is here, nothing is kept, and else it is proven.
 func (tx *Tx) NotePutBack(node pay.NodeID, p pay.PutBack, entry pay.FactID) error {
 	if !entry.IsZero() {
-		tx.key = idKey(tx.key[:0], spaceFact, entry)
-		if _, here, err := tx.get(tx.key); err != nil || here {
+		if here, err := tx.has(idKey(tx.room(), spaceFact, entry)); err != nil || here {
 			return err
 		}
 	}
 	p.Since, p.Proven = tx.Now(), !entry.IsZero()
-	tx.key = idKey(tx.key[:0], spacePutBack, node)
-	raw, known, err := tx.get(tx.key)
-	if err != nil {
+	before, known, err := rowAt(&tx.View, idKey(tx.room(), spacePutBack, node), "evidence", decodeCBOR[pay.PutBack])
+	switch {
+	case err != nil, known && (before.Proven || !p.Proven):
 		return err
-	}
-	if known {
-		var before pay.PutBack
-		if err := pay.Decode(raw, &before); err != nil {
-			return damaged(idKey(nil, spacePutBack, node), "evidence")
-		}
-		if before.Proven || !p.Proven {
-			return nil
-		}
+	case known:
 		p.Since = before.Since
 	}
-	tx.key = idKey(tx.key[:0], spacePutBack, node)
-	return tx.put(tx.key, pay.Encode(p))
+	return tx.put(idKey(tx.room(), spacePutBack, node), pay.Encode(p))
 }
 
 // PutBacks calls fn for each node that holds more of this registry than the
 // registry does, by node id, until fn returns an error, which it returns.
 func (v *View) PutBacks(fn func(node pay.NodeID, p pay.PutBack) error) error {
-	return v.scan([]byte{spacePutBack}, []byte{spacePutBack + 1}, 0, func(key, value []byte) (bool, error) {
-		var p pay.PutBack
-		if err := pay.Decode(value, &p); err != nil || len(key) != 1+idBytes {
-			return false, damaged(key, "evidence")
+	return v.scanSpace(spacePutBack, func(key, value []byte) error {
+		p, ok := decodeCBOR[pay.PutBack](value)
+		if !ok || len(key) != 1+idBytes {
+			return damaged(key, "evidence")
 		}
-		err := fn(pay.NodeID(key[1:]), p)
-		return err == nil, err
+		return fn(pay.NodeID(key[1:]), p)
 	})
+}
+
+func decodeCBOR[T any](raw []byte) (row T, ok bool) {
+	err := pay.Decode(raw, &row)
+	return row, err == nil
 }

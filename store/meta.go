@@ -40,9 +40,7 @@ func metaKey(buf []byte, name byte) []byte { return append(buf, spaceMeta, name)
 
 // keptMeta is what Open needs of the meta rows.
 type keptMeta struct {
-	found     bool
-	format    uint32
-	own       pay.Scope
+	format    uint32 // 0 when there is no store yet
 	epoch     pay.Epoch
 	moment    moment
 	reference reference
@@ -51,99 +49,85 @@ type keptMeta struct {
 
 // newMeta returns the meta rows of a store that is being made. A node has no
 // epoch until it mirrors the registry's.
-func newMeta(own pay.Scope, random io.Reader) (keptMeta, error) {
+func newMeta(own pay.Scope, random io.Reader) (m keptMeta, err error) {
 	var draw [16]byte
 	if _, err := io.ReadFull(random, draw[:]); err != nil {
-		return keptMeta{}, fmt.Errorf("draw epoch and incarnation: %w", err)
+		return m, fmt.Errorf("draw epoch and incarnation: %w", err)
 	}
-	m := keptMeta{own: own, outbox: outboxState{inc: pay.Incarnation(draw[:8]), chained: true}}
+	m.format, m.outbox = formatVersion, outboxState{inc: pay.Incarnation(draw[:8]), chained: true}
 	if own == pay.ScopeRegistry {
 		m.epoch = pay.Epoch(draw[8:])
 	}
-	m.format = formatVersion
 	return m, nil
 }
 
 // readMeta reads the meta rows. The format comes first: of a newer one nothing
 // else is understood.
 func (v *View) readMeta(own pay.Scope) (m keptMeta, err error) {
-	version, err := v.format()
-	if err != nil || version == 0 {
+	if m.format, err = v.format(); err != nil || m.format == 0 {
 		return m, err
 	}
-	if version > formatVersion {
+	if m.format > formatVersion {
 		return m, pay.NewError(pay.CodeNewerData,
-			fmt.Sprintf("the data is in format %d, and this program knows formats up to %d", version, formatVersion),
+			fmt.Sprintf("the data is in format %d, and this program knows formats up to %d", m.format, formatVersion),
 			"run the newer program that wrote it, or restore a backup made before the upgrade; nothing was changed")
 	}
-	m.found, m.format = true, version
-	raw, err := v.meta(metaOwn)
-	if err != nil {
-		return m, err
-	}
-	if m.own = pay.Scope(raw); m.own != own {
-		return m, pay.NewError(pay.CodeConfig, fmt.Sprintf("the data belongs to scope %q, not to %q", string(m.own), string(own)),
+	kept, err := mustMeta(v, metaOwn, "scope", func(raw []byte) (pay.Scope, bool) { return pay.Scope(raw), true })
+	if err == nil && kept != own {
+		err = pay.NewError(pay.CodeConfig, fmt.Sprintf("the data belongs to scope %q, not to %q", string(kept), string(own)),
 			"name the data directory of this node")
 	}
-	if m.epoch, err = v.epoch(); err != nil {
-		return m, err
+	if err == nil {
+		m.epoch, err = v.epoch()
 	}
-	if m.moment, err = v.moment(); err != nil {
-		return m, err
+	if err == nil {
+		m.moment, err = v.moment()
 	}
-	if m.reference, err = v.reference(); err != nil {
-		return m, err
+	if err == nil {
+		m.reference, _, err = metaAt(v, metaBoot, "clock's reference", decodeReference)
 	}
-	m.outbox, err = v.outboxState()
+	if err == nil {
+		m.outbox, err = v.outboxState()
+	}
 	return m, err
 }
 
 // format returns the format of the store, 0 for an empty engine.
 func (v *View) format() (uint32, error) {
-	key := metaKey(nil, metaFormat)
-	raw, ok, err := v.get(key)
-	switch {
-	case err != nil:
-		return 0, err
-	case ok && len(raw) != 4:
-		return 0, damaged(key, "format version")
-	case ok && binary.BigEndian.Uint32(raw) == 0:
-		return 0, damaged(key, "format version")
-	case ok:
-		return binary.BigEndian.Uint32(raw), nil
-	}
-	empty := true
-	err = v.r.Scan(nil, nil, 1, func([]byte, []byte) bool {
-		empty = false
-		return false
+	version, ok, err := rowAt(v, metaKey(v.room(), metaFormat), "format version", func(raw []byte) (uint32, bool) {
+		if len(raw) != 4 {
+			return 0, false
+		}
+		version := binary.BigEndian.Uint32(raw)
+		return version, version > 0
 	})
-	if err == nil && !empty {
-		return 0, fmt.Errorf("rows without a format version: %w", ErrDamaged)
+	if err != nil || ok {
+		return version, err
 	}
-	return 0, err
+	return 0, v.scan(nil, nil, 1, func(_, _ []byte) error { return fmt.Errorf("rows without a format version: %w", ErrDamaged) })
 }
 
-// writeMeta writes the rows of a new store, and the clock of any: an age that
-// this process has given must not shrink in the next.
-func (s *Store) writeMeta(ctx context.Context, m keptMeta) error {
-	now := s.clock.moment()
+// metaRow is a row of the meta space.
+type metaRow struct {
+	name  byte
+	value []byte
+}
+
+// rowsOfFormat are those by which older programs know that they are to leave a store of
+// this format alone, and those that one of an older format lacks.
+func rowsOfFormat(before uint32) []metaRow {
+	rows := []metaRow{{metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion)}}
+	if before < 2 {
+		rows = append(rows, metaRow{metaNumbers, numbers{}.encode()})
+	}
+	return rows
+}
+
+// writeMeta writes meta rows while no batch runs.
+func (s *Store) writeMeta(ctx context.Context, rows ...metaRow) error {
 	return s.engine.Update(ctx, func(w kv.Tx) error {
-		tx := newTx(s, &batch{moment: now}, w)
-		for _, row := range []struct {
-			name  byte
-			write bool
-			value []byte
-		}{
-			{metaFormat, !m.found, binary.BigEndian.AppendUint32(nil, formatVersion)},
-			{metaNumbers, !m.found, numbers{}.encode()},
-			{metaOwn, !m.found, []byte(m.own)},
-			{metaEpoch, !m.found, m.epoch[:]},
-			{metaOutbox, !m.found, m.outbox.encode()},
-			{metaClock, true, now.encode()},
-		} {
-			if !row.write {
-				continue
-			}
+		tx := newTx(s, &batch{}, w)
+		for _, row := range rows {
 			if err := tx.putMeta(row.name, row.value); err != nil {
 				return err
 			}
@@ -152,89 +136,47 @@ func (s *Store) writeMeta(ctx context.Context, m keptMeta) error {
 	})
 }
 
-// upgrade writes the rows that a store of an older format lacks. From then on
-// older programs leave it alone.
-func (s *Store) upgrade(ctx context.Context, m moment) error {
+// upgrade writes the rows that a store of an older format lacks.
+func (s *Store) upgrade(ctx context.Context) error {
 	format := s.format.Load()
 	if format == formatVersion {
 		return nil
 	}
-	err := s.engine.Update(ctx, func(w kv.Tx) error {
-		tx := newTx(s, &batch{moment: m}, w)
-		if format < 2 {
-			if err := tx.putMeta(metaNumbers, numbers{}.encode()); err != nil {
-				return err
-			}
-		}
-		return tx.putMeta(metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion))
-	})
+	err := s.writeMeta(ctx, rowsOfFormat(format)...)
 	if err == nil {
 		s.format.Store(formatVersion)
 	}
 	return err
 }
 
-// putReference writes the clock's reference.
-func (tx *Tx) putReference(ref reference) error {
-	tx.refWritten = &ref
-	return tx.putMeta(metaBoot, pay.Encode(ref))
+// metaAt is rowAt for the meta space, on whose rows all others rest.
+func metaAt[T any](v *View, name byte, what string, decode func(raw []byte) (T, bool)) (row T, ok bool, err error) {
+	row, ok, err = rowAt(v, metaKey(v.room(), name), what, decode)
+	return row, ok, v.broken(err)
 }
 
-func (v *View) meta(name byte) ([]byte, error) {
-	v.key = metaKey(v.key[:0], name)
-	raw, ok, err := v.get(v.key)
+// mustMeta is metaAt for a row that must be there.
+func mustMeta[T any](v *View, name byte, what string, decode func(raw []byte) (T, bool)) (T, error) {
+	row, ok, err := metaAt(v, name, what, decode)
 	if err == nil && !ok {
-		err = damaged(metaKey(nil, name), "absence")
+		err = v.broken(damaged(metaKey(nil, name), "absence"))
 	}
-	return raw, v.broken(err)
-}
-
-// badMeta returns the error for a meta row whose value does not have its form.
-func (v *View) badMeta(name byte, what string) error {
-	return v.broken(damaged(metaKey(nil, name), what))
+	return row, err
 }
 
 func (tx *Tx) putMeta(name byte, value []byte) error {
-	tx.key = metaKey(tx.key[:0], name)
-	return tx.put(tx.key, value)
+	return tx.put(metaKey(tx.room(), name), value)
 }
 
 // epoch returns the epoch of the history that this store holds, zero on a node
 // that has mirrored nothing yet.
-func (v *View) epoch() (e pay.Epoch, err error) {
-	raw, err := v.meta(metaEpoch)
-	if err != nil {
-		return e, err
-	}
-	if len(raw) != len(e) {
-		return e, v.badMeta(metaEpoch, "epoch")
-	}
-	return pay.Epoch(raw), nil
+func (v *View) epoch() (pay.Epoch, error) {
+	return mustMeta(v, metaEpoch, "epoch", func(raw []byte) (e pay.Epoch, ok bool) {
+		if len(raw) != len(e) {
+			return e, false
+		}
+		return pay.Epoch(raw), true
+	})
 }
 
-func (v *View) moment() (moment, error) {
-	raw, err := v.meta(metaClock)
-	if err != nil {
-		return moment{}, err
-	}
-	m, ok := decodeMoment(raw)
-	if !ok {
-		return m, v.badMeta(metaClock, "clock")
-	}
-	return m, nil
-}
-
-// reference returns the clock's reference, zero where the store has none: an
-// older program wrote it.
-func (v *View) reference() (reference, error) {
-	v.key = metaKey(v.key[:0], metaBoot)
-	raw, ok, err := v.get(v.key)
-	if err != nil || !ok {
-		return reference{}, v.broken(err)
-	}
-	f, err := decodeReference(raw)
-	if err != nil {
-		return f, v.badMeta(metaBoot, "clock's reference")
-	}
-	return f, nil
-}
+func (v *View) moment() (moment, error) { return mustMeta(v, metaClock, "clock", decodeMoment) }

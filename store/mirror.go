@@ -31,7 +31,7 @@ func (tx *Tx) Mirror(from pay.Cursor, facts []pay.Fact) (pay.Head, error) {
 	}
 	for i, f := range facts {
 		if seq := from.Seq + 1 + uint64(i); seq <= state.seq {
-			err = tx.sameEntry(seq, f.ID())
+			err = tx.sameEntry(state, seq, f.ID())
 		} else {
 			state, err = tx.mirrorEntry(state, f)
 		}
@@ -70,8 +70,8 @@ func (tx *Tx) joinHistory(from pay.Cursor, entries bool) (pay.Epoch, error) {
 }
 
 // sameEntry returns nil when the mirror's entry is the fact that came again.
-func (tx *Tx) sameEntry(seq uint64, id pay.FactID) error {
-	have, _, ok, err := tx.entry(tx.s.own, seq)
+func (tx *Tx) sameEntry(state feedRow, seq uint64, id pay.FactID) error {
+	have, _, ok, err := tx.entry(state.entries(tx.s.own), seq)
 	if err != nil {
 		return err
 	}

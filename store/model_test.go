@@ -408,7 +408,7 @@ func (w *world) check(rt *rapid.T) {
 		}
 	}
 	w.checkOutbox(rt)
-	if findings, err := w.s.Verify(w.t.Context(), nil); err != nil || len(findings) > 0 {
+	if findings, err := verified(w.t.Context(), w.s, nil); err != nil || len(findings) > 0 {
 		rt.Errorf("Verify = %q, %v", findings, err)
 	}
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -10,8 +9,7 @@ import (
 // numbers count what the store has numbered so far, and hold the newest rows of the
 // log. They stand in one meta row, which a batch reads and writes at most once.
 type numbers struct {
-	log   uint64 // the last row of the log
-	tail  []byte // the facts of its newest rows, which no row of space l holds
+	log   run    // the newest rows of the log, which no row of space l holds
 	asked uint64 // the last effect that was asked for
 	open  uint64 // how many effects have no result yet, or one that waits
 
@@ -20,44 +18,35 @@ type numbers struct {
 
 const numbersBytes = 24
 
-// logged returns the numbers after one more row of the log.
-func (n numbers) logged(id pay.FactID) numbers {
-	n.log, n.tail = n.log+1, append(slices.Clip(n.tail), id[:]...)
-	return n
-}
+// rows are where the rows of the log stand.
+func (n numbers) rows() series { return series{n.log, logKey, decodeLog} }
 
 func (n numbers) encode() []byte {
-	buf := binary.BigEndian.AppendUint64(make([]byte, 0, numbersBytes+len(n.tail)), n.log)
+	buf := binary.BigEndian.AppendUint64(make([]byte, 0, numbersBytes+len(n.log.items)), n.log.last)
 	buf = binary.BigEndian.AppendUint64(buf, n.asked)
-	return append(binary.BigEndian.AppendUint64(buf, n.open), n.tail...)
+	return append(binary.BigEndian.AppendUint64(buf, n.open), n.log.items...)
 }
 
 func decodeNumbers(raw []byte) (n numbers, ok bool) {
 	if len(raw) < numbersBytes {
 		return n, false
 	}
-	n.log = binary.BigEndian.Uint64(raw)
+	n.log = run{last: binary.BigEndian.Uint64(raw), items: raw[numbersBytes:], fixed: true}
 	n.asked = binary.BigEndian.Uint64(raw[8:])
 	n.open = binary.BigEndian.Uint64(raw[16:])
-	n.tail = raw[numbersBytes:]
 	n.known = true
-	tail := len(n.tail) / idBytes
-	return n, n.open <= n.asked && len(n.tail)%idBytes == 0 && tail < runItems && uint64(tail) <= n.log
+	return n, n.open <= n.asked && n.log.sound()
 }
 
 func (v *View) numbers() (numbers, error) {
-	raw, err := v.meta(metaNumbers)
-	if err != nil {
-		if version, formatErr := v.format(); formatErr == nil && version < 2 {
-			return numbers{}, nil
-		}
-		return numbers{}, err
+	n, ok, err := metaAt(v, metaNumbers, "numbers", decodeNumbers)
+	if ok || err != nil {
+		return n, err
 	}
-	n, ok := decodeNumbers(raw)
-	if !ok {
-		return n, v.badMeta(metaNumbers, "numbers")
+	if version, err := v.format(); err != nil || version < 2 {
+		return n, err
 	}
-	return n, nil
+	return n, v.broken(damaged(metaKey(nil, metaNumbers), "absence"))
 }
 
 // count returns the numbers as this command and those before it in the batch
@@ -88,5 +77,5 @@ func (v *View) LogEnd() (epoch pay.Epoch, seq uint64, err error) {
 		return epoch, 0, err
 	}
 	epoch, err = v.epoch()
-	return epoch, n.log, err
+	return epoch, n.log.last, err
 }

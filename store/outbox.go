@@ -45,7 +45,7 @@ func (v *View) Position() (pay.Position, error) {
 // Outbox returns up to limit items with numbers above after, in order. A limit
 // of 0 or above 1024 means 1024. Ages are counted from when the node stored the
 // items, and go on while the program is not running.
-func (v *View) Outbox(after uint64, limit int) ([]pay.Item, error) {
+func (v *View) Outbox(after uint64, limit int) (items []pay.Item, err error) {
 	if limit <= 0 || limit > outboxItemsAtOnce {
 		limit = outboxItemsAtOnce
 	}
@@ -54,23 +54,15 @@ func (v *View) Outbox(after uint64, limit int) ([]pay.Item, error) {
 		return nil, err
 	}
 	ticks := v.s.clock.moment().ticks
-	var items []pay.Item
 	row, _ := o.row(after)
-	for row = max(row, o.acked); row < o.last && len(items) < limit; {
-		row++
-		it, err := v.item(o, row)
-		if err != nil {
-			return nil, err
-		}
-		out := pay.Item{N: o.number(row), Age: max(0, ticks-it.ticks)}
-		for _, id := range it.facts {
-			f, err := v.mustFact(id)
-			if err != nil {
-				return nil, err
-			}
-			out.Facts = append(out.Facts, f)
-		}
-		items = append(items, out)
+	err = v.walk(o.items(), max(row, o.acked), limit, func(row uint64, raw []byte, _ pay.Chain) error {
+		it := decodeItem(raw)
+		facts, err := v.mustFacts(it.facts)
+		items = append(items, pay.Item{N: o.number(row), Age: max(0, ticks-it.ticks), Facts: facts})
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return items, nil
 }
@@ -208,8 +200,7 @@ func (tx *Tx) removeItem(o outboxState, refused pay.Reason) ([]pay.FactID, error
 	}
 	facts := r.facts(o.acked)
 	if own && r.last == o.acked {
-		tx.key = outboxKey(tx.key[:0], r.last)
-		if err := tx.delete(tx.key); err != nil {
+		if err := tx.delete(outboxKey(tx.room(), r.last)); err != nil {
 			return nil, err
 		}
 	}

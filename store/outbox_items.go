@@ -21,10 +21,8 @@ func (it item) encode() []byte {
 	return buf
 }
 
-// itemOfRun returns an item that a run of the outbox holds.
-func itemOfRun(r run, n uint64) item {
-	from, _ := r.at(n)
-	return item{pay.Millis(binary.BigEndian.Uint64(r.items[from+1:])), r.facts(n)}
+func decodeItem(raw []byte) item {
+	return item{pay.Millis(binary.BigEndian.Uint64(raw[1:])), idsOf(raw[itemHead:])}
 }
 
 // severalItems is what a row of several items begins with. One of a single item, of
@@ -32,28 +30,29 @@ func itemOfRun(r run, n uint64) item {
 const severalItems = 1
 
 func decodeItems(last uint64, raw []byte) (r run, ok bool) {
+	r = run{last: last, head: itemHead, fixed: true}
 	switch {
 	case len(raw) == 0:
 		return r, false
 	case raw[0] == severalItems:
-		r, ok = runOf(last, raw[1:], itemHead)
+		r.items = raw[1:]
 	case len(raw)%idBytes == itemHead-1:
-		r, ok = runOf(last, append([]byte{byte(len(raw) / idBytes)}, raw...), itemHead)
+		r.items = append([]byte{byte(len(raw) / idBytes)}, raw...)
 	}
-	return r, ok && len(r.items) > 0
+	return r, len(r.items) > 0 && r.sound()
 }
+
+// items are where the items of an outbox stand.
+func (o outboxState) items() series { return series{o.newest, outboxKey, decodeItems} }
 
 // itemRun returns the run that holds an item; own is false when it stands in the row of
 // the outbox's state.
 func (v *View) itemRun(o outboxState, n uint64) (r run, own bool, err error) {
-	if o.newest.holds(n) {
-		return o.newest, false, nil
-	}
-	r, own, err = findRun(v, n, outboxKey, decodeItems)
-	if err == nil && !own {
+	r, ok, err := v.find(o.items(), n)
+	if err == nil && !ok {
 		err = damaged(outboxKey(nil, n), "outbox item")
 	}
-	return r, own, err
+	return r, !o.newest.holds(n), err
 }
 
 func (v *View) item(o outboxState, n uint64) (item, error) {
@@ -61,7 +60,8 @@ func (v *View) item(o outboxState, n uint64) (item, error) {
 	if err != nil {
 		return item{}, err
 	}
-	return itemOfRun(r, n), nil
+	from, to := r.at(n)
+	return decodeItem(r.items[from:to]), nil
 }
 
 // addItem makes an item the newest of the outbox. Where 16 have come, those that still
@@ -69,10 +69,8 @@ func (v *View) item(o outboxState, n uint64) (item, error) {
 func (tx *Tx) addItem(o outboxState, it item) error {
 	o.last++
 	o.newest = o.newest.add(it.encode()...)
-	if o.last%runItems == 0 {
-		full := o.newest.behind(o.acked)
-		o.newest = run{o.last, nil, itemHead}
-		if err := tx.putItems(full); err != nil {
+	if full, ok := o.newest.spill(pay.Chain{}); ok {
+		if err := tx.putItems(full.behind(o.acked)); err != nil {
 			return err
 		}
 	}
@@ -80,8 +78,7 @@ func (tx *Tx) addItem(o outboxState, it item) error {
 }
 
 func (tx *Tx) putItems(r run) error {
-	tx.key = outboxKey(tx.key[:0], r.last)
-	return tx.put(tx.key, append([]byte{severalItems}, r.items...))
+	return tx.put(outboxKey(tx.room(), r.last), append([]byte{severalItems}, r.items...))
 }
 
 // replaceItem puts an item in the place of one.

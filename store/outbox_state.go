@@ -65,7 +65,7 @@ func decodeOutboxState(raw []byte) (o outboxState, ok bool) {
 	o.acked = binary.BigEndian.Uint64(raw[16:])
 	o.sent = binary.BigEndian.Uint64(raw[24:])
 	sound := o.acked <= o.sent && o.sent <= o.last
-	o.newest = run{o.last, nil, itemHead}
+	o.newest = run{last: o.last, head: itemHead, fixed: true}
 	if len(raw) == outboxStateBytesV2 {
 		o.chained = o.acked == 0
 		return o, sound
@@ -73,22 +73,13 @@ func decodeOutboxState(raw []byte) (o outboxState, ok bool) {
 	o.shift = binary.BigEndian.Uint64(raw[32:])
 	o.chain = pay.Chain(raw[40:])
 	o.chained = raw[72] == 1
-	if o.newest, ok = runOf(o.last, raw[outboxStateBytes:], itemHead); !ok || o.newest.first() <= o.acked {
-		return o, false
-	}
+	o.newest.items = raw[outboxStateBytes:]
+	sound = sound && o.newest.sound() && o.newest.first() > o.acked
 	return o, sound && raw[72] <= 1 && o.last+o.shift >= o.last && (o.chained || o.chain == pay.Chain{})
 }
 
 func (v *View) outboxState() (outboxState, error) {
-	raw, err := v.meta(metaOutbox)
-	if err != nil {
-		return outboxState{}, err
-	}
-	o, ok := decodeOutboxState(raw)
-	if !ok {
-		return o, v.badMeta(metaOutbox, "outbox position")
-	}
-	return o, nil
+	return mustMeta(v, metaOutbox, "outbox position", decodeOutboxState)
 }
 
 func (tx *Tx) putOutboxState(o outboxState) error { return tx.putMeta(metaOutbox, o.encode()) }

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"iter"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -64,6 +65,26 @@ func nextPlace(b []byte) (p place, rest []byte, ok bool) {
 	return place{pay.Scope(b[1:end]), n}, b[end+size:], true
 }
 
+// inFeeds are the places in feeds.
+func (f factRow) inFeeds() iter.Seq[place] {
+	return func(yield func(place) bool) {
+		for rest := f.places; len(rest) > 0; {
+			var at place
+			if at, rest, _ = nextPlace(rest); at.scope != inOutbox && !yield(at) {
+				return
+			}
+		}
+	}
+}
+
+// stands reports whether the row has a place in a feed.
+func (f factRow) stands() bool {
+	for range f.inFeeds() {
+		return true
+	}
+	return false
+}
+
 // in returns the place in a scope, 0 when the row has none.
 func (f factRow) in(scope pay.Scope) uint64 {
 	for rest := f.places; len(rest) > 0; {
@@ -79,15 +100,7 @@ func (f factRow) in(scope pay.Scope) uint64 {
 
 // fact reads the row of a fact.
 func (v *View) fact(id pay.FactID) (f factRow, ok bool, err error) {
-	v.key = idKey(v.key[:0], spaceFact, id)
-	row, ok, err := v.get(v.key)
-	if err != nil || !ok {
-		return f, false, err
-	}
-	if f, ok = splitFact(row); !ok {
-		return f, false, damaged(idKey(nil, spaceFact, id), "places")
-	}
-	return f, true, nil
+	return rowAt(v, idKey(v.room(), spaceFact, id), "places", splitFact)
 }
 
 // putFact stores a fact that is not there, with its places. It returns those that
@@ -105,8 +118,7 @@ func (tx *Tx) putFact(f pay.Fact, places ...place) (more []place, err error) {
 		row = append(row, f.Raw()...)
 	}
 	tx.s.facts.add(f)
-	tx.key = idKey(tx.key[:0], spaceFact, f.ID())
-	return more, tx.put(tx.key, row)
+	return more, tx.put(idKey(tx.room(), spaceFact, f.ID()), row)
 }
 
 // storeFact keeps the bytes of f and reports whether they were kept before.
@@ -129,12 +141,11 @@ func (tx *Tx) storeAt(f pay.Fact, known bool, at place) error {
 
 // putPlace keeps a place for which a fact's own row has no room.
 func (tx *Tx) putPlace(id pay.FactID, at place) error {
-	if tx.key = indexKey(tx.key[:0], id, at.scope); at.scope == inOutbox {
-		tx.key = idKey(tx.key[:0], spaceQueued, id)
+	key := indexKey(tx.room(), id, at.scope)
+	if at.scope == inOutbox {
+		key = idKey(tx.room(), spaceQueued, id)
 	}
-	var n [seqBytes]byte
-	binary.BigEndian.PutUint64(n[:], at.n)
-	return tx.put(tx.key, n[:])
+	return tx.put(key, binary.BigEndian.AppendUint64(nil, at.n))
 }
 
 // placeOf returns the number of the entry that holds a fact in a feed, 0 when none
@@ -143,8 +154,8 @@ func (v *View) placeOf(id pay.FactID, f factRow, scope pay.Scope) (seq uint64, e
 	if seq = f.in(scope); seq > 0 {
 		return seq, nil
 	}
-	v.key = indexKey(v.key[:0], id, scope)
-	return v.number("place in a feed")
+	seq, _, err = rowAt(v, indexKey(v.room(), id, scope), "place in a feed", decodeNumber)
+	return seq, err
 }
 
 // itemOf returns the number of the outbox row that holds a fact, 0 when none does.
@@ -154,37 +165,28 @@ func (v *View) itemOf(id pay.FactID, f factRow) (n uint64, err error) {
 	if n = f.in(inOutbox); n > o.acked || err != nil {
 		return n, err
 	}
-	v.key = idKey(v.key[:0], spaceQueued, id)
-	if n, err = v.number("outbox number"); n <= o.acked {
+	if n, _, err = rowAt(v, idKey(v.room(), spaceQueued, id), "outbox number", decodeNumber); n <= o.acked {
 		n = 0
 	}
 	return n, err
 }
 
-// number reads the number at v.key, 0 when there is none.
-func (v *View) number(what string) (uint64, error) {
-	raw, ok, err := v.get(v.key)
-	if err != nil || !ok {
-		return 0, err
-	}
+func decodeNumber(raw []byte) (uint64, bool) {
 	if len(raw) != seqBytes {
-		return 0, damaged(v.key, what)
+		return 0, false
 	}
-	return binary.BigEndian.Uint64(raw), nil
+	return binary.BigEndian.Uint64(raw), true
 }
 
 // stands reports whether a fact stands in any feed.
 func (v *View) stands(id pay.FactID, f factRow) (found bool, err error) {
-	for rest := f.places; len(rest) > 0; {
-		var p place
-		if p, rest, _ = nextPlace(rest); p.scope != inOutbox {
-			return true, nil
-		}
+	if f.stands() {
+		return true, nil
 	}
 	prefix := idKey(nil, spaceIndex, id)
-	err = v.scan(prefix, []byte{spaceIndex + 1}, 1, func(key, _ []byte) (bool, error) {
+	err = v.scan(prefix, []byte{spaceIndex + 1}, 1, func(key, _ []byte) error {
 		found = bytes.HasPrefix(key, prefix)
-		return false, nil
+		return nil
 	})
 	return found, err
 }

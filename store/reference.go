@@ -1,10 +1,6 @@
 package store
 
-import (
-	"fmt"
-
-	"github.com/paybeacon/paybeacon/pay"
-)
+import "github.com/paybeacon/paybeacon/pay"
 
 // reading is what the clocks of the machine show at one moment.
 type reading struct {
@@ -129,11 +125,9 @@ func (f reference) differs(written reference) bool {
 // below what counts as a step.
 const offsetGrain pay.Millis = 500
 
-func decodeReference(raw []byte) (f reference, err error) {
-	if err := pay.DecodeGrown(raw, &f); err != nil {
-		return f, fmt.Errorf("read the clock's reference: %w", err)
-	}
-	return f, nil
+func decodeReference(raw []byte) (f reference, ok bool) {
+	err := pay.DecodeGrown(raw, &f)
+	return f, err == nil
 }
 
 // ClockState is what a store thinks of its clock.

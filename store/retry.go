@@ -32,8 +32,7 @@ func (tx *Tx) Retry(subject pay.Subject) (left Aside, again bool, err error) {
 	if tx.batch.held {
 		return Aside{}, false, errClockDoubt()
 	}
-	tx.key = asideKey(tx.key[:0], subject)
-	if err := tx.delete(tx.key); err != nil {
+	if err := tx.delete(asideKey(tx.room(), subject)); err != nil {
 		return Aside{}, false, err
 	}
 	for n := 0; row.first < row.next; n++ {
@@ -60,13 +59,12 @@ func (tx *Tx) Retry(subject pay.Subject) (left Aside, again bool, err error) {
 // retryOne tries one that waits again and removes it when that succeeds.
 func (tx *Tx) retryOne(subject pay.Subject, n uint32) (d due, failed, err error) {
 	key := asideItemKey(nil, subject, n)
-	raw, ok, err := tx.get(key)
+	d, ok, err := rowAt(&tx.View, key, "that which waits", decodeDue)
+	if err == nil && !ok {
+		err = damaged(key, "absence")
+	}
 	if err != nil {
 		return d, nil, err
-	}
-	d, good := decodeDue(raw)
-	if !ok || !good {
-		return d, nil, damaged(key, "that which waits")
 	}
 	failed, err = tx.confine(func(inner *Tx) error {
 		return errors.Join(inner.delete(key), inner.reactTo(subject, d))
@@ -115,14 +113,14 @@ func (s *Store) retryEach(ctx context.Context, run runner, done *Retried) error 
 // ones begin, or nil when there are no more.
 func (s *Store) asidePage(ctx context.Context, from []byte) (subjects []pay.Subject, next []byte, err error) {
 	err = s.View(ctx, func(v *View) error {
-		return v.asideFrom(from, func(a Aside) (bool, error) {
+		return enough(v.asideFrom(from, func(a Aside) error {
 			if len(subjects) == asidePage {
 				next = asideKey(nil, a.Subject)
-				return false, nil
+				return errEnough
 			}
 			subjects = append(subjects, a.Subject)
-			return true, nil
-		})
+			return nil
+		}))
 	})
 	return subjects, next, err
 }

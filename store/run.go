@@ -14,16 +14,25 @@ import (
 // the numbers, the outbox's state. In stores of formats before 5 each has a row of its
 // own, which is a run of one.
 
-// runItems is how many items share a row; the last of them has a number that it
-// divides. Chosen: so few that the rows which hold the newest stay small beside a fact.
-const runItems = 16
+const (
+	// runItems is how many items share a row; the last of them has a number that it
+	// divides. Chosen: so few that the rows which hold the newest stay small beside a
+	// fact.
+	runItems = 16
+	// runsByKey is how many runs are read one by one before the rest is walked: who
+	// keeps up reads few, and opening a walk costs more than some reads. Chosen: a walk
+	// of Badger's costs as much as about ten reads.
+	runsByKey = 8
+)
 
 // run is consecutive items. Each is a fact's id, or a count in one byte, perhaps more,
-// and that many ids.
+// and that many ids. Feeds and applied items have a chain over their facts.
 type run struct {
 	last  uint64 // the number of the last
 	items []byte
-	head  int // bytes of an item before its ids; 0 means that it is one id
+	head  int       // bytes of an item before its ids; 0 means that it is one id
+	chain pay.Chain // before the first
+	fixed bool      // chain is that after the last: it is a run of one, of old, or has none
 }
 
 // The heads of items.
@@ -33,18 +42,17 @@ const (
 	itemHead = 1 + 8 // count, ticks
 )
 
-// runOf returns the run of these items; ok is false when they do not have their form.
-func runOf(last uint64, items []byte, head int) (r run, ok bool) {
-	r = run{last, items, head}
+// sound reports whether the items have their form.
+func (r run) sound() bool {
 	n := uint64(0)
-	for rest := items; len(rest) > 0; n++ {
+	for rest := r.items; len(rest) > 0; n++ {
 		size := r.size(rest)
-		if len(rest) < size || head > 0 && (rest[0] < 1 || rest[0] > pay.ItemFactsMax) {
-			return r, false
+		if len(rest) < size || r.head > 0 && (rest[0] < 1 || rest[0] > pay.ItemFactsMax) {
+			return false
 		}
 		rest = rest[size:]
 	}
-	return r, n <= runItems && n <= last
+	return n <= runItems && n <= r.last
 }
 
 // size returns the bytes of the first of some items.
@@ -76,10 +84,15 @@ func (r run) at(n uint64) (from, to int) {
 }
 
 // facts returns what an item that the run holds names.
-func (r run) facts(n uint64) (ids []pay.FactID) {
+func (r run) facts(n uint64) []pay.FactID {
 	from, to := r.at(n)
-	for rest := r.items[from+r.head : to]; len(rest) > 0; rest = rest[idBytes:] {
-		ids = append(ids, pay.FactID(rest))
+	return idsOf(r.items[from+r.head : to])
+}
+
+// idsOf returns the ids of an item behind its head.
+func idsOf(item []byte) (ids []pay.FactID) {
+	for ; len(item) > 0; item = item[idBytes:] {
+		ids = append(ids, pay.FactID(item))
 	}
 	return ids
 }
@@ -90,6 +103,16 @@ func (r run) add(item ...byte) run {
 	return r
 }
 
+// spill returns the run when it is to become a row of its own, and begins the next one
+// behind it, before which the chain is chain.
+func (r *run) spill(chain pay.Chain) (full run, ok bool) {
+	if r.last%runItems != 0 {
+		return full, false
+	}
+	full, *r = *r, run{last: r.last, head: r.head, chain: chain, fixed: r.fixed}
+	return full, true
+}
+
 // behind returns the items behind item n.
 func (r run) behind(n uint64) run {
 	for seq := r.first(); seq <= n && len(r.items) > 0; seq++ {
@@ -98,40 +121,33 @@ func (r run) behind(n uint64) run {
 	return r
 }
 
-// chained is a run with a chain over its facts.
-type chained struct {
-	run
-	chain pay.Chain // before the first, or after the last when after is true
-	after bool      // it is a run of one, of old
-}
-
-// row returns the row of a run: the chain before it, and its items.
-func (r chained) row(buf []byte) []byte {
+// row returns the row of a run with a chain: the chain before it, and its items.
+func (r run) row(buf []byte) []byte {
 	return append(append(buf, r.chain[:]...), r.items...)
 }
 
 // tailOf returns the run that a row ends with, beside what ends with number last and
 // chain end.
-func tailOf(last uint64, end pay.Chain, raw []byte, head int) (r chained, ok bool) {
-	switch {
-	case len(raw) == 0:
-		return chained{run{last, nil, head}, end, false}, true
-	case len(raw) <= idBytes:
+func tailOf(last uint64, end pay.Chain, raw []byte, head int) (r run, ok bool) {
+	r = run{last: last, head: head, chain: end}
+	if len(raw) == 0 {
+		return r, true
+	}
+	if len(raw) <= idBytes {
 		return r, false
 	}
-	r.chain = pay.Chain(raw)
-	r.run, ok = runOf(last, raw[idBytes:], head)
-	return r, ok
+	r.chain, r.items = pay.Chain(raw), raw[idBytes:]
+	return r, r.sound()
 }
 
 // each calls fn for the items with numbers from from on, and the chain after each,
 // until it returns an error, which it returns.
-func (r chained) each(from uint64, fn func(n uint64, item []byte, chain pay.Chain) error) error {
+func (r run) each(from uint64, fn func(n uint64, item []byte, chain pay.Chain) error) error {
 	chain := r.chain
 	for n, rest := r.first(), r.items; n <= r.last; n++ {
 		item := rest[:r.size(rest)]
 		rest = rest[len(item):]
-		for ids := item[r.head:]; len(ids) > 0 && !r.after; ids = ids[idBytes:] {
+		for ids := item[r.head:]; len(ids) > 0 && !r.fixed; ids = ids[idBytes:] {
 			chain = chain.Next(pay.FactID(ids))
 		}
 		if n < from {
@@ -145,7 +161,7 @@ func (r chained) each(from uint64, fn func(n uint64, item []byte, chain pay.Chai
 }
 
 // chainAt returns the chain after an item that the run holds, or before all of them.
-func (r chained) chainAt(n uint64) (at pay.Chain) {
+func (r run) chainAt(n uint64) (at pay.Chain) {
 	at = r.chain
 	_ = r.each(0, func(seq uint64, _ []byte, chain pay.Chain) error {
 		if seq <= n {
@@ -156,22 +172,30 @@ func (r chained) chainAt(n uint64) (at pay.Chain) {
 	return at
 }
 
-// findRun returns the run that holds item n; ok is false when there is none. key
-// appends the key of the run that ends with a number.
-func findRun[R interface{ holds(n uint64) bool }](
-	v *View, n uint64, key func(buf []byte, last uint64) []byte, decode func(last uint64, row []byte) (R, bool),
-) (r R, ok bool, err error) {
+// series is where the items of one numbering stand: in runs, and behind those in the
+// tail.
+type series struct {
+	tail   run
+	key    func(buf []byte, last uint64) []byte // appends the key of the run that ends with a number
+	decode func(last uint64, raw []byte) (run, bool)
+}
+
+// find returns the run that holds item n; ok is false when there is none.
+func (v *View) find(s series, n uint64) (r run, ok bool, err error) {
+	if s.tail.holds(n) {
+		return s.tail, true, nil
+	}
 	for _, last := range [...]uint64{(n + runItems - 1) / runItems * runItems, n} {
-		v.key = key(v.key[:0], last)
-		row, there, err := v.get(v.key)
-		if err != nil {
+		key := s.key(v.room(), last)
+		row, there, err := v.get(key)
+		switch {
+		case err != nil:
 			return r, false, err
-		}
-		if !there {
+		case !there:
 			continue
 		}
-		if r, ok = decode(last, row); !ok {
-			return r, false, damaged(v.key, "run")
+		if r, ok = s.decode(last, row); !ok {
+			return r, false, damaged(key, "run")
 		}
 		if r.holds(n) {
 			return r, true, nil
@@ -180,86 +204,76 @@ func findRun[R interface{ holds(n uint64) bool }](
 	return r, false, nil
 }
 
-// feedRow is the row of a feed: its state, and the newest entries, which no run holds.
-type feedRow struct {
-	feedState
-	tail chained
-}
-
-// add returns the row with one more entry.
-func (f feedRow) add(id pay.FactID) feedRow {
-	f.feedState, f.tail.run = f.feedState.add(id), f.tail.add(id[:]...)
-	return f
-}
-
-func (f feedRow) encode() []byte {
-	buf := make([]byte, 0, headBytes+idBytes+len(f.tail.items))
-	buf = binary.BigEndian.AppendUint64(buf, f.seq)
-	buf = append(append(buf, f.chain[:]...), f.digest[:]...)
-	if len(f.tail.items) == 0 {
-		return buf
+// walk calls fn for the items of a series with numbers above after, in order and at most
+// limit times (limit <= 0: no limit), with the chain after each, until fn returns an
+// error, which it returns. It reads the first runs one by one and walks to the others.
+func (v *View) walk(s series, after uint64, limit int, fn func(n uint64, item []byte, chain pay.Chain) error) error {
+	next := after + 1
+	if next == 0 {
+		return nil
 	}
-	return f.tail.row(buf)
+	take := func(r run) error {
+		if !r.holds(next) {
+			return damaged(s.key(nil, next), "absence")
+		}
+		return r.each(next, func(n uint64, item []byte, chain pay.Chain) error {
+			next++
+			if err := fn(n, item, chain); err != nil || limit <= 0 || n-after < uint64(limit) {
+				return err
+			}
+			return errEnough
+		})
+	}
+	for runs := 0; next <= s.tail.last; runs++ {
+		if first := s.tail.first(); runs == runsByKey && next < first {
+			if err := v.scanRuns(s, next, first, take); err != nil {
+				return enough(err)
+			}
+			continue
+		}
+		r, _, err := v.find(s, next)
+		if err == nil {
+			err = take(r)
+		}
+		if err != nil {
+			return enough(err)
+		}
+	}
+	return nil
 }
 
-func decodeFeedRow(raw []byte) (f feedRow, ok bool) {
-	if len(raw) < headBytes {
-		return f, false
-	}
-	f.seq = binary.BigEndian.Uint64(raw)
-	f.chain = pay.Chain(raw[seqBytes:])
-	f.digest = pay.Digest(raw[seqBytes+idBytes:])
-	f.tail, ok = tailOf(f.seq, f.chain, raw[headBytes:], bareID)
-	return f, ok && f.seq > 0
+// scanRuns calls take for the runs that end with numbers from from on and before to.
+func (v *View) scanRuns(s series, from, to uint64, take func(run) error) error {
+	begin := s.key(nil, from)
+	return v.scan(begin, s.key(nil, to), 0, func(key, value []byte) error {
+		if len(key) != len(begin) {
+			return damaged(key, "key")
+		}
+		r, ok := s.decode(binary.BigEndian.Uint64(key[len(key)-seqBytes:]), value)
+		if !ok {
+			return damaged(key, "run")
+		}
+		return take(r)
+	})
 }
 
-// entriesRow returns the row of entries after which the chain is end.
-func entriesRow(r chained, end pay.Chain) []byte {
-	if len(r.items) == idBytes {
-		return append(slices.Clip(r.items), end[:]...)
-	}
-	return r.row(nil)
+// walkFacts is walk for the facts that a series names.
+func (v *View) walkFacts(s series, after uint64, limit int, fn func(n uint64, f pay.Fact) error) error {
+	return v.walk(s, after, limit, func(n uint64, item []byte, _ pay.Chain) error {
+		f, err := v.mustFact(pay.FactID(item))
+		if err != nil {
+			return err
+		}
+		return fn(n, f)
+	})
 }
 
-func decodeEntries(last uint64, raw []byte) (r chained, ok bool) {
-	if len(raw) == 2*idBytes {
-		r.run, ok = runOf(last, raw[:idBytes], bareID)
-		r.chain, r.after = pay.Chain(raw[idBytes:]), true
-		return r, ok
-	}
-	r, ok = tailOf(last, pay.Chain{}, raw, bareID)
-	return r, ok && len(r.items) > 0
-}
-
-func (v *View) feedRow(scope pay.Scope) (feedRow, error) {
-	v.key = headKey(v.key[:0], scope)
-	raw, ok, err := v.get(v.key)
-	if err != nil || !ok {
-		return feedRow{}, err
-	}
-	f, ok := decodeFeedRow(raw)
-	if !ok {
-		return f, damaged(headKey(nil, scope), "feed state")
-	}
-	return f, nil
-}
-
-// entriesOf returns the row that holds an entry; ok is false when none does. Who knows
-// the feed's row looks at its tail first.
-func (v *View) entriesOf(scope pay.Scope, seq uint64) (r chained, ok bool, err error) {
-	return findRun(v, seq, func(buf []byte, last uint64) []byte { return entryKey(buf, scope, last) }, decodeEntries)
-}
-
-// entry returns the fact of an entry and the chain up to it.
-func (v *View) entry(scope pay.Scope, seq uint64) (id pay.FactID, chain pay.Chain, ok bool, err error) {
-	r, ok, err := v.entriesOf(scope, seq)
-	if err == nil && !ok {
-		var f feedRow
-		f, err = v.feedRow(scope)
-		r, ok = f.tail, f.tail.holds(seq)
-	}
+// entry returns the fact that an item of a series names, and the chain up to it; ok is
+// false when there is no such item.
+func (v *View) entry(s series, n uint64) (id pay.FactID, chain pay.Chain, ok bool, err error) {
+	r, ok, err := v.find(s, n)
 	if err != nil || !ok {
 		return id, chain, false, err
 	}
-	return r.facts(seq)[0], r.chainAt(seq), true, nil
+	return r.facts(n)[0], r.chainAt(n), true, nil
 }

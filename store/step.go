@@ -47,7 +47,7 @@ func (s *Store) stepAt(ctx context.Context, m moment, cmds []Command) (Stepped, 
 		return Stepped{Next: s.nextDue}, nil
 	}
 	s.at(beforeCommit)
-	b, tried, err := (*batch)(nil), len(cmds), s.upgrade(ctx, m)
+	b, tried, err := (*batch)(nil), len(cmds), s.upgrade(ctx)
 	if err == nil {
 		b, tried, err = s.attempt(ctx, m, cmds)
 	}

@@ -132,7 +132,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	if !kept.found {
+	found := kept.format > 0
+	if !found {
 		if kept, err = newMeta(o.Own, o.Random); err != nil {
 			return nil, fmt.Errorf("make store: %w", err)
 		}
@@ -140,15 +141,22 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.epoch = kept.epoch
 	s.format.Store(kept.format)
 	s.clock = newClock(o, kept.moment, kept.reference)
-	if kept.found {
+	if found {
 		if err := s.refreshOldCopy(ctx); err != nil {
 			return nil, fmt.Errorf("open store: %w", err)
 		}
 	}
-	if !kept.found || kept.outbox.queued() {
-		if err := s.writeMeta(ctx, kept); err != nil {
-			return nil, fmt.Errorf("open store: %w", explain(err))
-		}
+	rows := []metaRow{{metaClock, s.clock.moment().encode()}}
+	if !found {
+		rows = append(rows, metaRow{metaOwn, []byte(o.Own)}, metaRow{metaEpoch, kept.epoch[:]}, metaRow{metaOutbox, kept.outbox.encode()})
+		rows = append(rows, rowsOfFormat(0)...)
+	} else if !kept.outbox.queued() {
+		return s, nil
+	}
+	// The clock is written for one that waits, too: an age that this process has given
+	// must not shrink in the next.
+	if err := s.writeMeta(ctx, rows...); err != nil {
+		return nil, fmt.Errorf("open store: %w", explain(err))
 	}
 	return s, nil
 }

@@ -248,7 +248,7 @@ func itemsText(items []pay.Item) (text string) {
 
 func sound(t testing.TB, s *store.Store) {
 	t.Helper()
-	findings, err := s.Verify(t.Context(), nil)
+	findings, err := verified(t.Context(), s, nil)
 	if err != nil || len(findings) > 0 {
 		t.Errorf("Verify = %q, %v", findings, err)
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -15,16 +16,8 @@ type oldCopyRow struct {
 }
 
 func (v *View) oldCopy() (o pay.OldCopy, ok bool, err error) {
-	key := metaKey(nil, metaOldCopy)
-	raw, ok, err := v.get(key)
-	if err != nil || !ok {
-		return o, false, v.broken(err)
-	}
-	var row oldCopyRow
-	if err := pay.Decode(raw, &row); err != nil {
-		return o, false, v.badMeta(metaOldCopy, "old copy")
-	}
-	return pay.OldCopy(row), true, nil
+	row, ok, err := metaAt(v, metaOldCopy, "old copy", decodeCBOR[oldCopyRow])
+	return pay.OldCopy(row), ok, err
 }
 
 // OutboxChain returns the chain of the outbox after item n, from the last
@@ -37,15 +30,14 @@ func (v *View) OutboxChain(n uint64) (chain pay.Chain, ok bool, err error) {
 		return chain, false, err
 	}
 	chain = o.chain
-	for r := o.acked; r < row; {
-		r++
-		it, err := v.item(o, r)
-		if err != nil {
-			return chain, false, err
-		}
-		chain = chain.Follow(it.facts)
+	if row == o.acked {
+		return chain, true, nil
 	}
-	return chain, true, nil
+	err = v.walk(o.items(), o.acked, int(row-o.acked), func(_ uint64, raw []byte, _ pay.Chain) error {
+		chain = chain.Follow(decodeItem(raw).facts)
+		return nil
+	})
+	return chain, err == nil, err
 }
 
 // SetChain notes that the registry's chain after item n, the last acknowledged
@@ -108,21 +100,15 @@ func (tx *Tx) isNext(o outboxState, it pay.Recalled) (bool, error) {
 		return false, nil
 	}
 	next, err := tx.item(o, o.acked+1)
-	if err != nil || len(next.facts) != len(it.IDs) {
+	if err != nil {
 		return false, err
 	}
-	for i, id := range it.IDs {
-		if next.facts[i] != id {
-			return false, nil
-		}
-	}
-	return true, nil
+	return slices.Equal(next.facts, it.IDs), nil
 }
 
 // takeUpClaim lets the role take in a claim of its own that is not here.
 func (tx *Tx) takeUpClaim(f pay.Fact) error {
-	tx.key = idKey(tx.key[:0], spaceFact, f.ID())
-	if _, known, err := tx.get(tx.key); known || err != nil {
+	if known, err := tx.has(idKey(tx.room(), spaceFact, f.ID())); known || err != nil {
 		return err
 	}
 	_, err := tx.React(pay.ClaimRecalled{Fact: f})
@@ -153,8 +139,7 @@ func (tx *Tx) noteOldCopy(found *pay.OldCopy) error {
 	case found == nil && !was:
 		return nil
 	case found == nil:
-		tx.key = metaKey(tx.key[:0], metaOldCopy)
-		return tx.delete(tx.key)
+		return tx.delete(metaKey(tx.room(), metaOldCopy))
 	}
 	row := oldCopyRow{Since: tx.Now(), Why: found.Why, Hint: found.Hint}
 	if was {
@@ -202,15 +187,11 @@ func (v *View) UrgentClaims(kinds func(pay.Kind) bool) (facts []pay.Fact, err er
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range it.facts {
-			f, err := v.mustFact(id)
-			if err != nil {
-				return nil, err
-			}
-			if kinds(f.Kind()) {
-				facts = append(facts, f)
-			}
+		claims, err := v.mustFacts(it.facts)
+		if err != nil {
+			return nil, err
 		}
+		facts = append(facts, slices.DeleteFunc(claims, func(f pay.Fact) bool { return !kinds(f.Kind()) })...)
 		if len(facts) >= pay.UrgentFactsMax {
 			return facts[:pay.UrgentFactsMax], nil
 		}

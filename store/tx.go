@@ -35,14 +35,12 @@ func (tx *Tx) SessionOpen() bool { return tx.batch.session || tx.batch.opened ||
 
 // Put stores a row of the role.
 func (tx *Tx) Put(key, value []byte) error {
-	tx.key = roleKey(tx.key[:0], key)
-	return tx.put(tx.key, value)
+	return tx.put(roleKey(tx.room(), key), value)
 }
 
 // Delete removes a row of the role. Nothing may depend on a row being gone.
 func (tx *Tx) Delete(key []byte) error {
-	tx.key = roleKey(tx.key[:0], key)
-	return tx.delete(tx.key)
+	return tx.delete(roleKey(tx.room(), key))
 }
 
 // React stores the fact of in, if there is one, asks the role what it does
@@ -67,8 +65,7 @@ func (tx *Tx) React(in pay.Input) (pay.Reason, error) {
 		return "", fmt.Errorf("react: %w", err)
 	}
 	if r.Refused != "" && len(r.Publications) == 0 && len(r.Effects) == 0 && !known && tx.s.registry() {
-		tx.key = idKey(tx.key[:0], spaceFact, fact.ID())
-		return r.Refused, tx.delete(tx.key)
+		return r.Refused, tx.delete(idKey(tx.room(), spaceFact, fact.ID()))
 	}
 	return r.Refused, tx.Publish(r)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -35,12 +36,7 @@ type VerifyOptions struct {
 	Pause func()
 }
 
-// Verify is VerifyWith with the given keys.
-func (v *View) Verify(ctx context.Context, keyOf func(f pay.Fact) (key pay.PublicKey, ok bool)) (findings []string, err error) {
-	return v.VerifyWith(ctx, VerifyOptions{Key: keyOf})
-}
-
-// VerifyWith walks all rows of the store and returns what is wrong with them, each
+// Verify walks all rows of the store and returns what is wrong with them, each
 // in a sentence: checksums and forms of all rows; ids and signatures of
 // facts; numbers, chains, digests and heads of feeds; places, outbox items and
 // applied numbers; the log; effects; and what is set aside, as far as it fits
@@ -49,24 +45,14 @@ func (v *View) Verify(ctx context.Context, keyOf func(f pay.Fact) (key pay.Publi
 // It reads row by row from one snapshot and keeps nothing but findings, at
 // most 101, and some facts for each worker. It returns an error only when it could
 // not read on, that of ctx among them.
-func (v *View) VerifyWith(ctx context.Context, o VerifyOptions) (findings []string, err error) {
+func (v *View) Verify(ctx context.Context, o VerifyOptions) (findings []string, err error) {
 	a := &audit{v: v, VerifyOptions: o}
-	if err := a.begin(); err != nil {
-		return nil, fmt.Errorf("verify store: %w", err)
+	err = a.walk(ctx)
+	if err == nil && !a.standing.agree() {
+		a = &audit{v: v, VerifyOptions: o, found: a.found, progress: verifyProgress{share: a.progress.share}, named: true}
+		err = a.walk(ctx)
 	}
-	defer a.startWorkers()()
-	var stopped error
-	err = v.r.Scan(nil, nil, 0, func(key, sealed []byte) bool {
-		if stopped = ctx.Err(); stopped == nil {
-			stopped = a.blame(a.row(key, sealed))
-		}
-		a.advance(key)
-		return stopped == nil
-	})
-	if err = errors.Join(stopped, err); err != nil {
-		return nil, fmt.Errorf("verify store: %w", err)
-	}
-	if err := a.blame(a.end()); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("verify store: %w", err)
 	}
 	if a.unlisted > 0 {
@@ -75,6 +61,26 @@ func (v *View) VerifyWith(ctx context.Context, o VerifyOptions) (findings []stri
 	v.verified = len(a.found) == 0
 	a.tell(1)
 	return a.found, nil
+}
+
+// walk checks all rows.
+func (a *audit) walk(ctx context.Context) error {
+	if err := a.begin(); err != nil {
+		return err
+	}
+	defer a.startWorkers()()
+	var stopped error
+	err := a.v.r.Scan(nil, nil, 0, func(key, sealed []byte) bool {
+		if stopped = ctx.Err(); stopped == nil {
+			stopped = a.blame(a.row(key, sealed))
+		}
+		a.advance(key)
+		return stopped == nil
+	})
+	if err = errors.Join(stopped, err); err != nil {
+		return err
+	}
+	return a.blame(a.end())
 }
 
 // begin reads what the rows are held against.
@@ -95,19 +101,11 @@ func (a *audit) begin() (err error) {
 	return a.blame(err)
 }
 
-// Verify is View.Verify on a snapshot of its own.
-func (s *Store) Verify(ctx context.Context, keyOf func(f pay.Fact) (key pay.PublicKey, ok bool)) (findings []string, err error) {
-	err = s.View(ctx, func(v *View) error {
-		findings, err = v.Verify(ctx, keyOf)
-		return err
-	})
-	return findings, err
-}
-
 // audit is one walk over a store, in the order of its keys.
 type audit struct {
 	VerifyOptions
 	v        *View
+	named    bool // what is named elsewhere is looked up there, and not only added up
 	found    []string
 	unlisted int
 	facts    factChecks
@@ -141,9 +139,11 @@ func (a *audit) blame(err error) error {
 	if err == nil || !errors.Is(err, ErrDamaged) {
 		return err
 	}
-	if len(a.found) < findingsMax {
-		a.list(err.Error())
-	} else {
+	switch text := err.Error(); {
+	case slices.Contains(a.found, text): // by the walk before
+	case len(a.found) < findingsMax:
+		a.list(text)
+	default:
 		a.unlisted++
 	}
 	return nil
@@ -255,16 +255,16 @@ func (a *audit) entries(key, value []byte) error {
 }
 
 // run checks entries of a feed, whose state so far is a.feed.
-func (a *audit) run(scope pay.Scope, r chained) error {
+func (a *audit) run(scope pay.Scope, r run) error {
 	a.progress.entries += r.last + 1 - r.first()
 	if want := a.feed.seq + 1; r.first() != want {
 		a.feed.seq, a.feed.chain = r.first()-1, r.chain // what follows is judged by itself
-		if err := a.blame(finding("feed %s: entry %d came where entry %d should be", scope, r.first(), want)); err != nil || r.after {
+		if err := a.blame(finding("feed %s: entry %d came where entry %d should be", scope, r.first(), want)); err != nil || r.fixed {
 			a.feed = feedState{seq: r.last, chain: r.chain}
 			return err
 		}
 	}
-	if !r.after && r.chain != a.feed.chain {
+	if !r.fixed && r.chain != a.feed.chain {
 		a.feed.chain = r.chain
 		if err := a.blame(finding("feed %s: the chain before entry %d does not follow", scope, r.first())); err != nil {
 			return err
@@ -277,7 +277,10 @@ func (a *audit) run(scope pay.Scope, r chained) error {
 			return finding("feed %s: the chain at entry %d does not follow", scope, seq)
 		}
 		a.standing.entry(id, place{scope, seq})
-		return nil
+		if !a.named {
+			return nil
+		}
+		return a.blame(a.entryFact(scope, seq, id))
 	})
 }
 
@@ -333,7 +336,7 @@ func (a *audit) head(key, value []byte) error {
 		a.scope, a.feed = scope, feedState{}
 		return a.endFeed()
 	}
-	if _, ok, err := a.v.entriesOf(scope, before); err != nil {
+	if _, ok, err := a.v.find(state.entries(scope), before); err != nil {
 		return err
 	} else if !ok {
 		return finding("feed %s: the head follows entry %d, which is missing", scope, before)
@@ -370,8 +373,7 @@ func (a *audit) metaRow(key, value []byte) error {
 	case metaClock, metaOutbox, metaNumbers: // read at the beginning of the walk
 	case metaBoot:
 		a.meta-- // it need not be there
-		_, err := decodeReference(value)
-		ok = err == nil
+		_, ok = decodeReference(value)
 	case metaOldCopy:
 		a.meta--
 		ok = !a.v.s.registry() && pay.Decode(value, new(oldCopyRow)) == nil
@@ -401,13 +403,10 @@ func (a *audit) itemsRow(key, value []byte) error {
 
 // waiting checks the items of a run that wait in the outbox.
 func (a *audit) waiting(r run) error {
-	for n := max(r.first(), a.outbox.acked+1); n <= r.last; n++ {
+	return r.each(a.outbox.acked+1, func(n uint64, raw []byte, _ pay.Chain) error {
 		a.items++
-		if err := a.blame(a.item(n, itemOfRun(r, n))); err != nil {
-			return err
-		}
-	}
-	return nil
+		return a.blame(a.item(n, decodeItem(raw)))
+	})
 }
 
 func (a *audit) item(n uint64, it item) error {

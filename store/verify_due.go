@@ -6,27 +6,28 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// logRow checks that the log has no gap and names facts that are stored.
+// logRow checks that the log has no gap.
 func (a *audit) logRow(key, value []byte) error {
-	last, ok := splitLogRow(key, value)
+	if len(key) != 1+seqBytes {
+		return damaged(key, "rows of the log")
+	}
+	r, ok := decodeLog(binary.BigEndian.Uint64(key[1:]), value)
 	if !ok {
 		return damaged(key, "rows of the log")
 	}
-	return a.logRun(last, value)
+	return a.logRun(r)
 }
 
-// logRun checks rows of the log, the last of which has the number last.
-func (a *audit) logRun(last uint64, ids []byte) error {
-	first := last - uint64(len(ids)/idBytes) + 1
-	if want := a.logged + 1; first != want {
-		a.logged = last // the next row is judged by itself
-		return finding("log: row %d came where row %d should be", first, want)
+func (a *audit) logRun(r run) error {
+	if want := a.logged + 1; r.first() != want {
+		a.logged = r.last // the next row is judged by itself
+		return finding("log: row %d came where row %d should be", r.first(), want)
 	}
-	for ; len(ids) > 0; ids = ids[idBytes:] {
-		a.logged++
-		a.standing.logged(pay.FactID(ids))
-	}
-	return nil
+	a.logged = r.last
+	return r.each(0, func(_ uint64, item []byte, _ pay.Chain) error {
+		a.standing.logged(pay.FactID(item))
+		return nil
+	})
 }
 
 // effect checks an effect's form and number, and that a result waits only for a
@@ -53,13 +54,13 @@ func (a *audit) effect(key, value []byte) error {
 }
 
 func (a *audit) endNumbers() error {
-	if len(a.numbers.tail) > 0 {
-		if err := a.blame(a.logRun(a.numbers.log, a.numbers.tail)); err != nil {
+	if len(a.numbers.log.items) > 0 {
+		if err := a.blame(a.logRun(a.numbers.log)); err != nil {
 			return err
 		}
 	}
-	if a.logged != a.numbers.log {
-		return finding("the log ends at row %d and should at row %d", a.logged, a.numbers.log)
+	if a.logged != a.numbers.log.last {
+		return finding("the log ends at row %d and should at row %d", a.logged, a.numbers.log.last)
 	}
 	if a.effects != a.numbers.open {
 		return finding("%d effects are there and %d should be", a.effects, a.numbers.open)

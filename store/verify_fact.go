@@ -25,6 +25,13 @@ func (a *audit) fact(key, value []byte) error {
 		}
 	}
 	a.standing.fact(id, row)
+	if a.named {
+		for at := range row.inFeeds() {
+			if err := a.blame(a.placed(id, at)); err != nil {
+				return err
+			}
+		}
+	}
 	return a.facts.add(key, row.raw)
 }
 
@@ -32,7 +39,11 @@ func (a *audit) fact(key, value []byte) error {
 // only while the fact waits there.
 func (a *audit) placed(id pay.FactID, at place) error {
 	if at.scope != inOutbox {
-		have, _, ok, err := a.v.entry(at.scope, at.n)
+		feed, err := a.v.feed(at.scope)
+		if err != nil {
+			return err
+		}
+		have, _, ok, err := a.v.entry(feed, at.n)
 		if err == nil && (!ok || have != id) {
 			err = finding("feed %s: fact %s is said to be entry %d, where it is not", at.scope, id, at.n)
 		}

@@ -27,8 +27,8 @@ func (a *audit) appliedRow(key, value []byte) error {
 
 // keptUpTo returns the chain after an applied item that has a row, zero when none has.
 func (a *audit) keptUpTo(node pay.NodeID, row appliedRow, n uint64) (chain pay.Chain, err error) {
-	row.tail = chained{}
-	r, ok, err := a.v.keptRun(node, row, n)
+	row.tail = run{}
+	r, ok, err := a.v.find(row.kept(node), n)
 	if err != nil || !ok {
 		return chain, err
 	}
@@ -60,7 +60,7 @@ func (a *audit) keptRow(key, value []byte) error {
 	if a.kept.node == node && a.kept.line == line && a.kept.last == r.first()-1 {
 		before = a.kept.chain
 	}
-	if at.chain = r.chainAt(r.last); r.after {
+	if at.chain = r.chainAt(r.last); r.fixed {
 		before = before.Follow(r.facts(r.last))
 	}
 	if a.kept = at; before != r.chain {

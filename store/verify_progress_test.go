@@ -27,15 +27,15 @@ func manyFacts(t *testing.T, n int) (*store.Store, kv.Engine) {
 
 func verifyWith(ctx context.Context, s *store.Store, o store.VerifyOptions) (findings []string, err error) {
 	err = s.View(ctx, func(v *store.View) error {
-		findings, err = v.VerifyWith(ctx, o)
+		findings, err = v.Verify(ctx, o)
 		return err
 	})
 	return findings, err
 }
 
-// TestVerifyWithWorkers finds the same, in the same order, with any number of
+// TestVerifyByWorkers finds the same, in the same order, with any number of
 // workers, and tells each finding at once.
-func TestVerifyWithWorkers(t *testing.T) {
+func TestVerifyByWorkers(t *testing.T) {
 	t.Parallel()
 	s, e := manyFacts(t, 2_500) // more than are verified together
 	n := 0

@@ -36,14 +36,14 @@ func (v *View) Mark() (m Mark, err error) {
 	if m.Head, err = v.headAt(m.Log); err != nil {
 		return m, err
 	}
-	err = v.scan([]byte{spaceApplied}, []byte{spaceApplied + 1}, 0, func(key, value []byte) (bool, error) {
+	err = v.scanSpace(spaceApplied, func(key, value []byte) error {
 		row, ok := decodeApplied(value)
 		if !ok || len(key) != 1+idBytes {
-			return false, damaged(key, "applied number")
+			return damaged(key, "applied number")
 		}
 		m.Sent = binary.BigEndian.AppendUint64(append(append(m.Sent, key[1:]...), row.line[:]...), row.n)
 		m.Sent = append(m.Sent, row.chain[:]...)
-		return true, nil
+		return nil
 	})
 	return m, err
 }
@@ -86,7 +86,7 @@ func (m Mark) sent() (rows map[pay.NodeID]sentMark, ok bool) {
 // they led to; and what nodes sent, with its chains. It calls fresh for each
 // published fact. Rows of before are read where the new ones lead to them and not
 // else. Its error wraps ErrMark or ErrDamaged for the first thing that is wrong; any
-// other is that of VerifyWith.
+// other is that of Verify.
 func (v *View) VerifySince(ctx context.Context, m Mark, o VerifyOptions, fresh func(pay.Fact) error) error {
 	now, err := v.Mark()
 	if err != nil {
@@ -100,7 +100,7 @@ func (v *View) VerifySince(ctx context.Context, m Mark, o VerifyOptions, fresh f
 		return fmt.Errorf("verify store: %w", ErrMark)
 	}
 	o.Progress = nil
-	s := &sinceWalk{audit: &audit{v: v, VerifyOptions: o}, grown: make(map[pay.Scope]bool)}
+	s := &sinceWalk{audit: &audit{v: v, VerifyOptions: o}, grown: make(map[pay.Scope]feedRow)}
 	if err := s.begin(); err != nil {
 		return fmt.Errorf("verify store: %w", err)
 	}
@@ -121,7 +121,7 @@ func (v *View) VerifySince(ctx context.Context, m Mark, o VerifyOptions, fresh f
 // sinceWalk is a walk over what came after a mark.
 type sinceWalk struct {
 	*audit
-	grown map[pay.Scope]bool
+	grown map[pay.Scope]feedRow // the feeds that have
 }
 
 // sound returns an error for the first finding.
@@ -137,9 +137,7 @@ func (s *sinceWalk) published(ctx context.Context, after, last uint64, fresh fun
 	n := after
 	err := s.v.Log(after, 0, func(seq uint64, f pay.Fact) error {
 		n = seq
-		if s.Pause != nil {
-			s.Pause()
-		}
+		s.pause()
 		if err := errors.Join(ctx.Err(), s.places(f.ID()), s.facts.add(idKey(nil, spaceFact, f.ID()), f.Raw())); err != nil {
 			return err
 		}
@@ -157,58 +155,56 @@ func (s *sinceWalk) places(id pay.FactID) error {
 	if err != nil {
 		return err
 	}
-	for rest := row.places; len(rest) > 0; {
-		var at place
-		if at, rest, _ = nextPlace(rest); at.scope != inOutbox {
-			if err := s.link(id, at); err != nil {
-				return err
-			}
+	for at := range row.inFeeds() {
+		if err := s.link(id, at); err != nil {
+			return err
 		}
 	}
 	from := idKey(nil, spaceIndex, id)
-	return s.v.scan(from, append(idKey(nil, spaceIndex, id), 0xff), 0, func(key, value []byte) (bool, error) {
-		if len(value) != seqBytes {
-			return false, damaged(key, "place in a feed")
+	return s.v.scan(from, append(idKey(nil, spaceIndex, id), 0xff), 0, func(key, value []byte) error {
+		if err := s.place(key, value); err != nil {
+			return err
 		}
-		err := s.place(key, value)
-		if err == nil {
-			s.grown[pay.Scope(key[1+idBytes:])] = true
-		}
-		return err == nil, err
+		_, err := s.feed(pay.Scope(key[1+idBytes:]))
+		return err
 	})
+}
+
+// feed returns where the entries of a feed stand that has grown.
+func (s *sinceWalk) feed(scope pay.Scope) (_ series, err error) {
+	f, known := s.grown[scope]
+	if !known {
+		f, err = s.v.feedRow(scope)
+		s.grown[scope] = f
+	}
+	return f.entries(scope), err
 }
 
 // link checks that a fact is where it is said to be, and that the chain follows there.
 func (s *sinceWalk) link(id pay.FactID, at place) error {
-	s.grown[at.scope] = true
-	have, chain, ok, err := s.v.entry(at.scope, at.n)
+	feed, err := s.feed(at.scope)
 	if err != nil {
 		return err
 	}
+	have, chain, ok, err := s.v.entry(feed, at.n)
 	before := feedState{seq: at.n - 1}
-	if at.n > 1 {
-		if _, before.chain, _, err = s.v.entry(at.scope, at.n-1); err != nil {
-			return err
-		}
+	if err == nil && at.n > 1 {
+		_, before.chain, _, err = s.v.entry(feed, at.n-1)
 	}
-	if !ok || have != id || before.add(id).chain != chain {
-		return finding("feed %s: the chain at entry %d does not follow", at.scope, at.n)
+	if err == nil && (!ok || have != id || before.add(id).chain != chain) {
+		err = finding("feed %s: the chain at entry %d does not follow", at.scope, at.n)
 	}
-	return nil
+	return err
 }
 
 // heads checks that each feed which has grown ends where its head says.
 func (s *sinceWalk) heads() error {
-	for scope := range s.grown {
-		head, err := s.v.feedRow(scope)
+	for scope, head := range s.grown {
+		_, chain, ok, err := s.v.entry(head.entries(scope), head.seq)
 		if err != nil {
 			return err
 		}
-		_, chain, ok, err := s.v.entry(scope, head.seq)
-		if err != nil {
-			return err
-		}
-		_, _, more, err := s.v.entry(scope, head.seq+1)
+		_, more, err := s.v.find(head.entries(scope), head.seq+1)
 		if err != nil {
 			return err
 		}
@@ -250,36 +246,23 @@ func (s *sinceWalk) items(ctx context.Context, node pay.NodeID, before sentMark,
 	if err != nil {
 		return err
 	}
-	for n, chain := before.n, before.chain; ; {
-		if n == last && chain == row.chain {
-			return nil
+	chain := before.chain
+	err = s.v.walk(row.kept(node), before.n, 0, func(n uint64, item []byte, next pay.Chain) error {
+		ids := idsOf(item[keptHead:])
+		if chain = chain.Follow(ids); chain != next {
+			return finding("node %s: the chain at outbox item %d does not follow", node.Short(), n)
 		}
-		r, ok, err := s.v.keptRun(node, row, n+1)
-		if err != nil {
-			return err
-		}
-		if n >= last || !ok || !r.holds(n+1) {
-			return finding("node %s: outbox item %d is not the one that is kept", node.Short(), n)
-		}
-		err = r.each(n+1, func(at uint64, _ []byte, next pay.Chain) error {
-			ids := r.facts(at)
-			if chain = chain.Follow(ids); chain != next {
-				return finding("node %s: the chain at outbox item %d does not follow", node.Short(), at)
-			}
-			n = at
-			return s.claims(ctx, node, ids)
-		})
-		if err != nil {
-			return err
-		}
+		return s.claims(ctx, node, ids)
+	})
+	if err == nil && chain != row.chain {
+		err = finding("node %s: outbox item %d is not the one that is kept", node.Short(), last)
 	}
+	return err
 }
 
 // claims checks the facts of an item.
 func (s *sinceWalk) claims(ctx context.Context, node pay.NodeID, ids []pay.FactID) error {
-	if s.Pause != nil {
-		s.Pause()
-	}
+	s.pause()
 	for _, id := range ids {
 		f, ok, err := s.v.fact(id)
 		if err == nil && !ok {

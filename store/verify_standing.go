@@ -4,8 +4,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"math/bits"
+	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -60,29 +60,12 @@ func (s *standing) later(id pay.FactID, at place, row factRow, stored bool) {
 	s.last = id
 }
 
-// stands reports whether the row has a place in a feed.
-func (f factRow) stands() bool {
-	for rest := f.places; len(rest) > 0; {
-		var at place
-		if at, rest, _ = nextPlace(rest); at.scope != inOutbox {
-			return true
-		}
-	}
-	return false
-}
-
 // fact counts the places of a fact's row, which were read.
 func (s *standing) fact(id pay.FactID, row factRow) {
 	var scopes [rowPlacesMax]pay.Scope
 	n := 0
-	for rest := row.places; len(rest) > 0; {
-		var at place
-		if at, rest, _ = nextPlace(rest); at.scope == inOutbox {
-			continue
-		}
-		for _, other := range scopes[:n] {
-			s.known = s.known && other != at.scope
-		}
+	for at := range row.inFeeds() {
+		s.known = s.known && !slices.Contains(scopes[:n], at.scope)
 		scopes[n] = at.scope
 		n++
 		s.places.add(s.hash(id, at))
@@ -92,96 +75,21 @@ func (s *standing) fact(id pay.FactID, row factRow) {
 	}
 }
 
-// endStanding compares the sums, and looks up all of which they differ.
+// agree reports whether each fact stands where it is said to.
+func (s *standing) agree() bool { return s.known && s.entries == s.places }
+
+// endStanding looks up what the log names where the sums differ, as they do at a node
+// and in a store that is older than its log.
 func (a *audit) endStanding() error {
-	s := &a.standing
-	if !s.known || s.entries != s.places {
-		for _, space := range []byte{spaceEntry, spaceHead, spaceFact} {
-			if err := a.lookUp(space); err != nil {
-				return err
-			}
-		}
-	}
-	if s.known && s.log == s.seen {
+	if a.standing.known && a.standing.log == a.standing.seen {
 		return nil
 	}
-	if err := a.lookUp(spaceLog); err != nil {
-		return err
-	}
-	return a.lookUpLogged(a.numbers.log, a.numbers.tail)
-}
-
-// lookUp looks up what the rows of a space name. What is wrong with their form was
-// named before.
-func (a *audit) lookUp(space byte) error {
-	var stopped error
-	err := a.v.r.Scan([]byte{space}, []byte{space + 1}, 0, func(key, sealed []byte) bool {
-		if a.Pause != nil {
-			a.Pause()
-		}
-		if value, err := unseal(key, sealed); err == nil {
-			stopped = a.lookUpRow(key, value)
-		}
-		return stopped == nil
-	})
-	return errors.Join(stopped, err)
-}
-
-func (a *audit) lookUpRow(key, value []byte) error {
-	switch key[0] {
-	case spaceEntry:
-		scope, last, ok := splitEntryKey(key)
-		if r, good := decodeEntries(last, value); ok && good {
-			return a.lookUpRun(scope, r)
-		}
-	case spaceHead:
-		if head, ok := decodeFeedRow(value); ok {
-			return a.lookUpRun(pay.Scope(key[1:]), head.tail)
-		}
-	case spaceLog:
-		if last, ok := splitLogRow(key, value); ok {
-			return a.lookUpLogged(last, value)
-		}
-	case spaceFact:
-		if row, ok := splitFact(value); ok && len(key) == 1+idBytes {
-			return a.lookUpPlaces(pay.FactID(key[1:]), row)
-		}
-	}
-	return nil
-}
-
-// lookUpRun checks that the facts of entries are stored and indexed.
-func (a *audit) lookUpRun(scope pay.Scope, r chained) error {
-	return r.each(0, func(seq uint64, item []byte, _ pay.Chain) error {
-		return a.blame(a.entryFact(scope, seq, pay.FactID(item)))
-	})
-}
-
-// lookUpPlaces checks that a fact is where its row says.
-func (a *audit) lookUpPlaces(id pay.FactID, row factRow) error {
-	for rest := row.places; len(rest) > 0; {
-		var at place
-		if at, rest, _ = nextPlace(rest); at.scope == inOutbox {
-			continue
-		}
-		if err := a.blame(a.placed(id, at)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// lookUpLogged checks that the facts of rows of the log are stored, the last of which
-// has the number last.
-func (a *audit) lookUpLogged(last uint64, ids []byte) error {
-	for seq := last - uint64(len(ids)/idBytes) + 1; len(ids) > 0; seq, ids = seq+1, ids[idBytes:] {
-		_, ok, err := a.v.fact(pay.FactID(ids))
+	return a.v.walk(a.numbers.rows(), 0, 0, func(seq uint64, item []byte, _ pay.Chain) error {
+		a.pause()
+		_, ok, err := a.v.fact(pay.FactID(item))
 		if err == nil && !ok {
 			err = finding("log: the fact of row %d is missing", seq)
 		}
-		if err := a.blame(err); err != nil {
-			return err
-		}
-	}
-	return nil
+		return a.blame(err)
+	})
 }

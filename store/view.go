@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -13,16 +14,23 @@ import (
 // Its methods return the engine's errors, and errors that wrap ErrDamaged when a
 // row is not what was written; those that return others name them.
 type View struct {
-	s   *Store
-	r   kv.Reader
-	key []byte // room for the key of the next Get or Put
-	// verified: VerifyWith has found nothing wrong with this snapshot, so that facts
+	s       *Store
+	r       kv.Reader
+	keyRoom [keyRoomBytes]byte // for the key of the next Get or Put
+	// verified: Verify has found nothing wrong with this snapshot, so that facts
 	// are not checked again when they are read.
 	verified bool
 	// fault is the first error of the engine, or of a row that all others rest
 	// on, as opposed to one that concerns only what is being read.
 	fault error
 }
+
+// keyRoomBytes is the room for a key. Chosen: above nearly every key; a longer one is
+// allocated.
+const keyRoomBytes = 96
+
+// room returns where the key of the next get, put or delete is built.
+func (v *View) room() []byte { return v.keyRoom[:0] }
 
 // broken notes an error that concerns more than what is being read or written.
 func (v *View) broken(err error) error {
@@ -36,8 +44,7 @@ var _ pay.Rows = (*View)(nil)
 
 // Get returns a copy of the role's row at key, and whether there is one.
 func (v *View) Get(key []byte) (value []byte, ok bool, err error) {
-	v.key = roleKey(v.key[:0], key)
-	return v.get(v.key)
+	return v.get(roleKey(v.room(), key))
 }
 
 // Scan calls fn for each row of the role in [from, to) in byte order, at most
@@ -48,9 +55,12 @@ func (v *View) Scan(from, to []byte, limit int, fn func(key, value []byte) (more
 	if to != nil {
 		end = roleKey(nil, to)
 	}
-	return v.scan(roleKey(nil, from), end, limit, func(key, value []byte) (bool, error) {
-		return fn(key[1:], value), nil
-	})
+	return enough(v.scan(roleKey(nil, from), end, limit, func(key, value []byte) error {
+		if !fn(key[1:], value) {
+			return errEnough
+		}
+		return nil
+	}))
 }
 
 // Fact returns a stored fact.
@@ -59,11 +69,7 @@ func (v *View) Fact(id pay.FactID) (pay.Fact, bool, error) {
 	if err != nil || !ok {
 		return pay.Fact{}, false, err
 	}
-	open := v.s.facts.open
-	if v.verified {
-		open = reopen
-	}
-	f, err := open(id, row.raw)
+	f, err := v.opener(v.s.facts.open)(id, row.raw)
 	return f, err == nil, err
 }
 
@@ -78,25 +84,30 @@ func (v *View) Facts(fn func(f pay.Fact) error) error {
 // are not opened. It is right only after Verify has found nothing wrong with
 // them.
 func (v *View) FactsOf(want func(id pay.FactID, kind pay.Kind, signer pay.NodeID) bool, fn func(f pay.Fact) error) error {
-	return v.scan([]byte{spaceFact}, []byte{spaceFact + 1}, 0, func(key, value []byte) (bool, error) {
+	open := v.opener(openFact)
+	return v.scanSpace(spaceFact, func(key, value []byte) error {
 		row, ok := splitFact(value)
 		if !ok || len(key) != 1+idBytes {
-			return false, damaged(key, "key")
+			return damaged(key, "key")
 		}
 		id := pay.FactID(key[1:])
 		if kind, signer, ok := pay.PeekFact(row.raw); ok && !want(id, kind, signer) {
-			return true, nil
-		}
-		open := openFact
-		if v.verified {
-			open = reopen
+			return nil
 		}
 		f, err := open(id, bytes.Clone(row.raw))
-		if err == nil {
-			err = fn(f)
+		if err != nil {
+			return err
 		}
-		return err == nil, err
+		return fn(f)
 	})
+}
+
+// opener returns what makes facts of their bytes: open, unless all were verified.
+func (v *View) opener(open func(pay.FactID, []byte) (pay.Fact, error)) func(pay.FactID, []byte) (pay.Fact, error) {
+	if v.verified {
+		return reopen
+	}
+	return open
 }
 
 // reopen is openFact for a fact that was verified. It keeps raw.
@@ -117,6 +128,24 @@ func (v *View) mustFact(id pay.FactID) (pay.Fact, error) {
 	return f, err
 }
 
+// mustFacts returns the facts that another row names.
+func (v *View) mustFacts(ids []pay.FactID) (facts []pay.Fact, err error) {
+	for _, id := range ids {
+		f, err := v.mustFact(id)
+		if err != nil {
+			return nil, err
+		}
+		facts = append(facts, f)
+	}
+	return facts, nil
+}
+
+// has reports whether there is a row.
+func (v *View) has(key []byte) (bool, error) {
+	_, ok, err := v.get(key)
+	return ok, err
+}
+
 // get reads one row of any space.
 func (v *View) get(key []byte) ([]byte, bool, error) {
 	sealed, ok, err := v.r.Get(key)
@@ -127,17 +156,46 @@ func (v *View) get(key []byte) ([]byte, bool, error) {
 	return value, err == nil, err
 }
 
-// scan walks rows of any space. The bounds must not be v.key, which fn may use.
-func (v *View) scan(from, to []byte, limit int, fn func(key, value []byte) (more bool, err error)) error {
+// rowAt reads a row of any space that has a form; ok is false when there is none. what
+// names the form in the error about a row that does not have it.
+func rowAt[T any](v *View, key []byte, what string, decode func(raw []byte) (T, bool)) (row T, ok bool, err error) {
+	raw, ok, err := v.get(key)
+	if err != nil || !ok {
+		return row, false, err
+	}
+	if row, ok = decode(raw); !ok {
+		err = damaged(key, what)
+	}
+	return row, ok, err
+}
+
+// errEnough ends a walk that is not to go on.
+var errEnough = errors.New("enough")
+
+// enough returns nil for a walk that was ended by errEnough.
+func enough(err error) error {
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// scanSpace is scan for all rows of a space.
+func (v *View) scanSpace(space byte, fn func(key, value []byte) error) error {
+	return v.scan([]byte{space}, []byte{space + 1}, 0, fn)
+}
+
+// scan walks rows of any space, until fn returns an error, which it returns. The bounds
+// must not be in the room for keys, which fn may use.
+func (v *View) scan(from, to []byte, limit int, fn func(key, value []byte) error) error {
 	var stopped error
 	err := v.r.Scan(from, to, limit, func(key, sealed []byte) bool {
 		value, err := unseal(key, sealed)
-		more := false
 		if err == nil {
-			more, err = fn(key, value)
+			err = fn(key, value)
 		}
 		stopped = err
-		return more && err == nil
+		return err == nil
 	})
 	if stopped != nil {
 		return stopped

@@ -177,7 +177,7 @@ func (s *Store) notify(b *batch) {
 	giveAll(w.all)
 	if b.published {
 		for _, ch := range w.log {
-			giveNewest(ch, b.counted.log)
+			giveNewest(ch, b.counted.log.last)
 		}
 	}
 	if b.effects {

@@ -82,7 +82,7 @@ func (o auditOptions) all(ctx context.Context, v *store.View, out *api.Audit, w 
 	verify := o.verify(keys)
 	verify.Progress = func(share float64) { w.progress("store", storeAuditShare*share, 0) }
 	verify.Found = w.finding
-	findings, err := v.VerifyWith(ctx, verify)
+	findings, err := v.Verify(ctx, verify)
 	out.Findings = append(out.Findings, findings...)
 	if err != nil || len(findings) > 0 {
 		return nil, err
