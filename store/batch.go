@@ -43,7 +43,7 @@ type gains struct {
 
 	appended []appended // to feeds of the registry
 
-	touched []touched // on a node
+	touched []topic // on a node
 
 	accepted  *acceptedClock // the wall clock was accepted
 	published bool           // the log got rows

@@ -78,7 +78,7 @@ func (s *Store) fresh(scope pay.Scope, after uint64, limit int) (raws [][]byte, 
 	for _, e := range entries {
 		raws, chains = append(raws, e.raw), append(chains, e.chain)
 	}
-	if len(w.byScope[scope]) == 1 {
+	if len(w.by[feedTopic(scope)]) == 1 {
 		w.fresh.drop(scope, int(skip)+len(entries))
 	}
 	return raws, chains, true

@@ -205,7 +205,7 @@ func (tx *Tx) removeItem(o outboxState, refused pay.Reason) ([]pay.FactID, error
 		}
 	}
 	for _, id := range facts { // their places stay, and mean nothing from now on
-		tx.touched = append(tx.touched, touched{id: id})
+		tx.touched = append(tx.touched, topic{about: aboutID, id: id})
 	}
 	if refused == "" {
 		return facts, nil

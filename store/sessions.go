@@ -9,6 +9,24 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
+// read returns what fn reads on a snapshot of its own.
+func read[T any](ctx context.Context, s *Store, fn func(v *View) (T, error)) (found T, err error) {
+	err = s.View(ctx, func(v *View) error {
+		found, err = fn(v)
+		return err
+	})
+	return found, err
+}
+
+// readBoth is read for two things.
+func readBoth[A, B any](ctx context.Context, s *Store, fn func(v *View) (A, B, error)) (first A, second B, err error) {
+	err = s.View(ctx, func(v *View) error {
+		first, second, err = fn(v)
+		return err
+	})
+	return first, second, err
+}
+
 // Feeds is a registry's store as its sessions with nodes see it. Each call is a
 // transaction of its own; what it writes is durable when it returns. Its errors
 // are those of View and Do.
@@ -18,21 +36,13 @@ type Feeds struct{ s *Store }
 func (s *Store) Feeds() Feeds { return Feeds{s} }
 
 // Head is View.Head.
-func (f Feeds) Head(ctx context.Context, scope pay.Scope) (head pay.Head, err error) {
-	err = f.s.View(ctx, func(v *View) error {
-		head, err = v.Head(scope)
-		return err
-	})
-	return head, wrap("read head", err)
+func (f Feeds) Head(ctx context.Context, scope pay.Scope) (pay.Head, error) {
+	return read(ctx, f.s, func(v *View) (pay.Head, error) { return v.Head(scope) })
 }
 
 // ChainAt is View.ChainAt.
 func (f Feeds) ChainAt(ctx context.Context, scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, err error) {
-	err = f.s.View(ctx, func(v *View) error {
-		chain, ok, err = v.ChainAt(scope, seq)
-		return err
-	})
-	return chain, ok, wrap("read chain", err)
+	return readBoth(ctx, f.s, func(v *View) (pay.Chain, bool, error) { return v.ChainAt(scope, seq) })
 }
 
 // Feed is View.Feed. What was just appended to a feed that is watched comes out of
@@ -41,11 +51,7 @@ func (f Feeds) Feed(ctx context.Context, scope pay.Scope, after uint64, limit in
 	if raws, chains, ok := f.s.fresh(scope, after, limit); ok {
 		return raws, chains, nil
 	}
-	err = f.s.View(ctx, func(v *View) error {
-		raws, chains, err = v.Feed(scope, after, limit)
-		return err
-	})
-	return raws, chains, wrap("read feed", err)
+	return readBoth(ctx, f.s, func(v *View) ([][]byte, []pay.Chain, error) { return v.Feed(scope, after, limit) })
 }
 
 // Watch is Store.WatchFeed.
@@ -54,12 +60,8 @@ func (f Feeds) Watch(scope pay.Scope, grown func(end uint64)) (stop func()) {
 }
 
 // Applied is View.Applied.
-func (f Feeds) Applied(ctx context.Context, node pay.NodeID, inc pay.Incarnation) (n uint64, err error) {
-	err = f.s.View(ctx, func(v *View) error {
-		n, err = v.Applied(node, inc)
-		return err
-	})
-	return n, wrap("read applied", err)
+func (f Feeds) Applied(ctx context.Context, node pay.NodeID, inc pay.Incarnation) (uint64, error) {
+	return read(ctx, f.s, func(v *View) (uint64, error) { return v.Applied(node, inc) })
 }
 
 // Apply is Tx.Apply for all of the items: those that have to wait until the clock
@@ -73,15 +75,18 @@ func (f Feeds) Apply(ctx context.Context, node pay.NodeID, inc pay.Incarnation, 
 		})
 		switch {
 		case err == nil:
-			maps.Copy(orMap(&done.Refused, refused), refused)
+			if done.Refused == nil {
+				done.Refused = refused
+			}
+			maps.Copy(done.Refused, refused)
 			if refused = done.Refused; len(items) == 0 || done.N >= items[len(items)-1].N {
 				return done, nil
 			}
 		case !errors.Is(err, ErrClockDoubt):
-			return done, wrap("apply items", err)
+			return done, err
 		}
 		if err := f.s.AwaitClock(ctx); err != nil {
-			return pay.Applied{}, wrap("apply items", err)
+			return pay.Applied{}, err
 		}
 	}
 }
@@ -98,39 +103,19 @@ func older(items []pay.Item, by pay.Millis) []pay.Item {
 	return out
 }
 
-// orMap makes a map in place of a nil one when more is to be put into it.
-func orMap(m *map[uint64]pay.Reason, more map[uint64]pay.Reason) map[uint64]pay.Reason {
-	if *m == nil && len(more) > 0 {
-		*m = make(map[uint64]pay.Reason)
-	}
-	return *m
-}
-
 // AppliedHead is View.AppliedHead.
 func (f Feeds) AppliedHead(ctx context.Context, node pay.NodeID) (head pay.OutboxHead, ok bool, err error) {
-	err = f.s.View(ctx, func(v *View) error {
-		head, ok, err = v.AppliedHead(node)
-		return err
-	})
-	return head, ok, wrap("read applied", err)
+	return readBoth(ctx, f.s, func(v *View) (pay.OutboxHead, bool, error) { return v.AppliedHead(node) })
 }
 
 // AppliedChain is View.AppliedChain.
 func (f Feeds) AppliedChain(ctx context.Context, node pay.NodeID, n uint64) (chain pay.Chain, ok bool, err error) {
-	err = f.s.View(ctx, func(v *View) error {
-		chain, ok, err = v.AppliedChain(node, n)
-		return err
-	})
-	return chain, ok, wrap("read applied chain", err)
+	return readBoth(ctx, f.s, func(v *View) (pay.Chain, bool, error) { return v.AppliedChain(node, n) })
 }
 
 // Kept is View.Kept.
 func (f Feeds) Kept(ctx context.Context, node pay.NodeID, after uint64, limit, size int) (items []pay.KeptItem, chain pay.Chain, err error) {
-	err = f.s.View(ctx, func(v *View) error {
-		items, chain, err = v.Kept(node, after, limit, size)
-		return err
-	})
-	return items, chain, wrap("read applied items", err)
+	return readBoth(ctx, f.s, func(v *View) ([]pay.KeptItem, pay.Chain, error) { return v.Kept(node, after, limit, size) })
 }
 
 // Renew is Tx.Renew.
@@ -139,17 +124,17 @@ func (f Feeds) Renew(ctx context.Context, node pay.NodeID, n uint64, chain pay.C
 		ok, err = tx.Renew(node, n, chain, next)
 		return err
 	})
-	return ok, wrap("renew outbox", err)
+	return ok, err
 }
 
 // ApplyUrgent is Tx.ApplyUrgent.
 func (f Feeds) ApplyUrgent(ctx context.Context, facts []pay.Fact) error {
-	return wrap("apply urgent claims", f.s.Do(ctx, func(tx *Tx) error { return tx.ApplyUrgent(facts) }))
+	return f.s.Do(ctx, func(tx *Tx) error { return tx.ApplyUrgent(facts) })
 }
 
 // NotePutBack is Tx.NotePutBack.
 func (f Feeds) NotePutBack(ctx context.Context, node pay.NodeID, p pay.PutBack, entry pay.FactID) error {
-	return wrap("note evidence", f.s.Do(ctx, func(tx *Tx) error { return tx.NotePutBack(node, p, entry) }))
+	return f.s.Do(ctx, func(tx *Tx) error { return tx.NotePutBack(node, p, entry) })
 }
 
 // Now is Store.Now.
@@ -164,12 +149,8 @@ type Journal struct{ s *Store }
 func (s *Store) Journal() Journal { return Journal{s} }
 
 // Position is View.Position.
-func (j Journal) Position(ctx context.Context) (p pay.Position, err error) {
-	err = j.s.View(ctx, func(v *View) error {
-		p, err = v.Position()
-		return err
-	})
-	return p, wrap("read position", err)
+func (j Journal) Position(ctx context.Context) (pay.Position, error) {
+	return read(ctx, j.s, func(v *View) (pay.Position, error) { return v.Position() })
 }
 
 // Mirror is Tx.Mirror, after Tx.Acked in the same transaction. Where there is more
@@ -184,16 +165,12 @@ func (j Journal) Mirror(ctx context.Context, from pay.Cursor, facts []pay.Fact, 
 			return err
 		})
 	}
-	return head, wrap("mirror feed", err)
+	return head, err
 }
 
 // Outbox is View.Outbox.
-func (j Journal) Outbox(ctx context.Context, after uint64, limit int) (items []pay.Item, err error) {
-	err = j.s.View(ctx, func(v *View) error {
-		items, err = v.Outbox(after, limit)
-		return err
-	})
-	return items, wrap("read outbox", err)
+func (j Journal) Outbox(ctx context.Context, after uint64, limit int) ([]pay.Item, error) {
+	return read(ctx, j.s, func(v *View) ([]pay.Item, error) { return v.Outbox(after, limit) })
 }
 
 // Acked is Tx.Acked, in as many transactions as it takes.
@@ -204,7 +181,7 @@ func (j Journal) Acked(ctx context.Context, ack pay.Acked) error {
 			return err
 		})
 		if err != nil {
-			return wrap("note acknowledgement", err)
+			return err
 		}
 	}
 	return nil
@@ -217,7 +194,7 @@ func (j Journal) Changed() <-chan struct{} { return j.s.changed }
 
 // SessionOpened is Tx.SessionOpened.
 func (j Journal) SessionOpened(ctx context.Context) error {
-	return wrap("open session", j.s.Do(ctx, (*Tx).SessionOpened))
+	return j.s.Do(ctx, (*Tx).SessionOpened)
 }
 
 // SessionClosed notes that new items no longer leave at once.
@@ -225,62 +202,54 @@ func (j Journal) SessionClosed() { j.s.session.Store(false) }
 
 // OutboxChain is View.OutboxChain.
 func (j Journal) OutboxChain(ctx context.Context, n uint64) (chain pay.Chain, ok bool, err error) {
-	err = j.s.View(ctx, func(v *View) error {
-		chain, ok, err = v.OutboxChain(n)
-		return err
-	})
-	return chain, ok, wrap("read outbox chain", err)
+	return readBoth(ctx, j.s, func(v *View) (pay.Chain, bool, error) { return v.OutboxChain(n) })
 }
 
 // SetChain is Tx.SetChain.
 func (j Journal) SetChain(ctx context.Context, n uint64, chain pay.Chain, known bool) error {
-	return wrap("note outbox chain", j.s.Do(ctx, func(tx *Tx) error { return tx.SetChain(n, chain, known) }))
+	return j.s.Do(ctx, func(tx *Tx) error { return tx.SetChain(n, chain, known) })
 }
 
 // NoteOldCopy notes that the node is an old copy, or with nil that it is none.
 func (j Journal) NoteOldCopy(ctx context.Context, found *pay.OldCopy) error {
 	if err := j.s.Do(ctx, func(tx *Tx) error { return tx.noteOldCopy(found) }); err != nil {
-		return wrap("note old copy", err)
+		return err
 	}
-	return wrap("note old copy", j.s.refreshOldCopy(ctx))
+	return j.s.refreshOldCopy(ctx)
 }
 
 // TakeUp is Tx.TakeUp.
 func (j Journal) TakeUp(ctx context.Context, after uint64, items []pay.Recalled) error {
-	return wrap("take up items", j.s.Do(ctx, func(tx *Tx) error { return tx.TakeUp(after, items) }))
+	return j.s.Do(ctx, func(tx *Tx) error { return tx.TakeUp(after, items) })
 }
 
 // Renewed is Tx.Renewed. It returns where the node stands then.
 func (j Journal) Renewed(ctx context.Context, inc pay.Incarnation) (p pay.Position, err error) {
 	if err := j.s.Do(ctx, func(tx *Tx) error { return tx.Renewed(inc) }); err != nil {
-		return p, wrap("renew outbox", err)
+		return p, err
 	}
 	if err := j.s.refreshOldCopy(ctx); err != nil {
-		return p, wrap("renew outbox", err)
+		return p, err
 	}
 	return j.Position(ctx)
 }
 
 // UrgentClaims is View.UrgentClaims.
-func (j Journal) UrgentClaims(ctx context.Context) (facts []pay.Fact, err error) {
-	err = j.s.View(ctx, func(v *View) error {
-		facts, err = v.UrgentClaims(pay.Kind.Urgent)
-		return err
-	})
-	return facts, wrap("read urgent claims", err)
+func (j Journal) UrgentClaims(ctx context.Context) ([]pay.Fact, error) {
+	return read(ctx, j.s, func(v *View) ([]pay.Fact, error) { return v.UrgentClaims(pay.Kind.Urgent) })
 }
 
 // LastEntry returns the last entry of the node's mirror, zero when it is empty.
-func (j Journal) LastEntry(ctx context.Context) (f pay.Fact, err error) {
-	err = j.s.View(ctx, func(v *View) error {
-		head, err := v.Head(v.s.own)
-		if err != nil || head.Cursor.Seq == 0 {
-			return err
+func (j Journal) LastEntry(ctx context.Context) (pay.Fact, error) {
+	return read(ctx, j.s, func(v *View) (last pay.Fact, err error) {
+		head, err := v.feedRow(v.s.own)
+		if err != nil || head.seq == 0 {
+			return last, err
 		}
-		return v.Entries(v.s.own, head.Cursor.Seq-1, 1, func(_ uint64, last pay.Fact) error {
-			f = last
+		err = v.Entries(v.s.own, head.seq-1, 1, func(_ uint64, f pay.Fact) error {
+			last = f
 			return nil
 		})
+		return last, err
 	})
-	return f, wrap("read last entry", err)
 }

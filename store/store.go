@@ -176,10 +176,7 @@ func newStore(o Options) *Store {
 	s.hot = newHotRows(s.limits.HotBytes)
 	s.facts = newFactCache(s.limits.CachedFacts)
 	s.queue = make(chan *command, s.limits.Waiting)
-	s.watch = watchers{
-		byScope: make(map[pay.Scope][]*feedWatcher),
-		byID:    make(map[[idBytes]byte][]*rowWatch), bySpace: make(map[string][]*rowWatch),
-	}
+	s.watch.by = make(map[topic][]*watcher)
 	return s
 }
 

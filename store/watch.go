@@ -11,27 +11,34 @@ import (
 // coalesce and giving one never blocks the executor.
 type watchers struct {
 	mu      sync.Mutex
-	byScope map[pay.Scope][]*feedWatcher
-	fresh   fresh // entries of the feeds in byScope
-	all     []chan struct{}
-	log     []chan uint64
-	effects []chan struct{}
-	byID    map[[idBytes]byte][]*rowWatch
-	bySpace map[string][]*rowWatch
+	by      map[topic][]*watcher
+	fresh   fresh // entries of the feeds that are watched
 	commits uint64
 }
 
-// rowWatch is somebody who watches rows. A commit writes many rows of one payment and
-// gives one token for all of them: whoever waits in a receive would take each.
-type rowWatch struct {
-	ch    chan struct{}
-	given uint64 // the commit that gave the last token
+// topic is what somebody watches.
+type topic struct {
+	about topicKind
+	name  string        // of a feed the scope, of a space what the role's keys begin with
+	id    [idBytes]byte // what keys end with
 }
 
-// touched is a row that a commit wrote or removed, as far as watchers ask for it.
-type touched struct {
-	space string        // what the role's key begins with; "" for other rows
-	id    [idBytes]byte // what the key ends with
+type topicKind byte
+
+const (
+	aboutAll topicKind = iota
+	aboutFeed
+	aboutLog
+	aboutEffects
+	aboutID
+	aboutSpace
+)
+
+// watcher is somebody who watches. A commit writes many rows of one payment and tells
+// of all of them once: whoever waits in a receive would take each token.
+type watcher struct {
+	tell func(n uint64) // the number of the last entry or row, 0 where there is none
+	told uint64         // the last commit of which it was told
 }
 
 // touchedBySpace is the length of the prefixes that WatchSpace watches.
@@ -42,11 +49,47 @@ func (g *gains) touch(key []byte) {
 	if len(key) <= idBytes {
 		return
 	}
-	t := touched{id: [idBytes]byte(key[len(key)-idBytes:])}
+	g.touched = append(g.touched, topic{about: aboutID, id: [idBytes]byte(key[len(key)-idBytes:])})
 	if key[0] == spaceRole {
-		t.space = string(key[1 : 1+touchedBySpace])
+		g.touched = append(g.touched, topic{about: aboutSpace, name: string(key[1 : 1+touchedBySpace])})
 	}
-	g.touched = append(g.touched, t)
+}
+
+// watchFor calls tell after each commit that concerns one of the topics, once; it must
+// not wait. stop ends that, and may be called again.
+func (s *Store) watchFor(tell func(n uint64), topics ...topic) (stop func()) {
+	w, own := &s.watch, &watcher{tell: tell}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, t := range topics {
+		w.by[t] = append(w.by[t], own)
+	}
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, t := range topics {
+			left := slices.DeleteFunc(w.by[t], func(x *watcher) bool { return x == own })
+			if w.by[t] = left; len(left) > 0 {
+				continue
+			}
+			delete(w.by, t)
+			if t.about == aboutFeed {
+				w.fresh.drop(pay.Scope(t.name), len(w.fresh.byScope[pay.Scope(t.name)].entries))
+			}
+		}
+	}
+}
+
+// tokens is watchFor with a channel that gets tokens.
+func (s *Store) tokens(topics ...topic) (changed <-chan struct{}, stop func()) {
+	ch := make(chan struct{}, 1)
+	return ch, s.watchFor(func(uint64) { give(ch) }, topics...)
+}
+
+// newest is watchFor with a channel that holds the newest number only.
+func (s *Store) newest(t topic) (grown <-chan uint64, stop func()) {
+	ch := make(chan uint64, 1)
+	return ch, s.watchFor(func(n uint64) { giveNewest(ch, n) }, t)
 }
 
 // WatchIDs returns a channel that gets a token after each commit that wrote or
@@ -54,99 +97,53 @@ func (g *gains) touch(key []byte) {
 // keep about a payment, a device or a fact. Tokens coalesce. stop releases the
 // channel and may be called again.
 func (s *Store) WatchIDs(ids ...[idBytes]byte) (changed <-chan struct{}, stop func()) {
-	return addTo(&s.watch, s.watch.byID, ids)
+	topics := make([]topic, len(ids))
+	for i, id := range ids {
+		topics[i] = topic{about: aboutID, id: id}
+	}
+	return s.tokens(topics...)
 }
 
 // WatchSpace is WatchIDs for all rows of the role whose keys begin with the byte
 // prefix and end with an id.
 func (s *Store) WatchSpace(prefix byte) (changed <-chan struct{}, stop func()) {
-	return addTo(&s.watch, s.watch.bySpace, []string{string(prefix)})
+	return s.tokens(topic{about: aboutSpace, name: string(prefix)})
 }
-
-// addTo makes a channel that stands in a map under several keys.
-func addTo[K comparable](w *watchers, m map[K][]*rowWatch, keys []K) (changed <-chan struct{}, stop func()) {
-	x := &rowWatch{ch: make(chan struct{}, 1)}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, k := range keys {
-		m[k] = append(m[k], x)
-	}
-	return x.ch, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		for _, k := range keys {
-			if left := without(m[k], x); len(left) > 0 {
-				m[k] = left
-			} else {
-				delete(m, k)
-			}
-		}
-	}
-}
-
-// feedWatcher is told the number of a feed's last entry.
-type feedWatcher struct{ grown func(end uint64) }
 
 // WatchFeed calls grown with the number of the last entry after each commit that
 // added to the feed of scope. It must not wait, and may not call the store. stop ends
 // that, and may be called again; grown is not called any more once it has returned.
 func (s *Store) WatchFeed(scope pay.Scope, grown func(end uint64)) (stop func()) {
-	w, own := &s.watch, &feedWatcher{grown}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.byScope[scope] = append(w.byScope[scope], own)
-	return func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		left := without(w.byScope[scope], own)
-		if len(left) == 0 {
-			delete(w.byScope, scope)
-			w.fresh.drop(scope, len(w.fresh.byScope[scope].entries))
-			return
-		}
-		w.byScope[scope] = left
-	}
+	return s.watchFor(grown, feedTopic(scope))
 }
+
+func feedTopic(scope pay.Scope) topic { return topic{about: aboutFeed, name: string(scope)} }
 
 // Watch is WatchFeed with a channel. It holds the newest number only: who receives one
 // reads on from its own position up to there.
 func (s *Store) Watch(scope pay.Scope) (grown <-chan uint64, stop func()) {
-	ch := make(chan uint64, 1)
-	return ch, s.WatchFeed(scope, func(end uint64) { giveNewest(ch, end) })
+	return s.newest(feedTopic(scope))
 }
 
 // WatchAll returns a channel that gets a token after each commit that changed
 // anything. Tokens coalesce. stop releases the channel and may be called again.
 func (s *Store) WatchAll() (changed <-chan struct{}, stop func()) {
-	return add(&s.watch, &s.watch.all)
+	return s.tokens(topic{about: aboutAll})
 }
 
 // WatchLog is Watch for the log: it gives the number of its last row.
 func (s *Store) WatchLog() (grown <-chan uint64, stop func()) {
-	return add(&s.watch, &s.watch.log)
+	return s.newest(topic{about: aboutLog})
 }
 
 // WatchEffects returns a channel that gets a token after each commit that asked
 // for effects, finished some, or ended the wait of a subject that was set aside.
 // Tokens coalesce. stop releases the channel and may be called again.
 func (s *Store) WatchEffects() (changed <-chan struct{}, stop func()) {
-	return add(&s.watch, &s.watch.effects)
+	return s.tokens(topic{about: aboutEffects})
 }
 
-// add makes a channel in one of the lists of w.
-func add[T any](w *watchers, list *[]chan T) (changed <-chan T, stop func()) {
-	ch := make(chan T, 1)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	*list = append(*list, ch)
-	return ch, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		*list = without(*list, ch)
-	}
-}
-
-// notify gives a token to the watchers of what a batch changed.
+// notify tells the watchers of what a batch changed.
 func (s *Store) notify(b *batch) {
 	if b.outbox {
 		give(s.changed)
@@ -157,47 +154,34 @@ func (s *Store) notify(b *batch) {
 	w := &s.watch
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.commits++
 	for _, a := range b.appended {
-		if len(w.byScope[a.scope]) > 0 {
+		if len(w.by[feedTopic(a.scope)]) > 0 {
 			w.fresh.add(a)
 		}
 	}
 	for scope, end := range b.grown {
-		for _, watcher := range w.byScope[scope] {
-			watcher.grown(end)
-		}
+		w.tell(feedTopic(scope), end)
 	}
-	w.commits++
 	for _, t := range b.touched {
-		w.giveRows(w.byID[t.id])
-		if t.space != "" {
-			w.giveRows(w.bySpace[t.space])
-		}
+		w.tell(t, 0)
 	}
-	giveAll(w.all)
+	w.tell(topic{about: aboutAll}, 0)
 	if b.published {
-		for _, ch := range w.log {
-			giveNewest(ch, b.counted.log.last)
-		}
+		w.tell(topic{about: aboutLog}, b.counted.log.last)
 	}
 	if b.effects {
-		giveAll(w.effects)
+		w.tell(topic{about: aboutEffects}, 0)
 	}
 }
 
-// giveRows gives those in the list a token who have none of this commit.
-func (w *watchers) giveRows(list []*rowWatch) {
-	for _, x := range list {
-		if x.given != w.commits {
-			x.given = w.commits
-			give(x.ch)
+// tell tells those who watch a topic and were told nothing of this commit.
+func (w *watchers) tell(t topic, n uint64) {
+	for _, x := range w.by[t] {
+		if x.told != w.commits {
+			x.told = w.commits
+			x.tell(n)
 		}
-	}
-}
-
-func giveAll(list []chan struct{}) {
-	for _, ch := range list {
-		give(ch)
 	}
 }
 
@@ -216,11 +200,4 @@ func giveNewest(ch chan uint64, n uint64) {
 	default:
 	}
 	ch <- n
-}
-
-func without[T comparable](list []T, x T) []T {
-	if i := slices.Index(list, x); i >= 0 {
-		return slices.Delete(list, i, i+1)
-	}
-	return list
 }
