@@ -57,21 +57,24 @@ var plan = map[string]struct {
 	// the program, because the domain knows no network and no disk.
 	"pay/acquirer":              {"the seam to those who move money outside is made of the domain's values", []string{"pay"}},
 	"pay/acquirer/acquirertest": {"the contract suite of acquirers", []string{"pay", "pay/acquirer"}},
+	"cmd/paybeacon/simbank":     {"a simulated provider is asked through the seam alone, and keeps a file of its own as one elsewhere would", []string{"pay", "pay/acquirer"}},
+	"cmd/paybeacon/stripe":      {"a provider is asked through the seam alone", []string{"pay", "pay/acquirer"}},
+	// Not a test's own file, because stories need it as a process.
+	"cmd/paybeacon/fakestripe": {"what stands in for Stripe knows Stripe alone", nil},
 
 	// The rooms of the program. What two of face, demo, doctor, survey and bench
 	// need lies in a room below them, so there is no arrow among them.
-	"cmd/paybeacon/text":    {"words and amounts for people are made of the domain's values", []string{"pay"}},
-	"cmd/paybeacon/api":     {"scripts read the domain's values, and errors quote strangers", []string{"pay", "cmd/paybeacon/text"}},
-	"cmd/paybeacon/cli":     {"the frame of commands prints the API's error object, and its flags name the tracker's defaults", []string{"pay", "ble", "cmd/paybeacon/api", "cmd/paybeacon/text"}},
-	"cmd/paybeacon/node":    {"a node is made of a role, a store, a session and a radio, and speaks the API", slices.Concat([]string{"cmd/paybeacon/api", "cmd/paybeacon/text"}, belowNode)},
-	"cmd/paybeacon/simbank": {"a simulated provider is asked through the seam alone, and keeps a file of its own as one elsewhere would", []string{"pay", "pay/acquirer"}},
-	"cmd/paybeacon/stage":   {"other processes are known by what the API prints; its thief is in the air", []string{"pay", "ble", "ble/air", "cmd/paybeacon/api"}},
-	"cmd/paybeacon/face":    {"a command on a terminal asks a node", []string{"pay", "ble", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/text"}},
-	"cmd/paybeacon/survey":  {"the air is looked at through a node's radio, without a node", []string{"pay", "ble", "ble/replay", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/text"}},
-	"cmd/paybeacon/doctor":  {"a node and its radio are looked at from outside", []string{"pay", "pay/device", "ble", "ble/replay", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/text"}},
-	"cmd/paybeacon/demo":    {"a story is played on a stage; its forger has a stolen node and says what no role would", []string{"pay", "pay/device", "pay/history", "store", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/stage", "cmd/paybeacon/text"}},
-	"cmd/paybeacon/bench":   {"what is measured stands below the nodes, or is a node that is asked as by a command; its yardsticks speak over the same transport", []string{"pay", "pay/device", "pay/registry", "store", "store/kv", "store/badgerkv", "sync", "sync/quicnet", "ble", "ble/bluez", "ble/bluez/fakebluez", "ble/crowd", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/stage", "cmd/paybeacon/text"}},
-	"cmd/paybeacon":         {"the tree of commands: may import all; nobody imports it", nil},
+	"cmd/paybeacon/text":   {"words and amounts for people are made of the domain's values", []string{"pay"}},
+	"cmd/paybeacon/api":    {"scripts read the domain's values, and errors quote strangers", []string{"pay", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/cli":    {"the frame of commands prints the API's error object, and its flags name the tracker's defaults", []string{"pay", "ble", "cmd/paybeacon/api", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/node":   {"a node is made of a role, a store, a session and a radio, and speaks the API", slices.Concat([]string{"cmd/paybeacon/api", "cmd/paybeacon/text"}, belowNode)},
+	"cmd/paybeacon/stage":  {"other processes are known by what the API prints; its thief is in the air", []string{"pay", "ble", "ble/air", "cmd/paybeacon/api"}},
+	"cmd/paybeacon/face":   {"a command on a terminal asks a node", []string{"pay", "ble", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/survey": {"the air is looked at through a node's radio, without a node", []string{"pay", "ble", "ble/replay", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/doctor": {"a node and its radio are looked at from outside", []string{"pay", "pay/device", "ble", "ble/replay", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/demo":   {"a story is played on a stage; its forger has a stolen node and says what no role would", []string{"pay", "pay/device", "pay/history", "store", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/stage", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/bench":  {"what is measured stands below the nodes, or is a node that is asked as by a command; its yardsticks speak over the same transport", []string{"pay", "pay/device", "pay/registry", "store", "store/kv", "store/badgerkv", "sync", "sync/quicnet", "ble", "ble/bluez", "ble/bluez/fakebluez", "ble/crowd", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/node", "cmd/paybeacon/stage", "cmd/paybeacon/text"}},
+	"cmd/paybeacon":        {"the tree of commands: may import all; nobody imports it", nil},
 }
 
 // belowNode is what a node is wired of.
@@ -95,6 +98,7 @@ var doors = map[string][]string{
 	"charm.land/lipgloss":          {"cmd/paybeacon/doctor", "cmd/paybeacon/survey"},
 	"github.com/tidwall/btree":     {"store/kv"},
 	"filippo.io/edwards25519":      {"pay/sigbatch"},
+	"github.com/stripe/stripe-go":  {"cmd/paybeacon/stripe"},
 }
 
 // rooms are the packages of the program.
