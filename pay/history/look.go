@@ -56,3 +56,47 @@ type Wait struct {
 func WaitFor(v View) Wait {
 	return Wait{Shown: v.ID, Deadline: v.Deadline, Over: v.Outcome() != pay.OutcomePending}
 }
+
+// Walk calls fn for each payment, newest first, as its last decision alone shows it,
+// until fn returns an error, which it returns. Its other errors are those of Get.
+func Walk(view pay.Rows, fn func(Record) error) error {
+	const atOnce = 256
+	for within := newestRows.All(); ; {
+		keys, err := newestRows.Keys(view, within, atOnce)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			rec, ok, err := Last(view, key.Second)
+			if err == nil && !ok {
+				err = fmt.Errorf("payment %s is listed and missing", key.Second.Short())
+			}
+			if err != nil {
+				return err
+			}
+			if err := fn(rec); err != nil {
+				return err
+			}
+		}
+		if len(keys) < atOnce {
+			return nil
+		}
+		within = newestRows.Behind(keys[atOnce-1])
+	}
+}
+
+// Steps returns the decisions on a payment, oldest first, and what each moved. Its errors
+// are those of Get.
+func Steps(view pay.Rows, rec Record) (steps []Step, err error) {
+	var before pay.Sums
+	for _, id := range rec.Chain {
+		d, err := decision(view, id)
+		if err != nil {
+			return nil, inPayment(rec.Payment.ID, err)
+		}
+		after := d.SumsAfter()
+		steps = append(steps, Step{ID: id, Decision: d, Moved: after.Minus(before)})
+		before = after
+	}
+	return steps, nil
+}

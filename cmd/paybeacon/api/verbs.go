@@ -44,6 +44,7 @@ var (
 	VerbWaitNear = Verb[WaitRequest, Nearby]{"wait-near", false}
 	VerbCharge   = Verb[ChargeRequest, Payment]{"charge", false}
 	VerbList     = Verb[ListRequest, List[Payment]]{"list", true}
+	VerbReport   = Verb[ReportRequest, Report]{"report", true}
 	VerbCancel   = Verb[WaitRequest, Payment]{"cancel", false}
 )
 

@@ -206,6 +206,15 @@ func (c *Call) Answer(v any, plain func(w io.Writer)) error {
 	})
 }
 
+// AnswerExactly is Answer in a form of its own, such as CSV: it is written as it is,
+// whatever the terminal's width.
+func (c *Call) AnswerExactly(v any, print func(w io.Writer)) error {
+	return c.write(v, func(w io.Writer) error {
+		print(w)
+		return nil
+	})
+}
+
 // folded has plain print for people, within the width of a terminal.
 func folded(c *Call, w io.Writer, plain func(w io.Writer)) {
 	columns := Columns(c.Out)

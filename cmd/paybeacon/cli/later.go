@@ -15,7 +15,7 @@ import (
 var laterCommands = map[string][]string{
 	"admin bill": {"add"}, "admin settle": nil, "admin move-store": nil, "admin backup": nil, "admin restore": nil,
 	"scan backup": nil, "scan restore": nil, "wallet backup": nil, "wallet restore": nil,
-	"till price": nil, "till capture": nil, "till void": nil, "till refund": nil, "till increment": nil, "till report": nil,
+	"till price": nil, "till capture": nil, "till void": nil, "till refund": nil, "till increment": nil,
 	"till fuel":    {"prices", "pumps", "entered", "select", "complete", "list", "show", "cancel"},
 	"till offline": {"on", "off"}, "till menu": {"set", "show"}, "till orders": nil, "till order": {"accept", "refuse", "ready", "handed"},
 	"pump":         {"lift", "fill", "hang"},

@@ -36,6 +36,7 @@ func TillCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			Flags: []cli.Flag{cli.DataFlag(), paymentID, key, &cli.DurationFlag{Name: "wait", Value: 10 * time.Second, Usage: "watch for `DUR` at most"}},
 			Run:   tillWait,
 		}),
+		cli.NewLeaf(ctx, io, tillReportLeaf()),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "cancel", Usage: "withdraw a payment that nobody has approved", Flags: []cli.Flag{cli.DataFlag(), paymentID, key}, Run: tillCancel}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "receipt", Usage: "write a payment's receipt to a file",

@@ -135,6 +135,7 @@ func (b *Box) Verbs() api.Verbs {
 		api.OnTelling(api.VerbCharge, b.charge),
 		api.On(api.VerbShow, b.show),
 		api.On(api.VerbList, b.list),
+		api.On(api.VerbReport, b.report),
 		api.On(api.VerbWait, b.wait),
 		api.On(api.VerbCancel, b.cancel),
 		api.On(api.VerbReceipt, b.receipt),

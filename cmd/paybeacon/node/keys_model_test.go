@@ -131,7 +131,7 @@ type chain struct {
 	feeds   map[pay.Scope][]pay.Fact
 	boxes   []*shopBox
 	wallets map[pay.Scope]pay.Key
-	tags    []pay.Code // one for each merchant's customer
+	tags    []func(pay.Time) pay.Code // one for each merchant's customer
 }
 
 // endless is a repeatable source of bytes.
@@ -198,8 +198,8 @@ func (c *chain) enrol(spec registry.InviteSpec) (pay.Key, pay.NodeStatus) {
 	return key, m.Node
 }
 
-// pair maps a tag to a wallet and returns the code that it broadcasts now.
-func (c *chain) pair(wallet pay.Key, resolver pay.BeaconKey) pay.Code {
+// pair maps a tag to a wallet and returns what it broadcasts at a moment.
+func (c *chain) pair(wallet pay.Key, resolver pay.BeaconKey) func(pay.Time) pay.Code {
 	s, err := device.New(c.random, 6, c.now)
 	c.must(err)
 	identity, err := s.IdentityKey(resolver)
@@ -214,7 +214,10 @@ func (c *chain) pair(wallet pay.Key, resolver pay.BeaconKey) pay.Code {
 	if r := c.claim(mapping, nil); r.Refused != "" {
 		c.t.Fatalf("mapping was refused: %s", r.Refused)
 	}
-	return pay.CodeAt(identity, s.Exponent, s.Exponent.Step(s.Counter.Counter()))
+	counter, since := s.Counter.Counter(), c.now
+	return func(now pay.Time) pay.Code {
+		return pay.CodeAt(identity, s.Exponent, s.Exponent.Step(counter+pay.Counter(now.Sub(since)/1000)))
+	}
 }
 
 func (c *chain) publish(r pay.Reaction) {
@@ -305,7 +308,7 @@ func (c *chain) answer(open pay.Decision, id pay.FactID, whose pay.Scope, v pay.
 		Expires: open.Expires, Verdict: v, By: pay.ByHand, Created: c.now,
 	})
 	c.must(err)
-	if r := c.claim(f, nil); r.Refused != "" {
+	if r := c.claim(f, nil); r.Refused != "" && (r.Refused != pay.ReasonLateAnswer || c.now < open.Expires) {
 		c.t.Fatalf("an answer was refused: %s", r.Refused)
 	}
 }
@@ -349,7 +352,7 @@ func (c *chain) charges(t *rapid.T) {
 	if b.status.MerchantName == "Bar" {
 		code = c.tags[1]
 	}
-	_, r, err := b.till.Charge(b, c.now, c.order(t), till.Choice{Candidate: pay.Candidate{Handle: "amber-otter", Code: code, Heard: c.now, Near: true}, Evidence: pay.EvidenceClear})
+	_, r, err := b.till.Charge(b, c.now, c.order(t), till.Choice{Candidate: pay.Candidate{Handle: "amber-otter", Code: code(c.now), Heard: c.now, Near: true}, Evidence: pay.EvidenceClear})
 	if code := pay.CodeOf(err); code != "" && code != pay.CodeKeyUsed {
 		t.Fatalf("charge: %v", err)
 	}
