@@ -69,13 +69,15 @@ func checkRecords(data []byte) error {
 		return nil
 	}
 	end := lastNonZero(data)
-	at, txn := walHeadBytes, uint64(0)
+	at, txn := walHeadBytes, uint64(0) // of the transaction that is open, or 0
 	for {
 		r, ok := readRecord(data, at)
-		if !ok || !r.follows(txn) {
+		if !ok || (txn == 0 && r.ends) || (txn != 0 && r.number != txn) {
 			break
 		}
-		at, txn = r.end, r.openAfter()
+		if at, txn = r.end, r.number; r.ends {
+			txn = 0
+		}
 	}
 	if at >= end || !wasChanged(data[:end], at, txn) {
 		return nil
@@ -85,77 +87,48 @@ func checkRecords(data []byte) error {
 
 // record is one record of a log.
 type record struct {
-	end    int // the offset of the next one
-	meta   byte
+	end    int    // the offset of the next one
 	number uint64 // of its transaction
+	ends   bool   // its transaction
 }
 
 // readRecord reads the record at an offset; ok is false if there is no complete
-// one.
+// one, or one with a head that the engine never writes.
 func readRecord(data []byte, at int) (r record, ok bool) {
-	keyAt, valueAt, end, ok := layout(data, at)
-	if !ok || end > len(data) {
+	if at+2 > len(data) || data[at]&(metaTxn|metaTxnEnd) == 0 || data[at+1] != 0 {
 		return r, false
 	}
-	body := data[at : end-checksumBytes]
-	if checksum(body) != binary.BigEndian.Uint32(data[end-checksumBytes:]) {
+	var sizes [3]uint64 // of key and value, and when it expires
+	next := at + 2
+	for i := range sizes {
+		n, size := binary.Uvarint(data[next:min(len(data), next+binary.MaxVarintLen64)])
+		if size <= 0 {
+			return r, false
+		}
+		sizes[i], next = n, next+size
+	}
+	if sizes[0] <= numberBytes || sizes[0] > math.MaxUint16 || sizes[1] > valueBytesMax || sizes[2] != 0 {
 		return r, false
 	}
-	r = record{end: end, meta: data[at]}
-	key, value := data[keyAt:valueAt], data[valueAt:end-checksumBytes]
-	if r.meta&metaTxnEnd != 0 {
-		n, err := strconv.ParseUint(string(value), 10, 64)
+	valueAt := next + int(sizes[0])
+	sumAt := valueAt + int(sizes[1])
+	if sumAt+checksumBytes > len(data) || checksum(data[at:sumAt]) != binary.BigEndian.Uint32(data[sumAt:]) {
+		return r, false
+	}
+	r = record{end: sumAt + checksumBytes, ends: data[at]&metaTxnEnd != 0}
+	if r.ends {
+		n, err := strconv.ParseUint(string(data[valueAt:sumAt]), 10, 64)
 		r.number = n
 		return r, err == nil
 	}
-	r.number = math.MaxUint64 - binary.BigEndian.Uint64(key[len(key)-numberBytes:])
+	r.number = math.MaxUint64 - binary.BigEndian.Uint64(data[valueAt-numberBytes:])
 	return r, true
 }
 
-// layout returns the offsets of the parts of the record at an offset; ok is false
-// if the engine never writes such a head. end may be beyond the data.
-func layout(data []byte, at int) (keyAt, valueAt, end int, ok bool) {
-	if at+2 > len(data) || data[at]&(metaTxn|metaTxnEnd) == 0 || data[at+1] != 0 {
-		return 0, 0, 0, false
-	}
-	keyAt = at + 2
-	var sizes [3]uint64
-	for i := range sizes {
-		n, size := binary.Uvarint(data[keyAt:min(len(data), keyAt+binary.MaxVarintLen64)])
-		if size <= 0 {
-			return 0, 0, 0, false
-		}
-		sizes[i], keyAt = n, keyAt+size
-	}
-	if sizes[0] <= numberBytes || sizes[0] > math.MaxUint16 || sizes[1] > valueBytesMax || sizes[2] != 0 {
-		return 0, 0, 0, false
-	}
-	valueAt = keyAt + int(sizes[0])
-	return keyAt, valueAt, valueAt + int(sizes[1]) + checksumBytes, true
-}
-
-// follows reports whether a record may come next while the transaction with the
-// given number is open; 0 means none.
-func (r record) follows(txn uint64) bool {
-	if txn == 0 {
-		return r.meta&metaTxnEnd == 0
-	}
-	return r.number == txn
-}
-
-// openAfter returns the number of the transaction that is open after the record,
-// or 0.
-func (r record) openAfter() uint64 {
-	if r.meta&metaTxnEnd != 0 {
-		return 0
-	}
-	return r.number
-}
-
 // wasChanged reports whether the bytes from an offset on were written completely
-// and have changed since. data has no zeros at its end, and txn is the transaction
-// that is open at the offset. A sector may be missing in the last transaction
-// only.
+// and have changed since: a whole record follows, or they are the record that ends the
+// transaction, which is open at the offset. data has no zeros at its end. A sector may
+// be missing in the last transaction only.
 func wasChanged(data []byte, at int, txn uint64) bool {
 	found := false
 	for next := at + 1; next < len(data); next++ {
@@ -168,26 +141,7 @@ func wasChanged(data []byte, at int, txn uint64) bool {
 		}
 		found, txn, next = true, r.number, r.end-1
 	}
-	if found {
-		return false
-	}
-	if isAltered(data[at:], endRecord(txn)) {
-		return true
-	}
-	_, _, end, ok := layout(data, at)
-	switch {
-	case !ok || hasZeroSector(data, at, len(data)):
-		return false
-	case end <= len(data):
-		return true
-	case end >= len(data)+checksumBytes:
-		return false
-	}
-	// The last bytes of the checksum are missing: either they were not written, or
-	// they are zeros. The first bytes decide which.
-	var sum [checksumBytes]byte
-	binary.BigEndian.PutUint32(sum[:], checksum(data[at:end-checksumBytes]))
-	return !bytes.HasPrefix(sum[:], data[end-checksumBytes:])
+	return !found && isAltered(data[at:], endRecord(txn))
 }
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
