@@ -145,6 +145,7 @@ type Engine struct {
 	warn   logger
 	limit  limit
 	counts kv.Counter
+	beside sync.WaitGroup // what runs beside transactions: keeper and merger
 	keeper keeper
 	merger merger
 	gathered
@@ -231,7 +232,7 @@ func (e *Engine) write(o *kv.Overlay) error {
 	err := e.logged(o)
 	switch {
 	case err == nil:
-		e.keeper.notify(e.log)
+		e.keepIfDue()
 		return nil
 	case errors.Is(err, commitlog.ErrNoSegment) && isFull(err):
 		return fmt.Errorf("commit: %w: %w", kv.ErrNoSpace, err)

@@ -1,7 +1,6 @@
 package badgerkv
 
 import (
-	"sync"
 	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
@@ -42,7 +41,6 @@ const (
 type merger struct {
 	own     bool // there are no compactors
 	running atomic.Bool
-	ends    sync.WaitGroup
 }
 
 // mergeIfDue starts merging if level 0 has become large.
@@ -50,7 +48,7 @@ func (e *Engine) mergeIfDue() {
 	if !e.merger.own || !mergeDue(e.db.Levels()) || !e.merger.running.CompareAndSwap(false, true) {
 		return
 	}
-	e.merger.ends.Go(func() {
+	e.beside.Go(func() {
 		defer e.merger.running.Store(false)
 		if err := e.db.Flatten(1); err != nil {
 			e.warn.log.Warn("merging tables failed", "error", err)
@@ -59,10 +57,6 @@ func (e *Engine) mergeIfDue() {
 }
 
 func mergeDue(levels []badger.LevelInfo) bool {
-	total := int64(0)
-	for _, l := range levels {
-		total += l.Size
-	}
-	zero := levels[0]
-	return zero.NumTables > levelZeroUsual && (mergeRatio*zero.Size >= total || zero.NumTables >= levelZeroMax)
+	all, zero := shapeOf(levels), levels[0]
+	return zero.NumTables > levelZeroUsual && (mergeRatio*uint64(zero.Size) >= all.upper+all.lower || zero.NumTables >= levelZeroMax)
 }

@@ -29,7 +29,7 @@ func Small(o Options) Options {
 // meanwhile.
 func (e *Engine) Settle() {
 	e.passing.Wait()
-	e.merger.ends.Wait()
+	e.beside.Wait()
 }
 
 // Levels returns Badger's levels.

@@ -45,7 +45,6 @@ type found struct {
 	log   *commitlog.Scanned // nil if there is none
 	mark  commitlog.Position // of the last commit that is in the tables
 	mems  []string           // Badger's own logs of memtables
-	total uint64             // bytes in tables
 }
 
 // inspect checks a directory before Badger opens it, under the lock. It refuses,
@@ -85,10 +84,10 @@ func inspect(dir string, bo badger.Options) (f found, err error) {
 	if _, err := badger.OpenKeyRegistry(registry); err != nil {
 		return f, fmt.Errorf("%w: %s: %w", errDamaged, badger.KeyRegistryFileName, err)
 	}
-	if err := f.readLogs(dir, entries, bo.MemTableSize); err != nil {
+	if err := f.readTables(dir, manifest); err != nil {
 		return f, err
 	}
-	if err := f.readTables(dir, manifest); err != nil {
+	if err := f.readLogs(dir, entries, bo.MemTableSize); err != nil {
 		return f, err
 	}
 	if err := f.readCommitLog(dir, manifest.Tables != nil); err != nil {
@@ -127,10 +126,10 @@ func damagedLog(err error) error {
 	return err
 }
 
-// readTables checks every table, adds up those in level 0 and in the first level
-// below that has any, and finds the mark. It returns errDamaged for a bad table.
+// readTables checks every table, and finds out their sizes and the mark. It returns
+// errDamaged for a bad table.
 func (f *found) readTables(dir string, manifest badger.Manifest) error {
-	sizes := make([]uint64, len(manifest.Levels))
+	levels := make([]badger.LevelInfo, len(manifest.Levels))
 	newest := uint64(0)
 	for id, t := range manifest.Tables {
 		size, mark, version, err := checkTable(table.NewFilename(id, dir), t.Compression)
@@ -141,15 +140,10 @@ func (f *found) readTables(dir string, manifest badger.Manifest) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errDamaged, err)
 		}
-		sizes[t.Level] += size
-		f.total += size
+		l := &levels[t.Level]
+		l.Level, l.Size, l.NumTables = int(t.Level), l.Size+int64(size), l.NumTables+1
 	}
-	for level, size := range sizes {
-		f.upper += size
-		if level > 0 && size > 0 {
-			break
-		}
-	}
+	f.shape = shapeOf(levels)
 	return nil
 }
 

@@ -11,8 +11,7 @@ import (
 // keeper makes new segments of the commit log and removes old ones, beside the
 // transactions.
 type keeper struct {
-	wake chan struct{} // holds one token when there is something to do
-	done chan struct{} // closed when the goroutine has ended
+	turn sync.Mutex // held while it does
 
 	mu sync.Mutex
 	// passed are the transfers to Badger, oldest first, but for those before the
@@ -30,25 +29,18 @@ func (k *keeper) note(version, number uint64) {
 	k.passed = append(k.passed, passed{version, number})
 }
 
-// notify has the keeper look after the log, if that is due.
-func (k *keeper) notify(log *commitlog.Log) {
-	if !log.Due() {
+// keepIfDue looks after the log.
+func (e *Engine) keepIfDue() {
+	if !e.log.Due() {
 		return
 	}
-	select {
-	case k.wake <- struct{}{}:
-	default: // it has not begun with the last one
-	}
-}
-
-// keep runs until stop.
-func (e *Engine) keep() {
-	defer close(e.keeper.done)
-	for range e.keeper.wake {
+	e.beside.Go(func() {
+		e.keeper.turn.Lock()
+		defer e.keeper.turn.Unlock()
 		if err := errors.Join(e.log.Drop(e.durable()), e.log.Prepare()); err != nil {
 			e.warn.log.Warn("looking after the commit log failed", "error", err)
 		}
-	}
+	})
 }
 
 // durable returns the number of the last commit whose rows are in tables. Badger
@@ -69,21 +61,12 @@ func (e *Engine) durable() uint64 {
 	return k.passed[0].number
 }
 
-// stop ends the keeper, if it runs.
-func (k *keeper) stop() {
-	if k.wake != nil {
-		close(k.wake)
-		<-k.done
-	}
-}
-
 // release passes on what is gathered, and closes Badger and the log. If everything was
 // written out, the directory is one without a log from then on.
 func (e *Engine) release() error {
-	e.keeper.stop()
 	errs := []error{e.passLast()}
-	e.merger.ends.Wait()
-	whole := e.keeper.wake != nil && e.broken.Load() == nil
+	e.beside.Wait()
+	whole := e.state.Load() != nil && e.broken.Load() == nil
 	if e.db != nil {
 		errs = append(errs, e.db.Close())
 	}

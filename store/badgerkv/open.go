@@ -77,7 +77,7 @@ func open(dir string, o Options) (e *Engine, err error) {
 			return nil, err
 		}
 	}
-	if !o.Busy && f.total >= ownMergeMax {
+	if !o.Busy && f.upper+f.lower >= ownMergeMax {
 		bo = bo.WithNumCompactors(fewCompactors)
 	}
 	e = newEngine(dir, o, room, bo)

@@ -79,7 +79,7 @@ func (s *snapshot) Scan(from, to []byte, limit int, fn func(key, value []byte) b
 	}
 	w := walk{it: s.txn.NewIterator(badger.IteratorOptions{Prefix: common(start, end)})}
 	defer w.it.Close()
-	err := w.seek(start)
+	err := w.move(func() { w.it.Seek(start) })
 	for n := 1; ; n++ {
 		switch {
 		case err != nil:
@@ -89,7 +89,7 @@ func (s *snapshot) Scan(from, to []byte, limit int, fn func(key, value []byte) b
 		case !fn(w.key[1:], w.value) || n == limit:
 			return nil
 		}
-		err = w.next()
+		err = w.move(w.it.Next)
 	}
 }
 
@@ -99,19 +99,10 @@ type walk struct {
 	key, value []byte
 }
 
-func (w *walk) seek(start []byte) (err error) {
+// move has the iterator moved.
+func (w *walk) move(how func()) (err error) {
 	defer asDamage(&err)
-	w.it.Seek(start)
-	return w.read()
-}
-
-func (w *walk) next() (err error) {
-	defer asDamage(&err)
-	w.it.Next()
-	return w.read()
-}
-
-func (w *walk) read() (err error) {
+	how()
 	if w.key = nil; w.it.Valid() {
 		w.key = w.it.Item().Key()
 		w.value, err = w.it.Item().ValueCopy(w.value[:0])

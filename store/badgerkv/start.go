@@ -64,10 +64,8 @@ func (e *Engine) start(bo badger.Options, f found) (err error) {
 	e.limit = newLimit(e.db)
 	base := newSnapshot(e.db)
 	e.publish(func(s *state) { s.base = base })
-	e.keeper.wake, e.keeper.done = make(chan struct{}, 1), make(chan struct{})
 	e.keeper.note(0, f.mark.Number)
 	e.keeper.note(base.txn.ReadTs(), e.log.End().Number)
-	go e.keep()
 	return nil
 }
 
