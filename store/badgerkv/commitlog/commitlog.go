@@ -160,7 +160,7 @@ func (l *Log) Append(payload []byte) (Position, error) {
 	}
 	var next Position
 	l.buf, next = appendCommit(l.buf[:0], l.end, payload)
-	if err := l.write(l.buf); err != nil {
+	if err := write(l.active, l.buf, l.at); err != nil {
 		l.failed = fmt.Errorf("append to the commit log: %w", err)
 		return Position{}, l.failed
 	}
@@ -175,12 +175,12 @@ func (l *Log) Append(payload []byte) (Position, error) {
 	return next, nil
 }
 
-// write writes at the end of the active segment and flushes it.
-func (l *Log) write(pages []byte) error {
-	if _, err := l.active.WriteAt(pages, l.at); err != nil {
+// write writes pages at an offset and flushes them.
+func write(f File, pages []byte, at int64) error {
+	if _, err := f.WriteAt(pages, at); err != nil {
 		return err
 	}
-	return l.active.Sync()
+	return f.Sync()
 }
 
 // makeRoom goes on to a new segment unless the active one has room for so many bytes
@@ -200,10 +200,7 @@ func (l *Log) makeRoom(bytes int64) error {
 	defer l.spares.Unlock()
 	next := l.spare
 	l.spare = nil
-	if _, err := next.WriteAt(appendHead(nil, l.end, l.segmentBytes), 0); err != nil {
-		return errors.Join(err, next.Close())
-	}
-	if err := next.Sync(); err != nil {
+	if err := write(next, appendHead(nil, l.end, l.segmentBytes), 0); err != nil {
 		return errors.Join(err, next.Close())
 	}
 	old, at := l.active, l.at
@@ -214,11 +211,8 @@ func (l *Log) makeRoom(bytes int64) error {
 	}
 	ending := page{kind: kindEnd, chain: l.end.Sum, number: l.end.Number + 1}
 	raw, _ := appendPage(nil, &ending, nil)
-	if _, err := old.WriteAt(raw, at); err != nil {
-		return err
-	}
 	l.flushes += 3 // the first page of the new segment, its name, and this
-	return old.Sync()
+	return write(old, raw, at)
 }
 
 // Due reports once for each segment, when half of it is used, that Prepare and Drop
@@ -324,10 +318,8 @@ func Remove(files Files) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range append(names, unfinished) {
-		if err := remove(files, name); err != nil {
-			return err
-		}
+	if err := remove(files, append(names, unfinished)...); err != nil {
+		return err
 	}
 	return files.Sync()
 }

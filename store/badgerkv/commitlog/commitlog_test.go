@@ -332,7 +332,7 @@ func TestHoldsComparesWithTheTables(t *testing.T) {
 		{"begins too late", commitlog.Position{Number: 4, Sum: 1}, "begins after commit 5"},
 		{"without commits", commitlog.Position{}, "begins after commit 5"},
 		{"another store's", commitlog.Position{Number: 9, Sum: 1}, "commit 9 in the tables is not the one in the log"},
-		{"another store's beginning", commitlog.Position{Number: 5, Sum: 1}, "follows another commit 5"},
+		{"another store's beginning", commitlog.Position{Number: 5, Sum: 1}, "commit 5 in the tables is not the one in the log or before it"},
 	} {
 		err := s.Holds(c.at)
 		if c.want == "" && err != nil || c.want != "" && (!errors.Is(err, commitlog.ErrDamaged) || !strings.Contains(err.Error(), c.want)) {

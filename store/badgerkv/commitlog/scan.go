@@ -15,9 +15,10 @@ type Scanned struct {
 
 	files    Files
 	segments []segment
-	at       int    // the offset behind the last commit, in the last segment
-	ended    int    // the offset of the end of the segment before, 0 if there is none
-	idle     string // a segment that was made when the process ended, or ""
+	sums     []uint32 // of each position from Begin to End
+	at       int      // the offset behind the last commit, in the last segment
+	ended    int      // the offset of the end of the segment before, 0 if there is none
+	idle     string   // a segment that was made when the process ended, or ""
 }
 
 // Scan reads a log and checks all of it. It changes nothing. ok is false if there is
@@ -36,7 +37,7 @@ func Scan(files Files) (s *Scanned, ok bool, err error) {
 			return nil, false, err
 		}
 		if i == 0 {
-			s.Begin, s.End = begin, begin
+			s.Begin, s.End, s.sums = begin, begin, []uint32{begin.Sum}
 		}
 		if begin != s.End {
 			return nil, false, fmt.Errorf("%s begins after commit %d, and the log before it ends at %d: %w",
@@ -62,8 +63,9 @@ func Scan(files Files) (s *Scanned, ok bool, err error) {
 // take reads the next segment, and reports whether another must follow.
 func (s *Scanned) take(name string, data []byte) (ended bool, err error) {
 	begin := s.End
-	at, end, ended, _ := walk(data, begin, func(_ Position, payload []byte) error {
+	at, end, ended, _ := walk(data, begin, func(p Position, payload []byte) error {
 		s.Bytes += int64(len(payload))
+		s.sums = append(s.sums, p.Sum)
 		return nil
 	})
 	damage := ""
@@ -89,38 +91,17 @@ func (s *Scanned) Holds(at Position) error {
 		return fmt.Errorf("the tables end at commit %d and the log begins after commit %d: %w", at.Number, s.Begin.Number, ErrDamaged)
 	case at.Number > s.End.Number:
 		return fmt.Errorf("the log ends at commit %d and is older than the tables, which end at %d: %w", s.End.Number, at.Number, ErrDamaged)
-	case at == Position{} || at == s.Begin:
-		return nil
-	case at.Number == s.Begin.Number:
-		return fmt.Errorf("the log follows another commit %d than that in the tables: %w", at.Number, ErrDamaged)
+	case at != Position{} && s.sums[at.Number-s.Begin.Number] != at.Sum:
+		return fmt.Errorf("commit %d in the tables is not the one in the log or before it: %w", at.Number, ErrDamaged)
 	}
-	err := s.each(at.Number-1, func(p Position, _ []byte) error {
-		if p != at {
-			return fmt.Errorf("commit %d in the tables is not the one in the log: %w", at.Number, ErrDamaged)
-		}
-		return errHeld
-	})
-	switch {
-	case errors.Is(err, errHeld):
-		return nil
-	case err == nil: // the files changed since Scan
-		return fmt.Errorf("commit %d is not in the log any more: %w", at.Number, ErrDamaged)
-	}
-	return err
+	return nil
 }
-
-// errHeld ends the search for a commit.
-var errHeld = errors.New("commitlog: the log holds the commit")
 
 // Replay passes the commits after a position to fn, in their order, and returns its
 // error, or one of Scan. fn may keep the payload.
 func (s *Scanned) Replay(after Position, fn func(at Position, payload []byte) error) error {
-	return s.each(after.Number, fn)
-}
-
-func (s *Scanned) each(after uint64, fn func(Position, []byte) error) error {
 	for _, seg := range s.segments {
-		if seg.last <= after {
+		if seg.last <= after.Number {
 			continue
 		}
 		data, begin, err := readSegment(s.files, seg.name)
@@ -128,7 +109,7 @@ func (s *Scanned) each(after uint64, fn func(Position, []byte) error) error {
 			return err
 		}
 		_, _, _, err = walk(data, begin, func(p Position, payload []byte) error {
-			if p.Number <= after {
+			if p.Number <= after.Number {
 				return nil
 			}
 			return fn(p, payload)
@@ -145,18 +126,14 @@ func (s *Scanned) each(after uint64, fn func(Position, []byte) error) error {
 // written completely: so it is durable even if its flush had failed. It returns an
 // error of the file system.
 func (s *Scanned) Resume(segmentBytes int64) (*Log, error) {
-	for _, name := range []string{s.idle, unfinished} {
-		if name == "" {
-			continue
-		}
-		if err := remove(s.files, name); err != nil {
-			return nil, err
-		}
+	err := remove(s.files, s.idle, unfinished)
+	if err == nil {
+		err = s.files.Sync()
 	}
-	if err := s.files.Sync(); err != nil {
-		return nil, err
+	if err == nil {
+		err = s.endAgain()
 	}
-	if err := s.endAgain(); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	last := s.segments[len(s.segments)-1]
@@ -187,10 +164,7 @@ func (s *Scanned) endAgain() error {
 	}
 	var end [pageBytes]byte
 	if _, err = f.ReadAt(end[:], int64(s.ended)); err == nil {
-		_, err = f.WriteAt(end[:], int64(s.ended))
-	}
-	if err == nil {
-		err = f.Sync()
+		err = write(f, end[:], int64(s.ended))
 	}
 	return errors.Join(err, f.Close())
 }

@@ -121,10 +121,7 @@ func fill(f File, size int64, content []byte) error {
 		if left := int64(len(content)) - at; left > 0 {
 			part = content[at:][:min(int64(len(part)), left)]
 		}
-		if _, err := f.WriteAt(part, at); err != nil {
-			return err
-		}
-		if err := f.Sync(); err != nil {
+		if err := write(f, part, at); err != nil {
 			return err
 		}
 		at += int64(len(part))
@@ -132,10 +129,16 @@ func fill(f File, size int64, content []byte) error {
 	return nil
 }
 
-// remove removes a file if it is there, and returns an error of the file system.
-func remove(files Files, name string) error {
-	if err := files.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+// remove removes files that are there, in this order, and returns an error of the file
+// system. An empty name is that of none.
+func remove(files Files, names ...string) error {
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		if err := files.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }
