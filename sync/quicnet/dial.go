@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -51,19 +52,19 @@ func (d Dialer) Dial(ctx context.Context, address string, root pay.NodeID, key p
 }
 
 func (d Dialer) dial(ctx context.Context, addr netip.AddrPort, root pay.NodeID, key pay.Key) (paysync.Conn, error) {
-	var verdict verdict
-	c, err := d.connect(ctx, addr, root, key, &verdict)
-	if refused := verdict.get(); refused != nil {
-		return nil, pay.Wrap(refused, pay.CodeNotTrusted, "the program that answers at "+addr.String()+" is not the registry that this node trusts",
+	var refused atomic.Pointer[error]
+	c, err := d.connect(ctx, addr, root, key, func(err error) { refused.Store(&err) })
+	if why := refused.Load(); why != nil {
+		return nil, pay.Wrap(*why, pay.CodeNotTrusted, "the program that answers at "+addr.String()+" is not the registry that this node trusts",
 			"check the address; if the registry's root key was replaced, enrol anew")
 	}
 	return c, err
 }
 
-// connect makes one connection. The verdict is set when it failed because of
+// connect makes one connection. refused is called when it failed because of
 // who answered.
-func (d Dialer) connect(ctx context.Context, addr netip.AddrPort, root pay.NodeID, key pay.Key, v *verdict) (paysync.Conn, error) {
-	tlsConfig, err := clientTLS(key, root, v)
+func (d Dialer) connect(ctx context.Context, addr netip.AddrPort, root pay.NodeID, key pay.Key, refused func(error)) (paysync.Conn, error) {
+	tlsConfig, err := clientTLS(key, root, refused)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func (d Dialer) connect(ctx context.Context, addr netip.AddrPort, root pay.NodeI
 	}
 	peer, authority, err := registryKey(q.ConnectionState().TLS, root)
 	if err != nil {
-		v.set(err)
+		refused(err)
 		_ = q.CloseWithError(quic.ApplicationErrorCode(paysync.CloseProtocol), "")
 		release()
 		return nil, err

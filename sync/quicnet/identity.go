@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"sync"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -91,28 +90,10 @@ func registryKey(cs tls.ConnectionState, root pay.NodeID) (pay.PublicKey, []byte
 	return key, raw, nil
 }
 
-// verdict carries the reason for refusing a registry out of the handshake, which
+// clientTLS returns the configuration of a node that pins root. refused is called with the
+// reason when root did not sign an authority for the registry's key, by a handshake that
 // may go on for a moment after the dialler has given up.
-type verdict struct {
-	mu  sync.Mutex
-	err error
-}
-
-func (v *verdict) set(err error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.err = err
-}
-
-func (v *verdict) get() error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.err
-}
-
-// clientTLS returns the configuration of a node that pins root. v is set to the
-// reason when root did not sign an authority for the registry's key.
-func clientTLS(key pay.Key, root pay.NodeID, v *verdict) (*tls.Config, error) {
+func clientTLS(key pay.Key, root pay.NodeID, refused func(error)) (*tls.Config, error) {
 	cert, err := certificate(key, nil)
 	if err != nil {
 		return nil, err
@@ -127,7 +108,9 @@ func clientTLS(key pay.Key, root pay.NodeID, v *verdict) (*tls.Config, error) {
 		InsecureSkipVerify: true,
 		VerifyConnection: func(cs tls.ConnectionState) error {
 			_, _, err := registryKey(cs, root)
-			v.set(err)
+			if err != nil {
+				refused(err)
+			}
 			return err
 		},
 	}, nil

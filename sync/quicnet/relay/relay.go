@@ -50,21 +50,16 @@ func AfterHandshake(n int) Rule {
 // first one is confirmed.
 func OnceConfirmed(n int) Rule {
 	return func() func(Datagram) bool {
-		var first [2]int
-		var confirmed [2]bool
+		first, confirmed := map[bool]int{}, map[bool]bool{} // by Up
 		return func(d Datagram) bool {
 			if d.Handshake || d.Size <= n {
 				return true
 			}
-			way := 0
-			if d.Up {
-				way = 1
+			if first[d.Up] == 0 {
+				first[d.Up] = d.Size
 			}
-			if first[way] == 0 {
-				first[way] = d.Size
-			}
-			confirmed[way] = confirmed[way] || d.Size > first[way]
-			return !confirmed[way]
+			confirmed[d.Up] = confirmed[d.Up] || d.Size > first[d.Up]
+			return !confirmed[d.Up]
 		}
 	}
 }
