@@ -45,11 +45,15 @@ func (Request) Kind() Kind { return KindRequest }
 
 // Check returns nil when every field is within its bounds.
 func (r Request) Check() error {
+	return firstError(r.Amount.CheckPayable(), r.checkRest())
+}
+
+// checkRest is Check but for the amount.
+func (r Request) checkRest() error {
 	if r.TTL < RequestTTLMin || r.TTL > RequestTTLMax {
 		return fmt.Errorf("ttl of %v is outside %v..%v", r.TTL.Std(), RequestTTLMin.Std(), RequestTTLMax.Std())
 	}
-	return firstError(r.Key.Check(), r.Merchant.check("m/"), r.Site.Check(), r.Handle.Check(),
-		r.Amount.CheckPayable(), r.Currency.Check(), CheckRef(r.Ref), r.Created.check(), checkEvidence(r.Evidence, r.Certain), checkExcess(r.Evidence, r.Excess))
+	return firstError(r.Key.Check(), r.Merchant.check("m/"), r.Site.Check(), r.Handle.Check(), r.Currency.Check(), CheckRef(r.Ref), r.Created.check(), checkEvidence(r.Evidence, r.Certain), checkExcess(r.Evidence, r.Excess))
 }
 
 // Verdict is whether a wallet approves an offer.
@@ -86,6 +90,9 @@ type Answer struct {
 	// Cannot means that the wallet declines because it cannot approve: the device
 	// that would have to give its code is not its own any more.
 	Cannot bool `cbor:"65,keyasint,omitempty"`
+	// HoldUntil is that of the offer: who approves has seen that the amount is held, and
+	// until when. A wallet of old does not say it.
+	HoldUntil Time `cbor:"66,keyasint,omitempty"`
 }
 
 // Kind returns KindAnswer.
@@ -106,7 +113,7 @@ func (a Answer) Check() error {
 		return fmt.Errorf("an authentication code stands beside a refusal to pay")
 	}
 	return firstError(a.Merchant.check("m/"), a.Amount.CheckPayable(), a.Currency.Check(),
-		checkText("rule", string(a.By), RuleBytesMax), a.Expires.check(), a.Created.check())
+		checkText("rule", string(a.By), RuleBytesMax), a.Expires.check(), a.Created.check(), a.HoldUntil.check())
 }
 
 // Cancel is a claim that withdraws a request. The box that made the request

@@ -27,12 +27,27 @@ type Terms struct {
 	Certain  bool     `cbor:"68,keyasint,omitempty"`
 	// Excess is the request's; only the merchant, who measured it, and the payer see it.
 	Excess Excess `cbor:"69,keyasint,omitzero"`
+	// HoldUntil is until when the amount is held, to be captured by then; 0 where an
+	// approval captures it at once. A wallet repeats it when it approves.
+	HoldUntil Time `cbor:"70,keyasint,omitempty"`
 }
+
+// IsHold reports whether the amount is held for a later capture.
+func (t Terms) IsHold() bool { return t.HoldUntil != 0 }
 
 func (t Terms) check() error {
 	return firstError(t.Merchant.check("m/"), t.MerchantName.Check(), t.Site.Check(), t.Amount.CheckPayable(),
 		t.Currency.Check(), t.Handle.Check(), CheckRef(t.Ref), t.Expires.check(), t.StepUp.check(),
-		checkEvidence(t.Evidence, t.Certain), checkExcess(t.Evidence, t.Excess))
+		checkEvidence(t.Evidence, t.Certain), checkExcess(t.Evidence, t.Excess), t.checkHold())
+}
+
+// checkHold returns nil when the amount is not held, or for longer than the offer
+// stands and no longer than moments go.
+func (t Terms) checkHold() error {
+	if t.IsHold() && t.HoldUntil < t.Expires {
+		return fmt.Errorf("the hold ends before the offer")
+	}
+	return t.HoldUntil.check()
 }
 
 // Method returns by how many channels the payment is made.

@@ -31,9 +31,13 @@ func (s KeySecret) Key(k IdempotencyKey) KeyTag {
 	return KeyTag(s.tag([]any{"paybeacon/1 key", string(k)}))
 }
 
-// Order returns the tag of what a request asks for, whoever is to pay it.
-func (s KeySecret) Order(r Request) OrderTag {
-	capture := "auto" // the one way there is
+// Order returns the tag of what a request asks for, whoever is to pay it. For how long
+// the amount would be held is no part of it.
+func (s KeySecret) Order(r Opening) OrderTag {
+	capture := "auto"
+	if r.Hold != 0 {
+		capture = "manual"
+	}
 	return OrderTag(s.tag([]any{"paybeacon/1 order", int64(r.Amount), string(r.Currency), r.Ref, capture, r.TwoChannel}))
 }
 
@@ -45,8 +49,8 @@ func (s KeySecret) tag(what []any) []byte {
 }
 
 // SameOrder reports whether two requests ask for the same, whoever is to pay it.
-func (r Request) SameOrder(other Request) bool {
-	return r.Amount == other.Amount && r.Currency == other.Currency && r.Ref == other.Ref && r.TwoChannel == other.TwoChannel
+func (r Opening) SameOrder(other Opening) bool {
+	return (r.Hold != 0) == (other.Hold != 0) && r.Amount == other.Amount && r.Currency == other.Currency && r.Ref == other.Ref && r.TwoChannel == other.TwoChannel
 }
 
 // MerchantKeys is the registry's statement to the boxes of one merchant with

@@ -35,6 +35,11 @@ const (
 	KindVouched     Kind = "vouched"
 	KindPaidOut     Kind = "paid-out"
 	KindMoved       Kind = "moved"
+	KindOpening     Kind = "must-request"
+	KindCapture     Kind = "capture"
+	KindVoid        Kind = "void"
+	KindRefund      Kind = "refund"
+	KindActionKnown Kind = "action-known"
 )
 
 // kinds is the table of kinds: a kind without a row here is a kind that this
@@ -43,7 +48,11 @@ const (
 func kinds() []KindRow {
 	return []KindRow{
 		claim[Request](RoleBox, AudienceAuthor),
+		claim[Opening](RoleBox, AudienceAuthor),
 		claim[Cancel](RoleBox, AudienceAuthor),
+		claim[Capture](RoleBox, AudienceAuthor),
+		claim[Void](RoleBox, AudienceAuthor),
+		claim[Refund](RoleBox, AudienceAuthor),
 		claim[Answer](RoleWallet, AudienceAuthor),
 		claim[Mapping](RoleWallet, AudienceAuthor),
 		claim[Revoke](RoleWallet, AudienceAuthor),
@@ -61,6 +70,7 @@ func kinds() []KindRow {
 		statement[Moved](AudienceWallet).readBy(RoleWallet),
 		statement[MerchantKeys](AudienceMerchant).readBy(RoleBox),
 		statement[KeyHeld](AudienceMerchant).readBy(RoleBox),
+		statement[ActionKnown](AudienceMerchant).readBy(RoleBox),
 		statement[Neighbours](AudienceMerchant).readBy(RoleBox),
 		statement[Earshot](AudienceMerchant).readBy(RoleBox),
 		statement[Replaced](AudienceWallet).readBy(RoleWallet),
@@ -188,6 +198,7 @@ func (r Replaced) signedAt() Time     { return r.At }
 func (v Vouched) signedAt() Time      { return v.At }
 func (p PaidOut) signedAt() Time      { return p.At }
 func (m Moved) signedAt() Time        { return m.At }
+func (k ActionKnown) signedAt() Time  { return k.At }
 
 // SignedAt returns when the registry signed f, a fact of this kind. It fails
 // for the kinds of other authors and for facts of other kinds.

@@ -13,6 +13,7 @@ import (
 //	                  v       wallet approves, money moves in the same commit
 //	requested --> offered ------------------------------------> captured
 //	    |            |
+//	    |            |--> held         approved, to be captured later: see below
 //	    |            |--> declined     the wallet declined
 //	    |            |--> failed       approved, but the balance does not cover it
 //	    |            |--> expired      no answer in time
@@ -23,11 +24,26 @@ import (
 //	    |--> expired      the request was too old when it arrived
 //	    '--> cancelled    the box withdrew it before it was offered
 //
-// Only "captured" moves money, only from "offered", before the offer ends, and
-// only by an approval that the payer's wallet signed over the very same terms.
-// Where the terms name a step-up, or the code was heard elsewhere since, the
-// approval carries an authentication code of the device that was heard, or it is
-// refused and the offer stays as it was.
+//	             the merchant captures, all or a part     the merchant refunds
+//	        held --------------------------------> captured --> part_refunded --> refunded
+//	    ^   |  |                                   ^      |     ^          |      ^
+//	    '---'  |--> voided     the merchant        '------'     '----------'      |
+//	  increment|               gave it up          a further capture, a void or    |
+//	           '--> expired    not captured        the end of what is still held;  |
+//	                           in time             a further refund                |
+//	                                               captured, all of it refunded ---'
+//
+// Money is authorised only from "offered" or "held", before the offer ends, and only
+// by an approval that the payer's wallet signed over the very same terms. Where the
+// terms name a step-up, or the code was heard elsewhere since, the approval carries an
+// authentication code of the device that was heard, or it is refused and the offer
+// stays as it was. What was authorised is paid only by a capture: at once with the
+// approval, or where the terms say until when it is held, by a claim of the merchant.
+// Once something was captured the payment is paid, whatever becomes of the rest.
+//
+// The state part_refunded is shown as captured. It has a name of its own because an
+// older program, for which captured is the end, takes in states that it does not know
+// and no arrow that it does not know.
 //
 // The table below is the drawing with all that belongs to an arrow. Payment.Next
 // follows it on every node; the registry finds there which claims may decide a
@@ -36,18 +52,23 @@ import (
 // State is where a payment stands. It has the same name in every view.
 type State string
 
-// The states that an immediate payment can be in. StateRequested is the only
-// one that no decision states.
+// The states that a payment can be in. StateRequested is the only one that no
+// decision states.
 const (
 	StateRequested State = "requested"
 	StateOffered   State = "offered"
+	StateHeld      State = "held"
 	StateCaptured  State = "captured"
-	StateUnmatched State = "unmatched"
-	StateAmbiguous State = "ambiguous"
-	StateDeclined  State = "declined"
-	StateExpired   State = "expired"
-	StateCancelled State = "cancelled"
-	StateFailed    State = "failed"
+	// StatePartRefunded: captured, and a part of it was given back; shown as captured.
+	StatePartRefunded State = "part_refunded"
+	StateRefunded     State = "refunded" // all that was captured, and nothing is held
+	StateVoided       State = "voided"
+	StateUnmatched    State = "unmatched"
+	StateAmbiguous    State = "ambiguous"
+	StateDeclined     State = "declined"
+	StateExpired      State = "expired"
+	StateCancelled    State = "cancelled"
+	StateFailed       State = "failed"
 )
 
 // outcomes are what the merchant may rely on in each state that this program
@@ -58,7 +79,11 @@ var outcomes = []struct {
 }{
 	{StateRequested, OutcomePending},
 	{StateOffered, OutcomePending},
+	{StateHeld, OutcomePending},
 	{StateCaptured, OutcomePaid},
+	{StatePartRefunded, OutcomePaid},
+	{StateRefunded, OutcomePaid},
+	{StateVoided, OutcomeNotPaid},
 	{StateUnmatched, OutcomeNotPaid},
 	{StateAmbiguous, OutcomeNotPaid},
 	{StateDeclined, OutcomeNotPaid},
@@ -83,7 +108,8 @@ type Arrow struct {
 	// does; "" for none.
 	Deadline Deadline
 	// Reason, By and Payer are whether the decision may carry a reason why no
-	// money moved, a rule that answered, and a payer.
+	// money moved, a rule that answers with it, and a payer. Decisions that follow on
+	// an answer repeat who gave it.
 	Reason, By, Payer bool
 }
 
@@ -97,10 +123,29 @@ var life = []Arrow{
 	{From: StateRequested, To: StateCancelled, Claim: KindCancel, Signer: PartyBox, Reason: true},
 
 	{From: StateOffered, To: StateCaptured, Claim: KindAnswer, Signer: PartyPayer, Sums: Change{Captured: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
+	{From: StateOffered, To: StateHeld, Claim: KindAnswer, Signer: PartyPayer, Sums: Change{Held: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
 	{From: StateOffered, To: StateDeclined, Claim: KindAnswer, Signer: PartyPayer, Reason: true, By: true, Payer: true},
 	{From: StateOffered, To: StateFailed, Claim: KindAnswer, Signer: PartyPayer, Reason: true, By: true, Payer: true},
 	{From: StateOffered, To: StateExpired, Deadline: DeadlineOffer, Reason: true, Payer: true},
 	{From: StateOffered, To: StateCancelled, Claim: KindCancel, Signer: PartyBox, Reason: true, Payer: true},
+
+	{From: StateHeld, To: StateCaptured, Claim: KindCapture, Signer: PartyBox, Sums: Change{Held: Shrinks, Captured: Grows, Released: MayGrow}, Deadline: DeadlineHold, Payer: true},
+	{From: StateHeld, To: StateVoided, Claim: KindVoid, Signer: PartyBox, Sums: Change{Held: Shrinks, Released: Grows}, Reason: true, Payer: true},
+	{From: StateHeld, To: StateExpired, Sums: Change{Held: Shrinks, Released: Grows}, Deadline: DeadlineHold, Reason: true, Payer: true},
+
+	{From: StateCaptured, To: StateCaptured, Claim: KindCapture, Signer: PartyBox, Sums: Change{Held: Shrinks, Captured: Grows, Released: MayGrow}, Deadline: DeadlineHold, Payer: true},
+	{From: StateCaptured, To: StateCaptured, Claim: KindVoid, Signer: PartyBox, Sums: Change{Held: Shrinks, Released: Grows}, Payer: true},
+	{From: StateCaptured, To: StateCaptured, Sums: Change{Held: Shrinks, Released: Grows}, Deadline: DeadlineHold, Payer: true},
+	{From: StateCaptured, To: StatePartRefunded, Claim: KindRefund, Signer: PartyBox, Sums: Change{Refunded: Grows}, Payer: true},
+	{From: StateCaptured, To: StateRefunded, Claim: KindRefund, Signer: PartyBox, Sums: Change{Refunded: Grows}, Payer: true},
+
+	{From: StatePartRefunded, To: StatePartRefunded, Claim: KindCapture, Signer: PartyBox, Sums: Change{Held: Shrinks, Captured: Grows, Released: MayGrow}, Deadline: DeadlineHold, Payer: true},
+	{From: StatePartRefunded, To: StatePartRefunded, Claim: KindVoid, Signer: PartyBox, Sums: Change{Held: Shrinks, Released: Grows}, Payer: true},
+	{From: StatePartRefunded, To: StatePartRefunded, Sums: Change{Held: Shrinks, Released: Grows}, Deadline: DeadlineHold, Payer: true},
+	{From: StatePartRefunded, To: StatePartRefunded, Claim: KindRefund, Signer: PartyBox, Sums: Change{Refunded: Grows}, Payer: true},
+	{From: StatePartRefunded, To: StateRefunded, Claim: KindVoid, Signer: PartyBox, Sums: Change{Held: Shrinks, Released: Grows}, Payer: true},
+	{From: StatePartRefunded, To: StateRefunded, Sums: Change{Held: Shrinks, Released: Grows}, Deadline: DeadlineHold, Payer: true},
+	{From: StatePartRefunded, To: StateRefunded, Claim: KindRefund, Signer: PartyBox, Sums: Change{Refunded: Grows}, Payer: true},
 }
 
 // Party is who signs a claim that decides a payment.
@@ -108,23 +153,32 @@ type Party string
 
 // The parties to a payment.
 const (
-	PartyBox   Party = "box"   // the box that asked
+	PartyBox   Party = "box"   // a box of the merchant
 	PartyPayer Party = "payer" // the wallet that was asked
 )
 
 // Deadline is a moment in the life of a payment.
 type Deadline string
 
-// DeadlineOffer is when the offer ends: Terms.Expires.
-const DeadlineOffer Deadline = "offer"
+const (
+	// DeadlineOffer is when the offer ends: Terms.Expires.
+	DeadlineOffer Deadline = "offer"
+	// DeadlineHold is when what is held goes back to the payer: CaptureGrace after
+	// Terms.HoldUntil, so that a capture which was stored in time is on time.
+	DeadlineHold Deadline = "hold"
+)
 
 // of returns the moment for a payment whose last decision is d, and whether there
 // is one.
 func (k Deadline) of(d Decision) (Time, bool) {
-	if k == DeadlineOffer {
+	switch {
+	case k == DeadlineOffer:
 		return d.Expires, true
+	case k == DeadlineHold && d.IsHold():
+		return d.HoldUntil.Add(CaptureGrace), true
+	default:
+		return 0, false
 	}
-	return 0, false
 }
 
 // Life returns the rows of the life of a payment.
@@ -182,8 +236,28 @@ func (s State) HasReceipt() bool { return s.Final() }
 // allows reports whether a payment in state s can have these sums: it is paid
 // exactly when something was captured, and when it never will be, nothing is held.
 func (s State) allows(sums Sums) bool {
-	o, _ := s.outcome()
-	return (o == OutcomePaid) == (sums.Captured > 0) && (o != OutcomeNotPaid || sums.Held == 0)
+	switch o, _ := s.outcome(); {
+	case (o == OutcomePaid) != (sums.Captured > 0), o == OutcomeNotPaid && sums.Held != 0:
+		return false
+	case s == StateHeld:
+		return sums.Held > 0
+	case s == StateCaptured:
+		return sums.Refunded == 0
+	case s == StatePartRefunded:
+		return sums.Refunded > 0 && (sums.Refunded < sums.Captured || sums.Held > 0)
+	case s == StateRefunded:
+		return sums.Refunded == sums.Captured && sums.Held == 0
+	default:
+		return true
+	}
+}
+
+// Shown returns the state in the word that people and scripts read.
+func (s State) Shown() State {
+	if s == StatePartRefunded {
+		return StateCaptured
+	}
+	return s
 }
 
 // Decides reports whether a claim of this kind may decide a payment in state s.
@@ -210,8 +284,12 @@ func (k Kind) Party() Party {
 // ByClock returns the arrow that the clock takes from the state which d states,
 // and the moment at which it does; ok is false when only claims lead on.
 func (d Decision) ByClock() (a Arrow, at Time, ok bool) {
+	sums := d.SumsAfter()
 	for _, a := range life {
 		if a.From != d.State || a.Claim != "" {
+			continue
+		}
+		if after, err := sums.Plus(a.Sums.ofAllHeld(sums)); err != nil || !a.Sums.leads(sums, after, d.Amount) || !a.To.allows(after) {
 			continue
 		}
 		if at, ok := a.Deadline.of(d); ok {
@@ -219,6 +297,17 @@ func (d Decision) ByClock() (a Arrow, at Time, ok bool) {
 		}
 	}
 	return Arrow{}, 0, false
+}
+
+// After returns the state to which a claim of the kind leads from where the payment
+// stands, if its sums are then these; ok is false when there is none.
+func (p Payment) After(claim Kind, sums Sums) (to State, ok bool) {
+	for _, a := range life {
+		if a.From == p.State && a.Claim == claim && a.Sums.leads(p.Sums(), sums, p.Decision.Amount) && a.To.allows(sums) {
+			return a.To, true
+		}
+	}
+	return "", false
 }
 
 // ErrArrow means that a decision does not follow from the state it meets.
@@ -256,9 +345,13 @@ func (a *Arrow) check(p Payment, d Decision) error {
 		return fmt.Errorf("decision %d (%s) names the wrong claim: %w", d.Seq, d.State, ErrArrow)
 	case p.Seq > 0 && d.At < p.Decision.At, a.Claim != "" && ends && d.At >= deadline:
 		return fmt.Errorf("decision %d (%s) is dated %s, out of its time: %w", d.Seq, d.State, d.At, ErrArrow)
-	case d.Reason != "" && !a.Reason, d.By != "" && !a.By, !nobody && !a.Payer, nobody && d.StepUp != "":
+	case !a.repeatsAnswer(p, d):
+		return fmt.Errorf("decision %d (%s) names another answer than the one before: %w", d.Seq, d.State, ErrArrow)
+	case a.Sums.Authorises && d.IsHold() != (d.State == StateHeld):
+		return fmt.Errorf("decision %d (%s) takes at once what is to be held, or holds what is not: %w", d.Seq, d.State, ErrArrow)
+	case d.Reason != "" && !a.Reason, !nobody && !a.Payer, nobody && d.StepUp != "":
 		return fmt.Errorf("decision %d (%s) carries more than its state allows: %w", d.Seq, d.State, ErrArrow)
-	case !a.Sums.leads(p.Sums(), d.SumsAfter(), d.Amount), !d.State.allows(d.SumsAfter()):
+	case d.Sums.check() != nil, !a.Sums.leads(p.Sums(), d.SumsAfter(), d.Amount), !d.State.allows(d.SumsAfter()):
 		return fmt.Errorf("decision %d (%s) moves other money than it may: %w", d.Seq, d.State, ErrArrow)
 	default:
 		return nil
@@ -277,4 +370,13 @@ func (a *Arrow) names(p Payment, claim FactID) bool {
 	default:
 		return !claim.IsZero() && claim != FactID(p.ID) && claim != p.LastID
 	}
+}
+
+// repeatsAnswer reports whether d names who answered as it may: a new answer where
+// the payer decides, and else the one that p names.
+func (a *Arrow) repeatsAnswer(p Payment, d Decision) bool {
+	if a.By {
+		return true
+	}
+	return d.By == p.Decision.By
 }

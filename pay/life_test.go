@@ -53,7 +53,7 @@ func TestProtocolListsTheArrows(t *testing.T) {
 			trend pay.Trend
 		}{{"held", a.Sums.Held}, {"captured", a.Sums.Captured}, {"released", a.Sums.Released}, {"refunded", a.Sums.Refunded}} {
 			if sum.trend != pay.Stays {
-				sums = append(sums, sum.name+" "+map[pay.Trend]string{pay.Grows: "+", pay.Shrinks: "-"}[sum.trend])
+				sums = append(sums, sum.name+" "+map[pay.Trend]string{pay.Grows: "+", pay.Shrinks: "-", pay.MayGrow: "(+)"}[sum.trend])
 			}
 		}
 		if a.Sums.Authorises {
@@ -128,14 +128,18 @@ func TestStates(t *testing.T) {
 	const table = `
 requested  open  -      -        known
 offered    open  -      -        known
-captured   -     final  receipt  known
+captured   open  final  receipt  known
+part_refunded open final receipt known
+refunded   -     final  receipt  known
+voided     -     final  receipt  known
 unmatched  -     final  receipt  known
 ambiguous  -     final  receipt  known
 declined   -     final  receipt  known
 expired    -     final  receipt  known
 cancelled  -     final  receipt  known
 failed     -     final  receipt  known
-held       open  -      -        -
+held       open  -      -        known
+frozen     open  -      -        -
 approved   open  -      -        -
 `
 	word := func(yes bool, w string) string {
@@ -159,7 +163,11 @@ func TestByClock(t *testing.T) {
 	for _, s := range pay.States()[1:] {
 		d := at(t, s).Decision
 		a, when, ok := d.ByClock()
-		if want := s == pay.StateOffered; ok != want || (ok && (a.To != pay.StateExpired || when != d.Expires)) {
+		want, then := s == pay.StateOffered || s == pay.StateHeld, d.Expires
+		if s == pay.StateHeld {
+			then = d.HoldUntil.Add(pay.CaptureGrace)
+		}
+		if ok != want || (ok && (a.To != pay.StateExpired || when != then)) {
 			t.Errorf("%s: %s at %s, %v", s, a.To, when, ok)
 		}
 	}
@@ -258,25 +266,25 @@ func TestSums(t *testing.T) {
 // known here. From the first of them on part of the money is captured and part is
 // held, but for a state with a minus: there all of it is given back.
 const newer = `
-offered HELD                     => held      pending   unknown   no
-HELD                             => held      pending   unknown   no
-APPROVED HELD                    => held      pending   unknown   no
-offered HELD captured            => captured  paid      paid      yes
-offered HELD captured captured   => captured  paid      paid      yes
-offered HELD captured REFUNDED   => refunded  pending   unknown   no
-offered captured REFUNDED        => refunded  pending   unknown   no
-offered HELD captured-           => captured  pending   unknown   no
-offered HELD expired             => expired   pending   unknown   no
-offered HELD expired-            => expired   not_paid  not_paid  yes
-offered HELD cancelled           => cancelled pending   unknown   no
-offered HELD failed              => failed    pending   unknown   no
-offered HELD VOIDED              => voided    pending   unknown   no
-offered HELD offered captured    => captured  paid      paid      yes
-offered declined HELD            => held      pending   unknown   no
-HELD requested                   => requested pending   unknown   no
+offered FROZEN                     => frozen     pending   unknown   no
+FROZEN                             => frozen     pending   unknown   no
+APPROVED FROZEN                    => frozen     pending   unknown   no
+offered FROZEN captured            => captured  paid      paid      yes
+offered FROZEN captured captured   => captured  paid      paid      yes
+offered FROZEN captured THAWED   => thawed  pending   unknown   no
+offered captured THAWED        => thawed  pending   unknown   no
+offered FROZEN captured-           => captured  pending   unknown   no
+offered FROZEN expired             => expired   pending   unknown   no
+offered FROZEN expired-            => expired   not_paid  not_paid  yes
+offered FROZEN cancelled           => cancelled pending   unknown   no
+offered FROZEN failed              => failed    pending   unknown   no
+offered FROZEN MELTED              => melted    pending   unknown   no
+offered FROZEN offered captured    => captured  paid      paid      yes
+offered declined FROZEN            => frozen     pending   unknown   no
+FROZEN requested                   => requested pending   unknown   no
 offered captured captured        => refused
 offered captured expired         => refused
-declined HELD                    => refused
+declined FROZEN                    => refused
 `
 
 func TestStatesOfLater(t *testing.T) {
@@ -319,13 +327,13 @@ func TestStatesOfLater(t *testing.T) {
 // and currency, and nothing else; and of all that follow it.
 func TestLinkOfALaterDecision(t *testing.T) {
 	t.Parallel()
-	for _, from := range []pay.State{pay.StateRequested, pay.StateOffered, "held"} {
+	for _, from := range []pay.State{pay.StateRequested, pay.StateOffered, "frozen"} {
 		p := pay.Open(requestID)
 		if from != pay.StateRequested {
 			p = at(t, pay.StateOffered)
 		}
-		if from == "held" {
-			held, err := p.Next(factID(2), follow(p, "held"))
+		if from == "frozen" {
+			held, err := p.Next(factID(2), follow(p, "frozen"))
 			if err != nil || !held.NotUnderstood {
 				t.Fatalf("%+v, %v", held, err)
 			}
@@ -342,15 +350,15 @@ func TestLinkOfALaterDecision(t *testing.T) {
 			if from == pay.StateRequested && strings.HasPrefix(name, "another ") && name != "another payment" {
 				continue // the first decision is the first to say whose the payment is
 			}
-			d := follow(p, "voided")
+			d := follow(p, "melted")
 			change(&d)
 			if next, err := p.Next(factID(9), d); !errors.Is(err, pay.ErrArrow) || next != p {
 				t.Errorf("%s, from %s: %v, have %+v", name, from, err, next)
 			}
 		}
-		d := follow(p, "voided")
+		d := follow(p, "melted")
 		next, err := p.Next(factID(9), d)
-		if err != nil || next.State != "voided" || !next.NotUnderstood {
+		if err != nil || next.State != "melted" || !next.NotUnderstood {
 			t.Errorf("from %s: %v, have %+v", from, err, next)
 		}
 		if again, err := next.Next(factID(9), d); err != nil || again != next {

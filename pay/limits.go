@@ -67,6 +67,20 @@ const (
 	// time. Chosen: a person finds the phone and reads the offer in it.
 	RequestTTLDefault Millis = 60_000
 
+	// HoldMin and HoldMax bound for how long an amount is held, and HoldMax is how long
+	// where a charge does not say. Published: the contract of the command, seven days;
+	// chosen, the least: nobody captures sooner by hand.
+	HoldMin Millis = 60_000
+	HoldMax Millis = 7 * 24 * 3_600_000
+	// CaptureGrace is how long after the end of a hold a capture is followed that its
+	// box had stored before; until then the money stays held. It bounds, too, what a box
+	// gains that lies about when that was. Published: the contract of the command.
+	CaptureGrace Millis = 15 * 60_000
+
+	// DecisionsMax bounds the decisions on one payment, all of which whoever shows it
+	// reads again. Chosen: more captures and refunds than a tab of an evening has.
+	DecisionsMax = 100
+
 	// StepSlack is how long after its end a code is still accepted, before
 	// drift: the advert, the box's filter and the cashier take that long.
 	// Chosen: the filter decides after 2 to 4 s, and a late switch takes 2 s.

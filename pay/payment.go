@@ -124,7 +124,7 @@ func (p Payment) Shown(l Local) State {
 	case p.Seq == 0 && l.Withdrawn:
 		return StateCancelled
 	default:
-		return p.State
+		return p.State.Shown()
 	}
 }
 

@@ -21,6 +21,19 @@ const (
 	ReasonDeviceForgotten   Reason = "device_forgotten"
 	// ReasonPayerCannotAnswer: the payment needs a device that cannot give its word.
 	ReasonPayerCannotAnswer Reason = "payer_cannot_answer"
+	// ReasonHoldOver: the hold ended before the merchant captured anything of it.
+	ReasonHoldOver Reason = "hold_over"
+	// ReasonPayerTooOld: the payer's wallet did not know that it approves a hold.
+	ReasonPayerTooOld Reason = "payer_too_old"
+
+	ReasonLateCapture   Reason = "late_capture"
+	ReasonLateVoid      Reason = "late_void"
+	ReasonNotHeld       Reason = "not_held"
+	ReasonNotCaptured   Reason = "not_captured"
+	ReasonAboveHeld     Reason = "above_held"
+	ReasonAboveCaptured Reason = "above_captured"
+	// ReasonTooManyActions: a payment has DecisionsMax decisions.
+	ReasonTooManyActions Reason = "too_many_actions"
 
 	ReasonLateAnswer     Reason = "late_answer"
 	ReasonLateCancel     Reason = "late_cancel"

@@ -60,6 +60,10 @@ func (d Decision) SumsAfter() Sums {
 	return d.Sums
 }
 
+// Authorised returns what the payer agreed to pay at most, increments included: the
+// amount of the terms while nothing is authorised.
+func (d Decision) Authorised() Amount { return max(d.Amount, d.SumsAfter().Authorised()) }
+
 // HasReceipt reports whether d makes a receipt: it shows what became of the
 // money, by its state as by its sums.
 func (d Decision) HasReceipt() bool {
@@ -74,6 +78,7 @@ const (
 	Stays Trend = iota
 	Grows
 	Shrinks
+	MayGrow // stays or grows
 )
 
 // matches reports whether a sum that changed by moved follows the trend.
@@ -83,6 +88,8 @@ func (t Trend) matches(moved Amount) bool {
 		return moved > 0
 	case Shrinks:
 		return moved < 0
+	case MayGrow:
+		return moved >= 0
 	default:
 		return moved == 0
 	}
@@ -90,20 +97,36 @@ func (t Trend) matches(moved Amount) bool {
 
 // Change is how a decision may change the sums of its payment. What is held,
 // captured and released add up to what was authorised, which stays the same but
-// where Authorises is set: there it becomes the amount of the terms.
+// where Authorises is set: there it becomes the amount of the terms; and where
+// Increases is: there it grows.
 type Change struct {
 	Held, Captured, Released, Refunded Trend
-	Authorises                         bool
+	Authorises, Increases              bool
 }
 
 // leads reports whether the change leads from before to after on a payment of
 // this amount.
 func (c Change) leads(before, after Sums, amount Amount) bool {
 	moved := after.Minus(before)
-	authorised := before.Authorised()
-	if c.Authorises {
-		authorised = amount
+	authorised := moved.Authorised() == 0
+	switch {
+	case c.Authorises:
+		authorised = after.Authorised() == amount
+	case c.Increases:
+		authorised = moved.Authorised() > 0
 	}
-	return c.Held.matches(moved.Held) && c.Captured.matches(moved.Captured) && c.Released.matches(moved.Released) &&
-		c.Refunded.matches(moved.Refunded) && after.Authorised() == authorised
+	return authorised && c.Held.matches(moved.Held) && c.Captured.matches(moved.Captured) && c.Released.matches(moved.Released) &&
+		c.Refunded.matches(moved.Refunded)
 }
+
+// ofAllHeld returns how the sums change when the change concerns all that is held: a
+// clock releases no part.
+func (c Change) ofAllHeld(before Sums) (moved Sums) {
+	if c.Held == Shrinks && c.Released == Grows {
+		moved.Held, moved.Released = -before.Held, before.Held
+	}
+	return moved
+}
+
+// Released returns the arrow's change of the sums when all that is held is given back.
+func (a Arrow) Released(before Sums) Sums { return a.Sums.ofAllHeld(before) }

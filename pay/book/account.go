@@ -95,6 +95,15 @@ func HoldOf(view pay.Rows, payment pay.PaymentID) (Hold, bool, error) {
 	return h, ok, nil
 }
 
+// KeepHold keeps the hold of a payment that has a row of its own. Its errors are the
+// store's.
+func KeepHold(tx pay.WritableRows, payment pay.PaymentID, h Hold) error {
+	if err := holdRows.Put(tx, payment, h); err != nil {
+		return fmt.Errorf("keep hold of payment %s: %w", payment.Short(), err)
+	}
+	return nil
+}
+
 // Each calls fn for every account that ever moved, by currency and owner, until
 // fn returns false. Its errors are the store's, or wrap rows.ErrDamaged.
 func Each(view pay.Rows, fn func(Account, Balance) (more bool)) error {

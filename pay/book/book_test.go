@@ -296,7 +296,7 @@ func TestTrade(t *testing.T) {
 			switch {
 			case err == nil && has[payer] >= amount:
 				has[payer], has[merchant] = has[payer]-amount, has[merchant]+amount
-				tally.Pay(p)
+				tally.Pay(p, pay.Sums{Captured: amount})
 			case errors.Is(err, book.ErrInsufficient) && has[payer] < amount && maps.Equal(before, m):
 			default:
 				t.Fatalf("paying %d of %d: %v", amount, has[payer], err)
@@ -349,7 +349,7 @@ func TestTallyFinds(t *testing.T) {
 		m[holdKey] = string(pay.Encode(book.Hold{From: ann, To: cafe, Currency: "EUR", Authorised: 30, Captured: 30}))
 		tally.Hold()
 		tally.TopUp(ann, 100, "EUR")
-		tally.Pay(payment(1, ann, 30))
+		tally.Pay(payment(1, ann, 30), pay.Sums{Captured: 30})
 		tc.bend(m)
 		var told []string
 		imbalance, err := tally.Compare(m, func(f string) { told = append(told, f) })

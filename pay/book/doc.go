@@ -6,11 +6,11 @@
 // house has one that play money comes from and goes back to when it is paid out. Money never appears or vanishes: a
 // transfer debits one account and credits another by the same amount, in one
 // transaction. An account keeps what was posted and what is only held apart
-// from each other, and held money is not available. An immediate payment is a
-// hold and its capture in one step, which is the only thing that Pay does. The
-// hold that it returns has the sums that a payment's decisions carry, and stands in
-// the payment's row; a capture in part, a release or a refund would change them, and
-// has no function here yet.
+// from each other, and held money is not available. What happens to the money of one
+// payment is a change of its sums (Change): to authorise holds it, a capture posts what
+// was held, a release and a refund give it back. An immediate payment is a hold and
+// its capture in one step (Pay). The hold that they return has the sums that a
+// payment's decisions carry, and stands in the payment's row.
 //
 // # Layout
 //

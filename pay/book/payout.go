@@ -11,8 +11,7 @@ import (
 // amount, with pay.ErrOverflow when a sum would not fit, and as pay.Amount.CheckPayable
 // does; all of them write nothing. Any other error is the store's.
 func PayOut(tx pay.WritableRows, owner pay.Scope, amount pay.Amount, currency pay.Currency) error {
-	t := transfer{from: Account{owner, currency}, to: Account{HousePlay, currency}, amount: amount}
-	if err := t.post(tx); err != nil {
+	if err := send(tx, Account{owner, currency}, Account{HousePlay, currency}, amount, pay.Amount.CheckPayable); err != nil {
 		return fmt.Errorf("pay out to %s: %w", owner, err)
 	}
 	return nil
@@ -32,7 +31,7 @@ func Move(tx pay.WritableRows, from, to pay.Scope, currency pay.Currency) (moved
 	if moved == 0 {
 		err = ErrInsufficient
 	} else {
-		err = transfer{from: Account{from, currency}, to: Account{to, currency}, amount: moved, whole: true}.post(tx)
+		err = send(tx, Account{from, currency}, Account{to, currency}, moved, pay.Amount.CheckBalance)
 	}
 	if err != nil {
 		return 0, held, fmt.Errorf("move the balance of %s to %s: %w", from, to, err)

@@ -27,49 +27,86 @@ type Payment struct {
 // would not fit, and as pay.Amount.CheckPayable does; all of them write nothing.
 // Any other error is the store's.
 func TopUp(tx pay.WritableRows, wallet pay.Scope, amount pay.Amount, currency pay.Currency) error {
-	t := transfer{from: Account{HousePlay, currency}, to: Account{wallet, currency}, amount: amount}
-	if err := t.post(tx); err != nil {
+	if err := send(tx, Account{HousePlay, currency}, Account{wallet, currency}, amount, pay.Amount.CheckPayable); err != nil {
 		return fmt.Errorf("top up %s: %w", wallet, err)
 	}
 	return nil
 }
 
-// Pay holds and captures the amount of an immediate payment in one step, and returns
-// its hold, which the caller keeps: before is what the payment had until now. It
-// fails with ErrInsufficient when the available balance is below the amount, with
-// ErrFull when the merchant's account would hold more than pay.BalanceMax, and
-// with pay.ErrOverflow when a sum would not fit; all of them write nothing. Any
-// other error is the store's. Paying one payment twice is a mistake in the program
-// and panics.
+// Authorise holds the amount of a payment, to be captured later, and returns its hold,
+// which the caller keeps: before is what the payment had until now. It fails as Change
+// does. Authorising one payment twice is a mistake in the program and panics.
+func Authorise(tx pay.WritableRows, p Payment, before Hold) (Hold, error) {
+	p.assertNew(before)
+	return Change(tx, p, before, pay.Sums{Held: p.Amount})
+}
+
+// Pay holds and captures the amount of an immediate payment in one step. All else is as
+// with Authorise.
 func Pay(tx pay.WritableRows, p Payment, before Hold) (Hold, error) {
+	p.assertNew(before)
+	hold, err := Change(tx, p, before, pay.Sums{Captured: p.Amount})
+	if err == nil && hold.Remaining() != 0 {
+		panic("book: internal error: an immediate payment left a hold open")
+	}
+	return hold, err
+}
+
+// assertNew keeps I4 for a payment that is authorised for the first time.
+func (p Payment) assertNew(before Hold) {
 	if before != (Hold{}) {
 		panic("book: internal error: payment " + p.ID.Short() + " is posted already")
 	}
-	t := transfer{from: Account{p.From, p.Currency}, to: Account{p.To, p.Currency}, amount: p.Amount}
-	if err := t.post(tx); err != nil {
-		return Hold{}, fmt.Errorf("pay %s: %w", p.ID.Short(), err)
+}
+
+// Change posts how the sums of a payment change, and returns its hold after that, which
+// the caller keeps: before is what the payment had until now, and Amount is not looked
+// at. It fails with ErrInsufficient when the payer's available balance does not cover
+// what is authorised, or the merchant's what is refunded; with ErrFull when an account
+// would hold more than pay.BalanceMax, what is promised to it included; and with
+// pay.ErrOverflow when a sum would not fit; all of them write nothing. Any other error
+// is the store's. A change that no hold can have is a mistake in the program and panics.
+func Change(tx pay.WritableRows, p Payment, before Hold, moved pay.Sums) (Hold, error) {
+	hold := before
+	hold.Authorised += moved.Authorised()
+	hold.Captured += moved.Captured
+	hold.Released += moved.Released
+	hold.Refunded += moved.Refunded
+	if moved.Captured < 0 || moved.Released < 0 || moved.Refunded < 0 || hold.Authorised < before.Authorised || moved == (pay.Sums{}) {
+		panic("book: internal error: what was posted on payment " + p.ID.Short() + " is undone")
 	}
-	hold := Hold{Authorised: p.Amount, Captured: p.Amount}
+	if hold.Authorised > pay.AmountMax {
+		return before, fmt.Errorf("change %s: %w", p.ID.Short(), pay.ErrOverflow)
+	}
 	hold.assert()
-	if hold.Remaining() != 0 {
-		panic("book: internal error: an immediate payment left a hold open")
+	t := transfer{
+		from: Account{p.From, p.Currency}, to: Account{p.To, p.Currency},
+		sent: Balance{Debits: moved.Captured, Credits: moved.Refunded, HeldDebits: moved.Held},
+		got:  Balance{Credits: moved.Captured, Debits: moved.Refunded, HeldCredits: moved.Held},
+	}
+	if err := t.post(tx); err != nil {
+		return before, fmt.Errorf("change %s: %w", p.ID.Short(), err)
 	}
 	return hold, nil
 }
 
-// transfer is one balanced posting: from is debited and to is credited by the
-// same amount.
+// send posts an amount from one account to another, if it passes the check.
+func send(tx pay.WritableRows, from, to Account, amount pay.Amount, check func(pay.Amount) error) error {
+	if err := check(amount); err != nil {
+		return err
+	}
+	return transfer{from: from, to: to, sent: Balance{Debits: amount}, got: Balance{Credits: amount}}.post(tx)
+}
+
+// transfer is one balanced posting: what changes at from, and what at to. Debits of
+// one are credits of the other, posted and held apart.
 type transfer struct {
-	from, to Account
-	amount   pay.Amount
-	whole    bool // all that an account has, which may be more than one payment may be
+	from, to  Account
+	sent, got Balance
 }
 
 // post checks everything before it writes anything.
 func (t transfer) post(tx pay.WritableRows) error {
-	if err := t.check(); err != nil {
-		return err
-	}
 	if t.from.Owner == t.to.Owner || t.from.Currency != t.to.Currency {
 		return fmt.Errorf("transfer from %s to %s is not between two accounts of one currency", t.from.Owner, t.to.Owner)
 	}
@@ -85,45 +122,39 @@ func (t transfer) post(tx pay.WritableRows) error {
 	if err != nil {
 		return fmt.Errorf("load totals: %w", err)
 	}
-	if !t.from.mayOwe() && from.Available() < t.amount {
-		return ErrInsufficient
-	}
-	newFrom, newTo, err := t.moved(from, to)
+	newFrom, newTo, err := t.after(from, to)
 	if err != nil {
 		return err
 	}
-	if newTo.Posted() > pay.BalanceMax {
-		return ErrFull
-	}
-	if total, err = total.plus(newFrom.less(from), newTo.less(to)); err != nil {
+	if total, err = total.plus(t.sent, t.got); err != nil {
 		return err
 	}
 	t.assert(newFrom, newTo, total)
 	return t.put(tx, newFrom, newTo, total)
 }
 
-// check returns nil when the amount is one that may be moved at once.
-func (t transfer) check() error {
-	if t.whole {
-		return t.amount.CheckBalance()
+// after returns both balances after the transfer, with checked sums, or why it is
+// refused.
+func (t transfer) after(from, to Balance) (newFrom, newTo Balance, err error) {
+	newFrom, err = from.plus(t.sent)
+	if err == nil {
+		newTo, err = to.plus(t.got)
 	}
-	return t.amount.CheckPayable()
-}
-
-// moved returns both balances after the transfer, with checked sums.
-func (t transfer) moved(from, to Balance) (newFrom, newTo Balance, err error) {
-	if from.Debits, err = from.Debits.Add(t.amount); err != nil {
+	switch {
+	case err != nil:
 		return from, to, err
+	case !t.from.mayOwe() && newFrom.Available() < min(0, from.Available()), !t.to.mayOwe() && newTo.Available() < min(0, to.Available()):
+		return from, to, ErrInsufficient
+	case newFrom.full() && t.sent.Credits > 0, newTo.full() && t.got.Credits+t.got.HeldCredits > 0:
+		return from, to, ErrFull
+	default:
+		return newFrom, newTo, nil
 	}
-	to.Credits, err = to.Credits.Add(t.amount)
-	return from, to, err
 }
 
-// less returns what changed since old. The sums are not negative, so that no
-// difference overflows.
-func (b Balance) less(old Balance) Balance {
-	return Balance{b.Debits - old.Debits, b.Credits - old.Credits, b.HeldDebits - old.HeldDebits, b.HeldCredits - old.HeldCredits}
-}
+// full reports whether the account would hold more than it may, once what is promised
+// to it is posted.
+func (b Balance) full() bool { return b.Posted()+b.HeldCredits > pay.BalanceMax }
 
 func (b Balance) plus(changes ...Balance) (Balance, error) {
 	for _, c := range changes {
@@ -167,7 +198,8 @@ func (t transfer) assert(from, to, total Balance) {
 	}
 }
 
-// assert keeps I3 and I4 for one hold.
+// assert keeps I3 and I4 for one hold: what is held is what was authorised and neither
+// captured nor released.
 func (h Hold) assert() {
 	if h.Authorised <= 0 || h.Captured < 0 || h.Released < 0 || h.Refunded < 0 || h.Captured > h.Authorised || h.Remaining() < 0 || h.Refunded > h.Captured {
 		panic("book: internal error: a hold gave more than was authorised")

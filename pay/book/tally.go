@@ -37,18 +37,17 @@ func (t *Tally) Move(from, to pay.Scope, amount pay.Amount, currency pay.Currenc
 // Hold counts a payment whose hold has a row of its own.
 func (t *Tally) Hold() { t.holds++ }
 
-// Pay counts a captured payment.
-func (t *Tally) Pay(p Payment) {
-	t.move(Account{p.From, p.Currency}, Account{p.To, p.Currency}, p.Amount)
+// Pay counts a payment that has these sums.
+func (t *Tally) Pay(p Payment, sums pay.Sums) {
+	t.add(Account{p.From, p.Currency}, Balance{Debits: sums.Captured, Credits: sums.Refunded, HeldDebits: sums.Held})
+	t.add(Account{p.To, p.Currency}, Balance{Credits: sums.Captured, Debits: sums.Refunded, HeldCredits: sums.Held})
 }
 
 // TakeBackHold undoes Hold for a payment that is counted again.
 func (t *Tally) TakeBackHold() { t.holds-- }
 
 // TakeBack undoes Pay for a payment that is counted again.
-func (t *Tally) TakeBack(p Payment) {
-	t.move(Account{p.From, p.Currency}, Account{p.To, p.Currency}, -p.Amount)
-}
+func (t *Tally) TakeBack(p Payment, sums pay.Sums) { t.Pay(p, pay.Sums{}.Minus(sums)) }
 
 // Merge counts what another tally counts, as well.
 func (t *Tally) Merge(o *Tally) {
@@ -67,13 +66,16 @@ type Sum struct {
 	Currency pay.Currency `cbor:"2,keyasint"`
 	Debits   pay.Amount   `cbor:"3,keyasint"`
 	Credits  pay.Amount   `cbor:"4,keyasint"`
+	// What is held; left out of the sums that older programs kept, which held nothing.
+	HeldDebits  pay.Amount `cbor:"5,keyasint,omitempty"`
+	HeldCredits pay.Amount `cbor:"6,keyasint,omitempty"`
 }
 
 // Sums returns what the tally counts, in the order of owners and currencies, and the
 // number of holds; Resume makes the same tally of it.
 func (t *Tally) Sums() (sums []Sum, holds int) {
 	for a, b := range t.sums {
-		sums = append(sums, Sum{a.Owner, a.Currency, b.Debits, b.Credits})
+		sums = append(sums, Sum{a.Owner, a.Currency, b.Debits, b.Credits, b.HeldDebits, b.HeldCredits})
 	}
 	slices.SortFunc(sums, func(x, y Sum) int {
 		return cmp.Or(cmp.Compare(x.Owner, y.Owner), cmp.Compare(x.Currency, y.Currency))
@@ -85,7 +87,7 @@ func (t *Tally) Sums() (sums []Sum, holds int) {
 func Resume(sums []Sum, holds int) (t Tally) {
 	t.holds = holds
 	for _, s := range sums {
-		t.add(Account{s.Owner, s.Currency}, Balance{Debits: s.Debits, Credits: s.Credits})
+		t.add(Account{s.Owner, s.Currency}, Balance{Debits: s.Debits, Credits: s.Credits, HeldDebits: s.HeldDebits, HeldCredits: s.HeldCredits})
 	}
 	return t
 }
@@ -122,7 +124,7 @@ func (t *Tally) Compare(view pay.Rows, report func(finding string)) (imbalance p
 			seen++
 		}
 		if b != want {
-			report(fmt.Sprintf("book: account of %s in %s has %d, the facts say %d", a.Owner, a.Currency, b.Posted(), want.Posted()))
+			report(fmt.Sprintf("book: account of %s in %s has %s, the facts say %s", a.Owner, a.Currency, b, want))
 		}
 		if b.Available() < 0 && !a.mayOwe() {
 			report(fmt.Sprintf("book: account of %s in %s has %d less than nothing", a.Owner, a.Currency, -b.Available()))
@@ -153,6 +155,14 @@ func (t *Tally) Compare(view pay.Rows, report func(finding string)) (imbalance p
 		}
 	}
 	return imbalance, t.compareHolds(view, report)
+}
+
+// String returns what the owner has, and what of it is held or promised, if anything.
+func (b Balance) String() string {
+	if b.HeldDebits == 0 && b.HeldCredits == 0 {
+		return fmt.Sprint(int64(b.Posted()))
+	}
+	return fmt.Sprintf("%d (%d held, %d promised)", b.Posted(), b.HeldDebits, b.HeldCredits)
 }
 
 func (t *Tally) compareHolds(view pay.Rows, report func(string)) error {

@@ -18,11 +18,19 @@ func noRecall(pay.WritableRows, pay.Time, pay.Fact) error { return nil }
 func TestCheckKinds(t *testing.T) {
 	t.Parallel()
 	till := func() history.Features {
-		return history.Features{{
-			Name: "payments", Mirrors: map[pay.Kind]history.EntryRule{pay.KindDecision: noEntry, pay.KindKeys: noEntry, pay.KindKeyHeld: noEntry, pay.KindNeighbours: noEntry, pay.KindEarshot: noEntry, pay.KindPaidOut: noEntry},
-			Refusals: map[pay.Kind]history.RefusalRule{pay.KindRequest: noRefusal, pay.KindCancel: noRefusal},
-			Recalls:  map[pay.Kind]history.RecallRule{pay.KindRequest: noRecall, pay.KindCancel: noRecall},
-		}}
+		all := history.Feature{
+			Name: "payments", Mirrors: map[pay.Kind]history.EntryRule{},
+			Refusals: map[pay.Kind]history.RefusalRule{}, Recalls: map[pay.Kind]history.RecallRule{},
+		}
+		for _, row := range pay.Kinds() {
+			switch {
+			case row.Author == pay.RoleBox:
+				all.Refusals[row.Kind], all.Recalls[row.Kind] = noRefusal, noRecall
+			case row.Concerns(pay.RoleBox) && row.Kind != pay.KindAuthority && row.Kind != pay.KindRefusal:
+				all.Mirrors[row.Kind] = noEntry
+			}
+		}
+		return history.Features{all}
 	}
 	mirrors := func(k pay.Kind) history.Feature {
 		return history.Feature{Name: "more", Mirrors: map[pay.Kind]history.EntryRule{k: noEntry}}

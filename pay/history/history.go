@@ -215,10 +215,15 @@ func waiting(view pay.Rows, p pay.Payment) (key findingKey, d pay.Decision, ok b
 // counted from when the node received the one before it, so that a wrong clock does
 // not matter; ttl is the life of the request, for a payment without a decision.
 func (rec Record) Deadline(ttl pay.Millis) pay.Time {
-	if rec.Payment.Seq > 0 {
-		ttl = rec.Payment.Decision.Expires.Sub(rec.Payment.Decision.At)
+	longest := pay.RequestTTLMax
+	if d := rec.Payment.Decision; rec.Payment.Seq > 0 {
+		ttl = d.Expires.Sub(d.At)
+		if d.State == pay.StateHeld {
+			longest = pay.HoldMax + pay.CaptureGrace
+			ttl = d.HoldUntil.Add(pay.CaptureGrace).Sub(d.At)
+		}
 	}
-	return rec.Received.Add(min(max(ttl, 0), pay.RequestTTLMax) + pay.LastDecisionGrace)
+	return rec.Received.Add(min(max(ttl, 0), longest) + pay.LastDecisionGrace)
 }
 
 // Page is a part of a list: up to Limit payments, held within 1..pay.ListMax, behind

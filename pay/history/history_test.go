@@ -213,8 +213,8 @@ func TestChainOfAnotherVersion(t *testing.T) {
 	if err != nil || !ok || rec.Payment.State != pay.StateDeclined || !rec.Payment.NotUnderstood || len(rec.Chain) != 2 {
 		t.Errorf("the payment is %+v, %v", rec.Payment, err)
 	}
-	d.Prev, d.Seq, d.State = second, d.Seq+1, "refunded"
-	if rec, steps := r.take(t, start, sign(t, key(t, 3), d)); len(steps) != 1 || rec.Payment.State != "refunded" {
+	d.Prev, d.Seq, d.State = second, d.Seq+1, "thawed"
+	if rec, steps := r.take(t, start, sign(t, key(t, 3), d)); len(steps) != 1 || rec.Payment.State != "thawed" {
 		t.Errorf("after one more it is %+v", rec.Payment)
 	}
 }

@@ -52,9 +52,29 @@ type Wait struct {
 	Over     bool // the outcome is not pending
 }
 
-// WaitFor returns how a payment stands at the moment that is shown as v.
+// WaitFor returns how a payment stands at the moment that is shown as v. Of one that is
+// held nothing more comes by itself for days.
 func WaitFor(v View) Wait {
-	return Wait{Shown: v.ID, Deadline: v.Deadline, Over: v.Outcome() != pay.OutcomePending}
+	return Wait{Shown: v.ID, Deadline: v.Deadline, Over: v.Outcome() != pay.OutcomePending || v.State() == pay.StateHeld}
+}
+
+// Decided reports whether a decision on a payment names a claim that is one of those
+// looked for. Its errors are those of Get.
+func Decided(view pay.Rows, id pay.PaymentID, is func(claim pay.FactID) bool) (bool, error) {
+	r, _, err := paymentRows.Get(view, id)
+	if err != nil {
+		return false, inPayment(id, err)
+	}
+	for _, link := range r.Chain {
+		d, err := decision(view, link)
+		if err != nil {
+			return false, inPayment(id, err)
+		}
+		if !d.Claim.IsZero() && is(d.Claim) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // Walk calls fn for each payment, newest first, as its last decision alone shows it,

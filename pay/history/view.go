@@ -8,7 +8,7 @@ type View struct {
 	ID           pay.PaymentID
 	Payment      pay.Payment
 	Local        pay.Local
-	Amount       pay.Amount
+	Amount       pay.Amount // that was asked for; once authorised, that was authorised
 	Currency     pay.Currency
 	MerchantName pay.Name
 	Site         pay.Name
@@ -24,6 +24,10 @@ type View struct {
 	// the last decision has come; it moves when the node receives more.
 	Deadline pay.Time
 	Test     bool // play money, as far as the registry has stated it
+	// HoldUntil is until when the amount is held, 0 where it is captured at once or no
+	// decision says it; HoldFor is for how long that was asked for, before there is one.
+	HoldUntil pay.Time
+	HoldFor   pay.Millis
 	// StepUp is why the payer's device has to sign too, or "".
 	StepUp pay.StepUp
 	// Evidence is how the payer was found, Certain whether that was beyond doubt
@@ -45,9 +49,9 @@ func (v View) Outcome() pay.Outcome { return v.Payment.Outcome(v.Local) }
 func ViewOf(now pay.Time, rec Record, ttl pay.Millis) View {
 	p, d := rec.Payment, rec.Payment.Decision
 	v := View{
-		ID: p.ID, Payment: p, Amount: d.Amount, Currency: d.Currency, MerchantName: d.MerchantName, Site: d.Site, Handle: d.Handle, Ref: d.Ref,
+		ID: p.ID, Payment: p, Amount: d.Authorised(), Currency: d.Currency, MerchantName: d.MerchantName, Site: d.Site, Handle: d.Handle, Ref: d.Ref,
 		By: d.By, Reason: d.Reason, Created: rec.Created, Expires: d.Expires, Deadline: rec.Deadline(ttl), Test: d.Test, StepUp: d.StepUp,
-		Evidence: d.Evidence, Certain: d.Certain,
+		Evidence: d.Evidence, Certain: d.Certain, HoldUntil: d.HoldUntil,
 	}
 	v.Local.TimeUp = !p.Final() && now >= v.Deadline
 	return v

@@ -79,7 +79,7 @@ func TestDeadlineOfALaterState(t *testing.T) {
 	c := newCounter(t)
 	f := c.charge(c.shop, c.beacon, 1_250)
 	d, id := c.last(c.shop.status.Scope, f)
-	d.Prev, d.Seq, d.State, d.Claim, d.Sums = id, d.Seq+1, "held", pay.FactID{9}, pay.Sums{Held: 1_250}
+	d.Prev, d.Seq, d.State, d.Claim, d.Sums = id, d.Seq+1, "frozen", pay.FactID{9}, pay.Sums{Held: 1_250}
 	held := c.signAsRegistry(d)
 	key := c.rowOf("p/")
 	raw, _ := c.mem.rows.Get(key)

@@ -63,7 +63,7 @@ func (g *Growth) Payments() int { return len(g.payments) }
 // ofPayments reports whether there are as many facts of a kind as payments, or more.
 func ofPayments(k pay.Kind) bool {
 	switch k {
-	case pay.KindRequest, pay.KindAnswer, pay.KindCancel, pay.KindDecision, pay.KindChallenge, pay.KindRefusal:
+	case pay.KindRequest, pay.KindOpening, pay.KindAnswer, pay.KindCancel, pay.KindCapture, pay.KindVoid, pay.KindRefund, pay.KindDecision, pay.KindChallenge, pay.KindRefusal:
 		return true
 	default:
 		return false
@@ -141,7 +141,7 @@ func (a *paymentAudit) checkAgain(id pay.PaymentID, h paymentRow) error {
 		a.report("payment %s: %v", id.Short(), why)
 	}
 	if sums, d := before.Sums(), before.Decision; sums != (pay.Sums{}) {
-		a.paid.TakeBack(book.Payment{ID: id, From: h.Wallet, To: d.Merchant, Amount: sums.Captured, Currency: d.Currency})
+		a.paid.TakeBack(book.Payment{ID: id, From: h.Wallet, To: d.Merchant, Currency: d.Currency}, sums)
 	}
 	_, own, _, err := holdOf(a.rows, id, h)
 	if err != nil {

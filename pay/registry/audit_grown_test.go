@@ -119,7 +119,7 @@ func TestAuditMemory(t *testing.T) {
 	var many book.Tally
 	for i := range 5_000 { // accounts of several rows
 		owner := pay.Scope("w/" + strings.Repeat("x", i%7) + string(rune('a'+i%26)) + string(rune('0'+i/26%10)) + string(rune('A'+i/260)))
-		many.Pay(book.Payment{From: owner, To: "m/cafe", Amount: pay.Amount(i + 1), Currency: "EUR"})
+		many.Pay(book.Payment{From: owner, To: "m/cafe", Currency: "EUR"}, pay.Sums{Captured: pay.Amount(i + 1), Held: pay.Amount(i % 3)})
 	}
 	good.Paid = many
 	commands := c.reg.Remember(good)

@@ -171,14 +171,14 @@ func (a *paymentAudit) checkRequest(id pay.PaymentID, p pay.Payment, h paymentRo
 	if err != nil {
 		return err
 	}
-	req, err := pay.As[pay.Request](f)
+	req, err := pay.OpeningOf(f)
 	if !ok || err != nil {
 		a.report("payment %s: its request is missing", id.Short())
 		return nil
 	}
 	d, box := p.Decision, a.nodes[f.Signer()]
 	if d.Merchant != req.Merchant || d.Site != req.Site || d.Amount != req.Amount || d.Currency != req.Currency ||
-		d.Handle != req.Handle || d.Ref != req.Ref || d.Expires > d.At.Add(req.TTL) {
+		d.Handle != req.Handle || d.Ref != req.Ref || d.IsHold() != (req.Hold != 0) || len(chain) > 0 && outlasts(chain[0].d, req) {
 		a.report("payment %s: its terms are not those of its request", id.Short())
 	}
 	if silent := d.Evidence == "" && !d.Certain; !silent && (d.Evidence != req.Evidence || d.Certain != req.Certain) {
@@ -206,6 +206,9 @@ func (a *paymentAudit) checkClaims(p pay.Payment, h paymentRow, chain []decided)
 	if h.Wallet != "" && p.Decision.Payer != a.payerRef(h.Wallet, p.Decision.Merchant) {
 		a.report("payment %s: its row names another payer than its decisions", p.ID.Short())
 	}
+	if err := a.checkActionKeys(chain); err != nil {
+		return err
+	}
 	for _, l := range chain {
 		var err error
 		switch l.arrow.Claim {
@@ -213,7 +216,9 @@ func (a *paymentAudit) checkClaims(p pay.Payment, h paymentRow, chain []decided)
 			err = a.checkAnswer(l, h)
 		case pay.KindCancel:
 			err = a.checkCancel(l, h)
-		case pay.KindRequest, "": // checkRequest has seen the request, and nobody signs for the clock
+		case pay.KindCapture, pay.KindVoid, pay.KindRefund:
+			err = a.checkAction(l, h)
+		case pay.KindRequest, pay.KindOpening, "": // checkRequest has seen the request, and nobody signs for the clock
 		default:
 			a.report("payment %s: it is %s by a %s, which no audit knows", p.ID.Short(), l.d.State, l.arrow.Claim)
 		}
@@ -257,7 +262,7 @@ func (a *paymentAudit) checkAnswer(l decided, h paymentRow) error {
 	switch {
 	case !a.signedBy(l.arrow.Signer, f, h):
 		a.report("payment %s: it is %s by an answer that the payer's wallet did not sign", id, state)
-	case !covers(answer, offer) || (answer.Verdict == pay.Approve) != approved || answer.By != l.d.By:
+	case approved && state != pay.StateFailed && answer.HoldUntil != l.d.HoldUntil, !covers(answer, offer) || (answer.Verdict == pay.Approve) != approved || answer.By != l.d.By:
 		a.report("payment %s: it is %s by an answer to other terms", id, state)
 	case l.d.Reason == pay.ReasonPayerCannotAnswer && !answer.Cannot:
 		a.report("payment %s: it is said that its payer cannot answer, and the payer did not say so", id)
@@ -265,6 +270,12 @@ func (a *paymentAudit) checkAnswer(l decided, h paymentRow) error {
 		a.checkAuthentication(l, offer, answer, f.Signer())
 	}
 	return nil
+}
+
+// outlasts reports whether the first decision on a payment has an offer or a hold that
+// stands for longer than the request asked for.
+func outlasts(first pay.Decision, req pay.Opening) bool {
+	return first.Expires > first.At.Add(req.TTL) || first.HoldUntil > first.At.Add(req.Hold) && first.IsHold()
 }
 
 // checkCancel sees that a cancel of a box of the merchant decided.
@@ -306,7 +317,7 @@ func (a *paymentAudit) checkHold(p pay.Payment, h paymentRow) error {
 		}
 		return nil
 	}
-	a.paid.Pay(book.Payment{ID: p.ID, From: h.Wallet, To: d.Merchant, Amount: sums.Captured, Currency: d.Currency})
+	a.paid.Pay(book.Payment{ID: p.ID, From: h.Wallet, To: d.Merchant, Currency: d.Currency}, sums)
 	others := own && (hold.From != h.Wallet || hold.To != d.Merchant || hold.Currency != d.Currency)
 	if !posted || others || hold.Sums() != sums {
 		a.report("payment %s: it is %s and the book has another sum or none", p.ID.Short(), p.State)
@@ -332,6 +343,18 @@ func (a *paymentAudit) checkBook(context.Context) (err error) {
 	a.tally.Merge(&a.paid)
 	a.out.Imbalance, err = a.tally.Compare(a.rows, func(finding string) { a.report("%s", finding) })
 	return err
+}
+
+// opening reads the request that opened a payment; ok is false when there is none.
+func opening(rows pay.Rows, id pay.FactID) (o pay.Opening, ok bool, err error) {
+	f, ok, err := rows.Fact(id)
+	if err != nil || !ok {
+		return o, false, err
+	}
+	if o, err = pay.OpeningOf(f); err != nil {
+		return o, false, fmt.Errorf("fact %s: %w", id, err)
+	}
+	return o, true, nil
 }
 
 // fact reads a stored fact of the given kind; ok is false when there is none.

@@ -51,6 +51,7 @@ type inspection struct {
 // features are what this registry can do.
 var features = []feature{
 	payments,
+	holds,
 	merchantKeys,
 	stepUp,
 	neighbours,

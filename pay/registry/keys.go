@@ -55,7 +55,7 @@ func (r *Registry) secretOf(merchant pay.Scope) pay.KeySecret {
 
 // claimKey gives the key of a request to the payment that it opens. When the key
 // is in use, the request is settled here and free is false.
-func (t *turn) claimKey(req pay.Request) (free bool, err error) {
+func (t *turn) claimKey(req pay.Opening) (free bool, err error) {
 	id := pay.PaymentID(t.in.Fact.ID())
 	if held, err := heldRows.Has(t.rows, id); held || err != nil {
 		return false, err
@@ -76,7 +76,7 @@ func (t *turn) claimKey(req pay.Request) (free bool, err error) {
 
 // holdersOf returns the payments that a request's key stands for: none or one,
 // and more where boxes had keys of their own. boxes are those that had.
-func holdersOf(view pay.Rows, req pay.Request, boxes []pay.NodeID) (found []pay.PaymentID, err error) {
+func holdersOf(view pay.Rows, req pay.Opening, boxes []pay.NodeID) (found []pay.PaymentID, err error) {
 	id, ok, err := keyRows.Get(view, rows.Key(req.Merchant, req.Key))
 	if err != nil {
 		return nil, err
@@ -132,8 +132,8 @@ func hasOwnKeys(view pay.Rows, box pay.NodeID) (bool, error) {
 // hold states that the key of the request at hand stands for another payment. A
 // box that does not know the statement finds a refusal behind it, and does not
 // charge again.
-func (t *turn) hold(id pay.PaymentID, req pay.Request, payment pay.PaymentID) error {
-	first, ok, err := fact[pay.Request](t.rows, pay.FactID(payment))
+func (t *turn) hold(id pay.PaymentID, req pay.Opening, payment pay.PaymentID) error {
+	first, ok, err := opening(t.rows, pay.FactID(payment))
 	if err == nil && !ok {
 		err = fmt.Errorf("payment %s has a key and its request is missing", payment.Short())
 	}
@@ -176,11 +176,11 @@ func inspectKeys(a *auditor) inspection {
 
 // checkHeld holds a statement against the two requests and its row.
 func (a *keyAudit) checkHeld(id pay.FactID, h pay.KeyHeld) error {
-	later, ok1, err := fact[pay.Request](a.rows, pay.FactID(h.Request))
+	later, ok1, err := opening(a.rows, pay.FactID(h.Request))
 	if err != nil {
 		return err
 	}
-	first, ok2, err := fact[pay.Request](a.rows, pay.FactID(h.Payment))
+	first, ok2, err := opening(a.rows, pay.FactID(h.Payment))
 	if err != nil {
 		return err
 	}
@@ -277,7 +277,7 @@ func (a *auditor) boxesWithKeys(merchant pay.Scope) ([]pay.NodeID, error) {
 
 // checkKey sees that the key of a request stands for the payment that it opened,
 // for no other, and that the first decision bears its tags.
-func (a *paymentAudit) checkKey(id pay.PaymentID, req pay.Request, first pay.Decision) error {
+func (a *paymentAudit) checkKey(id pay.PaymentID, req pay.Opening, first pay.Decision) error {
 	boxes, err := a.boxesWithKeys(req.Merchant)
 	if err != nil {
 		return err

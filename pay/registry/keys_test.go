@@ -109,7 +109,7 @@ func TestTagsOfKeys(t *testing.T) {
 	bar := c.box("Bar", "till-1")
 	first := c.charge(c.shop, c.beacon, 1_250)
 	atBar := c.chargeAs(bar, first, nil)
-	r, err := pay.As[pay.Request](first)
+	r, err := pay.OpeningOf(first)
 	c.must(err)
 	var secret pay.KeySecret
 	for _, f := range c.feeds[c.shop.status.Scope] {
@@ -128,8 +128,8 @@ func TestTagsOfKeys(t *testing.T) {
 	if d, _ := c.last(c.shop.status.Scope, first); d.Key != (pay.KeyTag{}) || d.Order != (pay.OrderTag{}) {
 		t.Error("a later decision has tags")
 	}
-	for _, change := range []func(*pay.Request){
-		func(r *pay.Request) { r.Amount++ }, func(r *pay.Request) { r.Ref += "x" }, func(r *pay.Request) { r.TwoChannel = true }, func(r *pay.Request) { r.Currency = "USD" },
+	for _, change := range []func(*pay.Opening){
+		func(r *pay.Opening) { r.Amount++ }, func(r *pay.Opening) { r.Ref += "x" }, func(r *pay.Opening) { r.TwoChannel = true }, func(r *pay.Opening) { r.Currency = "USD" }, func(r *pay.Opening) { r.Hold = pay.HoldMax },
 	} {
 		q := r
 		if change(&q); secret.Order(q) == d.Order || q.SameOrder(r) {

@@ -27,7 +27,7 @@ var (
 const (
 	// goodFormat is changed with what an audit looks at, so that no audit rests on
 	// one that saw less.
-	goodFormat = 1
+	goodFormat = 2
 	// sumsAtOnce bounds the accounts of one row, and markAtOnce the bytes. Chosen: half
 	// of what a list in a row may hold, and about as many bytes.
 	sumsAtOnce = 512

@@ -10,11 +10,12 @@ import (
 )
 
 // payments is the life of a payment: a box asks, the payer's wallet answers, the
-// box may cancel, the clock ends what nobody answers.
+// box may cancel, the clock ends what nobody answers and what nobody captures.
 var payments = feature{
 	name: "payments",
 	claims: map[pay.Kind]rule{
-		pay.KindRequest: claimOf((*turn).request),
+		pay.KindRequest: claimOf(func(t *turn, r pay.Request) error { return t.request(pay.Opening{Request: r}) }),
+		pay.KindOpening: claimOf((*turn).request),
 		pay.KindAnswer:  claimOf((*turn).answer),
 		pay.KindCancel:  claimOf((*turn).cancel),
 	},
@@ -118,7 +119,7 @@ func (t *turn) beyond(h paymentRow) (pay.Reason, error) {
 // the row says enough; else the decisions before are read.
 func (t *turn) understands(h paymentRow) (bool, error) {
 	d := h.Decision
-	if !d.State.Known() || d.State.Final() {
+	if !d.State.Known() || !d.State.Open() {
 		return d.State.Known(), nil
 	}
 	for d.Seq > 1 {
@@ -185,23 +186,25 @@ func (t *turn) answer(a pay.Answer) error {
 		v.reason = pay.ReasonPayerCannotAnswer
 	}
 	if a.Verdict == pay.Approve {
-		if v, err = t.capture(&h, v); err != nil {
+		if v, err = t.authorise(&h, a, v); err != nil {
 			return err
 		}
 	}
 	return t.decide(&h, v)
 }
 
-// covers reports whether an answer repeats exactly the offer that stands.
+// covers reports whether an answer repeats exactly the offer that stands. A wallet of
+// old does not say until when the amount is held.
 func covers(a pay.Answer, h paymentRow) bool {
 	d := h.Decision
-	return a.Offer == h.Last && a.Payment == d.Payment && a.Merchant == d.Merchant &&
+	return (a.HoldUntil == d.HoldUntil || a.HoldUntil == 0) && a.Offer == h.Last && a.Payment == d.Payment && a.Merchant == d.Merchant &&
 		a.Amount == d.Amount && a.Currency == d.Currency && a.Expires == d.Expires
 }
 
-// capture moves the money of an approved offer, in the same transaction as the
-// decision. A box that was revoked since it asked charges no more.
-func (t *turn) capture(h *paymentRow, v verdict) (verdict, error) {
+// authorise moves the money of an approved offer, in the same transaction as the
+// decision: to the merchant, or where it is to be captured later, aside. A box that was
+// revoked since it asked charges no more.
+func (t *turn) authorise(h *paymentRow, a pay.Answer, v verdict) (verdict, error) {
 	d := h.Decision
 	box, ok, err := t.members.Get(t.rows, h.Box)
 	if err != nil {
@@ -211,7 +214,15 @@ func (t *turn) capture(h *paymentRow, v verdict) (verdict, error) {
 		v.state, v.reason = pay.StateFailed, pay.ReasonNodeRevoked
 		return v, nil
 	}
-	h.Hold, err = book.Pay(t.rows, book.Payment{ID: d.Payment, From: h.Wallet, To: d.Merchant, Amount: d.Amount, Currency: d.Currency}, h.Hold)
+	if d.IsHold() && a.HoldUntil == 0 {
+		v.state, v.reason = pay.StateFailed, pay.ReasonPayerTooOld
+		return v, nil
+	}
+	post, state, moved := book.Pay, pay.StateCaptured, pay.Sums{Captured: d.Amount}
+	if d.IsHold() {
+		post, state, moved = book.Authorise, pay.StateHeld, pay.Sums{Held: d.Amount}
+	}
+	v.hold, err = post(t.rows, h.money(), h.Hold)
 	switch {
 	case errors.Is(err, book.ErrInsufficient):
 		v.state, v.reason = pay.StateFailed, pay.ReasonInsufficientFunds
@@ -222,7 +233,8 @@ func (t *turn) capture(h *paymentRow, v verdict) (verdict, error) {
 	case err != nil:
 		return v, err
 	}
-	v.state, v.reason, v.moved = pay.StateCaptured, "", pay.Sums{Captured: d.Amount}
+	h.Hold = v.hold
+	v.state, v.reason, v.moved = state, "", moved
 	if d.Method() == pay.MethodTwoChannel {
 		if err := t.clearRepaired(*h); err != nil {
 			return v, err
@@ -266,6 +278,9 @@ func (t *turn) deadlinePassed(subject pay.Subject) error {
 	if err != nil || !ok {
 		return err
 	}
+	if _, _, ok := h.Decision.ByClock(); !ok && h.Decision.State.Known() {
+		return nil // something else came first
+	}
 	understood, err := t.understands(h)
 	if err != nil {
 		return err
@@ -282,14 +297,19 @@ func (t *turn) deadlinePassed(subject pay.Subject) error {
 
 // over reports whether a deadline of the payment has come. It has, too, when a
 // clock set it that was ahead and has been put right since: it would stand for
-// hours, and by the right clock it has long passed.
+// hours, and by the right clock it has long passed. A hold, which stands for days, may
+// well end some hours late, and must not end early: the merchant counts on it.
 func (t *turn) over(h paymentRow, at pay.Time) bool {
-	return t.now >= at || ahead(h.Decision.At, t.now)
+	slack := pay.Millis(0)
+	if h.Decision.State != pay.StateOffered {
+		slack = pay.HoldMax
+	}
+	return t.now >= at || ahead(h.Decision.At, t.now.Add(slack))
 }
 
 // clockReasons are why no money moved, or moves any more, where the clock ends a
 // state.
-var clockReasons = map[pay.State]pay.Reason{pay.StateOffered: pay.ReasonNoAnswer}
+var clockReasons = map[pay.State]pay.Reason{pay.StateOffered: pay.ReasonNoAnswer, pay.StateHeld: pay.ReasonHoldOver}
 
 // expire takes the arrow of the clock if its time has come, and leaves everything
 // else alone. Deadlines run before claims, so a claim seldom finds one to take.
@@ -298,5 +318,12 @@ func (t *turn) expire(h *paymentRow) error {
 	if !ok || !t.over(*h, at) {
 		return nil
 	}
-	return t.decide(h, verdict{state: arrow.To, reason: clockReasons[arrow.From]})
+	v := verdict{state: arrow.To, reason: clockReasons[arrow.From], by: h.Decision.By, moved: arrow.Released(h.Decision.SumsAfter())}
+	if v.moved != (pay.Sums{}) {
+		var err error
+		if v.hold, err = t.post(h, v.moved); err != nil {
+			return err
+		}
+	}
+	return t.decide(h, v)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // request opens a payment: it finds out who is asked, or decides why nobody is.
-func (t *turn) request(req pay.Request) error {
+func (t *turn) request(req pay.Opening) error {
 	id := pay.PaymentID(t.in.Fact.ID())
 	if known, err := paymentRows.Has(t.rows, id); known || err != nil {
 		return err
@@ -30,11 +30,14 @@ func (t *turn) request(req pay.Request) error {
 			Evidence: req.Evidence, Certain: req.Certain, Excess: req.Excess,
 		},
 	}}
+	if req.Hold != 0 {
+		h.Decision.HoldUntil = t.now.Add(req.Hold)
+	}
 	return t.openPayment(&h, req)
 }
 
 // mayAsk returns why this box may not make this request, or "".
-func (t *turn) mayAsk(req pay.Request) pay.Reason {
+func (t *turn) mayAsk(req pay.Opening) pay.Reason {
 	switch {
 	case req.Merchant != t.from.Scope || req.Site != t.from.Site:
 		return pay.ReasonWrongScope
@@ -48,7 +51,7 @@ func (t *turn) mayAsk(req pay.Request) pay.Reason {
 // openPayment makes the first decision. A request that travels with its own
 // cancel was withdrawn before it left the box, which already shows it so: that
 // comes first, and no wallet hears of it.
-func (t *turn) openPayment(h *paymentRow, req pay.Request) error {
+func (t *turn) openPayment(h *paymentRow, req pay.Opening) error {
 	request := t.in.Fact.ID()
 	if cancel, ok := t.withdrawn(); ok {
 		return t.decide(h, verdict{state: pay.StateCancelled, reason: pay.ReasonByMerchant, claim: cancel})
@@ -89,7 +92,8 @@ type verdict struct {
 	reason pay.Reason
 	claim  pay.FactID // zero: the clock decided
 	by     pay.Rule
-	moved  pay.Sums // how the sums change
+	moved  pay.Sums  // how the sums change
+	hold   book.Hold // what the book holds then, if they do
 }
 
 // decide signs the next decision of a payment, stores where the payment stands
@@ -121,7 +125,7 @@ func (t *turn) decide(h *paymentRow, v verdict) error {
 	if err != nil {
 		panic("registry: internal error: " + err.Error())
 	}
-	assertMoved(before, after, v, h.Hold)
+	assertMoved(before, after, v)
 	h.Last, h.Decision = id, d
 	if err := paymentRows.Put(t.rows, d.Payment, *h); err != nil {
 		return err
@@ -135,11 +139,11 @@ func (t *turn) decide(h *paymentRow, v verdict) error {
 // assertMoved keeps I3, I6 and I8 for one decision, whose arrow is checked: the
 // payment moved by one, to a state that this registry knows, and the book holds
 // the sums that the decision states.
-func assertMoved(before, after pay.Payment, v verdict, hold book.Hold) {
+func assertMoved(before, after pay.Payment, v verdict) {
 	if after.Seq != before.Seq+1 || after.State != v.state || after.NotUnderstood {
 		panic("registry: internal error: a decision did not move its payment by one")
 	}
-	if after.Sums() != before.Sums() && hold.Sums() != after.Sums() {
+	if after.Sums() != before.Sums() && v.hold.Sums() != after.Sums() {
 		panic("registry: internal error: the book has other sums than the decision on payment " + after.ID.Short())
 	}
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/paybeacon/paybeacon/pay/history"
 )
 
-// Order is what a merchant asks for. All but TTL are the request that a key
-// stands for: the same key with another order is a conflict.
+// Order is what a merchant asks for. All but TTL, and for how long a hold lasts, are
+// the request that a key stands for: the same key with another order is a conflict.
 type Order struct {
 	Key        pay.IdempotencyKey
 	Amount     pay.Amount
 	Currency   pay.Currency // "" is the registry's
 	Ref        string
 	To         pay.Handle // the literal --to; "" is --nearest
-	Manual     bool       // hold now and capture later: not available yet
+	Hold       pay.Millis // how long it is held, to be captured later; 0: captured at once
 	TwoChannel bool       // the payer's device has to sign too
 	TTL        pay.Millis // how long the payer may take; 0 is pay.RequestTTLDefault
 }
@@ -48,9 +48,6 @@ func (t *Till) complete(o Order) (Order, error) {
 		if err := o.To.CheckBeginning(); err != nil {
 			return o, err
 		}
-	}
-	if o.Manual {
-		return o, pay.NewCase(pay.CodeNotAvailable, "hold_unavailable", "holding an amount is not available in this version")
 	}
 	return o, nil
 }
@@ -94,9 +91,9 @@ func (t *Till) repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
 }
 
 // sameOrder reports whether an order is the one that its key stands for.
-func sameOrder(o Order, r row, req pay.Request) bool {
+func sameOrder(o Order, r row, req pay.Opening) bool {
 	return o.Amount == req.Amount && o.Currency == req.Currency && o.Ref == req.Ref &&
-		o.Manual == r.Manual && o.TwoChannel == req.TwoChannel && (o.To == r.To || r.Recalled)
+		(o.Hold != 0) == (req.Hold != 0) && o.TwoChannel == req.TwoChannel && (o.To == r.To || r.Recalled)
 }
 
 // Charge asks the chosen candidate to pay the order: it stores the key with the payment
@@ -115,6 +112,9 @@ func (t *Till) Charge(tx Tx, now pay.Time, o Order, c Choice) (Entry, pay.Reacti
 	if o.TTL < pay.RequestTTLMin || o.TTL > pay.RequestTTLMax {
 		return Entry{}, pay.Reaction{}, pay.NewCase(pay.CodeUsage, "ttl_bounds", fmt.Sprintf("time to pay of %v is out of bounds", o.TTL.Std()))
 	}
+	if err := pay.CheckHold(o.Hold, o.TTL); o.Hold != 0 && err != nil {
+		return Entry{}, pay.Reaction{}, pay.WrapCase(err, pay.CodeUsage, "hold_bounds", "read how long the amount is held")
+	}
 	if err := history.Understands(tx); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
@@ -126,20 +126,21 @@ func (t *Till) Charge(tx Tx, now pay.Time, o Order, c Choice) (Entry, pay.Reacti
 	if c.Evidence == pay.EvidenceWords || c.Evidence == pay.EvidenceTap {
 		req.Excess = c.Excess // whoever was found by strength was so because of it
 	}
-	f, err := pay.Sign(t.options.Key, req)
+	opening := pay.Opening{Request: req, Hold: o.Hold}
+	f, err := pay.Sign(t.options.Key, opening.Body())
 	if err != nil {
 		return Entry{}, pay.Reaction{}, fmt.Errorf("charge: %w", err)
 	}
-	return t.begin(tx, now, o, req, f)
+	return t.begin(tx, now, o, opening, f)
 }
 
 // begin stores a payment that the request f opens, and its key.
-func (t *Till) begin(tx Tx, now pay.Time, o Order, req pay.Request, f pay.Fact) (Entry, pay.Reaction, error) {
+func (t *Till) begin(tx Tx, now pay.Time, o Order, req pay.Opening, f pay.Fact) (Entry, pay.Reaction, error) {
 	rec, err := history.Begin(tx, now, f.ID(), req.Created)
 	if err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
-	r, id := row{Own: true, To: o.To, Manual: o.Manual}, rec.Payment.ID
+	r, id := row{Own: true, To: o.To, Manual: o.Hold != 0}, rec.Payment.ID
 	if err := ownRows.Put(tx, id, r); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
@@ -165,6 +166,8 @@ func (t *Till) Cancel(tx Tx, now pay.Time, id string) (Entry, pay.Reaction, erro
 	switch {
 	case e.State().Final():
 		return Entry{}, pay.Reaction{}, pay.NewCase(pay.CodeConflict, "already_ended", fmt.Sprintf("payment %s has ended already: it is %s", e.ID.Short(), e.State()))
+	case e.State() == pay.StateHeld:
+		return Entry{}, pay.Reaction{}, pay.NewCase(pay.CodeConflict, "is_held", fmt.Sprintf("payment %s is approved already: it is held", e.ID.Short()))
 	case r.cancelled():
 		return e, pay.Reaction{}, nil
 	}

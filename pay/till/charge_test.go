@@ -24,7 +24,7 @@ func TestKeyStandsForOneRequest(t *testing.T) {
 		{"no ref", func(o *till.Order) { o.Ref = "" }, pay.CodeKeyUsed},
 		{"by handle instead of nearest", func(o *till.Order) { o.To = "amber-otter" }, pay.CodeKeyUsed},
 		{"other currency", func(o *till.Order) { o.Currency = "USD" }, pay.CodeCurrency},
-		{"to be captured later", func(o *till.Order) { o.Manual = true }, pay.CodeNotAvailable},
+		{"to be captured later", func(o *till.Order) { o.Hold = pay.HoldMax }, pay.CodeKeyUsed},
 		{"two channels", func(o *till.Order) { o.TwoChannel = true }, pay.CodeKeyUsed},
 	}
 	for _, test := range tests {

@@ -20,6 +20,8 @@ type Entry struct {
 	Conflict pay.PaymentID
 	// Cancelling means that a cancel was sent and the registry has not decided.
 	Cancelling bool
+	// Action is what became of the action that was asked about, or nil.
+	Action *Acted
 }
 
 // Show returns the payment whose id begins with the given hexadecimal digits.
@@ -127,7 +129,7 @@ func (t *Till) findEntry(v View, now pay.Time, id string) (Entry, row, error) {
 // find returns the payment whose id begins with the digits, or the one that is
 // shown in its place, with its request, the key that this box asked under and what
 // it asked.
-func find(view pay.Rows, digits string) (rec history.Record, k pay.IdempotencyKey, r row, req pay.Request, err error) {
+func find(view pay.Rows, digits string) (rec history.Record, k pay.IdempotencyKey, r row, req pay.Opening, err error) {
 	if rec, err = history.Find(view, digits); err != nil {
 		return rec, k, r, req, err
 	}
@@ -144,7 +146,7 @@ func find(view pay.Rows, digits string) (rec history.Record, k pay.IdempotencyKe
 }
 
 // loadPayment returns a payment that a key of this box stands for.
-func loadPayment(view pay.Rows, id pay.PaymentID) (rec history.Record, r row, req pay.Request, err error) {
+func loadPayment(view pay.Rows, id pay.PaymentID) (rec history.Record, r row, req pay.Opening, err error) {
 	rec, ok, err := history.Get(view, id)
 	if err == nil && !ok {
 		err = fmt.Errorf("payment %s has a key and is missing", id.Short())
@@ -158,7 +160,7 @@ func loadPayment(view pay.Rows, id pay.PaymentID) (rec history.Record, r row, re
 
 // loadOwn returns what this box asked for about a payment, and its request; both
 // are zero for a payment of another box whose request is not here.
-func loadOwn(view pay.Rows, id pay.PaymentID) (r row, req pay.Request, err error) {
+func loadOwn(view pay.Rows, id pay.PaymentID) (r row, req pay.Opening, err error) {
 	if r, _, err = ownRows.Get(view, id); err != nil {
 		return r, req, err
 	}
@@ -167,14 +169,14 @@ func loadOwn(view pay.Rows, id pay.PaymentID) (r row, req pay.Request, err error
 }
 
 // queuedEntry is entry with Queued.
-func (t *Till) queuedEntry(v View, now pay.Time, rec history.Record, r row, req pay.Request) (e Entry, err error) {
+func (t *Till) queuedEntry(v View, now pay.Time, rec history.Record, r row, req pay.Opening) (e Entry, err error) {
 	e = t.entry(now, rec, r, req)
 	e.Queued, err = v.Queued(pay.FactID(e.ID))
 	return e, err
 }
 
 // entry returns the payment as it is at the moment, but for Queued.
-func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) Entry {
+func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Opening) Entry {
 	e := Entry{View: history.ViewOf(now, rec, req.TTL), Key: cmp.Or(req.Key, r.Key), Own: r.Own}
 	doubt := false
 	if rec.Payment.Seq == 0 {
@@ -194,9 +196,12 @@ func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Request) E
 }
 
 // describeRequest fills in what was asked for, while there is no decision.
-func (t *Till) describeRequest(e *Entry, req pay.Request) {
+func (t *Till) describeRequest(e *Entry, req pay.Opening) {
 	e.Amount, e.Currency, e.MerchantName, e.Site, e.Handle, e.Ref = req.Amount, req.Currency, t.options.MerchantName, req.Site, req.Handle, req.Ref
 	e.Evidence, e.Certain = req.Evidence, req.Certain
+	if req.Hold != 0 {
+		e.HoldFor = req.Hold
+	}
 	if req.TwoChannel {
 		e.StepUp = pay.StepUpMerchant // nobody was asked yet
 	}

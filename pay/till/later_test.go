@@ -13,17 +13,17 @@ import (
 // in whatever order the decisions arrive.
 func TestStatesOfALaterRegistry(t *testing.T) {
 	t.Parallel()
-	const held, refunded = pay.State("held"), pay.State("refunded")
+	const frozen, thawed = pay.State("frozen"), pay.State("thawed")
 	want := []struct {
 		state pay.State
 		now   pay.Outcome
 		later pay.Outcome
 	}{
 		{pay.StateOffered, pay.OutcomePending, pay.OutcomeUnknown},
-		{held, pay.OutcomePending, pay.OutcomeUnknown},
+		{frozen, pay.OutcomePending, pay.OutcomeUnknown},
 		{pay.StateCaptured, pay.OutcomePaid, pay.OutcomePaid},
 		{pay.StateCaptured, pay.OutcomePaid, pay.OutcomePaid},
-		{refunded, pay.OutcomePending, pay.OutcomeUnknown},
+		{thawed, pay.OutcomePending, pay.OutcomeUnknown},
 	}
 	w, back := newWorld(t), newWorld(t)
 	id := w.mustCharge(w.order()).ID
@@ -53,7 +53,7 @@ func TestStatesOfALaterRegistry(t *testing.T) {
 	for i := range chain {
 		back.deliver(chain[len(chain)-1-i])
 	}
-	if e := back.show(id); e.State() != refunded || e.Payment != w.show(id).Payment {
+	if e := back.show(id); e.State() != thawed || e.Payment != w.show(id).Payment {
 		t.Errorf("backwards it is %+v", e.Payment)
 	}
 	if found, err := history.Findings(w.rows); err != nil || len(found) != 0 {

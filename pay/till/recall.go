@@ -8,15 +8,19 @@ import (
 // requestRecalled takes in a request that this box made and does not hold any
 // more. Its key stands for it from now on: another payment that the box has begun
 // under that key since, without knowing better, is refused by the registry.
-func requestRecalled(tx pay.WritableRows, now pay.Time, claim pay.FactID, req pay.Request) error {
-	id := pay.PaymentID(claim)
-	if _, err := history.Begin(tx, now, claim, req.Created); err != nil {
+func requestRecalled(tx pay.WritableRows, now pay.Time, claim pay.Fact) error {
+	req, err := pay.OpeningOf(claim)
+	if err != nil {
+		return err
+	}
+	id := pay.PaymentID(claim.ID())
+	if _, err := history.Begin(tx, now, claim.ID(), req.Created); err != nil {
 		return err
 	}
 	if err := keyRows.Put(tx, req.Key, id); err != nil {
 		return err
 	}
-	return ownRows.Put(tx, id, row{Own: true, Recalled: true})
+	return ownRows.Put(tx, id, row{Own: true, Recalled: true, Manual: req.Hold != 0})
 }
 
 // cancelRecalled takes in a cancel that this box made.

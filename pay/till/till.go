@@ -17,6 +17,7 @@
 //
 // Beside the rows of package history, which begin with 'h':
 //
+//	a PAYMENT KEY  what this box asked for on a payment
 //	e SITE     when another place was last said to hear the customers of a site
 //	k KEY      the payment that an idempotency key stands for; keys never expire
 //	m TAG      the payment that a key of any box of the merchant stands for
@@ -73,15 +74,17 @@ func (t *Till) all() history.Features {
 			pay.KindDecision: t.decided,
 		},
 		Refusals: map[pay.Kind]history.RefusalRule{
-			pay.KindRequest: history.Refused(requestRefused),
+			pay.KindRequest: requestRefused,
+			pay.KindOpening: requestRefused,
 			pay.KindCancel:  history.Refused(cancelRefused),
 		},
 		Recalls: map[pay.Kind]history.RecallRule{
-			pay.KindRequest: history.Recalled(requestRecalled),
+			pay.KindRequest: requestRecalled,
+			pay.KindOpening: requestRecalled,
 			pay.KindCancel:  history.Recalled(cancelRecalled),
 		},
 		Spaces: rows.Spaces{keyRows.Space, ownRows.Space},
-	}, t.keys(), t.neighbours(), t.account()}
+	}, t.actions(), t.keys(), t.neighbours(), t.account()}
 }
 
 // Spaces returns the key spaces of the role, those of package history included.
@@ -105,12 +108,12 @@ type Tx interface {
 }
 
 // request returns the request that opened a payment, if it is stored here.
-func request(view pay.Rows, id pay.PaymentID) (r pay.Request, ok bool, err error) {
+func request(view pay.Rows, id pay.PaymentID) (r pay.Opening, ok bool, err error) {
 	f, ok, err := view.Fact(pay.FactID(id))
 	if err != nil || !ok {
 		return r, false, err
 	}
-	r, err = pay.As[pay.Request](f)
+	r, err = pay.OpeningOf(f)
 	return r, err == nil, err
 }
 
@@ -159,15 +162,15 @@ func (t *Till) mismatch(view pay.Rows, d pay.Decision) (string, error) {
 }
 
 // asAsked reports whether a decision has the terms of its request.
-func asAsked(r pay.Request, d pay.Decision) bool {
+func asAsked(r pay.Opening, d pay.Decision) bool {
 	return r.Merchant == d.Merchant && r.Site == d.Site && r.Amount == d.Amount && r.Currency == d.Currency &&
-		r.Handle == d.Handle && r.Ref == d.Ref
+		r.Handle == d.Handle && r.Ref == d.Ref && (r.Hold != 0) == d.IsHold()
 }
 
 // requestRefused notes that the registry refused a request. What was refused
 // changed nothing, so only this box's own view is touched.
-func requestRefused(tx pay.WritableRows, claim pay.FactID, _ pay.Request, why pay.Reason) error {
-	id := pay.PaymentID(claim)
+func requestRefused(tx pay.WritableRows, claim pay.Fact, why pay.Reason) error {
+	id := pay.PaymentID(claim.ID())
 	r, ok, err := ownRows.Get(tx, id)
 	if err != nil || !ok || (r.Refused != "" && r.Refused != pay.ReasonTooMany) {
 		return err

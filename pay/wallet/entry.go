@@ -148,12 +148,12 @@ func (w *Wallet) Offer(view pay.Rows, now pay.Time, id string) (Entry, error) {
 }
 
 // Receipts returns a page of the payments that have a receipt, paid or not, newest
-// first, and among them those that a newer registry took to a state which this
+// first, and among them what is held, and those that a newer registry took to a state which this
 // program does not know; and whether more follow. Its errors are those of
 // history.Newest.
 func (w *Wallet) Receipts(v View, now pay.Time, p history.Page) (list []Entry, more bool, err error) {
 	recs, more, err := history.Newest(v, p, func(rec history.Record) bool {
-		return rec.Payment.State.HasReceipt() || rec.Payment.NotUnderstood
+		return rec.Payment.State.HasReceipt() || rec.Payment.State == pay.StateHeld || rec.Payment.NotUnderstood
 	})
 	if err != nil {
 		return nil, false, err
@@ -202,7 +202,7 @@ func queuedEntry(v View, now pay.Time, rec history.Record) (Entry, error) {
 func entry(now pay.Time, rec history.Record, a answerRow) Entry {
 	e := Entry{View: history.ViewOf(now, rec, 0), Merchant: rec.Payment.Decision.Merchant, Verdict: a.Verdict}
 	e.Refusal = a.Refused
-	if e.Answering = a.Verdict != "" && a.Refused == "" && !rec.Payment.State.Final(); e.Answering {
+	if e.Answering = a.Verdict != "" && a.Refused == "" && rec.Payment.State != pay.StateHeld && !rec.Payment.State.Final(); e.Answering {
 		e.By = a.By
 	}
 	return e

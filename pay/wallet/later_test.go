@@ -28,9 +28,9 @@ func TestStatesOfALaterRegistry(t *testing.T) {
 		balance pay.Amount
 		outcome pay.Outcome
 	}{
-		{"held", pay.Sums{Held: 1250}, 0, pay.OutcomePending},
+		{"frozen", pay.Sums{Held: 1250}, 0, pay.OutcomePending},
 		{pay.StateCaptured, pay.Sums{Captured: 1000, Released: 250}, -1000, pay.OutcomePaid},
-		{"refunded", pay.Sums{Captured: 1000, Released: 250, Refunded: 400}, -600, pay.OutcomePending},
+		{"thawed", pay.Sums{Captured: 1000, Released: 250, Refunded: 400}, -600, pay.OutcomePending},
 	} {
 		d.Prev, d.Seq, d.Claim, d.State, d.Sums, d.At = last.ID(), d.Seq+1, answer.ID(), step.state, step.sums, d.At+1
 		last = sign(t, w.working, d)

@@ -52,6 +52,7 @@ func (w *Wallet) sign(tx pay.WritableRows, now pay.Time, p pay.Payment, v pay.Ve
 	f, err := pay.Sign(w.options.Key, pay.Answer{
 		Payment: p.ID, Offer: p.LastID, Merchant: p.Decision.Merchant, Amount: p.Decision.Amount, Currency: p.Decision.Currency,
 		Expires: p.Decision.Expires, Verdict: v, By: by, Created: now, Code: with.code, Cannot: with.cannot,
+		HoldUntil: p.Decision.HoldUntil,
 	})
 	if err != nil {
 		return answerRow{}, pay.Fact{}, fmt.Errorf("answer: %w", err)
@@ -229,7 +230,7 @@ func (w *Wallet) approved(view pay.Rows, d pay.Decision) (bool, error) {
 		return false, err
 	}
 	return a.Payment == d.Payment && a.Verdict == pay.Approve && a.Merchant == d.Merchant && a.Amount == d.Amount &&
-		a.Currency == d.Currency && f.Verify(w.options.Key.Public()) == nil, nil
+		a.Currency == d.Currency && a.HoldUntil == d.HoldUntil && f.Verify(w.options.Key.Public()) == nil, nil
 }
 
 // byRule answers an open offer if the rule covers it and it has no answer.

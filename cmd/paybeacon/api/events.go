@@ -129,8 +129,10 @@ type PaymentEvent struct {
 	State       pay.State    `json:"state"`
 	Outcome     pay.Outcome  `json:"outcome"`
 	SafeToRetry bool         `json:"safe_to_retry"`
-	Amount      pay.Amount   `json:"amount"` // that was asked for
+	Amount      pay.Amount   `json:"amount"` // that was asked for, or authorised since
+	Held        pay.Amount   `json:"amount_held,omitempty"`
 	Captured    pay.Amount   `json:"amount_captured,omitempty"`
+	Refunded    pay.Amount   `json:"amount_refunded,omitempty"`
 	Currency    pay.Currency `json:"currency"`
 	Merchant    pay.Name     `json:"merchant"`
 	Site        pay.Name     `json:"site"`
@@ -219,8 +221,10 @@ type Events struct {
 // NewPaymentEvent returns what a decision says.
 func NewPaymentEvent(d pay.Decision) *PaymentEvent {
 	outcome := pay.PaymentAt(pay.FactID{}, d).Outcome(pay.Local{})
+	sums := d.SumsAfter()
 	return &PaymentEvent{
-		ID: d.Payment.String(), State: d.State, Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Amount, Captured: d.SumsAfter().Captured, Currency: d.Currency,
+		ID: d.Payment.String(), State: d.State.Shown(), Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Authorised(), Held: sums.Held, Captured: sums.Captured,
+		Refunded: sums.Refunded, Currency: d.Currency,
 		Merchant: d.MerchantName, Site: d.Site, Payer: d.Handle, Ref: d.Ref, Evidence: d.Evidence, Certain: d.Certain,
 		By: d.By, Reason: d.Reason, Seq: d.Seq, Test: d.Test,
 	}

@@ -38,7 +38,11 @@ type Payment struct {
 	Reason         pay.Reason         `json:"reason"`
 	Created        string             `json:"created"`
 	Expires        string             `json:"expires,omitempty"`
-	Seq            uint32             `json:"seq"`
+	// Capture is how an approval is turned into money: "auto", at once, or "manual", by
+	// captures until HoldUntil.
+	Capture   string `json:"capture"`
+	HoldUntil string `json:"hold_until,omitempty"`
+	Seq       uint32 `json:"seq"`
 	// Test reports whether it is play money; null until the registry has said so.
 	Test *bool `json:"test"`
 	// Refusal says why the registry refused a claim on this payment, such as
@@ -54,7 +58,38 @@ type Payment struct {
 	Warnings []Warning `json:"warnings,omitempty"`
 	// Problem says in words why the wallet cannot approve it.
 	Problem string `json:"problem,omitempty"`
+	// Action is what became of the capture, void or refund that was asked for.
+	Action *Action `json:"action,omitempty"`
 }
+
+// Action is what a merchant asked for on a payment that is authorised, under a key of
+// the payment's own. Amount is 0 where that is all there is.
+type Action struct {
+	Kind   pay.Kind           `json:"kind"` // "capture", "void" or "refund"
+	Key    pay.IdempotencyKey `json:"key"`
+	Amount pay.Amount         `json:"amount"`
+	Final  bool               `json:"final,omitempty"`
+	// State is "pending" until the registry has decided, then "done" or "refused";
+	// Reason is why it was refused.
+	State  ActionState `json:"state"`
+	Reason pay.Reason  `json:"reason"`
+}
+
+// ActionState is what became of an action.
+type ActionState string
+
+// The states of an action.
+const (
+	ActionPending ActionState = "pending"
+	ActionDone    ActionState = "done"
+	ActionRefused ActionState = "refused"
+)
+
+// The ways to capture.
+const (
+	CaptureAuto   = "auto"
+	CaptureManual = "manual"
+)
 
 // Candidate is somebody who is heard near a till and may be charged. RSSI is the
 // strength by which the till decides, normalised to -59 dBm at 1 m.
@@ -337,7 +372,8 @@ type Receipt struct {
 	ID         string       `json:"id"`
 	State      pay.State    `json:"state"`
 	Reason     pay.Reason   `json:"reason"`
-	Amount     pay.Amount   `json:"amount"` // that was asked for
+	Amount     pay.Amount   `json:"amount"` // that was asked for, or authorised since
+	Held       pay.Amount   `json:"amount_held"`
 	Captured   pay.Amount   `json:"amount_captured"`
 	Refunded   pay.Amount   `json:"amount_refunded"`
 	Currency   pay.Currency `json:"currency"`

@@ -28,6 +28,10 @@ type ChargeRequest struct {
 	// TwoChannel asks that the payer's device speaks too.
 	TwoChannel bool `json:"two_channel,omitempty"`
 
+	// Hold is for how long the amount is held, to be captured later; 0: an approval
+	// captures it.
+	Hold pay.Millis `json:"hold_ms,omitempty"`
+
 	// Wait is how long the answer may wait for the outcome; the payment, once it is
 	// recorded, is then told in a note. It stands in the query of the request: a daemon of
 	// old answers at once.
@@ -36,6 +40,20 @@ type ChargeRequest struct {
 
 func (q *ChargeRequest) keyField() *pay.IdempotencyKey { return &q.Key }
 func (q *ChargeRequest) waitField() *pay.Millis        { return &q.Wait }
+
+// ActionRequest asks for a capture, void or refund of Amount, a decimal in the
+// payment's currency; without one, of all that there is. It is done once under one Key,
+// which belongs to the payment of ID. Wait is how long the answer may wait for the
+// registry.
+type ActionRequest struct {
+	ID     string             `json:"id"`
+	Amount string             `json:"amount,omitempty"`
+	Final  bool               `json:"final,omitempty"` // what is still held goes back to the payer
+	Key    pay.IdempotencyKey `json:"key,omitempty"`
+	Wait   pay.Millis         `json:"wait_ms"`
+}
+
+func (q *ActionRequest) keyField() *pay.IdempotencyKey { return &q.Key }
 
 // PaymentRef names a payment by its id or, at a till of the merchant, by its key.
 type PaymentRef struct {

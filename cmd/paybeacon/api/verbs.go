@@ -46,6 +46,9 @@ var (
 	VerbList     = Verb[ListRequest, List[Payment]]{"list", true}
 	VerbReport   = Verb[ReportRequest, Report]{"report", true}
 	VerbCancel   = Verb[WaitRequest, Payment]{"cancel", false}
+	VerbCapture  = Verb[ActionRequest, Payment]{"capture", false}
+	VerbVoid     = Verb[ActionRequest, Payment]{"void", false}
+	VerbRefund   = Verb[ActionRequest, Payment]{"refund", false}
 )
 
 // The verbs of a wallet.

@@ -82,7 +82,7 @@ func TestEventsInWords(t *testing.T) {
 			api.Event{Kind: api.EventPayment, PaymentEvent: api.NewPaymentEvent(pay.Decision{
 				Payment: pay.PaymentID{0xCD}, Seq: 3, State: pay.StateCaptured, Sums: pay.Sums{Captured: 300, Held: 120},
 				Terms: pay.Terms{Amount: 420, Currency: "EUR", Handle: "amber-otter"},
-			})}, "payment cd00000000  4.20 EUR  amber-otter  captured, 3.00 EUR of it", `"amount":420,"amount_captured":300,`, `"radio"`,
+			})}, "payment cd00000000  4.20 EUR  amber-otter  captured, 3.00 EUR of it, 1.20 EUR held", `"amount":420,"amount_held":120,"amount_captured":300,`, `"radio"`,
 		},
 		"not paid": {
 			api.Event{Kind: api.EventPayment, PaymentEvent: api.NewPaymentEvent(pay.Decision{

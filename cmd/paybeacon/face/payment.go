@@ -63,7 +63,7 @@ func chargeExit(c *cli.Call, p api.Payment, key pay.IdempotencyKey, waited bool)
 		}
 		err = pay.NewError(pay.CodeNotPaid, fmt.Sprintf("payment %s was not made: %s", text.Short(p.ID), text.Because(p.State, p.Reason)), "nothing was charged; "+text.WhatToSay(p.Reason, "you may charge again under a new key"))
 	case pay.OutcomePending:
-		if !waited {
+		if !waited || p.State == pay.StateHeld {
 			return nil
 		}
 		err = pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("payment %s is still %s", text.Short(p.ID), p.State),
@@ -95,6 +95,18 @@ func printPayer(w io.Writer, p api.Payment) {
 	}
 }
 
+// printHold says what of a payment is held, and until when it can be captured; while
+// it is only offered, that it will be.
+func printHold(w io.Writer, p api.Payment) {
+	switch {
+	case p.HoldUntil == "":
+	case p.AmountHeld > 0:
+		_, _ = fmt.Fprintf(w, "  held     %s until %s\n", text.FormatMoney(p.AmountHeld, p.Currency), text.Moment(p.HoldUntil))
+	case p.State == pay.StateOffered:
+		_, _ = fmt.Fprintf(w, "  holds    the amount until %s: %s may take up to that much of it\n", text.Moment(p.HoldUntil), text.Printable(string(p.Merchant)))
+	}
+}
+
 // printSums says how much was captured where that is not what was asked for, and
 // how much of it was refunded.
 func printSums(w io.Writer, s pay.State, cur pay.Currency, asked, captured, refunded pay.Amount) {
@@ -113,6 +125,7 @@ func printPayment(w io.Writer, p api.Payment, reader pay.Role) {
 		test = "  TEST (play money)"
 	}
 	_, _ = fmt.Fprintf(w, "%s  %s  %s at %s, %s%s\n", text.Short(p.ID), text.FormatMoney(p.Amount, p.Currency), p.Merchant, p.Site, text.Because(p.State, p.Reason), test)
+	printHold(w, p)
 	printSums(w, p.State, p.Currency, p.Amount, p.AmountCaptured, p.AmountRefunded)
 	printPayer(w, p)
 	if p.By != "" {
@@ -128,6 +141,9 @@ func printPayment(w io.Writer, p api.Payment, reader pay.Role) {
 		pay.OutcomePending: "pending; do not charge again",
 		pay.OutcomeUnknown: "UNKNOWN; do not charge again, ask later",
 	}[p.Outcome]
+	if p.State == pay.StateHeld && p.Outcome == pay.OutcomePending {
+		note = "held; nothing is paid until it is captured"
+	}
 	if p.Outcome == pay.OutcomeNotPaid {
 		note = "not paid; " + text.WhatToSay(p.Reason, "you may charge again")
 	}
@@ -241,6 +257,7 @@ func listPayments[Q any](c *cli.Call, v api.Verb[Q, api.List[api.Payment]], q Q,
 		lines := cli.Table(cli.Columns(c.Out), layout, rows)
 		for i, p := range list {
 			_, _ = fmt.Fprintln(w, lines[i])
+			printHold(w, p)
 			if p.State.Final() {
 				continue
 			}

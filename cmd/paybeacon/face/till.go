@@ -3,14 +3,11 @@ package face
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"time"
-
-	"github.com/oklog/ulid/v2"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
@@ -22,7 +19,7 @@ import (
 func TillCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	paymentID := cli.IDFlag("payment `ID`, or an unambiguous beginning of it")
 	key := &cli.StringFlag{Name: "key", Usage: "name the payment by the `KEY` of its charge"}
-	return cli.Group("till", "charge who is near, and see what became of it",
+	leaves := []*cli.Command{
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "nearby", Usage: "who is near", Flags: []cli.Flag{cli.DataFlag()}, Run: tillNearby}),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "status", Usage: "registry, radio and what waits", Flags: []cli.Flag{cli.DataFlag()}, Run: tillStatus}),
 		tillChargeCommand(ctx, io),
@@ -42,7 +39,8 @@ func TillCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			Name: "receipt", Usage: "write a payment's receipt to a file",
 			Flags: []cli.Flag{cli.DataFlag(), paymentID, key, &cli.StringFlag{Name: "to", Usage: "`FILE`, or - for standard output"}, cli.ForceFlag("receipt")}, Run: writeReceipt,
 		}),
-	)
+	}
+	return cli.Group("till", "charge who is near, and see what became of it", append(leaves, actCommands(ctx, io)...)...)
 }
 
 func tillNearby(c *cli.Call) error {
@@ -69,7 +67,8 @@ func tillChargeCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			&cli.StringFlag{Name: "to", Usage: "charge the one shown as these `WORDS`, or the only one that begins so"},
 			&cli.StringFlag{Name: "ref", Usage: "order or bill number: `TEXT` for the receipt"},
 			&cli.StringFlag{Name: "key", Usage: "your own `KEY` for this charge; repeat it to retry safely"},
-			&cli.StringFlag{Name: "capture", Value: "auto", Usage: "take the money at once, or hold it: `auto|manual`"},
+			&cli.StringFlag{Name: "capture", Value: api.CaptureAuto, Usage: "take the money at once, or hold it: `auto|manual`"},
+			&cli.DurationFlag{Name: "hold", Value: pay.HoldMax.Std(), Usage: "with --capture manual: how long it is held: `DUR`"},
 			&cli.BoolFlag{Name: "two-channel", Usage: "let the payer's device give its word too"},
 			&cli.BoolFlag{Name: "ask", Usage: "where that is too close to call, ask even if this is no terminal"},
 			&cli.DurationFlag{Name: "ttl", Value: pay.RequestTTLDefault.Std(), Usage: "how long the payer may take: `DUR`"},
@@ -82,9 +81,9 @@ func tillChargeCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 func tillCharge(c *cli.Call) error {
 	f := c.Flags
 	switch {
-	case f.String("capture") == "manual":
-		return pay.NewError(pay.CodeNotAvailable, "--capture manual is not available in this version", "leave it out")
-	case f.String("capture") != "auto":
+	case f.IsSet("hold") && f.String("capture") != api.CaptureManual:
+		return pay.NewError(pay.CodeUsage, "--hold is for --capture manual", "add it, or leave out --hold")
+	case f.String("capture") != api.CaptureAuto && f.String("capture") != api.CaptureManual:
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--capture %q is neither auto nor manual", text.Printable(f.String("capture"))), "leave it out, or write --capture auto")
 	case f.String("amount") == "later":
 		return pay.NewError(pay.CodeNotAvailable, "--amount later is not available in this version", "give the amount")
@@ -106,7 +105,12 @@ func tillCharge(c *cli.Call) error {
 		Ref: f.String("ref"), Key: pay.IdempotencyKey(f.String("key")), TTL: ttl, TwoChannel: f.Bool("two-channel"),
 	}
 	if q.Key == "" {
-		q.Key = pay.IdempotencyKey(ulid.MustNew(ulid.Now(), rand.Reader).String())
+		q.Key = newKey()
+	}
+	if f.String("capture") == api.CaptureManual {
+		if q.Hold, err = cli.PositiveDuration(c, "hold"); err != nil {
+			return err
+		}
 	}
 	wait := f.Duration("wait")
 	q.Wait = pay.MillisOf(wait)
@@ -177,8 +181,7 @@ func tillCancel(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	const wait = 10 * time.Second // Chosen: a cashier waits.
-	reply, err := ask(c, api.VerbCancel, api.WaitRequest{ID: q.ID, Key: q.Key, Wait: pay.MillisOf(wait)})
+	reply, err := ask(c, api.VerbCancel, api.WaitRequest{ID: q.ID, Key: q.Key, Wait: pay.MillisOf(actWait)})
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,12 @@ func printEvent(w io.Writer, e api.Event) {
 		if p.Captured > 0 && p.Captured != p.Amount {
 			_, _ = fmt.Fprintf(w, ", %s of it", text.FormatMoney(p.Captured, p.Currency))
 		}
+		if p.Held > 0 && p.Captured > 0 {
+			_, _ = fmt.Fprintf(w, ", %s held", text.FormatMoney(p.Held, p.Currency))
+		}
+		if p.Refunded > 0 {
+			_, _ = fmt.Fprintf(w, ", %s refunded", text.FormatMoney(p.Refunded, p.Currency))
+		}
 		if p.By != "" {
 			_, _ = fmt.Fprintf(w, ", answered %s", by(p.By))
 		}

@@ -138,6 +138,9 @@ func (b *Box) Verbs() api.Verbs {
 		api.On(api.VerbReport, b.report),
 		api.On(api.VerbWait, b.wait),
 		api.On(api.VerbCancel, b.cancel),
+		api.On(api.VerbCapture, b.actor(pay.KindCapture)),
+		api.On(api.VerbVoid, b.actor(pay.KindVoid)),
+		api.On(api.VerbRefund, b.actor(pay.KindRefund)),
 		api.On(api.VerbReceipt, b.receipt),
 	)
 }
@@ -240,7 +243,7 @@ func (b *Box) order(q api.ChargeRequest) (till.Order, error) {
 	if err != nil {
 		return till.Order{}, err
 	}
-	return till.Order{Key: q.Key, Amount: amount, Currency: cur, Ref: q.Ref, To: q.To, TTL: q.TTL, TwoChannel: q.TwoChannel}, nil
+	return till.Order{Key: q.Key, Amount: amount, Currency: cur, Ref: q.Ref, To: q.To, TTL: q.TTL, TwoChannel: q.TwoChannel, Hold: q.Hold}, nil
 }
 
 // pick chooses whom to charge. For the nearest it gives the air a moment to

@@ -267,7 +267,7 @@ func (s *steps) ordered(f pay.Fact, at pay.Time) bool {
 		s.open = make(map[pay.PaymentID]pay.Time)
 	}
 	delete(s.open, d.Payment)
-	if d.State.Open() {
+	if !d.State.Final() {
 		s.open[d.Payment] = at
 	}
 	return follows && before == at && at > s.Last

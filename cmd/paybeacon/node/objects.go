@@ -16,7 +16,21 @@ func paymentOfTill(e till.Entry) api.Payment {
 	if !e.Conflict.IsZero() {
 		p.ConflictsWith, p.SafeToRetry = e.Conflict.String(), false
 	}
+	if a := e.Action; a != nil {
+		p.Action = &api.Action{Kind: a.Kind, Key: a.Key, Amount: a.Amount, Final: a.Final, State: stateOfAction(*a), Reason: a.Refused}
+	}
 	return p
+}
+
+func stateOfAction(a till.Acted) api.ActionState {
+	switch {
+	case a.Done:
+		return api.ActionDone
+	case a.Refused != "":
+		return api.ActionRefused
+	default:
+		return api.ActionPending
+	}
 }
 
 func paymentOfWallet(e wallet.Entry) api.Payment {
@@ -38,6 +52,13 @@ func paymentOf(v history.View) api.Payment {
 	}
 	if v.Payment.Seq > 0 {
 		p.Test = &v.Test
+	}
+	p.Capture = api.CaptureAuto
+	if v.HoldUntil != 0 {
+		p.HoldUntil = v.HoldUntil.String()
+	}
+	if v.HoldUntil != 0 || v.HoldFor != 0 {
+		p.Capture = api.CaptureManual
 	}
 	p.SafeToRetry = p.Outcome.SafeToRetry()
 	if v.Expires != 0 {

@@ -95,6 +95,25 @@ func WhatToSay(r pay.Reason, otherwise string) string {
 	return otherwise
 }
 
+// WhyRefused returns in words why the registry did not follow a claim on a payment.
+func WhyRefused(r pay.Reason) string {
+	words := map[pay.Reason]string{
+		pay.ReasonLateCapture:       "nothing of it is held any more, or the hold is over",
+		pay.ReasonLateVoid:          "nothing of it is held any more",
+		pay.ReasonNotHeld:           "the payer has not approved it yet",
+		pay.ReasonNotCaptured:       "nothing of it was captured",
+		pay.ReasonAboveHeld:         "that is more than is held: ask the payer for more with `paybeacon till increment`, or capture less",
+		pay.ReasonAboveCaptured:     "that is more than was captured and is not refunded",
+		pay.ReasonInsufficientFunds: "the account does not cover it",
+		pay.ReasonAccountFull:       "the account that it goes to can hold no more",
+		pay.ReasonTooManyActions:    "too much was done on this payment",
+	}
+	if w, ok := words[r]; ok {
+		return w
+	}
+	return "the registry says " + Printable(string(r))
+}
+
 // Beware returns what to think of before approving an offer that needs a person.
 func Beware(merchant, site pay.Name) string {
 	return fmt.Sprintf("approve only if you stand at %s, %s, now", Printable(string(merchant)), Printable(string(site)))
