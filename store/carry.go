@@ -1,7 +1,6 @@
 package store
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"fmt"
@@ -40,163 +39,139 @@ type Doer func(ctx context.Context, n uint64, e pay.Effect) (result []byte, err 
 // first are reported in the log, once for each kind. Carry keeps a few bytes in
 // memory for each effect that is outstanding.
 func (s *Store) Carry(ctx context.Context, doers map[pay.EffectKind]Doer) error {
+	ctx, cancel := context.WithCancel(ctx)
 	c := &carrier{
-		s: s, doers: doers, lanes: map[pay.Subject]*lane{}, reported: map[pay.EffectKind]bool{},
-		done: make(chan carried, s.limits.Effects), look: true,
+		s: s, ctx: ctx, doers: doers, lanes: map[pay.Subject]*lane{}, reported: map[pay.EffectKind]bool{},
+		done: make(chan carried, s.limits.Effects), again: make(chan *lane), look: make(chan struct{}, 1),
 	}
 	changed, stop := s.WatchEffects()
 	defer stop()
-	var work sync.WaitGroup
-	defer work.Wait()
-	ctx, cancel := context.WithCancel(ctx)
+	defer c.work.Wait()
 	defer cancel()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	give(c.look)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-changed:
-			c.look = true
-		case <-timer.C:
+			give(c.look)
+		case <-c.look:
+			c.learn()
+		case l := <-c.again:
+			c.ready = append(c.ready, l)
 		case r := <-c.done:
 			if err := c.settle(r); err != nil {
 				return fmt.Errorf("carry out effects: %w", err)
 			}
 		}
-		if pause, ok := c.turn(ctx, &work); ok {
-			timer.Reset(pause)
-		} else {
-			timer.Stop()
-		}
+		c.start()
 	}
 }
 
 // carrier is the state of Carry.
 type carrier struct {
 	s     *Store
+	ctx   context.Context
 	doers map[pay.EffectKind]Doer
 
-	last     uint64 // the highest number seen
-	look     bool   // there may be effects behind it, or subjects that wait no more
-	tries    int    // how often looking has failed
+	last     uint64        // the highest number seen
+	look     chan struct{} // there may be effects behind it, or subjects that wait no more
+	tries    int           // how often looking has failed
 	lanes    map[pay.Subject]*lane
 	ready    []*lane                 // those whose first effect may be carried out
-	paused   pauses                  // those whose first effect failed
 	held     []*lane                 // those whose subject is set aside
+	again    chan *lane              // those whose first effect failed, after their pause
 	reported map[pay.EffectKind]bool // kinds that have no Doer
 	running  int
 	done     chan carried
+	work     sync.WaitGroup
 }
 
 // lane is the outstanding effects of one subject. It is in one of the lists of
-// the carrier, or its first effect is being carried out, or has no Doer.
+// the carrier, or its first effect is being carried out, pauses, or has no Doer.
 type lane struct {
 	subject pay.Subject
 	numbers []uint64
-	tries   int       // how often the first one has failed
-	until   time.Time // when the first one is tried again
+	tries   int // how often the first one has failed
 }
 
 // carried is what became of a lane's first effect.
 type carried struct {
 	lane *lane
-	fate fate
 	kind pay.EffectKind
-	err  error
+	err  error // nil: it was carried out, perhaps before
 }
 
-type fate int
-
-const (
-	fateFinished fate = iota // or it was finished before
-	fateHeld                 // its subject is set aside
-	fateUnknown              // its kind has no Doer
-	fateFailed
+var (
+	errHeld   = errors.New("its subject is set aside")
+	errNoDoer = errors.New("nothing here carries out effects of this kind")
 )
 
-// turn starts what can be started and returns when to look again; ok is false
-// when only something that happens makes that worth while.
-func (c *carrier) turn(ctx context.Context, work *sync.WaitGroup) (pause time.Duration, ok bool) {
-	now := time.Now()
-	pause = carryPauseMax
-	if c.look {
-		if err := c.learn(ctx); err != nil {
-			c.tries++
-			pause, ok = pauseAfter(c.tries), true
-			c.report("could not read effects", c.tries, "err", err)
-		} else {
-			c.look, c.tries = false, 0
+// after calls fn once the pause after so many failures is over, unless ctx ends.
+func (c *carrier) after(tries int, fn func()) {
+	time.AfterFunc(pauseAfter(tries), func() {
+		if c.ctx.Err() == nil {
+			fn()
 		}
-	}
-	for len(c.paused) > 0 && !c.paused[0].until.After(now) {
-		c.ready = append(c.ready, heap.Pop(&c.paused).(*lane))
-	}
+	})
+}
+
+// start carries out what can be carried out now.
+func (c *carrier) start() {
 	for len(c.ready) > 0 && c.running < cap(c.done) {
 		l := c.ready[0]
 		c.ready = c.ready[1:]
 		c.running++
-		n, r := l.numbers[0], carried{lane: l}
-		work.Go(func() { c.done <- c.s.carryOut(ctx, n, r, c.doers) })
+		n := l.numbers[0]
+		c.work.Go(func() {
+			kind, err := c.s.carryOut(c.ctx, n, c.doers)
+			c.done <- carried{l, kind, err}
+		})
 	}
-	if len(c.paused) > 0 {
-		pause, ok = min(pause, c.paused[0].until.Sub(now)), true
-	}
-	return pause, ok
 }
 
-// learn takes in the effects that are new, and the subjects that are no longer
-// set aside, once all of it was read: a lane is in one list at a time.
-func (c *carrier) learn(ctx context.Context) error {
-	var still, free []*lane
-	var fresh []asked
-	err := c.s.View(ctx, func(v *View) error {
-		still, free, fresh = nil, nil, nil
-		for _, l := range c.held {
+// learn takes in the effects that are new, and the subjects that are no longer set
+// aside.
+func (c *carrier) learn() {
+	err := c.s.View(c.ctx, func(v *View) error {
+		for n := len(c.held); n > 0; n-- {
+			l := c.held[0]
 			aside, err := v.SetAside(l.subject)
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case aside:
-				still = append(still, l)
-			default:
-				free = append(free, l)
+			}
+			if c.held = c.held[1:]; aside {
+				c.held = append(c.held, l)
+			} else {
+				c.ready = append(c.ready, l)
 			}
 		}
 		return v.Effects(c.last, 0, func(n uint64, e pay.Effect) error {
-			fresh = append(fresh, asked{n, e.Subject})
+			l := c.lanes[e.Subject]
+			if l == nil {
+				l = &lane{subject: e.Subject}
+				c.lanes[e.Subject] = l
+				c.ready = append(c.ready, l)
+			}
+			c.last, l.numbers = n, append(l.numbers, n)
 			return nil
 		})
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		c.tries = 0
+		return
 	}
-	c.held, c.ready = still, append(c.ready, free...)
-	for _, e := range fresh {
-		c.last = e.n
-		l := c.lanes[e.subject]
-		if l == nil {
-			l = &lane{subject: e.subject}
-			c.lanes[e.subject] = l
-			c.ready = append(c.ready, l)
-		}
-		l.numbers = append(l.numbers, e.n)
-	}
-	return nil
-}
-
-// asked is an effect that was asked for.
-type asked struct {
-	n       uint64
-	subject pay.Subject
+	c.tries++
+	c.report("could not read effects", c.tries, "err", err)
+	c.after(c.tries, func() { give(c.look) })
 }
 
 // settle takes in what became of a lane's first effect.
 func (c *carrier) settle(r carried) error {
 	c.running--
 	l := r.lane
-	switch r.fate {
-	case fateFinished:
+	switch {
+	case r.err == nil:
 		if l.tries > 0 {
 			c.s.log.Info("effect was carried out in the end", "effect", l.numbers[0], "subject", l.subject.String(), "failed", l.tries)
 		}
@@ -206,21 +181,24 @@ func (c *carrier) settle(r carried) error {
 		} else {
 			c.ready = append(c.ready, l)
 		}
-	case fateHeld:
+	case errors.Is(r.err, errHeld):
 		c.held = append(c.held, l)
-		c.look = true // it may be over by now
-	case fateUnknown:
+		give(c.look) // it may be over by now
+	case errors.Is(r.err, errNoDoer):
 		if !c.reported[r.kind] {
 			c.reported[r.kind] = true
 			c.s.log.Error("nothing here carries out effects of this kind, they wait", "kind", r.kind, "effect", l.numbers[0], "subject", l.subject.String())
 		}
-	case fateFailed:
-		if errors.Is(r.err, ErrEnded) || errors.Is(r.err, kv.ErrClosed) {
-			return r.err
-		}
+	case errors.Is(r.err, ErrEnded), errors.Is(r.err, kv.ErrClosed):
+		return r.err
+	default:
 		l.tries++
-		l.until = time.Now().Add(pauseAfter(l.tries))
-		heap.Push(&c.paused, l)
+		c.after(l.tries, func() {
+			select {
+			case c.again <- l:
+			case <-c.ctx.Done():
+			}
+		})
 		c.report("effect could not be carried out and will be tried again", l.tries, "effect", l.numbers[0], "kind", r.kind, "subject", l.subject.String(), "err", r.err)
 	}
 	return nil
@@ -233,31 +211,24 @@ func (c *carrier) report(text string, tries int, args ...any) {
 	}
 }
 
-// carryOut carries out effect n and finishes it. It returns r with what became of
-// it, and leaves the lane alone.
-func (s *Store) carryOut(ctx context.Context, n uint64, r carried, doers map[pay.EffectKind]Doer) carried {
+// carryOut carries out effect n and finishes it.
+func (s *Store) carryOut(ctx context.Context, n uint64, doers map[pay.EffectKind]Doer) (kind pay.EffectKind, err error) {
 	var e pay.Effect
 	var open, aside bool
-	r.err = s.View(ctx, func(v *View) (err error) {
+	err = s.View(ctx, func(v *View) (err error) {
 		if e, open, err = v.Effect(n); err == nil {
 			aside, err = v.SetAside(e.Subject)
 		}
 		return err
 	})
-	r.kind = e.Kind
 	do := doers[e.Kind]
 	switch {
-	case r.err != nil:
-		r.fate = fateFailed
-		return r
-	case !open:
-		return r
+	case err != nil || !open:
+		return e.Kind, err
 	case aside:
-		r.fate = fateHeld
-		return r
+		return e.Kind, errHeld
 	case do == nil:
-		r.fate = fateUnknown
-		return r
+		return e.Kind, errNoDoer
 	}
 	result, err := do(ctx, n, e)
 	if err == nil && len(result) > pay.EffectBytesMax {
@@ -267,10 +238,7 @@ func (s *Store) carryOut(ctx context.Context, n uint64, r carried, doers map[pay
 		s.at(effectDone)
 		err = s.finishInTheEnd(ctx, n, result)
 	}
-	if err != nil {
-		r.fate, r.err = fateFailed, err
-	}
-	return r
+	return e.Kind, err
 }
 
 // finishInTheEnd tries to finish an effect until it works: what was done is not
@@ -299,23 +267,4 @@ func pauseAfter(tries int) time.Duration {
 		pause = min(pause, carryPauseMin<<shift)
 	}
 	return pause/2 + rand.N(pause/2)
-}
-
-// pauses orders lanes by when they are tried again.
-type pauses []*lane
-
-func (p pauses) Len() int           { return len(p) }
-func (p pauses) Less(i, j int) bool { return p[i].until.Before(p[j].until) }
-func (p pauses) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
-
-// Push implements heap.Interface.
-func (p *pauses) Push(l any) { *p = append(*p, l.(*lane)) }
-
-// Pop implements heap.Interface.
-func (p *pauses) Pop() any {
-	old := *p
-	l := old[len(old)-1]
-	old[len(old)-1] = nil
-	*p = old[:len(old)-1]
-	return l
 }
