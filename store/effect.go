@@ -118,20 +118,16 @@ func (tx *Tx) finish(n uint64, result []byte, failed error) (first bool, err err
 // Finish is Tx.Finish in a transaction of its own. A result whose consequences
 // are too big for the engine sets the subject aside, too.
 func (s *Store) Finish(ctx context.Context, n uint64, result []byte) (first bool, err error) {
-	first, err = s.finish(ctx, n, result, nil)
-	if errors.Is(err, kv.ErrTooBig) {
-		first, err = s.finish(ctx, n, result, err)
+	finish := func(failed error) error {
+		return s.Do(ctx, func(tx *Tx) (err error) {
+			first, err = tx.finish(n, result, failed)
+			return err
+		})
 	}
-	return first, wrap("finish effect", err)
-}
-
-func (s *Store) finish(ctx context.Context, n uint64, result []byte, failed error) (first bool, err error) {
-	var did bool
-	err = s.Do(ctx, func(tx *Tx) (err error) {
-		did, err = tx.finish(n, result, failed)
-		return err
-	})
-	return did && err == nil, err
+	if err = finish(nil); errors.Is(err, kv.ErrTooBig) {
+		err = finish(err)
+	}
+	return first && err == nil, wrap("finish effect", err)
 }
 
 // reactToResult lets the role react to the result of an effect, and removes the

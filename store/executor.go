@@ -24,18 +24,12 @@ const (
 	retryDue = time.Second
 )
 
-// The states of a command. The executor takes it, its caller abandons it: the
-// first to change it from waiting decides whether it runs.
-const (
-	waiting int32 = iota
-	taken
-	abandoned
-)
-
+// command is a change that waits for its turn. The executor claims it, or its caller
+// when it does not wait any longer: it runs if the executor is first.
 type command struct {
-	fn    Command
-	state atomic.Int32
-	done  chan error
+	fn      Command
+	claimed atomic.Bool
+	done    chan error
 }
 
 // Do runs fn in a transaction and returns once its writes are durable. When fn
@@ -94,7 +88,7 @@ func (s *Store) await(ctx context.Context, c *command) error {
 	case <-s.ended:
 		given = ErrEnded
 	}
-	if c.state.CompareAndSwap(waiting, abandoned) {
+	if !c.claimed.Swap(true) {
 		return given
 	}
 	return <-c.done
@@ -120,7 +114,7 @@ func (s *Store) Run(ctx context.Context) error {
 			case <-ctx.Done():
 				return nil
 			case c := <-s.queue:
-				cmds = append(cmds, c)
+				cmds = take(cmds, c)
 			case <-timer.C:
 			}
 		}
@@ -190,20 +184,20 @@ func (s *Store) gather(cmds []*command) []*command {
 	for len(cmds) < s.limits.BatchCommands {
 		select {
 		case c := <-s.queue:
-			cmds = append(cmds, c)
-			continue
+			cmds = take(cmds, c)
 		default:
-		}
-		break
-	}
-	ready := cmds[:0]
-	for _, c := range cmds {
-		if c.state.Load() == taken || c.state.CompareAndSwap(waiting, taken) {
-			ready = append(ready, c)
+			return cmds
 		}
 	}
-	clear(cmds[len(ready):])
-	return ready
+	return cmds
+}
+
+// take adds a command, unless its caller has given it up.
+func take(cmds []*command, c *command) []*command {
+	if c.claimed.Swap(true) {
+		return cmds
+	}
+	return append(cmds, c)
 }
 
 // pause returns how long the executor may rest when no command comes; ok is false

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -140,9 +141,9 @@ func (v *View) Feed(scope pay.Scope, after uint64, limit int) (raws [][]byte, ch
 		return nil, nil, err
 	}
 	err = v.walk(feed, after, limit, func(_ uint64, item []byte, chain pay.Chain) error {
-		f, ok, err := v.fact(pay.FactID(item))
-		if err == nil && !ok {
-			err = fmt.Errorf("fact %s stands in the feed and is missing: %w", pay.FactID(item), ErrDamaged)
+		f, err := v.fact(pay.FactID(item))
+		if err == nil && !f.stored() {
+			err = finding("fact %s stands in the feed and is missing", pay.FactID(item))
 		}
 		raws, chains = append(raws, f.raw), append(chains, chain)
 		return err
@@ -170,8 +171,8 @@ func (v *View) Scopes(fn func(scope pay.Scope, head pay.Head) error) error {
 }
 
 // appendFact appends a fact to those of the registry's feeds in which it does not
-// stand, and returns its places there. A fact that is not known stands in none.
-func (tx *Tx) appendFact(scopes []pay.Scope, f pay.Fact, row factRow, known bool) ([]place, error) {
+// stand, and returns its places there.
+func (tx *Tx) appendFact(scopes []pay.Scope, f pay.Fact, row factRow) ([]place, error) {
 	places := make([]place, 0, len(scopes))
 	for i, scope := range scopes {
 		if slices.Contains(scopes[:i], scope) {
@@ -180,12 +181,10 @@ func (tx *Tx) appendFact(scopes []pay.Scope, f pay.Fact, row factRow, known bool
 		if err := checkScope(scope); err != nil {
 			return nil, err
 		}
-		if known {
-			if seq, err := tx.placeOf(f.ID(), row, scope); err != nil {
-				return nil, err
-			} else if seq > 0 {
-				continue
-			}
+		if seq, err := tx.placeOf(f.ID(), row, scope); err != nil {
+			return nil, err
+		} else if seq > 0 {
+			continue
 		}
 		state, err := tx.feedBegun(scope, f.ID())
 		if err == nil {
@@ -210,9 +209,9 @@ func (tx *Tx) feedBegun(scope pay.Scope, id pay.FactID) (feedRow, error) {
 	if err != nil || state.seq > 0 || a.IsZero() || a.ID() == id {
 		return state, err
 	}
-	stored, err := tx.storeFact(a)
-	if err == nil && !stored {
-		err = tx.logged(a.ID())
+	row, err := tx.fact(a.ID())
+	if err == nil && !row.stored() {
+		err = errors.Join(tx.storeAt(a, row), tx.logged(a.ID()))
 	}
 	if err == nil {
 		state, err = tx.appendEntry(scope, state, a)

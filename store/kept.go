@@ -75,7 +75,7 @@ func (v *View) Kept(node pay.NodeID, after uint64, limit, size int) (items []pay
 	err = v.walk(a.kept(node), after, limit, func(_ uint64, item []byte, next pay.Chain) error {
 		it := pay.KeptItem{IDs: idsOf(item[keptHead:])}
 		for _, id := range it.IDs {
-			f, _, err := v.fact(id)
+			f, err := v.fact(id)
 			if err != nil {
 				return err
 			}

@@ -83,27 +83,21 @@ func (tx *Tx) sameEntry(state feedRow, seq uint64, id pay.FactID) error {
 
 // mirrorEntry appends one entry and lets the role react to it.
 func (tx *Tx) mirrorEntry(state feedRow, f pay.Fact) (feedRow, error) {
-	row, known, err := tx.fact(f.ID())
+	row, err := tx.fact(f.ID())
 	if err != nil {
 		return state, err
 	}
-	if known {
-		seq, err := tx.placeOf(f.ID(), row, tx.s.own)
-		if err != nil {
-			return state, err
-		}
-		if seq > 0 {
-			return state, fmt.Errorf("entry %d repeats entry %d: %w", state.seq+1, seq, ErrFeed)
-		}
+	seq, err := tx.placeOf(f.ID(), row, tx.s.own)
+	if err == nil && seq > 0 {
+		err = fmt.Errorf("entry %d repeats entry %d: %w", state.seq+1, seq, ErrFeed)
 	}
-	state, err = tx.appendEntry(tx.s.own, state, f)
+	if err == nil {
+		state, err = tx.appendEntry(tx.s.own, state, f)
+	}
+	if err == nil {
+		err = errors.Join(tx.storeAt(f, row, place{tx.s.own, state.seq}), tx.putFeedState(tx.s.own, state))
+	}
 	if err != nil {
-		return state, err
-	}
-	if err := tx.storeAt(f, known, place{tx.s.own, state.seq}); err != nil {
-		return state, err
-	}
-	if err := tx.putFeedState(tx.s.own, state); err != nil {
 		return state, err
 	}
 	_, err = tx.React(pay.EntryMirrored{Fact: f})

@@ -17,8 +17,8 @@ const (
 
 // Queued reports whether a fact waits in the outbox for the registry.
 func (v *View) Queued(id pay.FactID) (bool, error) {
-	f, ok, err := v.fact(id)
-	if err != nil || !ok {
+	f, err := v.fact(id)
+	if err != nil {
 		return false, err
 	}
 	n, err := v.itemOf(id, f)
@@ -67,17 +67,13 @@ func (v *View) Outbox(after uint64, limit int) (items []pay.Item, err error) {
 	return items, nil
 }
 
-// enqueue makes one outbox item of a fact and stores it. row is the fact's row when
-// it is known.
-func (tx *Tx) enqueue(f pay.Fact, row factRow, known bool) error {
-	if known {
-		n, err := tx.itemOf(f.ID(), row)
-		if n > 0 || err != nil {
-			return err
-		}
-		if n, err = tx.placeOf(f.ID(), row, tx.s.own); n > 0 || err != nil {
-			return err
-		}
+// enqueue makes one outbox item of a fact and stores it. row is the fact's row.
+func (tx *Tx) enqueue(f pay.Fact, row factRow) error {
+	if n, err := tx.itemOf(f.ID(), row); n > 0 || err != nil {
+		return err
+	}
+	if n, err := tx.placeOf(f.ID(), row, tx.s.own); n > 0 || err != nil {
+		return err
 	}
 	o, err := tx.outboxState()
 	if err != nil {
@@ -94,7 +90,7 @@ func (tx *Tx) enqueue(f pay.Fact, row factRow, known bool) error {
 	if err := tx.addItem(o, item{ticks: tx.batch.moment.ticks, facts: []pay.FactID{f.ID()}}); err != nil {
 		return err
 	}
-	return tx.storeAt(f, known, place{inOutbox, o.last + 1})
+	return tx.storeAt(f, row, place{inOutbox, o.last + 1})
 }
 
 // Attach adds f to the outbox item that holds to, so that both are applied
@@ -103,8 +99,8 @@ func (tx *Tx) enqueue(f pay.Fact, row factRow, known bool) error {
 // the item was stored. An item that holds pay.ItemFactsMax facts already is a
 // pay.Error with pay.CodeTooMany.
 func (tx *Tx) Attach(to pay.FactID, f pay.Fact) (ok bool, err error) {
-	held, ok, err := tx.fact(to)
-	if err != nil || !ok {
+	held, err := tx.fact(to)
+	if err != nil {
 		return false, err
 	}
 	n, err := tx.itemOf(to, held)
@@ -115,14 +111,12 @@ func (tx *Tx) Attach(to pay.FactID, f pay.Fact) (ok bool, err error) {
 	if err != nil || n <= o.sent {
 		return false, err
 	}
-	row, known, err := tx.fact(f.ID())
+	row, err := tx.fact(f.ID())
 	if err != nil {
 		return false, err
 	}
-	if known {
-		if before, err := tx.itemOf(f.ID(), row); err != nil || before > 0 {
-			return before == n, err
-		}
+	if before, err := tx.itemOf(f.ID(), row); err != nil || before > 0 {
+		return before == n, err
 	}
 	it, err := tx.item(o, n)
 	if err != nil {
@@ -137,7 +131,7 @@ func (tx *Tx) Attach(to pay.FactID, f pay.Fact) (ok bool, err error) {
 		return false, err
 	}
 	tx.outbox = true
-	return true, tx.storeAt(f, known, place{inOutbox, n})
+	return true, tx.storeAt(f, row, place{inOutbox, n})
 }
 
 // SessionOpened notes that whatever is queued may from now on have left the

@@ -35,8 +35,10 @@ type place struct {
 // factRow is what stands in the row of a fact.
 type factRow struct {
 	places []byte // as they are encoded, without their count
-	raw    []byte
+	raw    []byte // nil: there is no row
 }
+
+func (f factRow) stored() bool { return f.raw != nil }
 
 // splitFact returns the parts of a fact's row. They share its memory.
 func splitFact(row []byte) (f factRow, ok bool) {
@@ -99,44 +101,49 @@ func (f factRow) in(scope pay.Scope) uint64 {
 }
 
 // fact reads the row of a fact.
-func (v *View) fact(id pay.FactID) (f factRow, ok bool, err error) {
-	return rowAt(v, idKey(v.room(), spaceFact, id), "places", splitFact)
+func (v *View) fact(id pay.FactID) (factRow, error) {
+	f, _, err := rowAt(v, idKey(v.room(), spaceFact, id), "places", splitFact)
+	return f, err
 }
 
-// putFact stores a fact that is not there, with its places. It returns those that
-// find no room.
-func (tx *Tx) putFact(f pay.Fact, places ...place) (more []place, err error) {
-	if len(places) > rowPlacesMax {
-		places, more = places[:rowPlacesMax], places[rowPlacesMax:]
+// namedFact is fact for one that another row names, which what says.
+func (v *View) namedFact(id pay.FactID, what string, args ...any) (factRow, error) {
+	f, err := v.fact(id)
+	if err == nil && !f.stored() {
+		err = finding(what, args...)
 	}
-	row := f.Raw()
-	if len(places) > 0 {
-		row = append(make([]byte, 0, len(row)+len(places)*32), byte(len(places)))
-		for _, p := range places {
-			row = binary.AppendUvarint(append(append(row, byte(len(p.scope))), p.scope...), p.n)
+	return f, err
+}
+
+// storeAt stores a fact with its places, or of one that is stored the places alone. row
+// is the fact's row before.
+func (tx *Tx) storeAt(f pay.Fact, row factRow, places ...place) error {
+	if !row.stored() {
+		own := places[:min(len(places), rowPlacesMax)]
+		places = places[len(own):]
+		if err := tx.put(idKey(tx.room(), spaceFact, f.ID()), encodeFact(f, own)); err != nil {
+			return err
 		}
-		row = append(row, f.Raw()...)
+		tx.s.facts.add(f)
 	}
-	tx.s.facts.add(f)
-	return more, tx.put(idKey(tx.room(), spaceFact, f.ID()), row)
+	for _, at := range places {
+		if err := tx.putPlace(f.ID(), at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// storeFact keeps the bytes of f and reports whether they were kept before.
-func (tx *Tx) storeFact(f pay.Fact) (known bool, err error) {
-	if _, known, err = tx.fact(f.ID()); known || err != nil {
-		return known, err
+func encodeFact(f pay.Fact, places []place) []byte {
+	raw := f.Raw()
+	if len(places) == 0 {
+		return raw
 	}
-	_, err = tx.putFact(f)
-	return false, err
-}
-
-// storeAt stores a fact with a place, or the place alone of one that is known.
-func (tx *Tx) storeAt(f pay.Fact, known bool, at place) error {
-	if !known {
-		_, err := tx.putFact(f, at)
-		return err
+	row := append(make([]byte, 0, len(raw)+len(places)*32), byte(len(places)))
+	for _, p := range places {
+		row = binary.AppendUvarint(append(append(row, byte(len(p.scope))), p.scope...), p.n)
 	}
-	return tx.putPlace(f.ID(), at)
+	return append(row, raw...)
 }
 
 // putPlace keeps a place for which a fact's own row has no room.
@@ -151,7 +158,7 @@ func (tx *Tx) putPlace(id pay.FactID, at place) error {
 // placeOf returns the number of the entry that holds a fact in a feed, 0 when none
 // does. f is the fact's row.
 func (v *View) placeOf(id pay.FactID, f factRow, scope pay.Scope) (seq uint64, err error) {
-	if seq = f.in(scope); seq > 0 {
+	if seq = f.in(scope); seq > 0 || !f.stored() {
 		return seq, nil
 	}
 	seq, _, err = rowAt(v, indexKey(v.room(), id, scope), "place in a feed", decodeNumber)
@@ -161,6 +168,9 @@ func (v *View) placeOf(id pay.FactID, f factRow, scope pay.Scope) (seq uint64, e
 // itemOf returns the number of the outbox row that holds a fact, 0 when none does.
 // Places of what was acknowledged stay behind.
 func (v *View) itemOf(id pay.FactID, f factRow) (n uint64, err error) {
+	if !f.stored() {
+		return 0, nil
+	}
 	o, err := v.outboxState()
 	if n = f.in(inOutbox); n > o.acked || err != nil {
 		return n, err
@@ -180,8 +190,8 @@ func decodeNumber(raw []byte) (uint64, bool) {
 
 // stands reports whether a fact stands in any feed.
 func (v *View) stands(id pay.FactID, f factRow) (found bool, err error) {
-	if f.stands() {
-		return true, nil
+	if f.stands() || !f.stored() {
+		return f.stored(), nil
 	}
 	prefix := idKey(nil, spaceIndex, id)
 	err = v.scan(prefix, []byte{spaceIndex + 1}, 1, func(key, _ []byte) error {

@@ -52,8 +52,11 @@ func (tx *Tx) React(in pay.Input) (pay.Reason, error) {
 	known := true
 	fact, brings := pay.FactOf(in)
 	if brings {
-		var err error
-		if known, err = tx.storeFact(fact); err != nil {
+		row, err := tx.fact(fact.ID())
+		if known = row.stored(); err == nil && !known {
+			err = tx.storeAt(fact, row)
+		}
+		if err != nil {
 			return "", err
 		}
 	}
@@ -95,35 +98,25 @@ func (tx *Tx) publish(p pay.Publication) error {
 		return errors.New("the publication has no fact")
 	}
 	id := p.Fact.ID()
-	row, known, err := tx.fact(id)
+	row, err := tx.fact(id)
+	switch {
+	case err != nil:
+		return err
+	case !tx.s.registry():
+		return tx.enqueue(p.Fact, row)
+	case len(p.Scopes) == 0:
+		return tx.storeAt(p.Fact, row)
+	}
+	stood, err := tx.stands(id, row)
 	if err != nil {
 		return err
 	}
-	if !tx.s.registry() {
-		return tx.enqueue(p.Fact, row, known)
+	places, err := tx.appendFact(p.Scopes, p.Fact, row)
+	if err == nil {
+		err = tx.storeAt(p.Fact, row, places...)
 	}
-	news := len(p.Scopes) > 0
-	if news && known {
-		stood, err := tx.stands(id, row)
-		if err != nil {
-			return err
-		}
-		news = !stood
-	}
-	places, err := tx.appendFact(p.Scopes, p.Fact, row, known)
-	if err == nil && !known {
-		places, err = tx.putFact(p.Fact, places...)
-	}
-	if err != nil {
+	if err != nil || stood {
 		return err
-	}
-	for _, at := range places {
-		if err := tx.putPlace(id, at); err != nil {
-			return err
-		}
-	}
-	if !news {
-		return nil
 	}
 	return tx.logged(id)
 }

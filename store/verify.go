@@ -286,12 +286,9 @@ func (a *audit) run(scope pay.Scope, r run) error {
 
 // entryFact checks that an entry's fact is stored and indexed.
 func (a *audit) entryFact(scope pay.Scope, seq uint64, id pay.FactID) error {
-	row, ok, err := a.v.fact(id)
+	row, err := a.v.namedFact(id, "feed %s: the fact of entry %d is missing", scope, seq)
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return finding("feed %s: the fact of entry %d is missing", scope, seq)
 	}
 	if at, err := a.v.placeOf(id, row, scope); err != nil {
 		return err
@@ -349,11 +346,11 @@ func (a *audit) place(key, value []byte) error {
 		return damaged(key, "place in a feed")
 	}
 	id, at := pay.FactID(key[1:]), place{pay.Scope(key[1+idBytes:]), binary.BigEndian.Uint64(value)}
-	row, ok, err := a.v.fact(id) // such rows are few, and are looked up
+	row, err := a.v.fact(id) // such rows are few, and are looked up
 	if err != nil {
 		return err
 	}
-	a.standing.later(id, at, row, ok)
+	a.standing.later(id, at, row)
 	return a.placed(id, at)
 }
 
@@ -414,12 +411,9 @@ func (a *audit) item(n uint64, it item) error {
 		return finding("outbox item %d was stored after the last change to the store", n)
 	}
 	for _, id := range it.facts {
-		f, ok, err := a.v.fact(id)
+		f, err := a.v.namedFact(id, "outbox item %d: fact %s is missing", n, id)
 		if err != nil {
 			return err
-		}
-		if !ok {
-			return finding("outbox item %d: fact %s is missing", n, id)
 		}
 		if held, err := a.v.itemOf(id, f); err != nil {
 			return err

@@ -65,53 +65,38 @@ func (a *audit) placed(id pay.FactID, at place) error {
 // storedFact is the key of a fact's row, and the fact's bytes.
 type storedFact struct{ key, raw []byte }
 
-// factChecks are the facts of a walk: those that wait until they are enough, and those
-// that workers check while the walk goes on. What is wrong comes back in the order
-// of the facts.
-type factChecks struct {
-	walk    *audit
-	next    []storedFact
-	jobs    chan factJob                       // nil without workers
-	under   []factJob                          // in the order in which they were given out
-	checker func([]storedFact) (wrong []error) // of the walk's own goroutine
-}
+// factCheck checks the form, the ids and the signatures of stored facts, in one
+// goroutine at a time.
+type factCheck func(rows []storedFact) (wrong []error)
 
-// factJob is what one worker checks at a time.
-type factJob struct {
-	rows  []storedFact
-	wrong chan []error // holds the findings, once
+// factChecks are the facts of a walk: those that wait until they are enough, and those
+// that are checked while the walk goes on. What is wrong comes back in the order of the
+// facts.
+type factChecks struct {
+	walk  *audit
+	next  []storedFact
+	under []chan []error // where their findings come, in the order in which they were given out
+	free  chan factCheck
 }
 
 // startWorkers has facts be checked by Workers goroutines, and returns the function
-// that ends them.
+// that awaits their end.
 func (a *audit) startWorkers() (stop func()) {
-	a.facts = factChecks{walk: a}
-	if a.Workers < 2 {
-		a.facts.checker = a.factChecker()
-		return func() {}
+	n := max(a.Workers, 1)
+	free := make(chan factCheck, n)
+	for range n {
+		free <- a.factCheck()
 	}
-	jobs, ended := make(chan factJob, a.Workers), make(chan struct{})
-	for range a.Workers {
-		go func() {
-			check := a.factChecker()
-			for job := range jobs {
-				job.wrong <- check(job.rows)
-			}
-			ended <- struct{}{}
-		}()
-	}
-	a.facts.jobs = jobs
+	a.facts = factChecks{walk: a, free: free}
 	return func() {
-		close(jobs)
-		for range a.Workers {
-			<-ended
+		for range n {
+			<-free
 		}
 	}
 }
 
-// factChecker returns what checks the form, the ids and the signatures of stored facts
-// in one goroutine. It uses nothing of the walk.
-func (a *audit) factChecker() func(rows []storedFact) (wrong []error) {
+// factCheck returns a check that uses nothing of the walk.
+func (a *audit) factCheck() factCheck {
 	signatures := oneByOne
 	if a.Signatures != nil {
 		signatures = a.Signatures()
@@ -122,7 +107,7 @@ func (a *audit) factChecker() func(rows []storedFact) (wrong []error) {
 		var keys []pay.PublicKey
 		var places []int
 		for i, r := range rows {
-			f, err := readFact(r)
+			f, err := openFact(pay.FactID(r.key[1:]), r.raw)
 			if wrong[i] = err; err != nil || a.Key == nil {
 				continue
 			}
@@ -137,19 +122,6 @@ func (a *audit) factChecker() func(rows []storedFact) (wrong []error) {
 		}
 		return slices.DeleteFunc(wrong, func(err error) bool { return err == nil })
 	}
-}
-
-// readFact checks the form and the id of a stored fact.
-func readFact(r storedFact) (pay.Fact, error) {
-	id := pay.FactID(r.key[1:])
-	f, err := pay.Parse(r.raw)
-	if err != nil {
-		return f, finding("fact %s: %v", id, err)
-	}
-	if f.ID() != id {
-		return f, finding("fact %s: the bytes are fact %s", id, f.ID())
-	}
-	return f, nil
 }
 
 // oneByOne verifies facts by Fact.Verify.
@@ -172,25 +144,28 @@ func (c *factChecks) add(key, raw []byte) error {
 }
 
 // flush gives out the facts that were added, and takes back what was checked until
-// no more than left jobs are under way.
+// no more than left parts are under way.
 func (c *factChecks) flush(left int) error {
 	if len(c.next) > 0 {
-		job := factJob{c.next, make(chan []error, 1)}
-		c.next = make([]storedFact, 0, factsAtATime)
-		c.under = append(c.under, job)
-		if c.jobs == nil {
-			job.wrong <- c.checker(job.rows)
+		rows, wrong := c.next, make(chan []error, 1)
+		c.next, c.under = make([]storedFact, 0, factsAtATime), append(c.under, wrong)
+		work := func() {
+			check := <-c.free
+			wrong <- check(rows)
+			c.free <- check
+		}
+		if c.walk.Workers < 2 {
+			work()
 		} else {
-			c.jobs <- job
+			go work()
 		}
 	}
 	for len(c.under) > left {
-		for _, err := range <-c.under[0].wrong {
+		for _, err := range <-c.under[0] {
 			if err := c.walk.blame(err); err != nil {
 				return err
 			}
 		}
-		c.under[0] = factJob{}
 		c.under = c.under[1:]
 	}
 	return nil

@@ -151,7 +151,7 @@ func (s *sinceWalk) published(ctx context.Context, after, last uint64, fresh fun
 
 // places checks all places of a fact, and that the chains there follow.
 func (s *sinceWalk) places(id pay.FactID) error {
-	row, _, err := s.v.fact(id)
+	row, err := s.v.fact(id)
 	if err != nil {
 		return err
 	}
@@ -264,10 +264,7 @@ func (s *sinceWalk) items(ctx context.Context, node pay.NodeID, before sentMark,
 func (s *sinceWalk) claims(ctx context.Context, node pay.NodeID, ids []pay.FactID) error {
 	s.pause()
 	for _, id := range ids {
-		f, ok, err := s.v.fact(id)
-		if err == nil && !ok {
-			err = finding("node %s: fact %s of its outbox is missing", node.Short(), id)
-		}
+		f, err := s.v.namedFact(id, "node %s: fact %s of its outbox is missing", node.Short(), id)
 		if err == nil {
 			err = s.facts.add(idKey(nil, spaceFact, id), f.raw)
 		}

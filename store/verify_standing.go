@@ -51,8 +51,8 @@ func (s *standing) logged(id pay.FactID) { s.log.add(s.hash(id, place{})) }
 
 // later counts a place that has a row of its own, of a fact with that row, if it has
 // one. Such rows come after those of all facts.
-func (s *standing) later(id pay.FactID, at place, row factRow, stored bool) {
-	s.known = s.known && stored && row.in(at.scope) == 0
+func (s *standing) later(id pay.FactID, at place, row factRow) {
+	s.known = s.known && row.stored() && row.in(at.scope) == 0
 	s.places.add(s.hash(id, at))
 	if !row.stands() && id != s.last {
 		s.seen.add(s.hash(id, place{}))
@@ -86,10 +86,7 @@ func (a *audit) endStanding() error {
 	}
 	return a.v.walk(a.numbers.rows(), 0, 0, func(seq uint64, item []byte, _ pay.Chain) error {
 		a.pause()
-		_, ok, err := a.v.fact(pay.FactID(item))
-		if err == nil && !ok {
-			err = finding("log: the fact of row %d is missing", seq)
-		}
+		_, err := a.v.namedFact(pay.FactID(item), "log: the fact of row %d is missing", seq)
 		return a.blame(err)
 	})
 }

@@ -65,8 +65,8 @@ func (v *View) Scan(from, to []byte, limit int, fn func(key, value []byte) (more
 
 // Fact returns a stored fact.
 func (v *View) Fact(id pay.FactID) (pay.Fact, bool, error) {
-	row, ok, err := v.fact(id)
-	if err != nil || !ok {
+	row, err := v.fact(id)
+	if err != nil || !row.stored() {
 		return pay.Fact{}, false, err
 	}
 	f, err := v.opener(v.s.facts.open)(id, row.raw)
