@@ -114,10 +114,7 @@ func (tx *Tx) Apply(node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay
 	if n == before {
 		return done, nil
 	}
-	if err := tx.replace(node, inc, row.line); err != nil {
-		return pay.Applied{}, err
-	}
-	return done, tx.put(idKey(tx.room(), spaceApplied, node), row.encode())
+	return done, errors.Join(tx.replace(node, inc, row.line), tx.put(idKey(tx.room(), spaceApplied, node), row.encode()))
 }
 
 // appliedOf returns the row of a node's outbox for an incarnation: the one that

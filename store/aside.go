@@ -148,11 +148,8 @@ func (tx *Tx) setAside(subject pay.Subject, d due, failed error) error {
 
 // keepAside adds one that waits to a subject's row, and stores both.
 func (tx *Tx) keepAside(subject pay.Subject, row asideRow, d due) error {
-	if err := tx.put(asideItemKey(tx.room(), subject, row.next), d.encode()); err != nil {
-		return err
-	}
 	row.next++
-	return tx.putAside(subject, row)
+	return errors.Join(tx.put(asideItemKey(tx.room(), subject, row.next-1), d.encode()), tx.putAside(subject, row))
 }
 
 // reactTo lets the role react to what has come due.
@@ -167,23 +164,12 @@ func (tx *Tx) reactTo(subject pay.Subject, d due) error {
 // succeeds. failed is its error when that concerns only what fn is about; err
 // is one that concerns everything: of the engine, of the store's own rows, or
 // that nothing can be signed.
-func (tx *Tx) confine(fn func(inner *Tx) error) (failed, err error) {
-	overlay := kv.NewOverlay(tx.w)
-	inner := newTx(tx.s, tx.batch, overlay)
-	inner.counted, inner.opened = tx.counted, tx.opened
-	failed = fn(inner)
-	inner.ended = true
-	switch {
-	case failed != nil && (inner.fault != nil || concernsAll(failed)):
+func (tx *Tx) confine(fn Command) (failed, err error) {
+	inner, failed, err := tx.inside(&tx.gains, fn)
+	if failed != nil && (inner.fault != nil || concernsAll(failed)) {
 		return nil, failed
-	case failed != nil:
-		return failed, nil
 	}
-	if err := overlay.Apply(tx.w); err != nil {
-		return nil, tx.broken(fmt.Errorf("join the batch: %w", err))
-	}
-	tx.add(inner.gains)
-	return nil, nil
+	return failed, err
 }
 
 // concernsAll reports whether an error has a cause that is common to all

@@ -81,9 +81,10 @@ func (g *gains) add(more gains) {
 	}
 }
 
-// run fires deadlines and runs commands until the batch is full. An error fails
-// the whole batch.
+// run fires deadlines and runs commands until the batch is full. The error of a command
+// leaves the others alone; one that run returns fails the whole batch.
 func (b *batch) run(w kv.Tx, cmds []Command) error {
+	tx := newTx(b.store, b, w)
 	if err := b.fireDue(w); err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func (b *batch) run(w kv.Tx, cmds []Command) error {
 		if b.full() {
 			break
 		}
-		failed, err := b.one(w, fn)
+		_, failed, err := tx.inside(&b.gains, fn)
 		if err != nil {
 			return err
 		}
@@ -103,7 +104,6 @@ func (b *batch) run(w kv.Tx, cmds []Command) error {
 	if b.wrote == 0 {
 		return nil
 	}
-	tx := newTx(b.store, b, w)
 	if b.counted.known && (b.published || b.effects) {
 		if err := tx.putMeta(metaNumbers, b.counted.encode()); err != nil {
 			return err
@@ -117,19 +117,20 @@ func (b *batch) full() bool {
 	return b.fired >= b.plan.due || b.wrote >= b.store.limits.BatchBytes || b.accepted != nil
 }
 
-// one runs a command above an overlay. failed is the command's own error, which
-// leaves the others alone; err is the engine's.
-func (b *batch) one(w kv.Tx, fn Command) (failed, err error) {
-	overlay := kv.NewOverlay(w)
-	tx := newTx(b.store, b, overlay)
-	failed = fn(tx)
-	tx.ended = true
+// inside runs fn above an overlay of its own and, when it succeeds, joins what it wrote
+// and adds what it gains to to. failed is its error; err is the engine's.
+func (tx *Tx) inside(to *gains, fn Command) (inner *Tx, failed, err error) {
+	overlay := kv.NewOverlay(tx.w)
+	inner = newTx(tx.s, tx.batch, overlay)
+	inner.counted, inner.opened = to.counted, to.opened
+	failed = fn(inner)
+	inner.ended = true
 	if failed != nil {
-		return failed, nil
+		return inner, failed, nil
 	}
-	if err := overlay.Apply(w); err != nil {
-		return nil, fmt.Errorf("join the batch: %w", err)
+	if err := overlay.Apply(tx.w); err != nil {
+		return inner, nil, tx.broken(fmt.Errorf("join the batch: %w", err))
 	}
-	b.add(tx.gains)
-	return nil, nil
+	to.add(inner.gains)
+	return inner, nil, nil
 }

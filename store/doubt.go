@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -188,7 +189,7 @@ func (s *Store) recallDeadlines(ctx context.Context, to pay.Time) error {
 func (tx *Tx) recall(to pay.Time) (more bool, err error) {
 	var keys [][]byte
 	err = tx.scan(dueKey(nil, to+1, pay.Subject{}, 0), []byte{spaceDue + 1}, recallsAtOnce, func(key, _ []byte) error {
-		keys = append(keys, append([]byte(nil), key...))
+		keys = append(keys, bytes.Clone(key))
 		return nil
 	})
 	if err != nil {
@@ -199,10 +200,7 @@ func (tx *Tx) recall(to pay.Time) (more bool, err error) {
 		if !ok {
 			return false, damaged(key, "deadline")
 		}
-		if err := tx.delete(key); err != nil {
-			return false, err
-		}
-		if err := tx.Wake(to, subject); err != nil {
+		if err := errors.Join(tx.delete(key), tx.Wake(to, subject)); err != nil {
 			return false, err
 		}
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 
@@ -88,10 +89,7 @@ func (b *batch) fire(w kv.Tx, key []byte) error {
 	at, subject, _ := splitDueKey(key)
 	tx := newTx(b.store, b, w)
 	b.fired++
-	if err := tx.delete(key); err != nil {
-		return err
-	}
-	if err := tx.meet(subject, due{at: at}, b.plan.tooBig); err != nil {
+	if err := errors.Join(tx.delete(key), tx.meet(subject, due{at: at}, b.plan.tooBig)); err != nil {
 		return err
 	}
 	tx.ended = true

@@ -111,11 +111,9 @@ func (tx *Tx) Renew(node pay.NodeID, n uint64, chain pay.Chain, next pay.Incarna
 	if past, err := tx.has(pastKey(tx.room(), node, next)); err != nil || past {
 		return false, err
 	}
-	if err := tx.replace(node, next, a.line); err != nil {
-		return false, err
-	}
+	err = tx.replace(node, next, a.line)
 	a.inc = next
-	return true, tx.put(idKey(tx.room(), spaceApplied, node), a.encode())
+	return true, errors.Join(err, tx.put(idKey(tx.room(), spaceApplied, node), a.encode()))
 }
 
 // ApplyUrgent applies claims of a node that travel without a number, as Apply

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -123,10 +124,7 @@ func (tx *Tx) Renewed(inc pay.Incarnation) error {
 		return err
 	}
 	o.inc = inc
-	if err := tx.putOutboxState(o); err != nil {
-		return err
-	}
-	return tx.noteOldCopy(nil)
+	return errors.Join(tx.putOutboxState(o), tx.noteOldCopy(nil))
 }
 
 // noteOldCopy notes that the node is an old copy, or with nil that it is none. The
