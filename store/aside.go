@@ -195,7 +195,7 @@ func (p *panicked) Error() string { return fmt.Sprintf("the rule panicked: %v", 
 // follows. A panic of the role becomes an error: it must not end all the
 // others' payments as well.
 func (tx *Tx) reactGuarded(in pay.Input) error {
-	if tx.s.reactor == nil {
+	if tx.s.opts.Reactor == nil {
 		return nil
 	}
 	r, err := tx.guarded(in)
@@ -211,7 +211,7 @@ func (tx *Tx) guarded(in pay.Input) (r pay.Reaction, err error) {
 			err = &panicked{value, debug.Stack()}
 		}
 	}()
-	return tx.s.reactor.React(tx, tx.Now(), in)
+	return tx.s.opts.Reactor.React(tx, tx.Now(), in)
 }
 
 // asideText is an error as it is kept.

@@ -114,7 +114,7 @@ func (b *batch) run(w kv.Tx, cmds []Command) error {
 
 // full reports whether nothing more may join the batch.
 func (b *batch) full() bool {
-	return b.fired >= b.plan.due || b.wrote >= b.store.limits.BatchBytes || b.accepted != nil
+	return b.fired >= b.plan.due || b.wrote >= b.store.opts.Limits.BatchBytes || b.accepted != nil
 }
 
 // inside runs fn above an overlay of its own and, when it succeeds, joins what it wrote

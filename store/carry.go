@@ -42,7 +42,7 @@ func (s *Store) Carry(ctx context.Context, doers map[pay.EffectKind]Doer) error 
 	ctx, cancel := context.WithCancel(ctx)
 	c := &carrier{
 		s: s, ctx: ctx, doers: doers, lanes: map[pay.Subject]*lane{}, reported: map[pay.EffectKind]bool{},
-		done: make(chan carried, s.limits.Effects), again: make(chan *lane), look: make(chan struct{}, 1),
+		done: make(chan carried, s.opts.Limits.Effects), again: make(chan *lane), look: make(chan struct{}, 1),
 	}
 	changed, stop := s.WatchEffects()
 	defer stop()
@@ -173,7 +173,7 @@ func (c *carrier) settle(r carried) error {
 	switch {
 	case r.err == nil:
 		if l.tries > 0 {
-			c.s.log.Info("effect was carried out in the end", "effect", l.numbers[0], "subject", l.subject.String(), "failed", l.tries)
+			c.s.opts.Log.Info("effect was carried out in the end", "effect", l.numbers[0], "subject", l.subject.String(), "failed", l.tries)
 		}
 		l.numbers, l.tries = l.numbers[1:], 0
 		if len(l.numbers) == 0 {
@@ -187,7 +187,7 @@ func (c *carrier) settle(r carried) error {
 	case errors.Is(r.err, errNoDoer):
 		if !c.reported[r.kind] {
 			c.reported[r.kind] = true
-			c.s.log.Error("nothing here carries out effects of this kind, they wait", "kind", r.kind, "effect", l.numbers[0], "subject", l.subject.String())
+			c.s.opts.Log.Error("nothing here carries out effects of this kind, they wait", "kind", r.kind, "effect", l.numbers[0], "subject", l.subject.String())
 		}
 	case errors.Is(r.err, ErrEnded), errors.Is(r.err, kv.ErrClosed):
 		return r.err
@@ -207,7 +207,7 @@ func (c *carrier) settle(r carried) error {
 // report logs the first failure of many.
 func (c *carrier) report(text string, tries int, args ...any) {
 	if tries == 1 {
-		c.s.log.Warn(text, args...)
+		c.s.opts.Log.Warn(text, args...)
 	}
 }
 
@@ -235,7 +235,7 @@ func (s *Store) carryOut(ctx context.Context, n uint64, doers map[pay.EffectKind
 		err = fmt.Errorf("the result has %d bytes, the limit is %d", len(result), pay.EffectBytesMax)
 	}
 	if err == nil {
-		s.at(effectDone)
+		s.opts.At(effectDone)
 		err = s.finishInTheEnd(ctx, n, result)
 	}
 	return e.Kind, err

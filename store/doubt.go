@@ -56,7 +56,7 @@ func (s *Store) WatchClock(ctx context.Context, every time.Duration, changed fun
 		now := s.Clock()
 		if now.Doubt != was.Doubt || now.Past != was.Past {
 			if err := s.Do(ctx, s.keepClock); err != nil && ctx.Err() == nil && !errors.Is(err, ErrEnded) {
-				s.log.Warn("the clock's reference could not be kept; it is tried again", "err", err)
+				s.opts.Log.Warn("the clock's reference could not be kept; it is tried again", "err", err)
 			} else {
 				changed(now)
 				was = now
@@ -86,7 +86,7 @@ func (s *Store) beginClock(ctx context.Context) {
 		return
 	}
 	if err := errors.Join(s.stepAll(context.WithoutCancel(ctx), []Command{s.keepClock})...); err != nil { // the first batch writes it
-		s.log.Warn("the clock's reference could not be kept yet", "err", err)
+		s.opts.Log.Warn("the clock's reference could not be kept yet", "err", err)
 	}
 }
 

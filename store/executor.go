@@ -143,7 +143,7 @@ func (s *Store) Run(ctx context.Context) error {
 func (s *Store) retryAtStart(ctx context.Context) {
 	var done Retried
 	if err := s.retryEach(ctx, s.stepAll, &done); err != nil && ctx.Err() == nil && !errors.Is(err, ErrClockDoubt) {
-		s.log.Error("could not try again what was set aside", "err", err)
+		s.opts.Log.Error("could not try again what was set aside", "err", err)
 	}
 }
 
@@ -170,9 +170,9 @@ func (s *Store) stepAll(ctx context.Context, fns []Command) []error {
 func (s *Store) report(commands int, err error, failing *bool) {
 	switch {
 	case err != nil && !*failing:
-		s.log.Error("store could not commit", "commands", commands, "err", err)
+		s.opts.Log.Error("store could not commit", "commands", commands, "err", err)
 	case err == nil && *failing:
-		s.log.Info("store commits again")
+		s.opts.Log.Info("store commits again")
 	}
 	*failing = err != nil
 }
@@ -181,7 +181,7 @@ func (s *Store) report(commands int, err error, failing *bool) {
 // command was just answered line up again, so that they share the next flush.
 func (s *Store) gather(cmds []*command) []*command {
 	runtime.Gosched()
-	for len(cmds) < s.limits.BatchCommands {
+	for len(cmds) < s.opts.Limits.BatchCommands {
 		select {
 		case c := <-s.queue:
 			cmds = take(cmds, c)

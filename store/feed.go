@@ -205,7 +205,7 @@ func (tx *Tx) appendFact(scopes []pay.Scope, f pay.Fact, row factRow) ([]place, 
 // entry of each is the registry's authority.
 func (tx *Tx) feedBegun(scope pay.Scope, id pay.FactID) (feedRow, error) {
 	state, err := tx.feedRow(scope)
-	a := tx.s.authority
+	a := tx.s.opts.Authority
 	if err != nil || state.seq > 0 || a.IsZero() || a.ID() == id {
 		return state, err
 	}

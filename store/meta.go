@@ -125,7 +125,7 @@ func rowsOfFormat(before uint32) []metaRow {
 
 // writeMeta writes meta rows while no batch runs.
 func (s *Store) writeMeta(ctx context.Context, rows ...metaRow) error {
-	return s.engine.Update(ctx, func(w kv.Tx) error {
+	return s.opts.Engine.Update(ctx, func(w kv.Tx) error {
 		tx := newTx(s, &batch{}, w)
 		for _, row := range rows {
 			if err := tx.putMeta(row.name, row.value); err != nil {

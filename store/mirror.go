@@ -17,7 +17,7 @@ var ErrFeed = errors.New("store: entries do not continue the feed")
 // wraps ErrFeed. The role reacts to each new entry in the same transaction. The
 // registry's store mirrors nothing.
 func (tx *Tx) Mirror(from pay.Cursor, facts []pay.Fact) (pay.Head, error) {
-	scope := tx.s.own
+	scope := tx.s.opts.Own
 	if tx.s.registry() {
 		return pay.Head{}, errors.New("the registry mirrors no feed")
 	}
@@ -45,11 +45,11 @@ func (tx *Tx) Mirror(from pay.Cursor, facts []pay.Fact) (pay.Head, error) {
 // joinHistory returns the epoch of the mirror, once from names an entry of it.
 // An empty mirror takes the epoch of the first entries.
 func (tx *Tx) joinHistory(from pay.Cursor, entries bool) (pay.Epoch, error) {
-	head, err := tx.Head(tx.s.own)
+	head, err := tx.Head(tx.s.opts.Own)
 	if err != nil {
 		return pay.Epoch{}, err
 	}
-	chain, ok, err := tx.ChainAt(tx.s.own, from.Seq)
+	chain, ok, err := tx.ChainAt(tx.s.opts.Own, from.Seq)
 	if err != nil {
 		return pay.Epoch{}, err
 	}
@@ -71,7 +71,7 @@ func (tx *Tx) joinHistory(from pay.Cursor, entries bool) (pay.Epoch, error) {
 
 // sameEntry returns nil when the mirror's entry is the fact that came again.
 func (tx *Tx) sameEntry(state feedRow, seq uint64, id pay.FactID) error {
-	have, _, ok, err := tx.entry(state.entries(tx.s.own), seq)
+	have, _, ok, err := tx.entry(state.entries(tx.s.opts.Own), seq)
 	if err != nil {
 		return err
 	}
@@ -87,15 +87,15 @@ func (tx *Tx) mirrorEntry(state feedRow, f pay.Fact) (feedRow, error) {
 	if err != nil {
 		return state, err
 	}
-	seq, err := tx.placeOf(f.ID(), row, tx.s.own)
+	seq, err := tx.placeOf(f.ID(), row, tx.s.opts.Own)
 	if err == nil && seq > 0 {
 		err = fmt.Errorf("entry %d repeats entry %d: %w", state.seq+1, seq, ErrFeed)
 	}
 	if err == nil {
-		state, err = tx.appendEntry(tx.s.own, state, f)
+		state, err = tx.appendEntry(tx.s.opts.Own, state, f)
 	}
 	if err == nil {
-		err = errors.Join(tx.storeAt(f, row, place{tx.s.own, state.seq}), tx.putFeedState(tx.s.own, state))
+		err = errors.Join(tx.storeAt(f, row, place{tx.s.opts.Own, state.seq}), tx.putFeedState(tx.s.opts.Own, state))
 	}
 	if err != nil {
 		return state, err

@@ -36,7 +36,7 @@ func (v *View) Position() (pay.Position, error) {
 	if err != nil {
 		return pay.Position{}, err
 	}
-	head, err := v.Head(v.s.own)
+	head, err := v.Head(v.s.opts.Own)
 	return pay.Position{
 		Head: head, Incarnation: o.inc, Acked: o.number(o.acked), Last: o.number(o.last), Chain: o.chain, Chained: o.chained, Old: old,
 	}, err
@@ -72,7 +72,7 @@ func (tx *Tx) enqueue(f pay.Fact, row factRow) error {
 	if n, err := tx.itemOf(f.ID(), row); n > 0 || err != nil {
 		return err
 	}
-	if n, err := tx.placeOf(f.ID(), row, tx.s.own); n > 0 || err != nil {
+	if n, err := tx.placeOf(f.ID(), row, tx.s.opts.Own); n > 0 || err != nil {
 		return err
 	}
 	o, err := tx.outboxState()

@@ -242,11 +242,11 @@ func (j Journal) UrgentClaims(ctx context.Context) ([]pay.Fact, error) {
 // LastEntry returns the last entry of the node's mirror, zero when it is empty.
 func (j Journal) LastEntry(ctx context.Context) (pay.Fact, error) {
 	return read(ctx, j.s, func(v *View) (last pay.Fact, err error) {
-		head, err := v.feedRow(v.s.own)
+		head, err := v.feedRow(v.s.opts.Own)
 		if err != nil || head.seq == 0 {
 			return last, err
 		}
-		err = v.Entries(v.s.own, head.seq-1, 1, func(_ uint64, f pay.Fact) error {
+		err = v.Entries(v.s.opts.Own, head.seq-1, 1, func(_ uint64, f pay.Fact) error {
 			last = f
 			return nil
 		})

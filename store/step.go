@@ -46,7 +46,7 @@ func (s *Store) stepAt(ctx context.Context, m moment, cmds []Command) (Stepped, 
 	if len(cmds) == 0 && (s.nextDue > m.now || s.holds(m)) {
 		return Stepped{Next: s.nextDue}, nil
 	}
-	s.at(beforeCommit)
+	s.opts.At(beforeCommit)
 	b, tried, err := (*batch)(nil), len(cmds), s.upgrade(ctx)
 	if err == nil {
 		b, tried, err = s.attempt(ctx, m, cmds)
@@ -63,14 +63,14 @@ func (s *Store) stepAt(ctx context.Context, m moment, cmds []Command) (Stepped, 
 		}
 		return Stepped{Errs: errs, Next: m.now}, err
 	}
-	s.at(afterCommit)
+	s.opts.At(afterCommit)
 	s.nextDue = b.next
 	s.clockWritten(b)
 	if b.opened {
 		s.session.Store(true)
 	}
 	for _, n := range b.notes {
-		s.log.Log(ctx, n.level, n.text, n.args...)
+		s.opts.Log.Log(ctx, n.level, n.text, n.args...)
 	}
 	s.notify(b)
 	return Stepped{Errs: b.errs, Next: b.next}, nil
@@ -80,9 +80,9 @@ func (s *Store) stepAt(ctx context.Context, m moment, cmds []Command) (Stepped, 
 // engine asks for it, and with less in it when the engine cannot commit so much
 // at once. tried is how many commands had their turn.
 func (s *Store) attempt(ctx context.Context, m moment, cmds []Command) (b *batch, tried int, err error) {
-	p := plan{commands: len(cmds), due: s.limits.BatchDue}
+	p := plan{commands: len(cmds), due: s.opts.Limits.BatchDue}
 	for {
-		err = s.engine.Update(ctx, func(w kv.Tx) error {
+		err = s.opts.Engine.Update(ctx, func(w kv.Tx) error {
 			b = &batch{
 				store: s, moment: m, held: s.holds(m), plan: p, session: s.session.Load(), gains: gains{next: s.nextDue},
 				errs: make([]error, 0, p.commands),

@@ -86,14 +86,7 @@ func (l Limits) withDefaults() Limits {
 // Store is an open store. All methods may be called from any goroutine. Those
 // that write wait until Run runs.
 type Store struct {
-	engine    kv.Engine
-	own       pay.Scope
-	reactor   Reactor
-	authority pay.Fact
-	at        func(string)
-	log       *slog.Logger
-	limits    Limits
-
+	opts    Options
 	clock   *clock
 	facts   *factCache
 	epoch   pay.Epoch // the registry's; unused on a node
@@ -162,20 +155,17 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func newStore(o Options) *Store {
-	s := &Store{
-		engine: o.Engine, own: o.Own, reactor: o.Reactor, authority: o.Authority,
-		at: o.At, log: o.Log, limits: o.Limits.withDefaults(),
-		changed: make(chan struct{}, 1), ended: make(chan struct{}), nextDue: dueUnknown,
+	o.Limits = o.Limits.withDefaults()
+	if o.At == nil {
+		o.At = func(string) {}
 	}
-	if s.at == nil {
-		s.at = func(string) {}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	s.hot = newHotRows(s.limits.HotBytes)
-	s.facts = newFactCache(s.limits.CachedFacts)
-	s.queue = make(chan *command, s.limits.Waiting)
+	s := &Store{opts: o, changed: make(chan struct{}, 1), ended: make(chan struct{}), nextDue: dueUnknown}
+	s.hot = newHotRows(o.Limits.HotBytes)
+	s.facts = newFactCache(o.Limits.CachedFacts)
+	s.queue = make(chan *command, o.Limits.Waiting)
 	s.watch.by = make(map[topic][]*watcher)
 	return s
 }
@@ -188,7 +178,7 @@ func clockOf(o Options) func() time.Time {
 }
 
 // registry reports whether this store is the author of feeds.
-func (s *Store) registry() bool { return s.own == pay.ScopeRegistry }
+func (s *Store) registry() bool { return s.opts.Own == pay.ScopeRegistry }
 
 // Now returns the store's time: that of the clock, unless it is in doubt; see
 // Clock.
@@ -197,7 +187,7 @@ func (s *Store) Now() pay.Time { return s.clock.moment().now }
 // View runs fn on one consistent snapshot. The View is valid until fn returns. It
 // returns fn's error as it is, or that of the engine, such as kv.ErrClosed.
 func (s *Store) View(ctx context.Context, fn func(v *View) error) error {
-	return s.engine.View(ctx, func(r kv.Reader) error {
+	return s.opts.Engine.View(ctx, func(r kv.Reader) error {
 		return fn(&View{s: s, r: r})
 	})
 }

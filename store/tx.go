@@ -60,10 +60,10 @@ func (tx *Tx) React(in pay.Input) (pay.Reason, error) {
 			return "", err
 		}
 	}
-	if tx.s.reactor == nil {
+	if tx.s.opts.Reactor == nil {
 		return "", nil
 	}
-	r, err := tx.s.reactor.React(tx, tx.Now(), in)
+	r, err := tx.s.opts.Reactor.React(tx, tx.Now(), in)
 	if err != nil {
 		return "", fmt.Errorf("react: %w", err)
 	}

@@ -364,7 +364,7 @@ func (a *audit) metaRow(key, value []byte) error {
 	case metaFormat:
 		ok = len(value) == 4 && binary.BigEndian.Uint32(value) == a.format
 	case metaOwn:
-		ok = pay.Scope(value) == a.v.s.own
+		ok = pay.Scope(value) == a.v.s.opts.Own
 	case metaEpoch:
 		ok = len(value) == len(pay.Epoch{}) && (!a.v.s.registry() || pay.Epoch(value) == a.v.s.epoch)
 	case metaClock, metaOutbox, metaNumbers: // read at the beginning of the walk
