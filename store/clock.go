@@ -56,7 +56,7 @@ type clock struct {
 // newClock returns a clock that goes on from kept and ref, which are zero for a
 // new store. A store without a reference was written by a program that kept none.
 func newClock(o Options, kept moment, ref reference) *clock {
-	c := &clock{wall: clockOf(o), uptime: o.Boot, lenient: o.Own != pay.ScopeRegistry, written: ref, last: kept}
+	c := &clock{wall: o.Now, uptime: o.Boot, lenient: o.Own != pay.ScopeRegistry, written: ref, last: kept}
 	c.start = c.wall()
 	r := c.look()
 	c.ref = ref.opened(r, kept, c.lenient)

@@ -133,7 +133,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.epoch = kept.epoch
 	s.format.Store(kept.format)
-	s.clock = newClock(o, kept.moment, kept.reference)
+	s.clock = newClock(s.opts, kept.moment, kept.reference)
 	if found {
 		if err := s.refreshOldCopy(ctx); err != nil {
 			return nil, fmt.Errorf("open store: %w", err)
@@ -159,6 +159,9 @@ func newStore(o Options) *Store {
 	if o.At == nil {
 		o.At = func(string) {}
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -168,13 +171,6 @@ func newStore(o Options) *Store {
 	s.queue = make(chan *command, o.Limits.Waiting)
 	s.watch.by = make(map[topic][]*watcher)
 	return s
-}
-
-func clockOf(o Options) func() time.Time {
-	if o.Now == nil {
-		return time.Now
-	}
-	return o.Now
 }
 
 // registry reports whether this store is the author of feeds.

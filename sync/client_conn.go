@@ -48,10 +48,8 @@ func (k *clientConn) run(ctx context.Context, position pay.Position) (time.Durat
 	k.step(Connected{Position: position, Arrived: k.conn.Arrived()})
 	var wg sync.WaitGroup
 	wg.Go(k.read)
-	wg.Go(func() {
-		follow(&k.line, &k.outbox, k.client.opts.Journal.Changed(), func(struct{}) Event { return Changed{} })
-	})
-	wg.Go(func() { follow[struct{}](&k.line, &k.notes, nil, nil) })
+	wg.Go(func() { k.follow(&k.outbox, k.client.opts.Journal.Changed()) })
+	wg.Go(func() { k.follow(&k.notes, nil) })
 	wg.Go(k.keepTime)
 	<-k.ctx.Done()
 	k.conn.Close(k.closeCode())
@@ -202,4 +200,66 @@ func (k *clientConn) keepTime() {
 		}
 		timer.Stop()
 	}
+}
+
+// follow carries out the effects of one lane, in order, and tells the session when
+// changed has a token, until the session ends.
+func (k *clientConn) follow(from *lane, changed <-chan struct{}) {
+	for {
+		select {
+		case <-changed:
+			k.step(Changed{})
+		case <-from.kick:
+			for _, effect := range from.take() {
+				if k.ctx.Err() != nil {
+					return
+				}
+				k.carryOut(effect)
+			}
+		case <-k.ctx.Done():
+			return
+		}
+	}
+}
+
+// lane holds the effects that wait for one goroutine. There are few: a session asks
+// for the next read, and makes the next note, only after the last was answered.
+type lane struct {
+	mu      sync.Mutex
+	waiting []Effect
+	kick    chan struct{} // has a token while something waits
+}
+
+func newLane() lane { return lane{kick: make(chan struct{}, 1)} }
+
+func (l *lane) put(e Effect) {
+	l.mu.Lock()
+	l.waiting = append(l.waiting, e)
+	l.mu.Unlock()
+	kick(l.kick)
+}
+
+func (l *lane) take() []Effect {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	waiting := l.waiting
+	l.waiting = nil
+	return together(waiting)
+}
+
+// together joins entries that wait to be mirrored one after another: what is stored in
+// one commit costs one flush. The registry's window bounds what that can be.
+func together(effects []Effect) (joined []Effect) {
+	for _, effect := range effects {
+		e, ok := effect.(MirrorEntries)
+		if ok && len(joined) > 0 {
+			if before, ok := joined[len(joined)-1].(MirrorEntries); ok {
+				before.Facts, before.Ack = append(before.Facts, e.Facts...), before.Ack.And(e.Ack)
+				joined[len(joined)-1] = before
+				continue
+			}
+		}
+		joined = append(joined, effect)
+	}
+	return joined
 }

@@ -120,10 +120,7 @@ func (s *ClientSession) recall(it *pay.Recalled, raw []byte) error {
 		it.IDs = append(it.IDs, pay.FactID(raw))
 		return nil
 	}
-	f, err := pay.Parse(raw)
-	if err == nil {
-		err = f.Verify(s.key)
-	}
+	f, err := openSigned(raw, s.key)
 	if err != nil {
 		return err
 	}

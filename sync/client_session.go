@@ -145,19 +145,15 @@ func (s *ClientSession) Wake() time.Time {
 	switch s.phase {
 	case phaseGreeting, phaseAside:
 		return s.greetBy
-	case phaseTaking:
+	case phaseTaking, phaseLive:
 		wake := s.ping.wake()
-		if s.taking.asking && s.taking.by.Before(wake) {
-			wake = s.taking.by
-		}
-		return wake
-	case phaseLive:
-		wake := s.ping.wake()
-		if len(s.out.sizes) > 0 && s.ackBy.Before(wake) {
-			wake = s.ackBy
-		}
-		if s.ack.N > 0 && s.noting == 0 && s.ackNoteBy.Before(wake) {
-			wake = s.ackNoteBy
+		for _, other := range [...]struct {
+			counts bool
+			at     time.Time
+		}{{s.taking.asking, s.taking.by}, {len(s.out.sizes) > 0, s.ackBy}, {s.ack.N > 0 && s.noting == 0, s.ackNoteBy}} {
+			if other.counts && other.at.Before(wake) {
+				wake = other.at
+			}
 		}
 		return wake
 	default:

@@ -31,19 +31,9 @@ func (k keyring) add(raw []byte) (pay.Authority, error) {
 	return a, nil
 }
 
-// open parses one feed entry and verifies it: an authority against the root, any
-// other fact against a working key. Its errors are those of pay.Parse and
-// pay.OpenAuthority, and ones that wrap pay.ErrSignature.
-func (k keyring) open(raw []byte) (pay.Fact, error) {
-	facts, _, err := k.openAll([][]byte{raw})
-	if err != nil {
-		return pay.Fact{}, err
-	}
-	return facts[0], nil
-}
-
-// parse is open up to the signature, which key must verify unless the fact is an
-// authority.
+// parse parses one feed entry and returns the key that must have signed it; an authority
+// is verified against the root. Its errors are those of pay.Parse and pay.OpenAuthority,
+// and ones that wrap pay.ErrSignature.
 func (k keyring) parse(raw []byte) (f pay.Fact, key pay.PublicKey, err error) {
 	if f, err = pay.Parse(raw); err != nil {
 		return pay.Fact{}, key, err
@@ -60,7 +50,7 @@ func (k keyring) parse(raw []byte) (f pay.Fact, key pay.PublicKey, err error) {
 }
 
 // openAll opens the entries of one message. When one is wrong it returns the number of
-// those before it that are right, with the error of open.
+// those before it that are right, with its error: one of parse or of Fact.Verify.
 func (k keyring) openAll(raws [][]byte) (facts []pay.Fact, right int, err error) {
 	facts = make([]pay.Fact, 0, len(raws))
 	var unverified []signedFact
@@ -113,4 +103,13 @@ func rightTogether(all []signedFact) bool {
 		signatures[i] = sigbatch.Signature{Key: f.key, Message: message, Sig: sig}
 	}
 	return len(sigbatch.New(rand.Reader, nil).Wrong(signatures)) == 0
+}
+
+// openSigned parses a fact that key must have signed.
+func openSigned(raw []byte, key pay.PublicKey) (pay.Fact, error) {
+	f, err := pay.Parse(raw)
+	if err == nil {
+		err = f.Verify(key)
+	}
+	return f, err
 }

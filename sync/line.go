@@ -113,69 +113,6 @@ func (l *line[S, D]) carryOut(effect Effect) {
 	}
 }
 
-// follow carries out the effects of one lane, in order, and gives the session
-// the event that grown returns for what comes out of changed, until the session
-// ends.
-func follow[T any, S stepper, D doer](l *line[S, D], from *lane, changed <-chan T, grown func(T) Event) {
-	for {
-		select {
-		case t := <-changed:
-			l.step(grown(t))
-		case <-from.kick:
-			for _, effect := range from.take() {
-				if l.ctx.Err() != nil {
-					return
-				}
-				l.carryOut(effect)
-			}
-		case <-l.ctx.Done():
-			return
-		}
-	}
-}
-
-// lane holds the effects that wait for one goroutine. There are few: a session asks
-// for the next read, and makes the next note, only after the last was answered.
-type lane struct {
-	mu      sync.Mutex
-	waiting []Effect
-	kick    chan struct{} // has a token while something waits
-}
-
-func newLane() lane { return lane{kick: make(chan struct{}, 1)} }
-
-func (l *lane) put(e Effect) {
-	l.mu.Lock()
-	l.waiting = append(l.waiting, e)
-	l.mu.Unlock()
-	kick(l.kick)
-}
-
-func (l *lane) take() []Effect {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	waiting := l.waiting
-	l.waiting = nil
-	return together(waiting)
-}
-
-// together joins entries that wait to be mirrored one after another: what is stored in
-// one commit costs one flush. The registry's window bounds what that can be.
-func together(effects []Effect) (joined []Effect) {
-	for _, effect := range effects {
-		e, ok := effect.(MirrorEntries)
-		if ok && len(joined) > 0 {
-			if before, ok := joined[len(joined)-1].(MirrorEntries); ok {
-				before.Facts, before.Ack = append(before.Facts, e.Facts...), before.Ack.And(e.Ack)
-				joined[len(joined)-1] = before
-				continue
-			}
-		}
-		joined = append(joined, effect)
-	}
-	return joined
-}
-
 // kick leaves a token; tokens coalesce.
 func kick(c chan struct{}) {
 	select {

@@ -39,24 +39,15 @@ func (n *NodeEffects) Do(ctx context.Context, effect Effect) (Event, error) {
 	switch e := effect.(type) {
 	case OpenOutbox:
 		n.opened = true
-		if err := n.journal.SessionOpened(ctx); err != nil {
-			return nil, fmt.Errorf("note session: %w", err)
-		}
-		return Opened{}, nil
+		return answer(Opened{}, "note session", n.journal.SessionOpened(ctx))
 	case ReadOutbox:
 		items, err := n.journal.Outbox(ctx, e.After, e.Limit)
-		if err != nil {
-			return nil, fmt.Errorf("read outbox: %w", err)
-		}
-		return Queued{Items: items}, nil
+		return answer(Queued{Items: items}, "read outbox", err)
 	case NoteAck:
-		return Noted{}, wrap("note acknowledgement", n.journal.Acked(ctx, e.Acked))
+		return answer(Noted{}, "note acknowledgement", n.journal.Acked(ctx, e.Acked))
 	case MirrorEntries:
 		head, err := n.journal.Mirror(ctx, e.From, e.Facts, e.Ack)
-		if err != nil {
-			return nil, fmt.Errorf("mirror entries: %w", err)
-		}
-		return Mirrored{Head: head}, nil
+		return answer(Mirrored{Head: head}, "mirror entries", err)
 	default:
 		return n.takeUp(ctx, effect)
 	}
@@ -67,26 +58,26 @@ func (n *NodeEffects) takeUp(ctx context.Context, effect Effect) (Event, error) 
 	switch e := effect.(type) {
 	case Weigh:
 		chain, ok, err := n.journal.OutboxChain(ctx, e.N)
-		return Weighed{Chain: chain, Known: ok}, wrap("read outbox chain", err)
+		return answer(Weighed{Chain: chain, Known: ok}, "read outbox chain", err)
 	case NoteChain:
-		return Noted{}, wrap("note outbox chain", n.journal.SetChain(ctx, e.N, e.Chain, e.Known))
+		return answer(Noted{}, "note outbox chain", n.journal.SetChain(ctx, e.N, e.Chain, e.Known))
 	case NoteOldCopy:
 		if e.Err == nil {
-			return nil, wrap("note old copy", n.journal.NoteOldCopy(ctx, nil))
+			return answer(nil, "note old copy", n.journal.NoteOldCopy(ctx, nil))
 		}
-		return nil, wrap("note old copy", n.journal.NoteOldCopy(ctx, &pay.OldCopy{Why: e.Err.Message, Hint: e.Err.Hint}))
+		return answer(nil, "note old copy", n.journal.NoteOldCopy(ctx, &pay.OldCopy{Why: e.Err.Message, Hint: e.Err.Hint}))
 	case TakeUp:
-		return TookUp{}, wrap("take up items", n.journal.TakeUp(ctx, e.After, e.Items))
+		return answer(TookUp{}, "take up items", n.journal.TakeUp(ctx, e.After, e.Items))
 	case RenewOutbox:
 		p, err := n.journal.Renewed(ctx, e.Incarnation)
-		return OutboxRenewed{Position: p}, wrap("renew outbox", err)
+		return answer(OutboxRenewed{Position: p}, "renew outbox", err)
 	case ReadUrgent:
 		facts, err := n.journal.UrgentClaims(ctx)
 		if err != nil {
-			return nil, wrap("read urgent claims", err)
+			return answer(nil, "read urgent claims", err)
 		}
 		last, err := n.journal.LastEntry(ctx)
-		return UrgentRead{Facts: facts, Last: last}, wrap("read last entry", err)
+		return answer(UrgentRead{Facts: facts, Last: last}, "read last entry", err)
 	default:
 		panic(fmt.Sprintf("paysync: internal error: %T is not for a node's store", effect))
 	}

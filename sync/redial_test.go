@@ -137,7 +137,7 @@ func TestKeyringFollowsTheRootAcrossAChangeOfKey(t *testing.T) {
 		{"the root itself decides nothing", sign(root, pay.Refusal{}), false},
 	}
 	for _, s := range steps {
-		if _, err := ring.open(s.raw); s.ok != (err == nil) {
+		if _, _, err := ring.openAll([][]byte{s.raw}); s.ok != (err == nil) {
 			t.Errorf("%s: %v", s.name, err)
 		}
 	}

@@ -88,10 +88,7 @@ func (s *ServerSession) urgentGiven(e UrgentGiven) []Effect {
 func OpenUrgent(node pay.PublicKey, m wire.Urgent) (UrgentGiven, error) {
 	var out UrgentGiven
 	for i, raw := range m.Facts {
-		f, err := pay.Parse(raw)
-		if err == nil {
-			err = f.Verify(node)
-		}
+		f, err := openSigned(raw, node)
 		if err == nil && !f.Kind().Urgent() {
 			err = fmt.Errorf("%s is not urgent", f.Kind())
 		}

@@ -53,7 +53,7 @@ func sizeOf(items []pay.Item) (n int64) {
 // it only while there is something to do: most of what is connected is idle.
 type feedWork struct {
 	mu    sync.Mutex
-	reads []Effect   // at most one, because the session asks for no other meanwhile
+	read  Effect     // nil: none; the session asks for no other meanwhile
 	grown uint64     // the feed's last entry, if it has grown; else 0
 	under bool       // a goroutine is at it
 	turn  sync.Mutex // held while a read is carried out, with all that comes of it
@@ -70,7 +70,7 @@ func (f *feedWork) inTurn(fn func()) {
 // readFeed has the feed read, and feedGrew the session told that it has grown. Neither
 // waits.
 func (c *serverConn) readFeed(e Effect) {
-	c.workOnFeed(func(f *feedWork) { f.reads = append(f.reads, e) })
+	c.workOnFeed(func(f *feedWork) { f.read = e })
 }
 
 func (c *serverConn) feedGrew(end uint64) { c.workOnFeed(func(f *feedWork) { f.grown = end }) }
@@ -90,9 +90,9 @@ func (c *serverConn) workOnFeed(note func(*feedWork)) {
 func (c *serverConn) followFeed() {
 	for {
 		c.feed.mu.Lock()
-		reads, grown := c.feed.reads, c.feed.grown
-		c.feed.reads, c.feed.grown = nil, 0
-		if c.feed.under = (len(reads) > 0 || grown > 0) && c.ctx.Err() == nil; !c.feed.under {
+		read, grown := c.feed.read, c.feed.grown
+		c.feed.read, c.feed.grown = nil, 0
+		if c.feed.under = (read != nil || grown > 0) && c.ctx.Err() == nil; !c.feed.under {
 			c.feed.mu.Unlock()
 			return
 		}
@@ -100,8 +100,8 @@ func (c *serverConn) followFeed() {
 		if grown > 0 {
 			c.step(Grown{Seq: grown})
 		}
-		for _, e := range reads {
-			c.feed.inTurn(func() { c.carryOut(e) })
+		if read != nil {
+			c.feed.inTurn(func() { c.carryOut(read) })
 		}
 	}
 }
