@@ -63,29 +63,27 @@ func (v *View) Verify(ctx context.Context, o VerifyOptions) (findings []string, 
 	return a.found, nil
 }
 
-// walk checks all rows.
+// walk checks all rows. Its error is why it could not go on.
 func (a *audit) walk(ctx context.Context) error {
-	if err := a.begin(); err != nil {
-		return err
-	}
+	a.begin()
 	defer a.startWorkers()()
-	var stopped error
-	err := a.v.r.Scan(nil, nil, 0, func(key, sealed []byte) bool {
-		if stopped = ctx.Err(); stopped == nil {
-			stopped = a.blame(a.row(key, sealed))
+	a.blame(a.v.r.Scan(nil, nil, 0, func(key, sealed []byte) bool {
+		if a.blame(ctx.Err()); a.failed == nil {
+			a.blame(a.row(key, sealed))
+			a.advance(key)
 		}
-		a.advance(key)
-		return stopped == nil
-	})
-	if err = errors.Join(stopped, err); err != nil {
-		return err
+		return a.failed == nil
+	}))
+	if a.failed == nil {
+		a.end()
 	}
-	return a.blame(a.end())
+	return a.failed
 }
 
 // begin reads what the rows are held against.
-func (a *audit) begin() (err error) {
+func (a *audit) begin() {
 	a.standing.begin()
+	var err error
 	if a.format, err = a.v.format(); err == nil {
 		a.outbox, err = a.v.outboxState()
 	}
@@ -98,7 +96,7 @@ func (a *audit) begin() (err error) {
 	if err == nil && a.Progress != nil {
 		err = a.countEntries()
 	}
-	return a.blame(err)
+	a.blame(err)
 }
 
 // audit is one walk over a store, in the order of its keys.
@@ -108,6 +106,7 @@ type audit struct {
 	named    bool // what is named elsewhere is looked up there, and not only added up
 	found    []string
 	unlisted int
+	failed   error // why nothing more can be read
 	facts    factChecks
 	standing standing
 	progress verifyProgress
@@ -134,19 +133,18 @@ func finding(format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, ErrDamaged)...)
 }
 
-// blame turns an error about content into a finding, and returns any other.
-func (a *audit) blame(err error) error {
-	if err == nil || !errors.Is(err, ErrDamaged) {
-		return err
-	}
-	switch text := err.Error(); {
-	case slices.Contains(a.found, text): // by the walk before
+// blame lists an error about content as a finding; any other ends the walk.
+func (a *audit) blame(err error) {
+	switch {
+	case err == nil || a.failed != nil:
+	case !errors.Is(err, ErrDamaged):
+		a.failed = err
+	case slices.Contains(a.found, err.Error()): // by the walk before
 	case len(a.found) < findingsMax:
-		a.list(text)
+		a.list(err.Error())
 	default:
 		a.unlisted++
 	}
-	return nil
 }
 
 func (a *audit) list(finding string) {
@@ -165,15 +163,10 @@ func (a *audit) row(key, sealed []byte) error {
 		return damaged(key, "key")
 	}
 	if key[0] != spaceEntry {
-		if err := a.blame(a.endFeed()); err != nil {
-			return err
-		}
+		a.blame(a.endFeed())
 	}
-	if key[0] == spaceFact {
-		return a.fact(key, value)
-	}
-	if err := a.facts.flush(0); err != nil {
-		return err
+	if key[0] != spaceFact {
+		a.facts.flush(0)
 	}
 	switch key[0] {
 	case spaceApplied:
@@ -194,6 +187,8 @@ func (a *audit) row(key, sealed []byte) error {
 		}
 	case spaceEntry:
 		return a.entries(key, value)
+	case spaceFact:
+		return a.fact(key, value)
 	case spaceHead:
 		return a.head(key, value)
 	case spaceIndex:
@@ -217,24 +212,24 @@ func (a *audit) row(key, sealed []byte) error {
 	return nil
 }
 
-func (a *audit) end() error {
-	for _, end := range []func() error{func() error { return a.facts.flush(0) }, a.endFeed, a.endAside, a.endNumbers, a.endStanding} {
-		if err := a.blame(end()); err != nil {
-			return err
-		}
+func (a *audit) end() {
+	a.facts.flush(0)
+	for _, end := range []func() error{a.endFeed, a.endAside, a.endNumbers, a.endStanding, a.endMeta} {
+		a.blame(end())
 	}
+	a.blame(a.waiting(a.outbox.newest))
+	if want := a.outbox.last - a.outbox.acked; a.items != want {
+		a.blame(finding("%d outbox items are there and %d should be", a.items, want))
+	}
+}
+
+func (a *audit) endMeta() error {
 	metaRows := 6
 	if a.format < 2 {
 		metaRows = 5
 	}
 	if a.meta != metaRows {
 		return finding("%d of %d meta rows are there", a.meta, metaRows)
-	}
-	if err := a.waiting(a.outbox.newest); err != nil {
-		return err
-	}
-	if want := a.outbox.last - a.outbox.acked; a.items != want {
-		return finding("%d outbox items are there and %d should be", a.items, want)
 	}
 	return nil
 }
@@ -246,9 +241,7 @@ func (a *audit) entries(key, value []byte) error {
 		return damaged(key, "feed entries")
 	}
 	if scope != a.scope {
-		if err := a.blame(a.endFeed()); err != nil {
-			return err
-		}
+		a.blame(a.endFeed())
 		a.scope, a.feed = scope, feedState{}
 	}
 	return a.run(scope, r)
@@ -259,16 +252,15 @@ func (a *audit) run(scope pay.Scope, r run) error {
 	a.progress.entries += r.last + 1 - r.first()
 	if want := a.feed.seq + 1; r.first() != want {
 		a.feed.seq, a.feed.chain = r.first()-1, r.chain // what follows is judged by itself
-		if err := a.blame(finding("feed %s: entry %d came where entry %d should be", scope, r.first(), want)); err != nil || r.fixed {
+		a.blame(finding("feed %s: entry %d came where entry %d should be", scope, r.first(), want))
+		if r.fixed {
 			a.feed = feedState{seq: r.last, chain: r.chain}
-			return err
+			return nil
 		}
 	}
 	if !r.fixed && r.chain != a.feed.chain {
 		a.feed.chain = r.chain
-		if err := a.blame(finding("feed %s: the chain before entry %d does not follow", scope, r.first())); err != nil {
-			return err
-		}
+		a.blame(finding("feed %s: the chain before entry %d does not follow", scope, r.first()))
 	}
 	return r.each(0, func(seq uint64, item []byte, chain pay.Chain) error {
 		id := pay.FactID(item)
@@ -277,10 +269,10 @@ func (a *audit) run(scope pay.Scope, r run) error {
 			return finding("feed %s: the chain at entry %d does not follow", scope, seq)
 		}
 		a.standing.entry(id, place{scope, seq})
-		if !a.named {
-			return nil
+		if a.named {
+			a.blame(a.entryFact(scope, seq, id))
 		}
-		return a.blame(a.entryFact(scope, seq, id))
+		return a.failed
 	})
 }
 
@@ -402,7 +394,8 @@ func (a *audit) itemsRow(key, value []byte) error {
 func (a *audit) waiting(r run) error {
 	return r.each(a.outbox.acked+1, func(n uint64, raw []byte, _ pay.Chain) error {
 		a.items++
-		return a.blame(a.item(n, decodeItem(raw)))
+		a.blame(a.item(n, decodeItem(raw)))
+		return a.failed
 	})
 }
 

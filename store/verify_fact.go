@@ -20,19 +20,16 @@ func (a *audit) fact(key, value []byte) error {
 	}
 	id := pay.FactID(key[1:])
 	if n := row.in(inOutbox); n > 0 {
-		if err := a.blame(a.placed(id, place{inOutbox, n})); err != nil {
-			return err
-		}
+		a.blame(a.placed(id, place{inOutbox, n}))
 	}
 	a.standing.fact(id, row)
 	if a.named {
 		for at := range row.inFeeds() {
-			if err := a.blame(a.placed(id, at)); err != nil {
-				return err
-			}
+			a.blame(a.placed(id, at))
 		}
 	}
-	return a.facts.add(key, row.raw)
+	a.facts.add(key, row.raw)
+	return nil
 }
 
 // placed checks that a fact is where it is said to be. Of the outbox that can be said
@@ -135,17 +132,16 @@ func oneByOne(facts []pay.Fact, keys []pay.PublicKey) (wrong []int) {
 }
 
 // add has a fact be checked, and waits while all workers have enough to do.
-func (c *factChecks) add(key, raw []byte) error {
+func (c *factChecks) add(key, raw []byte) {
 	c.next = append(c.next, storedFact{bytes.Clone(key), bytes.Clone(raw)})
-	if len(c.next) < factsAtATime {
-		return nil
+	if len(c.next) >= factsAtATime {
+		c.flush(c.walk.Workers)
 	}
-	return c.flush(c.walk.Workers)
 }
 
 // flush gives out the facts that were added, and takes back what was checked until
 // no more than left parts are under way.
-func (c *factChecks) flush(left int) error {
+func (c *factChecks) flush(left int) {
 	if len(c.next) > 0 {
 		rows, wrong := c.next, make(chan []error, 1)
 		c.next, c.under = make([]storedFact, 0, factsAtATime), append(c.under, wrong)
@@ -162,11 +158,8 @@ func (c *factChecks) flush(left int) error {
 	}
 	for len(c.under) > left {
 		for _, err := range <-c.under[0] {
-			if err := c.walk.blame(err); err != nil {
-				return err
-			}
+			c.walk.blame(err)
 		}
 		c.under = c.under[1:]
 	}
-	return nil
 }

@@ -101,17 +101,16 @@ func (v *View) VerifySince(ctx context.Context, m Mark, o VerifyOptions, fresh f
 	}
 	o.Progress = nil
 	s := &sinceWalk{audit: &audit{v: v, VerifyOptions: o}, grown: make(map[pay.Scope]feedRow)}
-	if err := s.begin(); err != nil {
-		return fmt.Errorf("verify store: %w", err)
-	}
 	defer s.startWorkers()()
 	for _, part := range []func() error{
+		func() error { s.begin(); return nil },
 		func() error { return s.published(ctx, m.Log, now.Log, fresh) },
 		func() error { return s.sent(ctx, m, now) },
-		func() error { return s.facts.flush(0) },
 		s.heads,
 	} {
-		if err := errors.Join(s.blame(part()), s.sound()); err != nil {
+		s.blame(part())
+		s.facts.flush(0)
+		if err := s.sound(); err != nil {
 			return fmt.Errorf("verify store: %w", err)
 		}
 	}
@@ -124,10 +123,10 @@ type sinceWalk struct {
 	grown map[pay.Scope]feedRow // the feeds that have
 }
 
-// sound returns an error for the first finding.
+// sound returns why the walk is not to go on: an error, or the first finding.
 func (s *sinceWalk) sound() error {
-	if len(s.found) == 0 {
-		return nil
+	if s.failed != nil || len(s.found) == 0 {
+		return s.failed
 	}
 	return fmt.Errorf("%s: %w", s.found[0], ErrDamaged)
 }
@@ -138,7 +137,8 @@ func (s *sinceWalk) published(ctx context.Context, after, last uint64, fresh fun
 	err := s.v.Log(after, 0, func(seq uint64, f pay.Fact) error {
 		n = seq
 		s.pause()
-		if err := errors.Join(ctx.Err(), s.places(f.ID()), s.facts.add(idKey(nil, spaceFact, f.ID()), f.Raw())); err != nil {
+		s.facts.add(idKey(nil, spaceFact, f.ID()), f.Raw())
+		if err := errors.Join(ctx.Err(), s.places(f.ID()), s.failed); err != nil {
 			return err
 		}
 		return fresh(f)
@@ -265,12 +265,10 @@ func (s *sinceWalk) claims(ctx context.Context, node pay.NodeID, ids []pay.FactI
 	s.pause()
 	for _, id := range ids {
 		f, err := s.v.namedFact(id, "node %s: fact %s of its outbox is missing", node.Short(), id)
-		if err == nil {
-			err = s.facts.add(idKey(nil, spaceFact, id), f.raw)
-		}
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
+		s.facts.add(idKey(nil, spaceFact, id), f.raw)
 	}
 	return nil
 }

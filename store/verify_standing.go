@@ -87,6 +87,7 @@ func (a *audit) endStanding() error {
 	return a.v.walk(a.numbers.rows(), 0, 0, func(seq uint64, item []byte, _ pay.Chain) error {
 		a.pause()
 		_, err := a.v.namedFact(pay.FactID(item), "log: the fact of row %d is missing", seq)
-		return a.blame(err)
+		a.blame(err)
+		return a.failed
 	})
 }
