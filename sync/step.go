@@ -7,12 +7,12 @@ import (
 	"github.com/paybeacon/paybeacon/wire"
 )
 
-// Event is something that happened to a session. The sealed set stands below.
-type Event interface{ event() }
+// Event is something that happened to a session: one of the events below.
+type Event any
 
-// Effect is something that a session wants done. The effects of one Step are
-// carried out in the order given.
-type Effect interface{ effect() }
+// Effect is something that a session wants done: one of the effects below. Those of one
+// Step are carried out in the order given.
+type Effect any
 
 // Events of both sessions.
 type (
@@ -197,54 +197,6 @@ type (
 		Entry    []byte
 	}
 )
-
-func (Received) event()  {}
-func (Tick) event()      {}
-func (Connected) event() {}
-func (Opened) event()    {}
-func (Changed) event()   {}
-func (Queued) event()    {}
-func (Mirrored) event()  {}
-func (Noted) event()     {}
-func (Stood) event()     {}
-func (Pushed) event()    {}
-func (Pinged) event()    {}
-func (Applied) event()   {}
-func (Grown) event()     {}
-func (Fed) event()       {}
-
-func (Weighed) event()       {}
-func (TookUp) event()        {}
-func (OutboxRenewed) event() {}
-func (UrgentRead) event()    {}
-func (KeptRead) event()      {}
-func (HeadRenewed) event()   {}
-func (UrgentGiven) event()   {}
-func (UrgentApplied) event() {}
-
-func (Send) effect()          {}
-func (End) effect()           {}
-func (WentUp) effect()        {}
-func (CaughtUp) effect()      {}
-func (OpenOutbox) effect()    {}
-func (ReadOutbox) effect()    {}
-func (NoteAck) effect()       {}
-func (MirrorEntries) effect() {}
-func (Look) effect()          {}
-func (ApplyItems) effect()    {}
-func (ReadFeed) effect()      {}
-
-func (Weigh) effect()       {}
-func (NoteChain) effect()   {}
-func (NoteOldCopy) effect() {}
-func (TakeUp) effect()      {}
-func (RenewOutbox) effect() {}
-func (ReadUrgent) effect()  {}
-func (Rivalled) effect()    {}
-func (ReadKept) effect()    {}
-func (RenewHead) effect()   {}
-func (ApplyUrgent) effect() {}
-func (NotePutBack) effect() {}
 
 const (
 	// greetingTimeout bounds the time from connection to Welcome, and how long
