@@ -28,7 +28,7 @@ func TestRunsAreReadFromAnyNumber(t *testing.T) {
 		chain = chain.Next(claim(t, n).ID())
 		chains = append(chains, chain)
 		for _, seq := range []int{0, n / 2, n} {
-			if got, ok, err := s.Feeds().ChainAt(t.Context(), "m/a", uint64(seq+1)); got != chains[seq] || !ok || err != nil {
+			if got, ok, err := now(t.Context(), s).ChainAt("m/a", uint64(seq+1)); got != chains[seq] || !ok || err != nil {
 				t.Fatalf("of %d: chain at %d: %x, %v, %v", n+1, seq+1, got, ok, err)
 			}
 		}
@@ -78,7 +78,7 @@ func TestRunsOfAppliedItems(t *testing.T) {
 		chains = append(chains, chains[n].Follow(want[n]))
 	}
 	for n, chain := range chains {
-		if got, ok, err := s.Feeds().AppliedChain(t.Context(), node, uint64(n)); got != chain || !ok || err != nil {
+		if got, ok, err := now(t.Context(), s).AppliedChain(node, uint64(n)); got != chain || !ok || err != nil {
 			t.Fatalf("chain after item %d: %x, %v, %v", n, got, ok, err)
 		}
 		for _, limit := range []int{0, 1, 7, 20} {
@@ -86,7 +86,7 @@ func TestRunsOfAppliedItems(t *testing.T) {
 			if limit > 0 {
 				end = min(end, n+limit)
 			}
-			got, at, err := s.Feeds().Kept(t.Context(), node, uint64(n), limit, 1<<20)
+			got, at, err := now(t.Context(), s).Kept(node, uint64(n), limit, 1<<20)
 			if len(got) != end-n || end > n && at != chains[end] || err != nil {
 				t.Fatalf("%d items after %d, at most %d, %v", len(got), n, limit, err)
 			}
@@ -97,14 +97,14 @@ func TestRunsOfAppliedItems(t *testing.T) {
 			}
 		}
 	}
-	if got, _, err := s.Feeds().Kept(t.Context(), node, 0, 0, 1_000); err != nil || len(got) == 0 || len(got) > 4 {
+	if got, _, err := now(t.Context(), s).Kept(node, 0, 0, 1_000); err != nil || len(got) == 0 || len(got) > 4 {
 		t.Errorf("%d items in 1,000 bytes, %v", len(got), err)
 	}
 	other := pay.Incarnation{2}
 	if _, err := s.Feeds().Apply(t.Context(), node, other, []pay.Item{{N: 1, Facts: []pay.Fact{claim(t, 0)}}}); err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err := s.Feeds().Kept(t.Context(), node, 0, 0, 1<<20); err != nil || len(got) != 1 {
+	if got, _, err := now(t.Context(), s).Kept(node, 0, 0, 1<<20); err != nil || len(got) != 1 {
 		t.Errorf("%d items of the new numbering, %v", len(got), err)
 	}
 	sound(t, s)

@@ -35,16 +35,6 @@ type Feeds struct{ s *Store }
 // Feeds returns the store as sessions of a registry see it.
 func (s *Store) Feeds() Feeds { return Feeds{s} }
 
-// Head is View.Head.
-func (f Feeds) Head(ctx context.Context, scope pay.Scope) (pay.Head, error) {
-	return read(ctx, f.s, func(v *View) (pay.Head, error) { return v.Head(scope) })
-}
-
-// ChainAt is View.ChainAt.
-func (f Feeds) ChainAt(ctx context.Context, scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, err error) {
-	return readBoth(ctx, f.s, func(v *View) (pay.Chain, bool, error) { return v.ChainAt(scope, seq) })
-}
-
 // Feed is View.Feed. What was just appended to a feed that is watched comes out of
 // memory.
 func (f Feeds) Feed(ctx context.Context, scope pay.Scope, after uint64, limit int) (raws [][]byte, chains []pay.Chain, err error) {
@@ -57,11 +47,6 @@ func (f Feeds) Feed(ctx context.Context, scope pay.Scope, after uint64, limit in
 // Watch is Store.WatchFeed.
 func (f Feeds) Watch(scope pay.Scope, grown func(end uint64)) (stop func()) {
 	return f.s.WatchFeed(scope, grown)
-}
-
-// Applied is View.Applied.
-func (f Feeds) Applied(ctx context.Context, node pay.NodeID, inc pay.Incarnation) (uint64, error) {
-	return read(ctx, f.s, func(v *View) (uint64, error) { return v.Applied(node, inc) })
 }
 
 // Apply is Tx.Apply for all of the items: those that have to wait until the clock
@@ -101,21 +86,6 @@ func older(items []pay.Item, by pay.Millis) []pay.Item {
 		out[i].Age += by
 	}
 	return out
-}
-
-// AppliedHead is View.AppliedHead.
-func (f Feeds) AppliedHead(ctx context.Context, node pay.NodeID) (head pay.OutboxHead, ok bool, err error) {
-	return readBoth(ctx, f.s, func(v *View) (pay.OutboxHead, bool, error) { return v.AppliedHead(node) })
-}
-
-// AppliedChain is View.AppliedChain.
-func (f Feeds) AppliedChain(ctx context.Context, node pay.NodeID, n uint64) (chain pay.Chain, ok bool, err error) {
-	return readBoth(ctx, f.s, func(v *View) (pay.Chain, bool, error) { return v.AppliedChain(node, n) })
-}
-
-// Kept is View.Kept.
-func (f Feeds) Kept(ctx context.Context, node pay.NodeID, after uint64, limit, size int) (items []pay.KeptItem, chain pay.Chain, err error) {
-	return readBoth(ctx, f.s, func(v *View) ([]pay.KeptItem, pay.Chain, error) { return v.Kept(node, after, limit, size) })
 }
 
 // Renew is Tx.Renew.

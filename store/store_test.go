@@ -32,11 +32,46 @@ type journal interface {
 	Changed() <-chan struct{}
 }
 
+// snapshot reads each thing on a View of its own.
+type snapshot struct {
+	ctx context.Context
+	s   *store.Store
+}
+
+func now(ctx context.Context, s *store.Store) snapshot { return snapshot{ctx, s} }
+
+func (n snapshot) Head(scope pay.Scope) (h pay.Head, err error) {
+	err = n.s.View(n.ctx, func(v *store.View) error { h, err = v.Head(scope); return err })
+	return h, err
+}
+
+func (n snapshot) ChainAt(scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, err error) {
+	err = n.s.View(n.ctx, func(v *store.View) error { chain, ok, err = v.ChainAt(scope, seq); return err })
+	return chain, ok, err
+}
+
+func (n snapshot) Applied(node pay.NodeID, inc pay.Incarnation) (at uint64, err error) {
+	err = n.s.View(n.ctx, func(v *store.View) error { at, err = v.Applied(node, inc); return err })
+	return at, err
+}
+
+func (n snapshot) AppliedHead(node pay.NodeID) (head pay.OutboxHead, ok bool, err error) {
+	err = n.s.View(n.ctx, func(v *store.View) error { head, ok, err = v.AppliedHead(node); return err })
+	return head, ok, err
+}
+
+func (n snapshot) AppliedChain(node pay.NodeID, at uint64) (chain pay.Chain, ok bool, err error) {
+	err = n.s.View(n.ctx, func(v *store.View) error { chain, ok, err = v.AppliedChain(node, at); return err })
+	return chain, ok, err
+}
+
+func (n snapshot) Kept(node pay.NodeID, after uint64, limit, size int) (items []pay.KeptItem, chain pay.Chain, err error) {
+	err = n.s.View(n.ctx, func(v *store.View) error { items, chain, err = v.Kept(node, after, limit, size); return err })
+	return items, chain, err
+}
+
 type hub interface {
-	Head(ctx context.Context, scope pay.Scope) (pay.Head, error)
-	ChainAt(ctx context.Context, scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, err error)
 	Feed(ctx context.Context, scope pay.Scope, after uint64, limit int) (raws [][]byte, chains []pay.Chain, err error)
-	Applied(ctx context.Context, node pay.NodeID, inc pay.Incarnation) (uint64, error)
 	Apply(ctx context.Context, node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay.Applied, error)
 	Watch(scope pay.Scope, grown func(end uint64)) (stop func())
 	Now() pay.Time
@@ -209,7 +244,7 @@ func feedFacts(t testing.TB, s *store.Store, scope pay.Scope, after uint64) (fac
 
 func head(t testing.TB, s *store.Store, scope pay.Scope) pay.Head {
 	t.Helper()
-	h, err := s.Feeds().Head(t.Context(), scope)
+	h, err := now(t.Context(), s).Head(scope)
 	if err != nil {
 		t.Fatal(err)
 	}

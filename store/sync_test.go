@@ -63,7 +63,7 @@ func TestRegistryAppendsToFeeds(t *testing.T) {
 			wantHead.Cursor.Seq++
 			wantHead.Cursor.Chain = wantHead.Cursor.Chain.Next(id)
 			wantHead.Digest = wantHead.Digest.Add(id)
-			chain, ok, err := s.Feeds().ChainAt(t.Context(), scope, uint64(seq+1))
+			chain, ok, err := now(t.Context(), s).ChainAt(scope, uint64(seq+1))
 			if !ok || err != nil || chain != wantHead.Cursor.Chain {
 				t.Errorf("ChainAt(%s, %d) = %x, %v, %v", scope, seq+1, chain, ok, err)
 			}
@@ -71,10 +71,10 @@ func TestRegistryAppendsToFeeds(t *testing.T) {
 		if got := head(t, s, scope); got != wantHead || got.Cursor.Epoch == (pay.Epoch{}) {
 			t.Errorf("head of %s = %+v, want %+v", scope, got, wantHead)
 		}
-		if _, ok, err := s.Feeds().ChainAt(t.Context(), scope, uint64(len(want)+1)); ok || err != nil {
+		if _, ok, err := now(t.Context(), s).ChainAt(scope, uint64(len(want)+1)); ok || err != nil {
 			t.Errorf("ChainAt(%s) beyond the end: %v, %v", scope, ok, err)
 		}
-		if chain, ok, err := s.Feeds().ChainAt(t.Context(), scope, 0); !ok || err != nil || chain != (pay.Chain{}) {
+		if chain, ok, err := now(t.Context(), s).ChainAt(scope, 0); !ok || err != nil || chain != (pay.Chain{}) {
 			t.Errorf("ChainAt(%s, 0): %x, %v, %v", scope, chain, ok, err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestApplyInOrderAndOnce(t *testing.T) {
 				if got.N != p.n || fmt.Sprint(got.Refused) != fmt.Sprint(p.refused) {
 					t.Errorf("push %d: %+v, want %d and %v", i, got, p.n, p.refused)
 				}
-				if n, err := s.Feeds().Applied(t.Context(), node, p.inc); err == nil && !p.gap && !p.fails && n != p.n {
+				if n, err := now(t.Context(), s).Applied(node, p.inc); err == nil && !p.gap && !p.fails && n != p.n {
 					t.Errorf("push %d: applied %d, want %d", i, n, p.n)
 				}
 			}
@@ -223,7 +223,7 @@ func TestMirrorContinuesTheFeed(t *testing.T) {
 	}
 	facts := feedFacts(t, r, boxScope, 0)
 	at := func(seq uint64) pay.Cursor {
-		chain, _, err := r.Feeds().ChainAt(t.Context(), boxScope, seq)
+		chain, _, err := now(t.Context(), r).ChainAt(boxScope, seq)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -334,7 +334,7 @@ func exchange(t testing.TB, node, registry *store.Store) {
 	opened(t, node)
 	defer node.Journal().SessionClosed()
 	pos := position(t, node)
-	n, err := registry.Feeds().Applied(ctx, pay.NodeID{7}, pos.Incarnation)
+	n, err := now(ctx, registry).Applied(pay.NodeID{7}, pos.Incarnation)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -358,7 +358,7 @@ func exchange(t testing.TB, node, registry *store.Store) {
 func cursorOf(t testing.TB, registry *store.Store, h pay.Head) pay.Cursor {
 	t.Helper()
 	c := head(t, registry, boxScope).Cursor
-	chain, ok, err := registry.Feeds().ChainAt(t.Context(), boxScope, h.Cursor.Seq)
+	chain, ok, err := now(t.Context(), registry).ChainAt(boxScope, h.Cursor.Seq)
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}

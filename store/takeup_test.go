@@ -39,7 +39,7 @@ func pushAll(t testing.TB, node, registry *store.Store) {
 func recall(t testing.TB, registry, node *store.Store, limit int) int {
 	t.Helper()
 	after := position(t, node).Acked
-	kept, chain, err := registry.Feeds().Kept(t.Context(), testKey(t, 1).ID(), after, limit, 1<<20)
+	kept, chain, err := now(t.Context(), registry).Kept(testKey(t, 1).ID(), after, limit, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,12 +151,12 @@ func goOn(t *testing.T, node, registry *store.Store, lost pay.Position) {
 		t.Error("a replaced incarnation pushed")
 	}
 	pushAll(t, node, registry)
-	head, ok, err := registry.Feeds().AppliedHead(t.Context(), id)
+	head, ok, err := now(t.Context(), registry).AppliedHead(id)
 	if p := position(t, node); err != nil || !ok || head != (pay.OutboxHead{Incarnation: next, N: 5, Chain: p.Chain}) || p.Acked != 5 {
 		t.Errorf("the registry stands at %+v, the node at %+v, %v", head, p, err)
 	}
 	for n, want := range map[uint64]bool{0: true, 1: true, 4: true, 5: true, 6: false} {
-		if _, ok, err := registry.Feeds().AppliedChain(t.Context(), id, n); ok != want || err != nil {
+		if _, ok, err := now(t.Context(), registry).AppliedChain(id, n); ok != want || err != nil {
 			t.Errorf("chain at %d: %v, %v", n, ok, err)
 		}
 	}

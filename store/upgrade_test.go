@@ -152,7 +152,7 @@ func TestRegistryOfFormat4GoesOn(t *testing.T) {
 		if got := logOf(t, s, 0); !slices.Equal(got, want) {
 			t.Errorf("log %v, want %v", got, want)
 		}
-		if kept, _, err := s.Feeds().Kept(t.Context(), pay.NodeID{7}, 0, 0, 1<<20); err != nil || len(kept) != round+3 || len(kept[1].IDs) != 2 {
+		if kept, _, err := now(t.Context(), s).Kept(pay.NodeID{7}, 0, 0, 1<<20); err != nil || len(kept) != round+3 || len(kept[1].IDs) != 2 {
 			t.Errorf("kept %v, %v", kept, err)
 		}
 		sound(t, s)

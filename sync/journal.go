@@ -76,10 +76,11 @@ type TakingUp interface {
 type Hub interface {
 	Members
 	Feeds
-	FeedWatch
 	Outboxes
-	Copies
-	Clock
+	// Now returns the registry's time.
+	Now() pay.Time
+	// View calls fn with what the registry holds at one moment.
+	View(ctx context.Context, fn func(Holdings) error) error
 }
 
 // Members decides which nodes there are.
@@ -92,44 +93,40 @@ type Members interface {
 
 // Feeds holds the feed of each scope.
 type Feeds interface {
-	// Head returns the state of a feed.
-	Head(ctx context.Context, scope pay.Scope) (pay.Head, error)
-	// ChainAt returns the chain after entry seq; ok is false beyond the end.
-	ChainAt(ctx context.Context, scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, err error)
 	// Feed returns up to limit raw entries with numbers above after, in order, and
 	// the chain after each.
 	Feed(ctx context.Context, scope pay.Scope, after uint64, limit int) (raws [][]byte, chains []pay.Chain, err error)
-}
-
-// FeedWatch reports that a feed has grown.
-type FeedWatch interface {
 	// Watch calls grown with the number of the last entry after each commit that
 	// added to the feed. It must not wait, and may not call the Hub. Once stop has
 	// returned it is not called any more.
 	Watch(scope pay.Scope, grown func(end uint64)) (stop func())
 }
 
+// Holdings is what the registry holds of a node: its feed, and of its outbox, whose
+// store may be an old copy.
+type Holdings interface {
+	// Head returns the state of a feed.
+	Head(scope pay.Scope) (pay.Head, error)
+	// ChainAt returns the chain after entry seq; ok is false beyond the end.
+	ChainAt(scope pay.Scope, seq uint64) (chain pay.Chain, ok bool, err error)
+	// Applied returns the number of the last applied item of an incarnation.
+	Applied(node pay.NodeID, inc pay.Incarnation) (uint64, error)
+	// AppliedHead returns how far a node's outbox was applied, whichever
+	// incarnation pushed it; ok is false for a node that has pushed nothing.
+	AppliedHead(node pay.NodeID) (head pay.OutboxHead, ok bool, err error)
+	// AppliedChain returns the chain after item n of a node's outbox, if it is
+	// known.
+	AppliedChain(node pay.NodeID, n uint64) (chain pay.Chain, ok bool, err error)
+	// Kept returns applied items behind number after, at most limit and about size
+	// bytes, and the chain after the last of them.
+	Kept(node pay.NodeID, after uint64, limit, size int) (items []pay.KeptItem, chain pay.Chain, err error)
+}
+
 // Outboxes applies what nodes push.
 type Outboxes interface {
-	// Applied returns the number of the last applied item of an incarnation.
-	Applied(ctx context.Context, node pay.NodeID, inc pay.Incarnation) (uint64, error)
 	// Apply applies verified items in order; those applied before are skipped,
 	// a gap is an error that wraps pay.ErrGap.
 	Apply(ctx context.Context, node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay.Applied, error)
-}
-
-// Copies is what the registry holds of the outboxes of nodes whose stores may be
-// old copies.
-type Copies interface {
-	// AppliedHead returns how far a node's outbox was applied, whichever
-	// incarnation pushed it; ok is false for a node that has pushed nothing.
-	AppliedHead(ctx context.Context, node pay.NodeID) (head pay.OutboxHead, ok bool, err error)
-	// AppliedChain returns the chain after item n of a node's outbox, if it is
-	// known.
-	AppliedChain(ctx context.Context, node pay.NodeID, n uint64) (chain pay.Chain, ok bool, err error)
-	// Kept returns applied items behind number after, at most limit and about size
-	// bytes, and the chain after the last of them.
-	Kept(ctx context.Context, node pay.NodeID, after uint64, limit, size int) (items []pay.KeptItem, chain pay.Chain, err error)
 	// Renew lets the incarnation next push from item n+1 on, and no other; it
 	// returns false when the registry does not stand at n with that chain.
 	Renew(ctx context.Context, node pay.NodeID, n uint64, chain pay.Chain, next pay.Incarnation) (ok bool, err error)
@@ -139,10 +136,4 @@ type Copies interface {
 	// entry is the id of a fact that the registry has signed, or zeros: if it holds
 	// that fact, nothing is kept, and else p counts as proven.
 	NotePutBack(ctx context.Context, node pay.NodeID, p pay.PutBack, entry pay.FactID) error
-}
-
-// Clock is the registry's clock.
-type Clock interface {
-	// Now returns the registry's time.
-	Now() pay.Time
 }

@@ -12,12 +12,10 @@ import (
 // RegistryEffects carries out the effects of one ServerSession on the registry:
 //
 //	effect       calls                             answer
-//	Look         Now, Member, Head, ChainAt,       Stood
-//	             Applied, AppliedHead,
-//	             AppliedChain
+//	Look         Now, Member, View                 Stood
 //	ApplyItems   Apply                             Applied
 //	ReadFeed     Feed                              Fed
-//	ReadKept     Kept                              KeptRead
+//	ReadKept     View                              KeptRead
 //	RenewHead    Renew                             HeadRenewed
 //	ApplyUrgent  ApplyUrgent                       UrgentApplied
 //	NotePutBack  NotePutBack                       UrgentApplied, if the
@@ -50,8 +48,12 @@ func (r RegistryEffects) Do(ctx context.Context, effect Effect) (Event, error) {
 	case ReadFeed:
 		return readFeed(ctx, r.Hub, e)
 	case ReadKept:
-		items, chain, err := r.Hub.Kept(ctx, r.Node, e.After, pay.BatchFactsMax, pay.BatchBytesMax)
-		return answer(KeptRead{After: e.After, Items: items, Chain: chain}, "read applied items", err)
+		read := KeptRead{After: e.After}
+		err := r.Hub.View(ctx, func(held Holdings) (err error) {
+			read.Items, read.Chain, err = held.Kept(r.Node, e.After, pay.BatchFactsMax, pay.BatchBytesMax)
+			return err
+		})
+		return answer(read, "read applied items", err)
 	case RenewHead:
 		ok, err := r.Hub.Renew(ctx, r.Node, e.Renew.N, e.Renew.Chain, e.Renew.Next)
 		return answer(HeadRenewed{Renew: e.Renew, OK: ok}, "renew outbox", err)
@@ -86,19 +88,22 @@ func (r RegistryEffects) look(ctx context.Context, h wire.Hello) (st Standing, e
 	if st.Member, st.Known, err = r.Hub.Member(ctx, r.Node); err != nil || !st.Known {
 		return st, err
 	}
-	st.Head, err = r.Hub.Head(ctx, st.Member.Scope)
-	if seq := h.Cursor.Seq; err == nil && seq > 0 && seq <= st.Head.Cursor.Seq {
-		st.Chain, st.HasChain, err = r.Hub.ChainAt(ctx, st.Member.Scope, seq)
-	}
-	if err == nil {
-		st.Applied, err = r.Hub.Applied(ctx, r.Node, h.Incarnation)
-	}
-	if err == nil && h.Outbox != nil {
-		st.Outbox, st.Pushed, err = r.Hub.AppliedHead(ctx, r.Node)
-	}
-	if err == nil && h.Outbox != nil {
-		st.Proof, st.HasProof, err = r.Hub.AppliedChain(ctx, r.Node, h.Outbox.Acked)
-	}
+	err = r.Hub.View(ctx, func(held Holdings) (err error) {
+		st.Head, err = held.Head(st.Member.Scope)
+		if seq := h.Cursor.Seq; err == nil && seq > 0 && seq <= st.Head.Cursor.Seq {
+			st.Chain, st.HasChain, err = held.ChainAt(st.Member.Scope, seq)
+		}
+		if err == nil {
+			st.Applied, err = held.Applied(r.Node, h.Incarnation)
+		}
+		if err == nil && h.Outbox != nil {
+			st.Outbox, st.Pushed, err = held.AppliedHead(r.Node)
+		}
+		if err == nil && h.Outbox != nil {
+			st.Proof, st.HasProof, err = held.AppliedChain(r.Node, h.Outbox.Acked)
+		}
+		return err
+	})
 	return st, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
+	paysync "github.com/paybeacon/paybeacon/sync"
 	"go.uber.org/goleak"
 )
 
@@ -172,7 +173,10 @@ func (r *registry) Enrol(_ context.Context, c pay.EnrolClaim) (pay.Membership, e
 	return pay.Membership{Node: status, Authority: r.authority, Currency: "EUR", Resolver: pay.BeaconKey{1}}, nil
 }
 
-func (r *registry) Head(_ context.Context, scope pay.Scope) (pay.Head, error) {
+// View shows the registry as it is.
+func (r *registry) View(_ context.Context, fn func(paysync.Holdings) error) error { return fn(r) }
+
+func (r *registry) Head(scope pay.Scope) (pay.Head, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.head(scope), nil
@@ -199,7 +203,7 @@ func headOf(epoch pay.Epoch, facts []pay.Fact) pay.Head {
 	return h
 }
 
-func (r *registry) ChainAt(_ context.Context, scope pay.Scope, seq uint64) (pay.Chain, bool, error) {
+func (r *registry) ChainAt(scope pay.Scope, seq uint64) (pay.Chain, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if seq >= uint64(len(r.heads[scope])) {
@@ -223,7 +227,7 @@ func (r *registry) Feed(_ context.Context, scope pay.Scope, after uint64, limit 
 	return out, chains, nil
 }
 
-func (r *registry) Applied(_ context.Context, node pay.NodeID, inc pay.Incarnation) (uint64, error) {
+func (r *registry) Applied(node pay.NodeID, inc pay.Incarnation) (uint64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.applied[outboxID{node, inc}], nil
@@ -264,7 +268,7 @@ func (r *registry) Apply(_ context.Context, node pay.NodeID, inc pay.Incarnation
 	return pay.Applied{N: r.applied[id], Refused: refused}, nil
 }
 
-func (r *registry) AppliedHead(_ context.Context, node pay.NodeID) (head pay.OutboxHead, ok bool, err error) {
+func (r *registry) AppliedHead(node pay.NodeID) (head pay.OutboxHead, ok bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	o := r.outboxes[node]
@@ -275,7 +279,7 @@ func (r *registry) AppliedHead(_ context.Context, node pay.NodeID) (head pay.Out
 	return pay.OutboxHead{Incarnation: o.inc, N: n, Chain: o.chainAt(n)}, true, nil
 }
 
-func (r *registry) AppliedChain(_ context.Context, node pay.NodeID, n uint64) (pay.Chain, bool, error) {
+func (r *registry) AppliedChain(node pay.NodeID, n uint64) (pay.Chain, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	o := r.outboxes[node]
@@ -292,7 +296,7 @@ func (r *registry) AppliedChain(_ context.Context, node pay.NodeID, n uint64) (p
 // keptAtOnce is small, so that what is taken up comes in several messages.
 const keptAtOnce = 3
 
-func (r *registry) Kept(_ context.Context, node pay.NodeID, after uint64, limit, _ int) (items []pay.KeptItem, chain pay.Chain, err error) {
+func (r *registry) Kept(node pay.NodeID, after uint64, limit, _ int) (items []pay.KeptItem, chain pay.Chain, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	o := r.outboxes[node]

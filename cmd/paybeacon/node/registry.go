@@ -204,6 +204,11 @@ type hub struct {
 
 var _ paysync.Hub = hub{}
 
+// View shows what the store holds at one moment.
+func (h hub) View(ctx context.Context, fn func(paysync.Holdings) error) error {
+	return h.store.View(ctx, func(v *store.View) error { return fn(v) })
+}
+
 // Member returns the standing of a node, if it is one.
 func (h hub) Member(ctx context.Context, node pay.NodeID) (status pay.NodeStatus, ok bool, err error) {
 	err = h.store.View(ctx, func(v *store.View) error {
