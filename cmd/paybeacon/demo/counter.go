@@ -9,13 +9,14 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// counterDemo is the story of one counter: two people pay, one declines, the
-// registry dies in mid-payment and comes back, and a thief replays what he
-// recorded.
+// counterDemo is the story of one counter: two people pay, one declines, a tab is
+// held, captured in part and refunded in part, the registry dies in mid-payment and
+// comes back, and a thief replays what he recorded.
 type counterDemo struct {
 	*shop
 	thief *stage.Thief
 
+	tab     api.Payment
 	stolen  api.Payment
 	revived api.Payment
 	// quiet says that no wallet's feed moved while the thief tried.
@@ -30,7 +31,7 @@ func newCounterDemo(s *stage.Stage, t *teller) story {
 
 func (d *counterDemo) play() error {
 	d.tell.title("demo", "one counter, two payers, one thief")
-	return inOrder(d.setUp, d.adaPays, d.benPays, d.benDeclines, d.registryDies, d.thiefReplays)
+	return inOrder(d.setUp, d.adaPays, d.benPays, d.benDeclines, d.adaRunsATab, d.registryDies, d.thiefReplays)
 }
 
 func (d *counterDemo) setUp() error {
@@ -139,6 +140,62 @@ func (d *counterDemo) benDeclines() error {
 	return err
 }
 
+func (d *counterDemo) adaRunsATab() error {
+	d.tell.scene("Ada runs a tab: held, captured in part, refunded in part")
+	if _, err := d.near("box", 2); err != nil {
+		return err
+	}
+	p, err := d.charge("box", "30.00", "tab 7", "--nearest", "--capture", "manual", "--hold", "2h")
+	if err != nil {
+		return err
+	}
+	if err := d.byHand("ada", p.ID, "approve"); err != nil {
+		return err
+	}
+	if p, err = d.held("box", p.ID); err != nil {
+		return err
+	}
+	d.tell.say("till", "%s: %s, and nothing is paid yet", p.State, text.FormatMoney(p.AmountHeld, p.Currency))
+	if err := d.Ask(&p, "till", "capture", "--data", d.Data("box"), "--id", p.ID, "--amount", "18.40", "--final"); err != nil {
+		return err
+	}
+	d.tell.say("till", "captures %s; the other %s go back", text.FormatMoney(p.AmountCaptured, p.Currency), text.FormatMoney(p.Amount-p.AmountCaptured, p.Currency))
+	if err := d.Ask(&p, "till", "refund", "--data", d.Data("box"), "--id", p.ID, "--amount", "4.00"); err != nil {
+		return err
+	}
+	d.tell.say("till", "refunds %s: one drink was not hers", text.FormatMoney(p.AmountRefunded, p.Currency))
+	d.tab = p
+	d.spent["ada"] += p.AmountCaptured - p.AmountRefunded
+	r, err := d.agreeRefunded("ada", p)
+	if err != nil {
+		return err
+	}
+	d.tell.say("both", "hold the same receipt: %s paid, %s refunded", text.FormatMoney(r.Captured, r.Currency), text.FormatMoney(r.Refunded, r.Currency))
+	return nil
+}
+
+// held waits until the approval of a hold is known at the till.
+func (d *counterDemo) held(box, id string) (p api.Payment, err error) {
+	err = d.Until("the till knows of the hold", func() (bool, error) {
+		p = api.Payment{}
+		err := d.Ask(&p, "till", "show", "--data", d.Data(box), "--id", id)
+		return p.State == pay.StateHeld, err
+	})
+	return p, err
+}
+
+// agreeRefunded compares the receipts once the payer knows of the refund, too.
+func (d *counterDemo) agreeRefunded(who string, at api.Payment) (api.Receipt, error) {
+	if err := d.Until(who+" knows of the refund", func() (bool, error) {
+		var seen api.Payment
+		err := d.Ask(&seen, "wallet", "receipts", "--data", d.Data(who), "--id", at.ID)
+		return seen.AmountRefunded == at.AmountRefunded, err
+	}); err != nil {
+		return api.Receipt{}, err
+	}
+	return d.agree("box", who, at.ID)
+}
+
 func (d *counterDemo) registryDies() error {
 	d.tell.scene("The registry dies in mid-payment and comes back")
 	if _, err := d.near("box", 2); err != nil {
@@ -239,7 +296,8 @@ func (d *counterDemo) check() error {
 	}
 	t := d.tell
 	t.check("the merchant has what they spent", earned[demoShop] == d.spent["ada"]+d.spent["ben"], "%s", text.FormatMoney(earned[demoShop], "EUR"))
-	t.check("every receipt verifies", d.receipts == 8, "%d files, the same on both sides", d.receipts)
+	t.check("every receipt verifies", d.receipts == 10, "%d files, the same on both sides", d.receipts)
+	t.check("the tab was paid and refunded", d.tab.AmountHeld == 0 && d.tab.AmountRefunded > 0, "%s of %s, then %s back", text.FormatMoney(d.tab.AmountCaptured, "EUR"), text.FormatMoney(d.tab.Amount, "EUR"), text.FormatMoney(d.tab.AmountRefunded, "EUR"))
 	t.check("the killed payment was made once", d.revived.Outcome == pay.OutcomePaid, "%s", d.revived.State)
 	t.check("the replay was refused", d.stolen.State == pay.StateUnmatched && d.stolen.AmountCaptured == 0, "%s", text.Because(d.stolen.State, d.stolen.Reason))
 	t.check("no wallet heard of the replay", d.quiet, "ada and ben saw nothing")
