@@ -25,6 +25,9 @@ const (
 	// KeyBytesMax bounds an idempotency key. Chosen: room for two UUIDs and a
 	// name.
 	KeyBytesMax = 128
+	// RulesMax bounds the rules that a wallet keeps. Chosen: more than a person
+	// remembers; each offer is held against all of them.
+	RulesMax = 64
 	// RuleBytesMax bounds the name of the rule that answered an offer.
 	// Chosen: as a name.
 	RuleBytesMax = 64

@@ -99,7 +99,7 @@ func TestDeviceIsNotAskedWhereAPersonIs(t *testing.T) {
 		d := decisionOf(t, w.found(1, e, false))
 		d.StepUp = pay.StepUpMerchant
 		w.deliver(sign(t, w.working, d))
-		ids, err := w.wallet.RuleNeedsWitness(w.rows)
+		ids, err := w.wallet.RuleNeedsWitness(w.rows, w.now)
 		if err != nil || (len(ids) == 1) != (e == pay.EvidenceTap) {
 			t.Errorf("%s: the rule asks the device for %v, %v", e, ids, err)
 		}

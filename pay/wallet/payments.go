@@ -17,7 +17,7 @@ func (w *Wallet) payments() history.Feature {
 		Name:     "payments",
 		Mirrors:  map[pay.Kind]history.EntryRule{pay.KindDecision: w.decided},
 		Refusals: map[pay.Kind]history.RefusalRule{pay.KindAnswer: history.Refused(answerRefused)},
-		Recalls:  map[pay.Kind]history.RecallRule{pay.KindAnswer: history.Recalled(answerRecalled)},
+		Recalls:  map[pay.Kind]history.RecallRule{pay.KindAnswer: history.Recalled(w.answerRecalled)},
 		Spaces:   rows.Spaces{answerRows.Space, openRows.Space},
 	}
 }
@@ -38,6 +38,7 @@ type answerRow struct {
 	Verdict pay.Verdict `cbor:"2,keyasint"`
 	By      pay.Rule    `cbor:"3,keyasint"`
 	Refused pay.Reason  `cbor:"4,keyasint,omitempty"` // the registry refused it
+	Spent   []day       `cbor:"5,keyasint,omitempty"` // the days on which it counts as approved without a person
 }
 
 // extra is what an answer carries beside its verdict.
@@ -58,6 +59,11 @@ func (w *Wallet) sign(tx pay.WritableRows, now pay.Time, p pay.Payment, v pay.Ve
 		return answerRow{}, pay.Fact{}, fmt.Errorf("answer: %w", err)
 	}
 	a := answerRow{Answer: f.ID(), Verdict: v, By: by}
+	if v == pay.Approve && by != pay.ByHand {
+		if a.Spent, err = w.noteSpent(tx, now, p); err != nil {
+			return a, f, err
+		}
+	}
 	return a, f, answerRows.Put(tx, p.ID, a)
 }
 
@@ -96,6 +102,9 @@ func (w *Wallet) answer(tx pay.WritableRows, now pay.Time, id string, v pay.Verd
 		return Entry{}, pay.Reaction{}, err
 	}
 	if err := checkApproval(p, v, by, with.code); err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	if err := w.checkRule(tx, now, p, v, by); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
 	a, f, err := w.sign(tx, now, p, v, by, with)
@@ -155,6 +164,9 @@ func answerRefused(tx pay.WritableRows, claim pay.FactID, answer pay.Answer, why
 		return err
 	}
 	a.Refused = why
+	if err := releaseSpent(tx, answer.Payment, &a); err != nil {
+		return err
+	}
 	return answerRows.Put(tx, answer.Payment, a)
 }
 
@@ -175,6 +187,11 @@ func (w *Wallet) decided(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.Rea
 	}
 	for _, s := range steps {
 		if err := w.moved(tx, s, rec.Created, rec.Payment.NotUnderstood || before); err != nil {
+			return pay.Reaction{}, err
+		}
+	}
+	if rec.Payment.Outcome(pay.Local{}) == pay.OutcomeNotPaid {
+		if err := endedUnpaid(tx, d.Payment); err != nil {
 			return pay.Reaction{}, err
 		}
 	}
@@ -204,8 +221,8 @@ func (w *Wallet) moved(tx pay.WritableRows, s history.Step, asked pay.Time, notM
 		}
 		if !given {
 			err = history.AddFinding(tx, s.ID, d, "captured without an approval of this wallet")
-		} else {
-			err = w.noteLevel(tx, d, asked)
+		} else if err = w.noteLevel(tx, d, asked); err == nil {
+			err = noteVisited(tx, d)
 		}
 		if err != nil {
 			return err
@@ -233,15 +250,27 @@ func (w *Wallet) approved(view pay.Rows, d pay.Decision) (bool, error) {
 		a.Currency == d.Currency && a.HoldUntil == d.HoldUntil && f.Verify(w.options.Key.Public()) == nil, nil
 }
 
+// endedUnpaid takes an approval off what was approved without a person: no money moved.
+func endedUnpaid(tx pay.WritableRows, id pay.PaymentID) error {
+	a, ok, err := answerRows.Get(tx, id)
+	if err != nil || !ok || len(a.Spent) == 0 {
+		return err
+	}
+	if err := releaseSpent(tx, id, &a); err != nil {
+		return err
+	}
+	return answerRows.Put(tx, id, a)
+}
+
 // byRule answers an open offer if the rule covers it and it has no answer.
 func (w *Wallet) byRule(tx pay.WritableRows, now pay.Time, rec history.Record) (pay.Reaction, error) {
 	var err error
 	if rec.Payment, err = withStepUp(tx, rec.Payment); err != nil {
 		return pay.Reaction{}, err
 	}
-	verdict, covers := w.options.Rule.verdict(rec.Payment.Decision)
-	if !covers {
-		return pay.Reaction{}, nil
+	verdict, by, covers, err := w.ruleFor(tx, now, rec.Payment.Decision)
+	if err != nil || !covers {
+		return pay.Reaction{}, err
 	}
 	if answered, err := answerRows.Has(tx, rec.Payment.ID); answered || err != nil {
 		return pay.Reaction{}, err
@@ -254,7 +283,7 @@ func (w *Wallet) byRule(tx pay.WritableRows, now pay.Time, rec history.Record) (
 			return pay.Reaction{}, err
 		}
 	}
-	_, f, err := w.sign(tx, now, rec.Payment, verdict, w.options.Rule.Name, extra{})
+	_, f, err := w.sign(tx, now, rec.Payment, verdict, by, extra{})
 	if err != nil {
 		return pay.Reaction{}, err
 	}

@@ -8,8 +8,25 @@ import (
 // its store is an older copy. They come before the entries of the feed that say
 // what became of them, and one after the other as they were made.
 
-func answerRecalled(tx pay.WritableRows, _ pay.Time, claim pay.FactID, answer pay.Answer) error {
-	return answerRows.Put(tx, answer.Payment, answerRow{Answer: claim, Verdict: answer.Verdict, By: answer.By})
+// answerRecalled counts what was approved without a person on the day on which it was,
+// by this wallet's clock of then. The rules are those of an older copy, too, and may hold
+// one that its owner has removed since: they are paused until the owner has looked.
+func (w *Wallet) answerRecalled(tx pay.WritableRows, _ pay.Time, claim pay.FactID, answer pay.Answer) (err error) {
+	a := answerRow{Answer: claim, Verdict: answer.Verdict, By: answer.By}
+	if a.Verdict == pay.Approve && a.By != pay.ByHand {
+		said := pay.Payment{ID: answer.Payment, Decision: pay.Decision{At: answer.Created, Terms: pay.Terms{Merchant: answer.Merchant, Amount: answer.Amount, Currency: answer.Currency}}}
+		if a.Spent, err = w.noteSpent(tx, answer.Created, said); err != nil {
+			return err
+		}
+	}
+	if state, _, err := rulesRow.Get(tx); err != nil {
+		return err
+	} else if state.Count > 0 && !state.Paused {
+		if err := setPause(tx, true, 0); err != nil {
+			return err
+		}
+	}
+	return answerRows.Put(tx, answer.Payment, a)
 }
 
 func mappingRecalled(tx pay.WritableRows, _ pay.Time, claim pay.FactID, m pay.Mapping) error {

@@ -128,22 +128,34 @@ func (w *Wallet) Witness(view pay.Rows, id string, by pay.Rule) (p pay.PaymentID
 	}, true, nil
 }
 
-// RuleNeedsWitness returns the open offers that the owner's rule approves and
-// that wait for nothing but their device. Its errors are the store's.
-func (w *Wallet) RuleNeedsWitness(view pay.Rows) (ids []pay.PaymentID, err error) {
-	list, _, err := pending(view, openRows.All(), math.MaxInt)
-	for _, o := range list {
-		t := o.rec.Payment.Decision
-		v, covers := w.options.Rule.verdict(t)
-		if covers && v == pay.Approve && t.Method() == pay.MethodTwoChannel && o.answer.Verdict == "" {
-			ids = append(ids, o.rec.Payment.ID)
-		}
-	}
-	return ids, err
+// ByRule is an offer that a rule approves, and the name under which it does.
+type ByRule struct {
+	Payment pay.PaymentID
+	By      pay.Rule
 }
 
-// RuleName returns the name under which the owner's rule answers.
-func (w *Wallet) RuleName() pay.Rule { return w.options.Rule.Name }
+// RuleNeedsWitness returns the open offers that a rule of the owner's approves and
+// that wait for nothing but their device. Its errors are the store's.
+func (w *Wallet) RuleNeedsWitness(view pay.Rows, now pay.Time) (offers []ByRule, err error) {
+	list, _, err := pending(view, openRows.All(), math.MaxInt)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range list {
+		t := o.rec.Payment.Decision
+		if t.Method() != pay.MethodTwoChannel || o.answer.Verdict != "" {
+			continue
+		}
+		v, by, covers, err := w.ruleFor(view, now, t)
+		if err != nil {
+			return nil, err
+		}
+		if covers && v == pay.Approve {
+			offers = append(offers, ByRule{o.rec.Payment.ID, by})
+		}
+	}
+	return offers, nil
+}
 
 // checkApproval returns a *pay.Error unless an approval of the payment carries a
 // code exactly when its offer demands one, and a person gives it where only a

@@ -69,9 +69,13 @@ func (w *world) answerWith(id string, v pay.Verdict, by pay.Rule, code pay.AuthC
 
 func (w *world) ruleNeeds() []pay.PaymentID {
 	w.Helper()
-	ids, err := w.wallet.RuleNeedsWitness(w.rows)
+	offers, err := w.wallet.RuleNeedsWitness(w.rows, w.now)
 	if err != nil {
 		w.Fatal(err)
+	}
+	var ids []pay.PaymentID
+	for _, o := range offers {
+		ids = append(ids, o.Payment)
 	}
 	return ids
 }

@@ -24,6 +24,10 @@
 //	d DEVICE    what the registry and this wallet stated about a device
 //	e DEVICE    what was learned of a device's level, where its owner wants that
 //	l           above which amount payments need the device
+//	kn          how many standing rules there are, and whether they are paused
+//	kr NAME     a standing rule
+//	ks DAY PAYMENT  what was approved without a person
+//	kv MERCHANT a merchant whom the owner has paid by hand
 //	n PAYMENT   the answer that this wallet gave last
 //	q PAYMENT   an offer that may still be open
 //	r NEW       which wallet NEW took the scope over from
@@ -38,6 +42,7 @@ package wallet
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
@@ -50,6 +55,8 @@ type Options struct {
 	Scope pay.Scope
 	Root  pay.NodeID // of the registry
 	Rule  Rule       // the zero Rule asks
+	// Zone is where the wallet is: a day of its standing rules is a local one; nil: UTC.
+	Zone *time.Location
 	// Replaces is the wallet whose place this one has taken by its invite, or zero.
 	Replaces pay.NodeID
 }
@@ -77,7 +84,7 @@ func New(o Options) (*Wallet, error) {
 // all returns what the wallet does with its feed and with refusals of its own
 // claims. A new feature is a file with such a value, and a place in this list.
 func (w *Wallet) all() history.Features {
-	return history.Features{w.payments(), w.stepUps(), w.devices(), w.balances(), w.replacements(), w.levels()}
+	return history.Features{w.payments(), w.stepUps(), w.devices(), w.balances(), w.replacements(), w.levels(), w.standing()}
 }
 
 // Spaces returns the key spaces of the role, those of package history included.

@@ -191,6 +191,13 @@ type Rules struct {
 	Currency        pay.Currency `json:"currency"`
 	Pending         bool         `json:"pending"`
 	Refused         pay.Reason   `json:"refused,omitempty"`
+	// Rules are those in the wallet's store. Paused means that nothing is approved
+	// without a person, until PausedUntil where that is there. SpentToday is what was,
+	// on this local day, in minor units.
+	Rules       []Rule     `json:"rules"`
+	Paused      bool       `json:"paused"`
+	PausedUntil string     `json:"paused_until,omitempty"`
+	SpentToday  pay.Amount `json:"spent_today"`
 }
 
 // Audit is what recomputing everything from the signed facts found. Imbalance is

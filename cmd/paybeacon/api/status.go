@@ -32,8 +32,13 @@ type WalletStatus struct {
 	Balance  pay.Amount   `json:"balance"`
 	Currency pay.Currency `json:"currency"`
 	Approve  string       `json:"approve,omitempty"`
-	Pending  int          `json:"pending"`
-	Devices  int          `json:"devices"`
+	// Rules is how many the wallet's store keeps, RulesPaused whether nothing is
+	// approved without a person.
+	Rules       int  `json:"rules"`
+	RulesPaused bool `json:"rules_paused"`
+
+	Pending int `json:"pending"`
+	Devices int `json:"devices"`
 	Standing
 	Unheard
 	// Findings are decisions of the registry that do not fit what this wallet

@@ -64,6 +64,10 @@ var (
 	VerbLearnLevel   = Verb[LearnLevelRequest, Device]{"learn-level", false}
 	VerbWords        = Verb[Nothing, List[Words]]{"words", false}
 	VerbRules        = Verb[Nothing, Rules]{"rules", true}
+	VerbListRules    = Verb[Nothing, List[Rule]]{"list-rules", true}
+	VerbAddRule      = Verb[RuleRequest, Rule]{"add-rule", false}
+	VerbRemoveRule   = Verb[RuleRef, Rule]{"remove-rule", false}
+	VerbPauseRules   = Verb[PauseRequest, Rules]{"pause-rules", false}
 	VerbLimit        = Verb[LimitRequest, Rules]{"limit", false}
 )
 

@@ -55,14 +55,7 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 				"states 4 dB more or less, or the same, from its next code on. With off all of that is forgotten.", Run: walletDevices,
 		}),
 		walletWordsCommand(ctx, io),
-		cli.NewLeaf(ctx, io, cli.Leaf{
-			Name: "rules", Usage: "what this wallet answers by itself, and from where on it needs the device",
-			Long: "With --two-channel-above the registry asks for the device's word on every payment above AMOUNT,\n" +
-				"0 for all, none for none. To raise or lift that limit a device of this wallet must be in reach.",
-			Flags: []cli.Flag{
-				cli.DataFlag(), &cli.StringFlag{Name: "two-channel-above", Usage: "payments above `AMOUNT`, 0 or none, need the device too"},
-			}, Run: walletRules,
-		}),
+		walletRulesCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "pair", Usage: "bind a device to this wallet",
 			Long: "The device shows its address and a PIN (paybeacon beacon run).",
@@ -97,6 +90,12 @@ func walletStatus(c *cli.Call) error {
 		_, _ = fmt.Fprintf(w, "  %s, %s waiting\n", text.Count(s.Devices, "device"), text.Count(s.Pending, "offer"))
 		if s.Approve != "" {
 			_, _ = fmt.Fprintf(w, "  answers by --approve %s\n", text.Printable(s.Approve))
+		}
+		switch {
+		case s.RulesPaused:
+			_, _ = fmt.Fprintln(w, "  rules are paused: nothing is approved without you")
+		case s.Rules > 0:
+			_, _ = fmt.Fprintf(w, "  answers by %s of its own\n", text.Count(s.Rules, "rule"))
 		}
 		if s.Replaces != "" {
 			_, _ = fmt.Fprintf(w, "  in the place of wallet %s since %s\n", s.Replaces[:10], text.Moment(s.ReplacesSince))
@@ -198,53 +197,6 @@ func moveDevice(c *cli.Call, q api.MoveRequest) error {
 			_, _ = fmt.Fprintln(w, "  kept, though nothing answers there now")
 		}
 	})
-}
-
-func walletRules(c *cli.Call) error {
-	if c.Flags.IsSet("two-channel-above") {
-		return changeLimit(c, api.LimitRequest{Above: c.Flags.String("two-channel-above")})
-	}
-	reply, err := ask(c, api.VerbRules, api.Nothing{})
-	if err != nil {
-		return err
-	}
-	return c.Answer(reply, func(w io.Writer) { printRules(w, reply.Value) })
-}
-
-func changeLimit(c *cli.Call, q api.LimitRequest) error {
-	reply, err := ask(c, api.VerbLimit, q)
-	if err != nil {
-		return err
-	}
-	r := reply.Value
-	printed := c.Answer(reply, func(w io.Writer) { printRules(w, r) })
-	switch {
-	case r.Pending:
-		return pay.NewError(pay.CodeWaitPassed, "the registry has not answered yet", "the change stays asked for: look again with `paybeacon wallet rules`")
-	case r.Refused != "":
-		return pay.NewError(pay.CodeConflict, fmt.Sprintf("the registry refused the change: %s", r.Refused), "look at `paybeacon wallet rules` and try again")
-	}
-	return printed
-}
-
-func printRules(w io.Writer, r api.Rules) {
-	if r.Approve != "" {
-		_, _ = fmt.Fprintf(w, "answers by --approve %s\n", text.Printable(r.Approve))
-		if r.Approve != "ask" && r.Approve != "none" {
-			_, _ = fmt.Fprintln(w, "  only where you said the words, tapped, came by plate or led beyond doubt;\n  of other offers `wallet pending` says why you are asked")
-		}
-	}
-	switch {
-	case r.TwoChannelAbove == nil:
-		_, _ = fmt.Fprintln(w, "no limit of your own: the device is needed only where the merchant or the registry asks for it")
-	case *r.TwoChannelAbove == 0:
-		_, _ = fmt.Fprintln(w, "every payment needs the device too")
-	default:
-		_, _ = fmt.Fprintf(w, "payments above %s need the device too\n", text.FormatMoney(*r.TwoChannelAbove, r.Currency))
-	}
-	if r.Pending {
-		_, _ = fmt.Fprintln(w, "  a change waits for the registry")
-	}
 }
 
 func printDevice(c *cli.Call, w io.Writer, d api.Device) {

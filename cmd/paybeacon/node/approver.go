@@ -12,6 +12,7 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/wallet"
+	"github.com/paybeacon/paybeacon/store"
 )
 
 // approver answers offers by the owner's own command: it gets the offer as
@@ -66,6 +67,10 @@ func (x *approver) run(ctx context.Context) error {
 // answerAll asks the command about each offer once, and gives its word. waiting
 // says that an answer waits for a device or for space on the disk.
 func (x *approver) answerAll(ctx context.Context) (waiting bool, err error) {
+	paused, err := read(ctx, x.node.store, func(v *store.View) (bool, error) { return x.node.wallet.Paused(v, x.node.store.Now()) })
+	if err != nil || paused {
+		return false, err
+	}
 	offers, err := x.node.pending(ctx, api.ListRequest{})
 	if err != nil {
 		return false, err

@@ -30,7 +30,17 @@ func (n *payer) readRules(ctx context.Context) (out api.Rules, l wallet.StepUpAb
 		l, err = n.wallet.StepUpAbove(v)
 		return err
 	})
-	out = api.Rules{V: 1, Type: "rules", Approve: n.approve, Currency: n.member.Currency, Pending: l.Pending, Refused: l.Refused}
+	if err != nil {
+		return out, l, err
+	}
+	all, err := n.standing(ctx)
+	out = api.Rules{
+		V: 1, Type: "rules", Approve: n.approve, Currency: n.member.Currency, Pending: l.Pending, Refused: l.Refused,
+		Rules: ruleObjects(all.Rules), Paused: all.Paused, SpentToday: all.Spent,
+	}
+	if all.Until != 0 {
+		out.PausedUntil = all.Until.String()
+	}
 	if l.Above < pay.AmountMax {
 		out.TwoChannelAbove = &l.Above
 	}

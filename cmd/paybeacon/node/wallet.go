@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -54,7 +55,7 @@ func OpenWallet(ctx context.Context, o WalletOptions) (*Wallet, error) {
 		return nil, err
 	}
 	n.command = command
-	if n.wallet, err = wallet.New(wallet.Options{Key: key, Scope: m.Scope, Root: root, Rule: rule, Replaces: replaces}); err != nil {
+	if n.wallet, err = wallet.New(wallet.Options{Key: key, Scope: m.Scope, Root: root, Rule: rule, Replaces: replaces, Zone: time.Local}); err != nil {
 		return nil, err
 	}
 	if n.base, err = openBase(ctx, env, key, storeOptions{own: m.Scope, reactor: n.wallet}); err != nil {
@@ -138,6 +139,10 @@ func (n *Wallet) Verbs() api.Verbs {
 		api.On(api.VerbMove, n.moveDevice),
 		api.On(api.VerbRules, n.rules),
 		api.On(api.VerbLimit, n.setLimit),
+		api.On(api.VerbListRules, n.listRules),
+		api.On(api.VerbAddRule, n.addRule),
+		api.On(api.VerbRemoveRule, n.removeRule),
+		api.On(api.VerbPauseRules, n.pauseRules),
 	)
 }
 
@@ -178,6 +183,11 @@ func (n *Wallet) status(ctx context.Context, _ api.Nothing) (api.WalletStatus, e
 		if s.Balance, err = n.wallet.Balance(v, n.member.Currency); err != nil {
 			return err
 		}
+		standing, err := n.wallet.StandingRules(v, n.store.Now(), n.member.Currency)
+		if err != nil {
+			return err
+		}
+		s.Rules, s.RulesPaused = len(standing.Rules), standing.Paused
 		if s.Statements, err = lastStatements(v, n.member.Scope); err != nil {
 			return err
 		}

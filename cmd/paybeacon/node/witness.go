@@ -154,17 +154,20 @@ func canWait(err error) bool {
 
 // witnessAll tries each such offer once and returns how many are left.
 func (n *payer) witnessAll(ctx context.Context) (left int, err error) {
-	var ids []pay.PaymentID
+	var offers []wallet.ByRule
 	err = n.store.View(ctx, func(v *store.View) error {
-		ids, err = n.wallet.RuleNeedsWitness(v)
+		offers, err = n.wallet.RuleNeedsWitness(v, n.store.Now())
 		return err
 	})
-	for _, id := range ids {
+	for _, o := range offers {
+		id := o.Payment
 		before := n.problems.of(id)
-		_, err := n.Answer(ctx, id.String(), pay.Approve, n.wallet.RuleName())
+		_, err := n.Answer(ctx, id.String(), pay.Approve, o.By)
 		switch code := pay.CodeOf(err); {
 		case code == "", code == pay.CodeDecided, code == pay.CodeNotFound:
 			continue
+		case code == pay.CodeNotAllowed: // another payment has used up what the rule allows
+			n.problems.note(id, err)
 		case canWait(err), code == pay.CodeUpgrade, code == pay.CodeTooMany:
 			left++
 			n.problems.note(id, err)
