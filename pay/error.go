@@ -74,6 +74,7 @@ const (
 	CodeClock        ErrorCode = "E_CLOCK"
 	CodePartly       ErrorCode = "E_PARTLY"
 	CodeNoMemory     ErrorCode = "E_NO_MEMORY"
+	CodeCardNumber   ErrorCode = "E_CARD_NUMBER"
 )
 
 // CodeInfo is what goes with an error code: the exit status of a command that
@@ -125,6 +126,7 @@ var codes = map[ErrorCode]CodeInfo{
 	CodeClock:        {ExitFailed, 503},
 	CodePartly:       {ExitPartly, 500},
 	CodeNoMemory:     {ExitConfig, 503},
+	CodeCardNumber:   {ExitUsage, 400},
 }
 
 // InfoOf returns what goes with a code; for one that this program does not know,

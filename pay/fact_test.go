@@ -67,6 +67,12 @@ func again(t testing.TB, k pay.Key, f pay.Fact) pay.Fact {
 		return resign[pay.Moved](t, k, f)
 	case pay.KindReplaced:
 		return resign[pay.Replaced](t, k, f)
+	case pay.KindMeans:
+		return resign[pay.Means](t, k, f)
+	case pay.KindMeansEnd:
+		return resign[pay.MeansEnd](t, k, f)
+	case pay.KindMeansStatus:
+		return resign[pay.MeansStatus](t, k, f)
 	}
 	t.Fatalf("kind %q has no body", f.Kind())
 	return pay.Fact{}
@@ -98,8 +104,8 @@ func TestFactRoundTrip(t *testing.T) {
 			t.Errorf("%s: reading and signing again makes another fact", s.name)
 		}
 	}
-	if len(kinds) != 21 {
-		t.Errorf("the samples hold %d kinds of 21: %v", len(kinds), kinds)
+	if len(kinds) != 24 {
+		t.Errorf("the samples hold %d kinds of 24: %v", len(kinds), kinds)
 	}
 }
 
@@ -376,7 +382,7 @@ func knownKind(k pay.Kind) bool {
 		pay.KindRequest, pay.KindAnswer, pay.KindCancel, pay.KindBind, pay.KindMapping, pay.KindRevoke, pay.KindAuthority,
 		pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp,
 		pay.KindStepUpAbove, pay.KindStepUp, pay.KindChallenge, pay.KindClock, pay.KindReplaced, pay.KindForgotten, pay.KindVouched,
-		pay.KindPaidOut, pay.KindMoved,
+		pay.KindPaidOut, pay.KindMoved, pay.KindMeans, pay.KindMeansEnd, pay.KindMeansStatus,
 	}, k)
 }
 

@@ -40,6 +40,9 @@ const (
 	KindVoid        Kind = "void"
 	KindRefund      Kind = "refund"
 	KindActionKnown Kind = "action-known"
+	KindMeans       Kind = "means"
+	KindMeansEnd    Kind = "means-end"
+	KindMeansStatus Kind = "means-status"
 )
 
 // kinds is the table of kinds: a kind without a row here is a kind that this
@@ -57,6 +60,8 @@ func kinds() []KindRow {
 		claim[Mapping](RoleWallet, AudienceAuthor),
 		claim[Revoke](RoleWallet, AudienceAuthor),
 		claim[StepUpAbove](RoleWallet, AudienceAuthor).formerly("limit"),
+		claim[Means](RoleWallet, AudienceAuthor),
+		claim[MeansEnd](RoleWallet, AudienceAuthor),
 		claim[Bind](RoleDevice, AudienceWallet),
 		claim[Forgotten](RoleDevice, AudienceWallet),
 		claim[Authority](RoleRoot, AudienceAll).readBy(RoleBox, RoleWallet),
@@ -75,6 +80,7 @@ func kinds() []KindRow {
 		statement[Earshot](AudienceMerchant).readBy(RoleBox),
 		statement[Replaced](AudienceWallet).readBy(RoleWallet),
 		statement[Vouched](AudienceWallet).readBy(RoleWallet),
+		statement[MeansStatus](AudienceWallet).readBy(RoleWallet),
 		statement[NodeStatus](AudienceRegistry),
 		statement[ClockAccepted](AudienceRegistry),
 	}
@@ -199,6 +205,7 @@ func (v Vouched) signedAt() Time      { return v.At }
 func (p PaidOut) signedAt() Time      { return p.At }
 func (m Moved) signedAt() Time        { return m.At }
 func (k ActionKnown) signedAt() Time  { return k.At }
+func (m MeansStatus) signedAt() Time  { return m.At }
 
 // SignedAt returns when the registry signed f, a fact of this kind. It fails
 // for the kinds of other authors and for facts of other kinds.

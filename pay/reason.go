@@ -56,4 +56,10 @@ const (
 	ReasonNewDevice      Reason = "new_device"
 	ReasonSetAside       Reason = "set_aside"
 	ReasonNeedsPerson    Reason = "needs_person"
+
+	// ReasonNoAcquirer: the registry does not call the acquirer of the means.
+	ReasonNoAcquirer   Reason = "no_acquirer"
+	ReasonTooManyMeans Reason = "too_many_means"
+	// ReasonUnknownMeans: the wallet pays by no means of that name, or no longer.
+	ReasonUnknownMeans Reason = "unknown_means"
 )

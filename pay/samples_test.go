@@ -134,6 +134,11 @@ func samples(t testing.TB) (list []sample) {
 	add("paid-out: a wallet", workingSeed, pay.PaidOut{Account: "w/anna", Amount: pay.AmountMax, Currency: "EUR", Key: "k", At: noon + 15})
 	add("moved", workingSeed, pay.Moved{From: "w/anna", To: "w/anna2", Amount: 800, Currency: "EUR", Key: "lost", At: noon + 16})
 	add("moved: some was held", workingSeed, pay.Moved{From: "w/anna", To: "w/anna2", Amount: pay.BalanceMax, Currency: "EUR", Key: "lost", At: noon + 16, Held: 300})
+	means := add("means", walletSeed, pay.Means{Name: "Visa", Acquirer: pay.AcquirerStripe, Token: "cus_1/pm_1", Created: noon + 17})
+	add("means: the account", walletSeed, pay.Means{Name: "lunch", Created: noon + 17})
+	ended := add("means-end", walletSeed, pay.MeansEnd{Name: "Visa", Created: noon + 18})
+	add("means-status", workingSeed, pay.MeansStatus{Name: "Visa", Acquirer: pay.AcquirerStripe, Claim: means.ID(), Test: true, At: noon + 18})
+	add("means-status: ended", workingSeed, pay.MeansStatus{Name: "Visa", Acquirer: pay.AcquirerStripe, Claim: ended.ID(), Ended: true, At: noon + 19})
 	add("clock", workingSeed, pay.ClockAccepted{At: noon, Before: noon + 7_200_000, Since: noon + 7_100_000})
 
 	most := pay.Request{

@@ -129,6 +129,7 @@ func TestEverySpaceIsWritten(t *testing.T) {
 	c.charge(bar, c.beacon, 1)
 	c.declare(c.shop, bar, false)
 	c.inPlaceOf(c.payer, "new phone")
+	c.setMeans(c.other, pay.Means{Name: "lunch"})
 	watch := newDevice("bob", 6)
 	c.pair(watch, c.other)
 	c.topUp(c.other, 5)

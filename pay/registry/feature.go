@@ -56,6 +56,7 @@ var features = []feature{
 	stepUp,
 	neighbours,
 	devices,
+	means,
 	codeSources,
 	members,
 	replacement,

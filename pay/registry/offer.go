@@ -27,6 +27,8 @@ type found struct {
 	alone  bool       // the terms let a rule of the payer's answer
 	ruled  pay.Amount // up to which the wallet's rules have approved
 	above  stepUpRow  // above which amount the wallet's payments need its device
+	means  meansRow   // what the device pays by; zero: the wallet's account
+	called bool       // the registry calls who moves money by the means
 
 	trusted pay.Time // from when on the codes of the device count, by the present clock
 }
@@ -76,6 +78,9 @@ func (t *turn) look(p *paymentRow, m match, asked bool) (f found, err error) {
 	if err := t.lookAtPrompts(&f, p.Box); err != nil {
 		return f, err
 	}
+	if f.means, f.called, err = t.meansFor(m.row); err != nil {
+		return f, err
+	}
 	if f.above, _, err = stepUpRows.Get(t.rows, m.row.Wallet); err != nil {
 		return f, err
 	}
@@ -89,6 +94,10 @@ func (f found) refusal() pay.Reason {
 	switch {
 	case f.gone != "":
 		return f.gone
+	case f.means.Ended:
+		return pay.ReasonUnknownMeans
+	case !f.called:
+		return pay.ReasonNoAcquirer
 	case f.prompts() >= f.promptsMax(), f.byRule() && f.expected() >= pay.PromptsByRule:
 		return pay.ReasonTooManyPrompts
 	default:

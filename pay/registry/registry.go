@@ -25,6 +25,8 @@ type Options struct {
 	Resolver *ecdh.PrivateKey
 	// Currency is the only one the registry deals in.
 	Currency pay.Currency
+	// Acquirers are those that the registry calls, beside closed-loop accounts.
+	Acquirers map[pay.Acquirer]Acquirer
 	// Log gets warnings of the background work; nil discards them.
 	Log *slog.Logger
 }
@@ -40,6 +42,7 @@ type Registry struct {
 	resolver  *ecdh.PrivateKey
 	beacon    pay.BeaconKey // the public half of resolver
 	currency  pay.Currency
+	acquirers map[pay.Acquirer]Acquirer
 	log       *slog.Logger
 	codes     codes
 	members   *rows.Cache[pay.NodeID, memberRow]
@@ -66,7 +69,7 @@ func New(o Options) (*Registry, error) {
 	}
 	r := &Registry{
 		key: o.Key, authority: a, rawAuth: o.Authority, root: a.Root.ID(), secret: o.RefSecret,
-		resolver: o.Resolver, beacon: pay.BeaconKey(o.Resolver.PublicKey().Bytes()), currency: o.Currency, log: o.Log,
+		resolver: o.Resolver, beacon: pay.BeaconKey(o.Resolver.PublicKey().Bytes()), currency: o.Currency, acquirers: o.Acquirers, log: o.Log,
 		members: rows.NewCache(memberRows),
 	}
 	if r.log == nil {

@@ -28,6 +28,7 @@
 //	kr NAME     a standing rule
 //	ks DAY PAYMENT  what was approved without a person
 //	kv MERCHANT a merchant whom the owner has paid by hand
+//	m NAME      what the registry and this wallet stated about a means
 //	n PAYMENT   the answer that this wallet gave last
 //	q PAYMENT   an offer that may still be open
 //	r NEW       which wallet NEW took the scope over from
@@ -84,7 +85,7 @@ func New(o Options) (*Wallet, error) {
 // all returns what the wallet does with its feed and with refusals of its own
 // claims. A new feature is a file with such a value, and a place in this list.
 func (w *Wallet) all() history.Features {
-	return history.Features{w.payments(), w.stepUps(), w.devices(), w.balances(), w.replacements(), w.levels(), w.standing()}
+	return history.Features{w.payments(), w.stepUps(), w.devices(), w.means(), w.balances(), w.replacements(), w.levels(), w.standing()}
 }
 
 // Spaces returns the key spaces of the role, those of package history included.

@@ -126,6 +126,10 @@ func checkRequest(q any) error {
 		return tidy("ref", &q.Ref)
 	case *InviteRequest:
 		return cmp.Or(tidy("name", &q.Name), tidy("merchant", &q.Merchant), tidy("site", &q.Site))
+	case *AddMeansRequest:
+		return tidy("name", &q.Name)
+	case *MeansRef:
+		return tidy("name", &q.Name)
 	case *PairRequest:
 		return cmp.Or(tidy("vehicle", &q.Vehicle), tidy("means", &q.Means), CheckVehicle(string(q.Vehicle)))
 	}

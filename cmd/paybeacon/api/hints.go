@@ -68,13 +68,17 @@ var hints = map[pay.Case]hint{
 	"step_up_needs_device": {"try again with a device of this wallet in reach", nil},
 
 	// Devices of a wallet.
-	"bind_invalid":   {"pair the device again", nil},
-	"device_changed": {"nothing was changed", nil},
-	"device_unknown": {"`paybeacon wallet devices` lists them", nil},
-	"link_form":      {"give it as host:port", nil},
-	"names_form":     {"keep each within %d printable bytes", []any{pay.NameBytesMax}},
-	"pairing_text":   {"give all that the QR code holds, in quotes: 'paybeacon:pair?...'", nil},
-	"pin_form":       {"type the PIN as the device shows it: XXXX-XXXX-XXXX", nil},
+	"bind_invalid":     {"pair the device again", nil},
+	"device_changed":   {"nothing was changed", nil},
+	"device_unknown":   {"`paybeacon wallet devices` lists them", nil},
+	"link_form":        {"give it as host:port", nil},
+	"names_form":       {"keep each within %d printable bytes", []any{pay.NameBytesMax}},
+	"means_form":       {"keep the name within %d printable bytes, and give the token as your provider gave it", []any{pay.NameBytesMax}},
+	"means_card":       {"give the token that your provider made for you, such as the id of a payment method; a card's number belongs on your provider's own page and nowhere else", nil},
+	"means_unknown":    {"`paybeacon wallet means list` lists them", nil},
+	"means_not_active": {"`paybeacon wallet means list` says where each stands; add it again, or pair without --means to pay from the account", nil},
+	"pairing_text":     {"give all that the QR code holds, in quotes: 'paybeacon:pair?...'", nil},
+	"pin_form":         {"type the PIN as the device shows it: XXXX-XXXX-XXXX", nil},
 
 	// At the device.
 	"replaced_invalid":     {"nothing was changed; pair the device with a wallet of its registry", nil},

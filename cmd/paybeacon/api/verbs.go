@@ -69,6 +69,9 @@ var (
 	VerbRemoveRule   = Verb[RuleRef, Rule]{"remove-rule", false}
 	VerbPauseRules   = Verb[PauseRequest, Rules]{"pause-rules", false}
 	VerbLimit        = Verb[LimitRequest, Rules]{"limit", false}
+	VerbMeans        = Verb[Nothing, List[Means]]{"means", true}
+	VerbAddMeans     = Verb[AddMeansRequest, Means]{"add-means", false}
+	VerbEndMeans     = Verb[MeansRef, Means]{"end-means", false}
 )
 
 // The verbs of a registry.

@@ -19,7 +19,7 @@ var laterCommands = map[string][]string{
 	"till fuel":    {"prices", "pumps", "entered", "select", "complete", "list", "show", "cancel"},
 	"till offline": {"on", "off"}, "till menu": {"set", "show"}, "till orders": nil, "till order": {"accept", "refuse", "ready", "handed"},
 	"pump":         {"lift", "fill", "hang"},
-	"wallet watch": nil, "wallet mandate": {"add", "list", "end"}, "wallet means": {"add", "list", "remove"}, "wallet words": nil,
+	"wallet watch": nil, "wallet mandate": {"add", "list", "end"}, "wallet words": nil,
 	"wallet preset": nil, "wallet say": nil, "wallet order": nil,
 	"beacon say": nil, "beacon status": nil,
 	"sync": {"status"}, "hook": {"add", "list", "remove", "test", "redeliver", "tail"}, "token": {"add", "list", "end"},

@@ -23,26 +23,31 @@ func secretFlag(c *cli.Call, name string) (string, error) {
 	case file == "":
 		return value, nil
 	}
+	return secretFile(c, name+"-file", file)
+}
+
+// secretFile reads a secret from the file that a flag names, - for standard input.
+func secretFile(c *cli.Call, flag, file string) (string, error) {
 	const secretBytesMax = 4 << 10 // Chosen: an invite is far shorter.
 	r := c.In
 	if file != "-" {
 		if err := node.LeadsSomewhere(file); err != nil {
-			return "", pay.Wrap(err, pay.CodeUsage, "read --"+name+"-file", api.HintOf(err))
+			return "", pay.Wrap(err, pay.CodeUsage, "read --"+flag, api.HintOf(err))
 		}
 		f, err := os.Open(file)
 		if err != nil {
-			return "", pay.Wrap(err, pay.CodeUsage, "read --"+name+"-file", "name a file that you may read")
+			return "", pay.Wrap(err, pay.CodeUsage, "read --"+flag, "name a file that you may read")
 		}
 		defer func() { _ = f.Close() }()
 		r = f
 	}
 	raw, err := io.ReadAll(io.LimitReader(r, secretBytesMax))
 	if err != nil {
-		return "", pay.Wrap(err, pay.CodeUsage, "read --"+name+"-file", "name a file that you may read")
+		return "", pay.Wrap(err, pay.CodeUsage, "read --"+flag, "name a file that you may read")
 	}
 	secret := strings.TrimSpace(string(raw))
 	if secret == "" {
-		return "", pay.NewError(pay.CodeUsage, "read --"+name+"-file: "+text.Printable(file)+" is empty", "look whether the command that was to fill it failed")
+		return "", pay.NewError(pay.CodeUsage, "read --"+flag+": "+text.Printable(file)+" is empty", "look whether the command that was to fill it failed")
 	}
 	return secret, nil
 }

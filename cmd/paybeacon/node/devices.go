@@ -65,6 +65,9 @@ func (n *payer) pair(ctx context.Context, q api.PairRequest) (api.Device, error)
 	if err := n.refusal(); err != nil {
 		return api.Device{}, err
 	}
+	if err := n.store.View(ctx, func(v *store.View) error { return n.wallet.CheckMeans(v, q.Means) }); err != nil {
+		return api.Device{}, err
+	}
 	connecting, cancel := context.WithTimeout(ctx, pairConnectWait)
 	defer cancel()
 	if err := n.peer.WaitUp(connecting); err != nil {

@@ -143,6 +143,9 @@ func (n *Wallet) Verbs() api.Verbs {
 		api.On(api.VerbAddRule, n.addRule),
 		api.On(api.VerbRemoveRule, n.removeRule),
 		api.On(api.VerbPauseRules, n.pauseRules),
+		api.On(api.VerbMeans, n.allMeans),
+		api.On(api.VerbAddMeans, n.addMeans),
+		api.On(api.VerbEndMeans, n.endMeans),
 	)
 }
 

@@ -1,0 +1,54 @@
+package api
+
+import "github.com/paybeacon/paybeacon/pay"
+
+// AcquirerAccount is how scripts name the closed-loop account, which is no acquirer's.
+const AcquirerAccount = "account"
+
+// The states of a means.
+const (
+	MeansPending = "pending"
+	MeansActive  = "active"
+	MeansEnded   = "ended"
+)
+
+// Means is what a wallet pays by under a name of its owner's.
+type Means struct {
+	V    int      `json:"v"`
+	Type string   `json:"type"`
+	Name pay.Name `json:"name"`
+	// Acquirer is account, sim or stripe.
+	Acquirer string `json:"acquirer"`
+	// State is pending, active or ended.
+	State string `json:"state"`
+	// Test means that it moves play money.
+	Test bool `json:"test"`
+	// Reason is why the registry refused what was asked last.
+	Reason pay.Reason `json:"reason,omitempty"`
+}
+
+// AddMeansRequest asks a wallet to pay by an acquirer under a name, or by its account.
+type AddMeansRequest struct {
+	Name     pay.Name     `json:"name"`
+	Acquirer pay.Acquirer `json:"acquirer,omitempty"` // "": the account
+	Token    pay.Token    `json:"token,omitempty"`
+}
+
+// MeansRef names a means.
+type MeansRef struct {
+	Name pay.Name `json:"name"`
+}
+
+// Provider is whether an acquirer that a registry calls answers: Error is empty if it does.
+type Provider struct {
+	Acquirer pay.Acquirer `json:"acquirer"`
+	Test     bool         `json:"test"`
+	Error    string       `json:"error,omitempty"`
+	// Waiting is how many calls have no answer yet, Since when the oldest was asked for.
+	Waiting int    `json:"waiting,omitempty"`
+	Since   string `json:"since,omitempty"`
+	// Contradictions are the payments on which it gave two answers to one call, the
+	// newest of them, and ContradictionCount how many there are.
+	Contradictions     []string `json:"contradictions,omitempty"`
+	ContradictionCount int      `json:"contradiction_count,omitempty"`
+}
