@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -149,7 +148,8 @@ func (s *Store) AcceptClock(ctx context.Context, sign func(tx *Tx, s ClockState)
 	if !state.Doubt {
 		return state, nil
 	}
-	if err := s.recallDeadlines(ctx, min(state.Now, state.Wall)); err != nil {
+	before := min(state.Now, state.Wall)
+	if err := s.repeat(ctx, func(tx *Tx) (bool, error) { return tx.recall(before) }); err != nil {
 		return state, wrap("accept the clock", err)
 	}
 	err := s.Do(ctx, func(tx *Tx) error {
@@ -170,22 +170,9 @@ func (s *Store) AcceptClock(ctx context.Context, sign func(tx *Tx, s ClockState)
 // many as Outbox removes items.
 const recallsAtOnce = 256
 
-// recallDeadlines moves all deadlines behind the moment to it, so that they come
-// at once: while the clock is in doubt none fires, and one that comes too early
-// is set again by its rule.
-func (s *Store) recallDeadlines(ctx context.Context, to pay.Time) error {
-	for more := true; more; {
-		err := s.Do(ctx, func(tx *Tx) (err error) {
-			more, err = tx.recall(to)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("recall deadlines: %w", err)
-		}
-	}
-	return nil
-}
-
+// recall moves some deadlines behind the moment to it, so that they come at once, and
+// reports whether more may be left: while the clock is in doubt none fires, and one that
+// comes too early is set again by its rule.
 func (tx *Tx) recall(to pay.Time) (more bool, err error) {
 	var keys [][]byte
 	err = tx.scan(dueKey(nil, to+1, pay.Subject{}, 0), []byte{spaceDue + 1}, recallsAtOnce, func(key, _ []byte) error {

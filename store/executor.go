@@ -46,6 +46,18 @@ func (s *Store) Do(ctx context.Context, fn func(tx *Tx) error) error {
 	return s.await(ctx, c)
 }
 
+// repeat is Do for what takes several transactions: as long as fn reports that some is
+// left.
+func (s *Store) repeat(ctx context.Context, fn func(tx *Tx) (more bool, err error)) (err error) {
+	for more := true; more && err == nil; {
+		err = s.Do(ctx, func(tx *Tx) (err error) {
+			more, err = fn(tx)
+			return err
+		})
+	}
+	return err
+}
+
 // doAll is Do for several commands, which may share a transaction.
 func (s *Store) doAll(ctx context.Context, fns []Command) []error {
 	errs := make([]error, len(fns))

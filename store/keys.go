@@ -63,14 +63,9 @@ func headKey(buf []byte, s pay.Scope) []byte {
 	return append(append(buf, spaceHead), s...)
 }
 
-// feedPrefix is what the keys of all entries of a feed begin with. The zero
-// byte keeps "m/a" and "m/ab" apart.
-func feedPrefix(buf []byte, s pay.Scope) []byte {
-	return append(append(append(buf, spaceEntry), s...), 0)
-}
-
+// entryKey has a zero byte behind the scope, which keeps "m/a" and "m/ab" apart.
 func entryKey(buf []byte, s pay.Scope, seq uint64) []byte {
-	return binary.BigEndian.AppendUint64(feedPrefix(buf, s), seq)
+	return binary.BigEndian.AppendUint64(append(append(append(buf, spaceEntry), s...), 0), seq)
 }
 
 func indexKey(buf []byte, id pay.FactID, s pay.Scope) []byte {
@@ -81,14 +76,8 @@ func outboxKey(buf []byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(buf, spaceOutbox), n)
 }
 
-// keptPrefix is what the keys of the applied items of a node begin with, for one
-// numbering of its outbox.
-func keptPrefix(buf []byte, node pay.NodeID, line pay.Incarnation) []byte {
-	return append(idKey(buf, spaceKept, node), line[:]...)
-}
-
 func keptKey(buf []byte, node pay.NodeID, line pay.Incarnation, n uint64) []byte {
-	return binary.BigEndian.AppendUint64(keptPrefix(buf, node, line), n)
+	return binary.BigEndian.AppendUint64(append(idKey(buf, spaceKept, node), line[:]...), n)
 }
 
 func pastKey(buf []byte, node pay.NodeID, inc pay.Incarnation) []byte {

@@ -126,15 +126,12 @@ func (j Journal) Position(ctx context.Context) (pay.Position, error) {
 // Mirror is Tx.Mirror, after Tx.Acked in the same transaction. Where there is more
 // to acknowledge than one transaction removes, the rest goes first, in others.
 func (j Journal) Mirror(ctx context.Context, from pay.Cursor, facts []pay.Fact, ack pay.Acked) (head pay.Head, err error) {
-	for more := true; more && err == nil; {
-		err = j.s.Do(ctx, func(tx *Tx) error {
-			if more, err = tx.Acked(ack); err != nil || more {
-				return err
-			}
+	err = j.s.repeat(ctx, func(tx *Tx) (more bool, err error) {
+		if more, err = tx.Acked(ack); err == nil && !more {
 			head, err = tx.Mirror(from, facts)
-			return err
-		})
-	}
+		}
+		return more, err
+	})
 	return head, err
 }
 
@@ -145,16 +142,7 @@ func (j Journal) Outbox(ctx context.Context, after uint64, limit int) ([]pay.Ite
 
 // Acked is Tx.Acked, in as many transactions as it takes.
 func (j Journal) Acked(ctx context.Context, ack pay.Acked) error {
-	for more := true; more; {
-		err := j.s.Do(ctx, func(tx *Tx) (err error) {
-			more, err = tx.Acked(ack)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return j.s.repeat(ctx, func(tx *Tx) (bool, error) { return tx.Acked(ack) })
 }
 
 // Changed returns the channel that gets a token after each commit that added to

@@ -3,7 +3,6 @@ package paysync
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -83,7 +82,7 @@ func (k *clientConn) carry(effect Effect) error {
 		k.client.connected()
 	case OpenOutbox, ReadOutbox:
 		k.outbox.put(e)
-	case NoteAck:
+	case NoteAck, NoteChain:
 		k.notes.put(e)
 	case MirrorEntries:
 		if e.Later {
@@ -91,15 +90,11 @@ func (k *clientConn) carry(effect Effect) error {
 		} else {
 			k.carryOut(e)
 		}
-	case Weigh, TakeUp, RenewOutbox, ReadUrgent:
-		k.carryOut(e)
 	case NoteOldCopy:
 		k.carryOut(e)
 		if e.Err != nil {
 			k.client.setState(func(s *State) { s.Err = e.Err })
 		}
-	case NoteChain:
-		k.notes.put(e)
 	case Rivalled:
 		k.client.rivalled()
 	case End:
@@ -108,7 +103,7 @@ func (k *clientConn) carry(effect Effect) error {
 		}
 		return e.Err
 	default:
-		panic(fmt.Sprintf("paysync: internal error: %T is not for a node", effect))
+		k.carryOut(effect)
 	}
 	return nil
 }
@@ -124,20 +119,17 @@ func isPlain(m wire.Message) bool {
 }
 
 func (k *clientConn) send(m wire.Message) error {
-	if hello, ok := m.(wire.Hello); ok {
-		if hello.Holder == (wire.Holder{}) { // it is for a registry that knows no such keys
-			return k.out.send(k.ctx, m)
+	switch e := m.(type) {
+	case wire.Hello:
+		if e.Holder != (wire.Holder{}) { // else it is for a registry that knows no such keys
+			e.Clock = pay.TimeOf(k.client.opts.Clock())
 		}
-		hello.Clock = pay.TimeOf(k.client.opts.Clock())
-		return k.out.send(k.ctx, hello)
+		m = e
+	case wire.Push:
+		k.out.seams.at(atBeforePush)
+		defer k.out.seams.at(atAfterPush)
 	}
-	if _, ok := m.(wire.Push); !ok {
-		return k.out.send(k.ctx, m)
-	}
-	k.out.seams.at(atBeforePush)
-	err := k.out.send(k.ctx, m)
-	k.out.seams.at(atAfterPush)
-	return err
+	return k.out.send(k.ctx, m)
 }
 
 func (k *clientConn) wentUp(e WentUp) {
