@@ -23,7 +23,7 @@
 //	d TIME 8 SUBJECT TIE 4  ->                         a deadline; TIE keeps equal ones apart
 //	e SCOPE 0x00 SEQ 8      -> see run.go              feed entries, numbered from 1, up to SEQ
 //	f FACT                  -> places, raw fact        the bytes that were signed, and where they stand; see place.go
-//	h SCOPE                 -> see run.go              state of a feed, with its newest entries
+//	h SCOPE                 -> see feed.go             state of a feed, with its newest entries
 //	i FACT SCOPE            -> seq 8                   where in a feed a fact stands that was stored before
 //	j N 8                   -> effect in CBOR          an effect without a result, numbered from 1
 //	l SEQ 8                 -> fact ids                the registry's log, numbered from 1, up to SEQ

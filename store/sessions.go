@@ -120,7 +120,7 @@ func (s *Store) Journal() Journal { return Journal{s} }
 
 // Position is View.Position.
 func (j Journal) Position(ctx context.Context) (pay.Position, error) {
-	return read(ctx, j.s, func(v *View) (pay.Position, error) { return v.Position() })
+	return read(ctx, j.s, (*View).Position)
 }
 
 // Mirror is Tx.Mirror, after Tx.Acked in the same transaction. Where there is more
@@ -194,7 +194,7 @@ func (j Journal) Renewed(ctx context.Context, inc pay.Incarnation) (p pay.Positi
 
 // UrgentClaims is View.UrgentClaims.
 func (j Journal) UrgentClaims(ctx context.Context) ([]pay.Fact, error) {
-	return read(ctx, j.s, func(v *View) ([]pay.Fact, error) { return v.UrgentClaims(pay.Kind.Urgent) })
+	return read(ctx, j.s, (*View).UrgentClaims)
 }
 
 // LastEntry returns the last entry of the node's mirror, zero when it is empty.

@@ -113,45 +113,45 @@ type Store struct {
 // not a store (ErrDamaged). Other errors are the engine's, of o.Random, or that
 // o.Own cannot name a feed.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	if err := checkScope(o.Own); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
 	s := newStore(o)
-	var kept keptMeta
-	err := s.View(ctx, func(v *View) (err error) {
-		kept, err = v.readMeta(o.Own)
-		return err
-	})
-	if err != nil {
+	if err := s.open(ctx); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) error {
+	own := s.opts.Own
+	if err := checkScope(own); err != nil {
+		return err
+	}
+	kept, err := read(ctx, s, func(v *View) (keptMeta, error) { return v.readMeta(own) })
 	found := kept.format > 0
-	if !found {
-		if kept, err = newMeta(o.Own, o.Random); err != nil {
-			return nil, fmt.Errorf("make store: %w", err)
-		}
+	if err == nil && !found {
+		kept, err = newMeta(own, s.opts.Random)
+	}
+	if err == nil {
+		err = s.refreshOldCopy(ctx)
+	}
+	if err != nil {
+		return err
 	}
 	s.epoch = kept.epoch
 	s.format.Store(kept.format)
 	s.clock = newClock(s.opts, kept.moment, kept.reference)
-	if found {
-		if err := s.refreshOldCopy(ctx); err != nil {
-			return nil, fmt.Errorf("open store: %w", err)
-		}
-	}
 	rows := []metaRow{{metaClock, s.clock.moment().encode()}}
 	if !found {
-		rows = append(rows, metaRow{metaOwn, []byte(o.Own)}, metaRow{metaEpoch, kept.epoch[:]}, metaRow{metaOutbox, kept.outbox.encode()})
+		rows = append(rows, metaRow{metaOwn, []byte(own)}, metaRow{metaEpoch, kept.epoch[:]}, metaRow{metaOutbox, kept.outbox.encode()})
 		rows = append(rows, rowsOfFormat(0)...)
 	} else if !kept.outbox.queued() {
-		return s, nil
+		return nil
 	}
-	// The clock is written for one that waits, too: an age that this process has given
-	// must not shrink in the next.
+	// The clock is written where items wait, too: an age that this process has given must
+	// not shrink in the next.
 	if err := s.writeMeta(ctx, rows...); err != nil {
-		return nil, fmt.Errorf("open store: %w", explain(err))
+		return explain(err)
 	}
-	return s, nil
+	return nil
 }
 
 func newStore(o Options) *Store {

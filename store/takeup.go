@@ -173,9 +173,9 @@ func (s *Store) refreshOldCopy(ctx context.Context) error {
 	})
 }
 
-// UrgentClaims returns the facts of the given kinds that wait in the outbox, the
-// newest first and at most pay.UrgentFactsMax.
-func (v *View) UrgentClaims(kinds func(pay.Kind) bool) (facts []pay.Fact, err error) {
+// UrgentClaims returns the facts of urgent kinds that wait in the outbox, the newest
+// first and at most pay.UrgentFactsMax.
+func (v *View) UrgentClaims() (facts []pay.Fact, err error) {
 	o, err := v.outboxState()
 	if err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ func (v *View) UrgentClaims(kinds func(pay.Kind) bool) (facts []pay.Fact, err er
 		if err != nil {
 			return nil, err
 		}
-		facts = append(facts, slices.DeleteFunc(claims, func(f pay.Fact) bool { return !kinds(f.Kind()) })...)
+		facts = append(facts, slices.DeleteFunc(claims, func(f pay.Fact) bool { return !f.Kind().Urgent() })...)
 		if len(facts) >= pay.UrgentFactsMax {
 			return facts[:pay.UrgentFactsMax], nil
 		}
