@@ -78,40 +78,38 @@ func (tx *Tx) Apply(node pay.NodeID, inc pay.Incarnation, items []pay.Item) (pay
 	if err != nil {
 		return pay.Applied{}, err
 	}
-	n := row.n
-	before, done := n, pay.Applied{}
+	before, done := row.n, pay.Applied{}
 	for _, it := range items {
 		switch {
-		case it.N <= n:
+		case it.N <= row.n:
 			continue
 		case replaced:
 			return pay.Applied{}, fmt.Errorf("item %d of incarnation %x: %w", it.N, inc, pay.ErrReplaced)
-		case it.N != n+1:
-			return pay.Applied{}, fmt.Errorf("item %d came after item %d: %w", it.N, n, pay.ErrGap)
+		case it.N != row.n+1:
+			return pay.Applied{}, fmt.Errorf("item %d came after item %d: %w", it.N, row.n, pay.ErrGap)
 		}
 		if tx.batch.held && waitsForClock(it) {
-			if n == before {
+			if row.n == before {
 				return pay.Applied{}, errClockDoubt()
 			}
 			break
 		}
 		reason, err := tx.applyItem(it)
+		if err == nil {
+			err = tx.keep(node, &row, it)
+		}
 		if err != nil {
 			return pay.Applied{}, fmt.Errorf("item %d: %w", it.N, err)
 		}
+		if reason != "" && done.Refused == nil {
+			done.Refused = make(map[uint64]pay.Reason)
+		}
 		if reason != "" {
-			if done.Refused == nil {
-				done.Refused = make(map[uint64]pay.Reason)
-			}
 			done.Refused[it.N] = reason
 		}
-		if err := tx.keep(node, &row, it); err != nil {
-			return pay.Applied{}, err
-		}
-		n = it.N
 	}
-	done.N, done.Grown = n, maps.Clone(tx.grown)
-	if n == before {
+	done.N, done.Grown = row.n, maps.Clone(tx.grown)
+	if row.n == before {
 		return done, nil
 	}
 	return done, errors.Join(tx.replace(node, inc, row.line), tx.put(idKey(tx.room(), spaceApplied, node), row.encode()))

@@ -249,11 +249,9 @@ func (s *Store) finishInTheEnd(ctx context.Context, n uint64, result []byte) err
 		if err == nil || errors.Is(err, ErrEnded) || errors.Is(err, kv.ErrClosed) || ctx.Err() != nil {
 			return err
 		}
-		pause := time.NewTimer(pauseAfter(tries))
 		select {
-		case <-pause.C:
+		case <-time.After(pauseAfter(tries)):
 		case <-ctx.Done():
-			pause.Stop()
 			return err
 		}
 	}

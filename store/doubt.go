@@ -31,15 +31,14 @@ const clockPoll = 250 * time.Millisecond
 
 // AwaitClock returns once the clock is not in doubt, or the error of ctx.
 func (s *Store) AwaitClock(ctx context.Context) error {
+	tick := time.NewTicker(clockPoll)
+	defer tick.Stop()
 	for s.clock.moment().doubt {
-		timer := time.NewTimer(clockPoll)
 		select {
-		case <-timer.C:
+		case <-tick.C:
 		case <-s.ended:
-			timer.Stop()
 			return ErrEnded
 		case <-ctx.Done():
-			timer.Stop()
 			return ctx.Err()
 		}
 	}

@@ -148,10 +148,7 @@ func (v *View) Feed(scope pay.Scope, after uint64, limit int) (raws [][]byte, ch
 		raws, chains = append(raws, f.raw), append(chains, chain)
 		return err
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	return raws, chains, nil
+	return raws, chains, err
 }
 
 // Scopes calls fn for each feed that has entries, in byte order, until fn
@@ -190,10 +187,10 @@ func (tx *Tx) appendFact(scopes []pay.Scope, f pay.Fact, row factRow) ([]place, 
 		if err == nil {
 			state, err = tx.appendEntry(scope, state, f)
 		}
-		if err != nil {
-			return nil, err
+		if err == nil {
+			err = tx.putFeedState(scope, state)
 		}
-		if err := tx.putFeedState(scope, state); err != nil {
+		if err != nil {
 			return nil, err
 		}
 		places = append(places, place{scope, state.seq})
@@ -216,10 +213,10 @@ func (tx *Tx) feedBegun(scope pay.Scope, id pay.FactID) (feedRow, error) {
 	if err == nil {
 		state, err = tx.appendEntry(scope, state, a)
 	}
-	if err != nil {
-		return state, err
+	if err == nil {
+		err = tx.putPlace(a.ID(), place{scope, state.seq})
 	}
-	return state, tx.putPlace(a.ID(), place{scope, state.seq})
+	return state, err
 }
 
 // appendEntry appends an entry to a feed's row, which the caller writes once it is

@@ -88,10 +88,7 @@ func (v *View) Kept(node pay.NodeID, after uint64, limit, size int) (items []pay
 		items, chain = append(items, it), next
 		return nil
 	})
-	if err != nil {
-		return nil, chain, err
-	}
-	return items, chain, nil
+	return items, chain, err
 }
 
 // Renew lets the incarnation next of a node's outbox push from item n+1 on, where

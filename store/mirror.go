@@ -97,9 +97,8 @@ func (tx *Tx) mirrorEntry(state feedRow, f pay.Fact) (feedRow, error) {
 	if err == nil {
 		err = errors.Join(tx.storeAt(f, row, place{tx.s.opts.Own, state.seq}), tx.putFeedState(tx.s.opts.Own, state))
 	}
-	if err != nil {
-		return state, err
+	if err == nil {
+		_, err = tx.React(pay.EntryMirrored{Fact: f})
 	}
-	_, err = tx.React(pay.EntryMirrored{Fact: f})
 	return state, err
 }

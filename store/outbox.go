@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -17,18 +18,23 @@ const (
 
 // Queued reports whether a fact waits in the outbox for the registry.
 func (v *View) Queued(id pay.FactID) (bool, error) {
-	f, err := v.fact(id)
-	if err != nil {
-		return false, err
-	}
-	n, err := v.itemOf(id, f)
+	_, n, err := v.queued(id)
 	return n > 0, err
+}
+
+// queued returns the row of a fact and the number of the outbox row that holds it, 0
+// when none does.
+func (v *View) queued(id pay.FactID) (row factRow, n uint64, err error) {
+	if row, err = v.fact(id); err == nil {
+		n, err = v.itemOf(id, row)
+	}
+	return row, n, err
 }
 
 // Position returns where the node stands: how far its mirror goes, and what of its
 // outbox the registry has acknowledged.
 func (v *View) Position() (pay.Position, error) {
-	o, err := v.outboxState()
+	head, err := v.Head(v.s.opts.Own)
 	if err != nil {
 		return pay.Position{}, err
 	}
@@ -36,7 +42,7 @@ func (v *View) Position() (pay.Position, error) {
 	if err != nil {
 		return pay.Position{}, err
 	}
-	head, err := v.Head(v.s.opts.Own)
+	o, err := v.outboxState()
 	return pay.Position{
 		Head: head, Incarnation: o.inc, Acked: o.number(o.acked), Last: o.number(o.last), Chain: o.chain, Chained: o.chained, Old: old,
 	}, err
@@ -61,10 +67,7 @@ func (v *View) Outbox(after uint64, limit int) (items []pay.Item, err error) {
 		items = append(items, pay.Item{N: o.number(row), Age: max(0, ticks-it.ticks), Facts: facts})
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return items, nil
+	return items, err
 }
 
 // enqueue makes one outbox item of a fact and stores it. row is the fact's row.
@@ -87,10 +90,8 @@ func (tx *Tx) enqueue(f pay.Fact, row factRow) error {
 		o.sent = o.last + 1
 	}
 	tx.outbox = true
-	if err := tx.addItem(o, item{ticks: tx.batch.moment.ticks, facts: []pay.FactID{f.ID()}}); err != nil {
-		return err
-	}
-	return tx.storeAt(f, row, place{inOutbox, o.last + 1})
+	it := item{ticks: tx.batch.moment.ticks, facts: []pay.FactID{f.ID()}}
+	return errors.Join(tx.addItem(o, it), tx.storeAt(f, row, place{inOutbox, o.last + 1}))
 }
 
 // Attach adds f to the outbox item that holds to, so that both are applied
@@ -99,11 +100,7 @@ func (tx *Tx) enqueue(f pay.Fact, row factRow) error {
 // the item was stored. An item that holds pay.ItemFactsMax facts already is a
 // pay.Error with pay.CodeTooMany.
 func (tx *Tx) Attach(to pay.FactID, f pay.Fact) (ok bool, err error) {
-	held, err := tx.fact(to)
-	if err != nil {
-		return false, err
-	}
-	n, err := tx.itemOf(to, held)
+	_, n, err := tx.queued(to)
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -111,11 +108,8 @@ func (tx *Tx) Attach(to pay.FactID, f pay.Fact) (ok bool, err error) {
 	if err != nil || n <= o.sent {
 		return false, err
 	}
-	row, err := tx.fact(f.ID())
-	if err != nil {
-		return false, err
-	}
-	if before, err := tx.itemOf(f.ID(), row); err != nil || before > 0 {
+	row, before, err := tx.queued(f.ID())
+	if err != nil || before > 0 {
 		return before == n, err
 	}
 	it, err := tx.item(o, n)
@@ -127,11 +121,8 @@ func (tx *Tx) Attach(to pay.FactID, f pay.Fact) (ok bool, err error) {
 			"wait until it has reached the registry")
 	}
 	it.facts = append(it.facts, f.ID())
-	if err := tx.replaceItem(o, n, it); err != nil {
-		return false, err
-	}
 	tx.outbox = true
-	return true, tx.storeAt(f, row, place{inOutbox, n})
+	return true, errors.Join(tx.replaceItem(o, n, it), tx.storeAt(f, row, place{inOutbox, n}))
 }
 
 // SessionOpened notes that whatever is queued may from now on have left the
@@ -194,20 +185,17 @@ func (tx *Tx) removeItem(o outboxState, refused pay.Reason) ([]pay.FactID, error
 	}
 	facts := r.facts(o.acked)
 	if own && r.last == o.acked {
-		if err := tx.delete(outboxKey(tx.room(), r.last)); err != nil {
-			return nil, err
-		}
+		err = tx.delete(outboxKey(tx.room(), r.last))
 	}
 	for _, id := range facts { // their places stay, and mean nothing from now on
 		tx.touched = append(tx.touched, topic{about: aboutID, id: id})
 	}
-	if refused == "" {
-		return facts, nil
+	if err != nil || refused == "" {
+		return facts, err
 	}
 	f, err := tx.mustFact(facts[0])
-	if err != nil {
-		return nil, err
+	if err == nil {
+		_, err = tx.React(pay.ClaimRefused{Fact: f, Reason: refused})
 	}
-	_, err = tx.React(pay.ClaimRefused{Fact: f, Reason: refused})
 	return facts, err
 }

@@ -68,22 +68,18 @@ func (tx *Tx) TakeUp(after uint64, items []pay.Recalled) error {
 	for _, it := range items {
 		o.chain = o.chain.Follow(it.IDs)
 		same, err := tx.isNext(o, it)
-		if err != nil {
-			return err
-		}
-		if same {
+		switch {
+		case err != nil:
+		case same:
 			o.acked++
 			o.sent = max(o.sent, o.acked)
-			if _, err := tx.removeItem(o, ""); err != nil {
-				return err
-			}
-			continue
+			_, err = tx.removeItem(o, "")
+		default:
+			o.shift++
+			err = tx.takeUpClaims(it.Facts)
 		}
-		o.shift++
-		for _, f := range it.Facts {
-			if err := tx.takeUpClaim(f); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 	}
 	now, err := tx.outboxState()
@@ -107,13 +103,18 @@ func (tx *Tx) isNext(o outboxState, it pay.Recalled) (bool, error) {
 	return slices.Equal(next.facts, it.IDs), nil
 }
 
-// takeUpClaim lets the role take in a claim of its own that is not here.
-func (tx *Tx) takeUpClaim(f pay.Fact) error {
-	if known, err := tx.has(idKey(tx.room(), spaceFact, f.ID())); known || err != nil {
-		return err
+// takeUpClaims lets the role take in the claims of its own that are not here.
+func (tx *Tx) takeUpClaims(facts []pay.Fact) error {
+	for _, f := range facts {
+		known, err := tx.has(idKey(tx.room(), spaceFact, f.ID()))
+		if err == nil && !known {
+			_, err = tx.React(pay.ClaimRecalled{Fact: f})
+		}
+		if err != nil {
+			return err
+		}
 	}
-	_, err := tx.React(pay.ClaimRecalled{Fact: f})
-	return err
+	return nil
 }
 
 // Renewed notes that the outbox goes on under another incarnation, which the

@@ -27,13 +27,13 @@ var ErrMark = errors.New("store: it has not grown from where it is said to have 
 
 // Mark returns how far the store of a registry has come.
 func (v *View) Mark() (m Mark, err error) {
-	if m.Format, err = v.format(); err != nil {
-		return m, err
+	if m.Format, err = v.format(); err == nil {
+		m.Epoch, m.Log, err = v.LogEnd()
 	}
-	if m.Epoch, m.Log, err = v.LogEnd(); err != nil {
-		return m, err
+	if err == nil {
+		m.Head, err = v.headAt(m.Log)
 	}
-	if m.Head, err = v.headAt(m.Log); err != nil {
+	if err != nil {
 		return m, err
 	}
 	err = v.scanSpace(spaceApplied, func(key, value []byte) error {
@@ -201,10 +201,10 @@ func (s *sinceWalk) link(id pay.FactID, at place) error {
 func (s *sinceWalk) heads() error {
 	for scope, head := range s.grown {
 		_, chain, ok, err := s.v.entry(head.entries(scope), head.seq)
-		if err != nil {
-			return err
+		more := false
+		if err == nil {
+			_, more, err = s.v.find(head.entries(scope), head.seq+1)
 		}
-		_, more, err := s.v.find(head.entries(scope), head.seq+1)
 		if err != nil {
 			return err
 		}
