@@ -18,15 +18,6 @@ func read[T any](ctx context.Context, s *Store, fn func(v *View) (T, error)) (fo
 	return found, err
 }
 
-// readBoth is read for two things.
-func readBoth[A, B any](ctx context.Context, s *Store, fn func(v *View) (A, B, error)) (first A, second B, err error) {
-	err = s.View(ctx, func(v *View) error {
-		first, second, err = fn(v)
-		return err
-	})
-	return first, second, err
-}
-
 // Feeds is a registry's store as its sessions with nodes see it. Each call is a
 // transaction of its own; what it writes is durable when it returns. Its errors
 // are those of View and Do.
@@ -41,7 +32,11 @@ func (f Feeds) Feed(ctx context.Context, scope pay.Scope, after uint64, limit in
 	if raws, chains, ok := f.s.fresh(scope, after, limit); ok {
 		return raws, chains, nil
 	}
-	return readBoth(ctx, f.s, func(v *View) ([][]byte, []pay.Chain, error) { return v.Feed(scope, after, limit) })
+	err = f.s.View(ctx, func(v *View) error {
+		raws, chains, err = v.Feed(scope, after, limit)
+		return err
+	})
+	return raws, chains, err
 }
 
 // Watch is Store.WatchFeed.
@@ -160,7 +155,11 @@ func (j Journal) SessionClosed() { j.s.session.Store(false) }
 
 // OutboxChain is View.OutboxChain.
 func (j Journal) OutboxChain(ctx context.Context, n uint64) (chain pay.Chain, ok bool, err error) {
-	return readBoth(ctx, j.s, func(v *View) (pay.Chain, bool, error) { return v.OutboxChain(n) })
+	err = j.s.View(ctx, func(v *View) error {
+		chain, ok, err = v.OutboxChain(n)
+		return err
+	})
+	return chain, ok, err
 }
 
 // SetChain is Tx.SetChain.
@@ -192,22 +191,21 @@ func (j Journal) Renewed(ctx context.Context, inc pay.Incarnation) (p pay.Positi
 	return j.Position(ctx)
 }
 
-// UrgentClaims is View.UrgentClaims.
-func (j Journal) UrgentClaims(ctx context.Context) ([]pay.Fact, error) {
-	return read(ctx, j.s, (*View).UrgentClaims)
-}
-
-// LastEntry returns the last entry of the node's mirror, zero when it is empty.
-func (j Journal) LastEntry(ctx context.Context) (pay.Fact, error) {
-	return read(ctx, j.s, func(v *View) (last pay.Fact, err error) {
+// UrgentClaims is View.UrgentClaims, with the last entry of the node's mirror, zero when
+// it is empty.
+func (j Journal) UrgentClaims(ctx context.Context) (claims []pay.Fact, last pay.Fact, err error) {
+	err = j.s.View(ctx, func(v *View) error {
 		head, err := v.feedRow(v.s.opts.Own)
-		if err != nil || head.seq == 0 {
-			return last, err
+		if err == nil {
+			claims, err = v.UrgentClaims()
 		}
-		err = v.Entries(v.s.opts.Own, head.seq-1, 1, func(_ uint64, f pay.Fact) error {
+		if err != nil || head.seq == 0 {
+			return err
+		}
+		return v.Entries(v.s.opts.Own, head.seq-1, 1, func(_ uint64, f pay.Fact) error {
 			last = f
 			return nil
 		})
-		return last, err
 	})
+	return claims, last, err
 }

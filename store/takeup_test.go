@@ -238,12 +238,12 @@ func TestUrgentClaimsAreFound(t *testing.T) {
 	node, _ := start(t, nodeOptions())
 	revoke := sign(t, 1, pay.Revoke{Created: 1})
 	post(t, node, nil, claim(t, 1), revoke, claim(t, 2))
-	facts, err := node.Journal().UrgentClaims(t.Context())
+	facts, _, err := node.Journal().UrgentClaims(t.Context())
 	if err != nil || len(facts) != 1 || facts[0].ID() != revoke.ID() {
 		t.Errorf("urgent: %v, %v", facts, err)
 	}
 	acked(t, node, 3, nil)
-	if facts, err := node.Journal().UrgentClaims(t.Context()); err != nil || len(facts) != 0 {
+	if facts, _, err := node.Journal().UrgentClaims(t.Context()); err != nil || len(facts) != 0 {
 		t.Errorf("urgent when nothing waits: %v, %v", facts, err)
 	}
 }

@@ -64,10 +64,9 @@ type TakingUp interface {
 	// Renewed notes that the outbox goes on under another incarnation, and that the
 	// node is no old copy any more. It returns where the node stands then.
 	Renewed(ctx context.Context, inc pay.Incarnation) (pay.Position, error)
-	// UrgentClaims returns the queued claims of kinds that are pay.Kind.Urgent.
-	UrgentClaims(ctx context.Context) ([]pay.Fact, error)
-	// LastEntry returns the last entry of the mirror, zero when it is empty.
-	LastEntry(ctx context.Context) (pay.Fact, error)
+	// UrgentClaims returns the queued claims of kinds that are pay.Kind.Urgent, and the
+	// last entry of the mirror, zero when it is empty.
+	UrgentClaims(ctx context.Context) (claims []pay.Fact, last pay.Fact, err error)
 }
 
 // Hub is the registry as its sessions need it. Whatever its methods write is

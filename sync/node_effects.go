@@ -19,8 +19,7 @@ import (
 //	NoteOldCopy     NoteOldCopy      none
 //	TakeUp          TakeUp           TookUp
 //	RenewOutbox     Renewed          OutboxRenewed
-//	ReadUrgent      UrgentClaims,    UrgentRead
-//	                LastEntry
+//	ReadUrgent      UrgentClaims     UrgentRead
 //
 // It has no goroutines and no clock. The shell calls Do in several goroutines,
 // none for two effects of one row at a time; a simulation calls it in any order
@@ -48,14 +47,6 @@ func (n *NodeEffects) Do(ctx context.Context, effect Effect) (Event, error) {
 	case MirrorEntries:
 		head, err := n.journal.Mirror(ctx, e.From, e.Facts, e.Ack)
 		return answer(Mirrored{Head: head}, "mirror entries", err)
-	default:
-		return n.takeUp(ctx, effect)
-	}
-}
-
-// takeUp carries out the effects of a node that may be an old copy.
-func (n *NodeEffects) takeUp(ctx context.Context, effect Effect) (Event, error) {
-	switch e := effect.(type) {
 	case Weigh:
 		chain, ok, err := n.journal.OutboxChain(ctx, e.N)
 		return answer(Weighed{Chain: chain, Known: ok}, "read outbox chain", err)
@@ -72,12 +63,8 @@ func (n *NodeEffects) takeUp(ctx context.Context, effect Effect) (Event, error) 
 		p, err := n.journal.Renewed(ctx, e.Incarnation)
 		return answer(OutboxRenewed{Position: p}, "renew outbox", err)
 	case ReadUrgent:
-		facts, err := n.journal.UrgentClaims(ctx)
-		if err != nil {
-			return answer(nil, "read urgent claims", err)
-		}
-		last, err := n.journal.LastEntry(ctx)
-		return answer(UrgentRead{Facts: facts, Last: last}, "read last entry", err)
+		facts, last, err := n.journal.UrgentClaims(ctx)
+		return answer(UrgentRead{Facts: facts, Last: last}, "read urgent claims", err)
 	default:
 		panic(fmt.Sprintf("paysync: internal error: %T is not for a node's store", effect))
 	}

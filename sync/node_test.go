@@ -145,7 +145,7 @@ func (n *node) Renewed(_ context.Context, inc pay.Incarnation) (pay.Position, er
 	return n.position(), nil
 }
 
-func (n *node) UrgentClaims(context.Context) (facts []pay.Fact, err error) {
+func (n *node) UrgentClaims(context.Context) (facts []pay.Fact, last pay.Fact, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, item := range n.items[n.acked:] {
@@ -155,16 +155,10 @@ func (n *node) UrgentClaims(context.Context) (facts []pay.Fact, err error) {
 			}
 		}
 	}
-	return facts, nil
-}
-
-func (n *node) LastEntry(context.Context) (f pay.Fact, err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	if len(n.entries) > 0 {
-		f = n.entries[len(n.entries)-1]
+		last = n.entries[len(n.entries)-1]
 	}
-	return f, nil
+	return facts, last, nil
 }
 
 // copied returns a copy of the node as it is, for another process.
