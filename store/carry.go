@@ -146,7 +146,7 @@ func (c *carrier) learn() {
 				c.ready = append(c.ready, l)
 			}
 		}
-		return v.Effects(c.last, 0, func(n uint64, e pay.Effect) error {
+		return v.Effects(c.last, func(n uint64, e pay.Effect) error {
 			l := c.lanes[e.Subject]
 			if l == nil {
 				l = &lane{subject: e.Subject}

@@ -122,7 +122,7 @@ func TestCarryKeepsTheOrderOfEachSubject(t *testing.T) {
 				if d.overtook != nil || d.most != min(atOnce, payments) {
 					t.Errorf("%d at once, beside another of the same subject: %v", d.most, d.overtook)
 				}
-				if left := effects(t, s, 0, 0); left != "" {
+				if left := effects(t, s, 0); left != "" {
 					t.Errorf("left are %s", left)
 				}
 				sound(t, s)
@@ -198,8 +198,8 @@ func TestCarryTriesEachSubjectAgain(t *testing.T) {
 		}
 		halt := carry(t, s, map[pay.EffectKind]store.Doer{"acquirer": d.do})
 		time.Sleep(time.Minute)
-		if got := d.list(); len(got) != payments || effects(t, s, 0, 0) != "" {
-			t.Errorf("carried out %q, left %s", got, effects(t, s, 0, 0))
+		if got := d.list(); len(got) != payments || effects(t, s, 0) != "" {
+			t.Errorf("carried out %q, left %s", got, effects(t, s, 0))
 		}
 		halt()
 		stop()
@@ -226,7 +226,7 @@ func TestCarryLeavesUnknownKinds(t *testing.T) {
 		if got := d.list(); !slices.Equal(got, []string{"3 three"}) {
 			t.Errorf("carried out %q", got)
 		}
-		if got := effects(t, s, 0, 0); got != "1 one; 2 two; 4 four; " {
+		if got := effects(t, s, 0); got != "1 one; 2 two; 4 four; " {
 			t.Errorf("left are %q", got)
 		}
 		if got := log.take(); len(got) != 1 || !strings.Contains(got[0], "pump") {
@@ -357,8 +357,8 @@ func TestCarryKeepsTheResultWhileTheDiskIsFull(t *testing.T) {
 		time.Sleep(time.Minute)
 		full.Store(false)
 		time.Sleep(time.Minute)
-		if got := d.list(); len(got) != 1 || effects(t, s, 0, 0) != "" {
-			t.Errorf("carried out %q, left %q", got, effects(t, s, 0, 0))
+		if got := d.list(); len(got) != 1 || effects(t, s, 0) != "" {
+			t.Errorf("carried out %q, left %q", got, effects(t, s, 0))
 		}
 		halt()
 		stop()
@@ -459,8 +459,8 @@ func TestEffectSurvivesEveryCrash(t *testing.T) {
 				t.Errorf("crash %d at %s: payment %d has %d results", i, points[i], p, n)
 			}
 		}
-		if len(feed(t, s, "m/a")) != 2 || effects(t, s, 0, 0) != "" {
-			t.Errorf("crash %d at %s: feed %v, left %s", i, points[i], feed(t, s, "m/a"), effects(t, s, 0, 0))
+		if len(feed(t, s, "m/a")) != 2 || effects(t, s, 0) != "" {
+			t.Errorf("crash %d at %s: feed %v, left %s", i, points[i], feed(t, s, "m/a"), effects(t, s, 0))
 		}
 		sound(t, s)
 		stop()

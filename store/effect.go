@@ -30,14 +30,13 @@ func effectKey(buf []byte, n uint64) []byte {
 }
 
 // Effects calls fn for each effect with a number above after that has no result
-// yet, in order and at most limit times (limit <= 0: no limit), until fn returns
-// an error, which it returns. Numbers of finished effects are missing.
-func (v *View) Effects(after uint64, limit int, fn func(n uint64, e pay.Effect) error) error {
+// yet, in order, until fn returns an error, which it returns. Numbers of finished
+// effects are missing.
+func (v *View) Effects(after uint64, fn func(n uint64, e pay.Effect) error) error {
 	if after+1 == 0 {
 		return nil
 	}
-	given := 0
-	return enough(v.scan(effectKey(nil, after+1), []byte{spaceEffect + 1}, 0, func(key, value []byte) error {
+	return v.scan(effectKey(nil, after+1), []byte{spaceEffect + 1}, 0, func(key, value []byte) error {
 		row, ok := decodeEffect(value)
 		if !ok || len(key) != 1+seqBytes {
 			return damaged(key, "effect")
@@ -45,12 +44,8 @@ func (v *View) Effects(after uint64, limit int, fn func(n uint64, e pay.Effect) 
 		if row.Done {
 			return nil
 		}
-		given++
-		if err := fn(binary.BigEndian.Uint64(key[1:]), row.Effect); err != nil || given != limit {
-			return err
-		}
-		return errEnough
-	}))
+		return fn(binary.BigEndian.Uint64(key[1:]), row.Effect)
+	})
 }
 
 // Effect returns an effect that has no result yet.

@@ -31,10 +31,10 @@ func finish(t testing.TB, s *store.Store, n uint64, result string) (first bool) 
 }
 
 // effects returns those without a result, as number, payment and body.
-func effects(t testing.TB, s *store.Store, after uint64, limit int) (text string) {
+func effects(t testing.TB, s *store.Store, after uint64) (text string) {
 	t.Helper()
 	view(t, s, func(v *store.View) error {
-		return v.Effects(after, limit, func(n uint64, e pay.Effect) error {
+		return v.Effects(after, func(n uint64, e pay.Effect) error {
 			text += fmt.Sprintf("%d %s; ", n, e.Body)
 			return nil
 		})
@@ -73,7 +73,7 @@ func TestEffectIsAskedForAndFinished(t *testing.T) {
 	do(t, s, wake(noon, payment(1)))
 	do(t, s, wake(noon, payment(2)))
 	do(t, s, func(*store.Tx) error { return nil })
-	if got := effects(t, s, 0, 0); got != "1 capture; 2 capture; " || !given(told) {
+	if got := effects(t, s, 0); got != "1 capture; 2 capture; " || !given(told) {
 		t.Errorf("effects %q", got)
 	}
 	errNo := errors.New("no")
@@ -84,15 +84,15 @@ func TestEffectIsAskedForAndFinished(t *testing.T) {
 		t.Error("a command that failed gave a token")
 	}
 	do(t, s, ask(effect(3, "three"), effect(3, "four")))
-	if got := effects(t, s, 1, 2); got != "2 capture; 3 three; " {
+	if got := effects(t, s, 1); got != "2 capture; 3 three; 4 four; " {
 		t.Errorf("effects %q", got)
 	}
 	given(told)
 	if !finish(t, s, 2, "paid") {
 		t.Error("finishing was not the first time")
 	}
-	if !given(told) || effects(t, s, 0, 0) != "1 capture; 3 three; 4 four; " {
-		t.Errorf("effects %q", effects(t, s, 0, 0))
+	if !given(told) || effects(t, s, 0) != "1 capture; 3 three; 4 four; " {
+		t.Errorf("effects %q", effects(t, s, 0))
 	}
 	stop()
 	s, _ = start(t, o)
@@ -152,7 +152,7 @@ func TestResultThatFailsIsSetAside(t *testing.T) {
 	if !finish(t, s, 3, "paid") {
 		t.Error("a result behind one that waits was not taken")
 	}
-	if got := effects(t, s, 0, 0); got != "" {
+	if got := effects(t, s, 0); got != "" {
 		t.Errorf("effects %q", got)
 	}
 	if list := asides(t, s); len(list) != 1 || list[0].Waiting != 3 {

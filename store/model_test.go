@@ -438,7 +438,7 @@ func (w *world) checkAside(rt *rapid.T) {
 		if n, err := v.OpenEffects(); err != nil || n != unfinished {
 			rt.Errorf("%d effects are open, %v, want %d", n, err, unfinished)
 		}
-		return v.Effects(0, 0, func(n uint64, e pay.Effect) error {
+		return v.Effects(0, func(n uint64, e pay.Effect) error {
 			got = append(got, n)
 			if e.Subject != payment(w.effects[n-1].payment).Subject() {
 				rt.Errorf("effect %d is on %s", n, e.Subject)

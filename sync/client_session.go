@@ -278,8 +278,8 @@ func isFinal(code pay.ErrorCode) bool {
 
 func (s *ClientSession) welcomed(now time.Time, w wire.Welcome) []Effect {
 	s.welcome = w
-	if end := s.checkWelcome(w); end != nil {
-		return []Effect{*end}
+	if err := s.checkWelcome(w); err != nil {
+		return []Effect{End{Err: err}}
 	}
 	if err := s.checkHistory(w); err != nil {
 		return s.stepAside(now, err)
@@ -303,6 +303,7 @@ func (s *ClientSession) goLive() []Effect {
 	if s.position.Old {
 		effects = append(effects, NoteOldCopy{})
 	}
+	others := len(effects)
 	if w.Outbox == nil && s.position.Chained {
 		effects = append(effects, NoteChain{N: s.position.Acked})
 	}
@@ -312,32 +313,27 @@ func (s *ClientSession) goLive() []Effect {
 	if w.Outbox != nil && !s.position.Chained {
 		effects = append(effects, NoteChain{N: w.Applied, Chain: w.Outbox.Chain, Known: true})
 	}
-	for _, e := range effects {
-		switch e.(type) {
-		case NoteAck, NoteChain:
-			s.noting++
-		}
-	}
+	s.noting += len(effects) - others
 	s.seen = seen{sent: s.durable}
 	return append(effects, s.release()...)
 }
 
-// checkWelcome returns how the session ends for a Welcome that is not good, nil
-// for one that is.
-func (s *ClientSession) checkWelcome(w wire.Welcome) *End {
+// checkWelcome returns why the session ends for a Welcome that is not good, nil for one
+// that is.
+func (s *ClientSession) checkWelcome(w wire.Welcome) *pay.Error {
 	a, err := s.keys.add(w.Authority)
 	switch {
 	case !s.versions.Holds(w.Version):
-		return &End{Err: upgradeError(s.versions, w.Versions())}
+		return upgradeError(s.versions, w.Versions())
 	case err != nil || a.Working != s.working:
-		return &End{Err: pay.NewError(pay.CodeNotTrusted, "the registry's authority does not name the key it uses", "ask who runs the registry")}
+		return pay.NewError(pay.CodeNotTrusted, "the registry's authority does not name the key it uses", "ask who runs the registry")
 	case w.Now >= a.Until:
-		return &End{Err: pay.NewError(pay.CodeNotTrusted, "the authority of the registry's key ended at "+a.Until.String(), "ask who runs the registry to renew it")}
+		return pay.NewError(pay.CodeNotTrusted, "the authority of the registry's key ended at "+a.Until.String(), "ask who runs the registry to renew it")
 	case w.Resume == wire.ResumeOn && w.Incarnation != s.position.Incarnation:
-		end := protocolError("Welcome is about another outbox")
-		return &end
+		return protocolError("Welcome is about another outbox").Err
+	default:
+		return nil
 	}
-	return nil
 }
 
 // checkHistory compares Welcome with the state of the node and returns in what the
@@ -436,19 +432,17 @@ func (s *ClientSession) catchUp() []Effect {
 
 func (s *ClientSession) tick(now time.Time, arrived uint64) []Effect {
 	silent := End{Err: pay.NewError(pay.CodeUnreachable, "the registry does not answer", "it is tried again; check the network and that the registry runs")}
-	if s.phase == phaseGreeting && !now.Before(s.greetBy) {
-		if arrived > s.arrived {
-			return []Effect{End{Err: unanswered()}}
-		}
+	over := func(by time.Time) bool { return !now.Before(by) }
+	switch {
+	case s.phase == phaseGreeting && over(s.greetBy) && arrived > s.arrived:
+		return []Effect{End{Err: unanswered()}}
+	case s.phase == phaseGreeting && over(s.greetBy):
 		return []Effect{silent}
-	}
-	if s.phase == phaseAside && !now.Before(s.greetBy) {
+	case s.phase == phaseAside && over(s.greetBy):
 		return []Effect{End{Err: s.aside}}
-	}
-	if s.phase != phaseLive && s.phase != phaseTaking {
+	case s.phase != phaseLive && s.phase != phaseTaking:
 		return nil
-	}
-	if len(s.out.sizes) > 0 && !now.Before(s.ackBy) || s.taking.asking && !now.Before(s.taking.by) {
+	case len(s.out.sizes) > 0 && over(s.ackBy), s.taking.asking && over(s.taking.by):
 		return []Effect{silent}
 	}
 	nonce, due, dead := s.ping.tick(now, arrived)
@@ -459,7 +453,7 @@ func (s *ClientSession) tick(now time.Time, arrived uint64) []Effect {
 		return []Effect{silent}
 	case due:
 		return append(s.owedSeen(), Send{wire.Ping{Nonce: nonce}})
-	case s.ack.N > 0 && s.noting == 0 && !now.Before(s.ackNoteBy):
+	case s.ack.N > 0 && s.noting == 0 && over(s.ackNoteBy):
 		note := NoteAck{s.takeAck()}
 		s.noting++
 		return []Effect{note}
