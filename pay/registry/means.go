@@ -119,17 +119,17 @@ func (t *turn) stateMeans(key meansKey, row meansRow) error {
 	return t.settle("")
 }
 
-// meansFor returns what a device pays by, and whether the registry can have money moved by
-// it. A name that no means of its wallet ever had is the account's: before there were means
+// meansFor returns what a device pays by, and whether who moves money by it is not called
+// by this registry. A name that no means of its wallet ever had is the account's: before there were means
 // a device could be given any.
-func (t *turn) meansFor(d deviceRow) (row meansRow, called bool, err error) {
+func (t *turn) meansFor(d deviceRow) (row meansRow, away bool, err error) {
 	if d.Means != "" {
 		if row, _, err = meansRows.Get(t.rows, rows.Key(d.Wallet, d.Means)); err != nil {
 			return row, false, err
 		}
 	}
-	_, called = t.acquirers[row.Acquirer]
-	return row, called || row.Acquirer == pay.AcquirerNone, nil
+	_, called := t.acquirers[row.Acquirer]
+	return row, !called && row.Acquirer != pay.AcquirerNone, nil
 }
 
 // Token returns the token of a means by the fact that set it. It fails when there is no

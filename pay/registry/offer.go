@@ -28,7 +28,7 @@ type found struct {
 	ruled  pay.Amount // up to which the wallet's rules have approved
 	above  stepUpRow  // above which amount the wallet's payments need its device
 	means  meansRow   // what the device pays by; zero: the wallet's account
-	called bool       // the registry calls who moves money by the means
+	away   bool       // the registry does not call who moves money by the means
 
 	trusted pay.Time // from when on the codes of the device count, by the present clock
 }
@@ -78,7 +78,7 @@ func (t *turn) look(p *paymentRow, m match, asked bool) (f found, err error) {
 	if err := t.lookAtPrompts(&f, p.Box); err != nil {
 		return f, err
 	}
-	if f.means, f.called, err = t.meansFor(m.row); err != nil {
+	if f.means, f.away, err = t.meansFor(m.row); err != nil {
 		return f, err
 	}
 	if f.above, _, err = stepUpRows.Get(t.rows, m.row.Wallet); err != nil {
@@ -96,7 +96,7 @@ func (f found) refusal() pay.Reason {
 		return f.gone
 	case f.means.Ended:
 		return pay.ReasonUnknownMeans
-	case !f.called:
+	case f.away:
 		return pay.ReasonNoAcquirer
 	case f.prompts() >= f.promptsMax(), f.byRule() && f.expected() >= pay.PromptsByRule:
 		return pay.ReasonTooManyPrompts
