@@ -141,6 +141,9 @@ func ActionOf(f Fact) (a Action, ok bool) {
 	case KindRefund:
 		r, err := As[Refund](f)
 		return r.Action, err == nil
+	case KindIncrement:
+		i, err := As[Increment](f)
+		return i.Action, err == nil
 	default:
 		return Action{}, false
 	}

@@ -43,6 +43,11 @@ const (
 	KindMeans       Kind = "means"
 	KindMeansEnd    Kind = "means-end"
 	KindMeansStatus Kind = "means-status"
+
+	KindIncrement       Kind = "increment"
+	KindIncrementOffer  Kind = "increment-offer"
+	KindIncrementAnswer Kind = "increment-answer"
+	KindIncrementEnd    Kind = "increment-end"
 )
 
 // kinds is the table of kinds: a kind without a row here is a kind that this
@@ -56,6 +61,8 @@ func kinds() []KindRow {
 		claim[Capture](RoleBox, AudienceAuthor),
 		claim[Void](RoleBox, AudienceAuthor),
 		claim[Refund](RoleBox, AudienceAuthor),
+		claim[Increment](RoleBox, AudienceAuthor),
+		claim[IncrementAnswer](RoleWallet, AudienceAuthor),
 		claim[Answer](RoleWallet, AudienceAuthor),
 		claim[Mapping](RoleWallet, AudienceAuthor),
 		claim[Revoke](RoleWallet, AudienceAuthor),
@@ -67,6 +74,8 @@ func kinds() []KindRow {
 		claim[Authority](RoleRoot, AudienceAll).readBy(RoleBox, RoleWallet),
 		statement[Decision](AudienceParties).readBy(RoleBox, RoleWallet),
 		statement[Refusal](AudienceParties).readBy(RoleBox, RoleWallet),
+		statement[IncrementOffer](AudienceParties).readBy(RoleBox, RoleWallet),
+		statement[IncrementEnd](AudienceParties).readBy(RoleBox, RoleWallet),
 		statement[Challenge](AudienceWallet).readBy(RoleWallet),
 		statement[DeviceStatus](AudienceWallet).readBy(RoleWallet),
 		statement[StepUpStatus](AudienceWallet).formerly("limited").readBy(RoleWallet),
@@ -206,6 +215,9 @@ func (p PaidOut) signedAt() Time      { return p.At }
 func (m Moved) signedAt() Time        { return m.At }
 func (k ActionKnown) signedAt() Time  { return k.At }
 func (m MeansStatus) signedAt() Time  { return m.At }
+
+func (o IncrementOffer) signedAt() Time { return o.At }
+func (e IncrementEnd) signedAt() Time   { return e.At }
 
 // SignedAt returns when the registry signed f, a fact of this kind. It fails
 // for the kinds of other authors and for facts of other kinds.

@@ -129,6 +129,7 @@ var life = []Arrow{
 	{From: StateOffered, To: StateExpired, Deadline: DeadlineOffer, Reason: true, Payer: true},
 	{From: StateOffered, To: StateCancelled, Claim: KindCancel, Signer: PartyBox, Reason: true, Payer: true},
 
+	{From: StateHeld, To: StateHeld, Claim: KindIncrementAnswer, Signer: PartyPayer, Sums: Change{Held: Grows, Increases: true}, Deadline: DeadlineHold, By: true, Payer: true},
 	{From: StateHeld, To: StateCaptured, Claim: KindCapture, Signer: PartyBox, Sums: Change{Held: Shrinks, Captured: Grows, Released: MayGrow}, Deadline: DeadlineHold, Payer: true},
 	{From: StateHeld, To: StateVoided, Claim: KindVoid, Signer: PartyBox, Sums: Change{Held: Shrinks, Released: Grows}, Reason: true, Payer: true},
 	{From: StateHeld, To: StateExpired, Sums: Change{Held: Shrinks, Released: Grows}, Deadline: DeadlineHold, Reason: true, Payer: true},
@@ -270,9 +271,12 @@ func (k Kind) Decides(s State) bool {
 	return false
 }
 
-// Party returns who signs claims of this kind that decide a payment, "" when
-// such claims decide none.
+// Party returns who signs claims of this kind that decide a payment, open one or lead
+// to an offer on one; "" when such claims do none of it.
 func (k Kind) Party() Party {
+	if k == KindOpening || k == KindIncrement {
+		return PartyBox
+	}
 	for _, a := range life {
 		if a.Claim == k {
 			return a.Signer

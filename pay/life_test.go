@@ -59,6 +59,9 @@ func TestProtocolListsTheArrows(t *testing.T) {
 		if a.Sums.Authorises {
 			sums = append(sums, "all")
 		}
+		if a.Sums.Increases {
+			sums = append(sums, "more")
+		}
 		for _, c := range []struct {
 			name string
 			may  bool
@@ -92,17 +95,17 @@ func TestLifeIsSound(t *testing.T) {
 		switch {
 		case !a.From.Known() || !a.To.Known() || a.To == pay.StateRequested:
 			t.Errorf("%s: a state that no decision states, or nobody knows", name)
-		case a.Claim == "" && (a.Signer != "" || a.By || a.Sums.Authorises || a.Sums.Captured != pay.Stays):
+		case a.Claim == "" && (a.Signer != "" || a.By || a.Sums.Authorises || a.Sums.Increases || a.Sums.Captured != pay.Stays):
 			t.Errorf("%s: the clock signs nothing, answers nothing and takes no money", name)
 		case a.Claim != "" && (!known || row.Kind != a.Claim || row.Author != map[pay.Party]pay.Role{pay.PartyBox: pay.RoleBox, pay.PartyPayer: pay.RoleWallet}[a.Signer]):
 			t.Errorf("%s: a %s signs it, the table of kinds says %q", name, a.Signer, row.Author)
 		case a.Claim.Party() != a.Signer || (a.Claim != "" && !a.Claim.Decides(a.From)):
 			t.Errorf("%s: claims of this kind are signed by %q", name, a.Claim.Party())
-		case a.Sums.Authorises && (a.Signer != pay.PartyPayer || a.Deadline == "" || !a.Payer):
+		case (a.Sums.Authorises || a.Sums.Increases) && (a.Signer != pay.PartyPayer || a.Deadline == "" || !a.Payer):
 			t.Errorf("%s: money is authorised by somebody else than the payer, or for ever", name)
 		case a.Sums.Captured == pay.Shrinks || a.Sums.Released == pay.Shrinks || a.Sums.Refunded == pay.Shrinks:
 			t.Errorf("%s: what was paid or given back is undone", name)
-		case a.By && a.Claim != pay.KindAnswer:
+		case a.By && a.Claim != pay.KindAnswer && a.Claim != pay.KindIncrementAnswer:
 			t.Errorf("%s: a rule answered, and no answer decided", name)
 		case a.Reason && (a.Sums.Held == pay.Grows || a.Sums.Captured == pay.Grows):
 			t.Errorf("%s: money moves, and a reason why it does not", name)

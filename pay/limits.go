@@ -80,6 +80,10 @@ const (
 	// gains that lies about when that was. Published: the contract of the command.
 	CaptureGrace Millis = 15 * 60_000
 
+	// IncrementsMax bounds how often a payer is asked for more on one hold. Chosen: more
+	// often than a guest stays for another night, and few enough that a box which asks
+	// without end reaches nobody.
+	IncrementsMax = 10
 	// DecisionsMax bounds the decisions on one payment, all of which whoever shows it
 	// reads again. Chosen: more captures and refunds than a tab of an evening has.
 	DecisionsMax = 100

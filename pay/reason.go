@@ -32,6 +32,11 @@ const (
 	ReasonNotCaptured   Reason = "not_captured"
 	ReasonAboveHeld     Reason = "above_held"
 	ReasonAboveCaptured Reason = "above_captured"
+	ReasonLateIncrement Reason = "late_increment"
+	// ReasonIncrementOpen: the payer is being asked for more already.
+	ReasonIncrementOpen Reason = "increment_open"
+	// ReasonAboveLimit: it would be more than any payment may be.
+	ReasonAboveLimit Reason = "above_limit"
 	// ReasonTooManyActions: a payment has DecisionsMax decisions.
 	ReasonTooManyActions Reason = "too_many_actions"
 

@@ -67,8 +67,11 @@ func (fs Features) mirrored(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.
 			return pay.Reaction{}, err
 		}
 		claim, ok, err := tx.Fact(r.Claim)
-		if err != nil || !ok {
+		if err != nil {
 			return pay.Reaction{}, err
+		}
+		if !ok {
+			return pay.Reaction{}, noteOthersRefusal(tx, r)
 		}
 		return pay.Reaction{}, fs.refused(tx, claim, r.Reason)
 	}

@@ -22,8 +22,10 @@
 // numbers and moments are written as in package rows.
 //
 //	ha WORKING FROM FACT  an authority by the working key that it names
+//	hi PAYMENT CLAIM      an increment of a hold: its offer, and its end
 //	hp PAYMENT            a payment: created, received, chain
 //	hs AT FACT            the registry's statements on the account, newest first
+//	hr PAYMENT            why the last claim of somebody else on it was refused
 //	ht CREATED PAYMENT    the payments, newest first
 //	hu KIND               the first fact of a critical kind that is not understood
 //	hx PAYMENT SEQ FACT   a finding: why the decision does not follow

@@ -17,9 +17,11 @@ type View struct {
 	By           pay.Rule   // who answered
 	Reason       pay.Reason // why it ended without money moving, or never opened
 	Refusal      pay.Reason // why the registry refused this node's last claim; that changed nothing
-	Queued       bool       // the registry has not acknowledged this node's claim
-	Created      pay.Time
-	Expires      pay.Time // when the offer ends, by the registry's clock; 0 before there is one
+	// OthersRefusal is why the registry refused the last claim of somebody else.
+	OthersRefusal pay.Reason
+	Queued        bool // the registry has not acknowledged this node's claim
+	Created       pay.Time
+	Expires       pay.Time // when the offer ends, by the registry's clock; 0 before there is one
 	// Deadline is when, by this node's clock, the outcome becomes unknown unless
 	// the last decision has come; it moves when the node receives more.
 	Deadline pay.Time
@@ -28,6 +30,8 @@ type View struct {
 	// decision says it; HoldFor is for how long that was asked for, before there is one.
 	HoldUntil pay.Time
 	HoldFor   pay.Millis
+	// Increment is what more the payer is being asked for, or nil.
+	Increment *Increment
 	// StepUp is why the payer's device has to sign too, or "".
 	StepUp pay.StepUp
 	// Evidence is how the payer was found, Certain whether that was beyond doubt

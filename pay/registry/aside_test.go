@@ -134,6 +134,11 @@ func TestEverySpaceIsWritten(t *testing.T) {
 	c.pair(watch, c.other)
 	c.topUp(c.other, 5)
 	c.answer(c.other, c.charge(c.shop, watch, 1), pay.Approve, "all")
+	held := tab{counter: c, hold: tabHold}
+	held.payer, held.beacon = c.other, watch
+	held.step("hold 1")
+	held.step("approve")
+	held.step("more 1")
 	c.accept(c.now.Add(60_000), c.now)
 	good := *c.audit().Good
 	good.Mark = []byte("where the store is")

@@ -218,6 +218,8 @@ func (a *paymentAudit) checkClaims(p pay.Payment, h paymentRow, chain []decided)
 			err = a.checkCancel(l, h)
 		case pay.KindCapture, pay.KindVoid, pay.KindRefund:
 			err = a.checkAction(l, h)
+		case pay.KindIncrementAnswer:
+			err = a.checkMore(l, h)
 		case pay.KindRequest, pay.KindOpening, "": // checkRequest has seen the request, and nobody signs for the clock
 		default:
 			a.report("payment %s: it is %s by a %s, which no audit knows", p.ID.Short(), l.d.State, l.arrow.Claim)

@@ -6,13 +6,15 @@ import (
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/book"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
-// holds is what a merchant does about money that is authorised: captures, voids and
-// refunds. A claim is followed once under its key. Which key stands for what follows
+// holds is what a merchant does about money that is authorised: captures, voids,
+// refunds and increments. A claim is followed once under its key. Which key stands for what follows
 // from the payment's decisions and the claims that they name; no row says it again.
 //
 //	capture, void, refund -> decision, to both
+//	increment             -> increment-offer, and after the answer increment-end, to both
 //	the same under a key  -> action-known, to the merchant
 //	what cannot be        -> refusal, to both
 var holds = feature{
@@ -21,38 +23,52 @@ var holds = feature{
 		pay.KindCapture: claimOf(func(t *turn, c pay.Capture) error { return t.act(c.Action) }),
 		pay.KindVoid:    claimOf(func(t *turn, v pay.Void) error { return t.act(v.Action) }),
 		pay.KindRefund:  claimOf(func(t *turn, r pay.Refund) error { return t.act(r.Action) }),
+
+		pay.KindIncrement:       claimOf((*turn).increment),
+		pay.KindIncrementAnswer: claimOf((*turn).answerIncrement),
 	},
-	publishes: []pay.Kind{pay.KindActionKnown},
+	publishes: []pay.Kind{pay.KindActionKnown, pay.KindIncrementOffer, pay.KindIncrementEnd},
 	audit:     inspectHolds,
+	spaces:    rows.Spaces{incrementRows.Space},
 }
 
 // act follows a claim of the merchant on a payment that is authorised.
 func (t *turn) act(a pay.Action) error {
-	h, ok, err := t.loadPayment(a.Payment)
-	if err != nil || !ok {
+	h, free, err := t.loadUnder(a)
+	if err != nil || !free {
 		return err
 	}
-	kind := t.in.Fact.Kind()
-	first, known, err := t.actedUnder(h, a.Key)
-	switch {
-	case err != nil:
-		return err
-	case known && first.id == t.in.Fact.ID():
-		return nil
-	case known && first.kind == kind && first.Same(a):
-		return t.knowAction(a, first.id)
-	case known:
-		return t.refuse(pay.ReasonKeyUsed, a.Payment)
+	switch kind := t.in.Fact.Kind(); {
 	case kind == pay.KindVoid && h.Decision.State == pay.StateVoided:
 		return t.knowAction(a, h.Decision.Claim)
 	case h.Decision.Seq >= pay.DecisionsMax:
 		return t.refuse(pay.ReasonTooManyActions, a.Payment, h.Wallet)
 	}
-	moved, reason := moves(kind, a, h.Decision, t.now.Add(-max(t.in.Age, 0)))
+	moved, reason := moves(t.in.Fact.Kind(), a, h.Decision, t.now.Add(-max(t.in.Age, 0)))
 	if reason != "" {
 		return t.refuse(reason, a.Payment, h.Wallet)
 	}
 	return t.move(&h, moved)
+}
+
+// loadUnder returns where the payment of an action stands; free is false when there is
+// nothing to do, because the claim was refused or its key was used.
+func (t *turn) loadUnder(a pay.Action) (h paymentRow, free bool, err error) {
+	h, ok, err := t.loadPayment(a.Payment)
+	if err != nil || !ok {
+		return h, false, err
+	}
+	first, known, err := t.actedUnder(h, a.Key)
+	switch {
+	case err != nil || !known:
+		return h, err == nil, err
+	case first.id == t.in.Fact.ID():
+		return h, false, nil
+	case first.kind == t.in.Fact.Kind() && first.Same(a):
+		return h, false, t.knowAction(a, first.id)
+	default:
+		return h, false, t.refuse(pay.ReasonKeyUsed, a.Payment)
+	}
 }
 
 // move posts how an action of the merchant changes the sums of a payment, and decides
@@ -163,6 +179,15 @@ type acted struct {
 // actedUnder returns the action that was followed under a key of a payment, and
 // whether one was. A payment has at most pay.DecisionsMax decisions.
 func (t *turn) actedUnder(h paymentRow, key pay.IdempotencyKey) (first acted, known bool, err error) {
+	asked, known, err := incrementRows.Get(t.rows, rows.Key(h.Decision.Payment, key))
+	if err != nil {
+		return first, false, err
+	}
+	if known {
+		f, ok, err := t.rows.Fact(asked.Claim)
+		a, is := pay.ActionOf(f)
+		return acted{f.ID(), f.Kind(), a}, ok && is, err
+	}
 	for d := h.Decision; d.Seq > 1; {
 		f, ok, err := t.rows.Fact(d.Claim)
 		if err != nil {

@@ -281,6 +281,9 @@ func (t *turn) deadlinePassed(subject pay.Subject) error {
 	if _, _, ok := h.Decision.ByClock(); !ok && h.Decision.State.Known() {
 		return nil // something else came first
 	}
+	if err := t.expireIncrements(h); err != nil {
+		return err
+	}
 	understood, err := t.understands(h)
 	if err != nil {
 		return err

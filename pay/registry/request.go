@@ -130,6 +130,11 @@ func (t *turn) decide(h *paymentRow, v verdict) error {
 	if err := paymentRows.Put(t.rows, d.Payment, *h); err != nil {
 		return err
 	}
+	if before.State == pay.StateHeld && d.State != pay.StateHeld {
+		if err := t.endIncrements(*h, pay.ReasonAlreadyDecided); err != nil {
+			return err
+		}
+	}
 	if _, at, ok := d.ByClock(); ok {
 		return t.rows.Wake(at, d.Payment.Subject())
 	}

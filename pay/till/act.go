@@ -14,13 +14,20 @@ import (
 // matter. What is possible the registry decides: this box may not know the last of it.
 func (t *Till) actions() history.Feature {
 	return history.Feature{
-		Name:    "actions",
-		Mirrors: map[pay.Kind]history.EntryRule{pay.KindActionKnown: history.Mirror(noteKnown)},
+		Name: "actions",
+		Mirrors: map[pay.Kind]history.EntryRule{
+			pay.KindActionKnown: history.Mirror(noteKnown),
+			pay.KindIncrementOffer: history.Mirror(func(tx pay.WritableRows, f pay.Fact, o pay.IncrementOffer) error {
+				_, err := history.NoteIncrement(tx, f, o)
+				return err
+			}),
+			pay.KindIncrementEnd: history.Mirror(history.NoteIncrementEnd),
+		},
 		Refusals: map[pay.Kind]history.RefusalRule{
-			pay.KindCapture: actionRefused, pay.KindVoid: actionRefused, pay.KindRefund: actionRefused,
+			pay.KindCapture: actionRefused, pay.KindVoid: actionRefused, pay.KindRefund: actionRefused, pay.KindIncrement: actionRefused,
 		},
 		Recalls: map[pay.Kind]history.RecallRule{
-			pay.KindCapture: actionRecalled, pay.KindVoid: actionRecalled, pay.KindRefund: actionRecalled,
+			pay.KindCapture: actionRecalled, pay.KindVoid: actionRecalled, pay.KindRefund: actionRecalled, pay.KindIncrement: actionRecalled,
 		},
 		Spaces: rows.Spaces{actionRows.Space},
 	}
@@ -41,10 +48,17 @@ type actionRow struct {
 
 // Act is what a merchant asks for on a payment that is authorised.
 type Act struct {
-	Kind   pay.Kind // KindCapture, KindVoid or KindRefund
+	Kind   pay.Kind // KindCapture, KindVoid, KindRefund or KindIncrement
 	Key    pay.IdempotencyKey
 	Amount pay.Amount // 0: all that is held, or was captured and not refunded
 	Final  bool       // with a capture: the rest goes back to the payer
+	TTL    pay.Millis // with an increment: how long the payer may take
+}
+
+// same reports whether two actions are the same under one key.
+func (a Act) same(o Act) bool {
+	a.TTL, o.TTL = 0, 0
+	return a == o
 }
 
 // body returns the claim that asks for it.
@@ -57,6 +71,8 @@ func (a Act) body(id pay.PaymentID, now pay.Time) pay.Body {
 		return pay.Void{Action: action}
 	case pay.KindRefund:
 		return pay.Refund{Action: action}
+	case pay.KindIncrement:
+		return pay.Increment{Action: action, TTL: a.TTL}
 	default:
 		panic("till: internal error: a merchant does not " + string(a.Kind))
 	}
@@ -65,11 +81,16 @@ func (a Act) body(id pay.PaymentID, now pay.Time) pay.Body {
 // Acted is what became of an action.
 type Acted struct {
 	Act
-	// Done means that the registry followed it; Refused is why it did not, and then the
-	// key is unused. With neither the registry has not decided.
+	// Done means that it was followed; Refused is why the registry did not follow it, and
+	// then the key is unused; Ended is why an increment came to nothing though the payer
+	// was asked. With none of them it is not decided.
 	Done    bool
 	Refused pay.Reason
+	Ended   pay.Reason
 }
+
+// Over reports whether there is nothing to wait for.
+func (a Acted) Over() bool { return a.Done || a.Refused != "" || a.Ended != "" }
 
 // Act asks for something on the payment whose id begins with the digits: it returns the
 // claim, to be published in the same transaction, and the registry decides. What was
@@ -88,7 +109,7 @@ func (t *Till) Act(tx Tx, now pay.Time, id string, a Act) (Entry, pay.Reaction, 
 	switch {
 	case err != nil:
 		return Entry{}, pay.Reaction{}, err
-	case known && before.Refused == "" && before.Act != a:
+	case known && before.Refused == "" && !before.same(a):
 		return Entry{}, pay.Reaction{}, pay.NewCase(pay.CodeKeyUsed, "action_key_used", fmt.Sprintf("this key stands for another %s of payment %s", before.Kind, e.ID.Short()))
 	case known && before.Refused == "":
 		e.Action = &before
@@ -110,7 +131,10 @@ func (a Act) check() error {
 	if err := a.Key.Check(); err != nil {
 		return pay.WrapCase(err, pay.CodeUsage, "key_form", "read key")
 	}
-	if a.Amount != 0 {
+	if a.Kind == pay.KindIncrement && (a.TTL < pay.RequestTTLMin || a.TTL > pay.RequestTTLMax) {
+		return pay.NewCase(pay.CodeUsage, "ttl_bounds", fmt.Sprintf("time to answer of %v is out of bounds", a.TTL.Std()))
+	}
+	if a.Amount != 0 || a.Kind == pay.KindIncrement {
 		if err := a.Amount.CheckPayable(); err != nil {
 			return pay.WrapCase(err, pay.CodeAmount, "amount_form", "read amount")
 		}
@@ -145,6 +169,15 @@ func (t *Till) acted(v pay.Rows, id pay.PaymentID, key pay.IdempotencyKey) (out 
 	}
 	a, _ := pay.ActionOf(f)
 	out = Acted{Act: Act{Kind: f.Kind(), Key: a.Key, Amount: a.Amount, Final: a.Final}, Refused: r.Refused}
+	if f.Kind() == pay.KindIncrement {
+		claim := r.Claim
+		if !r.First.IsZero() {
+			claim = r.First
+		}
+		end, over, err := history.IncrementEnded(v, id, claim)
+		out.Done, out.Ended = over && end.Reason == "", end.Reason
+		return out, true, err
+	}
 	out.Done, err = history.Decided(v, id, func(claim pay.FactID) bool {
 		return slices.Contains([]pay.FactID{r.Claim, r.First}, claim)
 	})

@@ -171,7 +171,15 @@ func loadOwn(view pay.Rows, id pay.PaymentID) (r row, req pay.Opening, err error
 // queuedEntry is entry with Queued.
 func (t *Till) queuedEntry(v View, now pay.Time, rec history.Record, r row, req pay.Opening) (e Entry, err error) {
 	e = t.entry(now, rec, r, req)
-	e.Queued, err = v.Queued(pay.FactID(e.ID))
+	if e.Queued, err = v.Queued(pay.FactID(e.ID)); err != nil || rec.Payment.Seq == 0 {
+		return e, err
+	}
+	if e.State() == pay.StateHeld {
+		if e.Increment, err = history.OpenIncrement(v, e.ID); err != nil {
+			return e, err
+		}
+	}
+	e.OthersRefusal, err = history.OthersRefusal(v, e.ID)
 	return e, err
 }
 

@@ -24,7 +24,8 @@ type Entry struct {
 // openOffer is an offer that waits for an answer.
 type openOffer struct {
 	rec    history.Record
-	answer answerRow // zero, or one that was refused
+	answer answerRow          // zero, or one that was refused
+	more   *history.Increment // that it is about, of a hold; nil: the payment itself
 }
 
 // Pending returns the offers that wait for an answer, oldest first. An offer stays
@@ -63,6 +64,10 @@ func pageLimit(p history.Page) int {
 func entriesOf(now pay.Time, list []openOffer) []Entry {
 	entries := make([]Entry, 0, len(list))
 	for _, o := range list {
+		if o.more != nil {
+			entries = append(entries, entryMore(entry(now, o.rec, answerRow{}), o.more, o.answer))
+			continue
+		}
 		entries = append(entries, entry(now, o.rec, o.answer))
 	}
 	return entries
@@ -106,6 +111,10 @@ func openAt(view pay.Rows, id pay.PaymentID) (o openOffer, waits bool, err error
 	if err != nil {
 		return o, false, err
 	}
+	if rec.Payment.State == pay.StateHeld {
+		i, a, err := openMore(view, rec)
+		return openOffer{rec, a, i}, ok && i != nil && (a.Verdict == "" || a.Refused != ""), err
+	}
 	a, answered, err := answerRows.Get(view, id)
 	if err != nil {
 		return o, false, err
@@ -113,7 +122,7 @@ func openAt(view pay.Rows, id pay.PaymentID) (o openOffer, waits bool, err error
 	if rec.Payment, err = withStepUp(view, rec.Payment); err != nil {
 		return o, false, err
 	}
-	return openOffer{rec, a}, ok && rec.Payment.State == pay.StateOffered && (!answered || a.Refused != ""), nil
+	return openOffer{rec: rec, answer: a}, ok && rec.Payment.State == pay.StateOffered && (!answered || a.Refused != ""), nil
 }
 
 // Show returns the payment whose id begins with the given hexadecimal digits.
@@ -144,7 +153,12 @@ func (w *Wallet) Offer(view pay.Rows, now pay.Time, id string) (Entry, error) {
 		return Entry{}, err
 	}
 	a, _, err := answerRows.Get(view, rec.Payment.ID)
-	return entry(now, rec, a), err
+	e := entry(now, rec, a)
+	if err == nil && rec.Payment.State == pay.StateHeld {
+		i, more, bad := openMore(view, rec)
+		e, err = entryMore(e, i, more), bad
+	}
+	return e, err
 }
 
 // Receipts returns a page of the payments that have a receipt, paid or not, newest
@@ -193,6 +207,16 @@ func queuedEntry(v View, now pay.Time, rec history.Record) (Entry, error) {
 	e := entry(now, rec, a)
 	if answered {
 		e.Queued, err = v.Queued(a.Answer)
+	}
+	if err == nil {
+		e.OthersRefusal, err = history.OthersRefusal(v, e.ID)
+	}
+	if err != nil || rec.Payment.State != pay.StateHeld {
+		return e, err
+	}
+	i, more, err := openMore(v, rec)
+	if e = entryMore(e, i, more); err == nil && more.Verdict != "" {
+		e.Queued, err = v.Queued(more.Answer)
 	}
 	return e, err
 }

@@ -98,6 +98,9 @@ func (w *Wallet) answer(tx pay.WritableRows, now pay.Time, id string, v pay.Verd
 		return Entry{}, pay.Reaction{}, err
 	}
 	p := rec.Payment
+	if p.State == pay.StateHeld {
+		return w.answerMore(tx, now, rec, v, by)
+	}
 	if err := answerable(tx, p, v); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
@@ -215,7 +218,7 @@ func (w *Wallet) decided(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.Rea
 func (w *Wallet) moved(tx pay.WritableRows, s history.Step, asked pay.Time, notMine bool) error {
 	d := s.Decision
 	if s.Moved.Authorised() > 0 && !notMine {
-		given, err := w.approved(tx, d)
+		given, err := w.approved(tx, s)
 		if err != nil {
 			return err
 		}
@@ -237,10 +240,16 @@ func (w *Wallet) moved(tx pay.WritableRows, s history.Step, asked pay.Time, notM
 // approved reports whether a decision names an approval of its payment that this
 // wallet signed. It need not be the last answer: an older copy of the store may have
 // answered twice.
-func (w *Wallet) approved(view pay.Rows, d pay.Decision) (bool, error) {
+func (w *Wallet) approved(view pay.Rows, s history.Step) (bool, error) {
+	d := s.Decision
 	f, ok, err := view.Fact(d.Claim)
-	if err != nil || !ok || f.Kind() != pay.KindAnswer {
+	switch {
+	case err != nil || !ok:
 		return false, err
+	case f.Kind() == pay.KindIncrementAnswer:
+		return w.approvedMore(f, s)
+	case f.Kind() != pay.KindAnswer:
+		return false, nil
 	}
 	a, err := pay.As[pay.Answer](f)
 	if err != nil {

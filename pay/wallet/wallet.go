@@ -23,6 +23,7 @@
 //	c PAYMENT   the challenge for an offer that demands two channels
 //	d DEVICE    what the registry and this wallet stated about a device
 //	e DEVICE    what was learned of a device's level, where its owner wants that
+//	i PAYMENT   the answer that this wallet gave last to an increment
 //	l           above which amount payments need the device
 //	kn          how many standing rules there are, and whether they are paused
 //	kr NAME     a standing rule
@@ -85,7 +86,7 @@ func New(o Options) (*Wallet, error) {
 // all returns what the wallet does with its feed and with refusals of its own
 // claims. A new feature is a file with such a value, and a place in this list.
 func (w *Wallet) all() history.Features {
-	return history.Features{w.payments(), w.stepUps(), w.devices(), w.means(), w.balances(), w.replacements(), w.levels(), w.standing()}
+	return history.Features{w.payments(), w.increments(), w.stepUps(), w.devices(), w.means(), w.balances(), w.replacements(), w.levels(), w.standing()}
 }
 
 // Spaces returns the key spaces of the role, those of package history included.

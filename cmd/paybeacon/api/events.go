@@ -12,13 +12,15 @@ type EventKind string
 
 // The kinds of events.
 const (
-	EventPayment EventKind = "payment" // the registry decided on a payment
-	EventDevice  EventKind = "device"  // a device was bound or released
-	EventRadio   EventKind = "radio"   // the radio hears, or no longer does
-	EventNode    EventKind = "node"    // a node was enrolled or revoked, at the registry
-	EventTopUp   EventKind = "topup"   // play money came into a wallet's account, at the registry
-	EventPaidOut EventKind = "payout"  // money was taken out of an account
-	EventMoved   EventKind = "move"    // a balance was moved to another wallet
+	EventPayment EventKind = "payment"   // the registry decided on a payment
+	EventDevice  EventKind = "device"    // a device was bound or released
+	EventRadio   EventKind = "radio"     // the radio hears, or no longer does
+	EventNode    EventKind = "node"      // a node was enrolled or revoked, at the registry
+	EventMore    EventKind = "increment" // a payer is asked for more on a hold, or that came to an end
+	EventRefusal EventKind = "refusal"   // the registry refused a claim on a payment
+	EventTopUp   EventKind = "topup"     // play money came into a wallet's account, at the registry
+	EventPaidOut EventKind = "payout"    // money was taken out of an account
+	EventMoved   EventKind = "move"      // a balance was moved to another wallet
 )
 
 // Event is one thing that happened to a node. Cursor is the place behind it. In
@@ -37,6 +39,8 @@ type Event struct {
 	*TopUpEvent
 	*PaidOutEvent
 	*MovedEvent
+	*IncrementEvent
+	*RefusalEvent
 }
 
 // eventHead is what events of all kinds have in common.
@@ -91,6 +95,16 @@ func (e Event) Object() any {
 			eventHead
 			*MovedEvent
 		}{head, e.MovedEvent}
+	case e.IncrementEvent != nil:
+		return struct {
+			eventHead
+			*IncrementEvent
+		}{head, e.IncrementEvent}
+	case e.RefusalEvent != nil:
+		return struct {
+			eventHead
+			*RefusalEvent
+		}{head, e.RefusalEvent}
 	default:
 		return head
 	}
@@ -106,6 +120,10 @@ func (e *Event) UnmarshalJSON(raw []byte) error {
 	switch head.Kind {
 	case EventPayment:
 		return json.Unmarshal(raw, &e.PaymentEvent)
+	case EventMore:
+		return json.Unmarshal(raw, &e.IncrementEvent)
+	case EventRefusal:
+		return json.Unmarshal(raw, &e.RefusalEvent)
 	case EventDevice:
 		return json.Unmarshal(raw, &e.DeviceEvent)
 	case EventRadio:
@@ -200,6 +218,42 @@ func NewRadioEvent(deaf bool, why string, perSecond float64, lost uint64) Event 
 // NewDeviceEvent returns the event of a device whose wallet binds or releases it.
 func NewDeviceEvent(state pay.DeviceState, wallet pay.NodeID) Event {
 	return Event{Kind: EventDevice, DeviceEvent: &DeviceEvent{Wallet: wallet.String(), DeviceState: state}}
+}
+
+// IncrementEvent is what more a payer is asked for on the hold of payment ID, or, where
+// Ended is set, what came of it: Reason is why no more is held. Total is what is held
+// once it is approved; both sums are 0 in an end.
+type IncrementEvent struct {
+	ID       string       `json:"id"`
+	Offer    string       `json:"offer"`
+	Amount   pay.Amount   `json:"amount,omitempty"`
+	Total    pay.Amount   `json:"total,omitempty"`
+	Currency pay.Currency `json:"currency,omitempty"`
+	Expires  string       `json:"expires,omitempty"`
+	Ended    bool         `json:"ended"`
+	Reason   pay.Reason   `json:"reason"`
+}
+
+// NewIncrementEvent returns the event of an offer of more.
+func NewIncrementEvent(id pay.FactID, o pay.IncrementOffer) *IncrementEvent {
+	return &IncrementEvent{ID: o.Payment.String(), Offer: id.String(), Amount: o.Amount, Total: o.Total, Currency: o.Currency, Expires: o.Expires.String()}
+}
+
+// NewIncrementEndEvent returns the event of the end of one.
+func NewIncrementEndEvent(e pay.IncrementEnd) *IncrementEvent {
+	return &IncrementEvent{ID: e.Payment.String(), Offer: e.Offer.String(), Ended: true, Reason: e.Reason}
+}
+
+// RefusalEvent is a claim on payment ID that the registry refused; it changed nothing.
+type RefusalEvent struct {
+	ID     string     `json:"id"`
+	Claim  string     `json:"claim"`
+	Reason pay.Reason `json:"reason"`
+}
+
+// NewRefusalEvent returns the event of a refusal.
+func NewRefusalEvent(r pay.Refusal) *RefusalEvent {
+	return &RefusalEvent{ID: r.Payment.String(), Claim: r.Claim.String(), Reason: r.Reason}
 }
 
 // EventsRequest asks for events after Since, or for the Last ones. With Wait it

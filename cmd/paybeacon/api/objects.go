@@ -58,19 +58,31 @@ type Payment struct {
 	Warnings []Warning `json:"warnings,omitempty"`
 	// Problem says in words why the wallet cannot approve it.
 	Problem string `json:"problem,omitempty"`
-	// Action is what became of the capture, void or refund that was asked for.
+	// Increment is what more the payer is being asked for on a hold, until the answer is
+	// decided.
+	Increment *Increment `json:"increment,omitempty"`
+	// Action is what became of the capture, void, refund or increment that was asked for.
 	Action *Action `json:"action,omitempty"`
+}
+
+// Increment is an offer of more on a hold: Amount is by how much, Total what would then
+// be held.
+type Increment struct {
+	ID      string     `json:"id"`
+	Amount  pay.Amount `json:"amount"`
+	Total   pay.Amount `json:"total"`
+	Expires string     `json:"expires"`
 }
 
 // Action is what a merchant asked for on a payment that is authorised, under a key of
 // the payment's own. Amount is 0 where that is all there is.
 type Action struct {
-	Kind   pay.Kind           `json:"kind"` // "capture", "void" or "refund"
+	Kind   pay.Kind           `json:"kind"` // "capture", "void", "refund" or "increment"
 	Key    pay.IdempotencyKey `json:"key"`
 	Amount pay.Amount         `json:"amount"`
 	Final  bool               `json:"final,omitempty"`
-	// State is "pending" until the registry has decided, then "done" or "refused";
-	// Reason is why it was refused.
+	// State is "pending" until it is decided, then "done", "refused", by the registry, or
+	// "ended", where the payer of an increment did not approve it; Reason is why.
 	State  ActionState `json:"state"`
 	Reason pay.Reason  `json:"reason"`
 }
@@ -83,6 +95,7 @@ const (
 	ActionPending ActionState = "pending"
 	ActionDone    ActionState = "done"
 	ActionRefused ActionState = "refused"
+	ActionEnded   ActionState = "ended"
 )
 
 // The ways to capture.

@@ -41,14 +41,15 @@ type ChargeRequest struct {
 func (q *ChargeRequest) keyField() *pay.IdempotencyKey { return &q.Key }
 func (q *ChargeRequest) waitField() *pay.Millis        { return &q.Wait }
 
-// ActionRequest asks for a capture, void or refund of Amount, a decimal in the
+// ActionRequest asks for a capture, void, refund or increment of Amount, a decimal in the
 // payment's currency; without one, of all that there is. It is done once under one Key,
 // which belongs to the payment of ID. Wait is how long the answer may wait for the
 // registry.
 type ActionRequest struct {
 	ID     string             `json:"id"`
 	Amount string             `json:"amount,omitempty"`
-	Final  bool               `json:"final,omitempty"` // what is still held goes back to the payer
+	Final  bool               `json:"final,omitempty"`  // what is still held goes back to the payer
+	TTL    pay.Millis         `json:"ttl_ms,omitempty"` // of an increment: how long the payer may take
 	Key    pay.IdempotencyKey `json:"key,omitempty"`
 	Wait   pay.Millis         `json:"wait_ms"`
 }

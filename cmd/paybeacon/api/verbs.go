@@ -49,6 +49,8 @@ var (
 	VerbCapture  = Verb[ActionRequest, Payment]{"capture", false}
 	VerbVoid     = Verb[ActionRequest, Payment]{"void", false}
 	VerbRefund   = Verb[ActionRequest, Payment]{"refund", false}
+
+	VerbIncrement = Verb[ActionRequest, Payment]{"increment", false}
 )
 
 // The verbs of a wallet.

@@ -125,7 +125,7 @@ func (s *shop) followCaptures(ctx context.Context, wallet, cursor string, to cha
 				continue
 			}
 			select {
-			case to <- seen{e.ID, at}:
+			case to <- seen{e.PaymentEvent.ID, at}:
 			case <-ctx.Done():
 				return nil
 			}

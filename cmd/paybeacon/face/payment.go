@@ -102,6 +102,9 @@ func printHold(w io.Writer, p api.Payment) {
 	case p.HoldUntil == "":
 	case p.AmountHeld > 0:
 		_, _ = fmt.Fprintf(w, "  held     %s until %s\n", text.FormatMoney(p.AmountHeld, p.Currency), text.Moment(p.HoldUntil))
+		if i := p.Increment; i != nil {
+			_, _ = fmt.Fprintf(w, "  more     %s asked for, until %s: then %s would be held\n", text.FormatMoney(i.Amount, p.Currency), text.Moment(i.Expires), text.FormatMoney(i.Total, p.Currency))
+		}
 	case p.State == pay.StateOffered:
 		_, _ = fmt.Fprintf(w, "  holds    the amount until %s: %s may take up to that much of it\n", text.Moment(p.HoldUntil), text.Printable(string(p.Merchant)))
 	}

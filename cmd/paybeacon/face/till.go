@@ -68,7 +68,7 @@ func tillChargeCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			&cli.StringFlag{Name: "ref", Usage: "order or bill number: `TEXT` for the receipt"},
 			&cli.StringFlag{Name: "key", Usage: "your own `KEY` for this charge; repeat it to retry safely"},
 			&cli.StringFlag{Name: "capture", Value: api.CaptureAuto, Usage: "take the money at once, or hold it: `auto|manual`"},
-			&cli.DurationFlag{Name: "hold", Value: pay.HoldMax.Std(), Usage: "with --capture manual: how long it is held: `DUR`"},
+			&cli.StringFlag{Name: "hold", Value: "7d", Usage: "with --capture manual: how long it is held: `DUR`, such as 7d or 2h"},
 			&cli.BoolFlag{Name: "two-channel", Usage: "let the payer's device give its word too"},
 			&cli.BoolFlag{Name: "ask", Usage: "where that is too close to call, ask even if this is no terminal"},
 			&cli.DurationFlag{Name: "ttl", Value: pay.RequestTTLDefault.Std(), Usage: "how long the payer may take: `DUR`"},
@@ -108,7 +108,7 @@ func tillCharge(c *cli.Call) error {
 		q.Key = newKey()
 	}
 	if f.String("capture") == api.CaptureManual {
-		if q.Hold, err = cli.PositiveDuration(c, "hold"); err != nil {
+		if q.Hold, err = text.ParseSpan(f.String("hold")); err != nil {
 			return err
 		}
 	}

@@ -45,6 +45,13 @@ func actCommands(ctx context.Context, io cli.Stdio) []*cli.Command {
 			Flags: flags(amount("was captured and is not refunded")),
 			Run:   func(c *cli.Call) error { return tillAct(c, api.VerbRefund) },
 		}),
+		cli.NewLeaf(ctx, io, cli.Leaf{
+			Name: "increment", Usage: "ask the payer to let more be held",
+			Long: "What is held stays as it is unless the payer approves.",
+			Flags: flags(&cli.StringFlag{Name: "amount", Usage: "by how much more: decimal `AMOUNT`"},
+				&cli.DurationFlag{Name: "ttl", Value: pay.RequestTTLDefault.Std(), Usage: "how long the payer may take: `DUR`"}),
+			Run: func(c *cli.Call) error { return tillAct(c, api.VerbIncrement) },
+		}),
 	}
 }
 
@@ -54,6 +61,8 @@ func tillAct(c *cli.Call, v api.Verb[api.ActionRequest, api.Payment]) error {
 	switch {
 	case f.String("id") == "":
 		return pay.NewError(pay.CodeUsage, "--id is missing", "`paybeacon till list` shows ids")
+	case v.Name == api.VerbIncrement.Name && !f.IsSet("amount"):
+		return pay.NewError(pay.CodeUsage, "--amount is missing", "say by how much more, such as --amount 10.00")
 	case f.IsSet("amount") && f.String("amount") == "":
 		return pay.NewError(pay.CodeAmount, "--amount is empty", "leave it out, or write it like --amount 12.50")
 	}
@@ -63,6 +72,13 @@ func tillAct(c *cli.Call, v api.Verb[api.ActionRequest, api.Payment]) error {
 	}
 	if flagExists(c, "final") {
 		q.Final = f.Bool("final")
+	}
+	if flagExists(c, "ttl") {
+		ttl, err := cli.PositiveDuration(c, "ttl")
+		if err != nil {
+			return err
+		}
+		q.TTL = ttl
 	}
 	if q.Key == "" {
 		q.Key = newKey()
@@ -89,6 +105,8 @@ func actExit(c *cli.Call, what string, p api.Payment, key pay.IdempotencyKey) er
 		return fmt.Errorf("%s of payment %s was not stored", what, text.Short(p.ID))
 	case a.State == api.ActionDone:
 		return nil
+	case a.State == api.ActionEnded:
+		err = pay.NewError(pay.CodeNotPaid, fmt.Sprintf("no more of payment %s is held: %s", text.Short(p.ID), a.Reason), "what was held before still is; ask again under a new key")
 	case a.State == api.ActionRefused && a.Reason == pay.ReasonKeyUsed:
 		err = pay.NewError(pay.CodeKeyUsed, fmt.Sprintf("the %s of payment %s was refused: its key was used for something else on this payment", what, text.Short(p.ID)), "repeat the first command exactly, or choose a new key")
 	case a.State == api.ActionRefused:

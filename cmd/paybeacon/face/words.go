@@ -70,6 +70,17 @@ func printEvent(w io.Writer, e api.Event) {
 	case e.TopUpEvent != nil:
 		t := e.TopUpEvent
 		_, _ = fmt.Fprintf(w, "top-up  %s into %s  TEST", text.FormatMoney(t.Amount, t.Currency), text.Printable(string(t.Wallet)))
+	case e.IncrementEvent != nil && e.Ended:
+		came := "more is held"
+		if r := e.IncrementEvent.Reason; r != "" {
+			came = "no more is held (" + text.Printable(string(r)) + ")"
+		}
+		_, _ = fmt.Fprintf(w, "payment %s  %s", text.Short(e.IncrementEvent.ID), came)
+	case e.IncrementEvent != nil:
+		i := e.IncrementEvent
+		_, _ = fmt.Fprintf(w, "payment %s  %s more asked for, %s in all", text.Short(i.ID), text.FormatMoney(i.Amount, i.Currency), text.FormatMoney(i.Total, i.Currency))
+	case e.RefusalEvent != nil:
+		_, _ = fmt.Fprintf(w, "payment %s  refused: %s", text.Short(e.RefusalEvent.ID), text.Printable(string(e.RefusalEvent.Reason)))
 	case e.PaidOutEvent != nil:
 		p := e.PaidOutEvent
 		_, _ = fmt.Fprintf(w, "payout  %s out of %s  TEST", text.FormatMoney(p.Amount, p.Currency), text.Printable(string(p.Account)))

@@ -19,7 +19,7 @@ func (b *Box) actor(kind pay.Kind) func(context.Context, api.ActionRequest) (api
 		if err != nil {
 			return api.Payment{}, err
 		}
-		a := till.Act{Kind: kind, Key: q.Key, Final: q.Final}
+		a := till.Act{Kind: kind, Key: q.Key, Final: q.Final, TTL: q.TTL}
 		if q.Amount != "" {
 			if a.Amount, err = text.ParseAmount(q.Amount, named.Currency); err != nil {
 				return api.Payment{}, err
@@ -45,7 +45,7 @@ func (b *Box) awaitAction(ctx context.Context, id pay.PaymentID, q api.ActionReq
 	err = b.await(ctx, q.Wait, id, func(v *store.View) (history.Wait, error) {
 		e, err := show(v)
 		w := history.WaitFor(e.View)
-		w.Over = e.Action == nil || e.Action.Done || e.Action.Refused != ""
+		w.Over = e.Action == nil || e.Action.Over()
 		return w, err
 	}, func(v *store.View) error {
 		e, err := show(v)

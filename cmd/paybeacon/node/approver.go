@@ -83,14 +83,18 @@ func (x *approver) answerAll(ctx context.Context) (waiting bool, err error) {
 		if p.Asks != "" {
 			continue // a person answers, whatever a program says
 		}
-		verdict, asked := x.asked[p.ID]
+		offer := p.ID
+		if p.Increment != nil {
+			offer = p.Increment.ID
+		}
+		verdict, asked := x.asked[offer]
 		if asked && verdict != "" && time.Now().Before(x.retry) {
 			waiting = true
 			continue
 		}
 		if !asked {
 			verdict = x.ask(ctx, p)
-			x.asked[p.ID] = verdict
+			x.asked[offer] = verdict
 		}
 		if verdict == "" || p.Refusal != "" {
 			continue
@@ -104,7 +108,7 @@ func (x *approver) answerAll(ctx context.Context) (waiting bool, err error) {
 				x.node.Log.Warn("an offer waits", "payment", p.ID[:10], "error", err)
 			}
 		case code == pay.CodeUpgrade, code == pay.CodeTooMany, code == pay.CodeNotAllowed:
-			x.asked[p.ID] = ""
+			x.asked[offer] = ""
 			x.node.Log.Warn("the command's answer cannot be given; a person is asked", "payment", p.ID[:10], "error", err)
 		default:
 			return waiting, err

@@ -141,6 +141,7 @@ func (b *Box) Verbs() api.Verbs {
 		api.On(api.VerbCapture, b.actor(pay.KindCapture)),
 		api.On(api.VerbVoid, b.actor(pay.KindVoid)),
 		api.On(api.VerbRefund, b.actor(pay.KindRefund)),
+		api.On(api.VerbIncrement, b.actor(pay.KindIncrement)),
 		api.On(api.VerbReceipt, b.receipt),
 	)
 }

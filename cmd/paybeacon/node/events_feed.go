@@ -138,6 +138,18 @@ func (f eventFeed) event(rows pay.Rows, fact pay.Fact) (e api.Event, ok bool, er
 		}
 		e.At, e.Kind, e.PaymentEvent = d.At.String(), api.EventPayment, api.NewPaymentEvent(d)
 		return e, good, err
+	case pay.KindIncrementOffer:
+		o, good := bodyOf[pay.IncrementOffer](fact)
+		e.At, e.Kind, e.IncrementEvent = o.At.String(), api.EventMore, api.NewIncrementEvent(fact.ID(), o)
+		return e, good, nil
+	case pay.KindIncrementEnd:
+		i, good := bodyOf[pay.IncrementEnd](fact)
+		e.At, e.Kind, e.IncrementEvent = i.At.String(), api.EventMore, api.NewIncrementEndEvent(i)
+		return e, good, nil
+	case pay.KindRefusal:
+		r, good := bodyOf[pay.Refusal](fact)
+		e.At, e.Kind, e.RefusalEvent = r.At.String(), api.EventRefusal, api.NewRefusalEvent(r)
+		return e, good && !r.Payment.IsZero(), nil
 	case pay.KindDevice:
 		d, good := bodyOf[pay.DeviceStatus](fact)
 		e.At, e.Kind, e.DeviceEvent = d.At.String(), api.EventDevice, &api.DeviceEvent{Device: d.Device.String(), DeviceState: d.State}

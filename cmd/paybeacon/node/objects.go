@@ -1,6 +1,8 @@
 package node
 
 import (
+	"cmp"
+
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
@@ -17,7 +19,7 @@ func paymentOfTill(e till.Entry) api.Payment {
 		p.ConflictsWith, p.SafeToRetry = e.Conflict.String(), false
 	}
 	if a := e.Action; a != nil {
-		p.Action = &api.Action{Kind: a.Kind, Key: a.Key, Amount: a.Amount, Final: a.Final, State: stateOfAction(*a), Reason: a.Refused}
+		p.Action = &api.Action{Kind: a.Kind, Key: a.Key, Amount: a.Amount, Final: a.Final, State: stateOfAction(*a), Reason: cmp.Or(a.Refused, a.Ended)}
 	}
 	return p
 }
@@ -28,6 +30,8 @@ func stateOfAction(a till.Acted) api.ActionState {
 		return api.ActionDone
 	case a.Refused != "":
 		return api.ActionRefused
+	case a.Ended != "":
+		return api.ActionEnded
 	default:
 		return api.ActionPending
 	}
@@ -36,7 +40,7 @@ func stateOfAction(a till.Acted) api.ActionState {
 func paymentOfWallet(e wallet.Entry) api.Payment {
 	p := paymentOf(e.View)
 	p.Answering = e.Answering
-	if e.State() == pay.StateOffered {
+	if e.State() == pay.StateOffered || e.Increment != nil {
 		p.Asks = e.Payment.Decision.Asks()
 	}
 	return p
@@ -48,10 +52,13 @@ func paymentOf(v history.View) api.Payment {
 		V: 1, Type: "payment", ID: v.ID.String(), State: v.State(), Outcome: v.Outcome(), Queued: v.Queued,
 		Amount: v.Amount, AmountHeld: sums.Held, AmountCaptured: sums.Captured, AmountRefunded: sums.Refunded, Currency: v.Currency, Merchant: v.MerchantName, Site: v.Site,
 		Payer: v.Handle, Ref: v.Ref, Mode: "online", Method: methodOf(v.StepUp), Demand: v.StepUp, Evidence: v.Evidence, Certain: v.Certain, By: v.By, Reason: v.Reason,
-		Created: v.Created.String(), Seq: v.Payment.Seq, Refusal: v.Refusal,
+		Created: v.Created.String(), Seq: v.Payment.Seq, Refusal: cmp.Or(v.Refusal, v.OthersRefusal),
 	}
 	if v.Payment.Seq > 0 {
 		p.Test = &v.Test
+	}
+	if i := v.Increment; i != nil {
+		p.Increment = &api.Increment{ID: i.ID.String(), Amount: i.Amount, Total: i.Total, Expires: i.Expires.String()}
 	}
 	p.Capture = api.CaptureAuto
 	if v.HoldUntil != 0 {

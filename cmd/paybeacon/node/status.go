@@ -58,8 +58,12 @@ func (n *Wallet) answerByHand(ctx context.Context, q api.AnswerRequest) (api.Pay
 		if err != nil {
 			return api.Payment{}, err
 		}
-		if amount != e.Amount {
-			return api.Payment{}, pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s is over %s, not %s", e.ID.Short(), text.FormatMoney(e.Amount, e.Currency), text.FormatMoney(amount, e.Currency)),
+		asked := e.Amount
+		if e.Increment != nil {
+			asked = e.Increment.Amount
+		}
+		if amount != asked {
+			return api.Payment{}, pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s is over %s, not %s", e.ID.Short(), text.FormatMoney(asked, e.Currency), text.FormatMoney(amount, e.Currency)),
 				"nothing was answered; `paybeacon wallet pending` lists the offers")
 		}
 		id = e.ID.String() // another may be the only one a moment later

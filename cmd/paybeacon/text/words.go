@@ -106,6 +106,10 @@ func WhyRefused(r pay.Reason) string {
 		pay.ReasonAboveCaptured:     "that is more than was captured and is not refunded",
 		pay.ReasonInsufficientFunds: "the account does not cover it",
 		pay.ReasonAccountFull:       "the account that it goes to can hold no more",
+		pay.ReasonLateIncrement:     "nothing is held any more, or a part was captured already",
+		pay.ReasonIncrementOpen:     "the payer is being asked for more already",
+		pay.ReasonAboveLimit:        "no payment may be that large",
+		pay.ReasonNeedsDevice:       "so much needs the payer's device: charge the rest apart",
 		pay.ReasonTooManyActions:    "too much was done on this payment",
 	}
 	if w, ok := words[r]; ok {
