@@ -63,6 +63,7 @@
 //	k/BEACON           the device that has this beacon key
 //	l/MERCHANT 00 SITE when a merchant was last told who hears its customers (not audited)
 //	m/NODE             a node: role, scope, names
+//	ms/WALLET 00 NAME means of a wallet
 //	n                  the number of the newest code source
 //	o/WALLET 00 DEVICE the wallet's devices
 //	p/PAYMENT          where a payment stands: the fold of its decisions
