@@ -641,7 +641,7 @@ func TestDeadlineThatIsTooBigIsSetAside(t *testing.T) {
 		t.Errorf("set aside: %+v", list)
 	}
 	done, err := s.Retry(t.Context())
-	if err != nil || len(done.Left) != 1 || !strings.Contains(done.Left[0].Err, kv.ErrTooBig.Error()) {
+	if err != nil || len(done.Left) != 1 || done.Left[0].Subject != payment(3).Subject() || !strings.Contains(done.Left[0].Err, kv.ErrTooBig.Error()) {
 		t.Errorf("Retry = %+v, %v", done, err)
 	}
 	sound(t, s)

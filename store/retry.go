@@ -129,66 +129,53 @@ func (s *Store) asidePage(ctx context.Context, from []byte) (subjects []pay.Subj
 // transactions and one that fails undoes no other.
 func (s *Store) retry(ctx context.Context, run runner, subjects []pay.Subject, done *Retried) error {
 	for len(subjects) > 0 {
-		tries := make([]retrial, min(len(subjects), asidePage))
-		cmds := make([]Command, len(tries))
-		for i := range tries {
-			tries[i].subject = subjects[i]
-			cmds[i] = tries[i].run
+		page := subjects[:min(len(subjects), asidePage)]
+		tries, cmds := make([]tried, len(page)), make([]Command, len(page))
+		for i, subject := range page {
+			cmds[i] = func(tx *Tx) (err error) {
+				tries[i], err = tx.try(subject)
+				return err
+			}
 		}
 		var again []pay.Subject
 		var failed error
 		for i, err := range run(ctx, cmds) {
-			more, err := tries[i].outcome(err, done)
-			if more {
-				again = append(again, subjects[i])
+			switch t := tries[i]; {
+			case errors.Is(err, kv.ErrTooBig): // nothing else was in the transaction in the end
+				t.before.Err = asideText(err)
+				done.Left = append(done.Left, t.before)
+			case err != nil: // of more than this subject
+				failed = errors.Join(failed, fmt.Errorf("%s: %w", page[i].Short(), err))
+			case t.before.Subject.IsZero():
+			case t.again:
+				again = append(again, page[i])
+			case t.left.Subject.IsZero():
+				done.Cleared = append(done.Cleared, page[i])
+			default:
+				done.Left = append(done.Left, t.left)
 			}
-			failed = errors.Join(failed, err)
 		}
 		if failed != nil {
 			return failed
 		}
-		subjects = append(again, subjects[len(tries):]...)
+		subjects = append(again, subjects[len(page):]...)
 	}
 	return nil
 }
 
-// retrial is the command that tries one subject again.
-type retrial struct {
-	subject pay.Subject
-
-	found bool
-	left  Aside
-	again bool
+// tried is what was set aside before a subject was tried again, and is after it; more of
+// it waits when again is true.
+type tried struct {
+	before, left Aside
+	again        bool
 }
 
-func (t *retrial) run(tx *Tx) (err error) {
-	row, found, err := tx.aside(t.subject)
-	if err != nil {
-		return err
+func (tx *Tx) try(subject pay.Subject) (t tried, err error) {
+	row, found, err := tx.aside(subject)
+	if err != nil || !found {
+		return t, err
 	}
-	t.found, t.left = found, row.aside(t.subject)
-	if found {
-		t.left, t.again, err = tx.Retry(t.subject)
-	}
-	return err
-}
-
-// outcome adds what became of the subject to done. It reports whether more of it
-// waits to be tried, and returns the error that concerns more than this subject.
-func (t *retrial) outcome(err error, done *Retried) (again bool, _ error) {
-	switch {
-	case errors.Is(err, kv.ErrTooBig): // nothing else was in the transaction in the end
-		t.left.Err = asideText(err)
-		done.Left = append(done.Left, t.left)
-	case err != nil:
-		return false, fmt.Errorf("%s: %w", t.subject.Short(), err)
-	case !t.found:
-	case t.again:
-		return true, nil
-	case t.left.Subject.IsZero():
-		done.Cleared = append(done.Cleared, t.subject)
-	default:
-		done.Left = append(done.Left, t.left)
-	}
-	return false, nil
+	t.before = row.aside(subject)
+	t.left, t.again, err = tx.Retry(subject)
+	return t, err
 }
