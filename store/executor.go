@@ -167,11 +167,8 @@ func (s *Store) stepAll(ctx context.Context, fns []Command) []error {
 			errs = append(errs, err)
 			continue
 		}
-		done, err := s.stepAt(context.WithoutCancel(ctx), s.clock.moment(), fns[len(errs):])
+		done, _ := s.stepAt(context.WithoutCancel(ctx), s.clock.moment(), fns[len(errs):]) // its error is that of each
 		errs = append(errs, done.Errs...)
-		if err != nil && len(done.Errs) == 0 {
-			errs = append(errs, err)
-		}
 	}
 	return errs
 }

@@ -246,15 +246,25 @@ func (v *View) walk(s series, after uint64, limit int, fn func(n uint64, item []
 func (v *View) scanRuns(s series, from, to uint64, take func(run) error) error {
 	begin := s.key(nil, from)
 	return v.scan(begin, s.key(nil, to), 0, func(key, value []byte) error {
-		if len(key) != len(begin) {
-			return damaged(key, "key")
-		}
-		r, ok := s.decode(binary.BigEndian.Uint64(key[len(key)-seqBytes:]), value)
-		if !ok {
-			return damaged(key, "run")
+		r, err := runAt(key, value, len(begin)-seqBytes, "run", s.decode)
+		if err != nil {
+			return err
 		}
 		return take(r)
 	})
+}
+
+// runAt returns the run in a row; the number of its last item stands in the key behind so
+// many bytes. what names it in the error about a row that does not have the form.
+func runAt(key, value []byte, behind int, what string, decode func(last uint64, raw []byte) (run, bool)) (r run, err error) {
+	ok := len(key) == behind+seqBytes
+	if ok {
+		r, ok = decode(binary.BigEndian.Uint64(key[behind:]), value)
+	}
+	if !ok {
+		err = damaged(key, what)
+	}
+	return r, err
 }
 
 // walkFacts is walk for the facts that a series names.

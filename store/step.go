@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -57,11 +58,7 @@ func (s *Store) stepAt(ctx context.Context, m moment, cmds []Command) (Stepped, 
 		if tried == 0 { // the deadlines before them failed: the commands are not to wait for those
 			tried = len(cmds)
 		}
-		errs := make([]error, tried)
-		for i := range errs {
-			errs[i] = err
-		}
-		return Stepped{Errs: errs, Next: m.now}, err
+		return Stepped{Errs: slices.Repeat([]error{err}, tried), Next: m.now}, err
 	}
 	s.opts.At(afterCommit)
 	s.nextDue = b.next

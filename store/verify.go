@@ -120,7 +120,7 @@ type audit struct {
 	logged  uint64 // rows of the log so far
 	effects uint64 // effects so far
 	kept    keptLine
-	aside   *asideWalk // the subject that the walk is in, or nil
+	aside   asideWalk // the subject that the walk is in, if it is in one
 
 	scope pay.Scope // the feed that the walk is in, or ""
 	feed  feedState // as its entries so far make it
@@ -282,12 +282,11 @@ func (a *audit) entryFact(scope pay.Scope, seq uint64, id pay.FactID) error {
 	if err != nil {
 		return err
 	}
-	if at, err := a.v.placeOf(id, row, scope); err != nil {
-		return err
-	} else if at != seq {
-		return finding("feed %s: the fact of entry %d is said to be entry %d", scope, seq, at)
+	at, err := a.v.placeOf(id, row, scope)
+	if err == nil && at != seq {
+		err = finding("feed %s: the fact of entry %d is said to be entry %d", scope, seq, at)
 	}
-	return nil
+	return err
 }
 
 // endFeed checks the entries that the row of the feed at hand holds, and compares
@@ -325,12 +324,11 @@ func (a *audit) head(key, value []byte) error {
 		a.scope, a.feed = scope, feedState{}
 		return a.endFeed()
 	}
-	if _, ok, err := a.v.find(state.entries(scope), before); err != nil {
-		return err
-	} else if !ok {
-		return finding("feed %s: the head follows entry %d, which is missing", scope, before)
+	_, ok, err := a.v.find(state.entries(scope), before)
+	if err == nil && !ok {
+		err = finding("feed %s: the head follows entry %d, which is missing", scope, before)
 	}
-	return nil
+	return err
 }
 
 func (a *audit) place(key, value []byte) error {
@@ -377,12 +375,9 @@ func (a *audit) metaRow(key, value []byte) error {
 
 // itemsRow checks a row of outbox items, the first of which may be acknowledged already.
 func (a *audit) itemsRow(key, value []byte) error {
-	if len(key) != 1+seqBytes {
-		return damaged(key, "outbox items")
-	}
-	r, ok := decodeItems(binary.BigEndian.Uint64(key[1:]), value)
-	if !ok {
-		return damaged(key, "outbox items")
+	r, err := runAt(key, value, 1, "outbox items", decodeItems)
+	if err != nil {
+		return err
 	}
 	if r.last <= a.outbox.acked || r.last > a.outbox.last {
 		return finding("outbox item %d is outside %d..%d", r.last, a.outbox.acked+1, a.outbox.last)

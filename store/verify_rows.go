@@ -8,12 +8,9 @@ import (
 
 // logRow checks that the log has no gap.
 func (a *audit) logRow(key, value []byte) error {
-	if len(key) != 1+seqBytes {
-		return damaged(key, "rows of the log")
-	}
-	r, ok := decodeLog(binary.BigEndian.Uint64(key[1:]), value)
-	if !ok {
-		return damaged(key, "rows of the log")
+	r, err := runAt(key, value, 1, "rows of the log", decodeLog)
+	if err != nil {
+		return err
 	}
 	return a.logRun(r)
 }
@@ -42,15 +39,11 @@ func (a *audit) effect(key, value []byte) error {
 	if n == 0 || n > a.numbers.asked {
 		return finding("effect %d is outside 1..%d", n, a.numbers.asked)
 	}
-	if !row.Done {
-		return nil
+	waits, err := a.v.SetAside(row.Effect.Subject)
+	if err == nil && row.Done && !waits {
+		err = finding("effect %d has a result, and its subject %s is not set aside", n, row.Effect.Subject.Short())
 	}
-	if waits, err := a.v.SetAside(row.Effect.Subject); err != nil {
-		return err
-	} else if !waits {
-		return finding("effect %d has a result, and its subject %s is not set aside", n, row.Effect.Subject.Short())
-	}
-	return nil
+	return err
 }
 
 func (a *audit) endNumbers() error {
@@ -89,13 +82,13 @@ func (a *audit) asideRow(key, value []byte) error {
 	if !ok {
 		return damaged(key, "subject set aside")
 	}
-	a.aside = &asideWalk{subject, row, row.first}
+	a.aside = asideWalk{subject, row, row.first}
 	return nil
 }
 
 func (a *audit) asideItem(subject pay.Subject, n uint32, value []byte) error {
-	w := a.aside
-	if w == nil || w.subject != subject || w.n != n {
+	w := &a.aside
+	if w.subject != subject || w.n != n {
 		return finding("subject %s: number %d waits and is not counted", subject.Short(), n)
 	}
 	w.n++
@@ -106,22 +99,16 @@ func (a *audit) asideItem(subject pay.Subject, n uint32, value []byte) error {
 	if d.effect == 0 {
 		return nil
 	}
-	row, ok, err := a.v.effect(d.effect)
-	if err != nil {
-		return err
+	row, _, err := a.v.effect(d.effect)
+	if err == nil && (!row.Done || row.Effect.Subject != subject) {
+		err = finding("subject %s: the result of effect %d waits and is missing", subject.Short(), d.effect)
 	}
-	if !ok || !row.Done || row.Effect.Subject != subject {
-		return finding("subject %s: the result of effect %d waits and is missing", subject.Short(), d.effect)
-	}
-	return nil
+	return err
 }
 
 func (a *audit) endAside() error {
-	if a.aside == nil {
-		return nil
-	}
-	w := *a.aside
-	a.aside = nil
+	w := a.aside
+	a.aside = asideWalk{}
 	if w.n != w.row.next {
 		return finding("subject %s: what waits ends before number %d, and %d should be there", w.subject.Short(), w.n, w.row.next-w.row.first)
 	}
@@ -169,14 +156,11 @@ type keptLine struct {
 // begins there.
 func (a *audit) keptRow(key, value []byte) error {
 	const lineEnd = 1 + idBytes + 8
-	if len(key) != lineEnd+seqBytes {
-		return damaged(key, "applied items")
+	r, err := runAt(key, value, lineEnd, "applied items", decodeKept)
+	if err != nil {
+		return err
 	}
 	node, line := pay.NodeID(key[1:]), pay.Incarnation(key[1+idBytes:lineEnd])
-	r, ok := decodeKept(binary.BigEndian.Uint64(key[lineEnd:]), value)
-	if !ok {
-		return damaged(key, "applied items")
-	}
 	at := keptLine{node: node, line: line, last: r.last}
 	before := at.chain
 	if a.kept.node == node && a.kept.line == line && a.kept.last == r.first()-1 {
