@@ -186,22 +186,12 @@ func (v *View) find(s series, n uint64) (r run, ok bool, err error) {
 		return s.tail, true, nil
 	}
 	for _, last := range [...]uint64{(n + runItems - 1) / runItems * runItems, n} {
-		key := s.key(v.room(), last)
-		row, there, err := v.get(key)
-		switch {
-		case err != nil:
-			return r, false, err
-		case !there:
-			continue
-		}
-		if r, ok = s.decode(last, row); !ok {
-			return r, false, damaged(key, "run")
-		}
-		if r.holds(n) {
-			return r, true, nil
+		r, ok, err = rowAt(v, s.key(v.room(), last), "run", func(raw []byte) (run, bool) { return s.decode(last, raw) })
+		if err != nil || ok && r.holds(n) {
+			return r, ok, err
 		}
 	}
-	return r, false, nil
+	return run{}, false, nil
 }
 
 // walk calls fn for the items of a series with numbers above after, in order and at most

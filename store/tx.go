@@ -125,22 +125,15 @@ func (tx *Tx) put(key, value []byte) error {
 	if tx.ended {
 		return kv.ErrEnded
 	}
-	sealed := seal(tx.s.sealed[:0], key, value)
-	tx.s.sealed = sealed
-	tx.wrote += len(key) + len(sealed)
-	if !tx.s.registry() {
-		tx.touch(key)
-	}
-	return tx.broken(tx.w.Put(key, sealed))
+	tx.s.sealed = seal(tx.s.sealed[:0], key, value)
+	tx.touch(key, len(tx.s.sealed))
+	return tx.broken(tx.w.Put(key, tx.s.sealed))
 }
 
 func (tx *Tx) delete(key []byte) error {
 	if tx.ended {
 		return kv.ErrEnded
 	}
-	tx.wrote += len(key)
-	if !tx.s.registry() {
-		tx.touch(key)
-	}
+	tx.touch(key, 0)
 	return tx.broken(tx.w.Delete(key))
 }

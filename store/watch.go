@@ -44,14 +44,15 @@ type watcher struct {
 // touchedBySpace is the length of the prefixes that WatchSpace watches.
 const touchedBySpace = 1
 
-// touch notes a row for those who watch rows.
-func (g *gains) touch(key []byte) {
-	if len(key) <= idBytes {
+// touch notes a row that was written for those who watch rows, which are nodes.
+func (tx *Tx) touch(key []byte, bytes int) {
+	tx.wrote += len(key) + bytes
+	if len(key) <= idBytes || tx.s.registry() {
 		return
 	}
-	g.touched = append(g.touched, topic{about: aboutID, id: [idBytes]byte(key[len(key)-idBytes:])})
+	tx.touched = append(tx.touched, topic{about: aboutID, id: [idBytes]byte(key[len(key)-idBytes:])})
 	if key[0] == spaceRole {
-		g.touched = append(g.touched, topic{about: aboutSpace, name: string(key[1 : 1+touchedBySpace])})
+		tx.touched = append(tx.touched, topic{about: aboutSpace, name: string(key[1 : 1+touchedBySpace])})
 	}
 }
 
