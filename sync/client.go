@@ -158,13 +158,6 @@ func (c *Client) connected() {
 	c.setState(func(s *State) { s.Up, s.Err, c.doubtful = true, nil, false })
 }
 
-// isDoubtful reports whether the next session must prove that data gets through.
-func (c *Client) isDoubtful() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.doubtful
-}
-
 // finalError ends Run: trying again cannot help.
 type finalError struct{ err *pay.Error }
 

@@ -29,7 +29,7 @@ type clientConn struct {
 }
 
 func newClientConn(c *Client, conn Conn, next pay.Incarnation) *clientConn {
-	id := c.opts.identity(conn, c.isDoubtful())
+	id := c.opts.identity(conn, c.doubtful)
 	id.Holder, id.Next = c.holder, next
 	k := &clientConn{
 		line:   newLine(conn, c.opts.Seams, NewClientSession(id), NewNodeEffects(c.opts.Journal)),
