@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store/kv"
@@ -175,12 +175,8 @@ func (tx *Tx) confine(fn Command) (failed, err error) {
 // concernsAll reports whether an error has a cause that is common to all
 // subjects.
 func concernsAll(err error) bool {
-	for _, common := range []error{pay.ErrCannotSign, kv.ErrUnknown, kv.ErrClosed, kv.ErrNoSpace, kv.ErrTooBig} {
-		if errors.Is(err, common) {
-			return true
-		}
-	}
-	return false
+	common := []error{pay.ErrCannotSign, kv.ErrUnknown, kv.ErrClosed, kv.ErrNoSpace, kv.ErrTooBig}
+	return slices.ContainsFunc(common, func(cause error) bool { return errors.Is(err, cause) })
 }
 
 // panicked is the error of a rule that panicked.
@@ -217,13 +213,7 @@ func (tx *Tx) guarded(in pay.Input) (r pay.Reaction, err error) {
 // asideText is an error as it is kept.
 func asideText(err error) string {
 	text := strings.ToValidUTF8(err.Error(), "?")
-	if len(text) > asideTextMax {
-		text = text[:asideTextMax]
-		for len(text) > 0 && !utf8.ValidString(text) {
-			text = text[:len(text)-1]
-		}
-	}
-	return text
+	return strings.ToValidUTF8(text[:min(len(text), asideTextMax)], "")
 }
 
 func asideNote(text string, subject pay.Subject, row asideRow, err error) note {

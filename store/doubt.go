@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -95,12 +96,7 @@ func (s *Store) holds(m moment) bool { return m.doubt && s.registry() }
 // waitsForClock reports whether an item holds a claim that rests on the time:
 // one that decides a payment, or that says what a device's counter is now.
 func waitsForClock(it pay.Item) bool {
-	for _, f := range it.Facts {
-		if k := f.Kind(); k.Party() != "" || k == pay.KindMapping {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(it.Facts, func(f pay.Fact) bool { return f.Kind().Party() != "" || f.Kind() == pay.KindMapping })
 }
 
 // acceptedClock is what the clock becomes once it is durable.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -162,9 +163,7 @@ func newStore(o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	s := &Store{opts: o, changed: make(chan struct{}, 1), ended: make(chan struct{}), nextDue: dueUnknown}
 	s.hot = newHotRows(o.Limits.HotBytes)
 	s.facts = newFactCache(o.Limits.CachedFacts)

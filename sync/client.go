@@ -1,6 +1,7 @@
 package paysync
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -93,10 +94,8 @@ func NewClient(o ClientOptions) *Client {
 	if o.Time == nil {
 		o.Time = o.Clock
 	}
-	if o.Random == nil {
-		o.Random = rand.Reader
-	}
-	return &Client{opts: o, log: orDiscard(o.Log), changed: make(chan struct{})}
+	o.Random = cmp.Or[io.Reader](o.Random, rand.Reader)
+	return &Client{opts: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), changed: make(chan struct{})}
 }
 
 // State returns the state of the connection.
@@ -219,10 +218,8 @@ func (c *Client) pause(ctx context.Context, try int, away time.Duration) error {
 	if err != nil {
 		return err
 	}
-	timer := time.NewTimer(redialAfter(try, away, jitter))
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(redialAfter(try, away, jitter)):
 	case <-ctx.Done():
 	}
 	return nil

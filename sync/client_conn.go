@@ -181,16 +181,13 @@ func (k *clientConn) keepTime() {
 			<-k.ctx.Done()
 			return
 		}
-		timer := time.NewTimer(time.Until(wake))
 		select {
-		case <-timer.C:
+		case <-time.After(time.Until(wake)):
 			k.step(Tick{Arrived: k.conn.Arrived()})
 		case <-k.timeKick:
 		case <-k.ctx.Done():
-			timer.Stop()
 			return
 		}
-		timer.Stop()
 	}
 }
 

@@ -1,6 +1,7 @@
 package paysync
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -111,7 +112,7 @@ type ClientIdentity struct {
 // NewClientSession returns a session that waits for Connected.
 func NewClientSession(id ClientIdentity) *ClientSession {
 	s := &ClientSession{
-		scope: id.Scope, key: id.Key, holder: id.Holder, next: id.Next, working: id.Working, keys: newKeyring(id.Root), versions: orSupported(id.Versions),
+		scope: id.Scope, key: id.Key, holder: id.Holder, next: id.Next, working: id.Working, keys: newKeyring(id.Root), versions: cmp.Or(id.Versions, wire.Supported()),
 		small: id.Small, behind: id.Doubtful,
 	}
 	for _, raw := range id.Authorities {

@@ -1,6 +1,7 @@
 package paysync
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -35,9 +36,7 @@ func Probe(ctx context.Context, o ClientOptions, position pay.Position) (Greetin
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	if o.Random == nil {
-		o.Random = rand.Reader
-	}
+	o.Random = cmp.Or[io.Reader](o.Random, rand.Reader)
 	conn, err := o.Dialer.Dial(ctx, o.Address, o.Root, o.Key)
 	if err != nil {
 		return Greeting{}, err

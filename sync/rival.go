@@ -1,6 +1,7 @@
 package paysync
 
 import (
+	"maps"
 	"time"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -44,12 +45,10 @@ func (c *serverConn) answers(newer *serverConn) bool {
 	if c.out.send(c.ctx, wire.Poke{}) != nil {
 		return false
 	}
-	timer := time.NewTimer(rivalAnswers)
-	defer timer.Stop()
 	select {
 	case <-c.beat:
 		return true
-	case <-timer.C:
+	case <-time.After(rivalAnswers):
 	case <-c.ctx.Done():
 	case <-newer.ctx.Done():
 	}
@@ -81,13 +80,6 @@ func (s *Server) Rivals() map[pay.NodeID]Rivalry {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := make(map[pay.NodeID]Rivalry)
-	for id, r := range s.rivals {
-		if now.Sub(r.Last) > RivalMemory {
-			delete(s.rivals, id)
-			continue
-		}
-		found[id] = r
-	}
-	return found
+	maps.DeleteFunc(s.rivals, func(_ pay.NodeID, r Rivalry) bool { return now.Sub(r.Last) > RivalMemory })
+	return maps.Clone(s.rivals)
 }

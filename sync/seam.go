@@ -3,7 +3,6 @@ package paysync
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -79,13 +78,6 @@ func (s Seams) tap(dir string, frame []byte) {
 	if s.Tap != nil {
 		s.Tap(dir, frame)
 	}
-}
-
-func orDiscard(l *slog.Logger) *slog.Logger {
-	if l == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return l
 }
 
 // sender writes whole frames, one at a time, each within writeTimeout. It must

@@ -1,6 +1,7 @@
 package paysync
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -56,7 +57,7 @@ const (
 
 // NewServer returns a server that does nothing until Run.
 func NewServer(o ServerOptions) *Server {
-	return &Server{opts: o, log: orDiscard(o.Log), nodes: map[pay.NodeID]*serverConn{}, outdated: map[pay.NodeID]bool{}, rivals: map[pay.NodeID]Rivalry{}}
+	return &Server{opts: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), nodes: map[pay.NodeID]*serverConn{}, outdated: map[pay.NodeID]bool{}, rivals: map[pay.NodeID]Rivalry{}}
 }
 
 // Run serves until ctx is done, and returns nil then, or until the listener
@@ -236,10 +237,7 @@ func (s *Server) noteVersion(id pay.NodeID, end error) {
 }
 
 func (s *Server) pingEvery() pay.Millis {
-	if s.opts.PingEvery > 0 {
-		return s.opts.PingEvery
-	}
-	return pingEveryFor(s.Nodes())
+	return cmp.Or(s.opts.PingEvery, pingEveryFor(s.Nodes()))
 }
 
 // pingEveryFor returns the ping interval for a number of nodes. Chosen: few nodes

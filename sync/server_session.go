@@ -1,6 +1,7 @@
 package paysync
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -157,7 +158,7 @@ func (s *ServerSession) stood(st Standing) []Effect {
 	if err := s.admit(st); err != nil {
 		return []Effect{End{Err: err}}
 	}
-	own := orSupported(s.versions)
+	own := cmp.Or(s.versions, wire.Supported())
 	version, ok := own.Common(s.hello.Versions())
 	if !ok {
 		return []Effect{End{Err: upgradeError(s.hello.Versions(), own)}}

@@ -1,6 +1,7 @@
 package paysync
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 
@@ -109,7 +110,7 @@ func (c *serverConn) followFeed() {
 // enrol decides on a claim to become a node. The proof is bound to this
 // connection, so that one of another connection is worth nothing.
 func (c *serverConn) enrol(m wire.Enrol) {
-	own := orSupported(c.server.opts.Versions)
+	own := cmp.Or(c.server.opts.Versions, wire.Supported())
 	if _, ok := own.Common(m.Versions()); !ok {
 		c.stop(upgradeError(m.Versions(), own))
 		return

@@ -8,14 +8,6 @@ import (
 	"github.com/paybeacon/paybeacon/wire"
 )
 
-// orSupported returns v, or what this program speaks when v is zero.
-func orSupported(v wire.Versions) wire.Versions {
-	if v == (wire.Versions{}) {
-		return wire.Supported()
-	}
-	return v
-}
-
 // upgradeError returns an error with pay.CodeUpgrade for two ranges of versions
 // that have none in common. People at both sides read it.
 func upgradeError(node, registry wire.Versions) *pay.Error {
