@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -71,9 +72,7 @@ func (g *gains) add(more gains) {
 	g.appended = append(g.appended, more.appended...)
 	g.notes = append(g.notes, more.notes...)
 	g.touched = append(g.touched, more.touched...)
-	if more.accepted != nil {
-		g.accepted = more.accepted
-	}
+	g.accepted = cmp.Or(more.accepted, g.accepted)
 	g.published = g.published || more.published
 	g.effects = g.effects || more.effects
 	if more.counted.known {

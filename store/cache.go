@@ -50,14 +50,13 @@ func openFact(id pay.FactID, raw []byte) (pay.Fact, error) {
 	return f, nil
 }
 
-func (c *factCache) find(id pay.FactID) (pay.Fact, bool) {
+func (c *factCache) find(id pay.FactID) (f pay.Fact, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f, ok := c.young[id]; ok {
+	if f, ok = c.young[id]; ok {
 		return f, true
 	}
-	f, ok := c.old[id]
-	if ok {
+	if f, ok = c.old[id]; ok {
 		c.insert(f)
 	}
 	return f, ok

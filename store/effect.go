@@ -104,10 +104,7 @@ func (tx *Tx) finish(n uint64, result []byte, failed error) (first bool, err err
 		return false, err
 	}
 	row.Done, row.Result = true, result
-	if err := tx.putEffect(n, row); err != nil {
-		return false, err
-	}
-	return true, tx.meet(row.Effect.Subject, due{at: tx.Now(), effect: n}, failed)
+	return true, errors.Join(tx.putEffect(n, row), tx.meet(row.Effect.Subject, due{at: tx.Now(), effect: n}, failed))
 }
 
 // Finish is Tx.Finish in a transaction of its own. A result whose consequences
@@ -128,12 +125,12 @@ func (s *Store) Finish(ctx context.Context, n uint64, result []byte) (first bool
 // reactToResult lets the role react to the result of an effect, and removes the
 // effect.
 func (tx *Tx) reactToResult(n uint64) error {
-	row, ok, err := tx.effect(n)
+	row, _, err := tx.effect(n)
+	if err == nil && !row.Done {
+		err = damaged(effectKey(nil, n), "missing result")
+	}
 	if err != nil {
 		return err
-	}
-	if !ok || !row.Done {
-		return damaged(effectKey(nil, n), "missing result")
 	}
 	counted, err := tx.count()
 	if err != nil {

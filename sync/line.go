@@ -81,21 +81,18 @@ func (l *line[S, D]) step(event Event) {
 // two or more, and returns how many that were. What is written together leaves in
 // few packets.
 func (l *line[S, D]) sendRun(effects []Effect) (n int, err error) {
-	for n < len(effects) {
-		e, ok := effects[n].(Send)
+	run := make([]wire.Message, 0, 8)
+	for _, effect := range effects {
+		e, ok := effect.(Send)
 		if !ok || !l.plain(e.Message) {
 			break
 		}
-		n++
+		run = append(run, e.Message)
 	}
-	if n < 2 {
+	if len(run) < 2 {
 		return 0, nil
 	}
-	run := make([]wire.Message, n)
-	for i := range run {
-		run[i] = effects[i].(Send).Message //nolint:forcetypeassert // checked above
-	}
-	return n, l.out.send(l.ctx, run...)
+	return len(run), l.out.send(l.ctx, run...)
 }
 
 // carryOut has the store carry out one effect and gives the session the answer.

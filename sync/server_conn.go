@@ -70,13 +70,10 @@ func (c *serverConn) greet(ctx context.Context) (wire.Message, error) {
 	}
 	defer context.AfterFunc(ctx, func() { c.interrupt() })()
 	m, err := c.in.next()
-	if err != nil {
-		if errors.Is(err, wire.ErrMalformed) {
-			c.conn.Close(CloseProtocol)
-		}
-		return nil, err
+	if errors.Is(err, wire.ErrMalformed) {
+		c.conn.Close(CloseProtocol)
 	}
-	return m, nil
+	return m, err
 }
 
 // interrupt makes a blocked read return, now or as soon as it begins.
@@ -106,8 +103,10 @@ func (c *serverConn) begin(ctx context.Context) (end func()) {
 func (c *serverConn) answer(first wire.Message) {
 	switch m := first.(type) {
 	case wire.Enrol:
-		c.enrol(m)
 		c.once = true
+		if err := c.enrol(m); err != nil {
+			c.stop(err)
+		}
 	case wire.Hello:
 		c.holder, c.clock, c.clockAt = m.Holder, m.Clock, time.Now()
 		c.store.Rival = c.server.join(c)

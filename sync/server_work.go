@@ -109,29 +109,23 @@ func (c *serverConn) followFeed() {
 
 // enrol decides on a claim to become a node. The proof is bound to this
 // connection, so that one of another connection is worth nothing.
-func (c *serverConn) enrol(m wire.Enrol) {
+func (c *serverConn) enrol(m wire.Enrol) error {
 	own := cmp.Or(c.server.opts.Versions, wire.Supported())
 	if _, ok := own.Common(m.Versions()); !ok {
-		c.stop(upgradeError(m.Versions(), own))
-		return
+		return upgradeError(m.Versions(), own)
 	}
 	exporter, err := c.conn.Exporter()
 	if err != nil {
-		c.stop(fmt.Errorf("export keying material: %w", err))
-		return
+		return fmt.Errorf("export keying material: %w", err)
 	}
 	member, err := c.server.opts.Hub.Enrol(c.ctx, pay.EnrolClaim{
 		Invite: m.Invite, Proof: m.Proof, Exporter: exporter, Node: c.node, Role: m.Role, Name: m.Name,
 	})
 	if err != nil {
-		c.stop(fmt.Errorf("enrol node: %w", err))
-		return
+		return fmt.Errorf("enrol node: %w", err)
 	}
 	c.server.log.Info("sync: node enrolled", "node", c.node.ID().Short(), "role", string(member.Node.Role))
-	err = c.out.send(c.ctx, wire.Enrolled{
+	return c.out.send(c.ctx, wire.Enrolled{
 		Node: member.Node, Authority: member.Authority.Raw(), Currency: member.Currency, Resolver: member.Resolver,
 	})
-	if err != nil {
-		c.stop(err)
-	}
 }
