@@ -51,16 +51,11 @@ func (v *View) numbers() (numbers, error) {
 
 // count returns the numbers as this command and those before it in the batch
 // have left them, for the caller to count on. The batch writes them at its end.
-func (tx *Tx) count() (*numbers, error) {
-	if tx.counted.known {
-		return &tx.counted, nil
+func (tx *Tx) count() (n *numbers, err error) {
+	if !tx.counted.known {
+		tx.counted, err = tx.numbers()
 	}
-	n, err := tx.numbers()
-	if err != nil {
-		return nil, err
-	}
-	tx.counted = n
-	return &tx.counted, nil
+	return &tx.counted, err
 }
 
 // OpenEffects returns how many effects are not finished.
