@@ -47,12 +47,16 @@ func (s *Store) AwaitClock(ctx context.Context) error {
 }
 
 // WatchClock says in the log when a doubt begins or ends, keeps that, and calls
-// changed after it, until ctx ends. It looks every given span.
-func (s *Store) WatchClock(ctx context.Context, every time.Duration, changed func(ClockState)) error {
-	tick := time.NewTicker(every)
+// changed after it, until ctx ends. It looks again after the span for whether there is
+// a doubt.
+func (s *Store) WatchClock(ctx context.Context, after func(doubt bool) time.Duration, changed func(ClockState)) error {
+	tick := time.NewTicker(after(false))
 	defer tick.Stop()
 	for was := (ClockState{}); ; {
 		now := s.Clock()
+		if now.Doubt != was.Doubt {
+			tick.Reset(after(now.Doubt))
+		}
 		if now.Doubt != was.Doubt || now.Past != was.Past {
 			if err := s.Do(ctx, s.keepClock); err != nil && ctx.Err() == nil && !errors.Is(err, ErrEnded) {
 				s.opts.Log.Warn("the clock's reference could not be kept; it is tried again", "err", err)

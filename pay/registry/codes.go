@@ -19,7 +19,7 @@ const (
 	liveMargin   pay.Millis = 8_000   // it is replaced this long before its end
 	olderSpan    pay.Millis = 120_000 // what one table of the past covers
 	wideEvery    pay.Millis = 60_000  // a wide table is built at most this often
-	refreshEvery            = time.Second
+	refreshEvery            = 4 * time.Second
 )
 
 // How many codes the tables hold. Chosen: those of the past have at most 240 MiB

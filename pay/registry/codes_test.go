@@ -348,7 +348,7 @@ func TestRunCodes(t *testing.T) {
 			}
 		}
 		cancel()
-		if err := <-done; err != nil || failed != 1 || views < 90 {
+		if err := <-done; err != nil || failed != 1 || views < 20 {
 			t.Errorf("ended with %v after %d views, %d failed", err, views, failed)
 		}
 	})

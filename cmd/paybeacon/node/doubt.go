@@ -13,16 +13,27 @@ import (
 	"github.com/paybeacon/paybeacon/store"
 )
 
-// clockLook is how often a node looks whether its clock was set. Chosen: it is
-// said before a person wonders, and costs two readings.
-const clockLook = time.Second
+// clockLook is after how long a node looks again whether its clock was set, and
+// clockLookDoubt while it is in doubt. Chosen: it is said before a person wonders, and
+// the machine sleeps meanwhile.
+const (
+	clockLook      = 4 * time.Second
+	clockLookDoubt = time.Second
+)
+
+func clockAfter(doubt bool) time.Duration {
+	if doubt {
+		return clockLookDoubt
+	}
+	return clockLook
+}
 
 // watchClock says loudly when the node's clock comes into doubt, once, and when
 // it is right again, until ctx ends.
 func (b *base) watchClock(ctx context.Context) error {
 	decides := b.Dir.Role() == pay.RoleRegistry
 	was := store.ClockState{}
-	return b.store.WatchClock(ctx, clockLook, func(s store.ClockState) {
+	return b.store.WatchClock(ctx, clockAfter, func(s store.ClockState) {
 		switch {
 		case s.Doubt:
 			b.Log.Error("THE CLOCK IS IN DOUBT: "+ClockSentence(s), "hint", clockHint(b.Dir, decides))
@@ -36,13 +47,20 @@ func (b *base) watchClock(ctx context.Context) error {
 // confirmClock compares the clock of a node in doubt with the registry's while
 // there is a session, until ctx ends.
 func (p peer) confirmClock(ctx context.Context, s *store.Store) error {
-	tick := time.NewTicker(clockLook)
+	tick := time.NewTicker(clockAfter(false))
 	defer tick.Stop()
-	for {
-		if state := p.client.State(); state.Up && s.Clock().Doubt {
+	for was := false; ; {
+		state, changed := p.client.Watch()
+		doubt := s.Clock().Doubt
+		if doubt != was {
+			tick.Reset(clockAfter(doubt))
+			was = doubt
+		}
+		if state.Up && doubt {
 			s.ConfirmClock(state.Now.Add(pay.MillisOf(time.Since(state.NowAt))))
 		}
 		select {
+		case <-changed:
 		case <-tick.C:
 		case <-ctx.Done():
 			return nil
