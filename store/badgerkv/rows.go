@@ -153,7 +153,7 @@ func (e *Engine) logged(o *kv.Overlay) error {
 	if e.rows = w.buf; cap(w.buf) > rowsKept {
 		e.rows = nil
 	}
-	e.space.count(commitlog.SizeOf(len(w.buf)))
+	e.space.written += commitlog.SizeOf(len(w.buf))
 	flushed := e.log.Flushes()
 	if _, err := e.log.Append(w.buf); err != nil {
 		return err

@@ -128,9 +128,6 @@ func (g *spaceGuard) admit() error {
 	return nil
 }
 
-// count counts the bytes of a transaction.
-func (g *spaceGuard) count(bytes int) { g.written += bytes }
-
 // Space returns the bytes that are free for this directory, and the number below
 // which the engine refuses to write. It returns the error of Options.FreeBytes.
 func (e *Engine) Space() (free, need uint64, err error) {

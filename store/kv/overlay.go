@@ -36,10 +36,12 @@ func (o *Overlay) Get(key []byte) ([]byte, bool, error) {
 		return nil, false, ErrEnded
 	}
 	if o.items != nil {
-		if it, ok := o.items.Get(at(key)); ok && !it.deleted {
-			return it.value(), true, nil
-		} else if ok {
+		it, ok := o.items.Get(at(key))
+		switch {
+		case ok && it.deleted:
 			return nil, false, nil
+		case ok:
+			return it.value(), true, nil
 		}
 	}
 	return o.base.Get(key)

@@ -135,8 +135,11 @@ func get(r kv.Reader, want ...string) error {
 	for _, text := range want {
 		key, value, there := parse(text)
 		got, ok, err := r.Get([]byte(key))
-		if err != nil || ok != there || string(got) != value || ok == (got == nil) {
-			return fmt.Errorf("get %q = %q, %t, %w, want %q", key, got, ok, err, text)
+		if err == nil && (ok != there || string(got) != value || ok == (got == nil)) {
+			err = fmt.Errorf("get %q = %q, %t, want %q", key, got, ok, text)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
