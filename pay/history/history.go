@@ -22,7 +22,7 @@
 // numbers and moments are written as in package rows.
 //
 //	ha WORKING FROM FACT  an authority by the working key that it names
-//	hi PAYMENT CLAIM      an increment of a hold: its offer, and its end
+//	hi PAYMENT            the increments of a hold: their claims, offers and ends
 //	hp PAYMENT            a payment: created, received, chain
 //	hs AT FACT            the registry's statements on the account, newest first
 //	hr PAYMENT            why the last claim of somebody else on it was refused
@@ -162,6 +162,11 @@ func Fold(tx pay.WritableRows, now pay.Time, id pay.FactID, d pay.Decision) (Rec
 		return rec, nil, err
 	}
 	rec.Received = now
+	if d.Seq > 2 { // what was refused before it is of no interest any more
+		if err := refusalRows.Delete(tx, d.Payment); err != nil {
+			return rec, nil, err
+		}
+	}
 	return rec, append([]Step{first}, steps...), put(tx, rec, !known)
 }
 

@@ -34,7 +34,7 @@ func (t *Till) actions() history.Feature {
 }
 
 var actionRows = rows.New("a", "what this box asked for on a payment, by its key",
-	rows.Join(rows.ID[pay.PaymentID]("PAYMENT"), rows.Text[pay.IdempotencyKey]("KEY")), rows.CBOR[actionRow]())
+	rows.Join(rows.TextUntil[pay.IdempotencyKey]("KEY", 0), rows.ID[pay.PaymentID]("PAYMENT")), rows.CBOR[actionRow]())
 
 // actionRow is a claim of this box on a payment. Fields may be added if they can be
 // left out.
@@ -119,7 +119,7 @@ func (t *Till) Act(tx Tx, now pay.Time, id string, a Act) (Entry, pay.Reaction, 
 	if err != nil {
 		return Entry{}, pay.Reaction{}, fmt.Errorf("%s: %w", a.Kind, err)
 	}
-	if err := actionRows.Put(tx, rows.Key(e.ID, a.Key), actionRow{Claim: f.ID()}); err != nil {
+	if err := actionRows.Put(tx, rows.Key(a.Key, e.ID), actionRow{Claim: f.ID()}); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
 	e.Action = &Acted{Act: a}
@@ -159,7 +159,7 @@ func (t *Till) ShowAct(v View, now pay.Time, id pay.PaymentID, key pay.Idempoten
 // acted returns what this box asked for under a key of a payment, and what became of
 // it; ok is false where it asked for nothing.
 func (t *Till) acted(v pay.Rows, id pay.PaymentID, key pay.IdempotencyKey) (out Acted, ok bool, err error) {
-	r, ok, err := actionRows.Get(v, rows.Key(id, key))
+	r, ok, err := actionRows.Get(v, rows.Key(key, id))
 	if err != nil || !ok {
 		return out, false, err
 	}
@@ -185,12 +185,12 @@ func (t *Till) acted(v pay.Rows, id pay.PaymentID, key pay.IdempotencyKey) (out 
 }
 
 // actionOf returns the row of a claim of this box, if it is the last one under its key.
-func actionOf(view pay.Rows, claim pay.Fact) (key rows.Pair[pay.PaymentID, pay.IdempotencyKey], r actionRow, ok bool, err error) {
+func actionOf(view pay.Rows, claim pay.Fact) (key rows.Pair[pay.IdempotencyKey, pay.PaymentID], r actionRow, ok bool, err error) {
 	a, ok := pay.ActionOf(claim)
 	if !ok {
 		return key, r, false, nil
 	}
-	key = rows.Key(a.Payment, a.Key)
+	key = rows.Key(a.Key, a.Payment)
 	r, ok, err = actionRows.Get(view, key)
 	return key, r, ok && r.Claim == claim.ID(), err
 }
@@ -211,7 +211,7 @@ func actionRecalled(tx pay.WritableRows, _ pay.Time, claim pay.Fact) error {
 	if !ok {
 		return nil
 	}
-	return actionRows.Put(tx, rows.Key(a.Payment, a.Key), actionRow{Claim: claim.ID()})
+	return actionRows.Put(tx, rows.Key(a.Key, a.Payment), actionRow{Claim: claim.ID()})
 }
 
 // noteKnown keeps which claim of another box was followed in place of one of this box.

@@ -17,7 +17,7 @@
 //
 // Beside the rows of package history, which begin with 'h':
 //
-//	a PAYMENT KEY  what this box asked for on a payment
+//	a KEY 00 PAYMENT  what this box asked for on a payment
 //	e SITE     when another place was last said to hear the customers of a site
 //	k KEY      the payment that an idempotency key stands for; keys never expire
 //	m TAG      the payment that a key of any box of the merchant stands for
