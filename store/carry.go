@@ -213,17 +213,18 @@ func (c *carrier) report(text string, tries int, args ...any) {
 
 // carryOut carries out effect n and finishes it.
 func (s *Store) carryOut(ctx context.Context, n uint64, doers map[pay.EffectKind]Doer) (kind pay.EffectKind, err error) {
-	var e pay.Effect
+	var row effectRow
 	var open, aside bool
 	err = s.View(ctx, func(v *View) (err error) {
-		if e, open, err = v.Effect(n); err == nil {
-			aside, err = v.SetAside(e.Subject)
+		if row, open, err = v.effect(n); err == nil {
+			aside, err = v.SetAside(row.Effect.Subject)
 		}
 		return err
 	})
+	e := row.Effect
 	do := doers[e.Kind]
 	switch {
-	case err != nil || !open:
+	case err != nil || !open || row.Done:
 		return e.Kind, err
 	case aside:
 		return e.Kind, errHeld

@@ -134,13 +134,6 @@ func (c *clock) accepted() (s ClockState, ref reference, m moment) {
 	return s, ref, m
 }
 
-// take makes the clock what accepted returned, once that is durable.
-func (c *clock) take(ref reference, m moment) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ref, c.last.now, c.last.doubt = ref, m.now, false
-}
-
 // unwritten returns the reference if the store does not know it yet. One that is
 // of no known boot is worth nothing after this process.
 func (c *clock) unwritten() (ref reference, differs bool) {
@@ -149,10 +142,17 @@ func (c *clock) unwritten() (ref reference, differs bool) {
 	return c.ref, c.ref.Boot != "" && c.ref.differs(c.written)
 }
 
-func (c *clock) wrote(ref reference) {
+// wrote takes over what is durable: the reference, and that the wall clock was accepted,
+// unless they are nil.
+func (c *clock) wrote(ref *reference, accepted *acceptedClock) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.written = ref
+	if ref != nil {
+		c.written = *ref
+	}
+	if accepted != nil {
+		c.ref, c.last.now, c.last.doubt = accepted.ref, accepted.moment.now, false
+	}
 }
 
 // state is what the clock thinks of the wall clock now.

@@ -126,16 +126,6 @@ func (tx *Tx) putClock(b *batch) error {
 	return tx.putMeta(metaClock, m.encode())
 }
 
-// clockWritten takes over what a durable batch said of the clock.
-func (s *Store) clockWritten(b *batch) {
-	if b.refWritten != nil {
-		s.clock.wrote(*b.refWritten)
-	}
-	if b.accepted != nil {
-		s.clock.take(b.accepted.ref, b.accepted.moment)
-	}
-}
-
 // AcceptClock makes the time that the wall clock shows the time of a registry's
 // store, whatever it was before. sign is called in the transaction that does so,
 // with the clock as it is in doubt, whose Wall is the time from now on; it publishes

@@ -48,12 +48,6 @@ func (v *View) Effects(after uint64, fn func(n uint64, e pay.Effect) error) erro
 	})
 }
 
-// Effect returns an effect that has no result yet.
-func (v *View) Effect(n uint64) (e pay.Effect, ok bool, err error) {
-	row, ok, err := v.effect(n)
-	return row.Effect, ok && !row.Done, err
-}
-
 func (v *View) effect(n uint64) (r effectRow, ok bool, err error) {
 	return rowAt(v, effectKey(v.room(), n), "effect", decodeEffect)
 }

@@ -62,7 +62,7 @@ func (s *Store) stepAt(ctx context.Context, m moment, cmds []Command) (Stepped, 
 	}
 	s.opts.At(afterCommit)
 	s.nextDue = b.next
-	s.clockWritten(b)
+	s.clock.wrote(b.refWritten, b.accepted)
 	if b.opened {
 		s.session.Store(true)
 	}

@@ -102,7 +102,7 @@ func (s *ServerSession) step(event Event) []Effect {
 			s.more, s.grown = true, true
 		}
 		s.end = max(s.end, e.Seq)
-		return s.pump()
+		return s.pump(false)
 	case Fed:
 		return s.fed(e)
 	case KeptRead:
@@ -183,7 +183,7 @@ func (s *ServerSession) stood(st Standing) []Effect {
 	s.next, s.applied, s.pace = w.Applied+1, w.Applied, st.PingEvery
 	s.feed.start(s.hello.Cursor.Seq, pay.FeedWindowEntries, pay.FeedWindowBytes)
 	s.more = true
-	return append([]Effect{Send{w}}, s.pump()...)
+	return append([]Effect{Send{w}}, s.pump(false)...)
 }
 
 // admit returns the error for a node that may not have a session, or nil.
@@ -258,7 +258,7 @@ func (s *ServerSession) pushed(e Pushed) []Effect {
 	}
 	known := s.next - first
 	if known >= uint64(len(e.Items)) {
-		return s.acknowledge(wire.Ack{Incarnation: e.Incarnation, Applied: s.applied})
+		return s.acknowledge(wire.Ack{Incarnation: e.Incarnation, Applied: s.applied}, false)
 	}
 	items := e.Items[known:]
 	s.next += uint64(len(items))
@@ -281,19 +281,12 @@ func (s *ServerSession) appliedItems(a pay.Applied) []Effect {
 		}
 	}
 	s.end = max(s.end, a.Grown[s.scope])
-	effects := s.acknowledge(m)
-	for i, e := range effects {
-		if read, ok := e.(ReadFeed); ok {
-			read.Here = true
-			effects[i] = read
-		}
-	}
-	return effects
+	return s.acknowledge(m, true)
 }
 
 // acknowledge sends an Ack, together with the entries that came of the same claims
 // if they are about to be read.
-func (s *ServerSession) acknowledge(m wire.Ack) (effects []Effect) {
+func (s *ServerSession) acknowledge(m wire.Ack, here bool) (effects []Effect) {
 	if s.ack != nil {
 		if len(s.ack.Refused)+len(m.Refused) > pay.BatchFactsMax {
 			effects = append(effects, Send{*s.ack})
@@ -305,7 +298,7 @@ func (s *ServerSession) acknowledge(m wire.Ack) (effects []Effect) {
 	if s.end <= s.feed.sent && !s.reading {
 		return append(effects, Send{m})
 	}
-	more := s.pump()
+	more := s.pump(here)
 	if !s.reading {
 		return append(append(effects, Send{m}), more...)
 	}
@@ -314,8 +307,8 @@ func (s *ServerSession) acknowledge(m wire.Ack) (effects []Effect) {
 }
 
 // pump reads on in the feed when it may hold more and the window has room. When
-// the window has none, one Poke asks for a Seen, which makes room.
-func (s *ServerSession) pump() []Effect {
+// the window has none, one Poke asks for a Seen, which makes room. here is ReadFeed.Here.
+func (s *ServerSession) pump(here bool) []Effect {
 	if s.phase != phaseLive || s.reading || !s.more && s.end <= s.feed.sent {
 		return nil
 	}
@@ -327,7 +320,7 @@ func (s *ServerSession) pump() []Effect {
 		return []Effect{Send{wire.Poke{}}}
 	}
 	s.reading, s.grown = true, false
-	return []Effect{ReadFeed{Scope: s.scope, After: s.feed.sent, Limit: min(s.feed.room(), pay.BatchFactsMax)}}
+	return []Effect{ReadFeed{Scope: s.scope, After: s.feed.sent, Limit: min(s.feed.room(), pay.BatchFactsMax), Here: here}}
 }
 
 func (s *ServerSession) fed(e Fed) []Effect {
@@ -339,13 +332,13 @@ func (s *ServerSession) fed(e Fed) []Effect {
 	}
 	if len(e.Facts) == 0 {
 		s.end = min(s.end, s.feed.sent) // what was said to be there is not
-		return append(effects, s.pump()...)
+		return append(effects, s.pump(false)...)
 	}
 	m := wire.Entries{Scope: s.scope, First: s.feed.sent + 1, Facts: e.Facts, Chain: e.Chain}
 	for _, raw := range e.Facts {
 		s.feed.send(len(raw))
 	}
-	return append(append(effects, Send{m}), s.pump()...)
+	return append(append(effects, Send{m}), s.pump(false)...)
 }
 
 func (s *ServerSession) seen(n uint64) []Effect {
@@ -358,7 +351,7 @@ func (s *ServerSession) seen(n uint64) []Effect {
 		s.feed.ack(n)
 		s.poked = false
 	}
-	return s.pump()
+	return s.pump(false)
 }
 
 // OpenPush parses the facts of a Push and verifies that node signed each of
