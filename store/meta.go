@@ -113,8 +113,8 @@ type metaRow struct {
 	value []byte
 }
 
-// rowsOfFormat are those by which older programs know that they are to leave a store of
-// this format alone, and those that one of an older format lacks.
+// rowsOfFormat are the rows that make a store of format before one of this program's
+// format. Older programs leave it alone from then on.
 func rowsOfFormat(before uint32) []metaRow {
 	rows := []metaRow{{metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion)}}
 	if before < 2 {

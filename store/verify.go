@@ -103,7 +103,7 @@ func (a *audit) begin() {
 type audit struct {
 	VerifyOptions
 	v        *View
-	named    bool // what is named elsewhere is looked up there, and not only added up
+	named    bool // places are looked up, and not only added up
 	found    []string
 	unlisted int
 	failed   error // why nothing more can be read
