@@ -49,8 +49,8 @@ func (s KeySecret) tag(what []any) []byte {
 }
 
 // SameOrder reports whether two requests ask for the same, whoever is to pay it.
-func (r Opening) SameOrder(other Opening) bool {
-	return (r.Hold != 0) == (other.Hold != 0) && r.Amount == other.Amount && r.Currency == other.Currency && r.Ref == other.Ref && r.TwoChannel == other.TwoChannel
+func (o Opening) SameOrder(other Opening) bool {
+	return (o.Hold != 0) == (other.Hold != 0) && o.Amount == other.Amount && o.Currency == other.Currency && o.Ref == other.Ref && o.TwoChannel == other.TwoChannel
 }
 
 // MerchantKeys is the registry's statement to the boxes of one merchant with

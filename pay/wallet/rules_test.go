@@ -85,14 +85,15 @@ func (w *rulesWorld) says(merchant pay.Scope, amount pay.Amount) pay.Rule {
 
 func (w *rulesWorld) offered(offer pay.Fact) (answer pay.Fact, by pay.Rule) {
 	w.Helper()
-	for _, f := range w.deliver(offer) {
-		a, err := pay.As[pay.Answer](f)
-		if err != nil || a.Verdict != pay.Approve {
-			w.Fatalf("answer %+v, %v", a, err)
-		}
-		return f, a.By
+	answers := w.deliver(offer)
+	if len(answers) == 0 {
+		return pay.Fact{}, ""
 	}
-	return pay.Fact{}, ""
+	a, err := pay.As[pay.Answer](answers[0])
+	if err != nil || a.Verdict != pay.Approve {
+		w.Fatalf("answer %+v, %v", a, err)
+	}
+	return answers[0], a.By
 }
 
 func TestStandingRules(t *testing.T) {

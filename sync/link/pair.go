@@ -219,10 +219,10 @@ func request[Answer message](c *client, m message) (answer Answer, err error) {
 	switch got := got.(type) {
 	case nil:
 		return answer, c.explain(err)
-	case Answer:
-		return got, nil
 	case refuse:
 		return answer, got.explain()
+	case Answer:
+		return got, nil
 	default:
 		return answer, pay.NewError(pay.CodeFailed, fmt.Sprintf("the device answered with a frame of type %d out of turn", got.frameType()), hintVersion)
 	}

@@ -208,9 +208,9 @@ func (c *Call) Answer(v any, plain func(w io.Writer)) error {
 
 // AnswerExactly is Answer in a form of its own, such as CSV: it is written as it is,
 // whatever the terminal's width.
-func (c *Call) AnswerExactly(v any, print func(w io.Writer)) error {
+func (c *Call) AnswerExactly(v any, exact func(w io.Writer)) error {
 	return c.write(v, func(w io.Writer) error {
-		print(w)
+		exact(w)
 		return nil
 	})
 }

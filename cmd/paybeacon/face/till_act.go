@@ -94,11 +94,11 @@ func tillAct(c *cli.Call, v api.Verb[api.ActionRequest, api.Payment]) error {
 	if err := c.Answer(reply, func(w io.Writer) { printPayment(w, p, pay.RoleBox) }); err != nil {
 		return err
 	}
-	return actExit(c, v.Name, p, q.Key)
+	return actExit(v.Name, p, q.Key)
 }
 
 // actExit turns what became of an action into the error, or none, of its command.
-func actExit(c *cli.Call, what string, p api.Payment, key pay.IdempotencyKey) error {
+func actExit(what string, p api.Payment, key pay.IdempotencyKey) error {
 	var err error
 	switch a := p.Action; {
 	case a == nil:
