@@ -11,7 +11,8 @@ type Writer interface {
 // can be undone among many that share a transaction, and an engine can hold a
 // transaction's writes until the commit.
 //
-// An Overlay is for one goroutine and valid as long as its Reader. Scan may be
+// An Overlay is valid as long as its Reader, and for one goroutine, unless it was never
+// written to: then it is as safe for concurrent use as its Reader. Scan may be
 // nested, and its function may read and write the same Overlay: a Scan sees the
 // writes made before it began.
 type Overlay struct {
@@ -53,7 +54,7 @@ func (o *Overlay) Scan(from, to []byte, limit int, fn func(key, value []byte) bo
 	if o.ended {
 		return ErrEnded
 	}
-	if !o.pinned { // or another walk has, or the writes never change
+	if o.items != nil && !o.pinned { // or another walk has, or the writes never change
 		o.pinned = true
 		defer func() { o.pinned = false }()
 	}
