@@ -30,6 +30,8 @@ type Terms struct {
 	// HoldUntil is until when the amount is held, to be captured by then; 0 where an
 	// approval captures it at once. A wallet repeats it when it approves.
 	HoldUntil Time `cbor:"70,keyasint,omitempty"`
+	// Acquirer is who moves the money; AcquirerNone: the payer's closed-loop account.
+	Acquirer Acquirer `cbor:"71,keyasint,omitempty"`
 }
 
 // IsHold reports whether the amount is held for a later capture.
@@ -38,7 +40,7 @@ func (t Terms) IsHold() bool { return t.HoldUntil != 0 }
 func (t Terms) check() error {
 	return firstError(t.Merchant.check("m/"), t.MerchantName.Check(), t.Site.Check(), t.Amount.CheckPayable(),
 		t.Currency.Check(), t.Handle.Check(), CheckRef(t.Ref), t.Expires.check(), t.StepUp.check(),
-		checkEvidence(t.Evidence, t.Certain), checkExcess(t.Evidence, t.Excess), t.checkHold())
+		checkEvidence(t.Evidence, t.Certain), checkExcess(t.Evidence, t.Excess), t.checkHold(), t.Acquirer.check())
 }
 
 // checkHold returns nil when the amount is not held, or for longer than the offer

@@ -71,6 +71,10 @@ func again(t testing.TB, k pay.Key, f pay.Fact) pay.Fact {
 		return resign[pay.Means](t, k, f)
 	case pay.KindMeansEnd:
 		return resign[pay.MeansEnd](t, k, f)
+	case pay.KindAcquirerAnswer:
+		return resign[pay.AcquirerAnswer](t, k, f)
+	case pay.KindContradiction:
+		return resign[pay.Contradiction](t, k, f)
 	case pay.KindMeansStatus:
 		return resign[pay.MeansStatus](t, k, f)
 	}
@@ -104,8 +108,8 @@ func TestFactRoundTrip(t *testing.T) {
 			t.Errorf("%s: reading and signing again makes another fact", s.name)
 		}
 	}
-	if len(kinds) != 24 {
-		t.Errorf("the samples hold %d kinds of 24: %v", len(kinds), kinds)
+	if len(kinds) != 26 {
+		t.Errorf("the samples hold %d kinds of 26: %v", len(kinds), kinds)
 	}
 }
 
@@ -382,7 +386,7 @@ func knownKind(k pay.Kind) bool {
 		pay.KindRequest, pay.KindAnswer, pay.KindCancel, pay.KindBind, pay.KindMapping, pay.KindRevoke, pay.KindAuthority,
 		pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp,
 		pay.KindStepUpAbove, pay.KindStepUp, pay.KindChallenge, pay.KindClock, pay.KindReplaced, pay.KindForgotten, pay.KindVouched,
-		pay.KindPaidOut, pay.KindMoved, pay.KindMeans, pay.KindMeansEnd, pay.KindMeansStatus,
+		pay.KindPaidOut, pay.KindMoved, pay.KindMeans, pay.KindMeansEnd, pay.KindMeansStatus, pay.KindAcquirerAnswer, pay.KindContradiction,
 	}, k)
 }
 

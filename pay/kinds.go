@@ -48,6 +48,8 @@ const (
 	KindIncrementOffer  Kind = "increment-offer"
 	KindIncrementAnswer Kind = "increment-answer"
 	KindIncrementEnd    Kind = "increment-end"
+	KindAcquirerAnswer  Kind = "acquirer-answer"
+	KindContradiction   Kind = "contradiction"
 )
 
 // kinds is the table of kinds: a kind without a row here is a kind that this
@@ -90,6 +92,8 @@ func kinds() []KindRow {
 		statement[Replaced](AudienceWallet).readBy(RoleWallet),
 		statement[Vouched](AudienceWallet).readBy(RoleWallet),
 		statement[MeansStatus](AudienceWallet).readBy(RoleWallet),
+		statement[AcquirerAnswer](AudienceRegistry),
+		statement[Contradiction](AudienceRegistry),
 		statement[NodeStatus](AudienceRegistry),
 		statement[ClockAccepted](AudienceRegistry),
 	}
@@ -218,6 +222,8 @@ func (m MeansStatus) signedAt() Time  { return m.At }
 
 func (o IncrementOffer) signedAt() Time { return o.At }
 func (e IncrementEnd) signedAt() Time   { return e.At }
+func (a AcquirerAnswer) signedAt() Time { return a.At }
+func (c Contradiction) signedAt() Time  { return c.At }
 
 // SignedAt returns when the registry signed f, a fact of this kind. It fails
 // for the kinds of other authors and for facts of other kinds.

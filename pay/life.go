@@ -14,6 +14,7 @@ import (
 //	requested --> offered ------------------------------------> captured
 //	    |            |
 //	    |            |--> held         approved, to be captured later: see below
+//	    |            |--> approved     approved, and an acquirer moves the money: see below
 //	    |            |--> declined     the wallet declined
 //	    |            |--> failed       approved, but the balance does not cover it
 //	    |            |--> expired      no answer in time
@@ -33,12 +34,20 @@ import (
 //	                           in time             a further refund                |
 //	                                               captured, all of it refunded ---'
 //
+//	             the acquirer authorised it, and captured it at once
+//	    approved --> captured
+//	        |
+//	        |--> held         it authorised it, to be captured later
+//	        '--> failed       it declined
+//
 // Money is authorised only from "offered" or "held", before the offer ends, and only
 // by an approval that the payer's wallet signed over the very same terms. Where the
 // terms name a step-up, or the code was heard elsewhere since, the approval carries an
 // authentication code of the device that was heard, or it is refused and the offer
 // stays as it was. What was authorised is paid only by a capture: at once with the
 // approval, or where the terms say until when it is held, by a claim of the merchant.
+// Where an acquirer moves the money, all that happens to it is decided once the acquirer
+// has answered; as long as it has not, the state stays as it is.
 // Once something was captured the payment is paid, whatever becomes of the rest.
 //
 // The state part_refunded is shown as captured. It has a name of its own because an
@@ -57,8 +66,11 @@ type State string
 const (
 	StateRequested State = "requested"
 	StateOffered   State = "offered"
-	StateHeld      State = "held"
-	StateCaptured  State = "captured"
+	// StateApproved: the payer approved, and the acquirer has not answered yet. The
+	// amount is set aside, and nobody can capture it.
+	StateApproved State = "approved"
+	StateHeld     State = "held"
+	StateCaptured State = "captured"
 	// StatePartRefunded: captured, and a part of it was given back; shown as captured.
 	StatePartRefunded State = "part_refunded"
 	StateRefunded     State = "refunded" // all that was captured, and nothing is held
@@ -79,6 +91,7 @@ var outcomes = []struct {
 }{
 	{StateRequested, OutcomePending},
 	{StateOffered, OutcomePending},
+	{StateApproved, OutcomePending},
 	{StateHeld, OutcomePending},
 	{StateCaptured, OutcomePaid},
 	{StatePartRefunded, OutcomePaid},
@@ -124,10 +137,15 @@ var life = []Arrow{
 
 	{From: StateOffered, To: StateCaptured, Claim: KindAnswer, Signer: PartyPayer, Sums: Change{Captured: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
 	{From: StateOffered, To: StateHeld, Claim: KindAnswer, Signer: PartyPayer, Sums: Change{Held: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
+	{From: StateOffered, To: StateApproved, Claim: KindAnswer, Signer: PartyPayer, Sums: Change{Held: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
 	{From: StateOffered, To: StateDeclined, Claim: KindAnswer, Signer: PartyPayer, Reason: true, By: true, Payer: true},
 	{From: StateOffered, To: StateFailed, Claim: KindAnswer, Signer: PartyPayer, Reason: true, By: true, Payer: true},
 	{From: StateOffered, To: StateExpired, Deadline: DeadlineOffer, Reason: true, Payer: true},
 	{From: StateOffered, To: StateCancelled, Claim: KindCancel, Signer: PartyBox, Reason: true, Payer: true},
+
+	{From: StateApproved, To: StateCaptured, Claim: KindAcquirerAnswer, Signer: PartyRegistry, Sums: Change{Held: Shrinks, Captured: Grows}, Payer: true},
+	{From: StateApproved, To: StateHeld, Claim: KindAcquirerAnswer, Signer: PartyRegistry, Payer: true},
+	{From: StateApproved, To: StateFailed, Claim: KindAcquirerAnswer, Signer: PartyRegistry, Sums: Change{Held: Shrinks, Released: Grows}, Reason: true, Payer: true},
 
 	{From: StateHeld, To: StateHeld, Claim: KindIncrementAnswer, Signer: PartyPayer, Sums: Change{Held: Grows, Increases: true}, Deadline: DeadlineHold, By: true, Payer: true},
 	{From: StateHeld, To: StateCaptured, Claim: KindCapture, Signer: PartyBox, Sums: Change{Held: Shrinks, Captured: Grows, Released: MayGrow}, Deadline: DeadlineHold, Payer: true},
@@ -156,6 +174,8 @@ type Party string
 const (
 	PartyBox   Party = "box"   // a box of the merchant
 	PartyPayer Party = "payer" // the wallet that was asked
+	// PartyRegistry is the registry itself, which states what an acquirer answered.
+	PartyRegistry Party = "registry"
 )
 
 // Deadline is a moment in the life of a payment.
@@ -240,8 +260,8 @@ func (s State) allows(sums Sums) bool {
 	switch o, _ := s.outcome(); {
 	case (o == OutcomePaid) != (sums.Captured > 0), o == OutcomeNotPaid && sums.Held != 0:
 		return false
-	case s == StateHeld:
-		return sums.Held > 0
+	case s == StateHeld, s == StateApproved:
+		return sums.Held > 0 && sums.Captured == 0
 	case s == StateCaptured:
 		return sums.Refunded == 0
 	case s == StatePartRefunded:
@@ -252,6 +272,10 @@ func (s State) allows(sums Sums) bool {
 		return true
 	}
 }
+
+// IsAgreed reports whether the payer has approved, in a state in which nothing was
+// captured and everything still may be.
+func (s State) IsAgreed() bool { return s == StateApproved || s == StateHeld }
 
 // Shown returns the state in the word that people and scripts read.
 func (s State) Shown() State {
@@ -347,12 +371,14 @@ func (a *Arrow) check(p Payment, d Decision) error {
 		return fmt.Errorf("decision %d changes the terms: %w", d.Seq, ErrArrow)
 	case !a.names(p, d.Claim):
 		return fmt.Errorf("decision %d (%s) names the wrong claim: %w", d.Seq, d.State, ErrArrow)
-	case p.Seq > 0 && d.At < p.Decision.At, a.Claim != "" && ends && d.At >= deadline:
+	case p.Seq > 0 && d.At < p.Decision.At, a.Claim != "" && ends && d.At >= deadline && !a.waits(d):
 		return fmt.Errorf("decision %d (%s) is dated %s, out of its time: %w", d.Seq, d.State, d.At, ErrArrow)
 	case !a.repeatsAnswer(p, d):
 		return fmt.Errorf("decision %d (%s) names another answer than the one before: %w", d.Seq, d.State, ErrArrow)
-	case a.Sums.Authorises && d.IsHold() != (d.State == StateHeld):
+	case (a.To == StateHeld || a.To == StateCaptured) && (a.Sums.Authorises || a.From == StateApproved) && d.IsHold() != (d.State == StateHeld):
 		return fmt.Errorf("decision %d (%s) takes at once what is to be held, or holds what is not: %w", d.Seq, d.State, ErrArrow)
+	case a.From == StateOffered && a.Sums.Authorises && (d.Acquirer != AcquirerNone) != (d.State == StateApproved):
+		return fmt.Errorf("decision %d (%s) moves what an acquirer is to move, or leaves to it what is the account's: %w", d.Seq, d.State, ErrArrow)
 	case d.Reason != "" && !a.Reason, !nobody && !a.Payer, nobody && d.StepUp != "":
 		return fmt.Errorf("decision %d (%s) carries more than its state allows: %w", d.Seq, d.State, ErrArrow)
 	case d.Sums.check() != nil, !a.Sums.leads(p.Sums(), d.SumsAfter(), d.Amount), !d.State.allows(d.SumsAfter()):
@@ -360,6 +386,12 @@ func (a *Arrow) check(p Payment, d Decision) error {
 	default:
 		return nil
 	}
+}
+
+// waits reports whether the decision is made once an acquirer has answered: a capture that
+// it was asked for in time may be decided after the end of the hold.
+func (a *Arrow) waits(d Decision) bool {
+	return d.Acquirer != AcquirerNone && a.Deadline == DeadlineHold
 }
 
 // names reports whether claim is of the sort that decides here: the request

@@ -97,7 +97,7 @@ func TestLifeIsSound(t *testing.T) {
 			t.Errorf("%s: a state that no decision states, or nobody knows", name)
 		case a.Claim == "" && (a.Signer != "" || a.By || a.Sums.Authorises || a.Sums.Increases || a.Sums.Captured != pay.Stays):
 			t.Errorf("%s: the clock signs nothing, answers nothing and takes no money", name)
-		case a.Claim != "" && (!known || row.Kind != a.Claim || row.Author != map[pay.Party]pay.Role{pay.PartyBox: pay.RoleBox, pay.PartyPayer: pay.RoleWallet}[a.Signer]):
+		case a.Claim != "" && (!known || row.Kind != a.Claim || row.Author != map[pay.Party]pay.Role{pay.PartyBox: pay.RoleBox, pay.PartyPayer: pay.RoleWallet, pay.PartyRegistry: pay.RoleRegistry}[a.Signer]):
 			t.Errorf("%s: a %s signs it, the table of kinds says %q", name, a.Signer, row.Author)
 		case a.Claim.Party() != a.Signer || (a.Claim != "" && !a.Claim.Decides(a.From)):
 			t.Errorf("%s: claims of this kind are signed by %q", name, a.Claim.Party())
@@ -143,7 +143,7 @@ cancelled  -     final  receipt  known
 failed     -     final  receipt  known
 held       open  -      -        known
 frozen     open  -      -        -
-approved   open  -      -        -
+approved   open  -      -        known
 `
 	word := func(yes bool, w string) string {
 		if yes {
@@ -271,7 +271,7 @@ func TestSums(t *testing.T) {
 const newer = `
 offered FROZEN                     => frozen     pending   unknown   no
 FROZEN                             => frozen     pending   unknown   no
-APPROVED FROZEN                    => frozen     pending   unknown   no
+SETTLING FROZEN                    => frozen     pending   unknown   no
 offered FROZEN captured            => captured  paid      paid      yes
 offered FROZEN captured captured   => captured  paid      paid      yes
 offered FROZEN captured THAWED   => thawed  pending   unknown   no

@@ -59,8 +59,10 @@ const (
 	// above.
 	evidenceBytesMax = 24
 
-	// acquirerBytesMax bounds the name of an acquirer. Chosen: as those above.
+	// acquirerBytesMax and verbBytesMax bound the name of an acquirer and of what it is
+	// asked. Chosen: as those above.
 	acquirerBytesMax = 24
+	verbBytesMax     = 24
 
 	// RequestTTLMin and RequestTTLMax bound how long a request stays open.
 	// Chosen: from what a round trip takes to what a customer waits.

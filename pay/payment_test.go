@@ -16,20 +16,21 @@ import (
 // none. It is written out here so that the table in life.go is held against something
 // that was not made from it.
 const arrows = `
-              requested offered held captured part_refunded refunded voided unmatched ambiguous declined expired cancelled failed
-requested     .         x       .    .        .             .        .      x         x         .        x       x         .
-offered       .         .       x    x        .             .        .      .         .         x        x       x         x
-held          .         .       x    x        .             .        x      .         .         .        x       .         .
-captured      .         .       .    x        x             x        .      .         .         .        .       .         .
-part_refunded .         .       .    .        x             x        .      .         .         .        .       .         .
-refunded      .         .       .    .        .             .        .      .         .         .        .       .         .
-voided        .         .       .    .        .             .        .      .         .         .        .       .         .
-unmatched     .         .       .    .        .             .        .      .         .         .        .       .         .
-ambiguous     .         .       .    .        .             .        .      .         .         .        .       .         .
-declined      .         .       .    .        .             .        .      .         .         .        .       .         .
-expired       .         .       .    .        .             .        .      .         .         .        .       .         .
-cancelled     .         .       .    .        .             .        .      .         .         .        .       .         .
-failed        .         .       .    .        .             .        .      .         .         .        .       .         .
+              requested offered approved held captured part_refunded refunded voided unmatched ambiguous declined expired cancelled failed
+requested     .         x       .        .    .        .             .        .      x         x         .        x       x         .
+offered       .         .       x        x    x        .             .        .      .         .         x        x       x         x
+approved      .         .       .        x    x        .             .        .      .         .         .        .       .         x
+held          .         .       .        x    x        .             .        x      .         .         .        x       .         .
+captured      .         .       .        .    x        x             x        .      .         .         .        .       .         .
+part_refunded .         .       .        .    .        x             x        .      .         .         .        .       .         .
+refunded      .         .       .        .    .        .             .        .      .         .         .        .       .         .
+voided        .         .       .        .    .        .             .        .      .         .         .        .       .         .
+unmatched     .         .       .        .    .        .             .        .      .         .         .        .       .         .
+ambiguous     .         .       .        .    .        .             .        .      .         .         .        .       .         .
+declined      .         .       .        .    .        .             .        .      .         .         .        .       .         .
+expired       .         .       .        .    .        .             .        .      .         .         .        .       .         .
+cancelled     .         .       .        .    .        .             .        .      .         .         .        .       .         .
+failed        .         .       .        .    .        .             .        .      .         .         .        .       .         .
 `
 
 var (
@@ -81,9 +82,14 @@ func follow(p pay.Payment, s pay.State) pay.Decision {
 func followMoney(d *pay.Decision, p pay.Payment) {
 	d.Claim = answerID
 	switch {
+	case p.State == pay.StateApproved && d.State == pay.StateHeld:
+	case p.State == pay.StateApproved && d.State == pay.StateCaptured:
+		d.Sums = pay.Sums{Captured: d.Sums.Held}
+	case p.State == pay.StateApproved && d.State == pay.StateFailed:
+		d.Sums, d.Reason = pay.Sums{Released: d.Sums.Held}, "card_declined"
 	case d.State == pay.StateHeld && p.State == pay.StateHeld:
 		d.By, d.Sums.Held = "under:20.00", d.Sums.Held+100
-	case d.State == pay.StateHeld:
+	case d.State == pay.StateHeld, d.State == pay.StateApproved:
 		d.By, d.Sums = pay.ByHand, pay.Sums{Held: d.Amount}
 	case d.State == pay.StateCaptured && p.State == pay.StateOffered:
 		d.By, d.Sums = pay.ByHand, pay.Sums{Captured: d.Amount}
@@ -101,13 +107,16 @@ func followMoney(d *pay.Decision, p pay.Payment) {
 }
 
 // along returns the payment that went through the states, of which the first offer
-// says that the amount is held if hold is set.
-func along(hold bool, states ...pay.State) (p pay.Payment, err error) {
+// says that the amount is held if hold is set, and who moves the money.
+func along(hold bool, by pay.Acquirer, states ...pay.State) (p pay.Payment, err error) {
 	p = pay.Open(requestID)
 	for _, s := range states {
 		d := follow(p, s)
 		if hold && p.Seq == 0 {
 			d.HoldUntil = holdUntil
+		}
+		if p.Seq == 0 {
+			d.Acquirer = by
 		}
 		if p, err = p.Next(factID(p.Seq+1), d); err != nil {
 			return p, err
@@ -118,14 +127,16 @@ func along(hold bool, states ...pay.State) (p pay.Payment, err error) {
 
 // ways are how payments come to where something may follow, and how to the other ends.
 func ways(s pay.State) (list []pay.Payment) {
-	const offered, held, captured = pay.StateOffered, pay.StateHeld, pay.StateCaptured
+	const offered, approved, held, captured = pay.StateOffered, pay.StateApproved, pay.StateHeld, pay.StateCaptured
 	if s == pay.StateRequested {
 		return []pay.Payment{pay.Open(requestID)}
 	}
-	for _, way := range [][]pay.State{{s}, {offered, s}, {offered, held, s}, {offered, captured, s}, {offered, held, captured, s}} {
+	for _, way := range [][]pay.State{{s}, {offered, s}, {offered, held, s}, {offered, captured, s}, {offered, held, captured, s}, {offered, approved, s}} {
 		for _, hold := range []bool{false, true} {
-			if p, err := along(hold, way...); err == nil {
-				list = append(list, p)
+			for _, by := range []pay.Acquirer{pay.AcquirerNone, pay.AcquirerSim} {
+				if p, err := along(hold, by, way...); err == nil {
+					list = append(list, p)
+				}
 			}
 		}
 	}

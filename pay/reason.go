@@ -67,4 +67,8 @@ const (
 	ReasonTooManyMeans Reason = "too_many_means"
 	// ReasonUnknownMeans: the wallet pays by no means of that name, or no longer.
 	ReasonUnknownMeans Reason = "unknown_means"
+	// ReasonInFlight: the acquirer has not answered what was asked of it before.
+	ReasonInFlight Reason = "in_flight"
+	// ReasonHoldsNoMore: the acquirer that holds the amount adds nothing to it.
+	ReasonHoldsNoMore Reason = "holds_no_more"
 )

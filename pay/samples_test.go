@@ -139,6 +139,9 @@ func samples(t testing.TB) (list []sample) {
 	ended := add("means-end", walletSeed, pay.MeansEnd{Name: "Visa", Created: noon + 18})
 	add("means-status", workingSeed, pay.MeansStatus{Name: "Visa", Acquirer: pay.AcquirerStripe, Claim: means.ID(), Test: true, At: noon + 18})
 	add("means-status: ended", workingSeed, pay.MeansStatus{Name: "Visa", Acquirer: pay.AcquirerStripe, Claim: ended.ID(), Ended: true, At: noon + 19})
+	add("acquirer-answer: approved", workingSeed, pay.AcquirerAnswer{Payment: pay.PaymentID(means.ID()), Claim: ended.ID(), Acquirer: pay.AcquirerStripe, Verb: "capture", Amount: 1250, Currency: "EUR", Approved: true, Reference: "pi_1", At: noon + 20})
+	add("acquirer-answer: declined", workingSeed, pay.AcquirerAnswer{Payment: pay.PaymentID(means.ID()), Claim: ended.ID(), Acquirer: pay.AcquirerStripe, Verb: "authorise", Amount: 1250, Currency: "EUR", Reason: "insufficient_funds", At: noon + 20})
+	add("contradiction", workingSeed, pay.Contradiction{Payment: pay.PaymentID(means.ID()), Claim: ended.ID(), Acquirer: pay.AcquirerSim, Verb: "authorise", What: "first approved, then declined", At: noon + 21})
 	add("clock", workingSeed, pay.ClockAccepted{At: noon, Before: noon + 7_200_000, Since: noon + 7_100_000})
 
 	most := pay.Request{

@@ -24,7 +24,7 @@ var plan = map[string]struct {
 	"pay":          {"the domain knows nothing of ours", nil},
 	"pay/rows":     {"the only typed access to a role's rows", []string{"pay"}},
 	"pay/book":     {"accounts are the domain's", []string{"pay", "pay/rows"}},
-	"pay/registry": {"a role knows the domain, its rows and the accounts", []string{"pay", "pay/rows", "pay/book"}},
+	"pay/registry": {"a role knows the domain, its rows, the accounts and what an acquirer is asked", []string{"pay", "pay/rows", "pay/book", "pay/acquirer"}},
 	"pay/history":  {"payments as box and wallet both see them: one fold for two roles", []string{"pay", "pay/rows"}},
 	// The audit, and a session that catches up, have hundreds of signatures at hand at
 	// once; see the package.
@@ -79,8 +79,9 @@ var plan = map[string]struct {
 
 // belowNode is what a node is wired of.
 var belowNode = []string{
-	"pay", "pay/book", "pay/device", "pay/history", "pay/registry", "pay/sigbatch", "pay/till", "pay/wallet",
+	"pay", "pay/acquirer", "pay/book", "pay/device", "pay/history", "pay/registry", "pay/sigbatch", "pay/till", "pay/wallet",
 	"store", "store/kv", "store/badgerkv", "sync", "sync/link", "sync/quicnet", "ble", "ble/air", "ble/bluez", "ble/replay",
+	"cmd/paybeacon/simbank", "cmd/paybeacon/stripe",
 }
 
 // doors are the heavy dependencies, each with the packages that import it: one,

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs the stories under testdata/script. Beside testscript's own
 // commands they have:
 //
-//	world                 a registry (reg), a box (box) and the wallets ada and
+//	world [FLAGS]         a registry (reg, with flags of serve), a box (box) and the wallets ada and
 //	                      ben, with 50.00 each, all running and connected
 //	tag WHO RSSI [FLAGS]  start WHO-tag, heard at RSSI, and pair it with WHO
 //	thief NAME            someone who records all codes from now on
@@ -203,11 +203,11 @@ func stageOf(ts *testscript.TestScript) scriptStage { return ts.Value(stageKey{}
 
 // scriptWorld is what most stories begin with.
 func scriptWorld(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 0 {
-		ts.Fatalf("usage: world")
+	if neg {
+		ts.Fatalf("usage: world [FLAGS]")
 	}
 	s := stageOf(ts)
-	scriptDaemon(ts, false, []string{"reg", "serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"})
+	scriptDaemon(ts, false, append([]string{"reg", "serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...))
 	ts.Check(s.Enrol("reg", "box", "scan", "--role", "box", "--name", "counter", "--merchant", "Corner Cafe", "--site", "counter"))
 	scriptDaemon(ts, false, []string{"box", "scan", "--radio", "air:" + s.Data("air"), "--lane", "till-1"})
 	for _, who := range []string{"ada", "ben"} {

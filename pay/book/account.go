@@ -2,6 +2,7 @@ package book
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/rows"
@@ -19,8 +20,15 @@ type Account struct {
 	Currency pay.Currency
 }
 
+// house begins the owners of the accounts through which money comes in and goes out.
+const house = "house/"
+
+// HouseOf owns the account that stands for an acquirer, in the place of a wallet's: what it
+// owes, the acquirer has taken from payers.
+func HouseOf(a pay.Acquirer) pay.Scope { return pay.Scope(house + string(a)) }
+
 // mayOwe reports whether the account may have less than nothing.
-func (a Account) mayOwe() bool { return a.Owner == HousePlay }
+func (a Account) mayOwe() bool { return strings.HasPrefix(string(a.Owner), house) }
 
 // Balance is the state of an account, in minor units. The four sums are never
 // negative; the posted ones only ever grow.

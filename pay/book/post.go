@@ -90,6 +90,30 @@ func Change(tx pay.WritableRows, p Payment, before Hold, moved pay.Sums) (Hold, 
 	return hold, nil
 }
 
+// Reserve sets money of the merchant aside that an acquirer is asked to give back to the
+// payer, so that nothing else can spend it meanwhile. It fails as Change does.
+func Reserve(tx pay.WritableRows, p Payment, amount pay.Amount) error {
+	if err := reserved(p, amount).post(tx); err != nil {
+		return fmt.Errorf("reserve for %s: %w", p.ID.Short(), err)
+	}
+	return nil
+}
+
+// Free undoes Reserve once the acquirer has answered. It fails as Change does.
+func Free(tx pay.WritableRows, p Payment, amount pay.Amount) error {
+	if err := reserved(p, -amount).post(tx); err != nil {
+		return fmt.Errorf("free what was reserved for %s: %w", p.ID.Short(), err)
+	}
+	return nil
+}
+
+func reserved(p Payment, amount pay.Amount) transfer {
+	return transfer{
+		from: Account{p.To, p.Currency}, to: Account{p.From, p.Currency},
+		sent: Balance{HeldDebits: amount}, got: Balance{HeldCredits: amount},
+	}
+}
+
 // send posts an amount from one account to another, if it passes the check.
 func send(tx pay.WritableRows, from, to Account, amount pay.Amount, check func(pay.Amount) error) error {
 	if err := check(amount); err != nil {

@@ -43,6 +43,13 @@ func (t *Tally) Pay(p Payment, sums pay.Sums) {
 	t.add(Account{p.To, p.Currency}, Balance{Credits: sums.Captured, Debits: sums.Refunded, HeldCredits: sums.Held})
 }
 
+// Reserve counts what is set aside for a refund that an acquirer was asked for.
+func (t *Tally) Reserve(p Payment, amount pay.Amount) {
+	r := reserved(p, amount)
+	t.add(r.from, r.sent)
+	t.add(r.to, r.got)
+}
+
 // TakeBackHold undoes Hold for a payment that is counted again.
 func (t *Tally) TakeBackHold() { t.holds-- }
 

@@ -26,6 +26,8 @@ type View struct {
 	// the last decision has come; it moves when the node receives more.
 	Deadline pay.Time
 	Test     bool // play money, as far as the registry has stated it
+	// Acquirer is who moves the money; AcquirerNone: the payer's closed-loop account.
+	Acquirer pay.Acquirer
 	// HoldUntil is until when the amount is held, 0 where it is captured at once or no
 	// decision says it; HoldFor is for how long that was asked for, before there is one.
 	HoldUntil pay.Time
@@ -55,7 +57,7 @@ func ViewOf(now pay.Time, rec Record, ttl pay.Millis) View {
 	v := View{
 		ID: p.ID, Payment: p, Amount: d.Authorised(), Currency: d.Currency, MerchantName: d.MerchantName, Site: d.Site, Handle: d.Handle, Ref: d.Ref,
 		By: d.By, Reason: d.Reason, Created: rec.Created, Expires: d.Expires, Deadline: rec.Deadline(ttl), Test: d.Test, StepUp: d.StepUp,
-		Evidence: d.Evidence, Certain: d.Certain, HoldUntil: d.HoldUntil,
+		Evidence: d.Evidence, Certain: d.Certain, HoldUntil: d.HoldUntil, Acquirer: d.Acquirer,
 	}
 	v.Local.TimeUp = !p.Final() && now >= v.Deadline
 	return v

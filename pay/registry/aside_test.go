@@ -139,6 +139,7 @@ func TestEverySpaceIsWritten(t *testing.T) {
 	held.step("hold 1")
 	held.step("approve")
 	held.step("more 1")
+	c.callTwice()
 	c.accept(c.now.Add(60_000), c.now)
 	good := *c.audit().Good
 	good.Mark = []byte("where the store is")

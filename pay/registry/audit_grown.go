@@ -141,7 +141,7 @@ func (a *paymentAudit) checkAgain(id pay.PaymentID, h paymentRow) error {
 		a.report("payment %s: %v", id.Short(), why)
 	}
 	if sums, d := before.Sums(), before.Decision; sums != (pay.Sums{}) {
-		a.paid.TakeBack(book.Payment{ID: id, From: h.Wallet, To: d.Merchant, Currency: d.Currency}, sums)
+		a.paid.TakeBack(book.Payment{ID: id, From: h.payer(), To: d.Merchant, Currency: d.Currency}, sums)
 	}
 	_, own, _, err := holdOf(a.rows, id, h)
 	if err != nil {

@@ -31,7 +31,7 @@ func inspectPayments(a *auditor) inspection {
 			},
 		},
 		passes: []func(context.Context) error{
-			p.checkPayments, p.checkStrays, p.checkKeys, p.checkBook,
+			p.checkPayments, p.checkStrays, p.checkKeys, p.checkFlights, p.checkBook,
 		},
 	}
 }
@@ -209,6 +209,9 @@ func (a *paymentAudit) checkClaims(p pay.Payment, h paymentRow, chain []decided)
 	if err := a.checkActionKeys(chain); err != nil {
 		return err
 	}
+	if err := a.checkAcquirer(h, chain); err != nil {
+		return err
+	}
 	for _, l := range chain {
 		var err error
 		switch l.arrow.Claim {
@@ -220,6 +223,7 @@ func (a *paymentAudit) checkClaims(p pay.Payment, h paymentRow, chain []decided)
 			err = a.checkAction(l, h)
 		case pay.KindIncrementAnswer:
 			err = a.checkMore(l, h)
+		case pay.KindAcquirerAnswer: // checkAcquirer has
 		case pay.KindRequest, pay.KindOpening, "": // checkRequest has seen the request, and nobody signs for the clock
 		default:
 			a.report("payment %s: it is %s by a %s, which no audit knows", p.ID.Short(), l.d.State, l.arrow.Claim)
@@ -319,8 +323,8 @@ func (a *paymentAudit) checkHold(p pay.Payment, h paymentRow) error {
 		}
 		return nil
 	}
-	a.paid.Pay(book.Payment{ID: p.ID, From: h.Wallet, To: d.Merchant, Currency: d.Currency}, sums)
-	others := own && (hold.From != h.Wallet || hold.To != d.Merchant || hold.Currency != d.Currency)
+	a.paid.Pay(book.Payment{ID: p.ID, From: h.payer(), To: d.Merchant, Currency: d.Currency}, sums)
+	others := own && (hold.From != h.payer() || hold.To != d.Merchant || hold.Currency != d.Currency)
 	if !posted || others || hold.Sums() != sums {
 		a.report("payment %s: it is %s and the book has another sum or none", p.ID.Short(), p.State)
 	}

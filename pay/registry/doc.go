@@ -56,6 +56,9 @@
 //	d/DEVICE           whose the device is
 //	e                  how the clock was moved, each time that it was accepted (not audited)
 //	f/CLAIM            a claim that was settled without a decision, and how (not audited)
+//	fc/KEY             an acquirer gave the call of a key two answers
+//	fk/KEY             what an acquirer answered to the call of a key
+//	fl/PAYMENT         the call to an acquirer that has no answer yet
 //	g/PAIR             two places that were declared neighbours
 //	h/DEVICE STEP      where a code was heard (not audited)
 //	i/INVITE           an invite (not audited)

@@ -52,6 +52,7 @@ type inspection struct {
 var features = []feature{
 	payments,
 	holds,
+	acquirerCalls,
 	merchantKeys,
 	stepUp,
 	neighbours,

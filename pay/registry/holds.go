@@ -38,6 +38,12 @@ func (t *turn) act(a pay.Action) error {
 	if err != nil || !free {
 		return err
 	}
+	if flight, flying, err := t.flight(h); flying || err != nil {
+		if err != nil || flight.Claim == t.in.Fact.ID() {
+			return err
+		}
+		return t.refuse(pay.ReasonInFlight, a.Payment)
+	}
 	switch kind := t.in.Fact.Kind(); {
 	case kind == pay.KindVoid && h.Decision.State == pay.StateVoided:
 		return t.knowAction(a, h.Decision.Claim)
@@ -48,7 +54,10 @@ func (t *turn) act(a pay.Action) error {
 	if reason != "" {
 		return t.refuse(reason, a.Payment, h.Wallet)
 	}
-	return t.move(&h, moved)
+	if h.Decision.Acquirer != pay.AcquirerNone {
+		return t.moveByAcquirer(h, moved)
+	}
+	return t.move(&h, moved, t.in.Fact)
 }
 
 // loadUnder returns where the payment of an action stands; free is false when there is
@@ -73,8 +82,8 @@ func (t *turn) loadUnder(a pay.Action) (h paymentRow, free bool, err error) {
 
 // move posts how an action of the merchant changes the sums of a payment, and decides
 // what follows; or it refuses the action, where an account does not cover it.
-func (t *turn) move(h *paymentRow, moved pay.Sums) (err error) {
-	d, kind := h.Decision, t.in.Fact.Kind()
+func (t *turn) move(h *paymentRow, moved pay.Sums, action pay.Fact) (err error) {
+	d, kind := h.Decision, action.Kind()
 	hold, err := t.post(h, moved)
 	switch {
 	case errors.Is(err, book.ErrInsufficient):
@@ -88,7 +97,7 @@ func (t *turn) move(h *paymentRow, moved pay.Sums) (err error) {
 	if !ok {
 		panic("registry: internal error: no arrow for a " + string(kind) + " of payment " + d.Payment.Short())
 	}
-	v := verdict{state: to, claim: t.in.Fact.ID(), by: d.By, moved: moved, hold: hold}
+	v := verdict{state: to, claim: action.ID(), by: d.By, moved: moved, hold: hold}
 	if to == pay.StateVoided {
 		v.reason = pay.ReasonByMerchant
 	}
@@ -114,10 +123,18 @@ func (t *turn) post(h *paymentRow, moved pay.Sums) (book.Hold, error) {
 	return after, nil
 }
 
+// payer owns the account that pays: the payer's wallet, or who stands for the acquirer.
+func (h paymentRow) payer() pay.Scope {
+	if a := h.Decision.Acquirer; a != pay.AcquirerNone {
+		return book.HouseOf(a)
+	}
+	return h.Wallet
+}
+
 // money is the money side of a payment in the book.
 func (h paymentRow) money() book.Payment {
 	d := h.Decision
-	return book.Payment{ID: d.Payment, From: h.Wallet, To: d.Merchant, Amount: d.Amount, Currency: d.Currency}
+	return book.Payment{ID: d.Payment, From: h.payer(), To: d.Merchant, Amount: d.Amount, Currency: d.Currency}
 }
 
 // moves returns how an action changes the sums of a payment whose last decision is d,
@@ -125,7 +142,9 @@ func (h paymentRow) money() book.Payment {
 // believed for pay.CaptureGrace and no longer, because then nothing is held any more.
 func moves(kind pay.Kind, a pay.Action, d pay.Decision, stored pay.Time) (moved pay.Sums, reason pay.Reason) {
 	sums := d.SumsAfter()
-	early := d.State == pay.StateOffered
+	early := d.State == pay.StateOffered || d.State == pay.StateApproved
+	// An acquirer captures once, and releases the rest with that.
+	final := a.Final || d.Acquirer != pay.AcquirerNone
 	switch kind {
 	case pay.KindCapture:
 		n := a.Amount
@@ -141,7 +160,7 @@ func moves(kind pay.Kind, a pay.Action, d pay.Decision, stored pay.Time) (moved 
 			return moved, pay.ReasonAboveHeld
 		}
 		moved = pay.Sums{Held: -n, Captured: n}
-		if a.Final {
+		if final {
 			moved.Held, moved.Released = -sums.Held, sums.Held-n
 		}
 		return moved, ""

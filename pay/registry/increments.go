@@ -78,8 +78,10 @@ func (t *turn) increment(i pay.Increment) error {
 func (t *turn) mayIncrement(h paymentRow, i pay.Increment) (pay.Reason, error) {
 	d := h.Decision
 	switch held := d.SumsAfter().Held; {
-	case d.State == pay.StateOffered:
+	case d.State == pay.StateOffered, d.State == pay.StateApproved:
 		return pay.ReasonNotHeld, nil
+	case d.Acquirer != pay.AcquirerNone: // it holds what it has authorised, and no more
+		return pay.ReasonHoldsNoMore, nil
 	case d.State != pay.StateHeld, t.now >= d.HoldUntil:
 		return pay.ReasonLateIncrement, nil
 	case d.SumsAfter().Authorised()+i.Amount > pay.AmountMax:

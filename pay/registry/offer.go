@@ -53,6 +53,9 @@ func (t *turn) offer(p *paymentRow, m match, asked bool) error {
 	p.Wallet, p.Device, p.Step = f.row.Wallet, f.device, f.step
 	_, p.Learn = f.source.learned(f.step, f.heard)
 	p.Decision.Payer = t.payerRef(p.Wallet, p.Decision.Merchant)
+	if p.Decision.Acquirer = f.means.Acquirer; p.Decision.Acquirer != pay.AcquirerNone {
+		p.Means, p.Decision.Test = f.means.Claim, t.playMoney(p.Decision.Acquirer)
+	}
 	if p.Decision.StepUp = f.stepUp(); p.Decision.StepUp != "" {
 		if err := t.challenge(p); err != nil {
 			return err

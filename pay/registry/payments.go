@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/acquirer"
 	"github.com/paybeacon/paybeacon/pay/book"
 	"github.com/paybeacon/paybeacon/pay/rows"
 )
@@ -52,6 +53,10 @@ type paymentRow struct {
 	// Hold is what the book holds and has moved for the payment. In stores before
 	// format 5 it has a row of its own; see holdOf.
 	Hold book.Hold `cbor:"10,keyasint,omitzero"`
+	// Means is the claim by which an acquirer moves the money, and Auth the answer with
+	// which it authorised it.
+	Means pay.FactID `cbor:"11,keyasint,omitzero"`
+	Auth  pay.FactID `cbor:"12,keyasint,omitzero"`
 }
 
 // holdOf returns the hold of a payment, and whether it has one; own is true when it
@@ -219,7 +224,10 @@ func (t *turn) authorise(h *paymentRow, a pay.Answer, v verdict) (verdict, error
 		return v, nil
 	}
 	post, state, moved := book.Pay, pay.StateCaptured, pay.Sums{Captured: d.Amount}
-	if d.IsHold() {
+	switch {
+	case d.Acquirer != pay.AcquirerNone:
+		post, state, moved = book.Authorise, pay.StateApproved, pay.Sums{Held: d.Amount}
+	case d.IsHold():
 		post, state, moved = book.Authorise, pay.StateHeld, pay.Sums{Held: d.Amount}
 	}
 	v.hold, err = post(t.rows, h.money(), h.Hold)
@@ -235,6 +243,11 @@ func (t *turn) authorise(h *paymentRow, a pay.Answer, v verdict) (verdict, error
 	}
 	h.Hold = v.hold
 	v.state, v.reason, v.moved = state, "", moved
+	if state == pay.StateApproved {
+		if err := t.fly(*h, flightRow{Verb: acquirer.Authorise, Claim: v.claim, Amount: d.Amount}, ""); err != nil {
+			return v, err
+		}
+	}
 	if d.Method() == pay.MethodTwoChannel {
 		if err := t.clearRepaired(*h); err != nil {
 			return v, err
@@ -321,6 +334,9 @@ func (t *turn) expire(h *paymentRow) error {
 	if !ok || !t.over(*h, at) {
 		return nil
 	}
+	if _, flying, err := t.flight(*h); flying || err != nil {
+		return err // it is decided when the acquirer has answered
+	}
 	v := verdict{state: arrow.To, reason: clockReasons[arrow.From], by: h.Decision.By, moved: arrow.Released(h.Decision.SumsAfter())}
 	if v.moved != (pay.Sums{}) {
 		var err error
@@ -328,5 +344,8 @@ func (t *turn) expire(h *paymentRow) error {
 			return err
 		}
 	}
-	return t.decide(h, v)
+	if err := t.decide(h, v); err != nil || h.Auth.IsZero() {
+		return err
+	}
+	return t.giveBack(*h, h.Last, h.Auth, v.moved.Released)
 }

@@ -167,7 +167,7 @@ func (w *Wallet) Offer(view pay.Rows, now pay.Time, id string) (Entry, error) {
 // history.Newest.
 func (w *Wallet) Receipts(v View, now pay.Time, p history.Page) (list []Entry, more bool, err error) {
 	recs, more, err := history.Newest(v, p, func(rec history.Record) bool {
-		return rec.Payment.State.HasReceipt() || rec.Payment.State == pay.StateHeld || rec.Payment.NotUnderstood
+		return rec.Payment.State.HasReceipt() || rec.Payment.State.IsAgreed() || rec.Payment.NotUnderstood
 	})
 	if err != nil {
 		return nil, false, err
@@ -226,7 +226,7 @@ func queuedEntry(v View, now pay.Time, rec history.Record) (Entry, error) {
 func entry(now pay.Time, rec history.Record, a answerRow) Entry {
 	e := Entry{View: history.ViewOf(now, rec, 0), Merchant: rec.Payment.Decision.Merchant, Verdict: a.Verdict}
 	e.Refusal = a.Refused
-	if e.Answering = a.Verdict != "" && a.Refused == "" && rec.Payment.State != pay.StateHeld && !rec.Payment.State.Final(); e.Answering {
+	if e.Answering = a.Verdict != "" && a.Refused == "" && !rec.Payment.State.IsAgreed() && !rec.Payment.State.Final(); e.Answering {
 		e.By = a.By
 	}
 	return e

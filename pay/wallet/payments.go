@@ -210,7 +210,8 @@ func (w *Wallet) decided(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.Rea
 	return w.byRule(tx, now, rec)
 }
 
-// moved books what left the account, and what came back to it. A decision that
+// moved books what left the account, and what came back to it: nothing, where an acquirer
+// moves the money. A decision that
 // authorises money by an approval which this wallet did not give is booked all
 // the same, and recorded as a finding. notMine means that this cannot be told: newer
 // states are in the chain, or another wallet answered for the scope then. asked is
@@ -231,7 +232,7 @@ func (w *Wallet) moved(tx pay.WritableRows, s history.Step, asked pay.Time, notM
 			return err
 		}
 	}
-	if by := s.Moved.Refunded - s.Moved.Captured; by != 0 {
+	if by := s.Moved.Refunded - s.Moved.Captured; by != 0 && d.Acquirer == pay.AcquirerNone {
 		return addBalance(tx, d.Currency, by)
 	}
 	return nil

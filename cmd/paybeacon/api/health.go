@@ -23,6 +23,8 @@ type Health struct {
 	// Aside is what a registry has set aside, the first of AsideCount.
 	Aside      []Aside `json:"aside,omitempty"`
 	AsideCount int     `json:"aside_count,omitempty"`
+	// Providers are the acquirers that a registry calls, or has called.
+	Providers []Provider `json:"providers,omitempty"`
 	// EarshotPairs are places that hear one another's customers and are no declared
 	// neighbours, at a registry. At a box, Neighbours are those of its site, and
 	// Earshot is that yet another place hears its customers.

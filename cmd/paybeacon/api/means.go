@@ -47,8 +47,8 @@ type Provider struct {
 	// Waiting is how many calls have no answer yet, Since when the oldest was asked for.
 	Waiting int    `json:"waiting,omitempty"`
 	Since   string `json:"since,omitempty"`
-	// Contradictions are the payments on which it gave two answers to one call, the
-	// newest of them, and ContradictionCount how many there are.
+	// Contradictions are the payments of calls to which it gave two answers, some of
+	// them, and ContradictionCount is how many such calls there are.
 	Contradictions     []string `json:"contradictions,omitempty"`
 	ContradictionCount int      `json:"contradiction_count,omitempty"`
 }

@@ -45,6 +45,8 @@ type Payment struct {
 	Seq       uint32 `json:"seq"`
 	// Test reports whether it is play money; null until the registry has said so.
 	Test *bool `json:"test"`
+	// Acquirer is who moves the money; empty for the payer's closed-loop account.
+	Acquirer pay.Acquirer `json:"acquirer,omitempty"`
 	// Refusal says why the registry refused a claim on this payment, such as
 	// late_answer; it changed nothing.
 	Refusal pay.Reason `json:"refusal,omitempty"`

@@ -119,6 +119,7 @@ func runningFindings(dir node.Dir, h api.Health) []finding {
 			list = append(list, finding{"clock", levelWarn, "device " + l.Device[:10] + ": " + l.Clock, cmp.Or(l.Hint, "look again in a moment")})
 		}
 	}
+	list = append(list, providerFindings(h.Providers)...)
 	list = append(list, earshotFindings(dir, h.EarshotPairs)...)
 	list = append(list, aroundFindings(h.Neighbours, h.Earshot)...)
 	return append(list, asideFindings(dir, h.Aside, h.AsideCount)...)

@@ -192,6 +192,8 @@ func tillCancel(c *cli.Call) error {
 		return printed
 	case p.State.Final():
 		return pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s was already %s when the cancel arrived", text.Short(p.ID), p.State), "nothing was changed")
+	case p.Refusal != "":
+		return pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s was already %s when the cancel arrived", text.Short(p.ID), p.State), "nothing was changed: "+waitHint(c, p.ID))
 	default:
 		return pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("no decision on the cancel of %s yet", text.Short(p.ID)), "it stays asked for: "+waitHint(c, p.ID))
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/acquirer"
 	"github.com/paybeacon/paybeacon/pay/book"
 	"github.com/paybeacon/paybeacon/pay/registry"
 	"github.com/paybeacon/paybeacon/store"
@@ -32,6 +33,7 @@ type Registry struct {
 	server    *paysync.Server
 	http      net.Listener
 	events    *eventLog
+	providers providers
 }
 
 // RegistryOptions say how a registry is opened.
@@ -47,6 +49,8 @@ type RegistryOptions struct {
 	Currency pay.Currency
 	// Busy spends memory on speed, for many payments in flight.
 	Busy bool
+	// Acquirers are those that it calls.
+	Acquirers AcquirerOptions
 }
 
 // OpenRegistry opens the registry of a directory, which it makes where there is
@@ -75,11 +79,16 @@ func OpenRegistry(ctx context.Context, o RegistryOptions) (*Registry, error) {
 	if n.authority, err = pay.OpenAuthority(authority.Raw(), pay.NodeID{}); err != nil {
 		return nil, pay.Wrap(err, pay.CodeConfig, "open the registry's authority", "restore the directory from a backup")
 	}
-	if n.role, err = newRegistryRole(env, key, authority, n.authority, secrets); err != nil {
+	if n.providers, err = openProviders(env.Dir, o.Acquirers); err != nil {
+		return nil, err
+	}
+	if n.role, err = newRegistryRole(env, key, authority, n.authority, secrets, n.providers.known()); err != nil {
+		n.providers.close()
 		return nil, err
 	}
 	n.base, err = openBase(ctx, env, key, storeOptions{own: pay.ScopeRegistry, reactor: n.role, authority: authority, busy: o.Busy})
 	if err != nil {
+		n.providers.close()
 		return nil, err
 	}
 	n.events = newEventLog(env.Now, feedOf(n.store, pay.ScopeRegistry))
@@ -93,14 +102,14 @@ func OpenRegistry(ctx context.Context, o RegistryOptions) (*Registry, error) {
 	return n, nil
 }
 
-func newRegistryRole(env Env, key pay.Key, authority pay.Fact, a pay.Authority, secrets registrySecrets) (*registry.Registry, error) {
+func newRegistryRole(env Env, key pay.Key, authority pay.Fact, a pay.Authority, secrets registrySecrets, acquirers map[pay.Acquirer]registry.Acquirer) (*registry.Registry, error) {
 	resolver, err := secrets.resolver()
 	if err != nil {
 		return nil, pay.Wrap(err, pay.CodeConfig, "open the registry's secrets", "restore the directory from a backup")
 	}
 	return registry.New(registry.Options{
 		Key: key, Authority: authority, Root: a.Root.ID(), RefSecret: secrets.PayerRef,
-		Resolver: resolver, Currency: secrets.Currency, Log: env.Log,
+		Resolver: resolver, Currency: secrets.Currency, Acquirers: acquirers, Log: env.Log,
 	})
 }
 
@@ -152,6 +161,7 @@ func (n *Registry) Close() {
 		_ = n.http.Close()
 	}
 	n.base.Close()
+	n.providers.close()
 }
 
 // Run serves the nodes and fires what falls due, until ctx ends.
@@ -159,13 +169,24 @@ func (n *Registry) Run(ctx context.Context) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return n.store.Run(ctx) })
 	parts.Go(func() error { return n.watchClock(ctx) })
-	parts.Go(func() error { return n.store.Carry(ctx, nil) }) // none yet: what a newer program has asked for waits
+	parts.Go(func() error { return n.carry(ctx) })
 	parts.Go(func() error { return n.server.Run(ctx) })
 	parts.Go(func() error { return n.role.RunCodes(ctx, n.snapshot, n.store.Now) })
 	if n.http != nil {
 		parts.Go(func() error { return api.ServeHTTP(ctx, n.http, healthHandler(n.healthy), n.Log) })
 	}
 	return parts.Wait()
+}
+
+// carry makes the calls that the role asks for.
+func (n *Registry) carry(ctx context.Context) error {
+	c := &caller{
+		store: n.store, role: n.role, providers: n.providers, seams: n.Seams, warn: n.Log.Warn, tries: map[acquirer.Key]tries{},
+	}
+	if err := c.recall(ctx); err != nil {
+		return err
+	}
+	return n.store.Carry(ctx, map[pay.EffectKind]store.Doer{registry.EffectAcquirer: c.do})
 }
 
 // healthy returns why the registry cannot decide, or nil: an empty command makes
@@ -261,6 +282,9 @@ func (n *Registry) health(ctx context.Context, _ api.Nothing) (h api.Health, err
 		return h, err
 	}
 	if h.Aside, h.AsideCount, err = n.SetAside(ctx); err != nil {
+		return h, err
+	}
+	if h.Providers, err = n.Providers(ctx); err != nil {
 		return h, err
 	}
 	h.EarshotPairs, err = n.Earshot(ctx)

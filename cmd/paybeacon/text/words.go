@@ -111,6 +111,8 @@ func WhyRefused(r pay.Reason) string {
 		pay.ReasonAboveLimit:        "no payment may be that large",
 		pay.ReasonNeedsDevice:       "so much needs the payer's device: charge the rest apart",
 		pay.ReasonTooManyActions:    "too much was done on this payment",
+		pay.ReasonHoldsNoMore:       "the acquirer holds what it has authorised and no more: charge the rest anew",
+		pay.ReasonInFlight:          "the acquirer has not answered what was asked of it before: try again when it has",
 	}
 	if w, ok := words[r]; ok {
 		return w
