@@ -16,26 +16,6 @@ import "fmt"
 // claim under one key, and tells a box that repeats it which that was (action-known).
 // What cannot be followed is refused, and both parties see the refusal.
 
-// Opening is a request of which an older registry must not take the amount at once. It
-// has a kind of its own, which such a registry refuses.
-type Opening struct {
-	Request
-	// Hold is for how long the amount is held, from when the offer is made; 0: an approval
-	// captures it.
-	Hold Millis `cbor:"12,keyasint,omitempty"`
-}
-
-// Kind returns KindOpening.
-func (Opening) Kind() Kind { return KindOpening }
-
-// Check returns nil when every field is within its bounds.
-func (o Opening) Check() error {
-	if o.Hold == 0 {
-		return fmt.Errorf("nothing in this request is new: it is a plain one")
-	}
-	return firstError(CheckHold(o.Hold, o.TTL), o.Amount.CheckPayable(), o.checkRest())
-}
-
 // CheckHold returns nil when an amount may be held for so long after an offer that
 // stands for ttl.
 func CheckHold(hold, ttl Millis) error {
@@ -43,24 +23,6 @@ func CheckHold(hold, ttl Millis) error {
 		return fmt.Errorf("a hold of %v is outside %v..%v", hold.Std(), max(HoldMin, ttl).Std(), HoldMax.Std())
 	}
 	return nil
-}
-
-// OpeningOf returns the request that opens a payment, of either kind: a plain one has
-// nothing but a request. It fails for facts of other kinds, as As does.
-func OpeningOf(f Fact) (Opening, error) {
-	if f.Kind() == KindOpening {
-		return As[Opening](f)
-	}
-	r, err := As[Request](f)
-	return Opening{Request: r}, err
-}
-
-// Body returns the request as it is signed.
-func (o Opening) Body() Body {
-	if o.Hold == 0 {
-		return o.Request
-	}
-	return o
 }
 
 // Action is a merchant's claim on a payment that is authorised. Any box of the merchant
@@ -141,6 +103,9 @@ func ActionOf(f Fact) (a Action, ok bool) {
 	case KindRefund:
 		r, err := As[Refund](f)
 		return r.Action, err == nil
+	case KindPrice:
+		p, err := As[Price](f)
+		return p.Action, err == nil
 	case KindIncrement:
 		i, err := As[Increment](f)
 		return i.Action, err == nil

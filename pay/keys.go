@@ -38,7 +38,11 @@ func (s KeySecret) Order(r Opening) OrderTag {
 	if r.Hold != 0 {
 		capture = "manual"
 	}
-	return OrderTag(s.tag([]any{"paybeacon/1 order", int64(r.Amount), string(r.Currency), r.Ref, capture, r.TwoChannel}))
+	what := []any{"paybeacon/1 order", int64(r.Amount), string(r.Currency), r.Ref, capture, r.TwoChannel}
+	if r.Bill {
+		what = append(what, "bill")
+	}
+	return OrderTag(s.tag(what))
 }
 
 // tag returns the first 16 bytes of HMAC-SHA-256 over the deterministic CBOR of
@@ -50,7 +54,7 @@ func (s KeySecret) tag(what []any) []byte {
 
 // SameOrder reports whether two requests ask for the same, whoever is to pay it.
 func (o Opening) SameOrder(other Opening) bool {
-	return (o.Hold != 0) == (other.Hold != 0) && o.Amount == other.Amount && o.Currency == other.Currency && o.Ref == other.Ref && o.TwoChannel == other.TwoChannel
+	return (o.Hold != 0) == (other.Hold != 0) && o.Later == other.Later && o.Bill == other.Bill && o.Amount == other.Amount && o.Currency == other.Currency && o.Ref == other.Ref && o.TwoChannel == other.TwoChannel
 }
 
 // MerchantKeys is the registry's statement to the boxes of one merchant with

@@ -44,6 +44,9 @@ const (
 	KindMeansEnd    Kind = "means-end"
 	KindMeansStatus Kind = "means-status"
 
+	KindPrice Kind = "price"
+	KindBill  Kind = "bill"
+
 	KindIncrement       Kind = "increment"
 	KindIncrementOffer  Kind = "increment-offer"
 	KindIncrementAnswer Kind = "increment-answer"
@@ -60,6 +63,7 @@ func kinds() []KindRow {
 		claim[Request](RoleBox, AudienceAuthor),
 		claim[Opening](RoleBox, AudienceAuthor),
 		claim[Cancel](RoleBox, AudienceAuthor),
+		claim[Price](RoleBox, AudienceAuthor),
 		claim[Capture](RoleBox, AudienceAuthor),
 		claim[Void](RoleBox, AudienceAuthor),
 		claim[Refund](RoleBox, AudienceAuthor),
@@ -87,6 +91,7 @@ func kinds() []KindRow {
 		statement[MerchantKeys](AudienceMerchant).readBy(RoleBox),
 		statement[KeyHeld](AudienceMerchant).readBy(RoleBox),
 		statement[ActionKnown](AudienceMerchant).readBy(RoleBox),
+		statement[Bill](AudienceMerchant).readBy(RoleBox),
 		statement[Neighbours](AudienceMerchant).readBy(RoleBox),
 		statement[Earshot](AudienceMerchant).readBy(RoleBox),
 		statement[Replaced](AudienceWallet).readBy(RoleWallet),
@@ -220,6 +225,7 @@ func (m Moved) signedAt() Time        { return m.At }
 func (k ActionKnown) signedAt() Time  { return k.At }
 func (m MeansStatus) signedAt() Time  { return m.At }
 
+func (b Bill) signedAt() Time           { return b.At }
 func (o IncrementOffer) signedAt() Time { return o.At }
 func (e IncrementEnd) signedAt() Time   { return e.At }
 func (a AcquirerAnswer) signedAt() Time { return a.At }

@@ -298,7 +298,7 @@ func (k Kind) Decides(s State) bool {
 // Party returns who signs claims of this kind that decide a payment, open one or lead
 // to an offer on one; "" when such claims do none of it.
 func (k Kind) Party() Party {
-	if k == KindOpening || k == KindIncrement {
+	if k == KindOpening || k == KindPrice || k == KindIncrement {
 		return PartyBox
 	}
 	for _, a := range life {

@@ -91,6 +91,9 @@ type Local struct {
 	TimeUp    bool // its time is up and the last decision is missing
 	Withdrawn bool // cancelled before it was ever sent
 	Refused   bool // the registry refused the request itself: it never opened
+	// Ended is as what a request is shown that was refused because it came to nothing
+	// before it had an amount; "": as failed.
+	Ended State
 }
 
 // Final reports whether it is decided that the payment is paid or that it never
@@ -119,6 +122,8 @@ func (p Payment) Outcome(l Local) Outcome {
 // before it was sent shows as cancelled, one that was refused as failed.
 func (p Payment) Shown(l Local) State {
 	switch {
+	case p.Seq == 0 && l.Refused && l.Ended != "":
+		return l.Ended
 	case p.Seq == 0 && l.Refused:
 		return StateFailed
 	case p.Seq == 0 && l.Withdrawn:

@@ -23,6 +23,15 @@ const (
 	ReasonPayerCannotAnswer Reason = "payer_cannot_answer"
 	// ReasonHoldOver: the hold ended before the merchant captured anything of it.
 	ReasonHoldOver Reason = "hold_over"
+	// ReasonNoPrice: a request without an amount got none in time.
+	ReasonNoPrice       Reason = "no_price"
+	ReasonLatePrice     Reason = "late_price"
+	ReasonAlreadyPriced Reason = "already_priced"
+	// ReasonAmbiguousCode: the code of a request without an amount resolves to two devices.
+	ReasonAmbiguousCode Reason = "ambiguous_code"
+	ReasonUnknownBill   Reason = "unknown_bill"
+	// ReasonBillUsed: the bill is paid, or a payment by it is open.
+	ReasonBillUsed Reason = "bill_used"
 	// ReasonPayerTooOld: the payer's wallet did not know that it approves a hold.
 	ReasonPayerTooOld Reason = "payer_too_old"
 

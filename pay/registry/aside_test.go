@@ -140,6 +140,10 @@ func TestEverySpaceIsWritten(t *testing.T) {
 	held.step("approve")
 	held.step("more 1")
 	c.callTwice()
+	held.later(watch.code(c.now), 0)
+	_, r, err := c.reg.AddBill(c.mem, c.now, pay.Bill{Merchant: c.shop.status.Scope, Number: "1", Amount: 1})
+	c.must(err)
+	c.publish(r)
 	c.accept(c.now.Add(60_000), c.now)
 	good := *c.audit().Good
 	good.Mark = []byte("where the store is")

@@ -63,7 +63,7 @@ func (g *Growth) Payments() int { return len(g.payments) }
 // ofPayments reports whether there are as many facts of a kind as payments, or more.
 func ofPayments(k pay.Kind) bool {
 	switch k {
-	case pay.KindRequest, pay.KindOpening, pay.KindAnswer, pay.KindCancel, pay.KindCapture, pay.KindVoid, pay.KindRefund, pay.KindIncrement, pay.KindIncrementAnswer, pay.KindDecision, pay.KindChallenge, pay.KindRefusal:
+	case pay.KindRequest, pay.KindOpening, pay.KindAnswer, pay.KindCancel, pay.KindPrice, pay.KindCapture, pay.KindVoid, pay.KindRefund, pay.KindIncrement, pay.KindIncrementAnswer, pay.KindDecision, pay.KindChallenge, pay.KindRefusal:
 		return true
 	default:
 		return false

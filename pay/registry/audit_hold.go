@@ -203,12 +203,17 @@ func (a holdAudit) checkKnown(k pay.ActionKnown) error {
 	}
 	one, is1 := pay.ActionOf(later)
 	two, is2 := pay.ActionOf(first)
-	both := first.Kind() == pay.KindVoid || one.Key == two.Key // two voids of one payment are one
+	// Two voids of one payment are one, and so are two prices.
+	both := first.Kind() == pay.KindVoid || first.Kind() == pay.KindPrice || one.Key == two.Key
 	if !ok1 || !ok2 || !is1 || !is2 || later.Kind() != first.Kind() || one.Payment != k.Payment || two.Payment != k.Payment || !one.Same(two) || !both {
 		a.report("payment %s: it is said of two claims of the merchant that they are one", k.Payment.Short())
 		return nil
 	}
 	_, _, followed, err := a.rowOf(k.First)
+	if err == nil && !followed && first.Kind() == pay.KindPrice {
+		row, _, bad := laterRows.Get(a.rows, k.Payment)
+		followed, err = row.Price == k.First, damageIsNone(bad)
+	}
 	if err == nil && !followed {
 		followed, err = a.names(k.Payment, k.First)
 	}

@@ -177,7 +177,7 @@ func (a *paymentAudit) checkRequest(id pay.PaymentID, p pay.Payment, h paymentRo
 		return nil
 	}
 	d, box := p.Decision, a.nodes[f.Signer()]
-	if d.Merchant != req.Merchant || d.Site != req.Site || d.Amount != req.Amount || d.Currency != req.Currency ||
+	if d.Merchant != req.Merchant || d.Site != req.Site || d.Currency != req.Currency ||
 		d.Handle != req.Handle || d.Ref != req.Ref || d.IsHold() != (req.Hold != 0) || len(chain) > 0 && outlasts(chain[0].d, req) {
 		a.report("payment %s: its terms are not those of its request", id.Short())
 	}
@@ -192,6 +192,9 @@ func (a *paymentAudit) checkRequest(id pay.PaymentID, p pay.Payment, h paymentRo
 	}
 	if a.grown != nil && a.verify(f, box.Node) != nil { // else readRest has
 		a.report("payment %s: its request is not signed by its box", id.Short())
+	}
+	if err := a.checkAmount(id, d.Amount, req, h); err != nil {
+		return err
 	}
 	var first pay.Decision
 	if len(chain) > 0 {
@@ -338,6 +341,11 @@ func (a *paymentAudit) checkKeys(context.Context) error {
 		return err
 	}
 	more, err := keyRows.Count(a.rows)
+	if err != nil {
+		return err
+	}
+	left, err := a.unpriced()
+	more -= left
 	if n += more; err == nil && n != a.keys {
 		a.report("%d keys of payments are kept, the facts say %d", n, a.keys)
 	}

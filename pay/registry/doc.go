@@ -53,6 +53,7 @@
 //	au/s/PART          what payments had moved by then (not audited)
 //	b/...              accounts: pay/book
 //	c/NUMBER           code source: key, exponent and anchor of one mapping
+//	bi/MERCHANT 00 NUMBER  a bill of a merchant, by its number
 //	d/DEVICE           whose the device is
 //	e                  how the clock was moved, each time that it was accepted (not audited)
 //	f/CLAIM            a claim that was settled without a decision, and how (not audited)
@@ -65,6 +66,7 @@
 //	j/REQUEST          a request that met its key in use
 //	k/BEACON           the device that has this beacon key
 //	l/MERCHANT 00 SITE when a merchant was last told who hears its customers (not audited)
+//	la/REQUEST         a request that was made without an amount
 //	m/NODE             a node: role, scope, names
 //	ms/WALLET 00 NAME means of a wallet
 //	n                  the number of the newest code source

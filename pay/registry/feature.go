@@ -53,6 +53,7 @@ var features = []feature{
 	payments,
 	holds,
 	acquirerCalls,
+	openings,
 	merchantKeys,
 	stepUp,
 	neighbours,

@@ -53,9 +53,9 @@ func (r *Registry) secretOf(merchant pay.Scope) pay.KeySecret {
 	return pay.KeySecret(sum[:len(pay.KeySecret{})])
 }
 
-// claimKey gives the key of a request to the payment that it opens. When the key
-// is in use, the request is settled here and free is false.
-func (t *turn) claimKey(req pay.Opening) (free bool, err error) {
+// keyFree reports whether the key of a request is free for the payment that it opens.
+// When the key is in use, the request is settled here.
+func (t *turn) keyFree(req pay.Opening) (free bool, err error) {
 	id := pay.PaymentID(t.in.Fact.ID())
 	if held, err := heldRows.Has(t.rows, id); held || err != nil {
 		return false, err
@@ -71,7 +71,7 @@ func (t *turn) claimKey(req pay.Opening) (free bool, err error) {
 	if len(holders) > 0 {
 		return false, t.hold(id, req, holders[0])
 	}
-	return true, keyRows.Put(t.rows, rows.Key(req.Merchant, req.Key), id)
+	return true, nil
 }
 
 // holdersOf returns the payments that a request's key stands for: none or one,

@@ -36,7 +36,7 @@ type found struct {
 // offer asks the owner of the device that was found, or decides why not. asked
 // means that the merchant wants two channels.
 func (t *turn) offer(p *paymentRow, m match, asked bool) error {
-	request := t.in.Fact.ID()
+	request := pay.FactID(p.Decision.Payment)
 	f, err := t.look(p, m, asked)
 	if err != nil {
 		return err

@@ -269,6 +269,9 @@ func (t *turn) cancel(c pay.Cancel) error {
 	case ok:
 		c.Payment = held.Payment
 	}
+	if done, err := t.cancelLater(c.Payment); done || err != nil {
+		return err
+	}
 	h, ok, err := t.loadPayment(c.Payment)
 	switch {
 	case err != nil || !ok:
@@ -288,6 +291,9 @@ func (t *turn) cancel(c pay.Cancel) error {
 func (t *turn) deadlinePassed(subject pay.Subject) error {
 	id, _ := subject.Payment()
 	h, ok, err := paymentRows.Get(t.rows, id)
+	if err == nil && !ok {
+		_, _, err = t.expireLater(id)
+	}
 	if err != nil || !ok {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/book"
+	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
 // request opens a payment: it finds out who is asked, or decides why nobody is.
@@ -13,17 +14,52 @@ func (t *turn) request(req pay.Opening) error {
 	if known, err := paymentRows.Has(t.rows, id); known || err != nil {
 		return err
 	}
+	if req.Later {
+		if known, err := laterRows.Has(t.rows, id); known || err != nil {
+			return err
+		}
+	}
 	if reason := t.mayAsk(req); reason != "" {
 		return t.refuse(reason, id)
 	}
-	if free, err := t.claimKey(req); err != nil || !free {
+	if free, err := t.keyFree(req); err != nil || !free {
 		return err
 	}
-	age := min(max(t.in.Age, 0), pay.RequestTTLMax)
-	opened := t.now.Add(-age)
+	amount, reason, err := t.amountOf(req)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		return t.refuse(reason, id)
+	}
+	if err := keyRows.Put(t.rows, rows.Key(req.Merchant, req.Key), id); err != nil {
+		return err
+	}
+	opened := t.now.Add(-min(max(t.in.Age, 0), pay.RequestTTLMax))
+	switch {
+	case req.Later:
+		return t.leaveOpen(req, opened)
+	case req.Bill:
+		req.Amount = amount
+		if err := t.useBill(req); err != nil {
+			return err
+		}
+	}
+	h := t.newPayment(req, t.in.Fact, opened, opened)
+	return t.openPayment(&h, req)
+}
+
+// newPayment returns a payment as it is before its first decision: its box heard the
+// code at a moment, and its offer stands for as long as the request says, from another
+// one on.
+func (t *turn) newPayment(req pay.Opening, request pay.Fact, heard, opened pay.Time) paymentRow {
+	tagged := req
+	if req.Later || req.Bill {
+		tagged.Amount = 0
+	}
 	secret := t.secretOf(req.Merchant)
-	h := paymentRow{Box: t.in.Fact.Signer(), Heard: opened, Decision: pay.Decision{
-		Payment: id, Key: secret.Key(req.Key), Order: secret.Order(req),
+	h := paymentRow{Box: request.Signer(), Heard: heard, Decision: pay.Decision{
+		Payment: pay.PaymentID(request.ID()), Key: secret.Key(req.Key), Order: secret.Order(tagged),
 		Terms: pay.Terms{
 			Merchant: req.Merchant, MerchantName: t.from.MerchantName, Site: req.Site, Amount: req.Amount, Currency: req.Currency,
 			Handle: req.Handle, Ref: req.Ref, Expires: opened.Add(req.TTL), Test: true,
@@ -33,7 +69,7 @@ func (t *turn) request(req pay.Opening) error {
 	if req.Hold != 0 {
 		h.Decision.HoldUntil = t.now.Add(req.Hold)
 	}
-	return t.openPayment(&h, req)
+	return h
 }
 
 // mayAsk returns why this box may not make this request, or "".
@@ -52,7 +88,7 @@ func (t *turn) mayAsk(req pay.Opening) pay.Reason {
 // cancel was withdrawn before it left the box, which already shows it so: that
 // comes first, and no wallet hears of it.
 func (t *turn) openPayment(h *paymentRow, req pay.Opening) error {
-	request := t.in.Fact.ID()
+	request := pay.FactID(h.Decision.Payment)
 	if cancel, ok := t.withdrawn(); ok {
 		return t.decide(h, verdict{state: pay.StateCancelled, reason: pay.ReasonByMerchant, claim: cancel})
 	}

@@ -24,10 +24,10 @@ func (t *Till) actions() history.Feature {
 			pay.KindIncrementEnd: history.Mirror(history.NoteIncrementEnd),
 		},
 		Refusals: map[pay.Kind]history.RefusalRule{
-			pay.KindCapture: actionRefused, pay.KindVoid: actionRefused, pay.KindRefund: actionRefused, pay.KindIncrement: actionRefused,
+			pay.KindCapture: actionRefused, pay.KindVoid: actionRefused, pay.KindRefund: actionRefused, pay.KindIncrement: actionRefused, pay.KindPrice: actionRefused,
 		},
 		Recalls: map[pay.Kind]history.RecallRule{
-			pay.KindCapture: actionRecalled, pay.KindVoid: actionRecalled, pay.KindRefund: actionRecalled, pay.KindIncrement: actionRecalled,
+			pay.KindCapture: actionRecalled, pay.KindVoid: actionRecalled, pay.KindRefund: actionRecalled, pay.KindIncrement: actionRecalled, pay.KindPrice: actionRecalled,
 		},
 		Spaces: rows.Spaces{actionRows.Space},
 	}
@@ -48,7 +48,7 @@ type actionRow struct {
 
 // Act is what a merchant asks for on a payment that is authorised.
 type Act struct {
-	Kind   pay.Kind // KindCapture, KindVoid, KindRefund or KindIncrement
+	Kind   pay.Kind // KindCapture, KindVoid, KindRefund, KindIncrement or KindPrice
 	Key    pay.IdempotencyKey
 	Amount pay.Amount // 0: all that is held, or was captured and not refunded
 	Final  bool       // with a capture: the rest goes back to the payer
@@ -73,6 +73,8 @@ func (a Act) body(id pay.PaymentID, now pay.Time) pay.Body {
 		return pay.Refund{Action: action}
 	case pay.KindIncrement:
 		return pay.Increment{Action: action, TTL: a.TTL}
+	case pay.KindPrice:
+		return pay.Price{Action: action}
 	default:
 		panic("till: internal error: a merchant does not " + string(a.Kind))
 	}
@@ -134,7 +136,7 @@ func (a Act) check() error {
 	if a.Kind == pay.KindIncrement && (a.TTL < pay.RequestTTLMin || a.TTL > pay.RequestTTLMax) {
 		return pay.NewCase(pay.CodeUsage, "ttl_bounds", fmt.Sprintf("time to answer of %v is out of bounds", a.TTL.Std()))
 	}
-	if a.Amount != 0 || a.Kind == pay.KindIncrement {
+	if a.Amount != 0 || a.Kind == pay.KindIncrement || a.Kind == pay.KindPrice {
 		if err := a.Amount.CheckPayable(); err != nil {
 			return pay.WrapCase(err, pay.CodeAmount, "amount_form", "read amount")
 		}
@@ -176,6 +178,11 @@ func (t *Till) acted(v pay.Rows, id pay.PaymentID, key pay.IdempotencyKey) (out 
 		}
 		end, over, err := history.IncrementEnded(v, id, claim)
 		out.Done, out.Ended = over && end.Reason == "", end.Reason
+		return out, true, err
+	}
+	if f.Kind() == pay.KindPrice {
+		rec, _, err := history.Get(v, id)
+		out.Done = rec.Payment.Seq > 0 && rec.Payment.Decision.Amount == a.Amount
 		return out, true, err
 	}
 	out.Done, err = history.Decided(v, id, func(claim pay.FactID) bool {

@@ -1,6 +1,7 @@
 package till
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -16,6 +17,8 @@ type Order struct {
 	Ref        string
 	To         pay.Handle // the literal --to; "" is --nearest
 	Hold       pay.Millis // how long it is held, to be captured later; 0: captured at once
+	Later      bool       // the amount, which is 0, is set later
+	Bill       bool       // the amount, which is 0, is that of the bill whose number is Ref
 	TwoChannel bool       // the payer's device has to sign too
 	TTL        pay.Millis // how long the payer may take; 0 is pay.RequestTTLDefault
 }
@@ -32,7 +35,7 @@ func (t *Till) complete(o Order) (Order, error) {
 	if err := o.Key.Check(); err != nil {
 		return o, pay.WrapCase(err, pay.CodeUsage, "key_form", "read key")
 	}
-	if err := o.Amount.CheckPayable(); err != nil {
+	if err := o.checkAmount(); err != nil {
 		return o, pay.WrapCase(err, pay.CodeAmount, "amount_form", "read amount")
 	}
 	if err := o.Currency.Check(); err != nil {
@@ -50,6 +53,17 @@ func (t *Till) complete(o Order) (Order, error) {
 		}
 	}
 	return o, nil
+}
+
+// checkAmount returns nil when the amount is payable, or comes from elsewhere.
+func (o Order) checkAmount() error {
+	if !o.Later && !o.Bill {
+		return o.Amount.CheckPayable()
+	}
+	if o.Amount != 0 || o.Later && o.Bill || o.Bill && o.Ref == "" {
+		return errors.New("an amount comes from one place")
+	}
+	return nil
 }
 
 // Repeated returns the payment that the order's key stands for, or false when
@@ -92,7 +106,7 @@ func (t *Till) repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
 
 // sameOrder reports whether an order is the one that its key stands for.
 func sameOrder(o Order, r row, req pay.Opening) bool {
-	return o.Amount == req.Amount && o.Currency == req.Currency && o.Ref == req.Ref &&
+	return o.Amount == req.Amount && o.Later == req.Later && o.Bill == req.Bill && o.Currency == req.Currency && o.Ref == req.Ref &&
 		(o.Hold != 0) == (req.Hold != 0) && o.TwoChannel == req.TwoChannel && (o.To == r.To || r.Recalled)
 }
 
@@ -126,7 +140,10 @@ func (t *Till) Charge(tx Tx, now pay.Time, o Order, c Choice) (Entry, pay.Reacti
 	if c.Evidence == pay.EvidenceWords || c.Evidence == pay.EvidenceTap {
 		req.Excess = c.Excess // whoever was found by strength was so because of it
 	}
-	opening := pay.Opening{Request: req, Hold: o.Hold}
+	if err := t.checkBill(tx, now, o); err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
+	opening := pay.Opening{Request: req, Hold: o.Hold, Later: o.Later, Bill: o.Bill}
 	f, err := pay.Sign(t.options.Key, opening.Body())
 	if err != nil {
 		return Entry{}, pay.Reaction{}, fmt.Errorf("charge: %w", err)
@@ -147,8 +164,14 @@ func (t *Till) begin(tx Tx, now pay.Time, o Order, req pay.Opening, f pay.Fact) 
 	if err := keyRows.Put(tx, o.Key, id); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
+	if err := useBill(tx, req, id); err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
 	e := t.entry(now, rec, r, req)
 	e.Queued = true
+	if e.Amount, err = billed(tx, req); err != nil {
+		return Entry{}, pay.Reaction{}, err
+	}
 	return e, pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, nil
 }
 

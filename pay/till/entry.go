@@ -171,7 +171,11 @@ func loadOwn(view pay.Rows, id pay.PaymentID) (r row, req pay.Opening, err error
 // queuedEntry is entry with Queued.
 func (t *Till) queuedEntry(v View, now pay.Time, rec history.Record, r row, req pay.Opening) (e Entry, err error) {
 	e = t.entry(now, rec, r, req)
-	if e.Queued, err = v.Queued(pay.FactID(e.ID)); err != nil || rec.Payment.Seq == 0 {
+	if e.Queued, err = v.Queued(pay.FactID(e.ID)); err != nil {
+		return e, err
+	}
+	if rec.Payment.Seq == 0 {
+		e.Amount, err = billed(v, req)
 		return e, err
 	}
 	if e.State() == pay.StateHeld {
@@ -185,7 +189,7 @@ func (t *Till) queuedEntry(v View, now pay.Time, rec history.Record, r row, req 
 
 // entry returns the payment as it is at the moment, but for Queued.
 func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Opening) Entry {
-	e := Entry{View: history.ViewOf(now, rec, req.TTL), Key: cmp.Or(req.Key, r.Key), Own: r.Own}
+	e := Entry{View: history.ViewOf(now, rec, req.Open()), Key: cmp.Or(req.Key, r.Key), Own: r.Own}
 	doubt := false
 	if rec.Payment.Seq == 0 {
 		t.describeRequest(&e, req)
@@ -194,6 +198,9 @@ func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Opening) E
 	e.Local.TimeUp = e.Local.TimeUp || doubt
 	e.Local.Withdrawn = r.Withdrawn && !doubt
 	e.Local.Refused = (r.Refused != "" || r.conflicts()) && !doubt
+	if req.Later {
+		e.Local.Ended = endedAs[r.Refused]
+	}
 	if r.conflicts() {
 		e.Conflict = r.Held
 	}
@@ -201,6 +208,13 @@ func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Opening) E
 	e.Cancelling = r.cancelled() && !e.State().Final()
 	e.Reason = e.reason(r)
 	return e
+}
+
+// endedAs is how a request is shown that came to nothing before it had an amount: the
+// registry refused it, because a decision could state no amount.
+var endedAs = map[pay.Reason]pay.State{
+	pay.ReasonUnknownCode: pay.StateUnmatched, pay.ReasonOutOfStep: pay.StateUnmatched, pay.ReasonAmbiguousCode: pay.StateAmbiguous,
+	pay.ReasonNoPrice: pay.StateExpired, pay.ReasonOverAge: pay.StateExpired, pay.ReasonByMerchant: pay.StateCancelled,
 }
 
 // describeRequest fills in what was asked for, while there is no decision.

@@ -18,6 +18,7 @@
 // Beside the rows of package history, which begin with 'h':
 //
 //	a KEY 00 PAYMENT  what this box asked for on a payment
+//	b NUMBER   a bill of the merchant, and what this box opened by it
 //	e SITE     when another place was last said to hear the customers of a site
 //	k KEY      the payment that an idempotency key stands for; keys never expire
 //	m TAG      the payment that a key of any box of the merchant stands for
@@ -84,7 +85,7 @@ func (t *Till) all() history.Features {
 			pay.KindCancel:  history.Recalled(cancelRecalled),
 		},
 		Spaces: rows.Spaces{keyRows.Space, ownRows.Space},
-	}, t.actions(), t.keys(), t.neighbours(), t.account()}
+	}, t.actions(), t.bills(), t.keys(), t.neighbours(), t.account()}
 }
 
 // Spaces returns the key spaces of the role, those of package history included.
@@ -163,7 +164,7 @@ func (t *Till) mismatch(view pay.Rows, d pay.Decision) (string, error) {
 
 // asAsked reports whether a decision has the terms of its request.
 func asAsked(r pay.Opening, d pay.Decision) bool {
-	return r.Merchant == d.Merchant && r.Site == d.Site && r.Amount == d.Amount && r.Currency == d.Currency &&
+	return r.Merchant == d.Merchant && r.Site == d.Site && (r.Amount == d.Amount || r.Later || r.Bill) && r.Currency == d.Currency &&
 		r.Handle == d.Handle && r.Ref == d.Ref && (r.Hold != 0) == d.IsHold()
 }
 

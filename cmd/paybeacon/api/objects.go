@@ -158,6 +158,18 @@ type Invite struct {
 	Warnings []Warning `json:"warnings,omitempty"`
 }
 
+// Bill is an amount that a merchant may charge by its number.
+type Bill struct {
+	V        int          `json:"v"`
+	Type     string       `json:"type"`
+	Number   string       `json:"number"`
+	Merchant pay.Scope    `json:"merchant"`
+	Name     pay.Name     `json:"name"`
+	Amount   pay.Amount   `json:"amount"`
+	Currency pay.Currency `json:"currency"`
+	At       string       `json:"at"`
+}
+
 // Device is a device that pays from a wallet.
 type Device struct {
 	V       int             `json:"v"`

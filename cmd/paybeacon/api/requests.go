@@ -28,6 +28,10 @@ type ChargeRequest struct {
 	// TwoChannel asks that the payer's device speaks too.
 	TwoChannel bool `json:"two_channel,omitempty"`
 
+	// Later leaves Amount out: it is set by VerbPrice. Bill is the number of a bill, whose
+	// amount it then is, and which stands in the place of Ref.
+	Later bool   `json:"later,omitempty"`
+	Bill  string `json:"bill,omitempty"`
 	// Hold is for how long the amount is held, to be captured later; 0: an approval
 	// captures it.
 	Hold pay.Millis `json:"hold_ms,omitempty"`
@@ -101,6 +105,15 @@ type TopUpRequest struct {
 }
 
 func (q *TopUpRequest) keyField() *pay.IdempotencyKey { return &q.Key }
+
+// BillRequest lets a merchant, which is named by its name, scope or a node id of one of
+// its boxes, charge Amount, a decimal, by the number of a bill. The same again changes
+// nothing.
+type BillRequest struct {
+	Merchant string `json:"merchant"`
+	Number   string `json:"number"`
+	Amount   string `json:"amount"`
+}
 
 // VouchRequest says that the operator knows the owner of a device: Wallet names the
 // wallet by its name, scope or node id, Device the device by the beginning of its id.

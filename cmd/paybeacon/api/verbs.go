@@ -50,6 +50,7 @@ var (
 	VerbVoid     = Verb[ActionRequest, Payment]{"void", false}
 	VerbRefund   = Verb[ActionRequest, Payment]{"refund", false}
 
+	VerbPrice     = Verb[ActionRequest, Payment]{"price", false}
 	VerbIncrement = Verb[ActionRequest, Payment]{"increment", false}
 )
 
@@ -82,6 +83,7 @@ var (
 	VerbTopUp      = Verb[TopUpRequest, TopUp]{"topup", false}
 	VerbPayOut     = Verb[PayOutRequest, PaidOut]{"payout", false}
 	VerbMoveMoney  = Verb[MoveBalanceRequest, Moved]{"move-balance", false}
+	VerbAddBill    = Verb[BillRequest, Bill]{"add-bill", false}
 	VerbBook       = Verb[Nothing, List[Account]]{"book", true}
 	VerbAudit      = Verb[AuditRequest, Audit]{"audit", true}
 	VerbNodes      = Verb[Nothing, List[Node]]{"nodes", true}

@@ -42,6 +42,7 @@ func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			}, Run: adminTopup,
 		}),
 		payOutCommand(ctx, io),
+		billCommand(ctx, io),
 		moveBalanceCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "book", Usage: "all accounts and their balances", Flags: []cli.Flag{cli.DataFlag()}, Run: adminBook}),
 		cli.NewLeaf(ctx, io, cli.Leaf{

@@ -61,7 +61,7 @@ func chargeExit(c *cli.Call, p api.Payment, key pay.IdempotencyKey, waited bool)
 				fmt.Sprintf("before you charge again look at `paybeacon till show --data %s --id %s`", c.Data(), p.ConflictsWith[:10]))
 			break
 		}
-		err = pay.NewError(pay.CodeNotPaid, fmt.Sprintf("payment %s was not made: %s", text.Short(p.ID), text.Because(p.State, p.Reason)), "nothing was charged; "+text.WhatToSay(p.Reason, "you may charge again under a new key"))
+		err = pay.NewError(notPaidCode(p.Reason), fmt.Sprintf("payment %s was not made: %s", text.Short(p.ID), text.Because(p.State, p.Reason)), "nothing was charged; "+text.WhatToSay(p.Reason, "you may charge again under a new key"))
 	case pay.OutcomePending:
 		if !waited || p.State == pay.StateHeld {
 			return nil
@@ -80,6 +80,19 @@ func chargeExit(c *cli.Call, p api.Payment, key pay.IdempotencyKey, waited bool)
 			"do not charge anew: ask "+waitHint(c, p.ID)+" when the registry is reachable again")
 	}
 	return api.WithExtra(api.WithExtra(err, "key", key), "id", p.ID)
+}
+
+// notPaidCode is the code for a payment that was not made for a reason: a bill that is
+// not there, or is used, is no matter of the payer.
+func notPaidCode(r pay.Reason) pay.ErrorCode {
+	switch r {
+	case pay.ReasonUnknownBill:
+		return pay.CodeNotFound
+	case pay.ReasonBillUsed:
+		return pay.CodeConflict
+	default:
+		return pay.CodeNotPaid
+	}
 }
 
 // waitHint is what to type to watch a payment of this till.

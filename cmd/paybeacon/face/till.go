@@ -61,7 +61,8 @@ func tillChargeCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			"No rule of the payer answers who was chosen by a number.",
 		Flags: []cli.Flag{
 			cli.DataFlag(),
-			&cli.StringFlag{Name: "amount", Usage: "decimal `AMOUNT`, such as 12.50"},
+			&cli.StringFlag{Name: "amount", Usage: "decimal `AMOUNT`, such as 12.50; later: `till price` sets it"},
+			&cli.StringFlag{Name: "bill", Usage: "charge the amount of the bill with this `NUMBER`"},
 			&cli.StringFlag{Name: "currency", Usage: "ISO 4217 `CODE` (default: the registry's)"},
 			&cli.BoolFlag{Name: "nearest", Usage: "charge the one who is clearly nearest (the default)"},
 			&cli.StringFlag{Name: "to", Usage: "charge the one shown as these `WORDS`, or the only one that begins so"},
@@ -85,15 +86,17 @@ func tillCharge(c *cli.Call) error {
 		return pay.NewError(pay.CodeUsage, "--hold is for --capture manual", "add it, or leave out --hold")
 	case f.String("capture") != api.CaptureAuto && f.String("capture") != api.CaptureManual:
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--capture %q is neither auto nor manual", text.Printable(f.String("capture"))), "leave it out, or write --capture auto")
-	case f.String("amount") == "later":
-		return pay.NewError(pay.CodeNotAvailable, "--amount later is not available in this version", "give the amount")
 	case f.Bool("nearest") && f.String("to") != "":
 		return pay.NewError(pay.CodeUsage, "--nearest and --to exclude one another", "give one of them")
 	case f.Bool("ask") && f.String("to") != "":
 		return pay.NewError(pay.CodeUsage, "--ask and --to exclude one another", "give one of them")
 	case f.IsSet("to") && f.String("to") == "":
 		return pay.NewError(pay.CodeUsage, "--to names nobody", "give a handle that `paybeacon till nearby` shows")
-	case !f.IsSet("amount"):
+	case f.IsSet("bill") && (f.IsSet("amount") || f.IsSet("ref")):
+		return pay.NewError(pay.CodeUsage, "--bill stands in the place of --amount and --ref", "give the bill alone, or an amount")
+	case f.IsSet("bill") && f.String("bill") == "":
+		return pay.NewError(pay.CodeUsage, "--bill names none", "give the number that `paybeacon admin bill add` was given")
+	case !f.IsSet("amount") && !f.IsSet("bill"):
 		return pay.NewError(pay.CodeUsage, "--amount is missing", "write it like --amount 12.50")
 	}
 	ttl, err := cli.PositiveDuration(c, "ttl")
@@ -101,8 +104,11 @@ func tillCharge(c *cli.Call) error {
 		return err
 	}
 	q := api.ChargeRequest{
-		Amount: f.String("amount"), Currency: f.String("currency"), To: pay.Handle(f.String("to")),
+		Amount: f.String("amount"), Bill: f.String("bill"), Currency: f.String("currency"), To: pay.Handle(f.String("to")),
 		Ref: f.String("ref"), Key: pay.IdempotencyKey(f.String("key")), TTL: ttl, TwoChannel: f.Bool("two-channel"),
+	}
+	if q.Later = q.Amount == "later"; q.Later {
+		q.Amount = ""
 	}
 	if q.Key == "" {
 		q.Key = newKey()

@@ -46,6 +46,11 @@ func actCommands(ctx context.Context, io cli.Stdio) []*cli.Command {
 			Run:   func(c *cli.Call) error { return tillAct(c, api.VerbRefund) },
 		}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
+			Name: "price", Usage: "set the amount of a charge that was opened without one",
+			Flags: flags(&cli.StringFlag{Name: "amount", Usage: "decimal `AMOUNT`; it is set once"}),
+			Run:   func(c *cli.Call) error { return tillAct(c, api.VerbPrice) },
+		}),
+		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "increment", Usage: "ask the payer to let more be held",
 			Long: "What is held stays as it is unless the payer approves.",
 			Flags: flags(&cli.StringFlag{Name: "amount", Usage: "by how much more: decimal `AMOUNT`"},
@@ -61,8 +66,8 @@ func tillAct(c *cli.Call, v api.Verb[api.ActionRequest, api.Payment]) error {
 	switch {
 	case f.String("id") == "":
 		return pay.NewError(pay.CodeUsage, "--id is missing", "`paybeacon till list` shows ids")
-	case v.Name == api.VerbIncrement.Name && !f.IsSet("amount"):
-		return pay.NewError(pay.CodeUsage, "--amount is missing", "say by how much more, such as --amount 10.00")
+	case (v.Name == api.VerbIncrement.Name || v.Name == api.VerbPrice.Name) && !f.IsSet("amount"):
+		return pay.NewError(pay.CodeUsage, "--amount is missing", "write it like --amount 10.00")
 	case f.IsSet("amount") && f.String("amount") == "":
 		return pay.NewError(pay.CodeAmount, "--amount is empty", "leave it out, or write it like --amount 12.50")
 	}

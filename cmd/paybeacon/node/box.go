@@ -142,6 +142,7 @@ func (b *Box) Verbs() api.Verbs {
 		api.On(api.VerbVoid, b.actor(pay.KindVoid)),
 		api.On(api.VerbRefund, b.actor(pay.KindRefund)),
 		api.On(api.VerbIncrement, b.actor(pay.KindIncrement)),
+		api.On(api.VerbPrice, b.actor(pay.KindPrice)),
 		api.On(api.VerbReceipt, b.receipt),
 	)
 }
@@ -240,11 +241,20 @@ func (b *Box) order(q api.ChargeRequest) (till.Order, error) {
 			return till.Order{}, err
 		}
 	}
-	amount, err := text.ParseAmount(q.Amount, cur)
-	if err != nil {
-		return till.Order{}, err
+	var amount pay.Amount
+	switch elsewhere := q.Later || q.Bill != ""; {
+	case elsewhere && q.Amount != "" || q.Later && q.Bill != "" || q.Bill != "" && q.Ref != "":
+		return till.Order{}, pay.NewError(pay.CodeUsage, "an amount, one that comes later and a bill exclude one another, and a bill's number is the reference", "give one of them")
+	case !elsewhere:
+		var err error
+		if amount, err = text.ParseAmount(q.Amount, cur); err != nil {
+			return till.Order{}, err
+		}
 	}
-	return till.Order{Key: q.Key, Amount: amount, Currency: cur, Ref: q.Ref, To: q.To, TTL: q.TTL, TwoChannel: q.TwoChannel, Hold: q.Hold}, nil
+	if q.Bill != "" {
+		q.Ref = q.Bill
+	}
+	return till.Order{Key: q.Key, Later: q.Later, Bill: q.Bill != "", Amount: amount, Currency: cur, Ref: q.Ref, To: q.To, TTL: q.TTL, TwoChannel: q.TwoChannel, Hold: q.Hold}, nil
 }
 
 // pick chooses whom to charge. For the nearest it gives the air a moment to

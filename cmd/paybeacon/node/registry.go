@@ -259,6 +259,7 @@ func (n *Registry) Verbs() api.Verbs {
 		api.On(api.VerbEvents, n.events.read),
 		api.On(api.VerbInvite, n.invite),
 		api.On(api.VerbTopUp, n.topup),
+		api.On(api.VerbAddBill, n.addBill),
 		api.On(api.VerbPayOut, n.payOut),
 		api.On(api.VerbMoveMoney, n.moveBalance),
 		api.On(api.VerbBook, n.book),

@@ -106,6 +106,8 @@ func WhyRefused(r pay.Reason) string {
 		pay.ReasonAboveCaptured:     "that is more than was captured and is not refunded",
 		pay.ReasonInsufficientFunds: "the account does not cover it",
 		pay.ReasonAccountFull:       "the account that it goes to can hold no more",
+		pay.ReasonLatePrice:         "the charge has ended: charge again",
+		pay.ReasonAlreadyPriced:     "it has another amount already",
 		pay.ReasonLateIncrement:     "nothing is held any more, or a part was captured already",
 		pay.ReasonIncrementOpen:     "the payer is being asked for more already",
 		pay.ReasonAboveLimit:        "no payment may be that large",
