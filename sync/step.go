@@ -7,12 +7,12 @@ import (
 	"github.com/paybeacon/paybeacon/wire"
 )
 
-// Event is something that happened to a session: one of the events below.
-type Event any
+// Event is something that happened to a session. The sealed set stands below.
+type Event interface{ event() }
 
-// Effect is something that a session wants done: one of the effects below. Those of one
-// Step are carried out in the order given.
-type Effect any
+// Effect is something that a session wants done. The effects of one Step are carried
+// out in the order given.
+type Effect interface{ effect() }
 
 // Events of both sessions.
 type (
@@ -223,3 +223,49 @@ const (
 func protocolError(what string) End {
 	return End{Err: pay.NewError(pay.CodeBadFact, "the other side broke the protocol: "+what, "update both programs to the same version; if it stays, report it")}
 }
+
+func (Received) event()      {}
+func (Tick) event()          {}
+func (Connected) event()     {}
+func (Opened) event()        {}
+func (Changed) event()       {}
+func (Queued) event()        {}
+func (Mirrored) event()      {}
+func (Noted) event()         {}
+func (Stood) event()         {}
+func (Pushed) event()        {}
+func (Pinged) event()        {}
+func (Applied) event()       {}
+func (Grown) event()         {}
+func (Fed) event()           {}
+func (Weighed) event()       {}
+func (TookUp) event()        {}
+func (OutboxRenewed) event() {}
+func (UrgentRead) event()    {}
+func (KeptRead) event()      {}
+func (HeadRenewed) event()   {}
+func (UrgentGiven) event()   {}
+func (UrgentApplied) event() {}
+
+func (Send) effect()          {}
+func (End) effect()           {}
+func (WentUp) effect()        {}
+func (CaughtUp) effect()      {}
+func (OpenOutbox) effect()    {}
+func (ReadOutbox) effect()    {}
+func (NoteAck) effect()       {}
+func (MirrorEntries) effect() {}
+func (Look) effect()          {}
+func (ApplyItems) effect()    {}
+func (ReadFeed) effect()      {}
+func (Weigh) effect()         {}
+func (NoteChain) effect()     {}
+func (NoteOldCopy) effect()   {}
+func (TakeUp) effect()        {}
+func (RenewOutbox) effect()   {}
+func (ReadUrgent) effect()    {}
+func (Rivalled) effect()      {}
+func (ReadKept) effect()      {}
+func (RenewHead) effect()     {}
+func (ApplyUrgent) effect()   {}
+func (NotePutBack) effect()   {}
