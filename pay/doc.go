@@ -9,8 +9,8 @@
 // the bytes signed are the bytes stored and the bytes sent, and any COSE
 // library can check a receipt.
 //
-// Claims are signed by who wants something: a box signs Request and Cancel, a
-// wallet Answer, Mapping, Revoke and StepUpAbove. Decisions are the registry's
+// Claims are signed by who wants something: a box signs Request, Cancel, and what is
+// done about money that is authorised (hold.go, increment.go), a wallet Answer, Mapping, Revoke and StepUpAbove. Decisions are the registry's
 // alone. They form one chain for each payment, and the payment's state is a fold
 // of that chain. Two tables say what there is: kinds.go has a row for each kind
 // of fact, life.go one for each arrow in the life of a payment.

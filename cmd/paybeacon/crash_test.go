@@ -58,6 +58,21 @@ func TestKilledAtEveryCrashPointOfTwoChannels(t *testing.T) {
 	}
 }
 
+// TestKilledAtEveryCrashPointOfAHold does the same to an amount that is held and then
+// captured under a key: it is held once and captured once.
+func TestKilledAtEveryCrashPointOfAHold(t *testing.T) {
+	t.Parallel()
+	points := append(store.CrashPoints(), paysync.CrashPoints()...)
+	for _, victim := range []string{"reg", "box", "ada"} {
+		for _, point := range passedBy(victim, points) {
+			t.Run(victim+" at "+point, func(t *testing.T) {
+				t.Parallel()
+				newWorld(t).payAcrossEach(victim, point, []string{"--capture", "manual"})
+			})
+		}
+	}
+}
+
 // payAcrossEach pays with a victim that dies at its first, second, ... passage of a
 // point. A point after a commit lies in a goroutine beside those that the commit has
 // woken: on a busy machine the payment may end before the victim is dead. So the
@@ -110,6 +125,7 @@ func (w *world) payAcross(victim, crash, key string, flags []string) (died bool)
 	w.must(w.Until("the victim is dead or the payment final", func() (bool, error) {
 		p = api.Payment{}
 		_ = w.Ask(&p, charge...)
+		w.captureHeld(&p, key)
 		return w.ended(victim) || p.Outcome == pay.OutcomePaid, nil
 	}))
 	died = w.ended(victim)
@@ -123,6 +139,7 @@ func (w *world) payAcross(victim, crash, key string, flags []string) (died bool)
 	w.must(w.Until("payment "+key+" is final", func() (bool, error) {
 		p = api.Payment{}
 		err := w.Ask(&p, charge...)
+		w.captureHeld(&p, key)
 		if exit := exitOf(err); exit != pay.ExitDone && exit != pay.ExitWaitPassed && exit != pay.ExitUnknown {
 			return false, err
 		}
@@ -144,6 +161,19 @@ func (w *world) payAcross(victim, crash, key string, flags []string) (died bool)
 	}
 	w.audit()
 	return died
+}
+
+// captureHeld captures a payment that is held, under a key of the charge's own, or asks
+// what became of that.
+func (w *world) captureHeld(p *api.Payment, key string) {
+	if p.State != pay.StateHeld {
+		return
+	}
+	var after api.Payment
+	_ = w.Ask(&after, "till", "capture", "--data", w.Data("box"), "--id", p.ID, "--key", "all-of-"+key, "--wait", "1s")
+	if after.ID == p.ID {
+		*p = after
+	}
 }
 
 // restart starts a node again, which may die at once when env says so.
