@@ -32,6 +32,9 @@ type Terms struct {
 	HoldUntil Time `cbor:"70,keyasint,omitempty"`
 	// Acquirer is who moves the money; AcquirerNone: the payer's closed-loop account.
 	Acquirer Acquirer `cbor:"71,keyasint,omitempty"`
+	// Mandate is the payer's mandate by which the payment is made, without an offer;
+	// zero: the wallet is asked.
+	Mandate FactID `cbor:"75,keyasint,omitzero"`
 }
 
 // IsHold reports whether the amount is held for a later capture.
@@ -52,8 +55,13 @@ func (t Terms) checkHold() error {
 	return t.HoldUntil.check()
 }
 
-// Method returns by how many channels the payment is made.
-func (t Terms) Method() Method { return t.StepUp.Method() }
+// Method returns by how many channels the payment is made, or that it is by a mandate.
+func (t Terms) Method() Method {
+	if !t.Mandate.IsZero() {
+		return MethodMandate
+	}
+	return t.StepUp.Method()
+}
 
 // Decision is the registry's statement on where one payment stands. Decisions
 // form a chain: Prev is the decision before this one, or the request for the

@@ -65,6 +65,12 @@ func again(t testing.TB, k pay.Key, f pay.Fact) pay.Fact {
 		return resign[pay.PaidOut](t, k, f)
 	case pay.KindMoved:
 		return resign[pay.Moved](t, k, f)
+	case pay.KindMandate:
+		return resign[pay.Mandate](t, k, f)
+	case pay.KindMandateEnd:
+		return resign[pay.MandateEnd](t, k, f)
+	case pay.KindMandateStatus:
+		return resign[pay.MandateStatus](t, k, f)
 	case pay.KindReplaced:
 		return resign[pay.Replaced](t, k, f)
 	case pay.KindMeans:
@@ -108,8 +114,8 @@ func TestFactRoundTrip(t *testing.T) {
 			t.Errorf("%s: reading and signing again makes another fact", s.name)
 		}
 	}
-	if len(kinds) != 26 {
-		t.Errorf("the samples hold %d kinds of 26: %v", len(kinds), kinds)
+	if len(kinds) != 29 {
+		t.Errorf("the samples hold %d kinds of 29: %v", len(kinds), kinds)
 	}
 }
 
@@ -222,9 +228,9 @@ func TestUnknownKindsAreKept(t *testing.T) {
 		nil, true, 0, -1, uint64(math.MaxUint64), int64(math.MinInt64), 1.5, math.Inf(1), "text", []byte{1}, []any{}, []any{1, "a"},
 		map[int]any{1: "x", 2: []byte{3}, -1: nil}, map[string]any{"a": 1, "bb": map[int]int{1: 2}},
 	} {
-		raw := unknownFact(t, "mandate", pay.Encode(body))
+		raw := unknownFact(t, "treaty", pay.Encode(body))
 		f, err := pay.Parse(raw)
-		if err != nil || f.Kind() != "mandate" || f.Kind().Critical() || !bytes.Equal(f.Raw(), raw) {
+		if err != nil || f.Kind() != "treaty" || f.Kind().Critical() || !bytes.Equal(f.Raw(), raw) {
 			t.Errorf("body %v: kind %q, error %v", body, f.Kind(), err)
 		}
 	}
@@ -277,7 +283,7 @@ func TestUnknownKindsHaveOneFormToo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for n := 0; n < 20 && !t.Failed(); n++ { // the order of a Go map must not decide
-				wantNotCanonical(t, unknownFact(t, "mandate", body))
+				wantNotCanonical(t, unknownFact(t, "treaty", body))
 			}
 		})
 	}
@@ -285,7 +291,7 @@ func TestUnknownKindsHaveOneFormToo(t *testing.T) {
 
 func TestFactsHaveALimit(t *testing.T) {
 	t.Parallel()
-	fill := func(n int) []byte { return unknownFact(t, "mandate", pay.Encode(make([]byte, n))) }
+	fill := func(n int) []byte { return unknownFact(t, "treaty", pay.Encode(make([]byte, n))) }
 	over := len(fill(pay.FactBytesMax)) - pay.FactBytesMax
 	most := fill(pay.FactBytesMax - over)
 	if len(most) != pay.FactBytesMax {
@@ -387,6 +393,7 @@ func knownKind(k pay.Kind) bool {
 		pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp,
 		pay.KindStepUpAbove, pay.KindStepUp, pay.KindChallenge, pay.KindClock, pay.KindReplaced, pay.KindForgotten, pay.KindVouched,
 		pay.KindPaidOut, pay.KindMoved, pay.KindMeans, pay.KindMeansEnd, pay.KindMeansStatus, pay.KindAcquirerAnswer, pay.KindContradiction,
+		pay.KindMandate, pay.KindMandateEnd, pay.KindMandateStatus,
 	}, k)
 }
 
@@ -397,7 +404,7 @@ func FuzzUnknownBody(f *testing.F) {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		raw := unknownFact(t, "mandate", body)
+		raw := unknownFact(t, "treaty", body)
 		first, err := pay.Parse(raw)
 		if err != nil && !errors.Is(err, pay.ErrNotCanonical) {
 			t.Fatal(err)

@@ -35,6 +35,11 @@ const (
 	KindVouched     Kind = "vouched"
 	KindPaidOut     Kind = "paid-out"
 	KindMoved       Kind = "moved"
+
+	KindMandate       Kind = "mandate"
+	KindMandateEnd    Kind = "mandate-end"
+	KindMandateStatus Kind = "mandate-status"
+
 	KindOpening     Kind = "must-request"
 	KindCapture     Kind = "capture"
 	KindVoid        Kind = "void"
@@ -70,6 +75,8 @@ func kinds() []KindRow {
 		claim[Increment](RoleBox, AudienceAuthor),
 		claim[IncrementAnswer](RoleWallet, AudienceAuthor),
 		claim[Answer](RoleWallet, AudienceAuthor),
+		claim[Mandate](RoleWallet, AudienceAuthor),
+		claim[MandateEnd](RoleWallet, AudienceAuthor),
 		claim[Mapping](RoleWallet, AudienceAuthor),
 		claim[Revoke](RoleWallet, AudienceAuthor),
 		claim[StepUpAbove](RoleWallet, AudienceAuthor).formerly("limit"),
@@ -82,6 +89,7 @@ func kinds() []KindRow {
 		statement[Refusal](AudienceParties).readBy(RoleBox, RoleWallet),
 		statement[IncrementOffer](AudienceParties).readBy(RoleBox, RoleWallet),
 		statement[IncrementEnd](AudienceParties).readBy(RoleBox, RoleWallet),
+		statement[MandateStatus](AudienceParties).readBy(RoleBox, RoleWallet),
 		statement[Challenge](AudienceWallet).readBy(RoleWallet),
 		statement[DeviceStatus](AudienceWallet).readBy(RoleWallet),
 		statement[StepUpStatus](AudienceWallet).formerly("limited").readBy(RoleWallet),
@@ -207,23 +215,24 @@ func (r KindRow) formerly(k Kind) KindRow {
 	return r
 }
 
-func (d Decision) signedAt() Time     { return d.At }
-func (r Refusal) signedAt() Time      { return r.At }
-func (d DeviceStatus) signedAt() Time { return d.At }
-func (n NodeStatus) signedAt() Time   { return n.At }
-func (t TopUp) signedAt() Time        { return t.At }
-func (s StepUpStatus) signedAt() Time { return s.At }
-func (c Challenge) signedAt() Time    { return c.At }
-func (m MerchantKeys) signedAt() Time { return m.At }
-func (k KeyHeld) signedAt() Time      { return k.At }
-func (n Neighbours) signedAt() Time   { return n.At }
-func (e Earshot) signedAt() Time      { return e.At }
-func (r Replaced) signedAt() Time     { return r.At }
-func (v Vouched) signedAt() Time      { return v.At }
-func (p PaidOut) signedAt() Time      { return p.At }
-func (m Moved) signedAt() Time        { return m.At }
-func (k ActionKnown) signedAt() Time  { return k.At }
-func (m MeansStatus) signedAt() Time  { return m.At }
+func (d Decision) signedAt() Time      { return d.At }
+func (r Refusal) signedAt() Time       { return r.At }
+func (d DeviceStatus) signedAt() Time  { return d.At }
+func (n NodeStatus) signedAt() Time    { return n.At }
+func (t TopUp) signedAt() Time         { return t.At }
+func (s StepUpStatus) signedAt() Time  { return s.At }
+func (c Challenge) signedAt() Time     { return c.At }
+func (m MerchantKeys) signedAt() Time  { return m.At }
+func (k KeyHeld) signedAt() Time       { return k.At }
+func (n Neighbours) signedAt() Time    { return n.At }
+func (e Earshot) signedAt() Time       { return e.At }
+func (r Replaced) signedAt() Time      { return r.At }
+func (v Vouched) signedAt() Time       { return v.At }
+func (p PaidOut) signedAt() Time       { return p.At }
+func (m Moved) signedAt() Time         { return m.At }
+func (m MandateStatus) signedAt() Time { return m.At }
+func (k ActionKnown) signedAt() Time   { return k.At }
+func (m MeansStatus) signedAt() Time   { return m.At }
 
 func (b Bill) signedAt() Time           { return b.At }
 func (o IncrementOffer) signedAt() Time { return o.At }

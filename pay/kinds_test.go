@@ -138,7 +138,7 @@ func TestLookupKind(t *testing.T) {
 			t.Errorf("%q: have %+v, %v", former, row, ok)
 		}
 	}
-	for _, k := range []pay.Kind{"", "mandate", "must-hold"} {
+	for _, k := range []pay.Kind{"", "treaty", "must-hold"} {
 		if row, ok := pay.LookupKind(k); ok || row.Kind != "" {
 			t.Errorf("%q: have %+v", k, row)
 		}

@@ -20,6 +20,8 @@ import (
 //	    |            |--> expired      no answer in time
 //	    |            '--> cancelled    the box withdrew it first
 //	    |
+//	    |--> mandated     a mandate of the payer's covers it: nobody is asked, and the
+//	    |                 same commit goes on to captured, held or failed
 //	    |--> unmatched    the code resolves to nobody, or not here and now
 //	    |--> ambiguous    the code resolves to two devices
 //	    |--> expired      the request was too old when it arrived
@@ -41,7 +43,8 @@ import (
 //	        '--> failed       it declined
 //
 // Money is authorised only from "offered" or "held", before the offer ends, and only
-// by an approval that the payer's wallet signed over the very same terms. Where the
+// by an approval that the payer's wallet signed over the very same terms; or from
+// "mandated", by the mandate that the wallet signed beforehand. Where the
 // terms name a step-up, or the code was heard elsewhere since, the approval carries an
 // authentication code of the device that was heard, or it is refused and the offer
 // stays as it was. What was authorised is paid only by a capture: at once with the
@@ -50,9 +53,10 @@ import (
 // has answered; as long as it has not, the state stays as it is.
 // Once something was captured the payment is paid, whatever becomes of the rest.
 //
-// The state part_refunded is shown as captured. It has a name of its own because an
-// older program, for which captured is the end, takes in states that it does not know
-// and no arrow that it does not know.
+// The state part_refunded is shown as captured, and mandated as approved. They have
+// names of their own because an older program, for which captured is the end and follows
+// on offered alone, takes in states that it does not know and no arrow that it does not
+// know.
 //
 // The table below is the drawing with all that belongs to an arrow. Payment.Next
 // follows it on every node; the registry finds there which claims may decide a
@@ -65,7 +69,10 @@ type State string
 // decision states.
 const (
 	StateRequested State = "requested"
-	StateOffered   State = "offered"
+	// StateMandated: a mandate of the payer's covers it; the next decision, which comes at
+	// once, says what became of that. Shown as approved.
+	StateMandated State = "mandated"
+	StateOffered  State = "offered"
 	// StateApproved: the payer approved, and the acquirer has not answered yet. The
 	// amount is set aside, and nobody can capture it.
 	StateApproved State = "approved"
@@ -90,6 +97,7 @@ var outcomes = []struct {
 	is    Outcome
 }{
 	{StateRequested, OutcomePending},
+	{StateMandated, OutcomePending},
 	{StateOffered, OutcomePending},
 	{StateApproved, OutcomePending},
 	{StateHeld, OutcomePending},
@@ -129,11 +137,16 @@ type Arrow struct {
 // life is the table of all arrows.
 var life = []Arrow{
 	{From: StateRequested, To: StateOffered, Claim: KindRequest, Signer: PartyBox, Deadline: DeadlineOffer, Payer: true},
+	{From: StateRequested, To: StateMandated, Claim: KindRequest, Signer: PartyBox, Deadline: DeadlineOffer, Payer: true},
 	{From: StateRequested, To: StateUnmatched, Claim: KindRequest, Signer: PartyBox, Reason: true},
 	{From: StateRequested, To: StateAmbiguous, Claim: KindRequest, Signer: PartyBox, Reason: true},
 	{From: StateRequested, To: StateExpired, Claim: KindRequest, Signer: PartyBox, Reason: true},
 	{From: StateRequested, To: StateExpired, Reason: true},
 	{From: StateRequested, To: StateCancelled, Claim: KindCancel, Signer: PartyBox, Reason: true},
+
+	{From: StateMandated, To: StateCaptured, Claim: KindMandate, Signer: PartyPayer, Sums: Change{Captured: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
+	{From: StateMandated, To: StateHeld, Claim: KindMandate, Signer: PartyPayer, Sums: Change{Held: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
+	{From: StateMandated, To: StateFailed, Claim: KindMandate, Signer: PartyPayer, Reason: true, By: true, Payer: true},
 
 	{From: StateOffered, To: StateCaptured, Claim: KindAnswer, Signer: PartyPayer, Sums: Change{Captured: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
 	{From: StateOffered, To: StateHeld, Claim: KindAnswer, Signer: PartyPayer, Sums: Change{Held: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
@@ -279,10 +292,14 @@ func (s State) IsAgreed() bool { return s == StateApproved || s == StateHeld }
 
 // Shown returns the state in the word that people and scripts read.
 func (s State) Shown() State {
-	if s == StatePartRefunded {
+	switch s {
+	case StatePartRefunded:
 		return StateCaptured
+	case StateMandated:
+		return StateApproved
+	default:
+		return s
 	}
-	return s
 }
 
 // Decides reports whether a claim of this kind may decide a payment in state s.
@@ -373,6 +390,8 @@ func (a *Arrow) check(p Payment, d Decision) error {
 		return fmt.Errorf("decision %d (%s) names the wrong claim: %w", d.Seq, d.State, ErrArrow)
 	case p.Seq > 0 && d.At < p.Decision.At, a.Claim != "" && ends && d.At >= deadline && !a.waits(d):
 		return fmt.Errorf("decision %d (%s) is dated %s, out of its time: %w", d.Seq, d.State, d.At, ErrArrow)
+	case !a.fitsMandate(d):
+		return fmt.Errorf("decision %d (%s) is by a mandate where none is named, or by another: %w", d.Seq, d.State, ErrArrow)
 	case !a.repeatsAnswer(p, d):
 		return fmt.Errorf("decision %d (%s) names another answer than the one before: %w", d.Seq, d.State, ErrArrow)
 	case (a.To == StateHeld || a.To == StateCaptured) && (a.Sums.Authorises || a.From == StateApproved) && d.IsHold() != (d.State == StateHeld):
@@ -405,6 +424,21 @@ func (a *Arrow) names(p Payment, claim FactID) bool {
 		return claim == FactID(p.ID)
 	default:
 		return !claim.IsZero() && claim != FactID(p.ID) && claim != p.LastID
+	}
+}
+
+// fitsMandate reports whether d names a mandate exactly where one decides, and names the
+// one that does.
+func (a *Arrow) fitsMandate(d Decision) bool {
+	switch {
+	case a.Claim == KindMandate:
+		return d.Claim == d.Mandate && d.By == d.Mandate.By() && d.Acquirer == AcquirerNone
+	case a.To == StateMandated:
+		return !d.Mandate.IsZero()
+	case a.From == StateRequested:
+		return d.Mandate.IsZero()
+	default:
+		return true // the terms are those of the decision before
 	}
 }
 

@@ -25,6 +25,13 @@ const (
 	// KeyBytesMax bounds an idempotency key. Chosen: room for two UUIDs and a
 	// name.
 	KeyBytesMax = 128
+	// MandateMax is for how long a mandate may stand. Published: the command's contract.
+	MandateMax Millis = 400 * 24 * 3_600_000
+	// MandatesMax bounds the mandates of one wallet that stand at one time. Chosen: more
+	// than a person remembers; each payment is held against all of them.
+	MandatesMax = 64
+	// classBytesMax bounds the name of a class of boxes. Chosen: as those of states.
+	classBytesMax = 24
 	// RulesMax bounds the rules that a wallet keeps. Chosen: more than a person
 	// remembers; each offer is held against all of them.
 	RulesMax = 64

@@ -16,21 +16,22 @@ import (
 // none. It is written out here so that the table in life.go is held against something
 // that was not made from it.
 const arrows = `
-              requested offered approved held captured part_refunded refunded voided unmatched ambiguous declined expired cancelled failed
-requested     .         x       .        .    .        .             .        .      x         x         .        x       x         .
-offered       .         .       x        x    x        .             .        .      .         .         x        x       x         x
-approved      .         .       .        x    x        .             .        .      .         .         .        .       .         x
-held          .         .       .        x    x        .             .        x      .         .         .        x       .         .
-captured      .         .       .        .    x        x             x        .      .         .         .        .       .         .
-part_refunded .         .       .        .    .        x             x        .      .         .         .        .       .         .
-refunded      .         .       .        .    .        .             .        .      .         .         .        .       .         .
-voided        .         .       .        .    .        .             .        .      .         .         .        .       .         .
-unmatched     .         .       .        .    .        .             .        .      .         .         .        .       .         .
-ambiguous     .         .       .        .    .        .             .        .      .         .         .        .       .         .
-declined      .         .       .        .    .        .             .        .      .         .         .        .       .         .
-expired       .         .       .        .    .        .             .        .      .         .         .        .       .         .
-cancelled     .         .       .        .    .        .             .        .      .         .         .        .       .         .
-failed        .         .       .        .    .        .             .        .      .         .         .        .       .         .
+              requested mandated offered approved held captured part_refunded refunded voided unmatched ambiguous declined expired cancelled failed
+requested     .         x        x       .        .    .        .             .        .      x         x         .        x       x         .
+mandated      .         .        .       .        x    x        .             .        .      .         .         .        .       .         x
+offered       .         .        .       x        x    x        .             .        .      .         .         x        x       x         x
+approved      .         .        .       .        x    x        .             .        .      .         .         .        .       .         x
+held          .         .        .       .        x    x        .             .        x      .         .         .        x       .         .
+captured      .         .        .       .        .    x        x             x        .      .         .         .        .       .         .
+part_refunded .         .        .       .        .    .        x             x        .      .         .         .        .       .         .
+refunded      .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
+voided        .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
+unmatched     .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
+ambiguous     .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
+declined      .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
+expired       .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
+cancelled     .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
+failed        .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
 `
 
 var (
@@ -56,6 +57,8 @@ func follow(p pay.Payment, s pay.State) pay.Decision {
 	}
 	d.Prev, d.Seq, d.State = p.LastID, p.Seq+1, s
 	switch s {
+	case pay.StateMandated:
+		d.By, d.Mandate = "", answerID
 	case pay.StateOffered:
 		d.By = ""
 	case pay.StateUnmatched:
@@ -72,7 +75,10 @@ func follow(p pay.Payment, s pay.State) pay.Decision {
 	default:
 		followMoney(&d, p)
 	}
-	if p.Seq == 0 && s != pay.StateOffered {
+	if p.State == pay.StateMandated && (s == pay.StateHeld || s == pay.StateCaptured || s == pay.StateFailed) {
+		d.By = answerID.By()
+	}
+	if p.Seq == 0 && s != pay.StateOffered && s != pay.StateMandated {
 		d.Payer = pay.PayerRef{}
 	}
 	return d
@@ -91,7 +97,7 @@ func followMoney(d *pay.Decision, p pay.Payment) {
 		d.By, d.Sums.Held = "under:20.00", d.Sums.Held+100
 	case d.State == pay.StateHeld, d.State == pay.StateApproved:
 		d.By, d.Sums = pay.ByHand, pay.Sums{Held: d.Amount}
-	case d.State == pay.StateCaptured && p.State == pay.StateOffered:
+	case d.State == pay.StateCaptured && (p.State == pay.StateOffered || p.State == pay.StateMandated):
 		d.By, d.Sums = pay.ByHand, pay.Sums{Captured: d.Amount}
 	case d.State == pay.StateCaptured:
 		d.Sums.Held, d.Sums.Captured = d.Sums.Held-100, d.Sums.Captured+100
@@ -127,11 +133,11 @@ func along(hold bool, by pay.Acquirer, states ...pay.State) (p pay.Payment, err 
 
 // ways are how payments come to where something may follow, and how to the other ends.
 func ways(s pay.State) (list []pay.Payment) {
-	const offered, approved, held, captured = pay.StateOffered, pay.StateApproved, pay.StateHeld, pay.StateCaptured
+	const offered, approved, held, captured, mandated = pay.StateOffered, pay.StateApproved, pay.StateHeld, pay.StateCaptured, pay.StateMandated
 	if s == pay.StateRequested {
 		return []pay.Payment{pay.Open(requestID)}
 	}
-	for _, way := range [][]pay.State{{s}, {offered, s}, {offered, held, s}, {offered, captured, s}, {offered, held, captured, s}, {offered, approved, s}} {
+	for _, way := range [][]pay.State{{s}, {offered, s}, {offered, held, s}, {offered, captured, s}, {offered, held, captured, s}, {offered, approved, s}, {mandated, s}, {mandated, held, s}} {
 		for _, hold := range []bool{false, true} {
 			for _, by := range []pay.Acquirer{pay.AcquirerNone, pay.AcquirerSim} {
 				if p, err := along(hold, by, way...); err == nil {
@@ -421,7 +427,7 @@ func TestStepUpIsOneOfTheTerms(t *testing.T) {
 	}
 }
 
-// checkPath: money is authorised once, by the step from the offer, and as much as the
+// checkPath: money is authorised once, by the step from the offer or the mandate, and as much as the
 // terms say; nothing that was paid or given back is undone; and the payment is paid
 // exactly when something was captured.
 func checkPath(r *rapid.T, p pay.Payment, path []pay.State) {
@@ -430,7 +436,7 @@ func checkPath(r *rapid.T, p pay.Payment, path []pay.State) {
 	switch {
 	case (moves >= 0) != (sums.Authorised() > 0):
 		r.Fatalf("path %v left %+v", path, p)
-	case moves >= 0 && (moves != 2 || path[1] != pay.StateOffered || sums.Authorised() < p.Decision.Amount):
+	case moves >= 0 && (moves != 2 || path[1] != pay.StateOffered && path[1] != pay.StateMandated || sums.Authorised() < p.Decision.Amount):
 		r.Fatalf("money moved on the path %v: %+v of %d", path, sums, p.Decision.Amount)
 	case (p.Outcome(pay.Local{}) == pay.OutcomePaid) != (sums.Captured > 0):
 		r.Fatalf("path %v is %s with %+v", path, p.Outcome(pay.Local{}), sums)
@@ -451,6 +457,8 @@ requested  r    failed     not_paid  yes  6
 requested  tr   failed     not_paid  yes  6
 requested  wr   failed     not_paid  yes  6
 requested  twr  failed     not_paid  yes  6
+mandated   -    approved   pending   no   124
+mandated   t    approved   unknown   no   7
 offered    -    offered    pending   no   124
 offered    t    offered    unknown   no   7
 offered    w    offered    pending   no   124

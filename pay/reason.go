@@ -71,6 +71,11 @@ const (
 	ReasonSetAside       Reason = "set_aside"
 	ReasonNeedsPerson    Reason = "needs_person"
 
+	ReasonUnknownMerchant Reason = "unknown_merchant"
+	ReasonUnknownMandate  Reason = "unknown_mandate"
+	ReasonMandateOver     Reason = "mandate_over"
+	ReasonTooManyMandates Reason = "too_many_mandates"
+
 	// ReasonNoAcquirer: the registry does not call the acquirer of the means.
 	ReasonNoAcquirer   Reason = "no_acquirer"
 	ReasonTooManyMeans Reason = "too_many_means"

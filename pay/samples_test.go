@@ -142,6 +142,7 @@ func samples(t testing.TB) (list []sample) {
 	add("acquirer-answer: approved", workingSeed, pay.AcquirerAnswer{Payment: pay.PaymentID(means.ID()), Claim: ended.ID(), Acquirer: pay.AcquirerStripe, Verb: "capture", Amount: 1250, Currency: "EUR", Approved: true, Reference: "pi_1", At: noon + 20})
 	add("acquirer-answer: declined", workingSeed, pay.AcquirerAnswer{Payment: pay.PaymentID(means.ID()), Claim: ended.ID(), Acquirer: pay.AcquirerStripe, Verb: "authorise", Amount: 1250, Currency: "EUR", Reason: "insufficient_funds", At: noon + 20})
 	add("contradiction", workingSeed, pay.Contradiction{Payment: pay.PaymentID(means.ID()), Claim: ended.ID(), Acquirer: pay.AcquirerSim, Verb: "authorise", What: "first approved, then declined", At: noon + 21})
+	addMandates(t, add)
 	add("clock", workingSeed, pay.ClockAccepted{At: noon, Before: noon + 7_200_000, Since: noon + 7_100_000})
 
 	most := pay.Request{
@@ -155,6 +156,31 @@ func samples(t testing.TB) (list []sample) {
 	addTwoChannels(t, add)
 	addEvidence(add)
 	return list
+}
+
+// addMandates adds mandates with all their bounds and with few, what the registry states
+// of them, and a payment by one.
+func addMandates(t testing.TB, add func(name string, seed byte, b pay.Body) pay.Fact) {
+	terms := pay.MandateTerms{Payee: "Café", Each: 2000, Budget: 10_000, Currency: "EUR", Until: noon + 30*86_400_000}
+	mandate := add("mandate", walletSeed, pay.Mandate{MandateTerms: terms, Created: noon})
+	add("mandate: all bounds", walletSeed, pay.Mandate{
+		MandateTerms: pay.MandateTerms{Class: pay.ClassFuel, EachMin: 1, Each: 9000, Day: 9000, Budget: 90_000, Count: 12, Currency: "KRW", Until: noon + 400*86_400_000, Zone: -570},
+		Device:       keyOf(t, deviceSeed).ID(), Means: "visa", Created: noon,
+	})
+	end := add("mandate-end", walletSeed, pay.MandateEnd{Mandate: mandate.ID(), Created: noon + 3})
+	add("mandate-status: stands", workingSeed, pay.MandateStatus{MandateTerms: terms, Mandate: mandate.ID(), Merchant: "m/cafe", Payer: pay.PayerRef{7}, Claim: mandate.ID(), At: noon + 1})
+	add("mandate-status: ended", workingSeed, pay.MandateStatus{MandateTerms: terms, Mandate: mandate.ID(), Merchant: "m/cafe", Payer: pay.PayerRef{7}, Ended: true, Claim: end.ID(), At: noon + 4})
+	add("mandate-status: ended by the registry", workingSeed, pay.MandateStatus{MandateTerms: terms, Mandate: mandate.ID(), Merchant: "m/cafe", Payer: pay.PayerRef{7}, Ended: true, Reason: pay.ReasonNodeReplaced, At: noon + 4})
+
+	request := requestBody()
+	request.Key = "mandated"
+	req := add("request: paid by a mandate", boxSeed, request)
+	first := offerBody(req.ID())
+	first.State, first.Mandate = pay.StateMandated, mandate.ID()
+	covered := add("decision: mandated", workingSeed, first)
+	paid := captureBody(covered.ID(), first, mandate.ID())
+	paid.By = mandate.ID().By()
+	add("decision: captured by a mandate", workingSeed, paid)
 }
 
 // addEvidence adds payments whose requests say how the payer was found, in words of

@@ -15,13 +15,15 @@ import "fmt"
 // The code travels to nobody but the registry. The box learns from the decision
 // that two channels were used and why, never the code or which device.
 
-// Method is by how many channels a payment is made.
+// Method is by how many channels a payment is made, or that it is by a mandate.
 type Method string
 
 // The methods. A decision leaves the first one out.
 const (
 	MethodOne        Method = "one"
 	MethodTwoChannel Method = "two_channel"
+	// MethodMandate: nobody was asked, because a mandate of the payer's covers it.
+	MethodMandate Method = "mandate"
 )
 
 // StepUp is the reason why a payment needs two channels; "" means that it needs

@@ -16,7 +16,7 @@ func TestWhatIsToCome(t *testing.T) {
 		"till fuel select --plate AB --pump 2": pay.CodeNotAvailable,
 		"till capture --data x --id y":         pay.CodeNotAvailable,
 		"till offline on":                      pay.CodeNotAvailable,
-		"wallet mandate add --to Cafe":         pay.CodeNotAvailable,
+		"wallet mandate add --offline 5.00":    pay.CodeNotAvailable,
 		"wallet say hello":                     pay.CodeNotAvailable,
 		"admin backup --to x":                  pay.CodeNotAvailable,
 		"scan restore":                         pay.CodeNotAvailable,

@@ -50,7 +50,7 @@ func TestCheckKinds(t *testing.T) {
 		"one twice":                   {pay.RoleBox, append(till(), mirrors(pay.KindDecision)), false},
 		"one that all roles share":    {pay.RoleBox, append(till(), mirrors(pay.KindRefusal)), false},
 		"one of another role's feed":  {pay.RoleBox, append(till(), mirrors(pay.KindDevice)), false},
-		"one that nobody knows":       {pay.RoleBox, append(till(), mirrors("mandate")), false},
+		"one that nobody knows":       {pay.RoleBox, append(till(), mirrors("treaty")), false},
 		"claims of another role":      {pay.RoleWallet, till(), false},
 	} {
 		if err := tc.features.CheckKinds(tc.role); (err == nil) != tc.ok {

@@ -45,6 +45,14 @@ type View struct {
 // State returns the state under which the payment is shown.
 func (v View) State() pay.State { return v.Payment.Shown(v.Local) }
 
+// Method returns by how many channels the payment is made, or that it is by a mandate.
+func (v View) Method() pay.Method {
+	if !v.Payment.Decision.Mandate.IsZero() {
+		return pay.MethodMandate
+	}
+	return v.StepUp.Method()
+}
+
 // Outcome returns what the party may rely on.
 func (v View) Outcome() pay.Outcome { return v.Payment.Outcome(v.Local) }
 

@@ -124,6 +124,10 @@ func TestEverySpaceIsWritten(t *testing.T) {
 	c.topUp(c.payer, 5)
 	c.payOut(c.shop, 1)
 	c.moveTo(c.payer, c.other)
+	c.topUp(c.payer, 50)
+	c.now = c.now.Add(200_000)
+	c.mustMandate(c.payer, pay.Mandate{MandateTerms: pay.MandateTerms{Payee: "Cafe", Each: 50, Budget: 50}})
+	c.charge(c.shop, c.beacon, 50)
 	bar := c.box("Bar", "counter")
 	c.charge(c.shop, c.beacon, 1)
 	c.charge(bar, c.beacon, 1)
@@ -144,6 +148,7 @@ func TestEverySpaceIsWritten(t *testing.T) {
 	_, r, err := c.reg.AddBill(c.mem, c.now, pay.Bill{Merchant: c.shop.status.Scope, Number: "1", Amount: 1})
 	c.must(err)
 	c.publish(r)
+	c.mustMandate(c.other, pay.Mandate{MandateTerms: pay.MandateTerms{Payee: "Cafe", Each: 50, Budget: 50}})
 	c.accept(c.now.Add(60_000), c.now)
 	good := *c.audit().Good
 	good.Mark = []byte("where the store is")

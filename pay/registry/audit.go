@@ -119,6 +119,8 @@ type auditor struct {
 	met         int                               // facts of grown among the facts
 	reads       map[pay.Kind]func(pay.Fact) error // of all features
 	ownKeys     map[pay.Scope][]pay.NodeID        // boxes with keys of their own; nil until asked for
+	mandates    map[pay.FactID]mandateSaid        // what was stated last on each mandate
+	mandated    int                               // payments that a mandate authorised, of those that were checked
 }
 
 // run reads the facts in three rounds, because the signatures of each round are

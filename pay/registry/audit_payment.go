@@ -220,6 +220,8 @@ func (a *paymentAudit) checkClaims(p pay.Payment, h paymentRow, chain []decided)
 		switch l.arrow.Claim {
 		case pay.KindAnswer:
 			err = a.checkAnswer(l, h)
+		case pay.KindMandate:
+			err = a.checkMandate(l, h)
 		case pay.KindCancel:
 			err = a.checkCancel(l, h)
 		case pay.KindCapture, pay.KindVoid, pay.KindRefund:

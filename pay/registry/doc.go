@@ -68,7 +68,10 @@
 //	l/MERCHANT 00 SITE when a merchant was last told who hears its customers (not audited)
 //	la/REQUEST         a request that was made without an amount
 //	m/NODE             a node: role, scope, names
-//	ms/WALLET 00 NAME means of a wallet
+//	ma/MANDATE         a mandate, and what was used of it
+//	mp/MANDATE PAYMENT a payment by a mandate
+//	ms/WALLET 00 NAME  what a wallet pays by under a name
+//	mw/WALLET          the mandates of a wallet that have not ended
 //	n                  the number of the newest code source
 //	o/WALLET 00 DEVICE the wallet's devices
 //	p/PAYMENT          where a payment stands: the fold of its decisions

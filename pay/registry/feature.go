@@ -59,6 +59,7 @@ var features = []feature{
 	neighbours,
 	devices,
 	means,
+	mandates,
 	codeSources,
 	members,
 	replacement,

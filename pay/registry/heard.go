@@ -37,6 +37,8 @@ type heardRow struct {
 	Also []place `cbor:"5,keyasint,omitempty"`
 	// Paid is where a payment of the step was approved by a rule alone.
 	Paid *place `cbor:"6,keyasint,omitempty"`
+	// Mandated means that a payment of the step was made by a mandate.
+	Mandated bool `cbor:"7,keyasint,omitempty"`
 }
 
 func (h heardRow) places() []place {

@@ -41,6 +41,15 @@ func (t *turn) offer(p *paymentRow, m match, asked bool) error {
 	if err != nil {
 		return err
 	}
+	if f.unpayable() == "" {
+		by, covered, err := t.mandateFor(f, p.Decision, "")
+		if err != nil {
+			return err
+		}
+		if covered {
+			return t.payBy(p, f, by)
+		}
+	}
 	if reason := cmp.Or(f.refusal(), f.cannotAnswer(p.Decision.Expires)); reason != "" {
 		return t.decide(p, verdict{state: pay.StateUnmatched, reason: reason, claim: request})
 	}
@@ -92,8 +101,8 @@ func (t *turn) look(p *paymentRow, m match, asked bool) (f found, err error) {
 	return f, err
 }
 
-// refusal returns why the owner of the device is not asked, or "".
-func (f found) refusal() pay.Reason {
+// unpayable returns why nobody can pay what was found, asked or not, or "".
+func (f found) unpayable() pay.Reason {
 	switch {
 	case f.gone != "":
 		return f.gone
@@ -101,6 +110,16 @@ func (f found) refusal() pay.Reason {
 		return pay.ReasonUnknownMeans
 	case f.away:
 		return pay.ReasonNoAcquirer
+	default:
+		return ""
+	}
+}
+
+// refusal returns why the owner of the device is not asked, or "".
+func (f found) refusal() pay.Reason {
+	switch reason := f.unpayable(); {
+	case reason != "":
+		return reason
 	case f.prompts() >= f.promptsMax(), f.byRule() && f.expected() >= pay.PromptsByRule:
 		return pay.ReasonTooManyPrompts
 	default:

@@ -162,6 +162,9 @@ func (t *turn) decide(h *paymentRow, v verdict) error {
 		panic("registry: internal error: " + err.Error())
 	}
 	assertMoved(before, after, v)
+	if err := t.freeMandate(h.Decision, d); err != nil {
+		return err
+	}
 	h.Last, h.Decision = id, d
 	if err := paymentRows.Put(t.rows, d.Payment, *h); err != nil {
 		return err

@@ -8,8 +8,12 @@ import (
 // account is what the registry states about the merchant's account beside payments.
 func (t *Till) account() history.Feature {
 	return history.Feature{
-		Name:    "account",
-		Mirrors: map[pay.Kind]history.EntryRule{pay.KindPaidOut: history.Mirror(t.paidOut)},
+		Name: "account",
+		Mirrors: map[pay.Kind]history.EntryRule{
+			pay.KindPaidOut: history.Mirror(t.paidOut),
+			// What a mandate lets a payer pay is for the payer and the registry to check.
+			pay.KindMandateStatus: history.Mirror(func(pay.WritableRows, pay.Fact, pay.MandateStatus) error { return nil }),
+		},
 	}
 }
 

@@ -107,7 +107,7 @@ func (r *reporter) payment(rec history.Record) error {
 	if err != nil || !shown {
 		return err
 	}
-	line := ReportLine{At: e.Created, What: MovedNothing, Payment: e.ID, State: e.State(), Method: e.StepUp.Method(), Handle: e.Handle, Ref: e.Ref, Site: e.Site}
+	line := ReportLine{At: e.Created, What: MovedNothing, Payment: e.ID, State: e.State(), Method: e.Method(), Handle: e.Handle, Ref: e.Ref, Site: e.Site}
 	moved, err := r.decisions(rec, line)
 	if err != nil || !asked {
 		return err

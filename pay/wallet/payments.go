@@ -219,16 +219,12 @@ func (w *Wallet) decided(tx pay.WritableRows, now pay.Time, f pay.Fact) (pay.Rea
 func (w *Wallet) moved(tx pay.WritableRows, s history.Step, asked pay.Time, notMine bool) error {
 	d := s.Decision
 	if s.Moved.Authorised() > 0 && !notMine {
-		given, err := w.approved(tx, s)
-		if err != nil {
+		if err := w.authorised(tx, s, asked); err != nil {
 			return err
 		}
-		if !given {
-			err = history.AddFinding(tx, s.ID, d, "captured without an approval of this wallet")
-		} else if err = w.noteLevel(tx, d, asked); err == nil {
-			err = noteVisited(tx, d)
-		}
-		if err != nil {
+	}
+	if !d.Mandate.IsZero() && s.Moved.Released > 0 {
+		if err := giveBack(tx, d); err != nil {
 			return err
 		}
 	}
@@ -236,6 +232,29 @@ func (w *Wallet) moved(tx pay.WritableRows, s history.Step, asked pay.Time, notM
 		return addBalance(tx, d.Currency, by)
 	}
 	return nil
+}
+
+// authorised holds a decision that authorises money against what this wallet signed.
+func (w *Wallet) authorised(tx pay.WritableRows, s history.Step, asked pay.Time) error {
+	d := s.Decision
+	if !d.Mandate.IsZero() && d.Claim == d.Mandate { // a hold may grow by an answer later
+		why, err := w.byMandate(tx, d)
+		if err != nil || why == nil {
+			return err
+		}
+		return history.AddFinding(tx, s.ID, d, "captured by a mandate that does not cover it: "+why.Error())
+	}
+	given, err := w.approved(tx, s)
+	switch {
+	case err != nil:
+		return err
+	case !given:
+		return history.AddFinding(tx, s.ID, d, "captured without an approval of this wallet")
+	}
+	if err := w.noteLevel(tx, d, asked); err != nil {
+		return err
+	}
+	return noteVisited(tx, d)
 }
 
 // approved reports whether a decision names an approval of its payment that this

@@ -25,7 +25,9 @@
 //	e DEVICE    what was learned of a device's level, where its owner wants that
 //	i PAYMENT   the answer that this wallet gave last to an increment
 //	l           above which amount payments need the device
+//	km MANDATE  what the registry and this wallet stated about a mandate
 //	kn          how many standing rules there are, and whether they are paused
+//	kp MANDATE PAYMENT  a payment by a mandate
 //	kr NAME     a standing rule
 //	ks DAY PAYMENT  what was approved without a person
 //	kv MERCHANT a merchant whom the owner has paid by hand
@@ -86,7 +88,7 @@ func New(o Options) (*Wallet, error) {
 // all returns what the wallet does with its feed and with refusals of its own
 // claims. A new feature is a file with such a value, and a place in this list.
 func (w *Wallet) all() history.Features {
-	return history.Features{w.payments(), w.increments(), w.stepUps(), w.devices(), w.means(), w.balances(), w.replacements(), w.levels(), w.standing()}
+	return history.Features{w.payments(), w.increments(), w.stepUps(), w.devices(), w.means(), w.balances(), w.replacements(), w.levels(), w.standing(), w.mandates()}
 }
 
 // Spaces returns the key spaces of the role, those of package history included.

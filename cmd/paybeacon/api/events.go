@@ -21,6 +21,7 @@ const (
 	EventTopUp   EventKind = "topup"     // play money came into a wallet's account, at the registry
 	EventPaidOut EventKind = "payout"    // money was taken out of an account
 	EventMoved   EventKind = "move"      // a balance was moved to another wallet
+	EventMandate EventKind = "mandate"   // a mandate stands, or has ended
 )
 
 // Event is one thing that happened to a node. Cursor is the place behind it. In
@@ -41,6 +42,7 @@ type Event struct {
 	*MovedEvent
 	*IncrementEvent
 	*RefusalEvent
+	*MandateEvent
 }
 
 // eventHead is what events of all kinds have in common.
@@ -105,6 +107,11 @@ func (e Event) Object() any {
 			eventHead
 			*RefusalEvent
 		}{head, e.RefusalEvent}
+	case e.MandateEvent != nil:
+		return struct {
+			eventHead
+			*MandateEvent
+		}{head, e.MandateEvent}
 	default:
 		return head
 	}
@@ -136,6 +143,8 @@ func (e *Event) UnmarshalJSON(raw []byte) error {
 		return json.Unmarshal(raw, &e.PaidOutEvent)
 	case EventMoved:
 		return json.Unmarshal(raw, &e.MovedEvent)
+	case EventMandate:
+		return json.Unmarshal(raw, &e.MandateEvent)
 	default:
 		return nil
 	}

@@ -59,6 +59,8 @@ var hints = map[pay.Case]hint{
 	"rule_name_form":       {"name who answers in 1 to %d printable bytes", []any{pay.RuleBytesMax}},
 	"rule_amount":          {"give an amount above zero, such as under:20.00", nil},
 	"rule_currency":        {"name the currency of the limit", nil},
+	"mandate_amount":       {"give --each an amount above zero and within the limit", nil},
+	"mandate_form":         {"see paybeacon wallet mandate add --help", nil},
 	"rule_form":            {"see paybeacon wallet rules add --help", nil},
 	"rule_caps":            {"give a cap for a day that one payment fits into", nil},
 	"rule_not_found":       {"`paybeacon wallet rules list` shows them", nil},

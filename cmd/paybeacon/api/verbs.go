@@ -71,6 +71,9 @@ var (
 	VerbAddRule      = Verb[RuleRequest, Rule]{"add-rule", false}
 	VerbRemoveRule   = Verb[RuleRef, Rule]{"remove-rule", false}
 	VerbPauseRules   = Verb[PauseRequest, Rules]{"pause-rules", false}
+	VerbMandates     = Verb[Nothing, List[Mandate]]{"mandates", true}
+	VerbAddMandate   = Verb[MandateRequest, Mandate]{"add-mandate", false}
+	VerbEndMandate   = Verb[MandateRef, Mandate]{"end-mandate", false}
 	VerbLimit        = Verb[LimitRequest, Rules]{"limit", false}
 	VerbMeans        = Verb[Nothing, List[Means]]{"means", true}
 	VerbAddMeans     = Verb[AddMeansRequest, Means]{"add-means", false}

@@ -19,7 +19,7 @@ var laterCommands = map[string][]string{
 	"till fuel":    {"prices", "pumps", "entered", "select", "complete", "list", "show", "cancel"},
 	"till offline": {"on", "off"}, "till menu": {"set", "show"}, "till orders": nil, "till order": {"accept", "refuse", "ready", "handed"},
 	"pump":         {"lift", "fill", "hang"},
-	"wallet watch": nil, "wallet mandate": {"add", "list", "end"}, "wallet words": nil,
+	"wallet watch": nil, "wallet words": nil,
 	"wallet preset": nil, "wallet say": nil, "wallet order": nil,
 	"beacon say": nil, "beacon status": nil,
 	"sync": {"status"}, "hook": {"add", "list", "remove", "test", "redeliver", "tail"}, "token": {"add", "list", "end"},
@@ -29,18 +29,19 @@ var laterCommands = map[string][]string{
 // laterFlags are the flags that are settled and not there yet, by the command that
 // will have them.
 var laterFlags = map[string][]string{
-	"serve":           {"store", "config"},
-	"scan":            {"clear", "tap", "pumps", "config"},
-	"wallet run":      {"config"},
-	"beacon run":      {"ears", "voice", "config"},
-	"admin invite":    {"class"},
-	"till charge":     {"tip-max", "hold", "bill"},
-	"wallet pending":  {"link"},
-	"wallet approve":  {"link"},
-	"wallet decline":  {"link"},
-	"wallet receipts": {"link"},
-	"wallet rules":    {"link"},
-	"wallet status":   {"link"},
+	"serve":              {"store", "config"},
+	"scan":               {"clear", "tap", "pumps", "config"},
+	"wallet run":         {"config"},
+	"beacon run":         {"ears", "voice", "config"},
+	"admin invite":       {"class"},
+	"till charge":        {"tip-max", "hold", "bill"},
+	"wallet pending":     {"link"},
+	"wallet mandate add": {"offline"},
+	"wallet approve":     {"link"},
+	"wallet decline":     {"link"},
+	"wallet receipts":    {"link"},
+	"wallet rules":       {"link"},
+	"wallet status":      {"link"},
 }
 
 // checkLater refuses a command or a flag that is settled and not there yet, so that

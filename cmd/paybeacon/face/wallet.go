@@ -56,6 +56,7 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		}),
 		walletWordsCommand(ctx, io),
 		walletRulesCommand(ctx, io),
+		walletMandateCommand(ctx, io),
 		walletMeansCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "pair", Usage: "bind a device to this wallet",

@@ -81,6 +81,12 @@ func printEvent(w io.Writer, e api.Event) {
 		_, _ = fmt.Fprintf(w, "payment %s  %s more asked for, %s in all", text.Short(i.ID), text.FormatMoney(i.Amount, i.Currency), text.FormatMoney(i.Total, i.Currency))
 	case e.RefusalEvent != nil:
 		_, _ = fmt.Fprintf(w, "payment %s  refused: %s", text.Short(e.RefusalEvent.ID), text.Printable(string(e.RefusalEvent.Reason)))
+	case e.MandateEvent != nil:
+		m := e.MandateEvent
+		_, _ = fmt.Fprintf(w, "mandate %s  for %s  %s", text.Short(m.Mandate), text.Printable(m.To), m.MandateState)
+		if m.Reason != "" {
+			_, _ = fmt.Fprintf(w, " (%s)", text.Printable(string(m.Reason)))
+		}
 	case e.PaidOutEvent != nil:
 		p := e.PaidOutEvent
 		_, _ = fmt.Fprintf(w, "payout  %s out of %s  TEST", text.FormatMoney(p.Amount, p.Currency), text.Printable(string(p.Account)))

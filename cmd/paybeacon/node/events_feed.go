@@ -166,6 +166,10 @@ func (f eventFeed) event(rows pay.Rows, fact pay.Fact) (e api.Event, ok bool, er
 		p, good := bodyOf[pay.PaidOut](fact)
 		e.At, e.Kind, e.PaidOutEvent = p.At.String(), api.EventPaidOut, api.NewPaidOutEvent(p)
 		return e, good, nil
+	case pay.KindMandateStatus:
+		s, good := bodyOf[pay.MandateStatus](fact)
+		e.At, e.Kind, e.MandateEvent = s.At.String(), api.EventMandate, api.NewMandateEvent(s)
+		return e, good, nil
 	case pay.KindMoved:
 		m, good := bodyOf[pay.Moved](fact)
 		e.At, e.Kind, e.MovedEvent = m.At.String(), api.EventMoved, api.NewMovedEvent(m)

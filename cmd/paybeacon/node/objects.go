@@ -51,7 +51,7 @@ func paymentOf(v history.View) api.Payment {
 	p := api.Payment{
 		V: 1, Type: "payment", ID: v.ID.String(), State: v.State(), Outcome: v.Outcome(), Queued: v.Queued,
 		Amount: v.Amount, AmountHeld: sums.Held, AmountCaptured: sums.Captured, AmountRefunded: sums.Refunded, Currency: v.Currency, Merchant: v.MerchantName, Site: v.Site,
-		Payer: v.Handle, Ref: v.Ref, Mode: "online", Method: methodOf(v.StepUp), Demand: v.StepUp, Evidence: v.Evidence, Certain: v.Certain, By: v.By, Reason: v.Reason,
+		Payer: v.Handle, Ref: v.Ref, Mode: "online", Method: v.Method(), Demand: v.StepUp, Evidence: v.Evidence, Certain: v.Certain, By: v.By, Reason: v.Reason,
 		Created: v.Created.String(), Seq: v.Payment.Seq, Refusal: cmp.Or(v.Refusal, v.OthersRefusal), Acquirer: v.Acquirer,
 	}
 	if v.State() == pay.StateApproved {
@@ -95,8 +95,6 @@ func candidateObjects(list []pay.Candidate) []api.Candidate {
 	}
 	return out
 }
-
-func methodOf(d pay.StepUp) pay.Method { return d.Method() }
 
 func deviceObject(d wallet.Device) api.Device {
 	out := api.Device{

@@ -112,7 +112,7 @@ func (c *chain) reportsOf(t *rapid.T, b *shopBox, start pay.Time) (captured pay.
 		for _, e := range list {
 			if from <= e.Created && e.Created < from.Add(day) {
 				states[e.State()]++
-				methods[e.StepUp.Method()]++
+				methods[e.Method()]++
 				payments++
 			}
 		}
