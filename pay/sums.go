@@ -64,6 +64,15 @@ func (d Decision) SumsAfter() Sums {
 // amount of the terms while nothing is authorised.
 func (d Decision) Authorised() Amount { return max(d.Amount, d.SumsAfter().Authorised()) }
 
+// Capturable returns what can still be captured: what is held, and nothing before the
+// acquirer has authorised it.
+func (d Decision) Capturable() Amount {
+	if d.State == StateApproved {
+		return 0
+	}
+	return d.SumsAfter().Held
+}
+
 // HasReceipt reports whether d makes a receipt: it shows what became of the
 // money, by its state as by its sums.
 func (d Decision) HasReceipt() bool {

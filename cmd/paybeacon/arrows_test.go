@@ -59,7 +59,7 @@ var plan = map[string]struct {
 	"pay/acquirer/acquirertest": {"the contract suite of acquirers", []string{"pay", "pay/acquirer"}},
 	"cmd/paybeacon/simbank":     {"a simulated provider is asked through the seam alone, and keeps a file of its own as one elsewhere would", []string{"pay", "pay/acquirer"}},
 	"cmd/paybeacon/stripe":      {"a provider is asked through the seam alone", []string{"pay", "pay/acquirer"}},
-	// Not a test's own file, because stories need it as a process.
+	// Not a test's own file, because the tests of the program need it as well.
 	"cmd/paybeacon/fakestripe": {"what stands in for Stripe knows Stripe alone", nil},
 
 	// The rooms of the program. What two of face, demo, doctor, survey and bench

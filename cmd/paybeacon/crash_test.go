@@ -181,7 +181,7 @@ func (w *world) restart(name string, env []string) {
 	w.t.Helper()
 	args := w.Procs[name].Args
 	if name == "reg" {
-		args = []string{"serve", "--data", w.Data("reg"), "--listen", w.registry.QUIC, "--http", "127.0.0.1:0"}
+		args = w.serveArgs(w.registry.QUIC)
 	}
 	w.must(w.Start(name, env, args...))
 	w.must(w.Until(name+" is ready or dead", func() (bool, error) {

@@ -23,6 +23,7 @@ type world struct {
 	*stage.Stage
 	t        *testing.T
 	registry api.Ready
+	serve    []string // more flags of the registry
 }
 
 const worldTimeout = 5 * time.Minute
@@ -123,10 +124,15 @@ func (w *world) startRegistry(env []string) {
 	if listen == "" {
 		listen = keptAddress(w.t)
 	}
-	w.must(w.Start("reg", env, "serve", "--data", w.Data("reg"), "--listen", listen, "--http", "127.0.0.1:0"))
+	w.must(w.Start("reg", env, w.serveArgs(listen)...))
 	var err error
 	w.registry, err = w.Ready("reg")
 	w.must(err)
+}
+
+// serveArgs are the arguments of a registry that listens there.
+func (w *world) serveArgs(listen string) []string {
+	return append([]string{"serve", "--data", w.Data("reg"), "--listen", listen, "--http", "127.0.0.1:0"}, w.serve...)
 }
 
 func (w *world) startBox(env []string) {

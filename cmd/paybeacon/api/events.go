@@ -286,7 +286,7 @@ func NewPaymentEvent(d pay.Decision) *PaymentEvent {
 	outcome := pay.PaymentAt(pay.FactID{}, d).Outcome(pay.Local{})
 	sums := d.SumsAfter()
 	return &PaymentEvent{
-		ID: d.Payment.String(), State: d.State.Shown(), Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Authorised(), Held: sums.Held, Captured: sums.Captured,
+		ID: d.Payment.String(), State: d.State.Shown(), Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Authorised(), Held: d.Capturable(), Captured: sums.Captured,
 		Refunded: sums.Refunded, Currency: d.Currency,
 		Merchant: d.MerchantName, Site: d.Site, Payer: d.Handle, Ref: d.Ref, Evidence: d.Evidence, Certain: d.Certain,
 		By: d.By, Reason: d.Reason, Seq: d.Seq, Test: d.Test,

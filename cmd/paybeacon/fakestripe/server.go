@@ -53,9 +53,10 @@ type kept struct {
 // keyLife is how long a key is kept.
 const keyLife = 24 * time.Hour
 
-// New returns an account without payments that the API key opens.
-func New(key string) *Server {
-	return &Server{key: key, now: time.Unix(1_795_000_000, 0), keys: map[string]*kept{}}
+// New returns an account without payments that the API key opens. It is now there; see
+// Pass.
+func New(key string, now time.Time) *Server {
+	return &Server{key: key, now: now, keys: map[string]*kept{}}
 }
 
 // Next has something go wrong with the next request that writes.

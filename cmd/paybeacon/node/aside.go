@@ -52,7 +52,7 @@ func (n asides) object(v *store.View, a store.Aside) api.Aside {
 	if id, ok := a.Subject.Payment(); ok {
 		out.Kind, out.ID = "payment", id.String()
 		if d, ok, err := n.role.LastDecision(v, id); err == nil && ok {
-			out.State, out.Amount, out.AmountHeld, out.Currency, out.Merchant = d.State.Shown(), d.Authorised(), d.SumsAfter().Held, d.Currency, d.MerchantName
+			out.State, out.Amount, out.AmountHeld, out.Currency, out.Merchant = d.State.Shown(), d.Authorised(), d.Capturable(), d.Currency, d.MerchantName
 		}
 	} else if a.Subject.Kind == pay.SubjectDevice {
 		out.Kind = "device"

@@ -50,12 +50,9 @@ func paymentOf(v history.View) api.Payment {
 	sums := v.Payment.Sums()
 	p := api.Payment{
 		V: 1, Type: "payment", ID: v.ID.String(), State: v.State(), Outcome: v.Outcome(), Queued: v.Queued,
-		Amount: v.Amount, AmountHeld: sums.Held, AmountCaptured: sums.Captured, AmountRefunded: sums.Refunded, Currency: v.Currency, Merchant: v.MerchantName, Site: v.Site,
+		Amount: v.Amount, AmountHeld: v.Payment.Decision.Capturable(), AmountCaptured: sums.Captured, AmountRefunded: sums.Refunded, Currency: v.Currency, Merchant: v.MerchantName, Site: v.Site,
 		Payer: v.Handle, Ref: v.Ref, Mode: "online", Method: v.Method(), Demand: v.StepUp, Evidence: v.Evidence, Certain: v.Certain, By: v.By, Reason: v.Reason,
 		Created: v.Created.String(), Seq: v.Payment.Seq, Refusal: cmp.Or(v.Refusal, v.OthersRefusal), Acquirer: v.Acquirer,
-	}
-	if v.State() == pay.StateApproved {
-		p.AmountHeld = 0 // it is set aside, and nobody can capture it before the acquirer has authorised it
 	}
 	if v.Payment.Seq > 0 {
 		p.Test = &v.Test

@@ -16,8 +16,10 @@ const (
 	// lookMax bounds how many PaymentIntents are looked through for one key. Chosen: what a
 	// busy shop takes in a day, in at most fifty requests.
 	lookMax = 5_000
-	// lookBack is how far clocks may differ.
-	lookBack pay.Millis = 3_600_000
+	// lookBack is how far the registry's clock may be ahead of Stripe's. Chosen: a day and
+	// a little, which is more than a clock in the wrong zone; a registry whose clock is
+	// further off doubts it and decides nothing.
+	lookBack pay.Millis = 25 * 3_600_000
 )
 
 // Look implements acquirer.Acquirer.

@@ -29,7 +29,7 @@ type account struct {
 
 func open(t *testing.T) account {
 	t.Helper()
-	s := fakestripe.New(apiKey)
+	s := fakestripe.New(apiKey, time.Unix(1_795_000_000, 0))
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
 	return account{s, client(t, h.URL, s.Now), h.URL}
@@ -238,6 +238,18 @@ func TestTwoPaymentsUnderOneKeyAreAContradiction(t *testing.T) {
 	c.Asked = c.Asked.Add(-48 * 3_600_000)
 	if got, err := a.Look(t.Context(), c, visa); !errors.Is(err, acquirer.ErrContradicts) {
 		t.Errorf("%s, %v", got, err)
+	}
+}
+
+// TestPaymentIsFoundWhenTheClockIsAhead: a registry's clock may have been hours ahead.
+func TestPaymentIsFoundWhenTheClockIsAhead(t *testing.T) {
+	t.Parallel()
+	a := open(t)
+	c := call(0, acquirer.Authorise, 1200, "")
+	c.Asked = c.Asked.Add(20 * 3_600_000)
+	first := must(t, a, c)
+	if got, err := a.Look(t.Context(), c, visa); err != nil || got != first {
+		t.Errorf("%s, %v, want %s", got, err, first)
 	}
 }
 
