@@ -33,7 +33,7 @@ const grownUpTo = 80
 
 // firstUnknown returns a key from pay.IgnorableFrom on that no body of the kind has.
 func firstUnknown(k pay.Kind) uint64 {
-	if k == pay.KindRequest {
+	if k == pay.KindRequest || k == pay.KindOpening {
 		return grownUpTo
 	}
 	return pay.IgnorableFrom

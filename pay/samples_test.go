@@ -155,6 +155,7 @@ func samples(t testing.TB) (list []sample) {
 	add("request: the least", boxSeed, pay.Request{Key: "k", Merchant: "m/m", Site: "s", Handle: "a-b", Amount: 1, Currency: "EUR", TTL: pay.RequestTTLMin})
 	addTwoChannels(t, add)
 	addEvidence(add)
+	addHolds(add)
 	return list
 }
 
@@ -242,6 +243,55 @@ func addTwoChannels(t testing.TB, add func(name string, seed byte, b pay.Body) p
 	lifted := pay.StepUpAbove{Before: first.ID(), Above: pay.AmountMax, Currency: "EUR", Device: keyOf(t, deviceSeed).ID(), Created: noon + 2}
 	lifted.Code = authenticate(t, deviceSeed, pay.AuthenticateStepUpAbove(keyOf(t, rootSeed).ID(), keyOf(t, walletSeed).ID(), lifted))
 	add("step-up above: none, with the device's code", walletSeed, lifted)
+}
+
+// addHolds adds a payment that is held, increased, captured in part, and refunded in
+// part, and what else an Opening can be.
+func addHolds(add func(name string, seed byte, b pay.Body) pay.Fact) {
+	r := requestBody()
+	r.Key = "tab-7"
+	req := add("must-request: to be held", boxSeed, pay.Opening{Request: r, Hold: pay.HoldMax})
+	id := pay.PaymentID(req.ID())
+	offered := offerBody(req.ID())
+	offered.HoldUntil = noon.Add(pay.HoldMax)
+	offer := add("decision: offered, to be held", workingSeed, offered)
+	a := answerBody(offer, offered)
+	a.HoldUntil = offered.HoldUntil
+	answer := add("answer: approve a hold", walletSeed, a)
+	held := captureBody(offer.ID(), offered, answer.ID())
+	held.State, held.Sums = pay.StateHeld, pay.Sums{Held: offered.Amount}
+	last := add("decision: held", workingSeed, held)
+
+	more := pay.More{Payment: id, Merchant: held.Merchant, Amount: 500, Total: 1_750, Currency: "EUR", Expires: noon + 70_000, HoldUntil: held.HoldUntil}
+	asked := add("increment", boxSeed, pay.Increment{Action: pay.Action{Payment: id, Key: "night-2", Amount: 500, Created: noon + 800}, TTL: 60_000})
+	stands := add("increment-offer", workingSeed, pay.IncrementOffer{More: more, Claim: asked.ID(), At: noon + 801})
+	yes := add("increment-answer: approve", walletSeed, pay.IncrementAnswer{More: more, Offer: stands.ID(), Verdict: pay.Approve, By: pay.ByHand, Created: noon + 802})
+	add("increment-end: more is held", workingSeed, pay.IncrementEnd{Payment: id, Offer: stands.ID(), Claim: asked.ID(), Answer: yes.ID(), At: noon + 803})
+	add("increment-end: no answer", workingSeed, pay.IncrementEnd{Payment: id, Offer: stands.ID(), Claim: asked.ID(), Reason: pay.ReasonNoAnswer, At: noon + 70_000})
+	d := held
+	next := func(name string, claim pay.Fact, s pay.State, sums pay.Sums) {
+		d.Prev, d.Seq, d.Claim, d.State, d.Sums, d.At = last.ID(), d.Seq+1, claim.ID(), s, sums, d.At+1_000
+		last = add("decision: "+name, workingSeed, d)
+	}
+	next("more is held", yes, pay.StateHeld, pay.Sums{Held: 1_750})
+	part := add("capture: a part", boxSeed, pay.Capture{Action: pay.Action{Payment: id, Key: "round-1", Amount: 1_000, Created: noon + 900}})
+	next("captured in part", part, pay.StateCaptured, pay.Sums{Held: 750, Captured: 1_000})
+	add("capture: all that is held, final", boxSeed, pay.Capture{Action: pay.Action{Payment: id, Key: "round-2", Final: true, Created: noon + 901}})
+	again := add("capture: the same by another box", deviceSeed, pay.Capture{Action: pay.Action{Payment: id, Key: "round-1", Amount: 1_000, Created: noon + 902}})
+	add("action-known", workingSeed, pay.ActionKnown{Claim: again.ID(), First: part.ID(), Payment: id, At: noon + 903})
+	void := add("void", boxSeed, pay.Void{Action: pay.Action{Payment: id, Key: "give-up", Created: noon + 904}})
+	next("the rest given up", void, pay.StateCaptured, pay.Sums{Captured: 1_000, Released: 750})
+	refund := add("refund: a part", boxSeed, pay.Refund{Action: pay.Action{Payment: id, Key: "back-1", Amount: 400, Created: noon + 905}})
+	next("refunded in part", refund, pay.StatePartRefunded, pay.Sums{Captured: 1_000, Released: 750, Refunded: 400})
+	rest := add("refund: all that is left", boxSeed, pay.Refund{Action: pay.Action{Payment: id, Key: "back-2", Created: noon + 906}})
+	next("refunded", rest, pay.StateRefunded, pay.Sums{Captured: 1_000, Released: 750, Refunded: 1_000})
+
+	r.Key, r.Amount = "later", 0
+	later := add("must-request: the amount later", boxSeed, pay.Opening{Request: r, Later: true})
+	add("price", boxSeed, pay.Price{Action: pay.Action{Payment: pay.PaymentID(later.ID()), Key: "set", Amount: 1_250, Created: noon + 907}})
+	add("bill", workingSeed, pay.Bill{Merchant: "m/cafe", Number: "2026-117", Amount: 1_840, Currency: "EUR", At: noon})
+	r.Key, r.Ref = "by-bill", "2026-117"
+	add("must-request: by a bill, to be held", boxSeed, pay.Opening{Request: r, Bill: true, Hold: pay.HoldMin})
 }
 
 // challengeBody is the registry's challenge for the payment that request opens.
