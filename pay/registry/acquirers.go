@@ -126,18 +126,12 @@ func (t *turn) ask(h paymentRow, v acquirer.Verb, claim pay.FactID, amount pay.A
 // moveByAcquirer asks the acquirer for an action of the merchant that is possible. What is
 // to be refunded is set aside of the merchant's money meanwhile.
 func (t *turn) moveByAcquirer(h paymentRow, moved pay.Sums) error {
-	f := flightRow{Claim: t.in.Fact.ID()}
+	f := flightOf(t.in.Fact, moved)
 	of, err := t.referenceOf(h.Auth)
 	if err != nil {
 		return err
 	}
-	switch t.in.Fact.Kind() {
-	case pay.KindCapture:
-		f.Verb, f.Amount = acquirer.Capture, moved.Captured
-	case pay.KindVoid:
-		f.Verb, f.Amount = acquirer.Void, moved.Released
-	default:
-		f.Verb, f.Amount = acquirer.Refund, moved.Refunded
+	if f.Verb == acquirer.Refund {
 		err = book.Reserve(t.rows, h.money(), f.Amount)
 		switch {
 		case errors.Is(err, book.ErrInsufficient):
@@ -149,6 +143,18 @@ func (t *turn) moveByAcquirer(h paymentRow, moved pay.Sums) error {
 		}
 	}
 	return t.fly(h, f, of)
+}
+
+// flightOf returns the call for an action of the merchant that changes the sums so.
+func flightOf(action pay.Fact, moved pay.Sums) flightRow {
+	switch action.Kind() {
+	case pay.KindCapture:
+		return flightRow{Verb: acquirer.Capture, Claim: action.ID(), Amount: moved.Captured}
+	case pay.KindVoid:
+		return flightRow{Verb: acquirer.Void, Claim: action.ID(), Amount: moved.Released}
+	default:
+		return flightRow{Verb: acquirer.Refund, Claim: action.ID(), Amount: moved.Refunded}
+	}
 }
 
 // answered acts on what an acquirer answered, once. An answer that does not fit its call,

@@ -457,3 +457,117 @@ func (c *counter) callTwice() {
 	c.replyBy("")
 	c.react(pay.EffectDone{Effect: e, Result: pay.Encode(acquirer.Decline("do_not_honor"))})
 }
+
+// TestAuditFindsCallsThatNobodyAskedFor: a row by which the acquirer would be called for
+// something else, or not at all, is found before the call is made.
+func TestAuditFindsCallsThatNobodyAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		way  func(c *counter, f pay.Fact)
+		bend func(c *counter, key string, row []byte)
+		want string
+	}{
+		{"to authorise more", func(*counter, pay.Fact) {}, func(c *counter, key string, row []byte) {
+			c.replace(key, string(row), strings.Replace(string(row), string(pay.Encode(pay.Amount(1200))), string(pay.Encode(pay.Amount(1300))), 1))
+		}, "authorise 1300, which nobody asked for"},
+		{"to authorise for nobody", func(*counter, pay.Fact) {}, func(c *counter, key string, _ []byte) { c.must(c.mem.Delete([]byte(key))) }, "which is not asked"},
+		{"to capture less", func(c *counter, f pay.Fact) {
+			c.replyBy("")
+			c.acts(pay.KindCapture, f, 1100)
+		}, func(c *counter, key string, row []byte) {
+			c.replace(key, string(row), strings.Replace(string(row), string(pay.Encode(pay.Amount(1100))), string(pay.Encode(pay.Amount(1000))), 1))
+		}, "capture 1000, which nobody asked for"},
+		{"to void instead", func(c *counter, f pay.Fact) {
+			c.replyBy("")
+			c.acts(pay.KindCapture, f, 1200)
+		}, func(c *counter, key string, row []byte) {
+			c.replace(key, string(row), strings.Replace(string(row), string(pay.Encode("capture")), string(pay.Encode("void")), 1))
+		}, "void 1200, which nobody asked for"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			c := card(t)
+			f := c.open(1200, true)
+			tc.way(c, f)
+			c.auditOK()
+			for key, row := range c.mem.dump("fl/") {
+				tc.bend(c, key, []byte(row))
+			}
+			res := c.audit()
+			if told := strings.Join(res.Findings, "\n"); res.OK || !strings.Contains(told, tc.want) {
+				t.Errorf("audit says ok=%v:\n%s\nwant %q", res.OK, told, tc.want)
+			}
+		})
+	}
+}
+
+// TestAuditFindsTheAuthorisationOfAnother: a capture, a void or a refund would be made on
+// another payment at the acquirer.
+func TestAuditFindsTheAuthorisationOfAnother(t *testing.T) {
+	t.Parallel()
+	for _, hold := range []bool{true, false} {
+		c := card(t)
+		one, two := c.open(1200, hold), c.open(1200, hold)
+		for len(c.effects) > 0 {
+			c.replyBy("")
+		}
+		c.auditOK()
+		auth := func(request pay.Fact) string {
+			for id, f := range c.mem.facts {
+				if s, err := pay.As[pay.AcquirerAnswer](f); err == nil && s.Verb == string(acquirer.Authorise) && s.Payment == pay.PaymentID(request.ID()) {
+					return string(id[:])
+				}
+			}
+			return ""
+		}
+		id := one.ID()
+		key := "p/" + string(id[:])
+		row := c.mem.dump(key)[key]
+		at := strings.LastIndex(row, auth(one)) // a hold is decided by it, too
+		c.replace(key, row, row[:at]+strings.Replace(row[at:], auth(one), auth(two), 1))
+		if res := c.audit(); res.OK || !strings.Contains(strings.Join(res.Findings, "\n"), "authorised for another one") {
+			t.Errorf("audit says %+v", res)
+		}
+	}
+}
+
+// TestAnswerAgainIsTheSameWhateverCameAfterIt: a wallet that has an old copy of its store
+// sends what it sent before, and is not told that it came too late.
+func TestAnswerAgainIsTheSameWhateverCameAfterIt(t *testing.T) {
+	t.Parallel()
+	for _, after := range []string{"", "capture 1000", "capture 4000; refund 4000", "void", "wait 4600000"} {
+		c := newTab(t)
+		c.step("hold")
+		a := c.reply(c.payer, c.request, pay.Approve, pay.ByHand)
+		a.HoldUntil = c.stands().Decision.HoldUntil
+		answer := c.sign(c.payer.key, a)
+		c.push(0, answer)
+		for s := range strings.SplitSeq(after, ";") {
+			if after == "" {
+				continue
+			}
+			if no := c.step(s); no != "" {
+				t.Fatalf("%s: %s", s, no)
+			}
+		}
+		logged := len(c.log)
+		if got := c.push(0, answer); got != "" || len(c.log) != logged {
+			t.Errorf("%q: the same approval again: %q", after, got)
+		}
+	}
+	for _, decline := range []string{"", "do_not_honor"} {
+		c := card(t)
+		f := c.sign(c.shop.key, c.requestFrom(c.shop, c.beacon.code(c.now), 1200))
+		c.push(0, f)
+		answer := c.sign(c.payer.key, c.reply(c.payer, f, pay.Approve, pay.ByHand))
+		c.push(0, answer)
+		c.replyBy(decline)
+		if decline == "" {
+			c.replyBy("")
+		}
+		if got := c.push(0, answer); got != "" {
+			t.Errorf("acquirer says %q: the same approval again: %q", decline, got)
+		}
+	}
+}

@@ -77,11 +77,88 @@ func (a *paymentAudit) checkFlights(ctx context.Context) error {
 		if answered {
 			a.report("payment %s: the acquirer has answered what it is said to be asked", id.Short())
 		}
+		if err := a.checkFlight(f, h); err != nil {
+			return err
+		}
 		if f.Verb == acquirer.Refund {
 			a.tally.Reserve(book.Payment{ID: id, From: h.payer(), To: h.Decision.Merchant, Currency: h.Decision.Currency}, f.Amount)
 		}
 		return nil
 	})
+}
+
+// checkFlight sees that a call in flight is for what its claim asks for, and of what was
+// authorised.
+func (a *paymentAudit) checkFlight(f flightRow, h paymentRow) error {
+	d := h.Decision
+	want := flightRow{Verb: acquirer.Authorise, Claim: d.Claim, Amount: d.Amount}
+	switch {
+	case d.State == pay.StateApproved && f.Verb == acquirer.Capture:
+		auth, err := a.authorised(d.Payment, d.Claim)
+		if err != nil {
+			return err
+		}
+		want.Verb, want.Auth = f.Verb, auth
+	case d.State != pay.StateApproved:
+		action, _, err := a.rows.Fact(f.Claim)
+		if err != nil {
+			return err
+		}
+		act, _ := pay.ActionOf(action)
+		if act.Payment != d.Payment || !a.signedBy(pay.PartyBox, action, h) {
+			a.report("payment %s: its acquirer is asked to %s it, and no box of the merchant asked for that", d.Payment.Short(), f.Verb)
+			return nil
+		}
+		moved, _ := moves(action.Kind(), act, d, d.HoldUntil-1)
+		want = flightOf(action, moved)
+	}
+	if f != want {
+		a.report("payment %s: its acquirer is asked to %s %d, which nobody asked for", d.Payment.Short(), f.Verb, f.Amount)
+	}
+	return nil
+}
+
+// authorised returns the answer with which the acquirer authorised what the payer approved
+// by a claim; zero when there is none.
+func (a *paymentAudit) authorised(id pay.PaymentID, claim pay.FactID) (pay.FactID, error) {
+	said, _, err := answeredRows.Get(a.rows, acquirer.KeyOf(id, claim, acquirer.Authorise))
+	if err != nil {
+		return pay.FactID{}, damageIsNone(err)
+	}
+	s, ok, err := fact[pay.AcquirerAnswer](a.rows, said)
+	if err != nil || !ok || !s.Approved {
+		return pay.FactID{}, err
+	}
+	return said, nil
+}
+
+// checkAuth sees that the row of a payment names what the acquirer authorised for it, by
+// which all further calls are made, and that one that waits for the acquirer has a call.
+func (a *paymentAudit) checkAuth(h paymentRow, chain []decided) error {
+	d, want := h.Decision, pay.FactID{}
+	for _, l := range chain {
+		if l.arrow.Claim != pay.KindAcquirerAnswer || l.d.State == pay.StateFailed {
+			continue
+		}
+		var err error
+		if want, err = a.authorised(d.Payment, l.before.Decision.Claim); err != nil {
+			return err
+		}
+		if want.IsZero() {
+			a.report("payment %s: it is %s and the acquirer did not authorise it", d.Payment.Short(), l.d.State)
+		}
+	}
+	if h.Auth != want {
+		a.report("payment %s: its row names what the acquirer authorised for another one, or nothing", d.Payment.Short())
+	}
+	if d.State != pay.StateApproved {
+		return nil
+	}
+	flying, err := flightRows.Has(a.rows, d.Payment)
+	if err == nil && !flying {
+		a.report("payment %s: it waits for its acquirer, which is not asked", d.Payment.Short())
+	}
+	return err
 }
 
 // checkAcquirer sees that an acquirer moves the money by a means of the payer's wallet, and
@@ -100,6 +177,9 @@ func (a *paymentAudit) checkAcquirer(h paymentRow, chain []decided) error {
 	}
 	if m, bad := pay.As[pay.Means](f); !ok || bad != nil || m.Acquirer != d.Acquirer || !a.signedBy(pay.PartyPayer, f, h) {
 		a.report("payment %s: %s moves the money, and the payer did not ask for that", d.Payment.Short(), d.Acquirer)
+	}
+	if err := a.checkAuth(h, chain); err != nil {
+		return err
 	}
 	for _, l := range chain {
 		verb, claim, needed := rests(l)

@@ -103,13 +103,25 @@ func (t *turn) endMeans(m pay.MeansEnd) error {
 	return t.stateMeans(key, row)
 }
 
-// stateMeans publishes where a means stands by the claim at hand, which is settled.
+// stateMeans publishes where a means stands by the claim at hand, which is settled. No
+// status is dated as early as the one before, so that an audit knows the last of them.
 func (t *turn) stateMeans(key meansKey, row meansRow) error {
+	before, known, err := meansRows.Get(t.rows, key)
+	if err != nil {
+		return err
+	}
+	at := t.now
+	if known {
+		last, _, err := fact[pay.MeansStatus](t.rows, before.Status)
+		if err != nil {
+			return err
+		}
+		at = max(at, last.At+1)
+	}
 	s := pay.MeansStatus{
 		Name: key.Second, Acquirer: row.Acquirer, Claim: t.in.Fact.ID(), Ended: row.Ended,
-		Test: !row.Ended && t.playMoney(row.Acquirer), At: t.now,
+		Test: !row.Ended && t.playMoney(row.Acquirer), At: at,
 	}
-	var err error
 	if row.Status, err = t.publish(s, t.from.Scope); err != nil {
 		return err
 	}
@@ -148,11 +160,11 @@ func Token(view pay.Rows, means pay.FactID) (pay.Token, error) {
 // meansAudit is the part of an audit that looks at means.
 type meansAudit struct {
 	*auditor
-	seen map[meansKey]bool // of which there is a status, until the row was seen
+	last map[meansKey]pay.Time // when the last status of each was signed, until its row was seen
 }
 
 func inspectMeans(a *auditor) inspection {
-	m := &meansAudit{auditor: a, seen: make(map[meansKey]bool)}
+	m := &meansAudit{auditor: a, last: make(map[meansKey]pay.Time)}
 	return inspection{
 		reads: map[pay.Kind]func(pay.Fact) error{pay.KindMeansStatus: reading(m.readStatus)},
 		passes: []func(context.Context) error{
@@ -162,7 +174,7 @@ func inspectMeans(a *auditor) inspection {
 	}
 }
 
-// readStatus notes of which wallet's means there is a status.
+// readStatus notes of which wallet's means there is a status, and when.
 func (a *meansAudit) readStatus(_ pay.Fact, s pay.MeansStatus) error {
 	claim, ok, err := a.rows.Fact(s.Claim)
 	switch {
@@ -171,7 +183,8 @@ func (a *meansAudit) readStatus(_ pay.Fact, s pay.MeansStatus) error {
 	case !ok:
 		a.report("means %q: the claim that its status names is missing", string(s.Name))
 	default:
-		a.seen[rows.Key(a.nodes[claim.Signer()].Scope, s.Name)] = true
+		key := rows.Key(a.nodes[claim.Signer()].Scope, s.Name)
+		a.last[key] = max(a.last[key], s.At)
 	}
 	return nil
 }
@@ -179,7 +192,8 @@ func (a *meansAudit) readStatus(_ pay.Fact, s pay.MeansStatus) error {
 // checkMeans holds a means' row against the registry's last status of it, and that against
 // the claims of the wallet.
 func (a *meansAudit) checkMeans(key meansKey, row meansRow, damage error) error {
-	delete(a.seen, key)
+	last := a.last[key]
+	delete(a.last, key)
 	if damage != nil {
 		a.report("means %q of %s: its row cannot be read", string(key.Second), key.First)
 		return nil
@@ -188,8 +202,8 @@ func (a *meansAudit) checkMeans(key meansKey, row meansRow, damage error) error 
 	if err != nil {
 		return err
 	}
-	if !ok || status.Name != key.Second || status.Acquirer != row.Acquirer || status.Ended != row.Ended || (!row.Ended && status.Claim != row.Claim) {
-		a.report("means %q of %s: its row is not what the registry stated of it", string(key.Second), key.First)
+	if !ok || status.At != last || status.Name != key.Second || status.Acquirer != row.Acquirer || status.Ended != row.Ended || (!row.Ended && status.Claim != row.Claim) {
+		a.report("means %q of %s: its row is not what the registry last stated of it", string(key.Second), key.First)
 	}
 	set, ok, err := a.rows.Fact(row.Claim)
 	if err != nil {
@@ -205,7 +219,7 @@ func (a *meansAudit) checkMeans(key meansKey, row meansRow, damage error) error 
 
 // checkMissing reports means that were stated and have no row.
 func (a *meansAudit) checkMissing(context.Context) error {
-	for key := range a.seen {
+	for key := range a.last {
 		a.report("means %q of %s: it was stated and has no row", string(key.Second), key.First)
 	}
 	return nil

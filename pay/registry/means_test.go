@@ -143,3 +143,20 @@ func TestAuditFindsMeansThatNobodyAskedFor(t *testing.T) {
 	}
 	c.auditOK()
 }
+
+// TestAuditFindsAMeansThatIsBackInUse: the row of a means is that of its last status, not
+// of any that there was, also where all of them were made at one moment.
+func TestAuditFindsAMeansThatIsBackInUse(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	c.setMeans(c.payer, pay.Means{Name: "lunch", Acquirer: pay.AcquirerSim, Token: "sim-ok"})
+	before := c.mem.dump("ms/")
+	c.endMeans(c.payer, "lunch")
+	c.auditOK()
+	for key, row := range before {
+		c.must(c.mem.Put([]byte(key), []byte(row)))
+	}
+	if res := c.audit(); res.OK {
+		t.Error("a means that ended is in use, and that was not found")
+	}
+}

@@ -158,6 +158,9 @@ func (t *turn) answer(a pay.Answer) error {
 	if err != nil || !ok {
 		return err
 	}
+	if followed, err := t.followed(h); followed || err != nil {
+		return err
+	}
 	switch state := h.Decision.State; {
 	case state == pay.StateExpired || state == pay.StateCancelled:
 		return t.refuse(pay.ReasonLateAnswer, a.Payment, h.Decision.Merchant)
@@ -196,6 +199,22 @@ func (t *turn) answer(a pay.Answer) error {
 		}
 	}
 	return t.decide(&h, v)
+}
+
+// followed reports whether a decision on a payment names the claim at hand, whatever
+// came after it.
+func (t *turn) followed(h paymentRow) (bool, error) {
+	for d := h.Decision; d.Seq > 1; {
+		if d.Claim == t.in.Fact.ID() {
+			return true, nil
+		}
+		prev, ok, err := fact[pay.Decision](t.rows, d.Prev)
+		if err != nil || !ok {
+			return false, errors.Join(err, missing(ok, h.Decision.Payment))
+		}
+		d = prev
+	}
+	return false, nil
 }
 
 // covers reports whether an answer repeats exactly the offer that stands. A wallet of
