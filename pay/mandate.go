@@ -200,19 +200,19 @@ type MandateStatus struct {
 func (MandateStatus) Kind() Kind { return KindMandateStatus }
 
 // Check returns nil when every field is within its bounds.
-func (s MandateStatus) Check() error {
-	if s.Mandate.IsZero() {
+func (m MandateStatus) Check() error {
+	if m.Mandate.IsZero() {
 		return fmt.Errorf("no mandate is named")
 	}
-	if (s.Merchant == "") != (s.Payee == "") {
+	if (m.Merchant == "") != (m.Payee == "") {
 		return fmt.Errorf("a merchant stands for a payee, and for no class")
 	}
-	if s.Merchant != "" {
-		if err := s.Merchant.check("m/"); err != nil {
+	if m.Merchant != "" {
+		if err := m.Merchant.check("m/"); err != nil {
 			return err
 		}
 	}
-	return firstError(s.MandateTerms.check(), checkText("reason", string(s.Reason), reasonBytesMax), s.At.check())
+	return firstError(m.MandateTerms.check(), checkText("reason", string(m.Reason), reasonBytesMax), m.At.check())
 }
 
 // mandateOf is what the name of a mandate begins with where it stands in a decision as

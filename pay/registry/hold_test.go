@@ -20,7 +20,6 @@ type tab struct {
 	request pay.Fact
 	hold    pay.Millis
 	keys    int
-	offers  []pay.IncrementOffer
 }
 
 const tabHold pay.Millis = 3_600_000

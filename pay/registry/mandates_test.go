@@ -639,13 +639,13 @@ func TestMandateAgain(t *testing.T) {
 	t.Parallel()
 	c := newCounter(t)
 	m := pay.Mandate{MandateTerms: pay.MandateTerms{Payee: "Cafe", Each: 500, Count: 9, Currency: "EUR", Until: c.now.Add(aDay)}, Created: c.now}
-	f, end := c.sign(c.payer.key, m), pay.Fact{}
+	f := c.sign(c.payer.key, m)
 	for range 3 {
 		if refused := c.push(0, f); refused != "" {
 			t.Fatal(refused)
 		}
 	}
-	end = c.sign(c.payer.key, pay.MandateEnd{Mandate: f.ID(), Created: c.now})
+	end := c.sign(c.payer.key, pay.MandateEnd{Mandate: f.ID(), Created: c.now})
 	c.push(0, end)
 	before := maps.Clone(c.mem.dump())
 	c.push(0, end)

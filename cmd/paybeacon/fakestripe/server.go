@@ -198,7 +198,8 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 	} else {
 		body, fail = s.route(r.URL.Path, r.PostForm, fault)
 	}
-	status, raw := http.StatusOK, []byte(nil)
+	status := http.StatusOK
+	var raw []byte
 	switch {
 	case fault == FaultErrorAfter:
 		fail = internal

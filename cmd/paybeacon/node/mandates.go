@@ -90,7 +90,7 @@ func parseUntil(s string, now pay.Time, zone *time.Location) (pay.Time, error) {
 		return 0, pay.NewError(pay.CodeUsage, fmt.Sprintf("--until %q %s", text.Printable(s), why),
 			fmt.Sprintf("write it like 30d, 2026-12-31 or 2026-12-31T18:00:00Z, at most %d days from now", pay.MandateMax/pay.MillisOf(24*time.Hour)))
 	}
-	until := now
+	var until pay.Time
 	if moment, err := time.Parse(time.RFC3339, s); err == nil {
 		until = pay.TimeOf(moment)
 	} else if _, end, err := dayOf(s, zone); err == nil {

@@ -112,20 +112,18 @@ func (w *world) approve(c acquirer.Call) acquirer.Answer {
 	return a
 }
 
-// refuse makes a call that must be declined, and returns why it was.
-func (w *world) refuse(c acquirer.Call) pay.Reason {
+// refuse makes a call that must be declined.
+func (w *world) refuse(c acquirer.Call) {
 	w.Helper()
-	a := w.do(c)
-	if a.Approved {
+	if a := w.do(c); a.Approved {
 		w.Fatalf("%s %d was %s", c.Verb, c.Amount, a)
 	}
-	return a.Reason
 }
 
-// authorise returns an authorisation of so much.
-func (w *world) authorise(amount pay.Amount) acquirer.Reference {
+// authorise returns an authorisation of 1200.
+func (w *world) authorise() acquirer.Reference {
 	w.Helper()
-	return w.approve(w.call(acquirer.Authorise, amount, "")).Reference
+	return w.approve(w.call(acquirer.Authorise, 1200, "")).Reference
 }
 
 // want fails unless the provider's books say this of the payment.
@@ -139,28 +137,28 @@ func (w *world) want(m Moved) {
 func payments() []contract {
 	return []contract{
 		{"an authorisation holds and pays nothing", func(w *world) {
-			w.authorise(1200)
+			w.authorise()
 			w.want(Moved{Authorisations: 1, Held: 1200})
 		}},
 		{"a capture pays what was held", func(w *world) {
-			w.approve(w.call(acquirer.Capture, 1200, w.authorise(1200)))
+			w.approve(w.call(acquirer.Capture, 1200, w.authorise()))
 			w.want(Moved{Authorisations: 1, Captured: 1200})
 		}},
 		{"a capture in part releases the rest", func(w *world) {
-			auth := w.authorise(1200)
+			auth := w.authorise()
 			w.approve(w.call(acquirer.Capture, 700, auth))
 			w.want(Moved{Authorisations: 1, Captured: 700})
 			w.refuse(w.call(acquirer.Capture, 500, auth))
 			w.want(Moved{Authorisations: 1, Captured: 700})
 		}},
 		{"a capture above what is held is declined", func(w *world) {
-			auth := w.authorise(1200)
+			auth := w.authorise()
 			w.refuse(w.call(acquirer.Capture, 1300, auth))
 			w.want(Moved{Authorisations: 1, Held: 1200})
 			w.approve(w.call(acquirer.Capture, 1200, auth))
 		}},
 		{"a void releases all and ends it", func(w *world) {
-			auth := w.authorise(1200)
+			auth := w.authorise()
 			w.approve(w.call(acquirer.Void, 1200, auth))
 			w.want(Moved{Authorisations: 1})
 			w.refuse(w.call(acquirer.Capture, 1200, auth))
@@ -168,13 +166,13 @@ func payments() []contract {
 			w.want(Moved{Authorisations: 1})
 		}},
 		{"a void after a capture is declined", func(w *world) {
-			auth := w.authorise(1200)
+			auth := w.authorise()
 			w.approve(w.call(acquirer.Capture, 1200, auth))
 			w.refuse(w.call(acquirer.Void, 1200, auth))
 			w.want(Moved{Authorisations: 1, Captured: 1200})
 		}},
 		{"refunds in parts never exceed what was captured", func(w *world) {
-			auth := w.authorise(1200)
+			auth := w.authorise()
 			w.refuse(w.call(acquirer.Refund, 100, auth))
 			w.approve(w.call(acquirer.Capture, 1000, auth))
 			w.approve(w.call(acquirer.Refund, 400, auth))
@@ -323,7 +321,7 @@ func silence() []contract {
 			})
 		}},
 		{"looking does nothing", func(w *world) {
-			auth := w.authorise(1200)
+			auth := w.authorise()
 			for _, c := range []acquirer.Call{
 				w.call(acquirer.Authorise, 1200, ""), w.call(acquirer.Capture, 1200, auth),
 				w.call(acquirer.Void, 1200, auth), w.call(acquirer.Refund, 1200, auth),
