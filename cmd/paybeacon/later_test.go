@@ -14,7 +14,6 @@ func TestWhatIsToCome(t *testing.T) {
 	for line, code := range map[string]pay.ErrorCode{
 		"till fuel":                            pay.CodeNotAvailable,
 		"till fuel select --plate AB --pump 2": pay.CodeNotAvailable,
-		"till capture --data x --id y":         pay.CodeNotAvailable,
 		"till offline on":                      pay.CodeNotAvailable,
 		"wallet mandate add --offline 5.00":    pay.CodeNotAvailable,
 		"wallet say hello":                     pay.CodeNotAvailable,
@@ -24,8 +23,6 @@ func TestWhatIsToCome(t *testing.T) {
 		"hook":                                 pay.CodeNotAvailable,
 		"help hook add":                        pay.CodeNotAvailable,
 		"sim --seed 1":                         pay.CodeNotAvailable,
-		"till charge --amount 1.00 --hold 7d":  pay.CodeNotAvailable,
-		"till charge --amount later":           pay.CodeNotAvailable,
 		"till charge --tip-max=3.00":           pay.CodeNotAvailable,
 		"serve --store postgres://x":           pay.CodeNotAvailable,
 		"scan --pumps sim:x --data y":          pay.CodeNotAvailable,

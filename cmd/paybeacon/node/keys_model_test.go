@@ -305,7 +305,7 @@ func (c *chain) offers() (open []pay.Decision, ids []pay.FactID, whose []pay.Sco
 func (c *chain) answer(open pay.Decision, id pay.FactID, whose pay.Scope, v pay.Verdict) {
 	f, err := pay.Sign(c.wallets[whose], pay.Answer{
 		Payment: open.Payment, Offer: id, Merchant: open.Merchant, Amount: open.Amount, Currency: open.Currency,
-		Expires: open.Expires, Verdict: v, By: pay.ByHand, Created: c.now,
+		Expires: open.Expires, HoldUntil: open.HoldUntil, Verdict: v, By: pay.ByHand, Created: c.now,
 	})
 	c.must(err)
 	r := c.claim(f, nil)

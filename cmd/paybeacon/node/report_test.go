@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -43,6 +44,9 @@ func (c *chain) chargesMore(t *rapid.T, n *int) {
 	}
 	*n++
 	o := till.Order{Key: pay.IdempotencyKey(fmt.Sprint("n", *n)), Amount: pay.Amount(rapid.IntRange(1, 900).Draw(t, "amount")), TTL: 60_000}
+	if rapid.Bool().Draw(t, "hold") {
+		o.Hold = 7_200_000
+	}
 	_, r, err := b.till.Charge(b, c.now, o, till.Choice{Candidate: pay.Candidate{Handle: "amber-otter", Code: tag(c.now), Heard: c.now, Near: true}, Evidence: pay.EvidenceTap})
 	c.must(err)
 	b.publish(r)
@@ -59,6 +63,32 @@ func (c *chain) paysOut(t *rapid.T) {
 	c.publish(r)
 }
 
+// acts captures, voids or refunds, as far as the registry lets it.
+func (c *chain) acts(t *rapid.T, n *int) {
+	b := rapid.SampledFrom(c.boxes).Draw(t, "box")
+	list, _, err := b.till.List(b, c.now, history.Page{Limit: pay.ListMax})
+	c.must(err)
+	list = slices.DeleteFunc(list, func(e till.Entry) bool { return e.Payment.Sums().Authorised() == 0 })
+	if len(list) == 0 {
+		t.Skip("nothing is authorised")
+	}
+	*n++
+	a := till.Act{
+		Kind: rapid.SampledFrom([]pay.Kind{pay.KindCapture, pay.KindCapture, pay.KindRefund, pay.KindRefund, pay.KindVoid}).Draw(t, "act"),
+		Key:  pay.IdempotencyKey(fmt.Sprint("a", *n)), Amount: pay.Amount(rapid.SampledFrom([]int{0, 1, 50}).Draw(t, "of")),
+	}
+	if a.Kind == pay.KindVoid {
+		a.Amount = 0
+	}
+	a.Final = a.Kind == pay.KindCapture && rapid.Bool().Draw(t, "final")
+	id := rapid.SampledFrom(list).Draw(t, "payment").ID
+	_, r, err := b.till.Act(b, c.now, id.String(), a)
+	if code := pay.CodeOf(err); code != "" && code != pay.CodeConflict {
+		t.Fatal(err)
+	}
+	b.publish(r)
+}
+
 // TestReportsEqualEveryScreen trades for some days and holds the reports of each box
 // against its own list, the registry's book, and the balances and receipts of the
 // wallets.
@@ -70,6 +100,7 @@ func TestReportsEqualEveryScreen(t *testing.T) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"charge": func(t *rapid.T) { c.chargesMore(t, &n) }, "charge more": func(t *rapid.T) { c.chargesMore(t, &n) },
 			"answer": c.answers, "answer more": c.answers, "pay out": c.paysOut,
+			"act": func(t *rapid.T) { c.acts(t, &n) }, "act more": func(t *rapid.T) { c.acts(t, &n) },
 			"push": func(t *rapid.T) { c.push(rapid.SampledFrom(c.boxes).Draw(t, "box")) },
 			"pull": func(t *rapid.T) {
 				c.pull(rapid.SampledFrom(c.boxes).Draw(t, "box"), rapid.IntRange(1, 5).Draw(t, "entries"))
@@ -100,7 +131,7 @@ func (c *chain) reportsOf(t *rapid.T, b *shopBox, start pay.Time) (captured pay.
 	if err != nil || more {
 		t.Fatal(more, err)
 	}
-	var opening, inLines pay.Amount
+	var opening, inLines, refunded pay.Amount
 	payments := 0
 	for from := start.Add(-day); from <= c.now; from = from.Add(day) {
 		r, err := b.till.Report(b, c.now, from, from.Add(day))
@@ -124,17 +155,19 @@ func (c *chain) reportsOf(t *rapid.T, b *shopBox, start pay.Time) (captured pay.
 		}
 		opening = r.Closing()
 		captured += r.Captured
+		refunded += r.Refunded
 		if inLines != opening || r.CapturedBy[pay.MethodOne]+r.CapturedBy[pay.MethodTwoChannel] != r.Captured {
 			t.Fatalf("the lines add up to %d, the report to %d; captured is %d, by method %v", inLines, opening, r.Captured, r.CapturedBy)
 		}
 	}
 	x, err := book.Load(c.reg, book.Account{Owner: b.status.Scope, Currency: "EUR"})
 	c.must(err)
-	var listed pay.Amount
+	var listed, back pay.Amount
 	for _, e := range list {
 		listed += e.Payment.Sums().Captured
+		back += e.Payment.Sums().Refunded
 	}
-	if x.Posted() != opening || payments != len(list) || listed != captured {
+	if x.Posted() != opening || payments != len(list) || listed != captured || back != refunded {
 		t.Fatalf("the book has %d, the last report %d; %d of %d payments reported, %d of %d captured", x.Posted(), opening, payments, len(list), captured, listed)
 	}
 	return captured
