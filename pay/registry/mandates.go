@@ -229,8 +229,8 @@ type mandated struct {
 }
 
 // mandateFor returns the mandate that pays what was found, and whether one does: of
-// several the one whose id is least. class is that of the box that asks.
-func (t *turn) mandateFor(f found, d pay.Decision, class pay.BoxClass) (by mandated, ok bool, err error) {
+// several the one whose id is least.
+func (t *turn) mandateFor(f found, d pay.Decision) (by mandated, ok bool, err error) {
 	if !f.mayPayUnasked() {
 		return by, false, nil
 	}
@@ -246,7 +246,7 @@ func (t *turn) mandateFor(f found, d pay.Decision, class pay.BoxClass) (by manda
 		if by.m, ok, err = fact[pay.Mandate](t.rows, by.id); err != nil || !ok {
 			return by, false, errors.Join(err, missingMandate(ok, by.id))
 		}
-		if !by.covers(f, d, class, t.now) {
+		if !by.covers(f, d, t.now) {
 			continue
 		}
 		if by.row.Use, err = useOn(t.rows, by.id, by.row.Use, by.m.DayOf(t.now)); err != nil {
@@ -287,11 +287,12 @@ func (f found) mayPayUnasked() bool {
 }
 
 // covers reports whether a mandate covers a payment of what was found, but for what was
-// used of it.
-func (by mandated) covers(f found, d pay.Decision, class pay.BoxClass, now pay.Time) bool {
+// used of it. One for a class covers nothing at a box without a class, as all are that
+// this registry lets enrol.
+func (by mandated) covers(f found, d pay.Decision, now pay.Time) bool {
 	m := by.m
 	switch {
-	case by.row.Ended, m.Payee != "" && by.row.Merchant != d.Merchant, m.Class != "" && m.Class != class:
+	case by.row.Ended, m.Class != "", by.row.Merchant != d.Merchant:
 		return false
 	case !m.Device.IsZero() && m.Device != f.device, m.Means != "" && m.Means != f.row.Means:
 		return false

@@ -42,7 +42,7 @@ func (t *turn) offer(p *paymentRow, m match, asked bool) error {
 		return err
 	}
 	if f.unpayable() == "" {
-		by, covered, err := t.mandateFor(f, p.Decision, "")
+		by, covered, err := t.mandateFor(f, p.Decision)
 		if err != nil {
 			return err
 		}
