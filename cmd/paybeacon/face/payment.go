@@ -69,7 +69,7 @@ func chargeExit(c *cli.Call, p api.Payment, key pay.IdempotencyKey, waited bool)
 		err = pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("payment %s is still %s", text.Short(p.ID), p.State),
 			"the charge goes on: watch it with "+waitHint(c, p.ID))
 	case pay.OutcomeUnknown:
-		if p.State == pay.StateApproved {
+		if p.State == pay.StateApproved && p.Acquirer != pay.AcquirerNone {
 			err = pay.NewError(pay.CodeUnknown, fmt.Sprintf("outcome of payment %s is unknown: the payer approved it, and the acquirer has not answered", text.Short(p.ID)),
 				"do not charge anew: the registry goes on asking; ask "+waitHint(c, p.ID))
 			break
