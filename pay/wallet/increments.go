@@ -2,6 +2,7 @@ package wallet
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
@@ -15,10 +16,10 @@ func (w *Wallet) increments() history.Feature {
 		Name: "increments",
 		Mirrors: map[pay.Kind]history.EntryRule{
 			pay.KindIncrementOffer: w.incrementOffered,
-			pay.KindIncrementEnd:   history.Mirror(history.NoteIncrementEnd),
+			pay.KindIncrementEnd:   history.Mirror(incrementEnded),
 		},
 		Refusals: map[pay.Kind]history.RefusalRule{pay.KindIncrementAnswer: history.Refused(incrementRefused)},
-		Recalls:  map[pay.Kind]history.RecallRule{pay.KindIncrementAnswer: history.Recalled(incrementRecalled)},
+		Recalls:  map[pay.Kind]history.RecallRule{pay.KindIncrementAnswer: history.Recalled(w.incrementRecalled)},
 		Spaces:   rows.Spaces{moreRows.Space},
 	}
 }
@@ -30,6 +31,9 @@ var moreRows = rows.New("i", "the answer that this wallet gave last to an increm
 type moreRow struct {
 	Offer  pay.FactID `cbor:"1,keyasint"`
 	Answer answerRow  `cbor:"2,keyasint"`
+	// Counted are the days on which increments before that one count as approved without
+	// a person.
+	Counted []day `cbor:"3,keyasint,omitempty"`
 }
 
 // incrementOffered takes in that a merchant asks for more, and answers where the rule
@@ -83,9 +87,9 @@ func (w *Wallet) byRuleMore(tx pay.WritableRows, now pay.Time, rec history.Recor
 }
 
 // ofTotal is the payment as a rule looks at it that covers an increment, or does not:
-// as if all that would be held were asked for anew.
+// as if all that would be held were asked for anew, when the increment was.
 func ofTotal(p pay.Payment, i history.Increment) pay.Payment {
-	p.Decision.Amount = i.Total
+	p.Decision.Amount, p.Decision.At = i.Total, i.At
 	return p
 }
 
@@ -93,8 +97,10 @@ func ofTotal(p pay.Payment, i history.Increment) pay.Payment {
 // approves counts on its day with the total, in place of what was approved before on
 // that day.
 func (w *Wallet) signMore(tx pay.WritableRows, now pay.Time, p pay.Payment, i history.Increment, v pay.Verdict, by pay.Rule) (answerRow, pay.Fact, error) {
+	var days []day
 	if v == pay.Approve && by != pay.ByHand {
-		if _, err := w.noteSpent(tx, now, ofTotal(p, i)); err != nil {
+		var err error
+		if days, err = w.noteSpent(tx, now, ofTotal(p, i)); err != nil {
 			return answerRow{}, pay.Fact{}, err
 		}
 	}
@@ -102,8 +108,84 @@ func (w *Wallet) signMore(tx pay.WritableRows, now pay.Time, p pay.Payment, i hi
 	if err != nil {
 		return answerRow{}, pay.Fact{}, fmt.Errorf("answer: %w", err)
 	}
-	a := answerRow{Answer: f.ID(), Verdict: v, By: by}
-	return a, f, moreRows.Put(tx, i.Payment, moreRow{Offer: i.ID, Answer: a})
+	a := answerRow{Answer: f.ID(), Verdict: v, By: by, Spent: days}
+	return a, f, putMore(tx, i.Payment, i.ID, a)
+}
+
+// putMore keeps the last answer to an increment of a payment.
+func putMore(tx pay.WritableRows, id pay.PaymentID, offer pay.FactID, a answerRow) error {
+	r, _, err := moreRows.Get(tx, id)
+	if err != nil {
+		return err
+	}
+	for _, on := range r.Answer.Spent {
+		if !slices.Contains(r.Counted, on) {
+			r.Counted = append(r.Counted, on)
+		}
+	}
+	r.Offer, r.Answer = offer, a
+	return moreRows.Put(tx, id, r)
+}
+
+// releaseMore takes the last increment of a payment off what was approved without a
+// person: nothing more is held. What was counted of the payment before counts again.
+func releaseMore(tx pay.WritableRows, id pay.PaymentID, r *moreRow) error {
+	if len(r.Answer.Spent) == 0 {
+		return nil
+	}
+	first, _, err := answerRows.Get(tx, id)
+	if err != nil {
+		return err
+	}
+	rec, _, err := history.Get(tx, id)
+	if err != nil {
+		return err
+	}
+	d := rec.Payment.Decision
+	for _, on := range r.Answer.Spent {
+		key := rows.Key(on, id)
+		if slices.Contains(first.Spent, on) || slices.Contains(r.Counted, on) {
+			err = spentRows.Put(tx, key, spent{Merchant: d.Merchant, Amount: rec.Payment.Sums().Authorised(), Currency: d.Currency})
+		} else {
+			err = spentRows.Delete(tx, key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	r.Answer.Spent = nil
+	return nil
+}
+
+// endedMore takes all increments of a payment off what was approved without a person: it
+// has ended without money.
+func endedMore(tx pay.WritableRows, id pay.PaymentID) error {
+	r, ok, err := moreRows.Get(tx, id)
+	if err != nil || !ok || len(r.Counted)+len(r.Answer.Spent) == 0 {
+		return err
+	}
+	for _, on := range slices.Concat(r.Counted, r.Answer.Spent) {
+		if err := spentRows.Delete(tx, rows.Key(on, id)); err != nil {
+			return err
+		}
+	}
+	r.Counted, r.Answer.Spent = nil, nil
+	return moreRows.Put(tx, id, r)
+}
+
+// incrementEnded keeps what came of an increment.
+func incrementEnded(tx pay.WritableRows, f pay.Fact, e pay.IncrementEnd) error {
+	if err := history.NoteIncrementEnd(tx, f, e); err != nil || e.Reason == "" {
+		return err
+	}
+	r, ok, err := moreRows.Get(tx, e.Payment)
+	if err != nil || !ok || r.Offer != e.Offer || len(r.Answer.Spent) == 0 {
+		return err
+	}
+	if err := releaseMore(tx, e.Payment, &r); err != nil {
+		return err
+	}
+	return moreRows.Put(tx, e.Payment, r)
 }
 
 // openMore returns the increment of a payment that stands and fits, and the answer that
@@ -172,12 +254,27 @@ func incrementRefused(tx pay.WritableRows, claim pay.FactID, answer pay.Incremen
 		return err
 	}
 	r.Answer.Refused = why
+	if err := releaseMore(tx, answer.Payment, &r); err != nil {
+		return err
+	}
 	return moreRows.Put(tx, answer.Payment, r)
 }
 
-// incrementRecalled takes in an answer that this wallet gave.
-func incrementRecalled(tx pay.WritableRows, _ pay.Time, claim pay.FactID, a pay.IncrementAnswer) error {
-	return moreRows.Put(tx, a.Payment, moreRow{Offer: a.Offer, Answer: answerRow{Answer: claim, Verdict: a.Verdict, By: a.By}})
+// incrementRecalled takes in an answer that this wallet gave. All else is as with
+// answerRecalled.
+func (w *Wallet) incrementRecalled(tx pay.WritableRows, _ pay.Time, claim pay.FactID, a pay.IncrementAnswer) error {
+	row := answerRow{Answer: claim, Verdict: a.Verdict, By: a.By}
+	if a.Verdict == pay.Approve && a.By != pay.ByHand {
+		said := pay.Decision{At: a.Created, Terms: pay.Terms{Merchant: a.Merchant, Amount: a.Total, Currency: a.Currency}}
+		var err error
+		if row.Spent, err = w.noteSpent(tx, a.Created, pay.Payment{ID: a.Payment, Decision: said}); err != nil {
+			return err
+		}
+	}
+	if err := pauseRecalled(tx); err != nil {
+		return err
+	}
+	return putMore(tx, a.Payment, a.Offer, row)
 }
 
 // approvedMore reports whether a decision that holds more names an approval of this

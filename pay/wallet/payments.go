@@ -281,6 +281,9 @@ func (w *Wallet) approved(view pay.Rows, s history.Step) (bool, error) {
 
 // endedUnpaid takes an approval off what was approved without a person: no money moved.
 func endedUnpaid(tx pay.WritableRows, id pay.PaymentID) error {
+	if err := endedMore(tx, id); err != nil {
+		return err
+	}
 	a, ok, err := answerRows.Get(tx, id)
 	if err != nil || !ok || len(a.Spent) == 0 {
 		return err

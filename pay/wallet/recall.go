@@ -19,14 +19,19 @@ func (w *Wallet) answerRecalled(tx pay.WritableRows, _ pay.Time, claim pay.FactI
 			return err
 		}
 	}
-	if state, _, err := rulesRow.Get(tx); err != nil {
+	if err := pauseRecalled(tx); err != nil {
 		return err
-	} else if state.Count > 0 && !state.Paused {
-		if err := setPause(tx, true, 0); err != nil {
-			return err
-		}
 	}
 	return answerRows.Put(tx, answer.Payment, a)
+}
+
+// pauseRecalled pauses the rules of an older copy, if there are any.
+func pauseRecalled(tx pay.WritableRows) error {
+	state, _, err := rulesRow.Get(tx)
+	if err != nil || state.Count == 0 || state.Paused {
+		return err
+	}
+	return setPause(tx, true, 0)
 }
 
 func mappingRecalled(tx pay.WritableRows, _ pay.Time, claim pay.FactID, m pay.Mapping) error {

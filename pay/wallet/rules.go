@@ -231,15 +231,15 @@ func (w *Wallet) StandingRules(view pay.Rows, now pay.Time, c pay.Currency) (all
 	if err != nil {
 		return all, err
 	}
-	all.Spent, _, err = spentOn(view, w.dayOf(now), "", c)
+	all.Spent, _, err = spentOn(view, w.dayOf(now), "", c, pay.PaymentID{})
 	return all, err
 }
 
-// spentOn returns what was approved without a person on a day: in all, and at one
-// merchant.
-func spentOn(view pay.Rows, on day, merchant pay.Scope, c pay.Currency) (all, there pay.Amount, err error) {
-	err = spentRows.Each(view, rows.Under(spentRows, on), func(_ rows.Pair[day, pay.PaymentID], s spent) (err error) {
-		if s.Currency != c {
+// spentOn returns what was approved without a person on a day, by all payments but one:
+// in all, and at one merchant.
+func spentOn(view pay.Rows, on day, merchant pay.Scope, c pay.Currency, but pay.PaymentID) (all, there pay.Amount, err error) {
+	err = spentRows.Each(view, rows.Under(spentRows, on), func(key rows.Pair[day, pay.PaymentID], s spent) (err error) {
+		if s.Currency != c || key.Second == but {
 			return nil
 		}
 		if s.Merchant == merchant {
@@ -263,7 +263,7 @@ func (w *Wallet) byStanding(view pay.Rows, now pay.Time, d pay.Decision, pass fu
 	}
 	var most, there pay.Amount // what was approved on the fuller of the days
 	for _, on := range w.daysOf(now, d) {
-		a, b, err := spentOn(view, on, d.Merchant, d.Currency)
+		a, b, err := spentOn(view, on, d.Merchant, d.Currency, d.Payment) // an increment counts with its total
 		if err != nil {
 			return rule, false, err
 		}
