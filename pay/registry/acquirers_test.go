@@ -571,3 +571,50 @@ func TestAnswerAgainIsTheSameWhateverCameAfterIt(t *testing.T) {
 		}
 	}
 }
+
+// TestMeansThatEndedPaysNoOfferThatWaits: what its owner took away, or put another card in
+// the place of, before the approval is not charged by it.
+func TestMeansThatEndedPaysNoOfferThatWaits(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(c *counter){
+		"ended": func(c *counter) { c.endMeans(c.payer, "visa") },
+		"another card": func(c *counter) {
+			c.setMeans(c.payer, pay.Means{Name: "visa", Acquirer: pay.AcquirerSim, Token: "sim-other"})
+		},
+	} {
+		c := card(t)
+		f := c.charge(c.shop, c.beacon, 1200)
+		change(c)
+		c.answer(c.payer, f, pay.Approve, pay.ByHand)
+		if got := c.says(c.shop, f); got != "failed unknown_means" {
+			t.Errorf("%s: %s", name, got)
+		}
+		c.wantAsked("")
+		c.auditOK()
+	}
+}
+
+// TestIncrementOfARevokedBoxHoldsNoMore, though its payer approves, and the hold stays.
+func TestIncrementOfARevokedBoxHoldsNoMore(t *testing.T) {
+	t.Parallel()
+	c := newTab(t)
+	for _, step := range []string{"hold", "approve", "more 500 box2"} {
+		if no := c.step(step); no != "" {
+			t.Fatalf("%s: %s", step, no)
+		}
+	}
+	_, r, err := c.reg.RevokeNode(c.mem, c.now, c.second.key.ID())
+	c.must(err)
+	c.publish(r)
+	if no := c.step("yes"); no != "" {
+		t.Fatalf("the approval was refused: %s", no)
+	}
+	end, err := pay.As[pay.IncrementEnd](c.statement(pay.KindIncrementEnd))
+	if err != nil || end.Reason != pay.ReasonNodeRevoked {
+		t.Errorf("%+v, %v", end, err)
+	}
+	if got := c.stands().Sums(); got != (pay.Sums{Held: 4_000}) {
+		t.Errorf("it holds %+v", got)
+	}
+	c.auditOK()
+}

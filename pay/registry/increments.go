@@ -160,9 +160,21 @@ func (t *turn) refuseLate(asked askedMore, a pay.IncrementAnswer) error {
 	}
 }
 
-// holdMore follows an approval of an increment.
+// holdMore follows an approval of an increment. A box that was revoked since it asked
+// gets no more.
 func (t *turn) holdMore(h paymentRow, asked askedMore, a pay.IncrementAnswer) error {
 	answer := t.in.Fact.ID()
+	claim, _, err := t.rows.Fact(asked.Claim)
+	if err != nil {
+		return err
+	}
+	revoked, err := t.boxGone(claim.Signer())
+	if err != nil {
+		return err
+	}
+	if revoked {
+		return errors.Join(t.endIncrement(asked, pay.ReasonNodeRevoked, answer), t.settle(""))
+	}
 	moved := pay.Sums{Held: a.Amount}
 	hold, err := t.post(&h, moved)
 	reason := pay.Reason("")

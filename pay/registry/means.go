@@ -144,6 +144,20 @@ func (t *turn) meansFor(d deviceRow) (row meansRow, away bool, err error) {
 	return row, !called && row.Acquirer != pay.AcquirerNone, nil
 }
 
+// meansInUse reports whether the means by which an offer was made is in use still, and not
+// another of its name. What moves from the account needs none.
+func (t *turn) meansInUse(h paymentRow) (bool, error) {
+	if h.Decision.Acquirer == pay.AcquirerNone {
+		return true, nil
+	}
+	m, ok, err := fact[pay.Means](t.rows, h.Means)
+	if err != nil || !ok {
+		return false, err
+	}
+	row, known, err := meansRows.Get(t.rows, rows.Key(h.Wallet, m.Name))
+	return known && !row.Ended && row.Claim == h.Means, err
+}
+
 // Token returns the token of a means by the fact that set it. It fails when there is no
 // such fact.
 func Token(view pay.Rows, means pay.FactID) (pay.Token, error) {

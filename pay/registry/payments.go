@@ -227,15 +227,24 @@ func covers(a pay.Answer, h paymentRow) bool {
 
 // authorise moves the money of an approved offer, in the same transaction as the
 // decision: to the merchant, or where it is to be captured later, aside. A box that was
-// revoked since it asked charges no more.
+// revoked since it asked charges no more, and a means that its owner took away since
+// pays no more.
 func (t *turn) authorise(h *paymentRow, a pay.Answer, v verdict) (verdict, error) {
 	d := h.Decision
-	box, ok, err := t.members.Get(t.rows, h.Box)
+	revoked, err := t.boxGone(h.Box)
 	if err != nil {
 		return v, err
 	}
-	if !ok || box.Status.Revoked {
+	if revoked {
 		v.state, v.reason = pay.StateFailed, pay.ReasonNodeRevoked
+		return v, nil
+	}
+	inUse, err := t.meansInUse(*h)
+	if err != nil {
+		return v, err
+	}
+	if !inUse {
+		v.state, v.reason = pay.StateFailed, pay.ReasonUnknownMeans
 		return v, nil
 	}
 	if d.IsHold() && a.HoldUntil == 0 {
@@ -276,6 +285,12 @@ func (t *turn) authorise(h *paymentRow, a pay.Answer, v verdict) (verdict, error
 		err = t.learnDrift(*h)
 	}
 	return v, err
+}
+
+// boxGone reports whether a box charges no more.
+func (t *turn) boxGone(box pay.NodeID) (bool, error) {
+	m, ok, err := t.members.Get(t.rows, box)
+	return !ok || m.Status.Revoked, err
 }
 
 // cancel withdraws a payment that nobody approved yet. Any box of the merchant

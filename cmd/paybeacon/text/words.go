@@ -87,7 +87,8 @@ func WhatToSay(r pay.Reason, otherwise string) string {
 	words := map[pay.Reason]string{
 		pay.ReasonPayerCannotAnswer: "the payer cannot answer: the device does not belong to their wallet, or is too new for its word to count. Ask for another way to pay, or send them to who runs the registry",
 		pay.ReasonNodeReplaced:      "the payer's wallet is being moved to a new phone: charge again once the new one is set up",
-		pay.ReasonNodeRevoked:       "the payer's wallet was revoked: ask for another way to pay",
+		pay.ReasonNodeRevoked:       "the payer's wallet, or the box that asked, was revoked: ask for another way to pay, or charge at another box",
+		pay.ReasonUnknownMeans:      "the payer took away what their device pays by, or chose another: charge again, or ask for another way to pay",
 	}
 	if w, ok := words[r]; ok {
 		return w
@@ -114,7 +115,7 @@ func WhyRefused(r pay.Reason) string {
 		pay.ReasonNeedsDevice:       "so much needs the payer's device: charge the rest apart",
 		pay.ReasonTooManyActions:    "too much was done on this payment",
 		pay.ReasonHoldsNoMore:       "the acquirer holds what it has authorised and no more: charge the rest anew",
-		pay.ReasonInFlight:          "the acquirer has not answered what was asked of it before: try again when it has",
+		pay.ReasonInFlight:          "the acquirer has not answered what was asked of it before: look at the payment when it has, that may have been the same, and only then ask again",
 	}
 	if w, ok := words[r]; ok {
 		return w
