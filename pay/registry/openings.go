@@ -127,7 +127,7 @@ func (t *turn) price(p pay.Price) error {
 	case known && err != nil:
 		return err
 	case !known:
-		return t.refuse(pay.ReasonUnknownPayment, id)
+		return t.priceNone(id)
 	case req.Merchant != t.from.Scope:
 		return t.refuse(pay.ReasonWrongScope, id)
 	case refused != "":
@@ -150,6 +150,21 @@ func (t *turn) price(p pay.Price) error {
 	req.Amount = p.Amount
 	h := t.newPayment(req, f, row.Heard, t.now)
 	return t.openPayment(&h, req)
+}
+
+// priceNone refuses a price for what was not asked for without one.
+func (t *turn) priceNone(id pay.PaymentID) error {
+	h, known, err := paymentRows.Get(t.rows, id)
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		return t.refuse(pay.ReasonUnknownPayment, id)
+	case h.Decision.Merchant != t.from.Scope:
+		return t.refuse(pay.ReasonWrongScope, id)
+	default:
+		return t.refuse(pay.ReasonAlreadyPriced, id)
+	}
 }
 
 // priceAgain answers a price for a request that has one.

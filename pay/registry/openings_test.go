@@ -214,3 +214,25 @@ func (c *tab) statementOf(kind pay.Kind) (id pay.FactID) {
 	}
 	return id
 }
+
+// TestPriceOfAPaymentThatHasItsAmount is not said to be for a payment that nobody knows,
+// but to another merchant nothing is said of it.
+func TestPriceOfAPaymentThatHasItsAmount(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	f := c.charge(c.shop, c.beacon, 100)
+	price := func(by node, id pay.FactID) pay.Reason {
+		c.serial++
+		return c.push(0, c.sign(by.key, pay.Price{Action: pay.Action{Payment: pay.PaymentID(id), Key: "p", Amount: 200, Created: pay.Time(c.serial)}}))
+	}
+	for _, tc := range []struct {
+		by   node
+		id   pay.FactID
+		want pay.Reason
+	}{{c.shop, f.ID(), pay.ReasonAlreadyPriced}, {c.box("Bar", "b"), f.ID(), pay.ReasonWrongScope}, {c.shop, pay.FactID{9}, pay.ReasonUnknownPayment}} {
+		if got := price(tc.by, tc.id); got != tc.want {
+			t.Errorf("%q, want %q", got, tc.want)
+		}
+	}
+	c.auditOK()
+}

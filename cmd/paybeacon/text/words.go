@@ -108,7 +108,7 @@ func WhyRefused(r pay.Reason) string {
 		pay.ReasonInsufficientFunds: "the account does not cover it",
 		pay.ReasonAccountFull:       "the account that it goes to can hold no more",
 		pay.ReasonLatePrice:         "the charge has ended: charge again",
-		pay.ReasonAlreadyPriced:     "it has another amount already",
+		pay.ReasonAlreadyPriced:     "it has its amount already",
 		pay.ReasonLateIncrement:     "nothing is held any more, or a part was captured already",
 		pay.ReasonIncrementOpen:     "the payer is being asked for more already",
 		pay.ReasonAboveLimit:        "no payment may be that large",
