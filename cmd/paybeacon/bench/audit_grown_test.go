@@ -253,7 +253,8 @@ func TestAuditOfAnOlderCopy(t *testing.T) {
 		if key != "rau/g" {
 			return nil
 		}
-		return []byte(strings.Replace(value, "\x01\x01", "\x01\x02", 1)) // the format
+		of := strings.IndexByte(value, 1) + 1 // the format stands under key 1
+		return []byte(value[:of] + "\x17" + value[of+1:])
 	})
 	if a, err := auditDir(t.Context(), dir, func(json.RawMessage) {}); err != nil || !a.OK || !a.Full || a.Why != "no good audit is remembered" {
 		t.Errorf("of another format: %+v, %v", a, err)
