@@ -95,8 +95,8 @@ func wantChecks(t *testing.T, end told, names ...string) {
 func TestCounterDemo(t *testing.T) {
 	t.Parallel()
 	w, dir, scenes, end := playDemo(t, "counter")
-	wantChecks(t, end, "the audit finds the books right", "every receipt verifies", "the killed payment was made once", "the replay was refused")
-	if last := scenes[len(scenes)-1]; last.Act != 6 {
+	wantChecks(t, end, "the audit finds the books right", "every receipt verifies", "the tab was paid and refunded", "the killed payment was made once", "the replay was refused")
+	if last := scenes[len(scenes)-1]; last.Act != 7 {
 		t.Errorf("the story ends with act %d", last.Act)
 	}
 	w.stays(dir, "box", 2)
