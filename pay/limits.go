@@ -97,6 +97,30 @@ const (
 	// reads again. Chosen: more captures and refunds than a tab of an evening has.
 	DecisionsMax = 100
 
+	// QuantityMax bounds what one fuelling gives, in thousandths of a litre or of a kWh.
+	// Chosen: five road tankers, and a tenth of what the total has room for.
+	QuantityMax Quantity = 100_000_000
+	// MeterMax bounds what the register of a meter reads, in the same unit. Chosen: what
+	// a pump gives in some hundred years.
+	MeterMax Quantity = 1_000_000_000_000
+	// UnitPriceMax bounds the price of a litre or kWh, in tenths of a minor unit. Chosen:
+	// a thousand times what any fuel costs in a currency with two decimals, and room for
+	// currencies of small units.
+	UnitPriceMax UnitPrice = 100_000_000
+	// ProductBytesMax bounds the name of a fuel. Chosen: as those of states.
+	ProductBytesMax = 24
+	// PlateBytesMax bounds a registration plate. Chosen: the longest have ten signs, of
+	// up to nine bytes each where Hangul is written in its parts.
+	PlateBytesMax = 96
+	// PumpNumberMax bounds the number of a pump. Chosen: what three digits show.
+	PumpNumberMax PumpNumber = 999
+	// DeliveryMax bounds how long a pump gives for one fuelling. Chosen: the longest hold
+	// at a charge point, and its grace.
+	DeliveryMax Millis = 25 * 3_600_000
+	// MeterRecordBytesMax bounds what a meter signed. Published: an OCMF record is some
+	// hundred bytes of JSON and a signature; chosen: several times that.
+	MeterRecordBytesMax = 2 << 10
+
 	// StepSlack is how long after its end a code is still accepted, before
 	// drift: the advert, the box's filter and the cashier take that long.
 	// Chosen: the filter decides after 2 to 4 s, and a late switch takes 2 s.

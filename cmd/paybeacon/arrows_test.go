@@ -55,12 +55,17 @@ var plan = map[string]struct {
 
 	// What an acquirer is asked and answers is the domain's; who calls it is a room of
 	// the program, because the domain knows no network and no disk.
-	"pay/acquirer":              {"the seam to those who move money outside is made of the domain's values", []string{"pay"}},
+	"pay/acquirer": {"the seam to those who move money outside is made of the domain's values", []string{"pay"}},
+	// The forecourt is a machine of its own, which roles and the rooms with pumps share.
+	"pay/fuel":                  {"the forecourt is made of the domain's values", nil},
 	"pay/acquirer/acquirertest": {"the contract suite of acquirers", []string{"pay", "pay/acquirer"}},
 	"cmd/paybeacon/simbank":     {"a simulated provider is asked through the seam alone, and keeps a file of its own as one elsewhere would", []string{"pay", "pay/acquirer"}},
 	"cmd/paybeacon/stripe":      {"a provider is asked through the seam alone", []string{"pay", "pay/acquirer"}},
 	// Not a test's own file, because the tests of the program need it as well.
 	"cmd/paybeacon/fakestripe": {"what stands in for Stripe knows Stripe alone", nil},
+
+	// Pumps are outside, as acquirers are; the box reaches them through one seam.
+	"cmd/paybeacon/pumps": {"the seam to pumps is made of the domain's values", []string{"pay", "pay/fuel"}},
 
 	// The rooms of the program. What two of face, demo, doctor, survey and bench
 	// need lies in a room below them, so there is no arrow among them.
