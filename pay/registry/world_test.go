@@ -12,12 +12,15 @@ import (
 	"strings"
 
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/book/booktest"
 	"github.com/paybeacon/paybeacon/pay/registry"
 )
 
 // tb is what testing.TB and rapid.T have in common here.
 type tb interface {
 	Helper()
+	Cleanup(func())
+	Failed() bool
 	Fatalf(format string, args ...any)
 }
 
@@ -88,12 +91,21 @@ type world struct {
 	// effects are the calls that were asked for and have no result.
 	effects []pay.Effect
 	serial  int
+	// broken says why money need not be conserved at the end: the test itself has changed
+	// rows or facts.
+	broken string
 }
 
 func newWorld(t tb) *world {
 	t.Helper()
 	w := &world{tb: t, now: start, mem: newMemory(), random: &stream{seed: "world"}, root: keyOf("root"), feeds: make(map[pay.Scope][]pay.Fact)}
 	w.reg = w.newRegistry()
+	booktest.AtEnd(t, func() (pay.Rows, booktest.Feeds) {
+		if w.broken != "" {
+			return nil, nil
+		}
+		return w.mem, w.feeds
+	})
 	return w
 }
 

@@ -155,6 +155,7 @@ func newWorld(t testing.TB) *world {
 	w.till = till.New(till.Options{Key: w.box, Merchant: merchant, MerchantName: "Cafe", Site: "Main hall", Currency: "EUR"})
 	w.authority = sign(t, w.root, pay.Authority{Root: w.root.Public(), Working: w.working.Public(), From: start - 1000, Until: start + 1_000_000})
 	w.deliver(w.authority)
+	w.conservedAtEnd()
 	return w
 }
 

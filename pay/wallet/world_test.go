@@ -131,6 +131,9 @@ type world struct {
 
 	root, working pay.Key
 	authority     pay.Fact
+	// broken says why money need not be conserved at the end: the test itself has changed
+	// rows or facts.
+	broken string
 }
 
 func newWorld(t testing.TB, rule wallet.Rule) *world {
@@ -141,6 +144,7 @@ func newWorld(t testing.TB, rule wallet.Rule) *world {
 	}
 	w.authority = sign(t, w.root, pay.Authority{Root: w.root.Public(), Working: w.working.Public(), From: start - 1000, Until: start + 1_000_000})
 	w.deliver(w.authority)
+	w.conservedAtEnd()
 	return w
 }
 

@@ -69,6 +69,7 @@ func TestCostOfAHold(t *testing.T) { //nolint:paralleltest // what other tests a
 				<-time.After(costRest)
 			}
 		})
+		s.conserved()
 	})
 	paid, held = together(paid), together(held)
 	for _, what := range slices.Sorted(maps.Keys(held)) {
@@ -77,6 +78,18 @@ func TestCostOfAHold(t *testing.T) { //nolint:paralleltest // what other tests a
 			t.Errorf("%s of a hold and its capture are %.2f, of an immediate payment %.2f", what, held[what], paid[what])
 		}
 	}
+}
+
+// conserved fails unless the audit finds the books right.
+func (s *costShop) conserved() {
+	err := s.hub.store.View(s.ctx, func(v *store.View) error {
+		a, err := s.role.Audit(s.ctx, v)
+		if err == nil && (!a.OK || a.Payments == 0 || a.Imbalance != 0 || a.Duplicates != 0) {
+			err = fmt.Errorf("the audit says %+v", a)
+		}
+		return err
+	})
+	s.must(err)
 }
 
 // together adds up what is counted for each role.

@@ -424,6 +424,7 @@ func TestCostOfAPayment(t *testing.T) { //nolint:paralleltest // see above
 			got["many "+what] = n
 		}
 		t.Logf("and after %d payments, %d in flight%s", costMany*costEach, costMany, s.detail())
+		s.conserved()
 	})
 	for _, how := range []string{"alone", "many"} {
 		got[how+" flushes"] = got[how+" commits"] * flushes

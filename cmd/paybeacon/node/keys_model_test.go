@@ -14,6 +14,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/book"
+	"github.com/paybeacon/paybeacon/pay/book/booktest"
 	"github.com/paybeacon/paybeacon/pay/device"
 	"github.com/paybeacon/paybeacon/pay/registry"
 	"github.com/paybeacon/paybeacon/pay/till"
@@ -155,6 +156,7 @@ func (c *chain) must(err error) {
 
 func newChain(t *rapid.T) *chain {
 	c := &chain{t: t, now: 1_800_000_000_000, random: &endless{}, reg: newLedger(), feeds: map[pay.Scope][]pay.Fact{}, wallets: map[pay.Scope]pay.Key{}}
+	booktest.AtEnd(t, func() (pay.Rows, booktest.Feeds) { return c.reg, c.feeds })
 	var err error
 	c.root, err = pay.NewKey(c.random)
 	c.must(err)
