@@ -11,10 +11,10 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/bench"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/demo"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/doctor"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/face"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/survey"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
@@ -86,7 +86,7 @@ type versionJSON struct {
 }
 
 func version(c *cli.Call) error {
-	v := versionJSON{V: 1, Type: "version", Version: "devel", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Data: node.FormatVersion}
+	v := versionJSON{V: 1, Type: "version", Version: "devel", Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Data: datadir.FormatVersion}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		v.Version = info.Main.Version
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -17,10 +17,10 @@ import (
 func TestDoctorAndADaemonOfAnotherVersion(t *testing.T) {
 	t.Parallel()
 	w := emptyWorld(t)
-	dir := node.Dir(w.Data("box"))
+	dir := datadir.Dir(w.Data("box"))
 	w.must(dir.Make())
-	w.must(dir.SaveMember(node.Member{V: 1, Role: pay.RoleBox}))
-	control, err := node.ListenControl(dir)
+	w.must(dir.SaveMember(datadir.Member{V: 1, Role: pay.RoleBox}))
+	control, err := datadir.ListenControl(dir)
 	w.must(err)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

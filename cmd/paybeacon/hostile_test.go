@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
@@ -22,7 +23,7 @@ import (
 type insider struct {
 	w      *world
 	node   insideNode
-	member node.Member
+	member datadir.Member
 	wallet *node.Wallet // nil for a box
 }
 
@@ -38,7 +39,7 @@ type insideNode interface {
 // insider opens a node whose daemon does not run and connects it.
 func (w *world) insider(name string) *insider {
 	w.t.Helper()
-	env, err := node.ProcessEnv(node.Dir(w.Data(name)), io.Discard)
+	env, err := node.ProcessEnv(datadir.Dir(w.Data(name)), io.Discard)
 	w.must(err)
 	i := &insider{w: w}
 	i.member, err = env.Dir.LoadMember()
@@ -115,7 +116,7 @@ func (i *insider) offer(id string) (offer pay.FactID, d pay.Decision) {
 // query asks a running daemon over its control socket, without a process of its
 // own for the question.
 func (w *world) query(name, verb string, request, out any) error {
-	reply, err := node.AskDaemon(w.Ctx, node.Dir(w.Data(name)), api.Verb[any, json.RawMessage]{Name: verb}, request)
+	reply, err := node.AskDaemon(w.Ctx, datadir.Dir(w.Data(name)), api.Verb[any, json.RawMessage]{Name: verb}, request)
 	if err != nil || out == nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/ble/air"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
@@ -146,7 +147,7 @@ func codeOf(t *testing.T, w *world, id string) (code pay.AuthCode) {
 // eachFact reads the store of a node that does not run.
 func eachFact(t *testing.T, w *world, name string, fn func(pay.Fact)) {
 	t.Helper()
-	n, err := node.OpenOffline(t.Context(), node.Dir(w.Data(name)))
+	n, err := node.OpenOffline(t.Context(), datadir.Dir(w.Data(name)))
 	w.must(err)
 	defer n.Close()
 	count := 0

@@ -24,7 +24,7 @@ import (
 
 	"github.com/quic-go/quic-go"
 
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/pay"
 	paysync "github.com/paybeacon/paybeacon/sync"
 	"github.com/paybeacon/paybeacon/sync/quicnet"
@@ -59,7 +59,7 @@ const lineTimeout = 20 * time.Second
 
 func (w *world) dial(key pay.Key) *line {
 	w.t.Helper()
-	root, err := node.Dir(w.Data("reg")).Root()
+	root, err := datadir.Dir(w.Data("reg")).Root()
 	w.must(err)
 	conn, err := quicnet.Dialer{}.Dial(w.Ctx, w.registry.QUIC, root, key)
 	w.must(err)
@@ -72,9 +72,9 @@ func (w *world) dial(key pay.Key) *line {
 // keyAndScope are who a node is.
 func (w *world) keyAndScope(name string) (pay.Key, pay.Scope) {
 	w.t.Helper()
-	m, err := node.Dir(w.Data(name)).LoadMember()
+	m, err := datadir.Dir(w.Data(name)).LoadMember()
 	w.must(err)
-	key, err := node.Dir(w.Data(name)).LoadKey("node.key")
+	key, err := datadir.Dir(w.Data(name)).LoadKey("node.key")
 	w.must(err)
 	return key, m.Scope
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 )
 
@@ -95,7 +96,7 @@ func auditLedger(ctx context.Context, dir string, payments int) (a audited, err 
 // auditDir audits the registry of a directory as the command does where no daemon
 // runs.
 func auditDir(ctx context.Context, dir string, tell func(note json.RawMessage)) (api.Audit, error) {
-	n, err := node.OpenOffline(ctx, node.Dir(dir))
+	n, err := node.OpenOffline(ctx, datadir.Dir(dir))
 	if err != nil {
 		return api.Audit{}, err
 	}

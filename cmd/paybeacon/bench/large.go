@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
 	"github.com/paybeacon/paybeacon/pay"
@@ -160,7 +161,7 @@ func (b benchLarge) takeUp(ctx context.Context, s *stage.Stage) ([]figure, error
 			return false, err
 		}
 		peak = max(peak, resident)
-		reply, err := node.AskDaemon(ctx, node.Dir(s.Data(largeNewBox)), api.VerbShow, api.PaymentRef{Key: pay.IdempotencyKey(fmt.Sprintf("charge-%d", b.payments))})
+		reply, err := node.AskDaemon(ctx, datadir.Dir(s.Data(largeNewBox)), api.VerbShow, api.PaymentRef{Key: pay.IdempotencyKey(fmt.Sprintf("charge-%d", b.payments))})
 		if pay.CodeOf(err) == pay.CodeNotFound {
 			return false, nil
 		}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
 	"github.com/paybeacon/paybeacon/pay"
@@ -70,7 +71,7 @@ func (b benchSessions) run(ctx context.Context, dir string) (figures []figure, e
 	if _, err := s.Ready(shopRegistry); err != nil {
 		return nil, err
 	}
-	wallets, err := b.enrol(ctx, node.Dir(s.Data(shopRegistry)))
+	wallets, err := b.enrol(ctx, datadir.Dir(s.Data(shopRegistry)))
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +138,7 @@ type idleWallet struct {
 	member  pay.Membership
 }
 
-func (b benchSessions) enrol(ctx context.Context, registry node.Dir) ([]idleWallet, error) {
+func (b benchSessions) enrol(ctx context.Context, registry datadir.Dir) ([]idleWallet, error) {
 	all := make([]idleWallet, b.wallets)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(sessionsAtOnce)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
@@ -182,7 +183,7 @@ func (s *shop) learnHandles() error {
 	return nil
 }
 
-func (s *shop) dir(name string) node.Dir { return node.Dir(s.Data(name)) }
+func (s *shop) dir(name string) datadir.Dir { return datadir.Dir(s.Data(name)) }
 
 // pay charges at the box, on a line to it, and waits for the outcome. A build that knows
 // no waiting charge is asked once more.

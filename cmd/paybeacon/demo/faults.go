@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
@@ -80,7 +80,7 @@ func (d *faultsDemo) setUp() error {
 // code has just gone on the air: so the story does not depend on the moment at
 // which it is told.
 func (d *faultsDemo) makeTag(name string) error {
-	dir := node.Dir(d.Data(name))
+	dir := datadir.Dir(d.Data(name))
 	if err := dir.Make(); err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (d *faultsDemo) makeTag(name string) error {
 	}
 	step := device.Reading(demoExponent.Seconds()) * 1000
 	state.Counter += -state.Counter%step + step/8 // a code is late by an eighth at most
-	return dir.Write(node.DeviceFile, state.Encode())
+	return dir.Write(datadir.DeviceFile, state.Encode())
 }
 
 func (d *faultsDemo) honest() error {

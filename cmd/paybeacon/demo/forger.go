@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
@@ -31,7 +32,7 @@ type forger struct {
 const refusalWait = 15 * time.Second
 
 func openForger(ctx context.Context, dir string) (*forger, error) {
-	env, err := node.ProcessEnv(node.Dir(dir), io.Discard)
+	env, err := node.ProcessEnv(datadir.Dir(dir), io.Discard)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,7 @@ import (
 	"errors"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -96,7 +96,7 @@ func (d *faultsDemo) stolenTag() error {
 // the thief's own key. He may well know what such a message holds: he reads it
 // on the till.
 func (d *faultsDemo) forgeAsMax(p api.Payment) error {
-	cafe, err := node.Dir(d.Data("cafe")).LoadMember()
+	cafe, err := datadir.Dir(d.Data("cafe")).LoadMember()
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -43,7 +44,7 @@ func runDoctor(c *cli.Call) error {
 	if d.now, err = node.ProcessClock(); err != nil {
 		return err
 	}
-	d.dir = node.Dir(c.Data())
+	d.dir = datadir.Dir(c.Data())
 	var spec node.RadioSpec
 	if c.Flags.IsSet("radio") {
 		if spec, err = node.ParseRadio(c.Flags.String("radio")); err != nil {

@@ -7,20 +7,20 @@ import (
 
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
 func TestWhatDoctorSaysOfANode(t *testing.T) {
 	t.Parallel()
 	const big = 1 << 40
-	dir := node.Dir(t.TempDir())
-	stale := node.Dir(t.TempDir())
+	dir := datadir.Dir(t.TempDir())
+	stale := datadir.Dir(t.TempDir())
 	if err := os.WriteFile(stale.Path("control.sock"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	damaged := node.Dir(t.TempDir())
-	if err := os.WriteFile(damaged.Path(node.MemberFile), []byte("{"), 0o600); err != nil {
+	damaged := datadir.Dir(t.TempDir())
+	if err := os.WriteFile(damaged.Path(datadir.MemberFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -38,11 +38,11 @@ func TestWhatDoctorSaysOfANode(t *testing.T) {
 		"connected":          {sessionFinding(api.Session{Server: "a:1", Up: true, Since: "2025-01-01T12:00:00.000Z"}), levelOK, "connected to a:1"},
 		"connecting":         {sessionFinding(api.Session{Server: "a:1"}), levelWarn, "not connected to a:1 yet"},
 		"away":               {sessionFinding(api.Session{Server: "a:1", Error: "no answer"}), levelBad, "not connected to a:1: no answer"},
-		"daemon runs":        {daemonFinding(dir, true, node.LockHolder{Held: true, PID: 7, Name: "pay\x1bbeacon"}), levelOK, "(pay\uFFFDbeacon, process 7)"},
-		"somebody has it":    {daemonFinding(dir, false, node.LockHolder{Held: true, PID: 7, Name: "cp"}), levelBad, "in use (cp, process 7)"},
-		"nobody known":       {daemonFinding(dir, false, node.LockHolder{Held: true}), levelBad, "in use, and nobody"},
-		"no daemon":          {daemonFinding(dir, false, node.LockHolder{}), levelWarn, "no daemon runs"},
-		"it died":            {daemonFinding(stale, false, node.LockHolder{}), levelWarn, "one that died"},
+		"daemon runs":        {daemonFinding(dir, true, datadir.LockHolder{Held: true, PID: 7, Name: "pay\x1bbeacon"}), levelOK, "(pay\uFFFDbeacon, process 7)"},
+		"somebody has it":    {daemonFinding(dir, false, datadir.LockHolder{Held: true, PID: 7, Name: "cp"}), levelBad, "in use (cp, process 7)"},
+		"nobody known":       {daemonFinding(dir, false, datadir.LockHolder{Held: true}), levelBad, "in use, and nobody"},
+		"no daemon":          {daemonFinding(dir, false, datadir.LockHolder{}), levelWarn, "no daemon runs"},
+		"it died":            {daemonFinding(stale, false, datadir.LockHolder{}), levelWarn, "one that died"},
 		"not enrolled":       {directoryFinding(dir, ""), levelWarn, "belongs to no node yet"},
 		"not known to whom":  {directoryFinding(damaged, damaged.Role()), levelBad, "cannot be understood"},
 		"gone":               {directoryFinding("no/such/folder", pay.RoleBox), levelBad, "no/such/folder"},

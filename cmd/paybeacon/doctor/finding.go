@@ -9,7 +9,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 )
 
@@ -43,7 +43,7 @@ type findingJSON struct {
 // doctor is one examination.
 type doctor struct {
 	*cli.Call
-	dir  node.Dir
+	dir  datadir.Dir
 	now  func() time.Time
 	bad  []findingJSON
 	good int

@@ -4,12 +4,12 @@ import (
 	"fmt"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 )
 
 // earshotFindings name places that hear one another's customers, for the operator.
-func earshotFindings(dir node.Dir, pairs []api.EarshotPair) (list []finding) {
+func earshotFindings(dir datadir.Dir, pairs []api.EarshotPair) (list []finding) {
 	for _, p := range pairs {
 		list = append(list, finding{
 			"earshot", levelWarn,

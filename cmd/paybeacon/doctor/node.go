@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
@@ -62,7 +63,7 @@ func (d *doctor) lookAtNode(h api.Health, running bool) error {
 	}
 }
 
-func directoryFinding(dir node.Dir, role pay.Role) finding {
+func directoryFinding(dir datadir.Dir, role pay.Role) finding {
 	info, err := os.Stat(string(dir))
 	switch {
 	case err != nil:
@@ -75,11 +76,11 @@ func directoryFinding(dir node.Dir, role pay.Role) finding {
 	case info.Mode().Perm()&0o077 != 0:
 		return finding{"directory", levelWarn, fmt.Sprintf("%s holds keys of a %s and is open to others (mode %04o)", dir, role, info.Mode().Perm()), "run chmod 700 " + string(dir)}
 	default:
-		return ok("directory", "%s is the directory of a %s, format %d", dir, role, node.FormatVersion)
+		return ok("directory", "%s is the directory of a %s, format %d", dir, role, datadir.FormatVersion)
 	}
 }
 
-func daemonFinding(dir node.Dir, running bool, holder node.LockHolder) finding {
+func daemonFinding(dir datadir.Dir, running bool, holder datadir.LockHolder) finding {
 	_, err := os.Stat(dir.Path("control.sock"))
 	switch {
 	case running:
@@ -94,7 +95,7 @@ func daemonFinding(dir node.Dir, running bool, holder node.LockHolder) finding {
 }
 
 // runningFindings are what only the daemon can know.
-func runningFindings(dir node.Dir, h api.Health) []finding {
+func runningFindings(dir datadir.Dir, h api.Health) []finding {
 	list := []finding{ok("store", "its daemon has the store open")}
 	if h.Space != nil {
 		list = append(list, spaceFinding(*h.Space))
@@ -171,7 +172,7 @@ func copyFindings(lost []api.PutBack, rivals []api.Rivalry) (list []finding) {
 const copiesShown = 3
 
 // asideFindings name what a registry has set aside.
-func asideFindings(dir node.Dir, asides []api.Aside, all int) (list []finding) {
+func asideFindings(dir datadir.Dir, asides []api.Aside, all int) (list []finding) {
 	for _, a := range asides {
 		hint := fmt.Sprintf("everything else goes on; see the log of serve, then: paybeacon admin retry --data %s --id %s", dir, a.ID)
 		list = append(list, finding{"aside", levelBad, node.AsideSentence(a), hint})
@@ -239,9 +240,9 @@ func clockFinding(offset pay.Millis, when string) finding {
 }
 
 func (d *doctor) deviceFinding() finding {
-	raw, err := os.ReadFile(d.dir.Path(node.DeviceFile))
+	raw, err := os.ReadFile(d.dir.Path(datadir.DeviceFile))
 	if err != nil {
-		return failed("state", pay.Wrap(err, pay.CodeConfig, "read "+node.DeviceFile, "check its permissions"))
+		return failed("state", pay.Wrap(err, pay.CodeConfig, "read "+datadir.DeviceFile, "check its permissions"))
 	}
 	if _, err := device.Decode(raw); err != nil {
 		return failed("state", err)

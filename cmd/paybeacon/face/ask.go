@@ -5,11 +5,12 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 )
 
 // dirOf is the directory that --data names, or "".
-func dirOf(c *cli.Call) node.Dir { return node.Dir(c.Data()) }
+func dirOf(c *cli.Call) datadir.Dir { return datadir.Dir(c.Data()) }
 
 // ask puts a verb to the node of --data, and notes when something was changed by it.
 func ask[Request, Answered any](c *cli.Call, v api.Verb[Request, Answered], q Request) (api.Reply[Answered], error) {

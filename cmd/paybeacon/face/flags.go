@@ -8,7 +8,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -31,7 +31,7 @@ func secretFile(c *cli.Call, flag, file string) (string, error) {
 	const secretBytesMax = 4 << 10 // Chosen: an invite is far shorter.
 	r := c.In
 	if file != "-" {
-		if err := node.LeadsSomewhere(file); err != nil {
+		if err := datadir.LeadsSomewhere(file); err != nil {
 			return "", pay.Wrap(err, pay.CodeUsage, "read --"+flag, api.HintOf(err))
 		}
 		f, err := os.Open(file)

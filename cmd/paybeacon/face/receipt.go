@@ -12,7 +12,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -54,7 +54,7 @@ func writeReceipt(c *cli.Call) error {
 
 // putReceipt writes a receipt's bytes to the place that --to names.
 func putReceipt(c *cli.Call, to string, receipt []byte) error {
-	out, err := node.Output{To: to, Stdout: c.Out, Force: c.Flags.Bool("force"), What: "receipt", Holds: holdsReceipt}.Open(c.Ctx)
+	out, err := datadir.Output{To: to, Stdout: c.Out, Force: c.Flags.Bool("force"), What: "receipt", Holds: holdsReceipt}.Open(c.Ctx)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func putReceipt(c *cli.Call, to string, receipt []byte) error {
 	case err != nil && to == "-":
 		return fmt.Errorf("write receipt: %w", err)
 	case err != nil:
-		return node.CannotWrite(err, "write receipt", "name a file that you may write with --to")
+		return datadir.CannotWrite(err, "write receipt", "name a file that you may write with --to")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/simbank"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/stripe"
 	"github.com/paybeacon/paybeacon/pay"
@@ -35,7 +36,7 @@ type provider struct {
 type providers map[pay.Acquirer]provider
 
 // openProviders opens what the options name. Its errors are *pay.Error.
-func openProviders(dir Dir, o AcquirerOptions) (all providers, err error) {
+func openProviders(dir datadir.Dir, o AcquirerOptions) (all providers, err error) {
 	all = providers{}
 	if o.Sim {
 		p, err := openSim(dir, o.SimFile)
@@ -57,7 +58,7 @@ func openProviders(dir Dir, o AcquirerOptions) (all providers, err error) {
 
 // openSim opens the simulated provider, by default in a folder of its own: a real one
 // would remember what it did wherever the registry's store is put back to.
-func openSim(dir Dir, file string) (provider, error) {
+func openSim(dir datadir.Dir, file string) (provider, error) {
 	if file == "" {
 		file = dir.Path(filepath.Join("sim-provider", "calls.jsonl"))
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {

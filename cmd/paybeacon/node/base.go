@@ -37,7 +37,7 @@ func openBase(ctx context.Context, s Env, key pay.Key, o storeOptions) (base, er
 	if err := checkMemory(); err != nil {
 		return base{}, err
 	}
-	if err := s.Dir.leadsSomewhere("store"); err != nil {
+	if err := s.Dir.LeadsSomewhere("store"); err != nil {
 		return base{}, err
 	}
 	engine, err := badgerkv.Open(s.Dir.Path("store"), badgerkv.Options{Busy: o.busy, Log: s.Log})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
@@ -22,7 +23,7 @@ import (
 type Box struct {
 	base
 	peer
-	member Member
+	member datadir.Member
 	till   *till.Till
 	spec   RadioSpec
 	radio  radio
@@ -47,7 +48,7 @@ type BoxOptions struct {
 // OpenBox opens the box that is enrolled in a directory. Its errors are *pay.Error.
 func OpenBox(ctx context.Context, o BoxOptions) (*Box, error) {
 	env := o.Env
-	m, key, err := env.Dir.identity(pay.RoleBox)
+	m, key, err := env.Dir.Identity(pay.RoleBox)
 	if err != nil {
 		return nil, err
 	}

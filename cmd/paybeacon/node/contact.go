@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -131,7 +132,7 @@ func (c *contact) staleSince() string {
 	case c.last.Heard != 0:
 		return c.last.Heard.String()
 	}
-	info, err := os.Stat(c.env.Dir.Path(MemberFile))
+	info, err := os.Stat(c.env.Dir.Path(datadir.MemberFile))
 	if err != nil {
 		return ""
 	}

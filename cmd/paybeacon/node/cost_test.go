@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/device"
 	"github.com/paybeacon/paybeacon/pay/registry"
@@ -253,7 +254,7 @@ func (s *costShop) addWallet(name pay.Name, resolver pay.BeaconKey) {
 	s.must(err)
 	role, err := wallet.New(wallet.Options{Key: key, Scope: m.Node.Scope, Root: s.root.ID(), Rule: wallet.Rule{Kind: wallet.All}})
 	s.must(err)
-	w := &payer{base: s.connect("wallet", key, m, role), wallet: role, member: Member{Scope: m.Node.Scope, Currency: "EUR"}, approve: "all"}
+	w := &payer{base: s.connect("wallet", key, m, role), wallet: role, member: datadir.Member{Scope: m.Node.Scope, Currency: "EUR"}, approve: "all"}
 	s.run(w.witnessByRule)
 	now := w.store.Now()
 	tag, err := device.New(s.random, 10, now)

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 )
 
 // Node is an opened data directory: the registry, a box, a wallet or a device.
@@ -43,7 +44,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if err := dir.Make(); err != nil {
 		return err
 	}
-	unlock, err := dir.Lock(ctx, lockWaitDaemon)
+	unlock, err := dir.Lock(ctx, datadir.LockWaitDaemon)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		return err
 	}
 	defer n.Close()
-	control, err := ListenControl(dir)
+	control, err := datadir.ListenControl(dir)
 	if err != nil {
 		return err
 	}

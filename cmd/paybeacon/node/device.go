@@ -12,6 +12,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/device"
@@ -65,7 +66,7 @@ func OpenDevice(ctx context.Context, o DeviceOptions) (*Device, error) {
 	if role := env.Dir.Role(); role != "" && role != pay.RoleDevice {
 		return nil, pay.NewError(pay.CodeConflict, string(env.Dir)+" is the directory of a "+string(role), "give the device a directory of its own")
 	}
-	state, err := env.Dir.loadOrMakeDevice(o.Exponent, pay.TimeOf(env.Now()))
+	state, err := env.Dir.LoadOrMakeDevice(o.Exponent, pay.TimeOf(env.Now()))
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +84,7 @@ func OpenDevice(ctx context.Context, o DeviceOptions) (*Device, error) {
 	}
 	b.device, err = device.Open(device.Options{
 		State: state, Fixed: o.Fixed, Now: env.Now, Boot: env.Boot, Random: rand.Reader,
-		Keep: func(st device.State) error { return env.Dir.Write(DeviceFile, st.Encode()) },
+		Keep: func(st device.State) error { return env.Dir.Write(datadir.DeviceFile, st.Encode()) },
 		Tell: b.tell,
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/device"
 )
@@ -59,7 +60,7 @@ func listenAsBefore(ctx context.Context, env Env, host string) net.Listener {
 	}
 	ctx, cancel := context.WithTimeout(ctx, linkPortWait)
 	defer cancel()
-	tick := time.NewTicker(lockPoll)
+	tick := time.NewTicker(datadir.LockPoll)
 	defer tick.Stop()
 	for {
 		if l, err := net.Listen("tcp", before); err == nil {

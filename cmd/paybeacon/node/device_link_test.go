@@ -5,6 +5,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 )
 
 // TestLinkKeepsItsPort: where any port will do, a device that starts again is
@@ -14,7 +16,7 @@ func TestLinkKeepsItsPort(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:0", ":0", "0.0.0.0:0", "[::]:0"} {
 		t.Run(addr, func(t *testing.T) {
 			t.Parallel()
-			env, err := ProcessEnv(Dir(t.TempDir()), io.Discard)
+			env, err := ProcessEnv(datadir.Dir(t.TempDir()), io.Discard)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -40,7 +42,7 @@ func TestLinkKeepsItsPort(t *testing.T) {
 // drive it to another one.
 func TestLinkWaitsForItsPort(t *testing.T) {
 	t.Parallel()
-	env, err := ProcessEnv(Dir(t.TempDir()), io.Discard)
+	env, err := ProcessEnv(datadir.Dir(t.TempDir()), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +51,7 @@ func TestLinkWaitsForItsPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = first.Close() })
-	release := time.AfterFunc(5*lockPoll, func() { _ = first.Close() })
+	release := time.AfterFunc(5*datadir.LockPoll, func() { _ = first.Close() })
 	defer release.Stop()
 	second, err := listenLink(t.Context(), env, "127.0.0.1:0")
 	if err != nil {

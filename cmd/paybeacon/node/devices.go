@@ -73,7 +73,7 @@ func (n *payer) pair(ctx context.Context, q api.PairRequest) (api.Device, error)
 	if err := n.peer.WaitUp(connecting); err != nil {
 		return api.Device{}, pay.NewError(pay.CodeUnreachable, "the registry is not reachable, so nothing was bound", "pair again when `paybeacon wallet status` says registry up")
 	}
-	root, err := n.member.rootID()
+	root, err := n.member.RootID()
 	if err != nil {
 		return api.Device{}, err
 	}

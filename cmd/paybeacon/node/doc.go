@@ -4,11 +4,11 @@
 //
 // # Layout
 //
-//	dir.go, keys.go, lockholder.go   a data directory, its files and its lock
 //	env.go, clock.go, seams.go,
-//	crash_on.go, crash_off.go        what a node takes from its process
-//	base.go, peer.go, enrol.go,
-//	http.go                          what nodes share: a store, the way to the registry
+//	crash_on.go, crash_off.go,
+//	memory.go                        what a node takes from its process
+//	base.go, failing.go, peer.go,
+//	enrol.go, path.go, http.go                        what nodes share: a store, the way to the registry
 //	events.go, events_feed.go        what happens to a node, in order
 //	objects.go                       the domain's values as objects of the API
 //	radio_spec.go, radio*.go         --radio: its syntax, and opening it
@@ -20,7 +20,7 @@
 //	approver.go, wallet.go           the wallet: payments, devices, the owner's rule
 //	device.go, device_link.go        the device
 //	offline.go, ask.go               asking a node, with its daemon or without
-//	socket.go, daemon.go             a daemon around a node
+//	daemon.go                        a daemon around a node
 //
 // A file refers to those above it in this list, never back; the four nodes do not
 // know one another.
@@ -35,7 +35,6 @@
 //
 // # Guarantees
 //
-// A directory is open in one process at a time. Every file in it is either the
-// old one or the new one after a crash. A verb that returns has made its change
-// durable.
+// A directory is open in one process at a time (package datadir). A verb that returns
+// has made its change durable.
 package node

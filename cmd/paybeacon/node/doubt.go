@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/registry"
@@ -104,7 +105,7 @@ func spanOf(off pay.Millis) string {
 }
 
 // clockHint is what to do about a clock in doubt.
-func clockHint(d Dir, decides bool) string {
+func clockHint(d datadir.Dir, decides bool) string {
 	if !decides {
 		return "set the machine's clock right, for example with timedatectl set-ntp true; payments go on while the registry is up"
 	}

@@ -9,13 +9,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
 // Env is what a node takes from the process that it runs in.
 type Env struct {
 	// Dir is the node's own directory.
-	Dir Dir
+	Dir datadir.Dir
 	// Now is the node's clock.
 	Now func() time.Time
 	// Boot reads how long the machine has run; nil where nobody knows.
@@ -42,7 +43,7 @@ func (e Env) restoreUmask() string {
 // seams that its environment asks for and a log in words to talk. Its errors are
 // *pay.Error with CodeUsage without a directory and with CodeConfig where the
 // environment cannot be understood.
-func ProcessEnv(d Dir, talk io.Writer) (Env, error) {
+func ProcessEnv(d datadir.Dir, talk io.Writer) (Env, error) {
 	if d == "" {
 		return Env{}, pay.NewError(pay.CodeUsage, "--data is missing", "name the node's directory with --data or PAYBEACON_DATA")
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/device"
 )
@@ -30,17 +31,17 @@ func Forget(ctx context.Context, env Env) (api.Forgotten, error) {
 	if role := env.Dir.Role(); role != "" && role != pay.RoleDevice {
 		return api.Forgotten{}, pay.NewError(pay.CodeConflict, fmt.Sprintf("%s is the directory of a %s", env.Dir, role), "name the directory of a device with --data")
 	}
-	unlock, err := env.Dir.Lock(ctx, lockWaitReading)
+	unlock, err := env.Dir.Lock(ctx, datadir.LockWaitReading)
 	if err != nil {
 		return api.Forgotten{}, err
 	}
 	defer unlock()
-	raw, err := os.ReadFile(env.Dir.Path(DeviceFile))
+	raw, err := os.ReadFile(env.Dir.Path(datadir.DeviceFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return api.Forgotten{}, pay.NewError(pay.CodeNotFound, fmt.Sprintf("there is no device in %s", env.Dir), "check --data; beacon run makes one")
 	case err != nil:
-		return api.Forgotten{}, pay.Wrap(err, pay.CodeConfig, "read "+env.Dir.Path(DeviceFile), "check its permissions")
+		return api.Forgotten{}, pay.Wrap(err, pay.CodeConfig, "read "+env.Dir.Path(datadir.DeviceFile), "check its permissions")
 	}
 	old, err := device.Decode(raw)
 	if err != nil {
@@ -51,7 +52,7 @@ func Forget(ctx context.Context, env Env) (api.Forgotten, error) {
 		return api.Forgotten{}, err
 	}
 	env.Seams.pass(AtBeforeForget)
-	if err := env.Dir.Write(DeviceFile, next.Encode()); err != nil {
+	if err := env.Dir.Write(datadir.DeviceFile, next.Encode()); err != nil {
 		return api.Forgotten{}, err
 	}
 	env.Seams.pass(AtAfterForget)

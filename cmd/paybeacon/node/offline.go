@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
 	paysync "github.com/paybeacon/paybeacon/sync"
@@ -42,7 +43,7 @@ var (
 // errors are *pay.Error: with CodeNotEnrolled where the directory is no node's yet,
 // with CodeNotRunning for a device, which has no store, and those of opening a
 // store. The caller holds the directory's lock.
-func OpenOffline(ctx context.Context, d Dir) (Stored, error) {
+func OpenOffline(ctx context.Context, d datadir.Dir) (Stored, error) {
 	env, err := ProcessEnv(d, io.Discard)
 	if err != nil {
 		return nil, err
@@ -66,7 +67,7 @@ func OpenOffline(ctx context.Context, d Dir) (Stored, error) {
 }
 
 // StartHint is the command that starts the daemon of a directory.
-func StartHint(d Dir) string {
+func StartHint(d datadir.Dir) string {
 	switch d.Role() {
 	case pay.RoleRegistry:
 		return "paybeacon serve --data " + string(d)

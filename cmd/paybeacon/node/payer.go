@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
 	"github.com/paybeacon/paybeacon/pay/wallet"
@@ -16,7 +17,7 @@ import (
 type payer struct {
 	base
 	peer
-	member  Member
+	member  datadir.Member
 	wallet  *wallet.Wallet
 	approve string // the rule by which it answers, as its owner wrote it
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/pay"
 	paysync "github.com/paybeacon/paybeacon/sync"
 	"github.com/paybeacon/paybeacon/sync/quicnet"
@@ -22,8 +23,8 @@ type peer struct {
 
 // newPeer returns a connection that does nothing until connect. server, unless
 // empty, takes the place of the address that enrolment told.
-func newPeer(b base, m Member, server string) (peer, error) {
-	root, err := m.rootID()
+func newPeer(b base, m datadir.Member, server string) (peer, error) {
+	root, err := m.RootID()
 	if err != nil {
 		return peer{}, err
 	}

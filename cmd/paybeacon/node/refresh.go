@@ -104,7 +104,7 @@ func (n *payer) hear(ctx context.Context, d wallet.Device, publish bool) error {
 	if s := n.Standing(); s.Registry == api.RegistryOldCopy {
 		return s.Refusal()
 	}
-	root, err := n.member.rootID()
+	root, err := n.member.RootID()
 	if err != nil {
 		return err
 	}

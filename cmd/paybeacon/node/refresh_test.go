@@ -78,7 +78,7 @@ func linkedDevice(t *testing.T, w *loneWallet, before func()) pay.DeviceStatus {
 		}})
 	})
 	t.Cleanup(func() { stop(); parts.Wait() })
-	root, err := w.member.rootID()
+	root, err := w.member.RootID()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestDeviceSpeaksWhileItIsRefreshed(t *testing.T) {
 		t.Fatalf("the device is %s", d.State)
 	}
 	a := pay.Authentication{Purpose: pay.PurposePay, Merchant: "m/cafe", Amount: 1250, Currency: "EUR", Wallet: w.key.ID()}
-	a.Registry, _ = w.member.rootID()
+	a.Registry, _ = w.member.RootID()
 	if _, err := w.authenticate(t.Context(), d, a); err != nil {
 		t.Errorf("for a payment: %v", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/acquirer"
@@ -60,15 +61,15 @@ func OpenRegistry(ctx context.Context, o RegistryOptions) (*Registry, error) {
 	if role := env.Dir.Role(); role != "" && role != pay.RoleRegistry {
 		return nil, pay.NewError(pay.CodeConflict, string(env.Dir)+" is the directory of a "+string(role), "give the registry a directory of its own")
 	}
-	key, err := env.Dir.loadOrMakeKey("node.key")
+	key, err := env.Dir.LoadOrMakeKey("node.key")
 	if err != nil {
 		return nil, err
 	}
-	authority, err := env.Dir.loadOrMakeAuthority(key, pay.TimeOf(env.Now()))
+	authority, err := env.Dir.LoadOrMakeAuthority(key, pay.TimeOf(env.Now()))
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := env.Dir.loadOrMakeSecrets(o.Currency)
+	secrets, err := env.Dir.LoadOrMakeSecrets(o.Currency)
 	if err != nil {
 		return nil, err
 	}
@@ -102,8 +103,8 @@ func OpenRegistry(ctx context.Context, o RegistryOptions) (*Registry, error) {
 	return n, nil
 }
 
-func newRegistryRole(env Env, key pay.Key, authority pay.Fact, a pay.Authority, secrets registrySecrets, acquirers map[pay.Acquirer]registry.Acquirer) (*registry.Registry, error) {
-	resolver, err := secrets.resolver()
+func newRegistryRole(env Env, key pay.Key, authority pay.Fact, a pay.Authority, secrets datadir.Secrets, acquirers map[pay.Acquirer]registry.Acquirer) (*registry.Registry, error) {
+	resolver, err := secrets.ResolverKey()
 	if err != nil {
 		return nil, pay.Wrap(err, pay.CodeConfig, "open the registry's secrets", "restore the directory from a backup")
 	}
@@ -115,7 +116,7 @@ func newRegistryRole(env Env, key pay.Key, authority pay.Fact, a pay.Authority, 
 
 // listen binds the sockets and builds the tables of codes, so that the first
 // request is answered as fast as the last.
-func (n *Registry) listen(ctx context.Context, o RegistryOptions, authority pay.Fact, secrets registrySecrets) error {
+func (n *Registry) listen(ctx context.Context, o RegistryOptions, authority pay.Fact, secrets datadir.Secrets) error {
 	addr, err := net.ResolveUDPAddr("udp", o.Listen)
 	if err != nil {
 		return pay.Wrap(err, pay.CodeUsage, "read --listen", "write it like --listen 127.0.0.1:7443")

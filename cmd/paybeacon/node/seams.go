@@ -1,11 +1,9 @@
 package node
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/paybeacon/paybeacon/pay"
-	"github.com/paybeacon/paybeacon/store"
 )
 
 // Seams are the places where tests reach into a running node. A node that people
@@ -18,20 +16,6 @@ type Seams struct {
 	Tap func(direction string, frame []byte)
 	// Fails reports whether the deadlines of a subject fail.
 	Fails func(s pay.Subject) bool
-}
-
-// failing is a role whose deadlines fail where the seam says so.
-type failing struct {
-	store.Reactor
-	fails func(s pay.Subject) bool
-}
-
-// React implements store.Reactor.
-func (f failing) React(rows pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
-	if due, ok := in.(pay.DeadlineReached); ok && f.fails(due.Subject) {
-		return pay.Reaction{}, errors.New("a test wants this deadline to fail")
-	}
-	return f.Reactor.React(rows, now, in)
 }
 
 // pass notes that the process has come to a point.

@@ -37,16 +37,16 @@ type WalletOptions struct {
 // *pay.Error.
 func OpenWallet(ctx context.Context, o WalletOptions) (*Wallet, error) {
 	env := o.Env
-	m, key, err := env.Dir.identity(pay.RoleWallet)
+	m, key, err := env.Dir.Identity(pay.RoleWallet)
 	if err != nil {
 		return nil, err
 	}
 	n := &Wallet{payer: payer{member: m, approve: o.Approve, stale: make(chan struct{}, 1)}}
-	root, err := m.rootID()
+	root, err := m.RootID()
 	if err != nil {
 		return nil, err
 	}
-	replaces, err := m.replaced()
+	replaces, err := m.Replaced()
 	if err != nil {
 		return nil, err
 	}

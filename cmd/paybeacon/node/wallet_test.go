@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
 )
@@ -24,7 +25,7 @@ type loneWallet struct {
 
 func newLoneWallet(t *testing.T, approve string) *loneWallet {
 	t.Helper()
-	env, err := ProcessEnv(Dir(t.TempDir()), io.Discard)
+	env, err := ProcessEnv(datadir.Dir(t.TempDir()), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,10 +37,10 @@ func newLoneWallet(t *testing.T, approve string) *loneWallet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := env.Dir.loadOrMakeKey("node.key"); err != nil {
+	if _, err := env.Dir.LoadOrMakeKey("node.key"); err != nil {
 		t.Fatal(err)
 	}
-	m := Member{V: 1, Role: pay.RoleWallet, Scope: "w/ann", Name: "ann", Server: "127.0.0.1:1", Root: root.ID().String(), Currency: "EUR"}
+	m := datadir.Member{V: 1, Role: pay.RoleWallet, Scope: "w/ann", Name: "ann", Server: "127.0.0.1:1", Root: root.ID().String(), Currency: "EUR"}
 	if err := env.Dir.SaveMember(m); err != nil {
 		t.Fatal(err)
 	}

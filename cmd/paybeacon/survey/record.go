@@ -11,7 +11,7 @@ import (
 	"github.com/paybeacon/paybeacon/ble/replay"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -59,7 +59,7 @@ func record(c *cli.Call) error {
 	if to == "" {
 		return pay.NewError(pay.CodeUsage, "--to is missing", "write --to FILE, or --to - for standard output")
 	}
-	out, err := node.Output{To: to, Stdout: c.Out, Force: c.Flags.Bool("force"), What: "capture", Holds: holdsCapture, Stream: true}.Open(c.Ctx)
+	out, err := datadir.Output{To: to, Stdout: c.Out, Force: c.Flags.Bool("force"), What: "capture", Holds: holdsCapture, Stream: true}.Open(c.Ctx)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func record(c *cli.Call) error {
 		return played.finish(c, err)
 	}
 	if err := out.Keep(); err != nil {
-		return played.finish(c, node.CannotWrite(err, "write capture", "check that disk"))
+		return played.finish(c, datadir.CannotWrite(err, "write capture", "check that disk"))
 	}
 	done := recordedJSON{Capture: played.object(), V: 1, Type: "recorded", File: to, Adverts: r.written, Skipped: r.skipped, Seconds: api.RoundRate(l.Now().Sub(begun).Seconds())}
 	return played.finish(c, tellRecorded(c, done))
@@ -164,7 +164,7 @@ func (r *recorder) end() error {
 		err = r.out.Flush()
 	}
 	if err != nil {
-		return node.CannotWrite(err, "write capture", "check that you may write there")
+		return datadir.CannotWrite(err, "write capture", "check that you may write there")
 	}
 	return nil
 }

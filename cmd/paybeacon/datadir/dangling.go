@@ -1,4 +1,4 @@
-package node
+package datadir
 
 import (
 	"errors"
@@ -29,13 +29,14 @@ func LeadsSomewhere(path string) error {
 		"mount or restore what it leads to, or remove the link")
 }
 
-// leadsSomewhere is LeadsSomewhere for a file of the directory.
-func (d Dir) leadsSomewhere(name string) error { return LeadsSomewhere(d.Path(name)) }
+// LeadsSomewhere is the function of that name for a file of the directory: its error is
+// a *pay.Error with CodeConfig where the file is a link that leads nowhere.
+func (d Dir) LeadsSomewhere(name string) error { return LeadsSomewhere(d.Path(name)) }
 
 // read returns the content of a file of the directory. Its error wraps fs.ErrNotExist
 // where there is none, and is a *pay.Error for a link that leads nowhere.
 func (d Dir) read(name string) ([]byte, error) {
-	if err := d.leadsSomewhere(name); err != nil {
+	if err := d.LeadsSomewhere(name); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(d.Path(name))

@@ -1,4 +1,4 @@
-package node
+package datadir
 
 import (
 	"errors"
@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	controlFile = "control.sock"
+	// ControlFile is the name of the socket on which a daemon answers.
+	ControlFile = "control.sock"
 	// socketPathMax bounds the path of a socket. Published: unix(7) has room for
 	// 108 bytes on Linux, Darwin for 104.
 	socketPathMax = 100
@@ -20,7 +21,7 @@ const (
 // replaced, which is safe because the caller holds the directory's lock.
 // Its error is a *pay.Error, with CodeNoSpace or CodeConfig.
 func ListenControl(d Dir) (net.Listener, error) {
-	path := d.Path(controlFile)
+	path := d.Path(ControlFile)
 	if len(path) > socketPathMax {
 		return nil, pay.NewError(pay.CodeConfig, fmt.Sprintf("the path of the control socket has %d bytes, the limit is %d", len(path), socketPathMax),
 			"use a data directory with a shorter path")

@@ -1,4 +1,4 @@
-package node
+package datadir
 
 import (
 	"crypto/ecdh"
@@ -20,15 +20,17 @@ import (
 const (
 	secretsFile   = "secrets.json"
 	authorityFile = "authority.cose"
-	MemberFile    = "member.json"
-	DeviceFile    = "device.state"
+	// MemberFile holds the Member of a box or wallet.
+	MemberFile = "member.json"
+	// DeviceFile holds the state of a device, as pay/device encodes it.
+	DeviceFile = "device.state"
 )
 
 const pemType = "PRIVATE KEY" // PKCS #8, RFC 5958
 
-// loadOrMakeKey returns the Ed25519 key kept in the named file, making it first
-// when there is none.
-func (d Dir) loadOrMakeKey(name string) (pay.Key, error) {
+// LoadOrMakeKey returns the Ed25519 key kept in the named file, making it first
+// when there is none. Its errors are those of LoadKey and Write.
+func (d Dir) LoadOrMakeKey(name string) (pay.Key, error) {
 	key, err := d.LoadKey(name)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
@@ -65,25 +67,30 @@ func (d Dir) LoadKey(name string) (pay.Key, error) {
 	return pay.KeyFromSeed(priv.Seed())
 }
 
-// registrySecrets are the registry's long-lived secrets besides its keys.
-type registrySecrets struct {
+// Secrets are the registry's long-lived secrets besides its keys, as secrets.json
+// holds them. None of them enters a log or an error.
+type Secrets struct {
 	V        int          `json:"v"`
 	Currency pay.Currency `json:"currency"`
-	Resolver []byte       `json:"resolver"` // X25519 private key
-	PayerRef [32]byte     `json:"payer_ref"`
-	Reset    [32]byte     `json:"stateless_reset"`
-	Token    [32]byte     `json:"address_token"`
+	Resolver []byte       `json:"resolver"`        // X25519 private key
+	PayerRef [32]byte     `json:"payer_ref"`       // makes a merchant's names for payers
+	Reset    [32]byte     `json:"stateless_reset"` // of QUIC, RFC 9000 section 10.3
+	Token    [32]byte     `json:"address_token"`   // of QUIC, RFC 9000 section 8.1
 }
 
-func (s registrySecrets) resolver() (*ecdh.PrivateKey, error) {
+// ResolverKey is the registry's half of the agreement (X25519, RFC 7748) out of which a
+// device and the registry make the device's codes. Its error is that of crypto/ecdh, for
+// bytes that are no key.
+func (s Secrets) ResolverKey() (*ecdh.PrivateKey, error) {
 	return ecdh.X25519().NewPrivateKey(s.Resolver)
 }
 
-// loadOrMakeSecrets returns the registry's secrets, making them first for a new
-// registry, whose currency is then fixed.
-func (d Dir) loadOrMakeSecrets(currency pay.Currency) (registrySecrets, error) {
+// LoadOrMakeSecrets returns the registry's secrets, making them first for a new
+// registry, whose currency is then fixed. Its errors are those of Write, and a
+// *pay.Error with CodeConfig for a file that cannot be read or understood.
+func (d Dir) LoadOrMakeSecrets(currency pay.Currency) (Secrets, error) {
 	const name = secretsFile
-	var s registrySecrets
+	var s Secrets
 	raw, err := d.read(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -91,7 +98,7 @@ func (d Dir) loadOrMakeSecrets(currency pay.Currency) (registrySecrets, error) {
 		if err != nil {
 			return s, fmt.Errorf("make resolver key: %w", err)
 		}
-		s = registrySecrets{V: 1, Currency: currency, Resolver: resolver.Bytes()}
+		s = Secrets{V: 1, Currency: currency, Resolver: resolver.Bytes()}
 		for _, secret := range []*[32]byte{&s.PayerRef, &s.Reset, &s.Token} {
 			_, _ = rand.Read(secret[:]) // never fails, crypto/rand says
 		}
@@ -109,9 +116,11 @@ func (d Dir) loadOrMakeSecrets(currency pay.Currency) (registrySecrets, error) {
 	return s, nil
 }
 
-// loadOrMakeAuthority returns the root key's word on the working key. It is
-// signed once; root.key may then be kept elsewhere.
-func (d Dir) loadOrMakeAuthority(working pay.Key, now pay.Time) (pay.Fact, error) {
+// LoadOrMakeAuthority returns the root key's statement on the working key. It is
+// signed once; root.key may then be kept elsewhere. Its errors are those of
+// LoadOrMakeKey and Write, and a *pay.Error with CodeConfig for a statement that cannot
+// be read or names another working key.
+func (d Dir) LoadOrMakeAuthority(working pay.Key, now pay.Time) (pay.Fact, error) {
 	const name = authorityFile
 	raw, err := d.read(name)
 	if err == nil {
@@ -127,7 +136,7 @@ func (d Dir) loadOrMakeAuthority(working pay.Key, now pay.Time) (pay.Fact, error
 	if !errors.Is(err, fs.ErrNotExist) {
 		return pay.Fact{}, cannotRead(err, "read "+d.Path(name), "check its permissions")
 	}
-	root, err := d.loadOrMakeKey("root.key")
+	root, err := d.LoadOrMakeKey("root.key")
 	if err != nil {
 		return pay.Fact{}, err
 	}
@@ -211,10 +220,12 @@ func (d Dir) Root() (pay.NodeID, error) {
 	if err != nil {
 		return pay.NodeID{}, err
 	}
-	return m.rootID()
+	return m.RootID()
 }
 
-func (m Member) rootID() (pay.NodeID, error) {
+// RootID returns the fingerprint of the root key that enrolment pinned. Its error is a
+// *pay.Error with CodeConfig where the file holds none.
+func (m Member) RootID() (pay.NodeID, error) {
 	id, err := pay.ParseNodeID(m.Root)
 	if err != nil {
 		return id, pay.Wrap(err, pay.CodeConfig, "read pinned root", "restore "+MemberFile+" from a backup")
@@ -222,8 +233,9 @@ func (m Member) rootID() (pay.NodeID, error) {
 	return id, nil
 }
 
-// replaced returns the wallet whose place this one has taken, or zero.
-func (m Member) replaced() (pay.NodeID, error) {
+// Replaced returns the wallet whose place this one has taken, or zero. Its error is a
+// *pay.Error with CodeConfig where the file holds what is no node id.
+func (m Member) Replaced() (pay.NodeID, error) {
 	if m.Replaces == "" {
 		return pay.NodeID{}, nil
 	}
@@ -258,8 +270,10 @@ func (d Dir) SaveMember(m Member) error {
 	return d.Write(MemberFile, raw)
 }
 
-// identity loads who a box or wallet is.
-func (d Dir) identity(role pay.Role) (Member, pay.Key, error) {
+// Identity returns who a box or wallet is: its enrolment and its key. Its errors are
+// those of LoadMember, and a *pay.Error with CodeConflict where the directory is that of
+// another role and with CodeConfig where the key cannot be read.
+func (d Dir) Identity(role pay.Role) (Member, pay.Key, error) {
 	m, err := d.LoadMember()
 	if err != nil {
 		return m, pay.Key{}, err
@@ -274,9 +288,11 @@ func (d Dir) identity(role pay.Role) (Member, pay.Key, error) {
 	return m, key, nil
 }
 
-// loadOrMakeDevice returns the device kept in the directory, making it first
-// when there is none.
-func (d Dir) loadOrMakeDevice(k pay.Exponent, now pay.Time) (device.State, error) {
+// LoadOrMakeDevice returns the device kept in the directory, making it first when there
+// is none: one that broadcasts a new code every 2^k seconds, from now on. Its errors are
+// those of device.Decode and Write, and a *pay.Error with CodeConfig for a file that
+// cannot be read.
+func (d Dir) LoadOrMakeDevice(k pay.Exponent, now pay.Time) (device.State, error) {
 	raw, err := d.read(DeviceFile)
 	switch {
 	case err == nil:

@@ -1,4 +1,4 @@
-package node
+package datadir
 
 import (
 	"os"
@@ -17,7 +17,7 @@ func TestDoctorSeesWhoHoldsTheLock(t *testing.T) {
 	if _, err := os.Stat(dir.Path("lock")); err == nil {
 		t.Error("looking made a lock")
 	}
-	unlock, err := dir.Lock(t.Context(), lockPoll)
+	unlock, err := dir.Lock(t.Context(), LockPoll)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestDoctorSeesWhoHoldsTheLock(t *testing.T) {
 	t.Logf("held by%s", h)
 	unlock()
 	// A process that another test is just starting holds a copy until it runs.
-	tick := time.NewTicker(lockPoll)
+	tick := time.NewTicker(LockPoll)
 	defer tick.Stop()
 	for dir.LockHolder().Held {
 		select {

@@ -1,4 +1,4 @@
-package node_test
+package datadir_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -23,7 +23,7 @@ func holdsGreeting(path string) bool {
 }
 
 func put(ctx context.Context, to, content string, force, stream bool) error {
-	f, err := node.Output{To: to, Force: force, What: "greeting", Holds: holdsGreeting, Stream: stream}.Open(ctx)
+	f, err := datadir.Output{To: to, Force: force, What: "greeting", Holds: holdsGreeting, Stream: stream}.Open(ctx)
 	if err != nil {
 		return err
 	}
@@ -180,14 +180,14 @@ func TestOutputThatFailsLeavesTheOld(t *testing.T) {
 	dir := t.TempDir()
 	at := filepath.Join(dir, "at")
 	must(t, os.WriteFile(at, []byte("hello, old"), 0o600))
-	open := func(to string) *node.OutputFile {
-		f, err := node.Output{To: to, What: "greeting", Holds: holdsGreeting, Stream: true}.Open(t.Context())
+	open := func(to string) *datadir.OutputFile {
+		f, err := datadir.Output{To: to, What: "greeting", Holds: holdsGreeting, Stream: true}.Open(t.Context())
 		must(t, err)
 		_, err = f.Write([]byte("hello, half"))
 		must(t, err)
 		return f
 	}
-	for name, end := range map[string]func(*node.OutputFile){"discarded": (*node.OutputFile).Discard, "salvaged": (*node.OutputFile).Salvage} {
+	for name, end := range map[string]func(*datadir.OutputFile){"discarded": (*datadir.OutputFile).Discard, "salvaged": (*datadir.OutputFile).Salvage} {
 		f := open(at)
 		if got := listed(t, dir); !strings.HasPrefix(got, "at ---------- hello, old\n") {
 			t.Errorf("while it is written: %s", got)

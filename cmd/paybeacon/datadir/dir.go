@@ -1,4 +1,4 @@
-package node
+package datadir
 
 import (
 	"context"
@@ -16,19 +16,8 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// Dir is one node's directory:
-//
-//	format            the layout's version, a number
-//	lock              held by the process that has the directory open
-//	control.sock      the running daemon's socket, mode 0600
-//	store/            the facts and all that is derived from them (not for a device)
-//	node.key          the node's key; at the registry its working key
-//	root.key, secrets.json, authority.cose              registry only
-//	member.json       what enrolment told                box and wallet
-//	registry.json     when the registry was last heard    box and wallet
-//	device.state      identity, beacon key, counter       device
-//
-// Every file is written beside its place, flushed and renamed over it.
+// Dir is the path of one node's directory, whose layout the package comment shows.
+// The empty one is none.
 type Dir string
 
 const (
@@ -36,13 +25,13 @@ const (
 	// two channels, which version 1 cannot read.
 	FormatVersion = 2
 
-	// lockWaitReading and lockWaitDaemon are how long another process may take to
+	// LockWaitReading and LockWaitDaemon are how long another process may take to
 	// leave the directory. Chosen: a command that reads is done in less than the
 	// first, a daemon that ends in less than the second.
-	lockWaitReading = 2 * time.Second
-	lockWaitDaemon  = 5 * time.Second
-	// lockPoll is how often the lock is tried. Chosen: nobody notices it.
-	lockPoll = 20 * time.Millisecond
+	LockWaitReading = 2 * time.Second
+	LockWaitDaemon  = 5 * time.Second
+	// LockPoll is how often the lock is tried. Chosen: nobody notices it.
+	LockPoll = 20 * time.Millisecond
 )
 
 // Path returns the path of a file in the directory.
@@ -59,7 +48,7 @@ func (d Dir) Make() error {
 		return CannotWrite(err, "make data directory", "name a directory that you may write to with --data")
 	}
 	d.ownOnly()
-	if err := d.leadsSomewhere("format"); err != nil {
+	if err := d.LeadsSomewhere("format"); err != nil {
 		return err
 	}
 	_, err := os.Stat(d.Path("format"))
@@ -194,7 +183,7 @@ func (d Dir) Lock(ctx context.Context, wait time.Duration) (unlock func(), err e
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	tick := time.NewTicker(lockPoll)
+	tick := time.NewTicker(LockPoll)
 	defer tick.Stop()
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
