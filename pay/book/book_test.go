@@ -250,7 +250,7 @@ func leaves(t *rapid.T, m memory, tally *book.Tally, has map[book.Account]pay.Am
 			t.Fatalf("paying out %d of %d: %v", amount, has[from], err)
 		}
 		if err == nil {
-			tally.PayOut(from.Owner, amount, from.Currency)
+			tally.Transfer(pay.Transfer{From: from.Owner, Amount: amount, Currency: from.Currency})
 			has[from], issued[from.Currency] = has[from]-amount, issued[from.Currency]-amount
 		}
 		return
@@ -260,7 +260,7 @@ func leaves(t *rapid.T, m memory, tally *book.Tally, has map[book.Account]pay.Am
 		t.Fatalf("moving %d: %d, %d held, %v", has[from], moved, held, err)
 	}
 	if err == nil {
-		tally.Move(from.Owner, other.Owner, moved, from.Currency)
+		tally.Transfer(pay.Transfer{From: from.Owner, To: other.Owner, Amount: moved, Currency: from.Currency})
 		has[from], has[other] = 0, has[other]+moved
 	}
 }
@@ -280,7 +280,7 @@ func TestTrade(t *testing.T) {
 				if err := book.TopUp(m, wallet, amount, currency); err != nil {
 					t.Fatal(err)
 				}
-				tally.TopUp(wallet, amount, currency)
+				tally.Transfer(pay.Transfer{To: wallet, Amount: amount, Currency: currency})
 				has[payer] += amount
 				issued[currency] += amount
 				continue
@@ -348,7 +348,7 @@ func TestTallyFinds(t *testing.T) {
 		}
 		m[holdKey] = string(pay.Encode(book.Hold{From: ann, To: cafe, Currency: "EUR", Authorised: 30, Captured: 30}))
 		tally.Hold()
-		tally.TopUp(ann, 100, "EUR")
+		tally.Transfer(pay.Transfer{To: ann, Amount: 100, Currency: "EUR"})
 		tally.Pay(payment(1, ann, 30), pay.Sums{Captured: 30})
 		tc.bend(m)
 		var told []string

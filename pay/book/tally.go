@@ -19,20 +19,13 @@ type Tally struct {
 	err   error
 }
 
-// TopUp counts play money that was issued to a wallet.
-func (t *Tally) TopUp(wallet pay.Scope, amount pay.Amount, currency pay.Currency) {
-	t.move(Account{HousePlay, currency}, Account{wallet, currency}, amount)
+// Transfer counts money that the operator moved.
+func (t *Tally) Transfer(m pay.Transfer) {
+	t.add(Account{orHouse(m.From), m.Currency}, Balance{Debits: m.Amount})
+	t.add(Account{orHouse(m.To), m.Currency}, Balance{Credits: m.Amount})
 }
 
-// PayOut counts money that was paid out of an account.
-func (t *Tally) PayOut(owner pay.Scope, amount pay.Amount, currency pay.Currency) {
-	t.move(Account{owner, currency}, Account{HousePlay, currency}, amount)
-}
-
-// Move counts what was moved from one wallet's account to another's.
-func (t *Tally) Move(from, to pay.Scope, amount pay.Amount, currency pay.Currency) {
-	t.move(Account{from, currency}, Account{to, currency}, amount)
-}
+func orHouse(owner pay.Scope) pay.Scope { return cmp.Or(owner, HousePlay) }
 
 // Hold counts a payment whose hold has a row of its own.
 func (t *Tally) Hold() { t.holds++ }
@@ -97,11 +90,6 @@ func Resume(sums []Sum, holds int) (t Tally) {
 		t.add(Account{s.Owner, s.Currency}, Balance{Debits: s.Debits, Credits: s.Credits, HeldDebits: s.HeldDebits, HeldCredits: s.HeldCredits})
 	}
 	return t
-}
-
-func (t *Tally) move(from, to Account, amount pay.Amount) {
-	t.add(from, Balance{Debits: amount})
-	t.add(to, Balance{Credits: amount})
 }
 
 func (t *Tally) add(a Account, b Balance) {

@@ -28,15 +28,35 @@ type Statement struct {
 	Other    pay.Scope  // the other wallet of a move
 }
 
-// NoteStatement notes a statement, and reports whether it was new. Its errors are the
-// store's.
-func NoteStatement(tx pay.WritableRows, f pay.Fact, at pay.Time) (fresh bool, err error) {
-	key := statementKey{First: at, Second: f.ID()}
+// TakeStatement notes what f states about the account of scope, and returns it; fresh is
+// false where it was noted before, or is about other accounts. Its errors are the store's.
+func TakeStatement(tx pay.WritableRows, f pay.Fact, scope pay.Scope) (s Statement, fresh bool, err error) {
+	s, ok := statementOf(f, scope)
+	if !ok {
+		return s, false, nil
+	}
+	key := statementKey{First: s.At, Second: f.ID()}
 	known, err := statementRows.Has(tx, key)
 	if err != nil || known {
-		return false, err
+		return s, false, err
 	}
-	return true, statementRows.Put(tx, key, struct{}{})
+	return s, true, statementRows.Put(tx, key, struct{}{})
+}
+
+// statementOf returns what f states about the account of scope; ok is false where it
+// states nothing about it.
+func statementOf(f pay.Fact, scope pay.Scope) (s Statement, ok bool) {
+	t, ok := pay.TransferOf(f)
+	s = Statement{Kind: f.Kind(), At: t.At, Currency: t.Currency}
+	switch scope {
+	case t.From:
+		s.In, s.Held, s.Other = -t.Amount, t.Held, t.To
+	case t.To:
+		s.In, s.Other = t.Amount, t.From
+	default:
+		return s, false
+	}
+	return s, ok
 }
 
 // Statements calls fn for the statements on the account of scope, newest first, until fn
@@ -64,28 +84,12 @@ func Statements(view pay.Rows, scope pay.Scope, fn func(Statement) (more bool)) 
 
 func statementAt(view pay.Rows, scope pay.Scope, key statementKey) (Statement, error) {
 	f, ok, err := view.Fact(key.Second)
-	if err == nil && !ok {
-		err = fmt.Errorf("statement %s is named and missing", key.Second)
-	}
 	if err != nil {
 		return Statement{}, err
 	}
-	s := Statement{Kind: f.Kind(), At: key.First}
-	switch f.Kind() {
-	case pay.KindTopUp:
-		b, bad := pay.As[pay.TopUp](f)
-		s.In, s.Currency, err = b.Amount, b.Currency, bad
-	case pay.KindPaidOut:
-		b, bad := pay.As[pay.PaidOut](f)
-		s.In, s.Currency, err = -b.Amount, b.Currency, bad
-	case pay.KindMoved:
-		b, bad := pay.As[pay.Moved](f)
-		s.Currency, err = b.Currency, bad
-		if s.In, s.Other = b.Amount, b.From; b.From == scope {
-			s.In, s.Held, s.Other = -b.Amount, b.Held, b.To
-		}
-	default:
-		err = fmt.Errorf("%s %s is no statement on an account", f.Kind(), f.ID())
+	s, is := statementOf(f, scope)
+	if !ok || !is {
+		return s, fmt.Errorf("statement %s is named and missing, or about no account of %s", key.Second, scope)
 	}
-	return s, err
+	return s, nil
 }

@@ -13,9 +13,9 @@ func (w *Wallet) balances() history.Feature {
 	return history.Feature{
 		Name: "balances",
 		Mirrors: map[pay.Kind]history.EntryRule{
-			pay.KindTopUp:   history.Mirror(w.toppedUp),
-			pay.KindPaidOut: history.Mirror(w.paidOut),
-			pay.KindMoved:   history.Mirror(w.balanceMoved),
+			pay.KindTopUp:   w.transferred,
+			pay.KindPaidOut: w.transferred,
+			pay.KindMoved:   w.transferred,
 		},
 		Spaces: rows.Spaces{balanceRows.Space, topUpRows.Space},
 	}
@@ -24,7 +24,7 @@ func (w *Wallet) balances() history.Feature {
 var (
 	balanceRows = rows.New("b", "what came in less what was captured and what left",
 		rows.Text[pay.Currency]("CURRENCY"), rows.Int64[pay.Amount]("AMOUNT"))
-	topUpRows = rows.New("v", "a top-up that is in the balance", rows.ID[pay.FactID]("FACT"), rows.None())
+	topUpRows = rows.New("v", "a top-up that is in the balance, where its statement is not noted", rows.ID[pay.FactID]("FACT"), rows.None())
 )
 
 // Balance returns what came into the account less what was captured, paid out and moved
@@ -35,51 +35,17 @@ func (w *Wallet) Balance(view pay.Rows, c pay.Currency) (pay.Amount, error) {
 	return sum, err
 }
 
-// toppedUp adds a top-up to the balance, once.
-func (w *Wallet) toppedUp(tx pay.WritableRows, f pay.Fact, t pay.TopUp) error {
-	if t.Wallet != w.options.Scope {
-		return nil
-	}
+// transferred adds to the balance, or takes off it, what the operator put in, paid out
+// or moved, once.
+func (w *Wallet) transferred(tx pay.WritableRows, _ pay.Time, f pay.Fact) (none pay.Reaction, err error) {
 	if seen, err := topUpRows.Has(tx, f.ID()); seen || err != nil {
-		return err
+		return none, err // a wallet of old noted top-ups alone
 	}
-	if err := topUpRows.Put(tx, f.ID(), struct{}{}); err != nil {
-		return err
-	}
-	if _, err := history.NoteStatement(tx, f, t.At); err != nil {
-		return err
-	}
-	return addBalance(tx, t.Currency, t.Amount)
-}
-
-// paidOut takes a payout off the balance, once.
-func (w *Wallet) paidOut(tx pay.WritableRows, f pay.Fact, p pay.PaidOut) error {
-	if p.Account != w.options.Scope {
-		return nil
-	}
-	fresh, err := history.NoteStatement(tx, f, p.At)
+	s, fresh, err := history.TakeStatement(tx, f, w.options.Scope)
 	if err != nil || !fresh {
-		return err
+		return none, err
 	}
-	return addBalance(tx, p.Currency, -p.Amount)
-}
-
-// balanceMoved adds what was moved here from another wallet of the owner's, or takes off
-// what was moved there, once.
-func (w *Wallet) balanceMoved(tx pay.WritableRows, f pay.Fact, m pay.Moved) error {
-	by := m.Amount
-	switch w.options.Scope {
-	case m.From:
-		by = -by
-	case m.To:
-	default:
-		return nil
-	}
-	fresh, err := history.NoteStatement(tx, f, m.At)
-	if err != nil || !fresh {
-		return err
-	}
-	return addBalance(tx, m.Currency, by)
+	return none, addBalance(tx, s.Currency, s.In)
 }
 
 // addBalance changes a balance. One that would overflow stays as it is, because

@@ -35,7 +35,7 @@
 //	n PAYMENT   the answer that this wallet gave last
 //	q PAYMENT   an offer that may still be open
 //	r NEW       which wallet NEW took the scope over from
-//	v FACT      a top-up that is in the balance
+//	v FACT      a top-up that is in the balance, where its statement is not noted
 //
 // # Guarantees
 //

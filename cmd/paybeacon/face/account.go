@@ -24,6 +24,17 @@ func newKey() pay.IdempotencyKey {
 	return pay.IdempotencyKey(ulid.MustNew(ulid.Now(), rand.Reader).String())
 }
 
+// askKeyed asks for what is done once under a key, which is a field of q: the flag's, or a
+// new one. An error bears the key, under which it is safe to ask again.
+func askKeyed[Q, A any](c *cli.Call, v api.Verb[Q, A], q *Q, key *pay.IdempotencyKey) (api.Reply[A], error) {
+	*key = cmp.Or(pay.IdempotencyKey(c.Flags.String("key")), newKey())
+	reply, err := ask(c, v, *q)
+	if err != nil {
+		err = api.WithExtra(err, "key", *key)
+	}
+	return reply, err
+}
+
 func payOutCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "payout", Usage: "take money out of the account of a wallet or a merchant",
@@ -41,14 +52,13 @@ func payOutCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 
 func adminPayOut(c *cli.Call) error {
 	f := c.Flags
-	q := api.PayOutRequest{Wallet: f.String("wallet"), Merchant: f.String("merchant"), Amount: f.String("amount"), Key: pay.IdempotencyKey(f.String("key"))}
+	q := api.PayOutRequest{Wallet: f.String("wallet"), Merchant: f.String("merchant"), Amount: f.String("amount")}
 	if (q.Wallet == "") == (q.Merchant == "") || q.Amount == "" {
 		return pay.NewError(pay.CodeUsage, "one of --wallet and --merchant, and --amount, are needed", "write it like: paybeacon admin payout --merchant 'Corner Cafe' --amount 50.00")
 	}
-	q.Key = cmp.Or(q.Key, newKey())
-	reply, err := ask(c, api.VerbPayOut, q)
+	reply, err := askKeyed(c, api.VerbPayOut, &q, &q.Key)
 	if err != nil {
-		return api.WithExtra(err, "key", q.Key)
+		return err
 	}
 	p := reply.Value
 	return c.Answer(reply, func(w io.Writer) {
@@ -73,14 +83,13 @@ func moveBalanceCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 }
 
 func adminMove(c *cli.Call) error {
-	q := api.MoveBalanceRequest{From: c.Flags.String("from"), To: c.Flags.String("to"), Key: pay.IdempotencyKey(c.Flags.String("key"))}
+	q := api.MoveBalanceRequest{From: c.Flags.String("from"), To: c.Flags.String("to")}
 	if q.From == "" || q.To == "" {
 		return pay.NewError(pay.CodeUsage, "--from or --to is missing", "write it like: paybeacon admin move --from ada --to ada-new")
 	}
-	q.Key = cmp.Or(q.Key, newKey())
-	reply, err := ask(c, api.VerbMoveMoney, q)
+	reply, err := askKeyed(c, api.VerbMoveMoney, &q, &q.Key)
 	if err != nil {
-		return api.WithExtra(err, "key", q.Key)
+		return err
 	}
 	m := reply.Value
 	tellWarnings(c, m.Warnings)

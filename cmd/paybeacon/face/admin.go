@@ -1,7 +1,6 @@
 package face
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -38,7 +37,7 @@ func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 				cli.DataFlag(),
 				&cli.StringFlag{Name: "wallet", Usage: "whose account: the wallet's name, scope or node `ID`, or an unambiguous beginning of one"},
 				&cli.StringFlag{Name: "amount", Usage: "decimal `AMOUNT`, such as 50.00"},
-				&cli.StringFlag{Name: "key", Usage: "your own `KEY`; repeat it to retry safely"},
+				keyFlag(),
 			}, Run: adminTopup,
 		}),
 		payOutCommand(ctx, io),
@@ -162,14 +161,13 @@ const hintReplaceBox = "a lost box needs none: end it with paybeacon admin revok
 
 func adminTopup(c *cli.Call) error {
 	f := c.Flags
-	q := api.TopUpRequest{Wallet: f.String("wallet"), Amount: f.String("amount"), Key: pay.IdempotencyKey(f.String("key"))}
+	q := api.TopUpRequest{Wallet: f.String("wallet"), Amount: f.String("amount")}
 	if q.Wallet == "" || q.Amount == "" {
 		return pay.NewError(pay.CodeUsage, "--wallet or --amount is missing", "write it like: paybeacon admin topup --wallet ada --amount 50.00")
 	}
-	q.Key = cmp.Or(q.Key, newKey())
-	reply, err := ask(c, api.VerbTopUp, q)
+	reply, err := askKeyed(c, api.VerbTopUp, &q, &q.Key)
 	if err != nil {
-		return api.WithExtra(err, "key", q.Key)
+		return err
 	}
 	t := reply.Value
 	return c.Answer(reply, func(w io.Writer) {
