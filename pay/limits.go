@@ -117,6 +117,35 @@ const (
 	// DeliveryMax bounds how long a pump gives for one fuelling. Chosen: the longest hold
 	// at a charge point, and its grace.
 	DeliveryMax Millis = 25 * 3_600_000
+	// FuelLeave is how long after it was last heard a vehicle has left the station.
+	// Published: the contract of the command.
+	FuelLeave Millis = 10 * 60_000
+	// EnteredMax bounds the vehicles that are on a station's list. Chosen: a large
+	// motorway station with all its parking places full.
+	EnteredMax = 512
+	// PlatePartMin is how many characters of a plate select a vehicle; one lists.
+	// Chosen: as the beginning of a handle, a single one is more often a slip than meant.
+	PlatePartMin = 2
+	// PricesMax bounds the products that a station has prices for. Chosen: several
+	// times what a price board shows.
+	PricesMax = 32
+	// FlowMax and PowerMax bound what a pump gives in an hour, in thousandths of a litre
+	// or of a kWh. Published: a high-flow pump for lorries gives 130 l a minute, a charge
+	// point of the megawatt system 3.75 MW; chosen: a little more.
+	FlowMax  Quantity = 10_000_000
+	PowerMax Quantity = 4_000_000
+	// FlowSlackPercent is how much more than it states a pump may give: published, EN
+	// 50160 lets the voltage of the grid be a tenth above its nominal value.
+	// FlowSlackTime is how much longer it may have given than the station says. Chosen:
+	// both ends are whole seconds of clocks that are seldom read.
+	FlowSlackPercent        = 10
+	FlowSlackTime    Millis = 5_000
+	// RegisterLitresMax and RegisterEnergyMax are the most that a meter which read zero
+	// before may read after and be taken for one that counts from zero each time. What
+	// is more is taken for the register of a meter's whole life. Chosen: the tanks of a
+	// lorry, and above any car's battery; a lorry's is settled by the attendant.
+	RegisterLitresMax Quantity = 2_000_000
+	RegisterEnergyMax Quantity = 250_000
 	// MeterRecordBytesMax bounds what a meter signed. Published: an OCMF record is some
 	// hundred bytes of JSON and a signature; chosen: several times that.
 	MeterRecordBytesMax = 2 << 10

@@ -59,7 +59,7 @@ var plan = map[string]struct {
 	// the program, because the domain knows no network and no disk.
 	"pay/acquirer": {"the seam to those who move money outside is made of the domain's values", []string{"pay"}},
 	// The forecourt is a machine of its own, which roles and the rooms with pumps share.
-	"pay/fuel":                  {"the forecourt is made of the domain's values", nil},
+	"pay/fuel":                  {"the forecourt is made of the domain's values", []string{"pay"}},
 	"pay/acquirer/acquirertest": {"the contract suite of acquirers", []string{"pay", "pay/acquirer"}},
 	"cmd/paybeacon/simbank":     {"a simulated provider is asked through the seam alone, and keeps a file of its own as one elsewhere would", []string{"pay", "pay/acquirer"}},
 	"cmd/paybeacon/stripe":      {"a provider is asked through the seam alone", []string{"pay", "pay/acquirer"}},
@@ -109,6 +109,9 @@ var doors = map[string][]string{
 	"github.com/tidwall/btree":     {"store/kv"},
 	"filippo.io/edwards25519":      {"pay/sigbatch"},
 	"github.com/stripe/stripe-go":  {"cmd/paybeacon/stripe"},
+	// Unicode's forms of one letter are tables of many thousands, and plates are typed
+	// in any of them.
+	"golang.org/x/text": {"pay/fuel"},
 }
 
 // rooms are the packages of the program.

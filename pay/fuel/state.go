@@ -1,6 +1,3 @@
-// Package fuel is the forecourt: pumps and what they may do next, who has entered, what a
-// plate that was typed in part selects, how much may be given, and whether what a meter
-// says can be. It is values and rules alone; no clock, no radio, no pump.
 package fuel
 
 import "fmt"
@@ -17,6 +14,9 @@ const (
 	ReadyToPay    State = "ready_to_pay"   // it has given, and that is not settled
 	OutOfOrder    State = "out_of_order"
 )
+
+// States returns the six states.
+func States() []State { return []State{Free, InUse, Locked, InTransaction, ReadyToPay, OutOfOrder} }
 
 // Check returns nil for the six states.
 func (s State) Check() error {

@@ -36,6 +36,21 @@ var hints = map[pay.Case]hint{
 	"key_unknown":      {"`paybeacon till list` shows the keys", nil},
 	"already_ended":    {"nothing was changed", nil},
 
+	// At the pump.
+	"plate_none":    {"`paybeacon till fuel entered` lists who is here; a vehicle that is not heard here cannot be charged", nil},
+	"plate_several": {"type more of the plate, or use --to WORDS", nil},
+	"plate_short":   {"type at least %d characters of the plate", []any{pay.PlatePartMin}},
+	"plate_alike":   {"nothing is guessed: if you mean %v, type that", nil},
+	"no_ceiling":    {"give --amount, or ask the owner for a preset", nil},
+	"ceiling_small": {"allow more than that", nil},
+	"ceiling_form":  {"give amounts and quantities above zero and within their limits", nil},
+	"price_bounds":  {"set one with `paybeacon till fuel prices --set`", nil},
+	"price_form":    {"write a plain decimal above zero with at most %v decimals, such as 1.6", nil},
+	"prices_form":   {"write PRODUCT=PRICE, with commas between, such as diesel=1.639,petrol95=1.759", nil},
+	"prices_twice":  {"give each product one price", nil},
+	"prices_many":   {"give at most %d", []any{pay.PricesMax}},
+	"quantity_form": {"write a plain decimal above zero with at most three decimals, such as 31.20", nil},
+
 	// Payments at box and wallet.
 	"id_form":             {"give the id, or its first digits, as the list prints it", nil},
 	"id_unknown":          {"list them to see their ids", nil},

@@ -48,10 +48,10 @@ var (
 )
 
 // Session names one release of a pump. The box draws it; a pump never sees who pays.
-type Session [16]byte
+type Session = fuel.Session
 
-// Transaction is a pump's own number of what it gave for one session.
-type Transaction uint64
+// Transaction is a pump's own number of what it gave for one session, above zero.
+type Transaction = fuel.Transaction
 
 // Forecourt is the pumps of one station. Its methods may be called from any number of
 // goroutines.
@@ -116,18 +116,23 @@ type Event struct {
 }
 
 // What says what an Event tells.
-type What string
+type What = fuel.What
 
-// The events.
+// The events that a pump tells.
 const (
-	Lifted  What = "lifted"  // a nozzle was lifted or a cable plugged in
-	Hung    What = "hung"    // it was put back; Ended comes first, where a session ran
-	Began   What = "began"   // the pump gives
-	Metered What = "metered" // how much it has given so far; such events may be left out
-	Ended   What = "ended"   // the session is over
-	Failed  What = "failed"  // the pump is out of order or cannot be reached
-	Back    What = "back"    // it can be used again
+	Lifted  = fuel.Lifted  // a nozzle was lifted or a cable plugged in
+	Hung    = fuel.Hung    // it was put back; Ended comes first, where a session ran
+	Began   = fuel.Began   // the pump gives
+	Metered = fuel.Metered // how much it has given so far; such events may be left out
+	Ended   = fuel.Ended   // the session is over
+	Failed  = fuel.Failed  // the pump is out of order or cannot be reached
+	Back    = fuel.Back    // it can be used again
 )
+
+// Happens returns what an event is to the pump in package fuel.
+func (e Event) Happens() fuel.Event {
+	return fuel.Event{What: e.What, Product: e.Product, Session: e.Session, Transaction: e.Transaction, Quantity: e.Given.Quantity, Told: e.Doubt != ""}
+}
 
 // StateOf returns the state of a pump at which no session of the box is.
 func (p Pump) StateOf() fuel.State {
