@@ -10,6 +10,7 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
 	paysync "github.com/paybeacon/paybeacon/sync"
@@ -112,7 +113,7 @@ func (l *line) allRefused(n int) error {
 
 // offline reads the store of a registry that does not run, in this process.
 func (w *world) offline(name string, read func(v *store.View) error) error {
-	env, err := node.ProcessEnv(datadir.Dir(w.Data(name)), io.Discard)
+	env, err := process.EnvOf(datadir.Dir(w.Data(name)), io.Discard)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/wallet"
 	"github.com/paybeacon/paybeacon/store"
@@ -129,7 +129,7 @@ func TestForgedCodesPayNothing(t *testing.T) {
 	z := ada.witness(third.ID)
 	late := says(ada.code(z.Device, z.Sign), func(a *pay.Answer) { a.Payment, a.Offer, a.Expires = d3.Payment, again, d3.Expires })
 	w.Stop("reg")
-	w.startRegistry([]string{node.ClockEnv + "=+3m", node.BootEnv + "=later"})
+	w.startRegistry([]string{process.ClockEnv + "=+3m", process.BootEnv + "=later"})
 	w.must(w.Until("the wallet is back", func() (bool, error) { return ada.wallet.Up(), nil }))
 	if got := ada.refused("3.5 older than its life", late); got != pay.ReasonLateAnswer {
 		t.Errorf("older than its life: refused as %q", got)

@@ -14,6 +14,7 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
 )
@@ -39,7 +40,7 @@ type insideNode interface {
 // insider opens a node whose daemon does not run and connects it.
 func (w *world) insider(name string) *insider {
 	w.t.Helper()
-	env, err := node.ProcessEnv(datadir.Dir(w.Data(name)), io.Discard)
+	env, err := process.EnvOf(datadir.Dir(w.Data(name)), io.Discard)
 	w.must(err)
 	i := &insider{w: w}
 	i.member, err = env.Dir.LoadMember()

@@ -16,6 +16,7 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
 )
@@ -111,7 +112,7 @@ func piece(raw []byte, code pay.AuthCode) string {
 // that and gives the payloads.
 func listen(t *testing.T, w *world) func() []byte {
 	t.Helper()
-	a, err := air.Open(air.Options{Dir: w.Data("air"), RSSI: node.RadioSilent})
+	a, err := air.Open(air.Options{Dir: w.Data("air"), RSSI: radio.Silent})
 	w.must(err)
 	var heard []byte
 	done := make(chan error, 1)

@@ -15,6 +15,7 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -81,7 +82,7 @@ func (l *ledger) open(ctx context.Context, dir string, use func(context.Context)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the ledger's directory: %w", err)
 	}
-	env := node.Env{Dir: datadir.Dir(dir), Now: l.clock.now, Log: slog.New(slog.DiscardHandler)}
+	env := process.Env{Dir: datadir.Dir(dir), Now: l.clock.now, Log: slog.New(slog.DiscardHandler)}
 	if l.reg, err = node.OpenRegistry(ctx, node.RegistryOptions{Env: env, Currency: "EUR"}); err != nil {
 		return err
 	}

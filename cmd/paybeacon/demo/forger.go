@@ -11,6 +11,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
 	"github.com/paybeacon/paybeacon/store"
@@ -32,7 +33,7 @@ type forger struct {
 const refusalWait = 15 * time.Second
 
 func openForger(ctx context.Context, dir string) (*forger, error) {
-	env, err := node.ProcessEnv(datadir.Dir(dir), io.Discard)
+	env, err := process.EnvOf(datadir.Dir(dir), io.Discard)
 	if err != nil {
 		return nil, err
 	}

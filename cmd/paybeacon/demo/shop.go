@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
@@ -282,7 +282,7 @@ func (s *shop) known() (string, error) {
 
 // nextDay is the environment of whatever starts after the night, in which the
 // machine was off.
-func nextDay() []string { return []string{node.ClockEnv + "=+10m", node.BootEnv + "=next"} }
+func nextDay() []string { return []string{process.ClockEnv + "=+10m", process.BootEnv + "=next"} }
 
 // bringBack starts tags again after the night and waits until a box hears them.
 func (s *shop) bringBack(box string, tags ...string) error {

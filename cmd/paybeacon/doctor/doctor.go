@@ -10,6 +10,8 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -41,13 +43,13 @@ func Command(ctx context.Context, io cli.Stdio) *cli.Command {
 func runDoctor(c *cli.Call) error {
 	d := &doctor{Call: c}
 	var err error
-	if d.now, err = node.ProcessClock(); err != nil {
+	if d.now, err = process.Clock(); err != nil {
 		return err
 	}
 	d.dir = datadir.Dir(c.Data())
-	var spec node.RadioSpec
+	var spec radio.Spec
 	if c.Flags.IsSet("radio") {
-		if spec, err = node.ParseRadio(c.Flags.String("radio")); err != nil {
+		if spec, err = radio.Parse(c.Flags.String("radio")); err != nil {
 			return err
 		}
 	}
@@ -59,11 +61,11 @@ func runDoctor(c *cli.Call) error {
 	case spec.Kind != "":
 		err = d.lookAtRadio(spec, h)
 	case running && h.Spec != "":
-		if spec, err = node.ParseRadio(h.Spec); err == nil {
+		if spec, err = radio.Parse(h.Spec); err == nil {
 			err = d.lookAtRadio(spec, h)
 		}
 	case d.dir == "":
-		err = d.lookAtRadio(node.RadioSpec{Kind: node.RadioBlueZ}, h)
+		err = d.lookAtRadio(radio.Spec{Kind: radio.BlueZ}, h)
 	}
 	if err != nil {
 		return err

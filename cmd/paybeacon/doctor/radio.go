@@ -19,7 +19,7 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/ble/replay"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 )
 
@@ -37,14 +37,14 @@ const (
 
 // lookAtRadio examines one radio, or with a bluez of no adapter all that this
 // machine has. h is what a running daemon said, which hears already.
-func (d *doctor) lookAtRadio(spec node.RadioSpec, h api.Health) error {
+func (d *doctor) lookAtRadio(spec radio.Spec, h api.Health) error {
 	if spec.Second != nil {
 		return d.lookAtEars(spec, h)
 	}
 	switch spec.Kind {
-	case node.RadioAir:
+	case radio.Air:
 		return d.lookAtAir(spec, h)
-	case node.RadioReplay:
+	case radio.Replay:
 		p, err := replay.Open(replay.Options{File: spec.Path})
 		if err != nil {
 			return d.tell(areaRadio, failed("capture", err))
@@ -58,7 +58,7 @@ func (d *doctor) lookAtRadio(spec node.RadioSpec, h api.Health) error {
 	}
 }
 
-func (d *doctor) lookAtAir(spec node.RadioSpec, h api.Health) error {
+func (d *doctor) lookAtAir(spec radio.Spec, h api.Health) error {
 	info, err := os.Stat(spec.Path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -72,13 +72,13 @@ func (d *doctor) lookAtAir(spec node.RadioSpec, h api.Health) error {
 	return d.lookAtRate(spec, h)
 }
 
-func (d *doctor) lookAtBlueZ(spec node.RadioSpec, h api.Health) error {
+func (d *doctor) lookAtBlueZ(spec radio.Spec, h api.Health) error {
 	if err := d.tell(areaRadio, kernelFinding(), d.versionFinding()); err != nil {
 		return err
 	}
-	list, err := node.ListAdapters(d.Ctx)
+	list, err := radio.ListAdapters(d.Ctx)
 	if err == nil && len(list) == 0 {
-		err = node.ErrNoAdapter()
+		err = radio.ErrNoAdapter()
 	}
 	if err != nil {
 		return d.tell(areaRadio, failed("bus", err))
@@ -101,7 +101,7 @@ func (d *doctor) lookAtBlueZ(spec node.RadioSpec, h api.Health) error {
 		}
 		i := slices.IndexFunc(list, func(a ble.Adapter) bool { return a.Name == name })
 		if i < 0 {
-			return d.tell(areaRadio, failed(name, node.NoSuchAdapter(name)))
+			return d.tell(areaRadio, failed(name, radio.NoSuchAdapter(name)))
 		}
 		if err := d.tell(areaRadio, adapterFindings(list[i])...); err != nil {
 			return err
@@ -152,7 +152,7 @@ func adapterFindings(a ble.Adapter) []finding {
 }
 
 // lookAtRate says what is heard: as the daemon tells, or by listening.
-func (d *doctor) lookAtRate(spec node.RadioSpec, h api.Health) error {
+func (d *doctor) lookAtRate(spec radio.Spec, h api.Health) error {
 	if h.Radio != "" && h.Spec == spec.String() {
 		return d.tell(areaRadio, rateFinding(ble.Health{Deaf: h.Radio == api.RadioDeaf, Rate: h.AdvertsPerSecond, Why: h.RadioWhy}, "its daemon hears"))
 	}
@@ -169,10 +169,10 @@ func (d *doctor) lookAtRate(spec node.RadioSpec, h api.Health) error {
 	return d.tell(areaRadio, rateFinding(health, fmt.Sprintf("in %v it heard", listenTime)))
 }
 
-func (d *doctor) listenFor(spec node.RadioSpec) (ble.Health, error) {
+func (d *doctor) listenFor(spec radio.Spec) (ble.Health, error) {
 	var heard atomic.Int64
 	var last atomic.Pointer[ble.Health]
-	l := node.Listener{Radio: spec, Now: d.now, Log: slog.New(slog.DiscardHandler), Limit: listenTime}
+	l := radio.Listener{Radio: spec, Now: d.now, Log: slog.New(slog.DiscardHandler), Limit: listenTime}
 	err := l.Listen(d.Ctx, func(h ble.Health) { last.Store(&h) }, func(ble.Advert) { heard.Add(1) }, func(ctx context.Context) error {
 		<-ctx.Done()
 		return nil

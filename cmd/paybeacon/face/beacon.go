@@ -10,6 +10,8 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -51,7 +53,7 @@ func BeaconCommand(ctx context.Context, stdio cli.Stdio) *cli.Command {
 }
 
 func beaconForget(c *cli.Call) error {
-	env, err := node.ProcessEnv(dirOf(c), c.Err)
+	env, err := process.EnvOf(dirOf(c), c.Err)
 	if err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func beaconRun(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	spec, err := node.ParseRadio(f.String("radio"))
+	spec, err := radio.Parse(f.String("radio"))
 	if err != nil {
 		return err
 	}
@@ -102,13 +104,13 @@ func beaconRun(c *cli.Call) error {
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--interval is outside %v..%v", intervalMin, intervalMax), "leave it out")
 	case power < ble.PowerMin || power > ble.PowerMax:
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--power is outside %d..%d", ble.PowerMin, ble.PowerMax), "write it like --power -59, or leave it out")
-	case spec.Second != nil && (spec.Kind != node.RadioAir || spec.Second.Kind != node.RadioAir):
+	case spec.Second != nil && (spec.Kind != radio.Air || spec.Second.Kind != radio.Air):
 		return pay.NewError(pay.CodeUsage, "a device sends with one radio", "write --radio bluez:hci0; only a box has two ears")
-	case spec.Kind == node.RadioReplay:
+	case spec.Kind == radio.Replay:
 		return pay.NewError(pay.CodeUsage, "a capture cannot broadcast", "write --radio bluez:hci0 or air:DIR")
 	}
 	o.Exponent = pay.Exponent(k)
-	return runNode(c, func(ctx context.Context, env node.Env) (node.Node, error) {
+	return runNode(c, func(ctx context.Context, env process.Env) (node.Node, error) {
 		o.Env = env
 		return node.OpenDevice(ctx, o)
 	})

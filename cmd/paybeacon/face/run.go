@@ -7,19 +7,20 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 )
 
 // runNode runs the daemon of a directory until the context of the call ends.
 // Standard output bears what it listens on and what happens to it.
-func runNode(c *cli.Call, open func(ctx context.Context, env node.Env) (node.Node, error)) error {
+func runNode(c *cli.Call, open func(ctx context.Context, env process.Env) (node.Node, error)) error {
 	return runTelling(c, open, func(list []api.Event) error { return tellEvents(c, list) })
 }
 
 // runTelling is runNode with words of its own for what happens; tell is nil where
 // nothing of it is told.
-func runTelling(c *cli.Call, open func(ctx context.Context, env node.Env) (node.Node, error), tell func([]api.Event) error) error {
+func runTelling(c *cli.Call, open func(ctx context.Context, env process.Env) (node.Node, error), tell func([]api.Event) error) error {
 	c.OutliveOutput()
-	env, err := node.ProcessEnv(dirOf(c), c.Err)
+	env, err := process.EnvOf(dirOf(c), c.Err)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -37,12 +39,12 @@ func scan(c *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	spec, err := node.ParseRadio(f.String("radio"))
+	spec, err := radio.Parse(f.String("radio"))
 	if err != nil {
 		return err
 	}
 	o := node.BoxOptions{Radio: spec, Server: f.String("server"), HTTP: f.String("http"), Track: track}
-	return runNode(c, func(ctx context.Context, env node.Env) (node.Node, error) {
+	return runNode(c, func(ctx context.Context, env process.Env) (node.Node, error) {
 		o.Env = env
 		return node.OpenBox(ctx, o)
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -51,7 +52,7 @@ func serve(c *cli.Call) error {
 	if o.Acquirers, err = acquirerOptions(c); err != nil {
 		return err
 	}
-	open := func(ctx context.Context, env node.Env) (node.Node, error) {
+	open := func(ctx context.Context, env process.Env) (node.Node, error) {
 		o.Env = env
 		return node.OpenRegistry(ctx, o)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -55,7 +56,7 @@ func walletRunCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		Run: func(c *cli.Call) error {
 			o := node.WalletOptions{Server: c.Flags.String("server"), Approve: c.Flags.String("approve")}
 			var w *node.Wallet
-			open := func(ctx context.Context, env node.Env) (n node.Node, err error) {
+			open := func(ctx context.Context, env process.Env) (n node.Node, err error) {
 				o.Env = env
 				if w, err = node.OpenWallet(ctx, o); err != nil {
 					return nil, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/acquirer"
 	"github.com/paybeacon/paybeacon/pay/registry"
@@ -33,7 +34,7 @@ type caller struct {
 	store     *store.Store
 	role      *registry.Registry
 	providers providers
-	seams     Seams
+	seams     process.Seams
 	warn      func(text string, args ...any)
 
 	mu    sync.Mutex
@@ -84,9 +85,9 @@ func (c *caller) do(ctx context.Context, n uint64, e pay.Effect) ([]byte, error)
 	ctx, cancel := context.WithTimeout(ctx, pay.AcquirerTimeout.Std())
 	defer cancel()
 	made := c.begin(call.Call.Key)
-	c.seams.pass(AtBeforeCall)
+	c.seams.Pass(AtBeforeCall)
 	a, err := ask(ctx, p, call.Call, token, made > 1 || n <= c.old || doubted)
-	c.seams.pass(AtAfterCall)
+	c.seams.Pass(AtAfterCall)
 	if err == nil {
 		doubted, err = c.agree(call.Call, a, doubted)
 	}

@@ -128,7 +128,7 @@ func (x *approver) ask(ctx context.Context, p api.Payment) pay.Verdict {
 	if err != nil {
 		panic(fmt.Sprintf("paybeacon: internal error: encode offer: %v", err))
 	}
-	cmd := exec.CommandContext(ctx, "sh", "-c", x.node.restoreUmask()+x.command)
+	cmd := exec.CommandContext(ctx, "sh", "-c", x.node.RestoreUmask()+x.command)
 	cmd.Stdin = bytes.NewReader(append(offer, '\n'))
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/registry"
@@ -66,7 +67,7 @@ func (n asides) retry(ctx context.Context, q api.RetryRequest) (out api.List[api
 	var subjects []pay.Subject
 	err = n.store.View(ctx, func(v *store.View) error {
 		return v.Aside(func(a store.Aside) error {
-			if startsSubject(a.Subject, q.ID) {
+			if process.StartsSubject(a.Subject, q.ID) {
 				before[a.Subject] = a
 				subjects = append(subjects, a.Subject)
 			}

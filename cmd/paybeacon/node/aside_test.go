@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -54,7 +55,7 @@ func TestSubjectsAreNamedByTheirBeginning(t *testing.T) {
 	t.Parallel()
 	s := pay.PaymentID{0xab, 0x12}.Subject()
 	for start, want := range map[string]bool{"": true, "p:": true, "p:ab1": true, "ab12": true, s.String(): true, "d:ab": false, "b12": false} {
-		if got := startsSubject(s, start); got != want {
+		if got := process.StartsSubject(s, start); got != want {
 			t.Errorf("%q: %v", start, got)
 		}
 	}

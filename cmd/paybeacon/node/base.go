@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
 	"github.com/paybeacon/paybeacon/store"
@@ -18,7 +19,7 @@ import (
 
 // base is what registry, box and wallet have in common: a key and a store.
 type base struct {
-	Env
+	process.Env
 	key    pay.Key
 	engine *badgerkv.Engine
 	store  *store.Store
@@ -33,8 +34,8 @@ type storeOptions struct {
 	busy      bool
 }
 
-func openBase(ctx context.Context, s Env, key pay.Key, o storeOptions) (base, error) {
-	if err := checkMemory(); err != nil {
+func openBase(ctx context.Context, s process.Env, key pay.Key, o storeOptions) (base, error) {
+	if err := process.CheckMemory(); err != nil {
 		return base{}, err
 	}
 	if err := s.Dir.LeadsSomewhere("store"); err != nil {
@@ -64,7 +65,7 @@ func explainEngine(err error) error {
 	case errors.Is(err, kv.ErrNoSpace):
 		return pay.Wrap(err, pay.CodeNoSpace, "open the store", "free some space on that disk; nothing is lost")
 	case errors.Is(err, kv.ErrNoMemory):
-		return pay.Wrap(err, pay.CodeNoMemory, "open the store", hintMemory)
+		return pay.Wrap(err, pay.CodeNoMemory, "open the store", process.HintMemory)
 	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
 		return pay.Wrap(err, pay.CodeConfig, "open the store", "let it have more open files (ulimit -n, LimitNOFILE= of systemd); nothing is damaged")
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM), errors.Is(err, unix.EROFS):

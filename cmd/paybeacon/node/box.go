@@ -11,6 +11,8 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
@@ -25,19 +27,19 @@ type Box struct {
 	peer
 	member datadir.Member
 	till   *till.Till
-	spec   RadioSpec
-	radio  radio
+	spec   radio.Spec
+	radio  radio.Radio
 	http   net.Listener
-	air    *Hearing
+	air    *radio.Hearing
 	events *eventLog
 }
 
 // BoxOptions say how a box is opened.
 type BoxOptions struct {
-	Env Env
+	Env process.Env
 	// Radio is what the box hears with. Of no kind: the store is opened, nothing is
 	// heard, and the box cannot run.
-	Radio RadioSpec
+	Radio radio.Spec
 	// Server is where the registry is, HOST:PORT; "" for where it was at enrolment.
 	Server string
 	// HTTP is where /healthz and /readyz are served, HOST:PORT; "" for nowhere.
@@ -61,13 +63,13 @@ func OpenBox(ctx context.Context, o BoxOptions) (*Box, error) {
 		b.Close()
 		return nil, err
 	}
-	b.air = NewHearing(o.Track, env.Now)
+	b.air = radio.NewHearing(o.Track, env.Now)
 	b.events = newEventLog(env.Now, feedOf(b.store, m.Scope))
 	if o.Radio.Kind == "" {
 		return b, nil
 	}
 	b.spec = o.Radio
-	if b.radio, err = openRadio(ctx, o.Radio, radioOptions{now: env.Now, log: env.Log, rssi: RadioSilent, health: b.heed}); err != nil {
+	if b.radio, err = radio.Open(ctx, o.Radio, radio.Options{Now: env.Now, Log: env.Log, RSSI: radio.Silent, Health: b.heed}); err != nil {
 		b.Close()
 		return nil, err
 	}
@@ -80,8 +82,8 @@ func OpenBox(ctx context.Context, o BoxOptions) (*Box, error) {
 
 // Close closes what OpenBox opened.
 func (b *Box) Close() {
-	if b.radio.close != nil {
-		b.radio.close()
+	if b.radio.Close != nil {
+		b.radio.Close()
 	}
 	if b.http != nil {
 		_ = b.http.Close()
@@ -97,7 +99,7 @@ func (b *Box) Run(ctx context.Context) error {
 	parts.Go(func() error { return b.watchClock(ctx) })
 	parts.Go(func() error { return b.confirmClock(ctx, b.store) })
 	parts.Go(func() error { return b.Connect(ctx) })
-	parts.Go(func() error { return b.radio.scanner.Scan(ctx, b.air.Hear) })
+	parts.Go(func() error { return b.radio.Scanner.Scan(ctx, b.air.Hear) })
 	if b.http != nil {
 		parts.Go(func() error { return api.ServeHTTP(ctx, b.http, healthHandler(b.healthy), b.Log) })
 	}
@@ -150,7 +152,7 @@ func (b *Box) Verbs() api.Verbs {
 
 func (b *Box) waitNear(ctx context.Context, q api.WaitRequest) (api.Nearby, error) {
 	if q.Wait > 0 {
-		b.air.untilClear(ctx, q.Wait.Std())
+		b.air.UntilClear(ctx, q.Wait.Std())
 	}
 	n := b.nearby()
 	n.Standing = b.Standing()
@@ -159,7 +161,7 @@ func (b *Box) waitNear(ctx context.Context, q api.WaitRequest) (api.Nearby, erro
 
 // nearby is who is heard, and how well the radio hears.
 func (b *Box) nearby() api.Nearby {
-	n := nearbyObject(b.air.nearby())
+	n := nearbyObject(b.air.Nearby())
 	h := b.air.Health()
 	n.RadioWhy, n.AdvertsPerSecond, n.AdvertsLost = h.Why, api.RoundRate(h.Rate), h.Lost
 	return n
@@ -261,11 +263,11 @@ func (b *Box) order(q api.ChargeRequest) (till.Order, error) {
 // pick chooses whom to charge. For the nearest it gives the air a moment to
 // become clear.
 func (b *Box) pick(ctx context.Context, to pay.Handle) (till.Choice, error) {
-	n := b.air.nearby()
+	n := b.air.Nearby()
 	if to == "" {
-		n = b.air.untilClear(ctx, nearestWait)
+		n = b.air.UntilClear(ctx, radio.NearestWait)
 	}
-	c, err := till.Pick(n, to, b.air.shown)
+	c, err := till.Pick(n, to, b.air.Shown)
 	var ambiguous *till.AmbiguousError
 	if errors.As(err, &ambiguous) {
 		return c, api.WithExtra(err, "candidates", candidateObjects(ambiguous.Candidates))

@@ -9,11 +9,12 @@ import (
 
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
 // near lets a device be heard near by h, now.
-func near(h *Hearing, code byte) {
+func near(h *radio.Hearing, code byte) {
 	for n := range 30 {
 		a := ble.Advert{At: time.Now().Add(time.Duration(n-30) * 100 * time.Millisecond)}
 		a.SetRSSI(-45)
@@ -26,7 +27,7 @@ func near(h *Hearing, code byte) {
 func TestDeafRadioIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &Box{air: NewHearing(ble.TrackerOptions{Lane: "1"}, time.Now), events: newEventLog(time.Now, eventFeed{})}
+		b := &Box{air: radio.NewHearing(ble.TrackerOptions{Lane: "1"}, time.Now), events: newEventLog(time.Now, eventFeed{})}
 		near(b.air, 1)
 		if n := b.nearby(); n.Radio != api.RadioOK || n.Clear == nil || n.RadioWhy != "" || n.AdvertsPerSecond == 0 {
 			t.Fatalf("hearing: %+v", n)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -18,7 +19,7 @@ const contactFile = "registry.json"
 // contact is what a node knows of its contact with the registry over all its starts.
 // It may be used from any number of goroutines.
 type contact struct {
-	env Env
+	env process.Env
 
 	mu       sync.Mutex
 	last     contactState
@@ -36,7 +37,7 @@ type contactState struct {
 
 // openContact reads what the directory says. What cannot be read is as good as
 // nothing: only words rest on it.
-func openContact(env Env) *contact {
+func openContact(env process.Env) *contact {
 	c := &contact{env: env}
 	raw, err := os.ReadFile(env.Dir.Path(contactFile))
 	var last contactState

@@ -8,6 +8,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -40,7 +41,7 @@ func TestContactOverStarts(t *testing.T) {
 		"of another version, away now": {refused(pay.CodeUpgrade), down, true, down},
 	} {
 		dir := datadir.Dir(t.TempDir())
-		env := Env{Dir: dir, Now: func() time.Time { return time.Date(2026, 11, 28, 8, 0, 0, 0, time.UTC) }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+		env := process.Env{Dir: dir, Now: func() time.Time { return time.Date(2026, 11, 28, 8, 0, 0, 0, time.UTC) }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 		earlier := openContact(env)
 		earlier.note(tc.last)
 		earlier.end()
@@ -60,7 +61,7 @@ func TestContactOverStarts(t *testing.T) {
 func TestContactThatAnswered(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 28, 8, 0, 0, 0, time.UTC)
-	env := Env{Dir: datadir.Dir(t.TempDir()), Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	env := process.Env{Dir: datadir.Dir(t.TempDir()), Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	openContact(env).note(api.Standing{Registry: api.RegistryRefused, Code: pay.CodeNotAllowed})
 	c := openContact(env)
 	c.note(api.Standing{Registry: api.RegistryUp})

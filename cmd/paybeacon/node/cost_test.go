@@ -24,6 +24,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/device"
 	"github.com/paybeacon/paybeacon/pay/registry"
@@ -209,7 +210,7 @@ func (s *costShop) connect(role string, key pay.Key, m pay.Membership, r store.R
 	s.run(client.Run)
 	s.must(client.WaitUp(s.ctx))
 	s.tell(st, m.Node.Scope)
-	return base{Env: Env{Now: time.Now, Log: slog.New(slog.DiscardHandler)}, key: key, store: st}
+	return base{Env: process.Env{Now: time.Now, Log: slog.New(slog.DiscardHandler)}, key: key, store: st}
 }
 
 // tell tells what happens in a store, as a daemon with --json does.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 )
 
 // Node is an opened data directory: the registry, a box, a wallet or a device.
@@ -26,7 +27,7 @@ type Node interface {
 
 // ServeOptions say which node is served, and who is told what it does.
 type ServeOptions struct {
-	Env Env
+	Env process.Env
 	// Open opens the node, once its directory is locked.
 	Open func(ctx context.Context) (Node, error)
 	// Ready is called once, when the node's sockets are open.

@@ -13,6 +13,8 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/device"
@@ -21,8 +23,8 @@ import (
 
 // DeviceOptions say how a device is opened.
 type DeviceOptions struct {
-	Env   Env
-	Radio RadioSpec
+	Env   process.Env
+	Radio radio.Spec
 	// Link is where its wallet reaches it, HOST:PORT; with port 0 the one of last
 	// time, if it is free.
 	Link string
@@ -47,10 +49,10 @@ type DeviceOptions struct {
 
 // Device is the node of `beacon run`: the device's role, its link and a radio.
 type Device struct {
-	Env
+	process.Env
 	options DeviceOptions
 	device  *device.Device
-	radio   radio
+	radio   radio.Radio
 	link    net.Listener
 	events  *eventLog
 
@@ -71,10 +73,10 @@ func OpenDevice(ctx context.Context, o DeviceOptions) (*Device, error) {
 		return nil, err
 	}
 	b := &Device{Env: env, options: o, events: newEventLog(env.Now, eventFeed{})}
-	if b.radio, err = openRadio(ctx, o.Radio, radioOptions{now: env.Now, log: env.Log, rssi: o.RSSI, secondRSSI: o.SecondRSSI}); err != nil {
+	if b.radio, err = radio.Open(ctx, o.Radio, radio.Options{Now: env.Now, Log: env.Log, RSSI: o.RSSI, SecondRSSI: o.SecondRSSI}); err != nil {
 		return nil, err
 	}
-	if err := mayAdvertise(ctx, o.Radio); err != nil {
+	if err := radio.MayAdvertise(ctx, o.Radio); err != nil {
 		b.Close()
 		return nil, err
 	}
@@ -99,7 +101,7 @@ func (b *Device) Close() {
 	if b.link != nil {
 		_ = b.link.Close()
 	}
-	b.radio.close()
+	b.radio.Close()
 }
 
 func (b *Device) tell(e device.Event) {
@@ -177,7 +179,7 @@ func (b *Device) Broadcast(ctx context.Context, code pay.Code) error {
 	if !b.options.Fixed {
 		power += pay.RSSI(b.device.Level()) // AppendEID clamps it
 	}
-	return b.radio.advertiser.Advertise(ctx, ble.AppendEID(nil, code, power), b.options.Interval)
+	return b.radio.Advertiser.Advertise(ctx, ble.AppendEID(nil, code, power), b.options.Interval)
 }
 
 func (b *Device) eventLog() *eventLog { return b.events }

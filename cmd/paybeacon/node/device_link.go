@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/device"
 )
@@ -20,7 +21,7 @@ const linkFile = "link"
 
 // listenLink opens the device's link. Where any port will do, it is the same as
 // last time as long as that one is free.
-func listenLink(ctx context.Context, env Env, addr string) (net.Listener, error) {
+func listenLink(ctx context.Context, env process.Env, addr string) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, pay.Wrap(err, pay.CodeUsage, "read --link", "write it like 127.0.0.1:7444; port 0 takes any")
@@ -47,7 +48,7 @@ func listenLink(ctx context.Context, env Env, addr string) (net.Listener, error)
 const linkPortWait = 2 * time.Second
 
 // listenAsBefore opens the address of last time, or returns nil.
-func listenAsBefore(ctx context.Context, env Env, host string) net.Listener {
+func listenAsBefore(ctx context.Context, env process.Env, host string) net.Listener {
 	raw, err := os.ReadFile(env.Dir.Path(linkFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -111,13 +112,13 @@ const (
 // crashing is a session with the crash points of tests around what it signs.
 type crashing struct {
 	*device.Session
-	seams Seams
+	seams process.Seams
 }
 
 // Authenticate is that of the session.
 func (c crashing) Authenticate(a pay.Authentication) (pay.AuthCode, error) {
-	c.seams.pass(AtBeforeSign)
+	c.seams.Pass(AtBeforeSign)
 	code, err := c.Session.Authenticate(a)
-	c.seams.pass(AtAfterSign)
+	c.seams.Pass(AtAfterSign)
 	return code, err
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 )
 
 // TestLinkKeepsItsPort: where any port will do, a device that starts again is
@@ -16,7 +17,7 @@ func TestLinkKeepsItsPort(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:0", ":0", "0.0.0.0:0", "[::]:0"} {
 		t.Run(addr, func(t *testing.T) {
 			t.Parallel()
-			env, err := ProcessEnv(datadir.Dir(t.TempDir()), io.Discard)
+			env, err := process.EnvOf(datadir.Dir(t.TempDir()), io.Discard)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -42,7 +43,7 @@ func TestLinkKeepsItsPort(t *testing.T) {
 // drive it to another one.
 func TestLinkWaitsForItsPort(t *testing.T) {
 	t.Parallel()
-	env, err := ProcessEnv(datadir.Dir(t.TempDir()), io.Discard)
+	env, err := process.EnvOf(datadir.Dir(t.TempDir()), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,18 +1,14 @@
 // Package node makes the nodes of the system out of the packages that decide:
 // the registry, the merchant's box, the payer's wallet and the device, each a
-// value that owns a data directory and answers the verbs of package api.
+// value that owns a data directory and answers the verbs of package api. The directory
+// itself (datadir), what a process is (process) and the radio (radio) are rooms below.
 //
 // # Layout
 //
-//	env.go, clock.go, seams.go,
-//	crash_on.go, crash_off.go,
-//	memory.go                        what a node takes from its process
 //	base.go, failing.go, peer.go,
-//	enrol.go, path.go, http.go                        what nodes share: a store, the way to the registry
+//	enrol.go, path.go, http.go       what nodes share: a store, the way to the registry
 //	events.go, events_feed.go        what happens to a node, in order
 //	objects.go                       the domain's values as objects of the API
-//	radio_spec.go, radio*.go         --radio: its syntax, and opening it
-//	listen.go, hearing.go, rate.go   hearing the air, with a node or without
 //	audit.go, aside.go, registry.go  the registry
 //	box.go                           the merchant's box
 //	payer.go, witness.go, limit.go,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/device"
 )
@@ -24,7 +25,7 @@ const (
 // new identity and belongs to nobody. Its errors are *pay.Error: CodeInUse while it
 // runs, CodeNotFound where there is none, CodeConflict for the directory of another
 // role, and those of device.Decode.
-func Forget(ctx context.Context, env Env) (api.Forgotten, error) {
+func Forget(ctx context.Context, env process.Env) (api.Forgotten, error) {
 	if err := env.Dir.Check(); err != nil {
 		return api.Forgotten{}, err
 	}
@@ -51,11 +52,11 @@ func Forget(ctx context.Context, env Env) (api.Forgotten, error) {
 	if err != nil {
 		return api.Forgotten{}, err
 	}
-	env.Seams.pass(AtBeforeForget)
+	env.Seams.Pass(AtBeforeForget)
 	if err := env.Dir.Write(datadir.DeviceFile, next.Encode()); err != nil {
 		return api.Forgotten{}, err
 	}
-	env.Seams.pass(AtAfterForget)
+	env.Seams.Pass(AtAfterForget)
 	return api.Forgotten{
 		V: 1, Type: "forgotten", Node: next.Key().ID().String(), Former: old.Key().ID().String(), Paired: old.Binding != nil,
 	}, nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
 	paysync "github.com/paybeacon/paybeacon/sync"
@@ -44,7 +45,7 @@ var (
 // with CodeNotRunning for a device, which has no store, and those of opening a
 // store. The caller holds the directory's lock.
 func OpenOffline(ctx context.Context, d datadir.Dir) (Stored, error) {
-	env, err := ProcessEnv(d, io.Discard)
+	env, err := process.EnvOf(d, io.Discard)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/acquirer"
@@ -39,7 +40,7 @@ type Registry struct {
 
 // RegistryOptions say how a registry is opened.
 type RegistryOptions struct {
-	Env Env
+	Env process.Env
 	// Listen is where nodes connect, HOST:PORT (UDP). "": only the store is opened,
 	// and the registry cannot run.
 	Listen string
@@ -103,7 +104,7 @@ func OpenRegistry(ctx context.Context, o RegistryOptions) (*Registry, error) {
 	return n, nil
 }
 
-func newRegistryRole(env Env, key pay.Key, authority pay.Fact, a pay.Authority, secrets datadir.Secrets, acquirers map[pay.Acquirer]registry.Acquirer) (*registry.Registry, error) {
+func newRegistryRole(env process.Env, key pay.Key, authority pay.Fact, a pay.Authority, secrets datadir.Secrets, acquirers map[pay.Acquirer]registry.Acquirer) (*registry.Registry, error) {
 	resolver, err := secrets.ResolverKey()
 	if err != nil {
 		return nil, pay.Wrap(err, pay.CodeConfig, "open the registry's secrets", "restore the directory from a backup")

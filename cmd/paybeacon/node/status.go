@@ -29,7 +29,7 @@ func (b *Box) status(ctx context.Context, _ api.Nothing) (api.BoxStatus, error) 
 	s := api.BoxStatus{
 		V: 1, Type: "status", Role: pay.RoleBox, Node: b.key.ID().String(), Name: m.Name, Merchant: m.Shop, Site: m.Site, Standing: b.Standing(),
 	}
-	if b.radio.scanner != nil {
+	if b.radio.Scanner != nil {
 		h := b.air.Health()
 		s.Radio, s.RadioWhy, s.AdvertsPerSecond = api.RadioWord(h.Deaf), h.Why, api.RoundRate(h.Rate)
 	}

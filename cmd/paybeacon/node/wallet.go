@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
@@ -25,7 +26,7 @@ type Wallet struct {
 
 // WalletOptions say how a wallet is opened.
 type WalletOptions struct {
-	Env Env
+	Env process.Env
 	// Server is where the registry is, HOST:PORT; "" for where it was at enrolment.
 	Server string
 	// Approve says who answers offers: ask, none, all, under:AMOUNT or exec:COMMAND;

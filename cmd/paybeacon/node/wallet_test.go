@@ -10,6 +10,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
 )
@@ -25,7 +26,7 @@ type loneWallet struct {
 
 func newLoneWallet(t *testing.T, approve string) *loneWallet {
 	t.Helper()
-	env, err := ProcessEnv(datadir.Dir(t.TempDir()), io.Discard)
+	env, err := process.EnvOf(datadir.Dir(t.TempDir()), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

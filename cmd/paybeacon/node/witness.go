@@ -73,11 +73,11 @@ func (n *payer) witness(ctx context.Context, id string, by pay.Rule) (full strin
 	case !needed: // p, because another may be the only pending one a moment later
 		return p.String(), code, nil
 	}
-	n.Seams.pass(AtBeforeCode)
+	n.Seams.Pass(AtBeforeCode)
 	code, err = n.authenticate(ctx, w.Device, w.Sign)
 	n.problems.note(p, err)
 	if err == nil {
-		n.Seams.pass(AtAfterCode)
+		n.Seams.Pass(AtAfterCode)
 	}
 	return p.String(), code, err
 }

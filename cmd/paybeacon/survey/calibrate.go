@@ -11,7 +11,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -121,7 +121,7 @@ func calibrate(c *cli.Call) error {
 		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--taps is outside 1..%d", tapsMax), "leave it out: three taps are enough")
 	}
 	places := c.Flags.Bool("behind")
-	t, ear := newTapper(want, places), &ear{air: node.NewHearing(ble.TrackerOptions{Lane: lane}, l.Now), now: l.Now}
+	t, ear := newTapper(want, places), &ear{air: radio.NewHearing(ble.TrackerOptions{Lane: lane}, l.Now), now: l.Now}
 	err = l.Listen(c.Ctx, func(h ble.Health) { ear.air.Heed(h) }, ear.hear, func(ctx context.Context) error {
 		_, _ = fmt.Fprintf(c.Err, "Hold the beacon at the till for three seconds, then take it away; %d times.\nListening for %v.\n", want, l.Limit)
 		t.follow(ctx, ear, &progress{want: want, places: places, ends: l.Now().Add(l.Limit), said: l.Now()}, c.Err)
@@ -179,7 +179,7 @@ func (t *tapper) missing(waited time.Duration, unmeasured uint64) error {
 
 // ear is what a calibration hears with.
 type ear struct {
-	air        *node.Hearing
+	air        *radio.Hearing
 	now        func() time.Time
 	unmeasured atomic.Uint64 // adverts without a strength
 }

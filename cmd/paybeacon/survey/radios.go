@@ -8,7 +8,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 )
 
@@ -44,7 +44,7 @@ func RadiosCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 }
 
 func radios(c *cli.Call) error {
-	list, err := node.ListAdapters(c.Ctx)
+	list, err := radio.ListAdapters(c.Ctx)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func radios(c *cli.Call) error {
 		items = append(items, adapterObject(a))
 	}
 	if len(items) == 0 {
-		return node.ErrNoAdapter()
+		return radio.ErrNoAdapter()
 	}
 	return cli.AnswerList(c, items, func(w io.Writer) {
 		for _, a := range list {

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/paybeacon/paybeacon/ble"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -16,20 +16,20 @@ const watchEvery = time.Second
 // watching is all that is heard, and its lock: the radio feeds it, the table
 // looks at it.
 type watching struct {
-	spec    node.RadioSpec
+	spec    radio.Spec
 	options ble.TrackerOptions
 	now     func() time.Time
 	begun   time.Time
 
 	mu      sync.Mutex
-	air     *node.Hearing
+	air     *radio.Hearing
 	statics *ble.Sightings
 	// unmeasured counts the adverts of which the controller knew no strength.
 	unmeasured uint64
 }
 
-func newWatching(spec node.RadioSpec, o ble.TrackerOptions, now func() time.Time) *watching {
-	return &watching{spec: spec, options: o, now: now, begun: now(), air: node.NewHearing(o, now), statics: ble.NewSightings()}
+func newWatching(spec radio.Spec, o ble.TrackerOptions, now func() time.Time) *watching {
+	return &watching{spec: spec, options: o, now: now, begun: now(), air: radio.NewHearing(o, now), statics: ble.NewSightings()}
 }
 
 func (w *watching) hear(a ble.Advert) {

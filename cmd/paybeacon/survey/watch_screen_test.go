@@ -12,7 +12,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -33,7 +33,7 @@ func TestScreenEnds(t *testing.T) {
 			defer func() { _ = keys.Close() }()
 			go func() { _, _ = io.WriteString(keys, c.keys) }() // ends with the pipe
 			var out bytes.Buffer
-			w := newWatching(node.RadioSpec{Kind: node.RadioAir, Path: "shop"}, ble.TrackerOptions{}, time.Now)
+			w := newWatching(radio.Spec{Kind: radio.Air, Path: "shop"}, ble.TrackerOptions{}, time.Now)
 			nearTo(w.air, 1)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -52,7 +52,7 @@ func TestScreenEnds(t *testing.T) {
 
 func TestScreenFollowsTheWindow(t *testing.T) {
 	t.Parallel()
-	w := newWatching(node.RadioSpec{Kind: node.RadioAir, Path: "shop"}, ble.TrackerOptions{}, time.Now)
+	w := newWatching(radio.Spec{Kind: radio.Air, Path: "shop"}, ble.TrackerOptions{}, time.Now)
 	m := &watchModel{watching: w, view: viewOptions{width: plainWidth, paint: plain}}
 	m.Update(tea.WindowSizeMsg{Width: 61, Height: 13})
 	if m.view.width != 61 || m.view.height != 13 {
@@ -71,7 +71,7 @@ func TestScreenFollowsTheWindow(t *testing.T) {
 }
 
 // nearTo lets a device be heard near by h, now.
-func nearTo(h *node.Hearing, code byte) {
+func nearTo(h *radio.Hearing, code byte) {
 	for n := range 30 {
 		a := ble.Advert{At: time.Now().Add(time.Duration(n-30) * 100 * time.Millisecond)}
 		a.SetRSSI(-45)

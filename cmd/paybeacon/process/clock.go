@@ -1,4 +1,4 @@
-package node
+package process
 
 import (
 	"fmt"
@@ -25,10 +25,10 @@ const (
 // step while a test looks on.
 const shiftEvery = 100 * time.Millisecond
 
-// ProcessClock returns this process's clock: the machine's, shifted by ClockEnv. It
+// Clock returns this process's clock: the machine's, shifted by ClockEnv. It
 // keeps the monotonic reading, so differences of its times stay right unless the
 // shift changes. Its error is a *pay.Error with CodeConfig.
-func ProcessClock() (func() time.Time, error) {
+func Clock() (func() time.Time, error) {
 	now, _, err := clockFromEnv()
 	return now, err
 }

@@ -1,6 +1,6 @@
 //go:build !crashpoints
 
-package node
+package process
 
 import (
 	"os"

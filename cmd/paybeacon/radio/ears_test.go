@@ -1,4 +1,4 @@
-package node
+package radio
 
 import (
 	"context"
@@ -38,14 +38,14 @@ func TestTwoEarsAreReadStrictly(t *testing.T) {
 		{"air:a+air:", "is not known"},
 		{"+air:a", "--radio is missing"},
 	} {
-		spec, err := ParseRadio(c.text)
+		spec, err := Parse(c.text)
 		got := spec.String()
 		if err != nil {
 			got = err.Error()
 			if pay.CodeOf(err) != pay.CodeUsage || api.Describe(err).Hint == "" {
 				t.Errorf("%q: %+v", c.text, api.Describe(err))
 			}
-		} else if again, err := ParseRadio(got); err != nil || again.String() != got {
+		} else if again, err := Parse(got); err != nil || again.String() != got {
 			t.Errorf("%q: %q is read as %q, %v", c.text, got, again, err)
 		}
 		if err == nil && got != c.want || err != nil && !strings.Contains(got, c.want) {
@@ -81,9 +81,9 @@ func pair(t *testing.T) (first, second *played, heard map[ble.Ear]int, last func
 	first, second, heard = newPlayed(), newPlayed(), map[ble.Ear]int{}
 	health := make(chan ble.Health, 1000)
 	e := &ears{
-		first: radio{scanner: first, close: func() {}}, second: radio{scanner: second, close: func() {}}, quiet: time.Now(),
-		spec:    RadioSpec{Kind: RadioAir, Path: "a", Second: &RadioSpec{Kind: RadioReplay, Path: t.TempDir() + "/gone"}},
-		options: radioOptions{now: time.Now, log: slog.New(slog.DiscardHandler), health: func(h ble.Health) { health <- h }},
+		first: Radio{Scanner: first, Close: func() {}}, second: Radio{Scanner: second, Close: func() {}}, quiet: time.Now(),
+		spec:    Spec{Kind: Air, Path: "a", Second: &Spec{Kind: Replay, Path: t.TempDir() + "/gone"}},
+		options: Options{Now: time.Now, Log: slog.New(slog.DiscardHandler), Health: func(h ble.Health) { health <- h }},
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -174,8 +174,8 @@ func TestHealthOfTwoEars(t *testing.T) {
 	} {
 		var got ble.Health
 		e := &ears{
-			spec:    RadioSpec{Kind: RadioBlueZ, Adapter: "hci0", Second: &RadioSpec{Kind: RadioBlueZ, Adapter: "hci1"}},
-			options: radioOptions{now: time.Now, health: func(h ble.Health) { got = h }},
+			spec:    Spec{Kind: BlueZ, Adapter: "hci0", Second: &Spec{Kind: BlueZ, Adapter: "hci1"}},
+			options: Options{Now: time.Now, Health: func(h ble.Health) { got = h }},
 		}
 		e.heed(ble.FirstEar, c.first)
 		e.heed(ble.SecondEar, c.second)

@@ -1,4 +1,4 @@
-package node
+package radio
 
 import (
 	"context"
@@ -7,14 +7,14 @@ import (
 	"github.com/paybeacon/paybeacon/ble/bluez"
 )
 
-func openBlueZ(ctx context.Context, spec RadioSpec, o radioOptions) (radio, error) {
+func openBlueZ(ctx context.Context, spec Spec, o Options) (Radio, error) {
 	b, err := bluez.Open(ctx, bluez.Options{
-		Adapter: spec.Adapter, Marker: spec.Marker, Health: o.health, Now: o.now, Log: o.log,
+		Adapter: spec.Adapter, Marker: spec.Marker, Health: o.Health, Now: o.Now, Log: o.Log,
 	})
 	if err != nil {
-		return radio{}, err
+		return Radio{}, err
 	}
-	return radio{scanner: b, advertiser: b, close: func() {}}, nil
+	return Radio{Scanner: b, Advertiser: b, Close: func() {}}, nil
 }
 
 // ListAdapters returns the adapters of this machine, by name.

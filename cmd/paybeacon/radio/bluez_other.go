@@ -1,6 +1,6 @@
 //go:build !linux
 
-package node
+package radio
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-func openBlueZ(context.Context, RadioSpec, radioOptions) (radio, error) {
-	return radio{}, errNoBlueZ()
+func openBlueZ(context.Context, Spec, Options) (Radio, error) {
+	return Radio{}, errNoBlueZ()
 }
 
 // ListAdapters returns a *pay.Error with CodeRadio: BlueZ is only on Linux.

@@ -1,4 +1,4 @@
-package node
+package radio
 
 import (
 	"strings"
@@ -40,7 +40,7 @@ func TestRadiosAreReadStrictly(t *testing.T) {
 		{"bluetooth:hci0", "is not known"},
 		{"\x1b[31mair:x", "\uFFFD[31mair:x"},
 	} {
-		spec, err := ParseRadio(c.text)
+		spec, err := Parse(c.text)
 		got := spec.String()
 		if err != nil {
 			got = err.Error()

@@ -1,4 +1,4 @@
-package node
+package process
 
 import (
 	"strings"
@@ -18,16 +18,16 @@ type Seams struct {
 	Fails func(s pay.Subject) bool
 }
 
-// pass notes that the process has come to a point.
-func (s Seams) pass(point string) {
+// Pass notes that the process has come to a point, which may end it there.
+func (s Seams) Pass(point string) {
 	if s.At != nil {
 		s.At(point)
 	}
 }
 
-// startsSubject reports whether a subject is meant: its text begins with start,
-// with or without the kind.
-func startsSubject(s pay.Subject, start string) bool {
+// StartsSubject reports whether start means a subject: the text of it, with or without
+// the kind in front, begins so.
+func StartsSubject(s pay.Subject, start string) bool {
 	whole := s.String()
 	return strings.HasPrefix(whole, start) || strings.HasPrefix(whole[2:], start)
 }

@@ -1,4 +1,4 @@
-package node
+package process
 
 import (
 	"os"
@@ -26,7 +26,7 @@ func machineBoot() func() pay.Boot {
 	return func() pay.Boot {
 		var t unix.Timespec
 		if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
-			panic("node: internal error: the clock that was there is gone: " + err.Error())
+			panic("process: internal error: the clock that was there is gone: " + err.Error())
 		}
 		return pay.Boot{ID: id, Up: pay.MillisOf(time.Duration(t.Nano()))}
 	}

@@ -1,4 +1,4 @@
-package node
+package radio
 
 import (
 	"context"
@@ -14,51 +14,54 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
-// scanner hears adverts until ctx ends. each must be quick.
-type scanner interface {
+// Scanner hears adverts until ctx ends, which is no error, or until it fails. each must
+// be quick.
+type Scanner interface {
 	Scan(ctx context.Context, each func(ble.Advert)) error
 }
 
-// advertiser sends payload at each interval until ctx ends, from an address
-// that is fresh for each call.
-type advertiser interface {
+// Advertiser sends payload at each interval until ctx ends, which is no error, or until
+// it fails, from an address that is fresh for each call.
+type Advertiser interface {
 	Advertise(ctx context.Context, payload []byte, interval time.Duration) error
 }
 
-// radio is an open radio. A recorded capture can only be listened to.
-type radio struct {
-	scanner    scanner
-	advertiser advertiser
-	close      func()
+// Radio is an open radio. The zero value is none.
+type Radio struct {
+	Scanner Scanner
+	// Advertiser is nil for a recorded capture, which can only be listened to.
+	Advertiser Advertiser
+	// Close gives the radio back, after Scan and Advertise have returned.
+	Close func()
 }
 
-// RadioKind is the part of --radio before the first colon.
-type RadioKind string
+// Kind is the part of --radio before the first colon.
+type Kind string
 
 // The kinds of radios.
 const (
-	RadioBlueZ  RadioKind = "bluez"
-	RadioAir    RadioKind = "air"
-	RadioReplay RadioKind = "replay"
+	BlueZ  Kind = "bluez"
+	Air    Kind = "air"
+	Replay Kind = "replay"
 )
 
 // adapterDefault is the adapter that bluez alone means.
 const adapterDefault = "hci0"
 
-// RadioSpec is what --radio names: bluez[:hci0[,marker=hci1]], air:DIR or
+// Spec is what --radio names: bluez[:hci0[,marker=hci1]], air:DIR or
 // replay:FILE, or two of them with a + in between: the two ears of a box.
-type RadioSpec struct {
-	Kind RadioKind
+type Spec struct {
+	Kind Kind
 	// Adapter listens and broadcasts; Marker, unless empty, is another one that
-	// sends a sign of life for it to hear. Only with RadioBlueZ.
+	// sends a sign of life for it to hear. Only with BlueZ.
 	Adapter, Marker string
 	Path            string // the directory of an air, the file of a capture
 	// Second is the second ear of a box; nil for a box with one.
-	Second *RadioSpec
+	Second *Spec
 }
 
 // First is the spec of the first ear alone.
-func (r RadioSpec) First() RadioSpec {
+func (r Spec) First() Spec {
 	r.Second = nil
 	return r
 }
@@ -68,9 +71,9 @@ const radioHint = "write --radio bluez:hci0, air:DIR or replay:FILE"
 // earsPattern matches the + between two ears. A + elsewhere is part of a name.
 var earsPattern = regexp.MustCompile(`\+(?:bluez(?::|\+|$)|air:|replay:)`)
 
-// ParseRadio reads --radio. It refuses what it does not understand, so that a typing
+// Parse reads --radio. It refuses what it does not understand, so that a typing
 // error does not open another adapter, with a *pay.Error with CodeUsage.
-func ParseRadio(s string) (RadioSpec, error) {
+func Parse(s string) (Spec, error) {
 	at := earsPattern.FindStringIndex(s)
 	if at == nil {
 		return parseEar(s)
@@ -88,9 +91,9 @@ func ParseRadio(s string) (RadioSpec, error) {
 	switch {
 	case err != nil:
 		return first, err
-	case first == second || second.Kind == RadioBlueZ && first.Kind == RadioBlueZ && first.Adapter == second.Adapter:
+	case first == second || second.Kind == BlueZ && first.Kind == BlueZ && first.Adapter == second.Adapter:
 		return first, pay.NewError(pay.CodeUsage, "both ears are "+text.Printable(second.String()), hint)
-	case second.Marker != "" || second.Kind == RadioBlueZ && second.Adapter == first.Marker:
+	case second.Marker != "" || second.Kind == BlueZ && second.Adapter == first.Marker:
 		return first, pay.NewError(pay.CodeUsage, "an adapter that listens as the second ear is and has no marker", hint)
 	}
 	first.Second = &second
@@ -98,19 +101,19 @@ func ParseRadio(s string) (RadioSpec, error) {
 }
 
 // parseEar reads one radio.
-func parseEar(s string) (RadioSpec, error) {
+func parseEar(s string) (Spec, error) {
 	kind, rest, more := strings.Cut(s, ":")
-	spec := RadioSpec{Kind: RadioKind(kind)}
+	spec := Spec{Kind: Kind(kind)}
 	switch {
 	case s == "":
 		return spec, pay.NewError(pay.CodeUsage, "--radio is missing", radioHint)
-	case spec.Kind == RadioBlueZ:
+	case spec.Kind == BlueZ:
 		spec.Adapter = adapterDefault
 		if !more {
 			return spec, nil
 		}
 		return parseBlueZ(rest)
-	case (spec.Kind == RadioAir || spec.Kind == RadioReplay) && rest != "":
+	case (spec.Kind == Air || spec.Kind == Replay) && rest != "":
 		spec.Path = rest
 		return spec, nil
 	default:
@@ -119,10 +122,10 @@ func parseEar(s string) (RadioSpec, error) {
 }
 
 // parseBlueZ reads what stands behind "bluez:".
-func parseBlueZ(rest string) (RadioSpec, error) {
+func parseBlueZ(rest string) (Spec, error) {
 	const hint = "write --radio bluez:hci0, or bluez:hci0,marker=hci1 with a second adapter; paybeacon scan radios lists them"
 	adapter, option, more := strings.Cut(rest, ",")
-	spec := RadioSpec{Kind: RadioBlueZ, Adapter: adapter}
+	spec := Spec{Kind: BlueZ, Adapter: adapter}
 	if !isAdapterName(adapter) {
 		return spec, pay.NewError(pay.CodeUsage, fmt.Sprintf("%q is no adapter's name", text.Printable(adapter)), hint)
 	}
@@ -152,12 +155,12 @@ func isAdapterName(s string) bool {
 	return strings.Trim(number, "0123456789") == ""
 }
 
-// String returns the form that ParseRadio reads.
-func (r RadioSpec) String() string {
+// String returns the form that Parse reads.
+func (r Spec) String() string {
 	switch {
 	case r.Second != nil:
 		return r.First().String() + "+" + r.Second.String()
-	case r.Kind != RadioBlueZ:
+	case r.Kind != BlueZ:
 		return string(r.Kind) + ":" + r.Path
 	case r.Marker != "":
 		return "bluez:" + r.Adapter + ",marker=" + r.Marker
@@ -166,20 +169,21 @@ func (r RadioSpec) String() string {
 	}
 }
 
-// radioOptions say how a radio is used.
-type radioOptions struct {
-	now func() time.Time
-	log *slog.Logger
-	// rssi is the strength at which others in a simulated air hear this process.
-	rssi pay.RSSI
-	// secondRSSI is the same where it sends into a second air.
-	secondRSSI pay.RSSI
-	// health is told how well a real radio hears, from one goroutine at a time;
+// Options say how a radio is used.
+type Options struct {
+	// Now is the clock by which what is heard is dated.
+	Now func() time.Time
+	Log *slog.Logger
+	// RSSI is the strength at which others in a simulated air hear this process.
+	RSSI pay.RSSI
+	// SecondRSSI is the same where it sends into a second air.
+	SecondRSSI pay.RSSI
+	// Health is told how well a real radio hears, from one goroutine at a time;
 	// nil means that nobody wants to know. Simulated ones have nothing to tell.
-	health func(ble.Health)
-	// capture is given what was found in a recorded capture; nil means that the log
+	Health func(ble.Health)
+	// Capture is given what was found in a recorded capture; nil means that the log
 	// says what of it cannot be played.
-	capture func(replay.Report)
+	Capture func(replay.Report)
 }
 
 // mayAdvertiseWith returns why an adapter cannot be a beacon, or nil.
@@ -212,5 +216,5 @@ func ErrNoAdapter() error {
 	return pay.NewError(pay.CodeRadio, "this machine has no Bluetooth adapter that BlueZ manages", "plug one in, or use --radio air:DIR or replay:FILE")
 }
 
-// RadioSilent is the strength at which a box would be heard if it sent.
-const RadioSilent pay.RSSI = -100
+// Silent is the strength at which a box would be heard if it sent.
+const Silent pay.RSSI = -100

@@ -1,4 +1,4 @@
-package node
+package radio
 
 import (
 	"cmp"
@@ -28,9 +28,9 @@ const (
 // their health is made one. The second one may fail; the first one decides alone
 // then, and the health says so.
 type ears struct {
-	first, second radio
-	spec          RadioSpec
-	options       radioOptions // as both were opened, with the health of the pair
+	first, second Radio
+	spec          Spec
+	options       Options // as both were opened, with the health of the pair
 
 	mu     sync.Mutex
 	states [2]ble.Health
@@ -42,26 +42,26 @@ type ears struct {
 	since  int       // how many adverts the first one heard meanwhile
 }
 
-// openEars opens both radios of a spec. Its errors are those of openRadio.
-func openEars(ctx context.Context, spec RadioSpec, o radioOptions) (radio, error) {
-	e := &ears{spec: spec, options: o, quiet: o.now()}
+// openEars opens both radios of a spec. Its errors are those of Open.
+func openEars(ctx context.Context, spec Spec, o Options) (Radio, error) {
+	e := &ears{spec: spec, options: o, quiet: o.Now()}
 	var err error
-	if e.first, err = openRadio(ctx, spec.First(), e.optionsOf(ble.FirstEar)); err != nil {
-		return radio{}, err
+	if e.first, err = Open(ctx, spec.First(), e.optionsOf(ble.FirstEar)); err != nil {
+		return Radio{}, err
 	}
-	if e.second, err = openRadio(ctx, *spec.Second, e.optionsOf(ble.SecondEar)); err != nil {
-		e.first.close()
-		return radio{}, err
+	if e.second, err = Open(ctx, *spec.Second, e.optionsOf(ble.SecondEar)); err != nil {
+		e.first.Close()
+		return Radio{}, err
 	}
-	return radio{scanner: e, advertiser: e, close: e.close}, nil
+	return Radio{Scanner: e, Advertiser: e, Close: e.close}, nil
 }
 
 // optionsOf returns how one of the two is opened.
-func (e *ears) optionsOf(ear ble.Ear) radioOptions {
+func (e *ears) optionsOf(ear ble.Ear) Options {
 	o := e.options
-	o.health = func(h ble.Health) { e.heed(ear, h) }
+	o.Health = func(h ble.Health) { e.heed(ear, h) }
 	if ear == ble.SecondEar {
-		o.rssi = o.secondRSSI
+		o.RSSI = o.SecondRSSI
 	}
 	return o
 }
@@ -69,8 +69,8 @@ func (e *ears) optionsOf(ear ble.Ear) radioOptions {
 func (e *ears) close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.first.close()
-	e.second.close()
+	e.first.Close()
+	e.second.Close()
 }
 
 // Scan hears with both until ctx ends or the first one fails. each is called from
@@ -92,15 +92,15 @@ func (e *ears) Scan(ctx context.Context, each func(ble.Advert)) error {
 	}
 	parts.Go(func() { e.keepSecond(ctx, hear(ble.SecondEar)) })
 	parts.Go(func() { e.compare(ctx) })
-	return e.first.scanner.Scan(ctx, hear(ble.FirstEar))
+	return e.first.Scanner.Scan(ctx, hear(ble.FirstEar))
 }
 
 // keepSecond hears with the second one, and opens it again when it fails.
 func (e *ears) keepSecond(ctx context.Context, hear func(ble.Advert)) {
 	for {
-		err := e.second.scanner.Scan(ctx, hear)
+		err := e.second.Scanner.Scan(ctx, hear)
 		for err != nil && ctx.Err() == nil {
-			e.options.log.Warn("the second ear does not hear; trying again", "radio", e.spec.Second.String(), "error", err)
+			e.options.Log.Warn("the second ear does not hear; trying again", "radio", e.spec.Second.String(), "error", err)
 			e.fail(err.Error())
 			select {
 			case <-ctx.Done():
@@ -117,13 +117,13 @@ func (e *ears) keepSecond(ctx context.Context, hear func(ble.Advert)) {
 
 // reopen opens the second one anew.
 func (e *ears) reopen(ctx context.Context) error {
-	fresh, err := openRadio(ctx, *e.spec.Second, e.optionsOf(ble.SecondEar))
+	fresh, err := Open(ctx, *e.spec.Second, e.optionsOf(ble.SecondEar))
 	if err != nil {
 		return err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.second.close()
+	e.second.Close()
 	e.second = fresh
 	return nil
 }
@@ -133,7 +133,7 @@ func (e *ears) count(a ble.Advert) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if a.Ear == ble.SecondEar {
-		e.quiet, e.since = e.options.now(), 0
+		e.quiet, e.since = e.options.Now(), 0
 		return
 	}
 	e.since++
@@ -157,12 +157,12 @@ func (e *ears) compare(ctx context.Context) {
 
 func (e *ears) beat() {
 	e.mu.Lock()
-	silent := e.since >= earHeard && e.options.now().Sub(e.quiet) >= earSilence
+	silent := e.since >= earHeard && e.options.Now().Sub(e.quiet) >= earSilence
 	switch {
 	case silent && !e.silent:
-		e.options.log.Warn("the second ear hears nothing while the first one does", "radio", e.spec.Second.String())
+		e.options.Log.Warn("the second ear hears nothing while the first one does", "radio", e.spec.Second.String())
 	case e.silent && !silent:
-		e.options.log.Info("the second ear hears again", "radio", e.spec.Second.String())
+		e.options.Log.Info("the second ear hears again", "radio", e.spec.Second.String())
 	}
 	e.silent = silent
 	e.mu.Unlock()
@@ -187,12 +187,12 @@ func (e *ears) heed(ear ble.Ear, h ble.Health) {
 
 // tell says how the two hear together.
 func (e *ears) tell() {
-	if e.options.health == nil {
+	if e.options.Health == nil {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock() // the health of a radio comes from one goroutine at a time
-	e.options.health(e.health())
+	e.options.Health(e.health())
 }
 
 // health is that of the first one, with what is wrong with the second one. e.mu is
@@ -200,7 +200,7 @@ func (e *ears) tell() {
 func (e *ears) health() ble.Health {
 	h, second := e.states[ble.FirstEar], e.states[ble.SecondEar]
 	if !e.told {
-		h.Rate = e.rate.perSecond(e.options.now())
+		h.Rate = e.rate.perSecond(e.options.Now())
 	}
 	h.Lost += second.Lost
 	h.Lag = max(h.Lag, second.Lag)
@@ -228,10 +228,10 @@ func (e *ears) Advertise(ctx context.Context, payload []byte, interval time.Dura
 	defer cancel()
 	second := make(chan error, 1)
 	go func() {
-		second <- e.second.advertiser.Advertise(ctx, payload, interval)
+		second <- e.second.Advertiser.Advertise(ctx, payload, interval)
 		cancel()
 	}()
-	first := e.first.advertiser.Advertise(ctx, payload, interval)
+	first := e.first.Advertiser.Advertise(ctx, payload, interval)
 	cancel()
 	return cmp.Or(first, <-second)
 }

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package node
+package process
 
 import "github.com/paybeacon/paybeacon/pay"
 

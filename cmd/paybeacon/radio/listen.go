@@ -1,4 +1,4 @@
-package node
+package radio
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 
 // Listener hears advertisements for a while, and needs no node.
 type Listener struct {
-	Radio RadioSpec
+	Radio Spec
 	Now   func() time.Time
 	Log   *slog.Logger
 	// Limit ends it by itself; 0 means never.
@@ -25,11 +25,11 @@ type Listener struct {
 // It ends when show returns, when the time is over or when it is interrupted,
 // all of which are no errors, and when the radio fails, which is one.
 func (l Listener) Listen(ctx context.Context, health func(ble.Health), hear func(ble.Advert), show func(ctx context.Context) error) error {
-	r, err := openRadio(ctx, l.Radio, radioOptions{now: l.Now, log: l.Log, rssi: RadioSilent, health: health, capture: l.Capture})
+	r, err := Open(ctx, l.Radio, Options{Now: l.Now, Log: l.Log, RSSI: Silent, Health: health, Capture: l.Capture})
 	if err != nil {
 		return err
 	}
-	defer r.close()
+	defer r.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if l.Limit > 0 {
@@ -38,7 +38,7 @@ func (l Listener) Listen(ctx context.Context, health func(ble.Health), hear func
 	}
 	scanned := make(chan error, 1)
 	go func() {
-		scanned <- r.scanner.Scan(ctx, hear)
+		scanned <- r.Scanner.Scan(ctx, hear)
 		cancel()
 	}()
 	shown := show(ctx)

@@ -1,4 +1,4 @@
-package node
+package process
 
 import (
 	"fmt"
@@ -13,15 +13,16 @@ import (
 // processors, by a limit on virtual memory, and do not with 2 GiB.
 const addressBytesMin = 2 << 30
 
-const hintMemory = "let it have more memory (ulimit -v unlimited; MemoryMax= of systemd; the container's limit); nothing is damaged"
+// HintMemory is what a person can do where a node has too little memory.
+const HintMemory = "let it have more memory (ulimit -v unlimited; MemoryMax= of systemd; the container's limit); nothing is damaged"
 
-// checkMemory returns a *pay.Error with CodeNoMemory where this process may not have
+// CheckMemory returns a *pay.Error with CodeNoMemory where this process may not have
 // the memory that a node takes. The program would end in the middle of something,
 // with words of the runtime.
-func checkMemory() error {
+func CheckMemory() error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil || limit.Cur >= addressBytesMin {
 		return nil //nolint:nilerr // a system without such a limit
 	}
-	return pay.NewError(pay.CodeNoMemory, fmt.Sprintf("open the store: this process may have %d MiB of virtual memory, a node needs %d", limit.Cur>>20, addressBytesMin>>20), hintMemory)
+	return pay.NewError(pay.CodeNoMemory, fmt.Sprintf("open the store: this process may have %d MiB of virtual memory, a node needs %d", limit.Cur>>20, addressBytesMin>>20), HintMemory)
 }

@@ -1,4 +1,4 @@
-package node
+package radio
 
 import (
 	"context"
@@ -58,7 +58,8 @@ func (h *Hearing) Health() ble.Health {
 	return s
 }
 
-func (h *Hearing) nearby() pay.Nearby {
+// Nearby returns whom the radio hears now, and who of them is clearly nearest.
+func (h *Hearing) Nearby() pay.Nearby {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.tracker.Nearby(h.now())
@@ -71,31 +72,31 @@ func (h *Hearing) Watch(now time.Time) []ble.Row {
 	return h.tracker.Watch(now)
 }
 
-// shown reports whether a handle was shown lately.
-func (h *Hearing) shown(handle pay.Handle) bool {
+// Shown reports whether a handle was shown lately.
+func (h *Hearing) Shown(handle pay.Handle) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	_, presence := h.tracker.Find(handle, h.now())
 	return presence != ble.NeverShown
 }
 
-// untilClear waits up to wait for somebody to be clearly nearest and returns
+// UntilClear waits up to wait for somebody to be clearly nearest and returns
 // what is heard then. Strengths settle with time as well as with adverts, so it
 // looks again at a short interval.
-func (h *Hearing) untilClear(ctx context.Context, wait time.Duration) pay.Nearby {
+func (h *Hearing) UntilClear(ctx context.Context, wait time.Duration) pay.Nearby {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	tick := time.NewTicker(clearPoll)
 	defer tick.Stop()
 	for {
-		n := h.nearby()
+		n := h.Nearby()
 		if n.Clear != "" {
 			return n
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return h.nearby()
+			return h.Nearby()
 		}
 	}
 }
@@ -104,7 +105,7 @@ const (
 	// clearPoll is how often is looked who is clearly nearest. Chosen: below what a
 	// cashier notices.
 	clearPoll = 50 * time.Millisecond
-	// nearestWait is how long a charge waits for somebody to be clearly nearest.
+	// NearestWait is how long a charge waits for somebody to be clearly nearest.
 	// Chosen: the promise of till charge --nearest.
-	nearestWait = 2 * time.Second
+	NearestWait = 2 * time.Second
 )

@@ -1,6 +1,6 @@
 //go:build crashpoints
 
-package node
+package process
 
 import (
 	"encoding/hex"
@@ -54,7 +54,7 @@ func seamsFromEnv() (Seams, error) {
 	if file := os.Getenv("PAYBEACON_FAIL"); file != "" {
 		s.Fails = func(subject pay.Subject) bool {
 			list, _ := os.ReadFile(file)
-			return slices.ContainsFunc(strings.Fields(string(list)), func(start string) bool { return startsSubject(subject, start) })
+			return slices.ContainsFunc(strings.Fields(string(list)), func(start string) bool { return StartsSubject(subject, start) })
 		}
 	}
 	return s, nil

@@ -1,4 +1,4 @@
-package node
+package process
 
 import (
 	"fmt"
@@ -20,7 +20,8 @@ type Env struct {
 	// Now is the node's clock.
 	Now func() time.Time
 	// Boot reads how long the machine has run; nil where nobody knows.
-	Boot  func() pay.Boot
+	Boot func() pay.Boot
+	// Seams are the places where tests reach in.
 	Seams Seams
 	Log   *slog.Logger
 	// Umask is the file mode creation mask that the process was started with, for the
@@ -31,19 +32,20 @@ type Env struct {
 	Offline bool
 }
 
-// restoreUmask is what a shell does first to have the mask that the process had.
-func (e Env) restoreUmask() string {
+// RestoreUmask is what a shell does first to have the mask that the process had: a line
+// of sh(1), or "" where the mask is not known.
+func (e Env) RestoreUmask() string {
 	if e.Umask == 0 {
 		return ""
 	}
 	return fmt.Sprintf("umask %04o\n", e.Umask)
 }
 
-// ProcessEnv returns the Env of a directory in this process, with the clock and the
+// EnvOf returns the Env of a directory in this process, with the clock and the
 // seams that its environment asks for and a log in words to talk. Its errors are
 // *pay.Error with CodeUsage without a directory and with CodeConfig where the
 // environment cannot be understood.
-func ProcessEnv(d datadir.Dir, talk io.Writer) (Env, error) {
+func EnvOf(d datadir.Dir, talk io.Writer) (Env, error) {
 	if d == "" {
 		return Env{}, pay.NewError(pay.CodeUsage, "--data is missing", "name the node's directory with --data or PAYBEACON_DATA")
 	}
