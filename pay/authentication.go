@@ -31,11 +31,12 @@ type Authentication struct {
 	Currency Currency
 }
 
-// AuthenticatePayment returns what the device signs for an offer.
-func AuthenticatePayment(root, wallet NodeID, c Challenge, offer Decision) Authentication {
+// AuthenticatePayment returns what the device signs for an offer that is approved with a
+// tip, or with none: amount and tip as one.
+func AuthenticatePayment(root, wallet NodeID, c Challenge, offer Decision, tip Amount) Authentication {
 	return Authentication{
 		Purpose: PurposePay, Registry: root, Wallet: wallet, Nonce: c.Nonce, Subject: c.Payment,
-		Merchant: offer.Merchant, Amount: offer.Amount, Currency: offer.Currency,
+		Merchant: offer.Merchant, Amount: offer.Amount + tip, Currency: offer.Currency,
 	}
 }
 

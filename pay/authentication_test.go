@@ -45,11 +45,11 @@ func authentications(t testing.TB) (names []string, list []pay.Authentication) {
 	add := func(name string, a pay.Authentication) { names, list = append(names, name), append(list, a) }
 	request := sign(t, keyOf(t, boxSeed), requestBody())
 	challenge, offer := challengeBody(t, request.ID()), offerBody(request.ID())
-	add("payment", pay.AuthenticatePayment(root, wallet, challenge, offer))
+	add("payment", pay.AuthenticatePayment(root, wallet, challenge, offer, 0))
 	offer.Amount, offer.Currency, offer.Merchant = pay.AmountMax, "KRW", pay.Scope("m/"+strings.Repeat("m", 46))
-	add("payment, the most", pay.AuthenticatePayment(root, wallet, challenge, offer))
+	add("payment, the most", pay.AuthenticatePayment(root, wallet, challenge, offer, 0))
 	challenge.Nonce, offer.Amount, offer.Merchant = pay.Nonce{}, 1, "m/m"
-	add("payment, the least", pay.AuthenticatePayment(root, wallet, challenge, offer))
+	add("payment, the least", pay.AuthenticatePayment(root, wallet, challenge, offer, 0))
 	add("step-up raised", pay.AuthenticateStepUpAbove(root, wallet, pay.StepUpAbove{Before: pay.FactID{0xb0, 31: 1}, Above: 24, Currency: "EUR"}))
 	add("step-up lifted", pay.AuthenticateStepUpAbove(root, wallet, pay.StepUpAbove{Before: pay.FactID{0xb0, 31: 1}, Above: pay.AmountMax, Currency: "EUR"}))
 	add("step-up above nothing", pay.AuthenticateStepUpAbove(root, wallet, pay.StepUpAbove{Currency: "EUR"}))

@@ -38,6 +38,9 @@ type Request struct {
 	// Excess is how strongly the device was heard, where the payer was found by words or
 	// a tap and the box can say it.
 	Excess Excess `cbor:"66,keyasint,omitzero"`
+	// TipMax is the most that the payer may add as a tip; 0: nothing. A registry of old
+	// leaves it out.
+	TipMax Amount `cbor:"67,keyasint,omitempty"`
 }
 
 // Kind returns KindRequest.
@@ -53,7 +56,7 @@ func (r Request) checkRest() error {
 	if r.TTL < RequestTTLMin || r.TTL > RequestTTLMax {
 		return fmt.Errorf("ttl of %v is outside %v..%v", r.TTL.Std(), RequestTTLMin.Std(), RequestTTLMax.Std())
 	}
-	return firstError(r.Key.Check(), r.Merchant.check("m/"), r.Site.Check(), r.Handle.Check(), r.Currency.Check(), CheckRef(r.Ref), r.Created.check(), checkEvidence(r.Evidence, r.Certain), checkExcess(r.Evidence, r.Excess))
+	return firstError(r.Key.Check(), r.Merchant.check("m/"), r.Site.Check(), r.Handle.Check(), r.Currency.Check(), CheckRef(r.Ref), r.Created.check(), checkEvidence(r.Evidence, r.Certain), checkExcess(r.Evidence, r.Excess), checkTipMax(r.TipMax))
 }
 
 // Verdict is whether a wallet approves an offer.
@@ -93,6 +96,9 @@ type Answer struct {
 	// HoldUntil is that of the offer: who approves has seen that the amount is held, and
 	// until when. A wallet of old does not say it.
 	HoldUntil Time `cbor:"66,keyasint,omitempty"`
+	// Tip is what the payer gives beyond the amount; where that is held, lets be captured
+	// beyond it at most.
+	Tip Amount `cbor:"67,keyasint,omitempty"`
 }
 
 // Kind returns KindAnswer.
@@ -112,8 +118,11 @@ func (a Answer) Check() error {
 	if a.Verdict == Decline && !a.Code.IsZero() {
 		return fmt.Errorf("an authentication code stands beside a refusal to pay")
 	}
+	if a.Verdict == Decline && a.Tip != 0 {
+		return fmt.Errorf("a tip stands beside a refusal to pay")
+	}
 	return firstError(a.Merchant.check("m/"), a.Amount.CheckPayable(), a.Currency.Check(),
-		checkText("rule", string(a.By), RuleBytesMax), a.Expires.check(), a.Created.check(), a.HoldUntil.check())
+		checkText("rule", string(a.By), RuleBytesMax), a.Expires.check(), a.Created.check(), a.HoldUntil.check(), checkTip(a.Amount, a.Tip))
 }
 
 // Cancel is a claim that withdraws a request. The box that made the request

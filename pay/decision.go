@@ -35,6 +35,8 @@ type Terms struct {
 	// Mandate is the payer's mandate by which the payment is made, without an offer;
 	// zero: the wallet is asked.
 	Mandate FactID `cbor:"75,keyasint,omitzero"`
+	// TipMax is the request's: the most that the payer may add as a tip.
+	TipMax Amount `cbor:"76,keyasint,omitempty"`
 }
 
 // IsHold reports whether the amount is held for a later capture.
@@ -43,7 +45,7 @@ func (t Terms) IsHold() bool { return t.HoldUntil != 0 }
 func (t Terms) check() error {
 	return firstError(t.Merchant.check("m/"), t.MerchantName.Check(), t.Site.Check(), t.Amount.CheckPayable(),
 		t.Currency.Check(), t.Handle.Check(), CheckRef(t.Ref), t.Expires.check(), t.StepUp.check(),
-		checkEvidence(t.Evidence, t.Certain), checkExcess(t.Evidence, t.Excess), t.checkHold(), t.Acquirer.check())
+		checkEvidence(t.Evidence, t.Certain), checkExcess(t.Evidence, t.Excess), t.checkHold(), t.Acquirer.check(), checkTipMax(t.TipMax))
 }
 
 // checkHold returns nil when the amount is not held, or for longer than the offer
@@ -84,6 +86,9 @@ type Decision struct {
 	// and of what it asked for. Zero: signed before keys belonged to merchants.
 	Key   KeyTag   `cbor:"65,keyasint,omitzero"`
 	Order OrderTag `cbor:"66,keyasint,omitzero"`
+	// Tip is what the payer gives beyond the amount, or where that is held, the bound of
+	// it: from the decision tipped on the same in each.
+	Tip Amount `cbor:"77,keyasint,omitempty"`
 }
 
 // Kind returns KindDecision.
@@ -100,7 +105,7 @@ func (d Decision) Check() error {
 	if d.State == "" {
 		return fmt.Errorf("decision states nothing")
 	}
-	return firstError(d.Terms.check(), d.Sums.check(), checkText("rule", string(d.By), RuleBytesMax), d.At.check(),
+	return firstError(d.Terms.check(), d.Sums.check(), d.checkTip(), checkText("rule", string(d.By), RuleBytesMax), d.At.check(),
 		checkText("state", string(d.State), stateBytesMax), checkText("reason", string(d.Reason), reasonBytesMax))
 }
 

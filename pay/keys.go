@@ -23,7 +23,8 @@ type KeySecret [16]byte
 type KeyTag [16]byte
 
 // OrderTag stands for what was asked for under a key: amount, currency,
-// reference, whether it is captured later, and whether two channels are asked for.
+// reference, whether it is captured later, whether two channels are asked for, and how
+// much a tip may be.
 type OrderTag [16]byte
 
 // Key returns the tag of a key.
@@ -42,6 +43,9 @@ func (s KeySecret) Order(r Opening) OrderTag {
 	if r.Bill {
 		what = append(what, "bill")
 	}
+	if r.TipMax != 0 {
+		what = append(what, "tip", int64(r.TipMax))
+	}
 	return OrderTag(s.tag(what))
 }
 
@@ -54,7 +58,8 @@ func (s KeySecret) tag(what []any) []byte {
 
 // SameOrder reports whether two requests ask for the same, whoever is to pay it.
 func (o Opening) SameOrder(other Opening) bool {
-	return (o.Hold != 0) == (other.Hold != 0) && o.Later == other.Later && o.Bill == other.Bill && o.Amount == other.Amount && o.Currency == other.Currency && o.Ref == other.Ref && o.TwoChannel == other.TwoChannel
+	return (o.Hold != 0) == (other.Hold != 0) && o.Later == other.Later && o.Bill == other.Bill && o.Amount == other.Amount && o.Currency == other.Currency && o.Ref == other.Ref && o.TwoChannel == other.TwoChannel &&
+		o.TipMax == other.TipMax
 }
 
 // MerchantKeys is the registry's statement to the boxes of one merchant with

@@ -15,6 +15,8 @@ import (
 //	    |            |
 //	    |            |--> held         approved, to be captured later: see below
 //	    |            |--> approved     approved, and an acquirer moves the money: see below
+//	    |            |--> tipped       approved with a tip: the same commit goes on to captured,
+//	    |            |                 held or approved
 //	    |            |--> declined     the wallet declined
 //	    |            |--> failed       approved, but the balance does not cover it
 //	    |            |--> expired      no answer in time
@@ -53,9 +55,9 @@ import (
 // has answered; as long as it has not, the state stays as it is.
 // Once something was captured the payment is paid, whatever becomes of the rest.
 //
-// The state part_refunded is shown as captured, and mandated as approved. They have
+// The state part_refunded is shown as captured, and mandated and tipped as approved. They have
 // names of their own because an older program, for which captured is the end and follows
-// on offered alone, takes in states that it does not know and no arrow that it does not
+// on offered alone, with the amount and no more, takes in states that it does not know and no arrow that it does not
 // know.
 //
 // The table below is the drawing with all that belongs to an arrow. Payment.Next
@@ -76,6 +78,9 @@ const (
 	// StateApproved: the payer approved, and the acquirer has not answered yet. The
 	// amount is set aside, and nobody can capture it.
 	StateApproved State = "approved"
+	// StateTipped: the payer approved, and gives a tip; the next decision, which comes at
+	// once, moves the money. Shown as approved.
+	StateTipped   State = "tipped"
 	StateHeld     State = "held"
 	StateCaptured State = "captured"
 	// StatePartRefunded: captured, and a part of it was given back; shown as captured.
@@ -100,6 +105,7 @@ var outcomes = []struct {
 	{StateMandated, OutcomePending},
 	{StateOffered, OutcomePending},
 	{StateApproved, OutcomePending},
+	{StateTipped, OutcomePending},
 	{StateHeld, OutcomePending},
 	{StateCaptured, OutcomePaid},
 	{StatePartRefunded, OutcomePaid},
@@ -155,6 +161,11 @@ var life = []Arrow{
 	{From: StateOffered, To: StateFailed, Claim: KindAnswer, Signer: PartyPayer, Reason: true, By: true, Payer: true},
 	{From: StateOffered, To: StateExpired, Deadline: DeadlineOffer, Reason: true, Payer: true},
 	{From: StateOffered, To: StateCancelled, Claim: KindCancel, Signer: PartyBox, Reason: true, Payer: true},
+
+	{From: StateOffered, To: StateTipped, Claim: KindAnswer, Signer: PartyPayer, Deadline: DeadlineOffer, By: true, Payer: true},
+	{From: StateTipped, To: StateCaptured, Claim: KindAnswer, Signer: PartyPayer, Sums: Change{Captured: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
+	{From: StateTipped, To: StateHeld, Claim: KindAnswer, Signer: PartyPayer, Sums: Change{Held: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
+	{From: StateTipped, To: StateApproved, Claim: KindAnswer, Signer: PartyPayer, Sums: Change{Held: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
 
 	{From: StateApproved, To: StateCaptured, Claim: KindAcquirerAnswer, Signer: PartyRegistry, Sums: Change{Held: Shrinks, Captured: Grows}, Payer: true},
 	{From: StateApproved, To: StateHeld, Claim: KindAcquirerAnswer, Signer: PartyRegistry, Payer: true},
@@ -295,7 +306,7 @@ func (s State) Shown() State {
 	switch s {
 	case StatePartRefunded:
 		return StateCaptured
-	case StateMandated:
+	case StateMandated, StateTipped:
 		return StateApproved
 	default:
 		return s
@@ -334,7 +345,7 @@ func (d Decision) ByClock() (a Arrow, at Time, ok bool) {
 		if a.From != d.State || a.Claim != "" {
 			continue
 		}
-		if after, err := sums.Plus(a.Sums.ofAllHeld(sums)); err != nil || !a.Sums.leads(sums, after, d.Amount) || !a.To.allows(after) {
+		if after, err := sums.Plus(a.Sums.ofAllHeld(sums)); err != nil || !a.Sums.leads(sums, after, d.agreed()) || !a.To.allows(after) {
 			continue
 		}
 		if at, ok := a.Deadline.of(d); ok {
@@ -348,7 +359,7 @@ func (d Decision) ByClock() (a Arrow, at Time, ok bool) {
 // stands, if its sums are then these; ok is false when there is none.
 func (p Payment) After(claim Kind, sums Sums) (to State, ok bool) {
 	for _, a := range life {
-		if a.From == p.State && a.Claim == claim && a.Sums.leads(p.Sums(), sums, p.Decision.Amount) && a.To.allows(sums) {
+		if a.From == p.State && a.Claim == claim && a.Sums.leads(p.Sums(), sums, p.Decision.agreed()) && a.To.allows(sums) {
 			return a.To, true
 		}
 	}
@@ -396,11 +407,13 @@ func (a *Arrow) check(p Payment, d Decision) error {
 		return fmt.Errorf("decision %d (%s) names another answer than the one before: %w", d.Seq, d.State, ErrArrow)
 	case (a.To == StateHeld || a.To == StateCaptured) && (a.Sums.Authorises || a.From == StateApproved) && d.IsHold() != (d.State == StateHeld):
 		return fmt.Errorf("decision %d (%s) takes at once what is to be held, or holds what is not: %w", d.Seq, d.State, ErrArrow)
-	case a.From == StateOffered && a.Sums.Authorises && (d.Acquirer != AcquirerNone) != (d.State == StateApproved):
+	case !a.fitsTip(p, d):
+		return fmt.Errorf("decision %d (%s) carries another tip than the one before, or than may be given: %w", d.Seq, d.State, ErrArrow)
+	case (a.From == StateOffered || a.From == StateTipped) && a.Sums.Authorises && (d.Acquirer != AcquirerNone) != (d.State == StateApproved):
 		return fmt.Errorf("decision %d (%s) moves what an acquirer is to move, or leaves to it what is the account's: %w", d.Seq, d.State, ErrArrow)
 	case d.Reason != "" && !a.Reason, !nobody && !a.Payer, nobody && d.StepUp != "":
 		return fmt.Errorf("decision %d (%s) carries more than its state allows: %w", d.Seq, d.State, ErrArrow)
-	case d.Sums.check() != nil, !a.Sums.leads(p.Sums(), d.SumsAfter(), d.Amount), !d.State.allows(d.SumsAfter()):
+	case d.Sums.check() != nil, !a.Sums.leads(p.Sums(), d.SumsAfter(), d.agreed()), !d.State.allows(d.SumsAfter()):
 		return fmt.Errorf("decision %d (%s) moves other money than it may: %w", d.Seq, d.State, ErrArrow)
 	default:
 		return nil

@@ -142,6 +142,7 @@ expired    -     final  receipt  known
 cancelled  -     final  receipt  known
 failed     -     final  receipt  known
 held       open  -      -        known
+tipped     open  -      -        known
 mandated   open  -      -        known
 frozen     open  -      -        -
 approved   open  -      -        known

@@ -16,22 +16,23 @@ import (
 // none. It is written out here so that the table in life.go is held against something
 // that was not made from it.
 const arrows = `
-              requested mandated offered approved held captured part_refunded refunded voided unmatched ambiguous declined expired cancelled failed
-requested     .         x        x       .        .    .        .             .        .      x         x         .        x       x         .
-mandated      .         .        .       .        x    x        .             .        .      .         .         .        .       .         x
-offered       .         .        .       x        x    x        .             .        .      .         .         x        x       x         x
-approved      .         .        .       .        x    x        .             .        .      .         .         .        .       .         x
-held          .         .        .       .        x    x        .             .        x      .         .         .        x       .         .
-captured      .         .        .       .        .    x        x             x        .      .         .         .        .       .         .
-part_refunded .         .        .       .        .    .        x             x        .      .         .         .        .       .         .
-refunded      .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
-voided        .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
-unmatched     .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
-ambiguous     .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
-declined      .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
-expired       .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
-cancelled     .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
-failed        .         .        .       .        .    .        .             .        .      .         .         .        .       .         .
+              requested mandated offered approved tipped held captured part_refunded refunded voided unmatched ambiguous declined expired cancelled failed
+requested     .         x        x       .        .      .    .        .             .        .      x         x         .        x       x         .
+mandated      .         .        .       .        .      x    x        .             .        .      .         .         .        .       .         x
+offered       .         .        .       x        x      x    x        .             .        .      .         .         x        x       x         x
+approved      .         .        .       .        .      x    x        .             .        .      .         .         .        .       .         x
+tipped        .         .        .       x        .      x    x        .             .        .      .         .         .        .       .         .
+held          .         .        .       .        .      x    x        .             .        x      .         .         .        x       .         .
+captured      .         .        .       .        .      .    x        x             x        .      .         .         .        .       .         .
+part_refunded .         .        .       .        .      .    .        x             x        .      .         .         .        .       .         .
+refunded      .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
+voided        .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
+unmatched     .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
+ambiguous     .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
+declined      .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
+expired       .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
+cancelled     .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
+failed        .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
 `
 
 var (
@@ -49,10 +50,11 @@ const holdUntil = noon + 3_600_000
 // on the way to a hold says so from the first decision on; see held.
 func follow(p pay.Payment, s pay.State) pay.Decision {
 	d := offerBody(requestID)
+	d.TipMax = 300
 	if p.Seq > 0 {
-		d.Terms, d.By, d.Sums, d.At = p.Decision.Terms, p.Decision.By, p.Sums(), p.Decision.At
+		d.Terms, d.By, d.Sums, d.At, d.Tip = p.Decision.Terms, p.Decision.By, p.Sums(), p.Decision.At, p.Decision.Tip
 		if p.NotUnderstood || p.State.Final() && p.Outcome(pay.Local{}) == pay.OutcomeNotPaid { // nothing follows
-			d.Terms, d.By, d.Sums = offerBody(requestID).Terms, "", pay.Sums{}
+			d.Terms, d.By, d.Sums, d.Tip = offerBody(requestID).Terms, "", pay.Sums{}, 0
 		}
 	}
 	d.Prev, d.Seq, d.State = p.LastID, p.Seq+1, s
@@ -88,6 +90,8 @@ func follow(p pay.Payment, s pay.State) pay.Decision {
 func followMoney(d *pay.Decision, p pay.Payment) {
 	d.Claim = answerID
 	switch {
+	case d.State == pay.StateTipped:
+		d.By, d.Tip = pay.ByHand, 200
 	case p.State == pay.StateApproved && d.State == pay.StateHeld:
 	case p.State == pay.StateApproved && d.State == pay.StateCaptured:
 		d.Sums = pay.Sums{Captured: d.Sums.Held}
@@ -96,9 +100,9 @@ func followMoney(d *pay.Decision, p pay.Payment) {
 	case d.State == pay.StateHeld && p.State == pay.StateHeld:
 		d.By, d.Sums.Held = "under:20.00", d.Sums.Held+100
 	case d.State == pay.StateHeld, d.State == pay.StateApproved:
-		d.By, d.Sums = pay.ByHand, pay.Sums{Held: d.Amount}
-	case d.State == pay.StateCaptured && (p.State == pay.StateOffered || p.State == pay.StateMandated):
-		d.By, d.Sums = pay.ByHand, pay.Sums{Captured: d.Amount}
+		d.By, d.Sums = pay.ByHand, pay.Sums{Held: d.Amount + d.Tip}
+	case d.State == pay.StateCaptured && (p.State == pay.StateOffered || p.State == pay.StateMandated || p.State == pay.StateTipped):
+		d.By, d.Sums = pay.ByHand, pay.Sums{Captured: d.Amount + d.Tip}
 	case d.State == pay.StateCaptured:
 		d.Sums.Held, d.Sums.Captured = d.Sums.Held-100, d.Sums.Captured+100
 	case d.State == pay.StatePartRefunded:
@@ -133,11 +137,11 @@ func along(hold bool, by pay.Acquirer, states ...pay.State) (p pay.Payment, err 
 
 // ways are how payments come to where something may follow, and how to the other ends.
 func ways(s pay.State) (list []pay.Payment) {
-	const offered, approved, held, captured, mandated = pay.StateOffered, pay.StateApproved, pay.StateHeld, pay.StateCaptured, pay.StateMandated
+	const offered, approved, held, captured, mandated, tipped = pay.StateOffered, pay.StateApproved, pay.StateHeld, pay.StateCaptured, pay.StateMandated, pay.StateTipped
 	if s == pay.StateRequested {
 		return []pay.Payment{pay.Open(requestID)}
 	}
-	for _, way := range [][]pay.State{{s}, {offered, s}, {offered, held, s}, {offered, captured, s}, {offered, held, captured, s}, {offered, approved, s}, {mandated, s}, {mandated, held, s}} {
+	for _, way := range [][]pay.State{{s}, {offered, s}, {offered, held, s}, {offered, captured, s}, {offered, held, captured, s}, {offered, approved, s}, {mandated, s}, {mandated, held, s}, {offered, tipped, s}, {offered, tipped, held, s}, {offered, tipped, approved, s}} {
 		for _, hold := range []bool{false, true} {
 			for _, by := range []pay.Acquirer{pay.AcquirerNone, pay.AcquirerSim} {
 				if p, err := along(hold, by, way...); err == nil {
@@ -229,6 +233,22 @@ func TestNextRefuses(t *testing.T) {
 		{"another shop", offered, pay.StateCaptured, func(d *pay.Decision) { d.MerchantName = "Thief" }},
 		{"another site", offered, pay.StateCaptured, func(d *pay.Decision) { d.Site = "Back door" }},
 		{"one cent more", offered, pay.StateCaptured, func(d *pay.Decision) { d.Amount++ }},
+		{"a tip that nobody gave", offered, pay.StateCaptured, func(d *pay.Decision) { d.Tip = 1 }},
+		{"a tip that nobody gave, captured", offered, pay.StateCaptured, func(d *pay.Decision) { d.Tip, d.Sums.Captured = 100, d.Amount+100 }},
+		{"tipped without a tip", offered, pay.StateTipped, func(d *pay.Decision) { d.Tip = 0 }},
+		{"tipped with less than nothing", offered, pay.StateTipped, func(d *pay.Decision) { d.Tip = -1 }},
+		{"tipped above the most", offered, pay.StateTipped, func(d *pay.Decision) { d.Tip = d.TipMax + 1 }},
+		{"tipped without an answer", offered, pay.StateTipped, func(d *pay.Decision) { d.Claim = pay.FactID{} }},
+		{"tipped and money moved", offered, pay.StateTipped, func(d *pay.Decision) { d.Sums.Captured = d.Amount + d.Tip }},
+		{"a higher most", offered, pay.StateTipped, func(d *pay.Decision) { d.TipMax++ }},
+		{"more tip than was given", pay.StateTipped, pay.StateCaptured, func(d *pay.Decision) { d.Tip, d.Sums.Captured = d.Tip+1, d.Sums.Captured+1 }},
+		{"less tip than was given", pay.StateTipped, pay.StateCaptured, func(d *pay.Decision) { d.Tip, d.Sums.Captured = d.Tip-1, d.Sums.Captured-1 }},
+		{"the tip forgotten", pay.StateTipped, pay.StateCaptured, func(d *pay.Decision) { d.Tip, d.Sums.Captured = 0, d.Amount }},
+		{"one cent beyond the tip", pay.StateTipped, pay.StateCaptured, func(d *pay.Decision) { d.Sums.Captured++ }},
+		{"the amount without the tip", pay.StateTipped, pay.StateCaptured, func(d *pay.Decision) { d.Sums.Captured = d.Amount }},
+		{"captured by another answer than tipped", pay.StateTipped, pay.StateCaptured, func(d *pay.Decision) { d.Claim = pay.FactID{0xbc} }},
+		{"captured by another rule than tipped", pay.StateTipped, pay.StateCaptured, func(d *pay.Decision) { d.By = "all" }},
+		{"captured when the tipped offer has ended", pay.StateTipped, pay.StateCaptured, func(d *pay.Decision) { d.At = d.Expires }},
 		{"one cent less", offered, pay.StateCaptured, func(d *pay.Decision) { d.Amount-- }},
 		{"another currency", offered, pay.StateCaptured, func(d *pay.Decision) { d.Currency = "KWD" }},
 		{"another handle", offered, pay.StateCaptured, func(d *pay.Decision) { d.Handle = "icy-fox" }},
@@ -373,7 +393,7 @@ func TestAnyDecisions(t *testing.T) {
 func anyDecision(r *rapid.T, p pay.Payment, to pay.State) pay.Decision {
 	d := follow(p, to)
 	for range rapid.IntRange(0, 2).Draw(r, "changes") {
-		switch rapid.IntRange(0, 9).Draw(r, "change") {
+		switch rapid.IntRange(0, 10).Draw(r, "change") {
 		case 0:
 			d.Payment = pay.PaymentID{byte(rapid.IntRange(0, 1).Draw(r, "payment"))}
 		case 1:
@@ -392,6 +412,8 @@ func anyDecision(r *rapid.T, p pay.Payment, to pay.State) pay.Decision {
 			d.Payer = rapid.SampledFrom([]pay.PayerRef{{}, {1, 2, 3}, {9}}).Draw(r, "payer")
 		case 8:
 			d = p.Decision
+		case 10:
+			d.Tip = pay.Amount(rapid.Int64Range(-1, 301).Draw(r, "tip"))
 		case 9:
 			d.StepUp = rapid.SampledFrom([]pay.StepUp{"", pay.StepUpMerchant, pay.StepUpElsewhere, "reason_of_later"}).Draw(r, "step-up")
 		}
@@ -433,10 +455,16 @@ func TestStepUpIsOneOfTheTerms(t *testing.T) {
 func checkPath(r *rapid.T, p pay.Payment, path []pay.State) {
 	sums := p.Sums()
 	moves := slices.IndexFunc(path, func(s pay.State) bool { return s == pay.StateHeld || s == pay.StateCaptured })
+	tips := 0
+	if slices.Contains(path, pay.StateTipped) {
+		tips = 1
+	}
 	switch {
+	case tips == 0 && p.Decision.Tip != 0, p.Decision.Tip > p.Decision.TipMax, p.Decision.TipTaken()+p.Decision.TipHeld() > p.Decision.Tip:
+		r.Fatalf("a tip that nobody gave, or above what was given, on the path %v: %+v", path, p)
 	case (moves >= 0) != (sums.Authorised() > 0):
 		r.Fatalf("path %v left %+v", path, p)
-	case moves >= 0 && (moves != 2 || path[1] != pay.StateOffered && path[1] != pay.StateMandated || sums.Authorised() < p.Decision.Amount):
+	case moves >= 0 && (moves != 2+tips || path[1] != pay.StateOffered && path[1] != pay.StateMandated || sums.Authorised() < p.Decision.Amount+p.Decision.Tip):
 		r.Fatalf("money moved on the path %v: %+v of %d", path, sums, p.Decision.Amount)
 	case (p.Outcome(pay.Local{}) == pay.OutcomePaid) != (sums.Captured > 0):
 		r.Fatalf("path %v is %s with %+v", path, p.Outcome(pay.Local{}), sums)
@@ -467,6 +495,8 @@ offered    r    offered    pending   no   124
 offered    twr  offered    unknown   no   7
 captured   -    captured   paid      no   0
 captured   twr  captured   paid      no   0
+tipped     -    approved   pending   no   124
+tipped     t    approved   unknown   no   7
 held       -    held       pending   no   124
 held       t    held       unknown   no   7
 part_refunded t captured   paid      no   0

@@ -42,6 +42,9 @@ const (
 	ReasonAboveHeld     Reason = "above_held"
 	ReasonAboveCaptured Reason = "above_captured"
 	ReasonLateIncrement Reason = "late_increment"
+	// ReasonOnlyTipHeld: all of the amount is captured, and a capture that takes a tip
+	// states how much.
+	ReasonOnlyTipHeld Reason = "only_tip_held"
 	// ReasonIncrementOpen: the payer is being asked for more already.
 	ReasonIncrementOpen Reason = "increment_open"
 	// ReasonAboveLimit: it would be more than any payment may be.

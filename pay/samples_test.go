@@ -230,7 +230,7 @@ func addTwoChannels(t testing.TB, add func(name string, seed byte, b pay.Body) p
 	offered.StepUp = pay.StepUpMerchant
 	offer := add("decision: offered, two channels needed", workingSeed, offered)
 	a := answerBody(offer, offered)
-	a.Code = authenticate(t, deviceSeed, pay.AuthenticatePayment(keyOf(t, rootSeed).ID(), keyOf(t, walletSeed).ID(), challenge, offered))
+	a.Code = authenticate(t, deviceSeed, pay.AuthenticatePayment(keyOf(t, rootSeed).ID(), keyOf(t, walletSeed).ID(), challenge, offered, 0))
 	answer := add("answer: approve, with the device's code", walletSeed, a)
 	add("decision: captured by two channels", workingSeed, captureBody(offer.ID(), offered, answer.ID()))
 	add("refusal: no code", workingSeed, pay.Refusal{Claim: answer.ID(), Payment: pay.PaymentID(req.ID()), Reason: pay.ReasonNeedsDevice, At: noon + 20})

@@ -60,9 +60,9 @@ func (d Decision) SumsAfter() Sums {
 	return d.Sums
 }
 
-// Authorised returns what the payer agreed to pay at most, increments included: the
-// amount of the terms while nothing is authorised.
-func (d Decision) Authorised() Amount { return max(d.Amount, d.SumsAfter().Authorised()) }
+// Authorised returns what the payer agreed to pay at most, increments included and a tip
+// left out: the amount of the terms while nothing is authorised.
+func (d Decision) Authorised() Amount { return max(d.Amount, d.SumsAfter().Authorised()-d.Tip) }
 
 // Capturable returns what can still be captured: what is held, and nothing before the
 // acquirer has authorised it.
@@ -106,15 +106,15 @@ func (t Trend) matches(moved Amount) bool {
 
 // Change is how a decision may change the sums of its payment. What is held,
 // captured and released add up to what was authorised, which stays the same but
-// where Authorises is set: there it becomes the amount of the terms; and where
-// Increases is: there it grows.
+// where Authorises is set: there it becomes the amount of the terms and the tip; and
+// where Increases is: there it grows.
 type Change struct {
 	Held, Captured, Released, Refunded Trend
 	Authorises, Increases              bool
 }
 
-// leads reports whether the change leads from before to after on a payment of
-// this amount.
+// leads reports whether the change leads from before to after on a payment whose payer
+// agrees to this amount, tip included.
 func (c Change) leads(before, after Sums, amount Amount) bool {
 	moved := after.Minus(before)
 	authorised := moved.Authorised() == 0

@@ -25,7 +25,7 @@ func (w *world) demand(key, amount string) api.Payment {
 func (i *insider) witness(id string) (x wallet.Witness) {
 	i.w.t.Helper()
 	i.w.must(i.node.Store().View(i.w.Ctx, func(v *store.View) (err error) {
-		_, x, _, err = i.wallet.Role().Witness(v, id, pay.ByHand)
+		_, x, _, err = i.wallet.Role().Witness(v, id, pay.ByHand, 0)
 		return err
 	}))
 	return x

@@ -40,6 +40,9 @@ type View struct {
 	// though by strength alone.
 	Evidence pay.Evidence
 	Certain  bool
+	// TipMax is the most that the payer may add as a tip, Tip what the payer lets it be: of
+	// an amount that is held a bound.
+	TipMax, Tip pay.Amount
 }
 
 // State returns the state under which the payment is shown.
@@ -65,7 +68,7 @@ func ViewOf(now pay.Time, rec Record, ttl pay.Millis) View {
 	v := View{
 		ID: p.ID, Payment: p, Amount: d.Authorised(), Currency: d.Currency, MerchantName: d.MerchantName, Site: d.Site, Handle: d.Handle, Ref: d.Ref,
 		By: d.By, Reason: d.Reason, Created: rec.Created, Expires: d.Expires, Deadline: rec.Deadline(ttl), Test: d.Test, StepUp: d.StepUp,
-		Evidence: d.Evidence, Certain: d.Certain, HoldUntil: d.HoldUntil, Acquirer: d.Acquirer,
+		Evidence: d.Evidence, Certain: d.Certain, HoldUntil: d.HoldUntil, Acquirer: d.Acquirer, TipMax: d.TipMax, Tip: d.Tip,
 	}
 	v.Local.TimeUp = !p.Final() && now >= v.Deadline
 	return v

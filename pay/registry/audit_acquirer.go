@@ -91,7 +91,7 @@ func (a *paymentAudit) checkFlights(ctx context.Context) error {
 // authorised.
 func (a *paymentAudit) checkFlight(f flightRow, h paymentRow) error {
 	d := h.Decision
-	want := flightRow{Verb: acquirer.Authorise, Claim: d.Claim, Amount: d.Amount}
+	want := flightRow{Verb: acquirer.Authorise, Claim: d.Claim, Amount: d.Amount + d.Tip}
 	switch {
 	case d.State == pay.StateApproved && f.Verb == acquirer.Capture:
 		auth, err := a.authorised(d.Payment, d.Claim)
@@ -256,6 +256,6 @@ func restsOn(l decided, v acquirer.Verb) pay.Amount {
 	case acquirer.Void:
 		return moved.Released
 	default:
-		return l.d.Amount
+		return l.d.Amount + l.d.Tip
 	}
 }

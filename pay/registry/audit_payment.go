@@ -184,6 +184,9 @@ func (a *paymentAudit) checkRequest(id pay.PaymentID, p pay.Payment, h paymentRo
 	if silent := d.Evidence == "" && !d.Certain; !silent && (d.Evidence != req.Evidence || d.Certain != req.Certain) {
 		a.report("payment %s: its decisions say that the payer was found otherwise than its request does", id.Short())
 	}
+	if d.TipMax != 0 && d.TipMax != req.TipMax {
+		a.report("payment %s: its decisions allow another tip than its request does", id.Short())
+	}
 	if !d.Excess.IsZero() && d.Excess != req.Excess {
 		a.report("payment %s: its decisions state another strength than its request does", id.Short())
 	}
@@ -269,11 +272,14 @@ func (a *paymentAudit) checkAnswer(l decided, h paymentRow) error {
 	}
 	offer := h
 	offer.Last, offer.Decision = l.before.LastID, l.before.Decision
+	if l.arrow.From == pay.StateTipped { // which names the same answer, and has the same terms
+		offer.Last = l.before.Decision.Prev
+	}
 	approved := state != pay.StateDeclined
 	switch {
 	case !a.signedBy(l.arrow.Signer, f, h):
 		a.report("payment %s: it is %s by an answer that the payer's wallet did not sign", id, state)
-	case approved && state != pay.StateFailed && answer.HoldUntil != l.d.HoldUntil, !covers(answer, offer) || (answer.Verdict == pay.Approve) != approved || answer.By != l.d.By:
+	case approved && state != pay.StateFailed && (answer.HoldUntil != l.d.HoldUntil || answer.Tip != l.d.Tip), !covers(answer, offer) || (answer.Verdict == pay.Approve) != approved || answer.By != l.d.By:
 		a.report("payment %s: it is %s by an answer to other terms", id, state)
 	case l.d.Reason == pay.ReasonPayerCannotAnswer && !answer.Cannot:
 		a.report("payment %s: it is said that its payer cannot answer, and the payer did not say so", id)

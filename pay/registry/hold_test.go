@@ -19,6 +19,7 @@ type tab struct {
 	second  node // another box of the merchant
 	request pay.Fact
 	hold    pay.Millis
+	tipMax  pay.Amount // of the next request
 	keys    int
 }
 
@@ -33,7 +34,9 @@ func newTab(t tb) *tab {
 // open asks for an amount, to be held or to be captured at once.
 func (c *tab) open(amount pay.Amount, hold pay.Millis) pay.Reason {
 	c.Helper()
-	c.request = c.sign(c.shop.key, pay.Opening{Request: c.requestFrom(c.shop, c.beacon.code(c.now), amount), Hold: hold}.Body())
+	request := c.requestFrom(c.shop, c.beacon.code(c.now), amount)
+	request.TipMax = c.tipMax
+	c.request = c.sign(c.shop.key, pay.Opening{Request: request, Hold: hold}.Body())
 	return c.push(0, c.request)
 }
 
@@ -51,7 +54,8 @@ func (c *tab) stands() pay.Payment {
 	return p
 }
 
-// step lets one event happen: a verb, an amount or "all", and key=K, final, age=MS, box2.
+// step lets one event happen: a verb, an amount or "all", and key=K, final, age=MS, box2,
+// tips=MOST and tip=AMOUNT.
 func (c *tab) step(words string) pay.Reason {
 	c.Helper()
 	w := strings.Fields(words)
@@ -87,6 +91,15 @@ func (c *tab) step(words string) pay.Reason {
 		age = pay.Millis(n)
 	}
 	_, final := option("final")
+	number := func(name string) (n pay.Amount) {
+		if words, ok := option(name); ok {
+			v, err := strconv.ParseInt(words, 10, 64)
+			c.must(err)
+			n = pay.Amount(v)
+		}
+		return n
+	}
+	c.tipMax = number("tips")
 	a := pay.Action{Payment: pay.PaymentID(c.request.ID()), Key: pay.IdempotencyKey(key), Amount: amount, Final: final, Created: pay.Time(c.keys)}
 	switch w[0] {
 	case "hold":
@@ -104,6 +117,7 @@ func (c *tab) step(words string) pay.Reason {
 			c.must(err)
 			answer.HoldUntil += pay.Time(n)
 		}
+		answer.Tip = number("tip")
 		return c.push(0, c.sign(c.payer.key, answer))
 	case "cancel":
 		return c.cancel(box, c.request)
@@ -319,7 +333,13 @@ the second box captures, the first refunds  : hold; approve; capture 3000 box2; 
 // TestFaultsOfOthers walks the table above.
 func TestFaultsOfOthers(t *testing.T) {
 	t.Parallel()
-	for line := range strings.Lines(strings.TrimSpace(faults)) {
+	walkEvents(t, faults)
+}
+
+// walkEvents walks a table like the one above.
+func walkEvents(t *testing.T, table string) {
+	t.Helper()
+	for line := range strings.Lines(strings.TrimSpace(table)) {
 		name, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
 		events, want, _ := strings.Cut(rest, "=>")
 		t.Run(strings.TrimSpace(name), func(t *testing.T) {

@@ -148,14 +148,16 @@ func moves(kind pay.Kind, a pay.Action, d pay.Decision, stored pay.Time) (moved 
 	switch kind {
 	case pay.KindCapture:
 		n := a.Amount
-		if n == 0 {
-			n = sums.Held
+		if n == 0 { // the payer's tip is no amount that nobody states
+			n, final = sums.Held-d.TipHeld(), true
 		}
 		switch {
 		case early:
 			return moved, pay.ReasonNotHeld
 		case sums.Held == 0, stored >= d.HoldUntil:
 			return moved, pay.ReasonLateCapture
+		case n == 0:
+			return moved, pay.ReasonOnlyTipHeld
 		case n > sums.Held:
 			return moved, pay.ReasonAboveHeld
 		}

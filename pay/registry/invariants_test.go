@@ -52,6 +52,13 @@ func (p *play) next(rt *rapid.T) {
 	switch verb {
 	case "hold", "charge":
 		words = fmt.Sprint(verb, " ", rapid.SampledFrom(amounts).Draw(rt, "amount"))
+		if rapid.Bool().Draw(rt, "tips") {
+			words += fmt.Sprint(" tips=", rapid.SampledFrom([]int{1, 400, 9_000}).Draw(rt, "most"))
+		}
+	case "approve", "approve old":
+		if rapid.Bool().Draw(rt, "tip") {
+			words += fmt.Sprint(" tip=", rapid.SampledFrom([]int{1, 399, 400, 401, 6_000, 9_000}).Draw(rt, "amount"))
+		}
 	case "capture", "refund", "more", "void":
 		if verb == "more" || verb != "void" && rapid.Bool().Draw(rt, "a part") {
 			words += fmt.Sprint(" ", rapid.SampledFrom(amounts).Draw(rt, "amount"))
@@ -139,12 +146,24 @@ func TestI2NothingIsNegative(t *testing.T) {
 	})
 }
 
-// I3: captured is no more than authorised, refunded no more than captured.
+// I3: captured is no more than authorised and the tip that the payer signed, which is no
+// more than the merchant named; refunded no more than captured.
 func TestI3NoMoreThanAuthorised(t *testing.T) {
 	holds(t, func(p *play, rt *rapid.T) {
+		signed := map[pay.PaymentID]pay.Amount{}
 		p.each(func(_, d pay.Decision) {
-			if s := d.SumsAfter(); s.Captured > d.Authorised() || s.Refunded > s.Captured {
-				rt.Fatalf("%s: %+v of %d", d.State, s, d.Authorised())
+			if a, err := pay.As[pay.Answer](p.mem.facts[d.Claim]); err == nil && a.Verdict == pay.Approve && d.State != pay.StateFailed {
+				signed[d.Payment] = a.Tip
+			}
+			request, err := pay.OpeningOf(p.mem.facts[pay.FactID(d.Payment)])
+			p.must(err)
+			s := d.SumsAfter()
+			if s.Captured > d.Authorised()+d.Tip || s.Refunded > s.Captured {
+				rt.Fatalf("%s: %+v of %d and a tip of %d", d.State, s, d.Authorised(), d.Tip)
+			}
+			if d.Tip != signed[d.Payment] || d.Tip > request.TipMax || d.TipTaken() < 0 || d.TipTaken()+d.TipHeld() > d.Tip || s.Captured-d.TipTaken() > d.Authorised() {
+				rt.Fatalf("%s: %+v has a tip of %d, %d of it taken and %d held; the payer signed %d, the merchant named %d",
+					d.State, s, d.Tip, d.TipTaken(), d.TipHeld(), signed[d.Payment], request.TipMax)
 			}
 		})
 	})
@@ -191,7 +210,7 @@ func TestI6NothingWithoutTheWallet(t *testing.T) {
 			f := p.mem.facts[d.Claim]
 			approved := pay.Amount(0)
 			if a, err := pay.As[pay.Answer](f); err == nil && a.Verdict == pay.Approve && a.HoldUntil == d.HoldUntil {
-				approved = a.Amount
+				approved = a.Amount + a.Tip
 			}
 			if a, err := pay.As[pay.IncrementAnswer](f); err == nil && a.Verdict == pay.Approve && a.Total == d.Held {
 				approved = a.Amount

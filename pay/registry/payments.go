@@ -198,6 +198,11 @@ func (t *turn) answer(a pay.Answer) error {
 			return err
 		}
 	}
+	if v.moved != (pay.Sums{}) && a.Tip != 0 {
+		if err := t.decideTip(&h, a); err != nil {
+			return err
+		}
+	}
 	return t.decide(&h, v)
 }
 
@@ -217,12 +222,12 @@ func (t *turn) followed(h paymentRow) (bool, error) {
 	return false, nil
 }
 
-// covers reports whether an answer repeats exactly the offer that stands. A wallet of
-// old does not say until when the amount is held.
+// covers reports whether an answer repeats exactly the offer that stands, and gives no
+// other tip than that allows. A wallet of old does not say until when the amount is held.
 func covers(a pay.Answer, h paymentRow) bool {
 	d := h.Decision
 	return (a.HoldUntil == d.HoldUntil || a.HoldUntil == 0) && a.Offer == h.Last && a.Payment == d.Payment && a.Merchant == d.Merchant &&
-		a.Amount == d.Amount && a.Currency == d.Currency && a.Expires == d.Expires
+		a.Amount == d.Amount && a.Currency == d.Currency && a.Expires == d.Expires && d.TakesTip(a.Tip)
 }
 
 // authorise moves the money of an approved offer, in the same transaction as the
@@ -251,14 +256,16 @@ func (t *turn) authorise(h *paymentRow, a pay.Answer, v verdict) (verdict, error
 		v.state, v.reason = pay.StateFailed, pay.ReasonPayerTooOld
 		return v, nil
 	}
-	post, state, moved := book.Pay, pay.StateCaptured, pay.Sums{Captured: d.Amount}
+	money := h.money()
+	money.Amount += a.Tip
+	post, state, moved := book.Pay, pay.StateCaptured, pay.Sums{Captured: money.Amount}
 	switch {
 	case d.Acquirer != pay.AcquirerNone:
-		post, state, moved = book.Authorise, pay.StateApproved, pay.Sums{Held: d.Amount}
+		post, state, moved = book.Authorise, pay.StateApproved, pay.Sums{Held: money.Amount}
 	case d.IsHold():
-		post, state, moved = book.Authorise, pay.StateHeld, pay.Sums{Held: d.Amount}
+		post, state, moved = book.Authorise, pay.StateHeld, pay.Sums{Held: money.Amount}
 	}
-	v.hold, err = post(t.rows, h.money(), h.Hold)
+	v.hold, err = post(t.rows, money, h.Hold)
 	switch {
 	case errors.Is(err, book.ErrInsufficient):
 		v.state, v.reason = pay.StateFailed, pay.ReasonInsufficientFunds
@@ -272,7 +279,7 @@ func (t *turn) authorise(h *paymentRow, a pay.Answer, v verdict) (verdict, error
 	h.Hold = v.hold
 	v.state, v.reason, v.moved = state, "", moved
 	if state == pay.StateApproved {
-		if err := t.fly(*h, flightRow{Verb: acquirer.Authorise, Claim: v.claim, Amount: d.Amount}, ""); err != nil {
+		if err := t.fly(*h, flightRow{Verb: acquirer.Authorise, Claim: v.claim, Amount: money.Amount}, ""); err != nil {
 			return v, err
 		}
 	}

@@ -63,7 +63,7 @@ func (t *turn) newPayment(req pay.Opening, request pay.Fact, heard, opened pay.T
 		Terms: pay.Terms{
 			Merchant: req.Merchant, MerchantName: t.from.MerchantName, Site: req.Site, Amount: req.Amount, Currency: req.Currency,
 			Handle: req.Handle, Ref: req.Ref, Expires: opened.Add(req.TTL), Test: true,
-			Evidence: req.Evidence, Certain: req.Certain, Excess: req.Excess,
+			Evidence: req.Evidence, Certain: req.Certain, Excess: req.Excess, TipMax: req.TipMax,
 		},
 	}}
 	if req.Hold != 0 {
@@ -128,8 +128,9 @@ type verdict struct {
 	reason pay.Reason
 	claim  pay.FactID // zero: the clock decided
 	by     pay.Rule
-	moved  pay.Sums  // how the sums change
-	hold   book.Hold // what the book holds then, if they do
+	tip    pay.Amount // that the payer's answer gives
+	moved  pay.Sums   // how the sums change
+	hold   book.Hold  // what the book holds then, if they do
 }
 
 // decide signs the next decision of a payment, stores where the payment stands
@@ -142,6 +143,9 @@ func (t *turn) decide(h *paymentRow, v verdict) error {
 	d.Prev, d.Seq, d.At = before.LastID, before.Seq+1, t.now
 	d.At = max(d.At, h.Decision.At) // a clock that was ahead may have dated the one before
 	d.State, d.Reason, d.Claim, d.By = v.state, v.reason, v.claim, v.by
+	if v.tip != 0 {
+		d.Tip = v.tip
+	}
 	if before.Seq > 0 {
 		d.Key, d.Order = pay.KeyTag{}, pay.OrderTag{} // they stand in the first
 	}

@@ -97,6 +97,12 @@ func (t *turn) checkApproval(a pay.Answer, p *paymentRow) (pay.Reason, error) {
 	}
 	one := p.Decision.Method() == pay.MethodOne
 	late := p.Asked || heard.Twice
+	if one && !late && a.Tip != 0 {
+		short, err := t.tipNeedsDevice(a, *p)
+		if err != nil || short {
+			return pay.ReasonNeedsDevice, err
+		}
+	}
 	switch {
 	case one && !late && !a.Code.IsZero():
 		return pay.ReasonWrongTerms, nil
@@ -111,7 +117,7 @@ func (t *turn) checkApproval(a pay.Answer, p *paymentRow) (pay.Reason, error) {
 		return pay.ReasonNeedsDevice, nil
 	}
 	c := pay.Challenge{Payment: p.Decision.Payment, Device: p.Device, Nonce: t.nonce(p.Decision.Payment)}
-	return t.checkAuthCode(p.Device, a.Code, pay.AuthenticatePayment(t.root, t.in.Fact.Signer(), c, p.Decision))
+	return t.checkAuthCode(p.Device, a.Code, pay.AuthenticatePayment(t.root, t.in.Fact.Signer(), c, p.Decision, a.Tip))
 }
 
 // checkAuthCode returns the reason to refuse an authentication code, or "". The
@@ -273,7 +279,7 @@ func (a *auditor) checkAuthentication(l decided, offer paymentRow, answer pay.An
 		return
 	}
 	c := pay.Challenge{Payment: d.Payment, Device: offer.Device, Nonce: a.nonce(d.Payment)}
-	if pay.AuthenticatePayment(a.root, wallet, c, d).Verify(a.keysOf[offer.Device], answer.Code) != nil {
+	if pay.AuthenticatePayment(a.root, wallet, c, d, answer.Tip).Verify(a.keysOf[offer.Device], answer.Code) != nil {
 		a.report("payment %s: it is %s without a code of the device that was heard", d.Payment.Short(), l.d.State)
 	}
 }

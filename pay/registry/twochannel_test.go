@@ -35,7 +35,7 @@ func (w *world) challenge(scope pay.Scope, request pay.Fact) (found pay.Challeng
 func (w *world) codeFor(d *device, of node, request pay.Fact) pay.AuthCode {
 	w.Helper()
 	offer, _ := w.last(of.status.Scope, request)
-	code, err := pay.Authenticate(d.key, pay.AuthenticatePayment(w.root.ID(), of.key.ID(), w.challenge(of.status.Scope, request), offer))
+	code, err := pay.Authenticate(d.key, pay.AuthenticatePayment(w.root.ID(), of.key.ID(), w.challenge(of.status.Scope, request), offer, 0))
 	w.must(err)
 	return code
 }
@@ -132,7 +132,7 @@ func TestTwoChannelsRefuse(t *testing.T) {
 			offer.Amount--
 			a := c.reply(c.payer, f, pay.Approve, pay.ByHand)
 			var err error
-			a.Code, err = pay.Authenticate(c.beacon.key, pay.AuthenticatePayment(c.root.ID(), c.payer.key.ID(), c.challenge(c.payer.status.Scope, f), offer))
+			a.Code, err = pay.Authenticate(c.beacon.key, pay.AuthenticatePayment(c.root.ID(), c.payer.key.ID(), c.challenge(c.payer.status.Scope, f), offer, 0))
 			c.must(err)
 			return c.payer, a
 		}, pay.ReasonWrongCode},
@@ -142,7 +142,7 @@ func TestTwoChannelsRefuse(t *testing.T) {
 			ch.Nonce[0]++
 			a := c.reply(c.payer, f, pay.Approve, pay.ByHand)
 			var err error
-			a.Code, err = pay.Authenticate(c.beacon.key, pay.AuthenticatePayment(c.root.ID(), c.payer.key.ID(), ch, offer))
+			a.Code, err = pay.Authenticate(c.beacon.key, pay.AuthenticatePayment(c.root.ID(), c.payer.key.ID(), ch, offer, 0))
 			c.must(err)
 			return c.payer, a
 		}, pay.ReasonWrongCode},
@@ -150,7 +150,7 @@ func TestTwoChannelsRefuse(t *testing.T) {
 			offer, _ := c.last(c.payer.status.Scope, f)
 			a := c.reply(c.payer, f, pay.Approve, pay.ByHand)
 			var err error
-			a.Code, err = pay.Authenticate(c.beacon.key, pay.AuthenticatePayment(pay.NodeID{9}, c.payer.key.ID(), c.challenge(c.payer.status.Scope, f), offer))
+			a.Code, err = pay.Authenticate(c.beacon.key, pay.AuthenticatePayment(pay.NodeID{9}, c.payer.key.ID(), c.challenge(c.payer.status.Scope, f), offer, 0))
 			c.must(err)
 			return c.payer, a
 		}, pay.ReasonWrongCode},

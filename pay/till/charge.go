@@ -20,6 +20,7 @@ type Order struct {
 	Later      bool       // the amount, which is 0, is set later
 	Bill       bool       // the amount, which is 0, is that of the bill whose number is Ref
 	TwoChannel bool       // the payer's device has to sign too
+	TipMax     pay.Amount // the most that the payer may add as a tip; 0: nothing
 	TTL        pay.Millis // how long the payer may take; 0 is pay.RequestTTLDefault
 }
 
@@ -37,6 +38,9 @@ func (t *Till) complete(o Order) (Order, error) {
 	}
 	if err := o.checkAmount(); err != nil {
 		return o, pay.WrapCase(err, pay.CodeAmount, "amount_form", "read amount")
+	}
+	if err := o.TipMax.CheckPayable(); o.TipMax != 0 && err != nil {
+		return o, pay.WrapCase(err, pay.CodeAmount, "amount_form", "read the most that may be tip")
 	}
 	if err := o.Currency.Check(); err != nil {
 		return o, pay.WrapCase(err, pay.CodeCurrency, "currency_form", "read currency", t.options.Currency)
@@ -107,7 +111,7 @@ func (t *Till) repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
 // sameOrder reports whether an order is the one that its key stands for.
 func sameOrder(o Order, r row, req pay.Opening) bool {
 	return o.Amount == req.Amount && o.Later == req.Later && o.Bill == req.Bill && o.Currency == req.Currency && o.Ref == req.Ref &&
-		(o.Hold != 0) == (req.Hold != 0) && o.TwoChannel == req.TwoChannel && (o.To == r.To || r.Recalled)
+		(o.Hold != 0) == (req.Hold != 0) && o.TwoChannel == req.TwoChannel && o.TipMax == req.TipMax && (o.To == r.To || r.Recalled)
 }
 
 // Charge asks the chosen candidate to pay the order: it stores the key with the payment
@@ -135,7 +139,7 @@ func (t *Till) Charge(tx Tx, now pay.Time, o Order, c Choice) (Entry, pay.Reacti
 	req := pay.Request{
 		Key: o.Key, Merchant: t.options.Merchant, Site: t.options.Site, Code: c.Code, Handle: c.Handle.Pair(),
 		Amount: o.Amount, Currency: o.Currency, Ref: o.Ref, TTL: o.TTL, Created: now, TwoChannel: o.TwoChannel,
-		Evidence: c.Evidence, Certain: c.Certain,
+		Evidence: c.Evidence, Certain: c.Certain, TipMax: o.TipMax,
 	}
 	if c.Evidence == pay.EvidenceWords || c.Evidence == pay.EvidenceTap {
 		req.Excess = c.Excess // whoever was found by strength was so because of it

@@ -220,7 +220,7 @@ var endedAs = map[pay.Reason]pay.State{
 // describeRequest fills in what was asked for, while there is no decision.
 func (t *Till) describeRequest(e *Entry, req pay.Opening) {
 	e.Amount, e.Currency, e.MerchantName, e.Site, e.Handle, e.Ref = req.Amount, req.Currency, t.options.MerchantName, req.Site, req.Handle, req.Ref
-	e.Evidence, e.Certain = req.Evidence, req.Certain
+	e.Evidence, e.Certain, e.TipMax = req.Evidence, req.Certain, req.TipMax
 	if req.Hold != 0 {
 		e.HoldFor = req.Hold
 	}

@@ -17,6 +17,7 @@ type Report struct {
 	Currency pay.Currency
 	Opening  pay.Amount // what the account had before
 	Captured pay.Amount
+	Tips     pay.Amount // of Captured
 	Refunded pay.Amount
 	PaidOut  pay.Amount // by the registry's operator
 	// Payments are those that were asked for in that time, ByState and ByMethod how
@@ -55,6 +56,7 @@ type ReportLine struct {
 	At      pay.Time
 	What    Movement
 	In      pay.Amount
+	Tip     pay.Amount // of In, where that was captured
 	Payment pay.PaymentID
 	State   pay.State // as it is now
 	Method  pay.Method
@@ -141,7 +143,10 @@ func (r *reporter) decisions(rec history.Record, line ReportLine) (moved bool, e
 	if err != nil {
 		return false, err
 	}
+	tipped := pay.Amount(0)
 	for _, s := range steps {
+		tip := s.Decision.TipTaken() - tipped
+		tipped += tip
 		captured, refunded := s.Moved.Captured, s.Moved.Refunded
 		switch at := s.Decision.At; {
 		case at < r.from:
@@ -149,12 +154,15 @@ func (r *reporter) decisions(rec history.Record, line ReportLine) (moved bool, e
 		case at < r.until:
 			moved = moved || captured != 0 || refunded != 0
 			r.out.Captured += captured
+			r.out.Tips += tip
 			r.out.Refunded += refunded
 			if captured != 0 {
 				r.out.CapturedBy[line.Method] += captured
 			}
 			line.At = at
+			line.Tip = tip
 			r.add(line, MovedCapture, captured)
+			line.Tip = 0
 			r.add(line, MovedRefund, -refunded)
 		}
 	}

@@ -227,7 +227,7 @@ func entry(now pay.Time, rec history.Record, a answerRow) Entry {
 	e := Entry{View: history.ViewOf(now, rec, 0), Merchant: rec.Payment.Decision.Merchant, Verdict: a.Verdict}
 	e.Refusal = a.Refused
 	if e.Answering = a.Verdict != "" && a.Refused == "" && !rec.Payment.State.IsAgreed() && !rec.Payment.State.Final(); e.Answering {
-		e.By = a.By
+		e.By, e.Tip = a.By, a.Tip
 	}
 	return e
 }

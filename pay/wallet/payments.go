@@ -39,12 +39,14 @@ type answerRow struct {
 	By      pay.Rule    `cbor:"3,keyasint"`
 	Refused pay.Reason  `cbor:"4,keyasint,omitempty"` // the registry refused it
 	Spent   []day       `cbor:"5,keyasint,omitempty"` // the days on which it counts as approved without a person
+	Tip     pay.Amount  `cbor:"6,keyasint,omitempty"` // that it gives
 }
 
 // extra is what an answer carries beside its verdict.
 type extra struct {
 	code   pay.AuthCode // of the device
 	cannot bool         // the wallet declines because it cannot approve
+	tip    pay.Amount   // that it gives beyond the amount
 }
 
 // sign makes the answer to an open offer, repeating its terms, and stores that
@@ -53,14 +55,14 @@ func (w *Wallet) sign(tx pay.WritableRows, now pay.Time, p pay.Payment, v pay.Ve
 	f, err := pay.Sign(w.options.Key, pay.Answer{
 		Payment: p.ID, Offer: p.LastID, Merchant: p.Decision.Merchant, Amount: p.Decision.Amount, Currency: p.Decision.Currency,
 		Expires: p.Decision.Expires, Verdict: v, By: by, Created: now, Code: with.code, Cannot: with.cannot,
-		HoldUntil: p.Decision.HoldUntil,
+		HoldUntil: p.Decision.HoldUntil, Tip: with.tip,
 	})
 	if err != nil {
 		return answerRow{}, pay.Fact{}, fmt.Errorf("answer: %w", err)
 	}
-	a := answerRow{Answer: f.ID(), Verdict: v, By: by}
+	a := answerRow{Answer: f.ID(), Verdict: v, By: by, Tip: with.tip}
 	if v == pay.Approve && by != pay.ByHand {
-		if a.Spent, err = w.noteSpent(tx, now, p); err != nil {
+		if a.Spent, err = w.noteSpent(tx, now, withTip(p, with.tip)); err != nil {
 			return a, f, err
 		}
 	}
@@ -98,8 +100,11 @@ func (w *Wallet) answer(tx pay.WritableRows, now pay.Time, id string, v pay.Verd
 		return Entry{}, pay.Reaction{}, err
 	}
 	p := rec.Payment
-	if p.State == pay.StateHeld {
+	if p.State == pay.StateHeld && with.tip == 0 {
 		return w.answerMore(tx, now, rec, v, by)
+	}
+	if err := checkTip(tx, p, v, with.tip); err != nil {
+		return Entry{}, pay.Reaction{}, err
 	}
 	if err := answerable(tx, p, v); err != nil {
 		return Entry{}, pay.Reaction{}, err
@@ -107,7 +112,7 @@ func (w *Wallet) answer(tx pay.WritableRows, now pay.Time, id string, v pay.Verd
 	if err := checkApproval(p, v, by, with.code); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
-	if err := w.checkRule(tx, now, p, v, by); err != nil {
+	if err := w.checkRule(tx, now, withTip(p, with.tip), v, by); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
 	a, f, err := w.sign(tx, now, p, v, by, with)
@@ -276,7 +281,7 @@ func (w *Wallet) approved(view pay.Rows, s history.Step) (bool, error) {
 		return false, err
 	}
 	return a.Payment == d.Payment && a.Verdict == pay.Approve && a.Merchant == d.Merchant && a.Amount == d.Amount &&
-		a.Currency == d.Currency && a.HoldUntil == d.HoldUntil && f.Verify(w.options.Key.Public()) == nil, nil
+		a.Currency == d.Currency && a.HoldUntil == d.HoldUntil && a.Tip == d.Tip && f.Verify(w.options.Key.Public()) == nil, nil
 }
 
 // endedUnpaid takes an approval off what was approved without a person: no money moved.

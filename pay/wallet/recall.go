@@ -12,9 +12,9 @@ import (
 // by this wallet's clock of then. The rules are those of an older copy, too, and may hold
 // one that its owner has removed since: they are paused until the owner has looked.
 func (w *Wallet) answerRecalled(tx pay.WritableRows, _ pay.Time, claim pay.FactID, answer pay.Answer) (err error) {
-	a := answerRow{Answer: claim, Verdict: answer.Verdict, By: answer.By}
+	a := answerRow{Answer: claim, Verdict: answer.Verdict, By: answer.By, Tip: answer.Tip}
 	if a.Verdict == pay.Approve && a.By != pay.ByHand {
-		said := pay.Payment{ID: answer.Payment, Decision: pay.Decision{At: answer.Created, Terms: pay.Terms{Merchant: answer.Merchant, Amount: answer.Amount, Currency: answer.Currency}}}
+		said := pay.Payment{ID: answer.Payment, Decision: pay.Decision{At: answer.Created, Terms: pay.Terms{Merchant: answer.Merchant, Amount: answer.Amount + answer.Tip, Currency: answer.Currency}}}
 		if a.Spent, err = w.noteSpent(tx, answer.Created, said); err != nil {
 			return err
 		}

@@ -96,15 +96,18 @@ type Witness struct {
 
 // Witness returns which device has to give a code before the offer whose
 // payment id begins with the digits of id, or the only pending one when id is
-// "", can be approved by `by`, a person or a rule. needed is false where one channel is
-// enough. Its errors are those of Answer.
-func (w *Wallet) Witness(view pay.Rows, id string, by pay.Rule) (p pay.PaymentID, v Witness, needed bool, err error) {
+// "", can be approved by `by`, a person or a rule, with a tip or with none. needed is false
+// where one channel is enough. Its errors are those of Answer.
+func (w *Wallet) Witness(view pay.Rows, id string, by pay.Rule, tip pay.Amount) (p pay.PaymentID, v Witness, needed bool, err error) {
 	rec, err := selectPayment(view, id)
 	if err != nil || rec.Payment.Decision.Method() == pay.MethodOne {
 		return rec.Payment.ID, Witness{}, false, err
 	}
 	p = rec.Payment.ID
-	err = answerable(view, rec.Payment, pay.Approve)
+	err = checkTip(view, rec.Payment, pay.Approve, tip)
+	if err == nil {
+		err = answerable(view, rec.Payment, pay.Approve)
+	}
 	if err == nil {
 		err = checkByPerson(rec.Payment, pay.Approve, by)
 	}
@@ -124,7 +127,7 @@ func (w *Wallet) Witness(view pay.Rows, id string, by pay.Rule) (p pay.PaymentID
 	}
 	return p, Witness{
 		Device: device(c.Device, r),
-		Sign:   pay.AuthenticatePayment(w.options.Root, w.options.Key.ID(), c, rec.Payment.Decision),
+		Sign:   pay.AuthenticatePayment(w.options.Root, w.options.Key.ID(), c, rec.Payment.Decision, tip),
 	}, true, nil
 }
 

@@ -37,7 +37,7 @@ func (w *world) stepUp(n byte, amount pay.Amount, why pay.StepUp) (offer pay.Fac
 
 func (w *world) witness(id string) (wallet.Witness, bool, error) {
 	w.Helper()
-	_, v, needed, err := w.wallet.Witness(w.rows, id, pay.ByHand)
+	_, v, needed, err := w.wallet.Witness(w.rows, id, pay.ByHand, 0)
 	return v, needed, err
 }
 
@@ -91,7 +91,7 @@ func TestWitness(t *testing.T) {
 	if len(posted) != 0 {
 		t.Fatal("somebody answered")
 	}
-	p, v, needed, err := w.wallet.Witness(w.rows, "", pay.ByHand)
+	p, v, needed, err := w.wallet.Witness(w.rows, "", pay.ByHand, 0)
 	want := pay.Authentication{
 		Purpose: pay.PurposePay, Registry: w.root.ID(), Wallet: w.own.ID(), Nonce: pay.Nonce{1}, Subject: decisionOf(t, offer).Payment,
 		Merchant: "m/cafe", Amount: 1250, Currency: "EUR",

@@ -170,7 +170,7 @@ func (f *fair) payNow(ctx context.Context, s sighting, n *answers, person bool) 
 			n.byHand++
 			return err
 		}
-		code, err := pay.Authenticate(payer.state.Key(), pay.AuthenticatePayment(f.root, payer.wallet.key.ID(), f.challenges[offer.Payment], offer))
+		code, err := pay.Authenticate(payer.state.Key(), pay.AuthenticatePayment(f.root, payer.wallet.key.ID(), f.challenges[offer.Payment], offer, 0))
 		if err != nil {
 			return err
 		}
