@@ -23,7 +23,6 @@ func TestWhatIsToCome(t *testing.T) {
 		"hook":                                 pay.CodeNotAvailable,
 		"help hook add":                        pay.CodeNotAvailable,
 		"sim --seed 1":                         pay.CodeNotAvailable,
-		"till charge --tip-max=3.00":           pay.CodeNotAvailable,
 		"serve --store postgres://x":           pay.CodeNotAvailable,
 		"scan --pumps sim:x --data y":          pay.CodeNotAvailable,
 		"admin invite --class fuel":            pay.CodeNotAvailable,

@@ -160,6 +160,9 @@ type PaymentEvent struct {
 	Held        pay.Amount   `json:"amount_held,omitempty"`
 	Captured    pay.Amount   `json:"amount_captured,omitempty"`
 	Refunded    pay.Amount   `json:"amount_refunded,omitempty"`
+	TipMax      pay.Amount   `json:"tip_max,omitempty"`
+	TipAgreed   pay.Amount   `json:"tip_agreed,omitempty"`
+	Tip         pay.Amount   `json:"tip,omitempty"` // of what was captured
 	Currency    pay.Currency `json:"currency"`
 	Merchant    pay.Name     `json:"merchant"`
 	Site        pay.Name     `json:"site"`
@@ -287,7 +290,7 @@ func NewPaymentEvent(d pay.Decision) *PaymentEvent {
 	sums := d.SumsAfter()
 	return &PaymentEvent{
 		ID: d.Payment.String(), State: d.State.Shown(), Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Authorised(), Held: d.Capturable(), Captured: sums.Captured,
-		Refunded: sums.Refunded, Currency: d.Currency,
+		Refunded: sums.Refunded, TipMax: d.TipMax, TipAgreed: d.Tip, Tip: d.TipTaken(), Currency: d.Currency,
 		Merchant: d.MerchantName, Site: d.Site, Payer: d.Handle, Ref: d.Ref, Evidence: d.Evidence, Certain: d.Certain,
 		By: d.By, Reason: d.Reason, Seq: d.Seq, Test: d.Test,
 	}

@@ -24,20 +24,26 @@ type Payment struct {
 	AmountHeld     pay.Amount         `json:"amount_held"`
 	AmountCaptured pay.Amount         `json:"amount_captured"`
 	AmountRefunded pay.Amount         `json:"amount_refunded"`
-	Currency       pay.Currency       `json:"currency"`
-	Merchant       pay.Name           `json:"merchant"`
-	Site           pay.Name           `json:"site"`
-	Payer          pay.Handle         `json:"payer"`
-	Ref            string             `json:"ref"`
-	Mode           string             `json:"mode"`
-	Method         pay.Method         `json:"method"`
-	Demand         pay.StepUp         `json:"demand,omitempty"`  // who demands two channels, and why
-	Evidence       pay.Evidence       `json:"evidence"`          // how the payer was found; empty from a box of old
-	Certain        bool               `json:"certain,omitempty"` // with "clear": enough for a rule to answer
-	By             pay.Rule           `json:"by"`
-	Reason         pay.Reason         `json:"reason"`
-	Created        string             `json:"created"`
-	Expires        string             `json:"expires,omitempty"`
+	// TipMax is the most that the charge lets be tip, TipAgreed what the payer signed: of an
+	// amount that is held a bound, and AmountHeld holds it too. Tip is what of AmountCaptured
+	// is tip.
+	TipMax    pay.Amount   `json:"tip_max,omitempty"`
+	TipAgreed pay.Amount   `json:"tip_agreed,omitempty"`
+	Tip       pay.Amount   `json:"tip,omitempty"`
+	Currency  pay.Currency `json:"currency"`
+	Merchant  pay.Name     `json:"merchant"`
+	Site      pay.Name     `json:"site"`
+	Payer     pay.Handle   `json:"payer"`
+	Ref       string       `json:"ref"`
+	Mode      string       `json:"mode"`
+	Method    pay.Method   `json:"method"`
+	Demand    pay.StepUp   `json:"demand,omitempty"`  // who demands two channels, and why
+	Evidence  pay.Evidence `json:"evidence"`          // how the payer was found; empty from a box of old
+	Certain   bool         `json:"certain,omitempty"` // with "clear": enough for a rule to answer
+	By        pay.Rule     `json:"by"`
+	Reason    pay.Reason   `json:"reason"`
+	Created   string       `json:"created"`
+	Expires   string       `json:"expires,omitempty"`
 	// Capture is how an approval is turned into money: "auto", at once, or "manual", by
 	// captures until HoldUntil.
 	Capture   string `json:"capture"`
@@ -410,6 +416,9 @@ type Receipt struct {
 	Held       pay.Amount   `json:"amount_held"`
 	Captured   pay.Amount   `json:"amount_captured"`
 	Refunded   pay.Amount   `json:"amount_refunded"`
+	TipMax     pay.Amount   `json:"tip_max,omitempty"`
+	TipAgreed  pay.Amount   `json:"tip_agreed,omitempty"`
+	Tip        pay.Amount   `json:"tip,omitempty"` // of what was captured
 	Currency   pay.Currency `json:"currency"`
 	Merchant   pay.Name     `json:"merchant"`
 	Site       pay.Name     `json:"site"`

@@ -45,6 +45,7 @@ type ReportLine struct {
 	At      string     `json:"at"`
 	What    string     `json:"what"`
 	Amount  pay.Amount `json:"amount"`
+	Tip     pay.Amount `json:"tip,omitempty"` // of Amount
 	Payment string     `json:"payment,omitempty"`
 	State   pay.State  `json:"state,omitempty"`
 	Method  pay.Method `json:"method,omitempty"`

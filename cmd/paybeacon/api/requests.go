@@ -27,6 +27,8 @@ type ChargeRequest struct {
 	TTL pay.Millis         `json:"ttl_ms"`
 	// TwoChannel asks that the payer's device speaks too.
 	TwoChannel bool `json:"two_channel,omitempty"`
+	// TipMax, a decimal, is the most that the payer may add as a tip; empty: nothing.
+	TipMax string `json:"tip_max,omitempty"`
 
 	// Later leaves Amount out: it is set by VerbPrice. Bill is the number of a bill, whose
 	// amount it then is, and which stands in the place of Ref.
@@ -146,6 +148,9 @@ type AnswerRequest struct {
 	ID      string      `json:"id,omitempty"`
 	Amount  string      `json:"amount,omitempty"`
 	Verdict pay.Verdict `json:"verdict"`
+	// Tip, a decimal, is what an approval gives beyond the amount; of an amount that is held,
+	// lets be captured beyond it.
+	Tip string `json:"tip,omitempty"`
 	// Cannot says with a refusal that the payer cannot approve.
 	Cannot bool `json:"cannot,omitempty"`
 }

@@ -34,7 +34,7 @@ var laterFlags = map[string][]string{
 	"wallet run":         {"config"},
 	"beacon run":         {"ears", "voice", "config"},
 	"admin invite":       {"class"},
-	"till charge":        {"tip-max", "hold", "bill"},
+	"till charge":        {"hold", "bill"},
 	"wallet pending":     {"link"},
 	"wallet mandate add": {"offline"},
 	"wallet approve":     {"link"},

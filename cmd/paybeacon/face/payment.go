@@ -130,10 +130,30 @@ func printHold(w io.Writer, p api.Payment) {
 	}
 }
 
-// printSums says how much was captured where that is not what was asked for, and
-// how much of it was refunded.
-func printSums(w io.Writer, s pay.State, cur pay.Currency, asked, captured, refunded pay.Amount) {
-	if captured != asked && (captured > 0 || s == pay.StateCaptured) {
+// printTip says how much a tip may be, before the payer has answered and as long as one may
+// be captured. What was captured as tip says printSums.
+func printTip(w io.Writer, p api.Payment, reader pay.Role) {
+	left := min(p.AmountHeld, p.TipAgreed-p.Tip)
+	switch {
+	case p.TipMax == 0:
+	case p.State == pay.StateOffered && p.TipAgreed > 0:
+		_, _ = fmt.Fprintf(w, "  tip      %s\n", text.FormatMoney(p.TipAgreed, p.Currency))
+	case p.State == pay.StateOffered && reader == pay.RoleWallet:
+		_, _ = fmt.Fprintf(w, "  tip      up to %s, if you like: `paybeacon wallet approve --tip AMOUNT`\n", text.FormatMoney(p.TipMax, p.Currency))
+	case p.State == pay.StateOffered, p.State == pay.StateRequested:
+		_, _ = fmt.Fprintf(w, "  tip      up to %s, if the payer likes\n", text.FormatMoney(p.TipMax, p.Currency))
+	case left > 0:
+		_, _ = fmt.Fprintf(w, "  tip      up to %s of what is held\n", text.FormatMoney(left, p.Currency))
+	}
+}
+
+// printSums says how much was captured where that is not what was asked for, how much of
+// it is tip, and how much of it was refunded.
+func printSums(w io.Writer, s pay.State, cur pay.Currency, asked, captured, tip, refunded pay.Amount) {
+	switch {
+	case tip > 0:
+		_, _ = fmt.Fprintf(w, "  captured %s, of it a tip of %s\n", text.FormatMoney(captured, cur), text.FormatMoney(tip, cur))
+	case captured != asked && (captured > 0 || s == pay.StateCaptured):
 		_, _ = fmt.Fprintf(w, "  captured %s of it\n", text.FormatMoney(captured, cur))
 	}
 	if refunded > 0 {
@@ -149,7 +169,8 @@ func printPayment(w io.Writer, p api.Payment, reader pay.Role) {
 	}
 	_, _ = fmt.Fprintf(w, "%s  %s  %s at %s, %s%s\n", text.Short(p.ID), text.FormatMoney(p.Amount, p.Currency), p.Merchant, p.Site, text.Because(p.State, p.Reason), test)
 	printHold(w, p)
-	printSums(w, p.State, p.Currency, p.Amount, p.AmountCaptured, p.AmountRefunded)
+	printTip(w, p, reader)
+	printSums(w, p.State, p.Currency, p.Amount, p.AmountCaptured, p.Tip, p.AmountRefunded)
 	printPayer(w, p)
 	if p.By != "" {
 		_, _ = fmt.Fprintf(w, "  answered %s\n", by(p.By))
@@ -281,6 +302,10 @@ func listPayments[Q any](c *cli.Call, v api.Verb[Q, api.List[api.Payment]], q Q,
 		for i, p := range list {
 			_, _ = fmt.Fprintln(w, lines[i])
 			printHold(w, p)
+			printTip(w, p, o.reader)
+			if p.Tip > 0 {
+				printSums(w, p.State, p.Currency, p.Amount, p.AmountCaptured, p.Tip, 0)
+			}
 			if p.State.Final() {
 				continue
 			}

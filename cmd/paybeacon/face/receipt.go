@@ -219,7 +219,7 @@ func receiptObject(file string, r pay.Receipt) api.Receipt {
 	sums := d.SumsAfter()
 	return api.Receipt{
 		V: 1, Type: "receipt", File: file, OK: true, Root: r.Root.String(), ID: d.Payment.String(),
-		State: d.State.Shown(), Reason: d.Reason, Amount: d.Authorised(), Held: sums.Held, Captured: sums.Captured, Refunded: sums.Refunded, Currency: d.Currency, Merchant: d.MerchantName, Site: d.Site,
+		State: d.State.Shown(), Reason: d.Reason, Amount: d.Authorised(), Held: sums.Held, Captured: sums.Captured, Refunded: sums.Refunded, TipMax: d.TipMax, TipAgreed: d.Tip, Tip: d.TipTaken(), Currency: d.Currency, Merchant: d.MerchantName, Site: d.Site,
 		By: d.By, Method: d.Method(), Demand: d.StepUp, Evidence: d.Evidence, Certain: d.Certain, Ref: d.Ref, At: d.At.String(), Test: d.Test, AuthorityU: r.Authority.Until.String(),
 	}
 }
@@ -253,7 +253,7 @@ func printReceipt(w io.Writer, r api.Receipt) {
 	if r.Held > 0 {
 		_, _ = fmt.Fprintf(w, "  held     %s of it, when this was decided\n", text.FormatMoney(r.Held, r.Currency))
 	}
-	printSums(w, r.State, r.Currency, r.Amount, r.Captured, r.Refunded)
+	printSums(w, r.State, r.Currency, r.Amount, r.Captured, r.Tip, r.Refunded)
 	if r.Ref != "" {
 		_, _ = fmt.Fprintf(w, "  ref      %s\n", text.Printable(r.Ref))
 	}

@@ -21,7 +21,7 @@ func tillReportLeaf() cli.Leaf {
 		Long: "All boxes of the merchant together. Captures and refunds count on the day on which they happened,\n" +
 			"payments on the day on which they were asked for. A day is the local one of this box.\n" +
 			"With --csv, a line for each movement of money, and for each payment of the day that moved none; the\n" +
-			"amounts between the first line and the last add up to the last.",
+			"amounts between the first line and the last add up to the last. Tips are of what was captured.",
 		Flags: []cli.Flag{
 			cli.DataFlag(),
 			&cli.StringFlag{Name: "day", Usage: "`YYYY-MM-DD` (default: today)"},
@@ -50,11 +50,11 @@ func tillReport(c *cli.Call) error {
 func printReport(c *cli.Call, w io.Writer, r api.Report) {
 	_, _ = fmt.Fprintf(w, "%s  %s  TEST (play money)\n", text.Printable(string(r.Merchant)), text.Printable(r.Day))
 	money := func(a pay.Amount) string { return text.FormatMoney(a, r.Currency) }
-	rows := [][]string{{"opening", money(r.Opening), ""}, {"captured", money(r.Captured), methodsTaken(r)}, {"refunded", money(-r.Refunded), ""}}
+	rows := [][]string{{"opening", money(r.Opening), ""}, {"captured", money(r.Captured), methodsTaken(r)}}
 	if r.Tips != 0 {
 		rows = append(rows, []string{"of it tips", money(r.Tips), ""})
 	}
-	rows = append(rows, []string{"net", money(r.Net), ""}, []string{"paid out", money(-r.PaidOut), ""}, []string{"closing", money(r.Closing), ""})
+	rows = append(rows, []string{"refunded", money(-r.Refunded), ""}, []string{"net", money(r.Net), ""}, []string{"paid out", money(-r.PaidOut), ""}, []string{"closing", money(r.Closing), ""})
 	for _, line := range cli.Table(cli.Columns(c.Out), []cli.Column{{Keep: true}, {Right: true, Keep: true}, {}}, rows) {
 		_, _ = fmt.Fprintln(w, "  "+line)
 	}
@@ -91,15 +91,19 @@ func printReportCSV(w io.Writer, r api.Report) {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
 	money := func(a pay.Amount) string { return text.FormatAmount(a, r.Currency) }
-	_ = out.Write([]string{"day", "at", "what", "amount", "currency", "payment", "state", "method", "payer", "ref", "site"})
+	_ = out.Write([]string{"day", "at", "what", "amount", "currency", "payment", "state", "method", "payer", "ref", "site", "tip"})
 	edge := func(at, what string, amount pay.Amount) {
-		_ = out.Write([]string{r.Day, at, what, money(amount), string(r.Currency), "", "", "", "", "", ""})
+		_ = out.Write([]string{r.Day, at, what, money(amount), string(r.Currency), "", "", "", "", "", "", ""})
 	}
 	edge(r.From, "opening", r.Opening)
 	for _, l := range r.Lines {
+		tip := ""
+		if l.Tip != 0 {
+			tip = money(l.Tip)
+		}
 		_ = out.Write([]string{
 			r.Day, l.At, l.What, money(l.Amount), string(r.Currency), l.Payment, string(l.State), string(l.Method),
-			cell(string(l.Payer)), cell(l.Ref), cell(string(l.Site)),
+			cell(string(l.Payer)), cell(l.Ref), cell(string(l.Site)), tip,
 		})
 	}
 	edge(r.Until, "closing", r.Closing)

@@ -58,7 +58,9 @@ func tillChargeCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		Long: "Without --wait it returns once the request is stored. With the same --key it never charges twice.\n" +
 			"On a terminal it asks who the payer is where the nearest is too close to call: by the words that\n" +
 			"the payer's wallet shows (`paybeacon wallet words`), their beginning, or a number of the list.\n" +
-			"No rule of the payer answers who was chosen by a number.",
+			"No rule of the payer answers who was chosen by a number.\n" +
+			"With --tip-max the payer may add a tip when approving, and signs it with the amount. With --capture\n" +
+			"manual that tip is a bound: till capture --amount takes up to as much beyond the amount.",
 		Flags: []cli.Flag{
 			cli.DataFlag(),
 			&cli.StringFlag{Name: "amount", Usage: "decimal `AMOUNT`, such as 12.50; later: `till price` sets it"},
@@ -71,6 +73,7 @@ func tillChargeCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			&cli.StringFlag{Name: "capture", Value: api.CaptureAuto, Usage: "take the money at once, or hold it: `auto|manual`"},
 			&cli.StringFlag{Name: "hold", Value: "7d", Usage: "with --capture manual: how long it is held: `DUR`, such as 7d or 2h"},
 			&cli.BoolFlag{Name: "two-channel", Usage: "let the payer's device give its word too"},
+			&cli.StringFlag{Name: "tip-max", Usage: "let the payer add a tip of at most this `AMOUNT`"},
 			&cli.BoolFlag{Name: "ask", Usage: "where that is too close to call, ask even if this is no terminal"},
 			&cli.DurationFlag{Name: "ttl", Value: pay.RequestTTLDefault.Std(), Usage: "how long the payer may take: `DUR`"},
 			&cli.DurationFlag{Name: "wait", Usage: "watch for the outcome for `DUR`"},
@@ -94,6 +97,8 @@ func tillCharge(c *cli.Call) error {
 		return pay.NewError(pay.CodeUsage, "--to names nobody", "give a handle that `paybeacon till nearby` shows")
 	case f.IsSet("bill") && (f.IsSet("amount") || f.IsSet("ref")):
 		return pay.NewError(pay.CodeUsage, "--bill stands in the place of --amount and --ref", "give the bill alone, or an amount")
+	case f.IsSet("tip-max") && f.String("tip-max") == "":
+		return pay.NewError(pay.CodeAmount, "--tip-max is empty", "leave it out, or write it like --tip-max 3.00")
 	case f.IsSet("bill") && f.String("bill") == "":
 		return pay.NewError(pay.CodeUsage, "--bill names none", "give the number that `paybeacon admin bill add` was given")
 	case !f.IsSet("amount") && !f.IsSet("bill"):
@@ -105,7 +110,7 @@ func tillCharge(c *cli.Call) error {
 	}
 	q := api.ChargeRequest{
 		Amount: f.String("amount"), Bill: f.String("bill"), Currency: f.String("currency"), To: pay.Handle(f.String("to")),
-		Ref: f.String("ref"), Key: pay.IdempotencyKey(f.String("key")), TTL: ttl, TwoChannel: f.Bool("two-channel"),
+		Ref: f.String("ref"), Key: pay.IdempotencyKey(f.String("key")), TTL: ttl, TwoChannel: f.Bool("two-channel"), TipMax: f.String("tip-max"),
 	}
 	if q.Later = q.Amount == "later"; q.Later {
 		q.Amount = ""

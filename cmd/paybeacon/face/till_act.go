@@ -32,7 +32,9 @@ func actCommands(ctx context.Context, io cli.Stdio) []*cli.Command {
 	return []*cli.Command{
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "capture", Usage: "take what is held, or a part of it",
-			Long:  "Without --final the rest stays held, for further captures until the hold ends.",
+			Long: "Without --final the rest stays held, for further captures until the hold ends. Where the payer\n" +
+				"lets a tip be captured, it takes an --amount beyond that of the payment: what goes beyond is the\n" +
+				"tip. Without --amount no tip is taken, and what was held for one goes back.",
 			Flags: flags(amount("is held"), &cli.BoolFlag{Name: "final", Usage: "give what is then still held back to the payer"}),
 			Run:   func(c *cli.Call) error { return tillAct(c, api.VerbCapture) },
 		}),

@@ -28,7 +28,9 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			}
 			return listPayments(c, api.VerbPending, q, listed{"Nothing waits for an answer.", shopOf, "outcome unknown", pay.RoleWallet})
 		}}),
-		cli.NewLeaf(ctx, io, cli.Leaf{Name: "approve", Usage: "pay an offer", Flags: []cli.Flag{cli.DataFlag(), id, amount}, Run: func(c *cli.Call) error {
+		cli.NewLeaf(ctx, io, cli.Leaf{Name: "approve", Usage: "pay an offer", Flags: []cli.Flag{
+			cli.DataFlag(), id, amount, &cli.StringFlag{Name: "tip", Usage: "give a tip of this `AMOUNT`, where the offer takes one"},
+		}, Long: "Where the amount is held, the tip is the most that the merchant may capture beyond it.", Run: func(c *cli.Call) error {
 			return walletAnswer(c, pay.Approve)
 		}}),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "decline", Usage: "refuse an offer", Flags: []cli.Flag{
@@ -110,7 +112,13 @@ func walletStatus(c *cli.Call) error {
 }
 
 func walletAnswer(c *cli.Call, v pay.Verdict) error {
-	reply, err := ask(c, api.VerbAnswer, api.AnswerRequest{ID: c.Flags.String("id"), Amount: c.Flags.String("amount"), Verdict: v, Cannot: c.Flags.Bool("cannot")})
+	q := api.AnswerRequest{ID: c.Flags.String("id"), Amount: c.Flags.String("amount"), Verdict: v, Cannot: c.Flags.Bool("cannot")}
+	if c.Flags.IsSet("tip") {
+		if q.Tip = c.Flags.String("tip"); q.Tip == "" {
+			return pay.NewError(pay.CodeAmount, "--tip is empty", "leave it out to give none, or write it like --tip 1.50")
+		}
+	}
+	reply, err := ask(c, api.VerbAnswer, q)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,10 @@ func printEvent(w io.Writer, e api.Event) {
 			state += " (" + string(p.Reason) + ")"
 		}
 		_, _ = fmt.Fprintf(w, "payment %s  %s  %s  %s", text.Short(p.ID), text.FormatMoney(p.Amount, p.Currency), text.Printable(string(p.Payer)), state)
-		if p.Captured > 0 && p.Captured != p.Amount {
+		switch {
+		case p.Tip > 0:
+			_, _ = fmt.Fprintf(w, ", %s with a tip of %s", text.FormatMoney(p.Captured, p.Currency), text.FormatMoney(p.Tip, p.Currency))
+		case p.Captured > 0 && p.Captured != p.Amount:
 			_, _ = fmt.Fprintf(w, ", %s of it", text.FormatMoney(p.Captured, p.Currency))
 		}
 		if p.Held > 0 && p.Captured > 0 {

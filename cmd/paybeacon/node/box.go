@@ -257,7 +257,11 @@ func (b *Box) order(q api.ChargeRequest) (till.Order, error) {
 	if q.Bill != "" {
 		q.Ref = q.Bill
 	}
-	return till.Order{Key: q.Key, Later: q.Later, Bill: q.Bill != "", Amount: amount, Currency: cur, Ref: q.Ref, To: q.To, TTL: q.TTL, TwoChannel: q.TwoChannel, Hold: q.Hold}, nil
+	tipMax, err := optionalAmount(q.TipMax, cur)
+	return till.Order{
+		Key: q.Key, Later: q.Later, Bill: q.Bill != "", Amount: amount, Currency: cur, Ref: q.Ref, To: q.To, TTL: q.TTL, TwoChannel: q.TwoChannel, Hold: q.Hold,
+		TipMax: tipMax,
+	}, err
 }
 
 // pick chooses whom to charge. For the nearest it gives the air a moment to

@@ -50,7 +50,7 @@ func paymentOf(v history.View) api.Payment {
 	sums := v.Payment.Sums()
 	p := api.Payment{
 		V: 1, Type: "payment", ID: v.ID.String(), State: v.State(), Outcome: v.Outcome(), Queued: v.Queued,
-		Amount: v.Amount, AmountHeld: v.Payment.Decision.Capturable(), AmountCaptured: sums.Captured, AmountRefunded: sums.Refunded, Currency: v.Currency, Merchant: v.MerchantName, Site: v.Site,
+		Amount: v.Amount, AmountHeld: v.Payment.Decision.Capturable(), AmountCaptured: sums.Captured, AmountRefunded: sums.Refunded, Currency: v.Currency, TipMax: v.TipMax, TipAgreed: v.Tip, Tip: v.Payment.Decision.TipTaken(), Merchant: v.MerchantName, Site: v.Site,
 		Payer: v.Handle, Ref: v.Ref, Mode: "online", Method: v.Method(), Demand: v.StepUp, Evidence: v.Evidence, Certain: v.Certain, By: v.By, Reason: v.Reason,
 		Created: v.Created.String(), Seq: v.Payment.Seq, Refusal: cmp.Or(v.Refusal, v.OthersRefusal), Acquirer: v.Acquirer,
 	}

@@ -28,7 +28,7 @@ func (b *Box) report(ctx context.Context, q api.ReportRequest) (api.Report, erro
 	}
 	out := api.Report{
 		V: 1, Type: "report", Day: day, From: from.String(), Until: until.String(), Merchant: b.member.Shop, Currency: r.Currency,
-		Opening: r.Opening, Captured: r.Captured, Refunded: r.Refunded, Net: r.Net(), PaidOut: r.PaidOut, Closing: r.Closing(),
+		Opening: r.Opening, Captured: r.Captured, Tips: r.Tips, Refunded: r.Refunded, Net: r.Net(), PaidOut: r.PaidOut, Closing: r.Closing(),
 		Payments: r.Payments, ByState: r.ByState, ByMethod: r.ByMethod, CapturedByMethod: r.CapturedBy, Standing: new(b.Standing()),
 	}
 	if q.Lines {
@@ -40,7 +40,7 @@ func (b *Box) report(ctx context.Context, q api.ReportRequest) (api.Report, erro
 }
 
 func reportLine(l till.ReportLine) api.ReportLine {
-	out := api.ReportLine{At: l.At.String(), What: string(l.What), Amount: l.In, State: l.State, Method: l.Method, Payer: l.Handle, Ref: l.Ref, Site: l.Site}
+	out := api.ReportLine{At: l.At.String(), What: string(l.What), Amount: l.In, Tip: l.Tip, State: l.State, Method: l.Method, Payer: l.Handle, Ref: l.Ref, Site: l.Site}
 	if !l.Payment.IsZero() {
 		out.Payment = l.Payment.String()
 	}

@@ -68,8 +68,16 @@ func (n *Wallet) answerByHand(ctx context.Context, q api.AnswerRequest) (api.Pay
 		}
 		id = e.ID.String() // another may be the only one a moment later
 	}
+	q.ID = id
+	id, tip, err := n.tipOf(ctx, q)
+	if err != nil {
+		return api.Payment{}, err
+	}
+	if q.Tip != "" && q.Verdict != pay.Approve {
+		return api.Payment{}, pay.NewError(pay.CodeUsage, "a tip goes with an approval", "leave it out to decline")
+	}
 	if q.Cannot {
 		return n.cannotAnswer(ctx, id, pay.ByHand)
 	}
-	return n.Answer(ctx, id, q.Verdict, pay.ByHand)
+	return n.answer(ctx, id, q.Verdict, pay.ByHand, tip)
 }

@@ -35,17 +35,26 @@ const (
 // Its errors are those of wallet.Answer, and a *pay.Error with CodeDevice where the
 // device could not be had.
 func (n *payer) Answer(ctx context.Context, id string, v pay.Verdict, by pay.Rule) (api.Payment, error) {
+	return n.answer(ctx, id, v, by, 0)
+}
+
+// answer is Answer with a tip, 0 for none, that an approval gives. Its errors are those of
+// wallet.ApproveWithTip, too.
+func (n *payer) answer(ctx context.Context, id string, v pay.Verdict, by pay.Rule, tip pay.Amount) (api.Payment, error) {
 	if s := n.Standing(); s.Registry == api.RegistryOldCopy {
 		return api.Payment{}, s.Refusal()
 	}
 	var code pay.AuthCode
 	if v == pay.Approve {
 		var err error
-		if id, code, err = n.witness(ctx, id, by); err != nil {
+		if id, code, err = n.witness(ctx, id, by, tip); err != nil {
 			return api.Payment{}, n.sayIfForGood(ctx, id, by, err)
 		}
 	}
 	e, err := commit(ctx, n.store, func(tx *store.Tx) (wallet.Entry, pay.Reaction, error) {
+		if tip != 0 {
+			return n.wallet.ApproveWithTip(tx, tx.Now(), id, by, tip, code)
+		}
 		return n.wallet.Answer(tx, tx.Now(), id, v, by, code)
 	})
 	if err != nil {
@@ -57,14 +66,15 @@ func (n *payer) Answer(ctx context.Context, id string, v pay.Verdict, by pay.Rul
 	return n.paymentObject(e), nil
 }
 
-// witness asks the device for its word on an offer. It returns the full id of
-// the payment that is meant, and a zero code where one channel is enough.
-func (n *payer) witness(ctx context.Context, id string, by pay.Rule) (full string, code pay.AuthCode, err error) {
+// witness asks the device for its word on an offer, which is over amount and tip. It
+// returns the full id of the payment that is meant, and a zero code where one channel is
+// enough.
+func (n *payer) witness(ctx context.Context, id string, by pay.Rule, tip pay.Amount) (full string, code pay.AuthCode, err error) {
 	var p pay.PaymentID
 	var w wallet.Witness
 	var needed bool
 	err = n.store.View(ctx, func(v *store.View) error {
-		p, w, needed, err = n.wallet.Witness(v, id, by)
+		p, w, needed, err = n.wallet.Witness(v, id, by, tip)
 		return err
 	})
 	switch {

@@ -104,6 +104,7 @@ func WhyRefused(r pay.Reason) string {
 		pay.ReasonNotHeld:           "the payer has not approved it yet",
 		pay.ReasonNotCaptured:       "nothing of it was captured",
 		pay.ReasonAboveHeld:         "that is more than is held: ask the payer for more with `paybeacon till increment`, or capture less",
+		pay.ReasonOnlyTipHeld:       "all of the amount is captured, and only a tip is still held: say how much of it with --amount",
 		pay.ReasonAboveCaptured:     "that is more than was captured and is not refunded",
 		pay.ReasonInsufficientFunds: "the account does not cover it",
 		pay.ReasonAccountFull:       "the account that it goes to can hold no more",
