@@ -74,18 +74,19 @@ var plan = map[string]struct {
 	"cmd/paybeacon/text": {"words and amounts for people are made of the domain's values", []string{"pay"}},
 	"cmd/paybeacon/api":  {"scripts read the domain's values, and errors quote strangers", []string{"pay", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/cli":  {"the frame of commands prints the API's error object, and its flags name the tracker's defaults", []string{"pay", "ble", "cmd/paybeacon/api", "cmd/paybeacon/text"}},
-	// Three rooms below the nodes, because doctor, survey, demo and bench look into a
-	// directory, and at the air, without one.
+	// Four rooms below the nodes, because doctor, survey, demo and bench look into a
+	// directory, and at the air, without one; and what one tells is read without knowing it.
 	"cmd/paybeacon/datadir": {"what lies in a node's directory is the domain's, and a file's name is printed", []string{"pay", "pay/device", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/process": {"what a node takes from its process names the node's directory", []string{"pay", "cmd/paybeacon/datadir"}},
 	"cmd/paybeacon/radio":   {"the choice of a radio knows each adapter of the air, so that nobody else does", []string{"pay", "ble", "ble/air", "ble/bluez", "ble/replay", "cmd/paybeacon/text"}},
-	"cmd/paybeacon/node":    {"a node is made of a role, a store, a session and a radio, and speaks the API", slices.Concat([]string{"cmd/paybeacon/api", "cmd/paybeacon/datadir", "cmd/paybeacon/process", "cmd/paybeacon/radio", "cmd/paybeacon/text"}, belowNode)},
+	"cmd/paybeacon/events":  {"what happens to a node is read out of its store and told in the words of the API", []string{"pay", "pay/history", "store", "cmd/paybeacon/api", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/node":    {"a node is made of a role, a store, a session and a radio, and speaks the API", slices.Concat([]string{"cmd/paybeacon/api", "cmd/paybeacon/datadir", "cmd/paybeacon/events", "cmd/paybeacon/process", "cmd/paybeacon/radio", "cmd/paybeacon/text"}, belowNode)},
 	"cmd/paybeacon/stage":   {"other processes are known by what the API prints; its thief is in the air", []string{"pay", "ble", "ble/air", "cmd/paybeacon/api"}},
-	"cmd/paybeacon/face":    {"a command on a terminal asks a node", []string{"pay", "ble", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/radio", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/face":    {"a command on a terminal asks a node", []string{"pay", "ble", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/events", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/radio", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/survey":  {"the air is looked at through a radio, without a node", []string{"pay", "ble", "ble/replay", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/process", "cmd/paybeacon/radio", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/doctor":  {"a node and its radio are looked at from outside", []string{"pay", "pay/device", "ble", "ble/replay", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/radio", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/demo":    {"a story is played on a stage; its forger has a stolen node and says what no role would", []string{"pay", "pay/device", "pay/history", "store", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/stage", "cmd/paybeacon/text"}},
-	"cmd/paybeacon/bench":   {"what is measured stands below the nodes, or is a node that is asked as by a command; its yardsticks speak over the same transport", []string{"pay", "pay/device", "pay/registry", "store", "store/kv", "store/badgerkv", "sync", "sync/quicnet", "ble", "ble/bluez", "ble/bluez/fakebluez", "ble/crowd", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/stage", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/bench":   {"what is measured stands below the nodes, or is a node that is asked as by a command; its yardsticks speak over the same transport", []string{"pay", "pay/device", "pay/registry", "store", "store/kv", "store/badgerkv", "sync", "sync/quicnet", "ble", "ble/bluez", "ble/bluez/fakebluez", "ble/crowd", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/events", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/stage", "cmd/paybeacon/text"}},
 	"cmd/paybeacon":         {"the tree of commands: may import all; nobody imports it", nil},
 }
 

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/events"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -115,7 +116,7 @@ func (s *shop) outcomes(ctx context.Context, ids []string, cursor string) (paid,
 		open[id] = true
 	}
 	for len(open) > 0 {
-		reply, err := node.AskDaemon(ctx, s.dir(shopBox), api.VerbEvents, api.EventsRequest{Since: cursor, Limit: node.EventsPageMax, Wait: queueWait})
+		reply, err := node.AskDaemon(ctx, s.dir(shopBox), api.VerbEvents, api.EventsRequest{Since: cursor, Limit: events.PageMax, Wait: queueWait})
 		if err != nil {
 			return paid, lost, err
 		}

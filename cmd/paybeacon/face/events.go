@@ -8,6 +8,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/events"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -47,11 +48,11 @@ func eventsTail(c *cli.Call) error {
 		return pay.NewError(pay.CodeUsage, "--count is not above zero", "write it like --count 10")
 	}
 	q := api.EventsRequest{Since: f.String("since"), Last: eventsShown, Limit: count}
-	if count > 0 && count < node.EventsPageMax {
+	if count > 0 && count < events.PageMax {
 		q.Last = count
 	}
 	if q.Since != "" {
-		if _, err := node.ParseCursor(q.Since); err != nil {
+		if _, err := events.ParseCursor(q.Since); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/events"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
@@ -31,7 +32,7 @@ type Box struct {
 	radio  radio.Radio
 	http   net.Listener
 	air    *radio.Hearing
-	events *eventLog
+	events *events.Log
 }
 
 // BoxOptions say how a box is opened.
@@ -64,7 +65,7 @@ func OpenBox(ctx context.Context, o BoxOptions) (*Box, error) {
 		return nil, err
 	}
 	b.air = radio.NewHearing(o.Track, env.Now)
-	b.events = newEventLog(env.Now, feedOf(b.store, m.Scope))
+	b.events = events.NewLog(env.Now, events.FeedOf(b.store, m.Scope))
 	if o.Radio.Kind == "" {
 		return b, nil
 	}
@@ -129,7 +130,7 @@ func (b *Box) Verbs() api.Verbs {
 		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return b.Ready(), nil }),
 		api.On(api.VerbHealth, func(ctx context.Context, _ api.Nothing) (api.Health, error) { return b.health(ctx) }),
 		api.On(api.VerbCounts, b.counts),
-		api.On(api.VerbEvents, b.events.read),
+		api.On(api.VerbEvents, b.events.Read),
 		api.On(api.VerbTill, b.status),
 		api.On(api.VerbNearby, func(ctx context.Context, _ api.Nothing) (api.Nearby, error) {
 			return b.waitNear(ctx, api.WaitRequest{})
@@ -171,11 +172,11 @@ func (b *Box) nearby() api.Nearby {
 // changes what a merchant may rely on.
 func (b *Box) heed(h ble.Health) {
 	if b.air.Heed(h) {
-		b.events.add(api.NewRadioEvent(h.Deaf, h.Why, h.Rate, h.Lost))
+		b.events.Add(api.NewRadioEvent(h.Deaf, h.Why, h.Rate, h.Lost))
 	}
 }
 
-func (b *Box) eventLog() *eventLog { return b.events }
+func (b *Box) eventLog() *events.Log { return b.events }
 
 // charge makes the payment, or finds the one that its key stands for, and waits for the
 // outcome as long as the request says. It tells of a payment that it waits for.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/events"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -27,7 +28,7 @@ func near(h *radio.Hearing, code byte) {
 func TestDeafRadioIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &Box{air: radio.NewHearing(ble.TrackerOptions{Lane: "1"}, time.Now), events: newEventLog(time.Now, eventFeed{})}
+		b := &Box{air: radio.NewHearing(ble.TrackerOptions{Lane: "1"}, time.Now), events: events.NewLog(time.Now, events.Feed{})}
 		near(b.air, 1)
 		if n := b.nearby(); n.Radio != api.RadioOK || n.Clear == nil || n.RadioWhy != "" || n.AdvertsPerSecond == 0 {
 			t.Fatalf("hearing: %+v", n)
@@ -50,7 +51,7 @@ func TestDeafRadioIsTold(t *testing.T) {
 		if n := b.nearby(); n.Radio != api.RadioOK || n.RadioWhy != "" || n.AdvertsPerSecond != 99 {
 			t.Errorf("hearing again: %+v", n)
 		}
-		answer, err := b.events.read(context.Background(), api.EventsRequest{Last: 9})
+		answer, err := b.events.Read(context.Background(), api.EventsRequest{Last: 9})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/events"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/device"
@@ -215,11 +216,11 @@ func (s *costShop) connect(role string, key pay.Key, m pay.Membership, r store.R
 
 // tell tells what happens in a store, as a daemon with --json does.
 func (s *costShop) tell(st *store.Store, scope pay.Scope) {
-	l := newEventLog(time.Now, feedOf(st, scope))
-	from, err := l.now(s.ctx)
+	l := events.NewLog(time.Now, events.FeedOf(st, scope))
+	from, err := l.Now(s.ctx)
 	s.must(err)
 	s.run(func(ctx context.Context) error {
-		return l.tell(ctx, from, func(list []api.Event) error {
+		return l.Tell(ctx, from, func(list []api.Event) error {
 			for _, e := range list {
 				if err := json.NewEncoder(io.Discard).Encode(e.Object()); err != nil {
 					return err

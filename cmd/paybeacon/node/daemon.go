@@ -8,6 +8,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/events"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 )
 
@@ -37,6 +38,9 @@ type ServeOptions struct {
 	Events func([]api.Event) error
 }
 
+// eventful is a node that has something to tell while it runs.
+type eventful interface{ eventLog() *events.Log }
+
 // Serve is a node's daemon: it locks the directory, opens the node, answers on its
 // control socket and runs it until ctx ends, which is no error. Its errors are those
 // of Make, Lock, Open and ListenControl, and that of the first part that fails.
@@ -64,11 +68,11 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	o.Ready(n.Ready())
 	parts, running := errgroup.WithContext(ctx)
 	if e, ok := n.(eventful); ok && o.Events != nil {
-		from, err := e.eventLog().now(running)
+		from, err := e.eventLog().Now(running)
 		if err != nil {
 			return err
 		}
-		parts.Go(func() error { return e.eventLog().tell(running, from, o.Events, o.Env.Log) })
+		parts.Go(func() error { return e.eventLog().Tell(running, from, o.Events, o.Env.Log) })
 	}
 	parts.Go(func() error { return n.Run(running) })
 	parts.Go(func() error { return api.Serve(running, control, n.Verbs(), o.Env.Log) })

@@ -13,6 +13,7 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/events"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
@@ -54,7 +55,7 @@ type Device struct {
 	device  *device.Device
 	radio   radio.Radio
 	link    net.Listener
-	events  *eventLog
+	events  *events.Log
 
 	mu      sync.Mutex
 	started bool
@@ -72,7 +73,7 @@ func OpenDevice(ctx context.Context, o DeviceOptions) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Device{Env: env, options: o, events: newEventLog(env.Now, eventFeed{})}
+	b := &Device{Env: env, options: o, events: events.NewLog(env.Now, events.Feed{})}
 	if b.radio, err = radio.Open(ctx, o.Radio, radio.Options{Now: env.Now, Log: env.Log, RSSI: o.RSSI, SecondRSSI: o.SecondRSSI}); err != nil {
 		return nil, err
 	}
@@ -113,17 +114,17 @@ func (b *Device) tell(e device.Event) {
 		}.String()})
 	case device.EventPaired:
 		b.Log.Info("paired", "wallet", e.Wallet.Short())
-		b.events.add(api.NewDeviceEvent(pay.DeviceActive, e.Wallet))
+		b.events.Add(api.NewDeviceEvent(pay.DeviceActive, e.Wallet))
 	case device.EventAuthenticated:
 		b.Log.Info("gave its word", "wallet", e.Wallet.Short(), "for", string(e.Signed.Purpose), "amount", text.FormatMoney(e.Signed.Amount, e.Signed.Currency))
 	case device.EventSucceeded:
 		b.Log.Info("belongs to the wallet that took the place of its own", "wallet", e.Wallet.Short())
-		b.events.add(api.NewDeviceEvent(pay.DeviceActive, e.Wallet))
+		b.events.Add(api.NewDeviceEvent(pay.DeviceActive, e.Wallet))
 	case device.EventLevel:
 		b.Log.Info("states another power from the next code on, as its wallet has learned", "by", int(e.Level))
 	case device.EventReleased:
 		b.Log.Info("released by its wallet", "wallet", e.Wallet.Short())
-		b.events.add(api.NewDeviceEvent(pay.DeviceRevoked, e.Wallet))
+		b.events.Add(api.NewDeviceEvent(pay.DeviceRevoked, e.Wallet))
 	case device.EventSilent:
 		b.Log.Warn("nothing is broadcast; trying again", "error", e.Err, "hint", api.HintOf(e.Err))
 	}
@@ -182,7 +183,7 @@ func (b *Device) Broadcast(ctx context.Context, code pay.Code) error {
 	return b.radio.Advertiser.Advertise(ctx, ble.AppendEID(nil, code, power), b.options.Interval)
 }
 
-func (b *Device) eventLog() *eventLog { return b.events }
+func (b *Device) eventLog() *events.Log { return b.events }
 
 // Ready is where the device is reached, and whether it is paired.
 func (b *Device) Ready() api.Ready {
@@ -197,6 +198,6 @@ func (b *Device) Verbs() api.Verbs {
 		api.On(api.VerbHealth, func(context.Context, api.Nothing) (api.Health, error) {
 			return api.Health{V: 1, Type: "health", Spec: b.options.Radio.String()}, nil
 		}),
-		api.On(api.VerbEvents, b.events.read),
+		api.On(api.VerbEvents, b.events.Read),
 	)
 }

@@ -1,25 +1,33 @@
 // Package node makes the nodes of the system out of the packages that decide:
 // the registry, the merchant's box, the payer's wallet and the device, each a
 // value that owns a data directory and answers the verbs of package api. The directory
-// itself (datadir), what a process is (process) and the radio (radio) are rooms below.
+// itself (datadir), what a process gives (process), the radio (radio) and what is told of
+// a node (events) are rooms below.
 //
 // # Layout
 //
-//	base.go, failing.go, peer.go,
-//	enrol.go, path.go, http.go       what nodes share: a store, the way to the registry
-//	events.go, events_feed.go        what happens to a node, in order
-//	objects.go                       the domain's values as objects of the API
-//	audit.go, aside.go, registry.go  the registry
-//	box.go                           the merchant's box
-//	payer.go, witness.go, limit.go,
-//	devices.go, refresh.go,
-//	approver.go, wallet.go           the wallet: payments, devices, the owner's rule
-//	device.go, device_link.go        the device
-//	offline.go, ask.go               asking a node, with its daemon or without
-//	daemon.go                        a daemon around a node
+//	base.go, failing.go, http.go, counts.go   what nodes share: a key and a store
+//	peer.go, contact.go, standing.go,
+//	path.go, enrol.go                         the way to the registry, how a node stands with it
+//	doubt.go                                  a clock in doubt
+//	objects.go                                the domain's values as objects of the API
+//	registry.go and account.go, acquire.go,
+//	acquirers.go, aside.go, audit*.go,
+//	bill.go, copies.go, lookalike.go,
+//	invite_address.go, neighbours.go          the registry: its sessions, what its operator asks, the audit
+//	box.go and act.go, report.go, status.go   the merchant's box: charges, what comes after, the day
+//	wallet.go, payer.go and approver.go,
+//	witness.go, cannot.go, devices.go,
+//	refresh.go, level.go, words.go, limit.go,
+//	rules.go, mandates.go, means.go,
+//	takeover.go                               the wallet: payments, devices, the owner's rules
+//	device.go, device_link.go                 the device
+//	offline.go, ask.go, forget.go             asking a node, with its daemon or without
+//	daemon.go                                 a daemon around a node
 //
-// A file refers to those above it in this list, never back; the four nodes do not
-// know one another.
+// What nodes share knows none of the four, and the four do not know one another. A verb
+// stands beside the node that answers it, because it needs that node's store, role and
+// registry: no room of verbs would be smaller than the node.
 //
 // # How a node runs
 //

@@ -14,6 +14,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/events"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
@@ -34,7 +35,7 @@ type Registry struct {
 	listener  *quicnet.Listener
 	server    *paysync.Server
 	http      net.Listener
-	events    *eventLog
+	events    *events.Log
 	providers providers
 }
 
@@ -93,7 +94,7 @@ func OpenRegistry(ctx context.Context, o RegistryOptions) (*Registry, error) {
 		n.providers.close()
 		return nil, err
 	}
-	n.events = newEventLog(env.Now, feedOf(n.store, pay.ScopeRegistry))
+	n.events = events.NewLog(env.Now, events.FeedOf(n.store, pay.ScopeRegistry))
 	if o.Listen == "" {
 		return n, nil
 	}
@@ -216,7 +217,7 @@ func (n *Registry) Ready() api.Ready {
 	return r
 }
 
-func (n *Registry) eventLog() *eventLog { return n.events }
+func (n *Registry) eventLog() *events.Log { return n.events }
 
 // hub is the registry as its sessions see it.
 type hub struct {
@@ -258,7 +259,7 @@ func (n *Registry) Verbs() api.Verbs {
 		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return n.Ready(), nil }),
 		api.On(api.VerbHealth, n.health),
 		api.On(api.VerbCounts, n.counts),
-		api.On(api.VerbEvents, n.events.read),
+		api.On(api.VerbEvents, n.events.Read),
 		api.On(api.VerbInvite, n.invite),
 		api.On(api.VerbTopUp, n.topup),
 		api.On(api.VerbAddBill, n.addBill),

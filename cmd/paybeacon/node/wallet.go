@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/events"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/text"
 	"github.com/paybeacon/paybeacon/pay"
@@ -21,7 +22,7 @@ import (
 type Wallet struct {
 	payer
 	command string // of exec:
-	events  *eventLog
+	events  *events.Log
 }
 
 // WalletOptions say how a wallet is opened.
@@ -66,7 +67,7 @@ func OpenWallet(ctx context.Context, o WalletOptions) (*Wallet, error) {
 		n.Close()
 		return nil, err
 	}
-	n.events = newEventLog(env.Now, feedOf(n.store, m.Scope))
+	n.events = events.NewLog(env.Now, events.FeedOf(n.store, m.Scope))
 	return n, nil
 }
 
@@ -111,7 +112,7 @@ func (n *Wallet) Run(ctx context.Context) error {
 	return parts.Wait()
 }
 
-func (n *Wallet) eventLog() *eventLog { return n.events }
+func (n *Wallet) eventLog() *events.Log { return n.events }
 
 // Ready is whether the registry is up.
 func (n *Wallet) Ready() api.Ready {
@@ -124,7 +125,7 @@ func (n *Wallet) Verbs() api.Verbs {
 		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return n.Ready(), nil }),
 		api.On(api.VerbHealth, n.health),
 		api.On(api.VerbCounts, n.counts),
-		api.On(api.VerbEvents, n.events.read),
+		api.On(api.VerbEvents, n.events.Read),
 		api.On(api.VerbStatus, n.status),
 		api.On(api.VerbPending, n.pending),
 		api.On(api.VerbAnswer, n.answerByHand),

@@ -1,4 +1,4 @@
-package node
+package events
 
 import (
 	"cmp"
@@ -19,24 +19,8 @@ import (
 	"github.com/paybeacon/paybeacon/store"
 )
 
-// What happens to a node is told as events, one JSON object each, from two
-// sources:
-//
-//	payments and devices   the entries of the node's own feed, at the registry
-//	                       the rows of its log: nothing is kept for them, and
-//	                       they can be read again for ever
-//	radio and pairing      a short ring in the memory of the daemon: whoever
-//	                       asks sees the last ones, until the daemon ends
-//
-// A cursor names a place in both, as in 12.5f0c.3.9a41: after entry 12 of the feed,
-// and after the 3rd live event of the daemon that drew 5f0c when it started. 9a41 is
-// the mark of entry 12, which is another one at another node, in another epoch and
-// behind the place where a store was put back: there the cursor is refused.
-// Every event bears the cursor behind it, so a reader that comes back with the
-// last one it saw misses nothing and sees nothing twice; of another daemon's
-// live events it sees all that are kept. 0 is before everything.
-
-// Cursor is a place in both sources of a node's events.
+// Cursor is a place in both sources of a node's events. The zero value is before
+// everything.
 type Cursor struct {
 	feed  uint64 // entries read
 	start string // names the daemon's start that live counts from
@@ -98,14 +82,14 @@ const (
 	// liveEventsMax bounds the ring of live events. Chosen: some minutes of a radio
 	// that comes and goes.
 	liveEventsMax = 256
-	// EventsPageMax bounds one answer. Chosen: a page of text.
-	EventsPageMax = 256
+	// PageMax bounds one answer. Chosen: a page of text.
+	PageMax = 256
 )
 
-// eventLog is both sources of one node.
-type eventLog struct {
+// Log is both sources of one node. It is safe for concurrent use.
+type Log struct {
 	clock func() time.Time
-	feed  eventFeed // its read is nil where the node has no feed
+	feed  Feed // its read is nil where the node has no feed
 	start string
 
 	mu      sync.Mutex
@@ -114,14 +98,16 @@ type eventLog struct {
 	changed chan struct{} // closed and replaced with each live event
 }
 
-func newEventLog(clock func() time.Time, feed eventFeed) *eventLog {
+// NewLog returns the events of a node with a clock and a feed. It draws the name of this
+// start; nothing has happened live yet.
+func NewLog(clock func() time.Time, feed Feed) *Log {
 	var start [startDigits / 2]byte
 	_, _ = rand.Read(start[:]) // it never fails
-	return &eventLog{clock: clock, feed: feed, start: hex.EncodeToString(start[:]), changed: make(chan struct{})}
+	return &Log{clock: clock, feed: feed, start: hex.EncodeToString(start[:]), changed: make(chan struct{})}
 }
 
-// add notes a live event.
-func (l *eventLog) add(e api.Event) {
+// Add notes a live event, dated now.
+func (l *Log) Add(e api.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.count++
@@ -136,7 +122,7 @@ func (l *eventLog) add(e api.Event) {
 
 // live returns the live events after a cursor, and a channel that tells of the
 // next one.
-func (l *eventLog) live(after Cursor) (list []numbered, changed <-chan struct{}) {
+func (l *Log) live(after Cursor) (list []numbered, changed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	seen := after.live
@@ -151,8 +137,8 @@ func (l *eventLog) live(after Cursor) (list []numbered, changed <-chan struct{})
 	return list, l.changed
 }
 
-// now returns the cursor behind all that has happened.
-func (l *eventLog) now(ctx context.Context) (Cursor, error) {
+// Now returns the cursor behind all that has happened. Its errors are the store's.
+func (l *Log) Now(ctx context.Context) (Cursor, error) {
 	l.mu.Lock()
 	c := Cursor{start: l.start, live: l.count}
 	l.mu.Unlock()
@@ -172,7 +158,7 @@ func (l *eventLog) now(ctx context.Context) (Cursor, error) {
 // page returns up to limit events after a cursor, and the cursor behind them.
 // Events of the two sources are told in the order of their times; whichever way
 // that goes, each event's cursor covers exactly what was told before it.
-func (l *eventLog) page(ctx context.Context, after Cursor, limit int) ([]api.Event, Cursor, error) {
+func (l *Log) page(ctx context.Context, after Cursor, limit int) ([]api.Event, Cursor, error) {
 	live, _ := l.live(after)
 	if after.start != l.start {
 		after.start, after.live = l.start, 0
@@ -199,18 +185,20 @@ func (l *eventLog) page(ctx context.Context, after Cursor, limit int) ([]api.Eve
 	return out, after, nil
 }
 
-// read is the verb.
-func (l *eventLog) read(ctx context.Context, q api.EventsRequest) (api.Events, error) {
+// Read answers the verb `events`: the last events, or those after a cursor, which it
+// waits for where it is asked to. Its errors are the store's and *pay.Error: with
+// CodeUsage for what is no cursor, with CodeConflict for one of another node or past.
+func (l *Log) Read(ctx context.Context, q api.EventsRequest) (api.Events, error) {
 	if q.Since == "" {
-		return l.last(ctx, min(max(q.Last, 0), EventsPageMax))
+		return l.last(ctx, min(max(q.Last, 0), PageMax))
 	}
 	after, err := ParseCursor(q.Since)
 	if err != nil {
 		return api.Events{}, err
 	}
-	limit := EventsPageMax
+	limit := PageMax
 	if q.Limit > 0 {
-		limit = min(q.Limit, EventsPageMax)
+		limit = min(q.Limit, PageMax)
 	}
 	items, next, err := l.wait(ctx, after, limit, q.Wait.Std())
 	if err != nil {
@@ -220,7 +208,7 @@ func (l *eventLog) read(ctx context.Context, q api.EventsRequest) (api.Events, e
 }
 
 // wait is page, but waits up to d for something to tell.
-func (l *eventLog) wait(ctx context.Context, after Cursor, limit int, d time.Duration) ([]api.Event, Cursor, error) {
+func (l *Log) wait(ctx context.Context, after Cursor, limit int, d time.Duration) ([]api.Event, Cursor, error) {
 	waiting, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	stored, stop := l.feed.watch()
@@ -243,8 +231,8 @@ func (l *eventLog) wait(ctx context.Context, after Cursor, limit int, d time.Dur
 
 // last returns the last n events. Not every entry of a feed is an event, so it
 // looks further back until there are enough.
-func (l *eventLog) last(ctx context.Context, n int) (api.Events, error) {
-	end, err := l.now(ctx)
+func (l *Log) last(ctx context.Context, n int) (api.Events, error) {
+	end, err := l.Now(ctx)
 	if err != nil {
 		return api.Events{}, err
 	}
@@ -252,12 +240,12 @@ func (l *eventLog) last(ctx context.Context, n int) (api.Events, error) {
 		from := Cursor{feed: end.feed - min(end.feed, back)}
 		var all []api.Event
 		for at := from; ; {
-			items, next, err := l.page(ctx, at, EventsPageMax)
+			items, next, err := l.page(ctx, at, PageMax)
 			if err != nil {
 				return api.Events{}, err
 			}
 			all, end = append(all, items...), next
-			if len(items) < EventsPageMax {
+			if len(items) < PageMax {
 				break
 			}
 			at = next
@@ -268,18 +256,16 @@ func (l *eventLog) last(ctx context.Context, n int) (api.Events, error) {
 	}
 }
 
-// eventful is a daemon that has something to tell while it runs.
-type eventful interface{ eventLog() *eventLog }
-
-// tell calls each with what happens behind from, as many events at once as there are,
-// until ctx ends. A daemon whose listener has gone goes on working.
-func (l *eventLog) tell(ctx context.Context, from Cursor, each func([]api.Event) error, log *slog.Logger) error {
+// Tell calls each with what happens behind from, as many events at once as there are,
+// until ctx ends, which is no error. When each fails, Tell says so to log and returns nil:
+// a daemon whose listener has gone goes on working. Its errors are the store's.
+func (l *Log) Tell(ctx context.Context, from Cursor, each func([]api.Event) error, log *slog.Logger) error {
 	stored, stop := l.feed.watch()
 	defer stop()
 	for {
 		// Taken before looking, so that nothing slips through between.
 		_, live := l.live(from)
-		items, next, err := l.page(ctx, from, EventsPageMax)
+		items, next, err := l.page(ctx, from, PageMax)
 		switch {
 		case ctx.Err() != nil:
 			return nil // whoever ends it does not ask
@@ -292,7 +278,7 @@ func (l *eventLog) tell(ctx context.Context, from Cursor, each func([]api.Event)
 				return nil
 			}
 		}
-		if from = next; len(items) == EventsPageMax {
+		if from = next; len(items) == PageMax {
 			continue
 		}
 		select {

@@ -1,4 +1,4 @@
-package node
+package events
 
 import (
 	"context"
@@ -19,16 +19,18 @@ type numbered struct {
 	mark string // of its entry in the feed
 }
 
-// eventFeed reads events out of a node's own feed, or out of the registry's log.
+// Feed reads events out of a node's own feed, or out of the registry's log.
 // Its zero value has none.
-type eventFeed struct {
+type Feed struct {
 	store *store.Store
 	scope pay.Scope // pay.ScopeRegistry: the log of all feeds
 }
 
-func feedOf(s *store.Store, scope pay.Scope) eventFeed { return eventFeed{s, scope} }
+// FeedOf returns the feed of a scope in a store; pay.ScopeRegistry stands for the log of
+// all feeds.
+func FeedOf(s *store.Store, scope pay.Scope) Feed { return Feed{s, scope} }
 
-func (f eventFeed) watch() (<-chan uint64, func()) {
+func (f Feed) watch() (<-chan uint64, func()) {
 	if f.store == nil {
 		return nil, func() {}
 	}
@@ -38,10 +40,10 @@ func (f eventFeed) watch() (<-chan uint64, func()) {
 	return f.store.Watch(f.scope)
 }
 
-func (f eventFeed) log() bool { return f.scope == pay.ScopeRegistry }
+func (f Feed) log() bool { return f.scope == pay.ScopeRegistry }
 
 // end returns the number of the last entry.
-func (f eventFeed) end(v *store.View) (uint64, error) {
+func (f Feed) end(v *store.View) (uint64, error) {
 	if f.log() {
 		_, seq, err := v.LogEnd()
 		return seq, err
@@ -50,7 +52,7 @@ func (f eventFeed) end(v *store.View) (uint64, error) {
 	return head.Cursor.Seq, err
 }
 
-func (f eventFeed) entries(v *store.View, after uint64, limit int, fn func(seq uint64, fact pay.Fact) error) error {
+func (f Feed) entries(v *store.View, after uint64, limit int, fn func(seq uint64, fact pay.Fact) error) error {
 	if f.log() {
 		return v.Log(after, limit, fn)
 	}
@@ -61,7 +63,7 @@ func (f eventFeed) entries(v *store.View, after uint64, limit int, fn func(seq u
 func markOf(id pay.FactID) string { return hex.EncodeToString(id[:markDigits/2]) }
 
 // mark returns the mark of an entry, "" for that before the first.
-func (f eventFeed) mark(v *store.View, seq uint64) (mark string, err error) {
+func (f Feed) mark(v *store.View, seq uint64) (mark string, err error) {
 	if seq == 0 {
 		return "", nil
 	}
@@ -74,7 +76,7 @@ func (f eventFeed) mark(v *store.View, seq uint64) (mark string, err error) {
 
 // check returns the mark of the entry that a cursor names, or a *pay.Error with
 // CodeConflict when the cursor does not fit what is stored here.
-func (f eventFeed) check(v *store.View, c Cursor, end uint64) (mark string, err error) {
+func (f Feed) check(v *store.View, c Cursor, end uint64) (mark string, err error) {
 	if c.feed > end {
 		return "", pay.NewError(pay.CodeConflict, fmt.Sprintf("the cursor is behind entry %d, this node has %d", c.feed, end),
 			"give a cursor that this node printed, or 0 for the beginning")
@@ -92,7 +94,7 @@ var errPageFull = errors.New("the page is full")
 
 // read returns up to limit events after a cursor, and the place of the last entry
 // that it looked at.
-func (f eventFeed) read(ctx context.Context, after Cursor, limit int) (list []numbered, to Cursor, err error) {
+func (f Feed) read(ctx context.Context, after Cursor, limit int) (list []numbered, to Cursor, err error) {
 	to = after
 	if f.store == nil {
 		return nil, to, nil
@@ -128,7 +130,7 @@ func (f eventFeed) read(ctx context.Context, after Cursor, limit int) (list []nu
 
 // event turns an entry into an event, if it is one. What holds no sense is none:
 // the role that took it in has noted that.
-func (f eventFeed) event(rows pay.Rows, fact pay.Fact) (e api.Event, ok bool, err error) {
+func (f Feed) event(rows pay.Rows, fact pay.Fact) (e api.Event, ok bool, err error) {
 	e = api.Event{V: 1, Type: "event"}
 	switch fact.Kind() {
 	case pay.KindDecision:
@@ -186,7 +188,7 @@ func bodyOf[B pay.Body](f pay.Fact) (b B, ok bool) {
 
 // believes reports whether a decision counts. A node also keeps those that do not
 // fit its payment, as findings; the registry has made its own.
-func (f eventFeed) believes(rows pay.Rows, fact pay.Fact, d pay.Decision) (bool, error) {
+func (f Feed) believes(rows pay.Rows, fact pay.Fact, d pay.Decision) (bool, error) {
 	if f.log() {
 		return true, nil
 	}

@@ -1,4 +1,4 @@
-package node
+package events
 
 import (
 	"crypto/rand"
@@ -48,9 +48,9 @@ func TestCursorsAreReadStrictly(t *testing.T) {
 
 func radioNews(n int) api.Event { return api.NewRadioEvent(false, fmt.Sprint("news ", n), 0, 0) }
 
-func whys(t *testing.T, l *eventLog, q api.EventsRequest) (list []string, cursor string) {
+func whys(t *testing.T, l *Log, q api.EventsRequest) (list []string, cursor string) {
 	t.Helper()
-	a, err := l.read(t.Context(), q)
+	a, err := l.Read(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,12 +64,12 @@ func whys(t *testing.T, l *eventLog, q api.EventsRequest) (list []string, cursor
 // wants exactly what came after it.
 func TestLiveEventsAreReadFromAnyPoint(t *testing.T) {
 	t.Parallel()
-	l := newEventLog(time.Now, eventFeed{})
+	l := NewLog(time.Now, Feed{})
 	const all = liveEventsMax + 10
 	for n := range all {
-		l.add(radioNews(n))
+		l.Add(radioNews(n))
 	}
-	answer, err := l.read(t.Context(), api.EventsRequest{Since: "0"})
+	answer, err := l.Read(t.Context(), api.EventsRequest{Since: "0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,8 +90,8 @@ func TestLiveEventsAreReadFromAnyPoint(t *testing.T) {
 		t.Errorf("the last none are %v, at %s", none, cursor)
 	}
 	// Another start of the daemon counts anew: all that it has is new.
-	other := newEventLog(time.Now, eventFeed{})
-	other.add(radioNews(1))
+	other := NewLog(time.Now, Feed{})
+	other.Add(radioNews(1))
 	if list, _ := whys(t, other, api.EventsRequest{Since: items[200].Cursor}); fmt.Sprint(list) != "[news 1]" {
 		t.Errorf("after a restart: %v", list)
 	}
@@ -100,12 +100,12 @@ func TestLiveEventsAreReadFromAnyPoint(t *testing.T) {
 func TestReadingWaitsForTheNextEvent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newEventLog(time.Now, eventFeed{})
+		l := NewLog(time.Now, Feed{})
 		_, cursor := whys(t, l, api.EventsRequest{Last: 1})
 		begun := time.Now()
 		go func() {
 			time.Sleep(3 * time.Second)
-			l.add(radioNews(1))
+			l.Add(radioNews(1))
 		}()
 		list, cursor := whys(t, l, api.EventsRequest{Since: cursor, Wait: 10_000})
 		if fmt.Sprint(list) != "[news 1]" || time.Since(begun) != 3*time.Second {
@@ -154,22 +154,22 @@ func publishTopUps(t *testing.T, s *store.Store, keys ...pay.IdempotencyKey) {
 // node, and not at one that was put back to a copy and went on from there.
 func TestCursorOfAnotherHistoryIsRefused(t *testing.T) {
 	t.Parallel()
-	eventsOf := func(s *store.Store) *eventLog { return newEventLog(time.Now, feedOf(s, pay.ScopeRegistry)) }
+	eventsOf := func(s *store.Store) *Log { return NewLog(time.Now, FeedOf(s, pay.ScopeRegistry)) }
 	s, _ := toldStore(t, "a", "b")
 	l := eventsOf(s)
-	early, err := l.read(t.Context(), api.EventsRequest{Since: "0"})
+	early, err := l.Read(t.Context(), api.EventsRequest{Since: "0"})
 	if err != nil || len(early.Items) != 2 {
 		t.Fatalf("%+v, %v", early, err)
 	}
 	publishTopUps(t, s, "c")
-	late, err := l.read(t.Context(), api.EventsRequest{Last: 1})
+	late, err := l.Read(t.Context(), api.EventsRequest{Last: 1})
 	if err != nil || len(late.Items) != 1 || late.Items[0].Cursor != late.Cursor {
 		t.Fatalf("%+v, %v", late, err)
 	}
 
 	other, _ := toldStore(t, "a", "b", "c", "d")
 	for name, tc := range map[string]struct {
-		at     *eventLog
+		at     *Log
 		cursor string
 		want   int // events; -1: refused
 	}{
@@ -183,7 +183,7 @@ func TestCursorOfAnotherHistoryIsRefused(t *testing.T) {
 		"one of old, where it was printed":  {l, early.Cursor[:strings.LastIndex(early.Cursor, ".")], 1},
 		"one of old that is behind the end": {l, "9.00000000.0", -1},
 	} {
-		got, err := tc.at.read(t.Context(), api.EventsRequest{Since: tc.cursor})
+		got, err := tc.at.Read(t.Context(), api.EventsRequest{Since: tc.cursor})
 		switch {
 		case tc.want < 0 && pay.CodeOf(err) != pay.CodeConflict:
 			t.Errorf("%s: %q gives %d events, %v", name, tc.cursor, len(got.Items), err)
@@ -194,13 +194,13 @@ func TestCursorOfAnotherHistoryIsRefused(t *testing.T) {
 
 	// The same beginning, and then something else.
 	back, engine := toldStore(t, "a", "b")
-	cursor, err := eventsOf(back).read(t.Context(), api.EventsRequest{Last: 0})
+	cursor, err := eventsOf(back).Read(t.Context(), api.EventsRequest{Last: 0})
 	if err != nil {
 		t.Fatal(err)
 	}
 	copied := copyOf(t, engine)
 	publishTopUps(t, back, "lost")
-	lost, err := eventsOf(back).read(t.Context(), api.EventsRequest{Last: 0})
+	lost, err := eventsOf(back).Read(t.Context(), api.EventsRequest{Last: 0})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,10 +209,10 @@ func TestCursorOfAnotherHistoryIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	publishTopUps(t, put, "c", "d", "e")
-	if got, err := eventsOf(put).read(t.Context(), api.EventsRequest{Since: cursor.Cursor}); err != nil || len(got.Items) != 3 {
+	if got, err := eventsOf(put).Read(t.Context(), api.EventsRequest{Since: cursor.Cursor}); err != nil || len(got.Items) != 3 {
 		t.Errorf("from before the copy: %d events, %v", len(got.Items), err)
 	}
-	if got, err := eventsOf(put).read(t.Context(), api.EventsRequest{Since: lost.Cursor}); pay.CodeOf(err) != pay.CodeConflict {
+	if got, err := eventsOf(put).Read(t.Context(), api.EventsRequest{Since: lost.Cursor}); pay.CodeOf(err) != pay.CodeConflict {
 		t.Errorf("from what was lost: %d events, %v", len(got.Items), err)
 	}
 }
