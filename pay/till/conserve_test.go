@@ -16,7 +16,7 @@ func (w *world) conserved() error {
 	if err != nil {
 		return err
 	}
-	var captured, refunded, paidOut pay.Amount
+	var captured, refunded, paidOut, held pay.Amount
 	page, more := history.Page{Limit: pay.ListMax}, true
 	for more {
 		list, next, err := w.till.List(w.rows, w.now, page)
@@ -25,7 +25,7 @@ func (w *world) conserved() error {
 		}
 		for _, e := range list {
 			s := e.Payment.Sums()
-			captured, refunded = captured+s.Captured, refunded+s.Refunded
+			captured, refunded, held = captured+s.Captured, refunded+s.Refunded, held+s.Held
 			page.Before = e.ID.String()
 		}
 		more = next
@@ -34,6 +34,9 @@ func (w *world) conserved() error {
 		if p, err := pay.As[pay.PaidOut](f); err == nil && p.Account == merchant {
 			paidOut += p.Amount
 		}
+	}
+	if r.Held != held {
+		return fmt.Errorf("held are %d, the report says %d", held, r.Held)
 	}
 	if r.Opening != 0 || r.Captured != captured || r.Refunded != refunded || r.PaidOut != paidOut || r.Closing() != captured-refunded-paidOut {
 		return fmt.Errorf("captured are %d, refunded %d, paid out %d; the report says %d, %d, %d and %d in all", captured, refunded, paidOut, r.Captured, r.Refunded, r.PaidOut, r.Closing())

@@ -20,6 +20,7 @@ type Report struct {
 	Tips     pay.Amount // of Captured
 	Refunded pay.Amount
 	PaidOut  pay.Amount // by the registry's operator
+	Held     pay.Amount // what open payments hold now, whenever they were made
 	// Payments are those that were asked for in that time, ByState and ByMethod how
 	// they stand now and by how many channels they were made.
 	Payments int
@@ -99,6 +100,7 @@ func (r *reporter) within(at pay.Time) bool { return r.from <= at && at < r.unti
 // payment takes in one payment. No decision is dated before the one that it follows, so
 // that the last one says enough of a payment that ended before.
 func (r *reporter) payment(rec history.Record) error {
+	r.out.Held += rec.Payment.Sums().Held
 	asked := r.within(rec.Created)
 	if last := rec.Payment.Decision.At; !asked && rec.Payment.Seq > 0 && last < r.from {
 		sums := rec.Payment.Sums()

@@ -17,7 +17,7 @@ func (w *Wallet) balances() history.Feature {
 			pay.KindPaidOut: w.transferred,
 			pay.KindMoved:   w.transferred,
 		},
-		Spaces: rows.Spaces{balanceRows.Space, topUpRows.Space},
+		Spaces: rows.Spaces{balanceRows.Space, topUpRows.Space, heldRows.Space},
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // currency: what came in and left beside payments, less what its receipts say was captured
 // and not refunded.
 func (w *world) conserved() error {
-	want := map[pay.Currency]pay.Amount{}
+	want, held := map[pay.Currency]pay.Amount{}, map[pay.Currency]pay.Amount{}
 	for _, f := range w.facts {
 		if t, err := pay.As[pay.TopUp](f); err == nil && t.Wallet == scope {
 			want[t.Currency] += t.Amount
@@ -37,6 +37,7 @@ func (w *world) conserved() error {
 		for _, e := range list {
 			if s := e.Payment.Sums(); e.Acquirer == pay.AcquirerNone {
 				want[e.Currency] += s.Refunded - s.Captured
+				held[e.Currency] += s.Held
 			}
 			page.Before = e.ID.String()
 		}
@@ -46,6 +47,13 @@ func (w *world) conserved() error {
 		has, err := w.wallet.Balance(w.rows, c)
 		if err != nil {
 			return err
+		}
+		holds, err := w.wallet.Held(w.rows, c)
+		if err != nil {
+			return err
+		}
+		if holds != held[c] {
+			return fmt.Errorf("the wallet shows %d %s held, its receipts say %d", holds, c, held[c])
 		}
 		if has != want[c] {
 			return fmt.Errorf("the wallet shows %d %s, its papers add up to %d", has, c, want[c])

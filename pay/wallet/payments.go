@@ -233,7 +233,15 @@ func (w *Wallet) moved(tx pay.WritableRows, s history.Step, asked pay.Time, notM
 			return err
 		}
 	}
-	if by := s.Moved.Refunded - s.Moved.Captured; by != 0 && d.Acquirer == pay.AcquirerNone {
+	if d.Acquirer != pay.AcquirerNone {
+		return nil
+	}
+	if s.Moved.Held != 0 {
+		if err := noteHeld(tx, d); err != nil {
+			return err
+		}
+	}
+	if by := s.Moved.Refunded - s.Moved.Captured; by != 0 {
 		return addBalance(tx, d.Currency, by)
 	}
 	return nil

@@ -329,7 +329,8 @@ type Vouched struct {
 }
 
 // Account is one account of the registry's book. Kind is "wallet", "merchant" or
-// "house"; the sums are in minor units.
+// "house"; the sums are in minor units. Held is what of the balance open payments hold for
+// others, Promised what others' open payments hold for it.
 type Account struct {
 	V         int          `json:"v"`
 	Type      string       `json:"type"`
@@ -340,6 +341,7 @@ type Account struct {
 	Balance   pay.Amount   `json:"balance"`
 	Held      pay.Amount   `json:"held"`
 	Available pay.Amount   `json:"available"`
+	Promised  pay.Amount   `json:"promised"`
 }
 
 // Node is a node that has enrolled with the registry.

@@ -28,6 +28,9 @@ type Report struct {
 	Net      pay.Amount   `json:"net"`
 	PaidOut  pay.Amount   `json:"paid_out"`
 	Closing  pay.Amount   `json:"closing"`
+	// Held is what open payments hold for the merchant now, whatever the day: it can still
+	// be captured.
+	Held pay.Amount `json:"held"`
 	// Payments is how many there were; ByState and ByMethod count them, CapturedByMethod
 	// is Captured.
 	Payments         int                       `json:"payments"`

@@ -21,7 +21,8 @@ type BoxStatus struct {
 	Statements []Statement `json:"statements"`
 }
 
-// WalletStatus is how a wallet stands. Balance is in minor units.
+// WalletStatus is how a wallet stands. Balance is in minor units, and so are Held, what of
+// it open payments hold, and Available, what can still be spent.
 type WalletStatus struct {
 	V        int          `json:"v"`
 	Type     string       `json:"type"`
@@ -32,6 +33,9 @@ type WalletStatus struct {
 	Balance  pay.Amount   `json:"balance"`
 	Currency pay.Currency `json:"currency"`
 	Approve  string       `json:"approve,omitempty"`
+
+	Held      pay.Amount `json:"held"`
+	Available pay.Amount `json:"available"`
 	// Rules is how many the wallet's store keeps, RulesPaused whether nothing is
 	// approved without a person.
 	Rules       int  `json:"rules"`

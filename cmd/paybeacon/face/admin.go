@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/cli"
@@ -184,6 +185,18 @@ func adminBook(c *cli.Call) error {
 	return cli.AnswerList(c, list.Items, func(w io.Writer) { printBook(c, w, list.Items) })
 }
 
+// openOf says what open payments hold of an account, or for it.
+func openOf(a api.Account) string {
+	var parts []string
+	if a.Held != 0 {
+		parts = append(parts, text.FormatMoney(a.Held, a.Currency)+" held")
+	}
+	if a.Promised != 0 {
+		parts = append(parts, text.FormatMoney(a.Promised, a.Currency)+" promised")
+	}
+	return strings.Join(parts, ", ")
+}
+
 func printBook(c *cli.Call, w io.Writer, accounts []api.Account) {
 	rows := make([][]string, 0, len(accounts))
 	for _, a := range accounts {
@@ -191,9 +204,9 @@ func printBook(c *cli.Call, w io.Writer, accounts []api.Account) {
 		if name == "" {
 			name = a.Account
 		}
-		rows = append(rows, []string{a.Kind, text.Printable(name), text.FormatMoney(a.Balance, a.Currency)})
+		rows = append(rows, []string{a.Kind, text.Printable(name), text.FormatMoney(a.Balance, a.Currency), openOf(a)})
 	}
-	for _, line := range cli.Table(cli.Columns(c.Out), []cli.Column{{Keep: true}, {}, {Right: true, Keep: true}}, rows) {
+	for _, line := range cli.Table(cli.Columns(c.Out), []cli.Column{{Keep: true}, {}, {Right: true, Keep: true}, {Keep: true}}, rows) {
 		_, _ = fmt.Fprintln(w, line)
 	}
 }

@@ -55,6 +55,9 @@ func printReport(c *cli.Call, w io.Writer, r api.Report) {
 		rows = append(rows, []string{"of it tips", money(r.Tips), ""})
 	}
 	rows = append(rows, []string{"refunded", money(-r.Refunded), ""}, []string{"net", money(r.Net), ""}, []string{"paid out", money(-r.PaidOut), ""}, []string{"closing", money(r.Closing), ""})
+	if r.Held != 0 {
+		rows = append(rows, []string{"held now", money(r.Held), "not captured yet"})
+	}
 	for _, line := range cli.Table(cli.Columns(c.Out), []cli.Column{{Keep: true}, {Right: true, Keep: true}, {}}, rows) {
 		_, _ = fmt.Fprintln(w, "  "+line)
 	}

@@ -88,7 +88,7 @@ func walletStatus(c *cli.Call) error {
 	}
 	s := reply.Value
 	return c.Answer(reply, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "%s  balance %s  TEST (play money)\n", text.Printable(string(s.Name)), text.FormatMoney(s.Balance, s.Currency))
+		_, _ = fmt.Fprintf(w, "%s  balance %s%s  TEST (play money)\n", text.Printable(string(s.Name)), text.FormatMoney(s.Balance, s.Currency), heldOf(s.Held, s.Available, s.Currency))
 		printUnheard(w, "balance", s.Unheard)
 		printStanding(w, "  ", s.Standing)
 		_, _ = fmt.Fprintf(w, "  %s, %s waiting\n", text.Count(s.Devices, "device"), text.Count(s.Pending, "offer"))
@@ -109,6 +109,14 @@ func walletStatus(c *cli.Call) error {
 			_, _ = fmt.Fprintf(w, "  THIS DOES NOT FIT, ask who runs the registry: %s\n", text.Sentence(f))
 		}
 	})
+}
+
+// heldOf says what of a balance open payments hold, if anything.
+func heldOf(held, available pay.Amount, c pay.Currency) string {
+	if held == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %s of it held, %s available", text.FormatMoney(held, c), text.FormatMoney(available, c))
 }
 
 func walletAnswer(c *cli.Call, v pay.Verdict) error {

@@ -400,7 +400,7 @@ func (n *Registry) book(ctx context.Context, _ api.Nothing) (api.List[api.Accoun
 			owner := string(a.Owner)
 			out.Items = append(out.Items, api.Account{
 				V: 1, Type: "account", Account: owner, Kind: accountKind(owner), Name: names[owner], Currency: a.Currency,
-				Balance: b.Posted(), Held: b.HeldDebits, Available: b.Available(),
+				Balance: b.Posted(), Held: b.HeldDebits, Available: b.Available(), Promised: b.HeldCredits,
 			})
 			return true
 		})

@@ -28,7 +28,7 @@ func (b *Box) report(ctx context.Context, q api.ReportRequest) (api.Report, erro
 	}
 	out := api.Report{
 		V: 1, Type: "report", Day: day, From: from.String(), Until: until.String(), Merchant: b.member.Shop, Currency: r.Currency,
-		Opening: r.Opening, Captured: r.Captured, Tips: r.Tips, Refunded: r.Refunded, Net: r.Net(), PaidOut: r.PaidOut, Closing: r.Closing(),
+		Opening: r.Opening, Captured: r.Captured, Tips: r.Tips, Refunded: r.Refunded, Net: r.Net(), PaidOut: r.PaidOut, Closing: r.Closing(), Held: r.Held,
 		Payments: r.Payments, ByState: r.ByState, ByMethod: r.ByMethod, CapturedByMethod: r.CapturedBy, Standing: new(b.Standing()),
 	}
 	if q.Lines {

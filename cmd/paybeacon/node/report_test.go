@@ -133,6 +133,8 @@ func (c *chain) reportsOf(t *rapid.T, b *shopBox, start pay.Time) (captured pay.
 	}
 	var opening, inLines, refunded pay.Amount
 	payments := 0
+	promised, err := book.Load(c.reg, book.Account{Owner: b.status.Scope, Currency: "EUR"})
+	c.must(err)
 	for from := start.Add(-day); from <= c.now; from = from.Add(day) {
 		r, err := b.till.Report(b, c.now, from, from.Add(day))
 		c.must(err)
@@ -153,7 +155,9 @@ func (c *chain) reportsOf(t *rapid.T, b *shopBox, start pay.Time) (captured pay.
 		for _, l := range r.Lines {
 			inLines += l.In
 		}
-		opening = r.Closing()
+		if opening = r.Closing(); r.Held != promised.HeldCredits {
+			t.Fatalf("the report says that %d are held, the book %d", r.Held, promised.HeldCredits)
+		}
 		captured += r.Captured
 		refunded += r.Refunded
 		if inLines != opening || r.CapturedBy[pay.MethodOne]+r.CapturedBy[pay.MethodTwoChannel] != r.Captured {
@@ -182,8 +186,10 @@ func (c *chain) walletsAgree(t *rapid.T, captured map[pay.Scope]pay.Amount) {
 		c.must(err)
 		x, err := book.Load(c.reg, book.Account{Owner: p.scope, Currency: "EUR"})
 		c.must(err)
-		if have != x.Posted() {
-			t.Fatalf("the wallet shows %d, the book has %d", have, x.Posted())
+		held, err := p.role.Held(p, "EUR")
+		c.must(err)
+		if have != x.Posted() || held != x.HeldDebits {
+			t.Fatalf("the wallet shows %d, %d of it held; the book has %d, %d of it held", have, held, x.Posted(), x.HeldDebits)
 		}
 		receipts, _, err := p.role.Receipts(p, c.now, history.Page{Limit: pay.ListMax})
 		c.must(err)

@@ -191,6 +191,10 @@ func (n *Wallet) status(ctx context.Context, _ api.Nothing) (api.WalletStatus, e
 		if s.Balance, err = n.wallet.Balance(v, n.member.Currency); err != nil {
 			return err
 		}
+		if s.Held, err = n.wallet.Held(v, n.member.Currency); err != nil {
+			return err
+		}
+		s.Available = s.Balance - s.Held
 		standing, err := n.wallet.StandingRules(v, n.store.Now(), n.member.Currency)
 		if err != nil {
 			return err
