@@ -53,6 +53,10 @@ func TestMain(m *testing.M) {
 //	lines N               the last answer has N lines
 //	often WALLET          raise the wallet's limit until that is refused
 //	corrupt FILE FROM TO  replace bytes in a file
+//	broken NAME           the store of this registry is damaged on purpose
+//
+// At the end of each story the money of every registry that it started is conserved: see
+// stage.Conserved.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -79,11 +83,19 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Values[stageKey{}] = scriptStage{s, map[string]*stage.Thief{}}
-			e.Defer(func() { s.Close(); cancel() })
+			e.Defer(func() {
+				defer func() { s.Close(); cancel() }()
+				if t, ok := e.T().(interface{ Failed() bool }); ok && t.Failed() {
+					return
+				}
+				if err := s.Conserved(); err != nil {
+					e.T().Fatal(err)
+				}
+			})
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"get": scriptGet, "want": scriptWant, "error": scriptError, "lines": scriptLines, "corrupt": scriptCorrupt,
+			"get": scriptGet, "want": scriptWant, "error": scriptError, "lines": scriptLines, "corrupt": scriptCorrupt, "broken": scriptBroken,
 			"daemon": scriptDaemon, "crash": scriptEnd((*stage.Stage).Kill), "halt": scriptEnd((*stage.Stage).Stop), "again": scriptAgain,
 			"world": scriptWorld, "tag": scriptTag, "thief": scriptThief, "codes": scriptCodes, "replay": scriptReplay,
 			"pin": scriptPIN, "until": scriptUntil, "often": scriptOften, "said": scriptSaid,
@@ -188,6 +200,13 @@ func scriptCorrupt(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s does not hold %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(name, []byte(changed), 0o600))
+}
+
+func scriptBroken(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: broken NAME")
+	}
+	stageOf(ts).Broken[args[0]] = true
 }
 
 // stageKey is where a script keeps its processes.

@@ -57,6 +57,14 @@ func emptyWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if !t.Failed() {
+			ends, done := context.WithTimeout(context.WithoutCancel(ctx), worldTimeout) // ctx has ended with the test
+			defer done()
+			s.Ctx = ends
+			if err := s.Conserved(); err != nil {
+				t.Error(err)
+			}
+		}
 		s.Close()
 		cancel()
 		if t.Failed() {

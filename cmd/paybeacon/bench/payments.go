@@ -67,7 +67,15 @@ func (b benchPayments) run(ctx context.Context, dir string) (figures []figure, e
 		}
 		defer func() { err = errors.Join(err, other.close()) }()
 	}
-	return b.rounds(ctx, shops, other, exe, dir)
+	if figures, err = b.rounds(ctx, shops, other, exe, dir); err != nil {
+		return nil, err
+	}
+	for _, s := range shops {
+		if err := s.Conserved(); err != nil {
+			return nil, fmt.Errorf("%s build: %w", s.label, err)
+		}
+	}
+	return figures, nil
 }
 
 func (b benchPayments) rounds(ctx context.Context, shops []*shop, other *rival, exe, dir string) ([]figure, error) {

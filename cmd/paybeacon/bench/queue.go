@@ -68,6 +68,9 @@ func (b benchQueue) run(ctx context.Context, dir string) (figures []figure, err 
 	if err != nil {
 		return nil, err
 	}
+	if err := s.Conserved(); err != nil {
+		return nil, err
+	}
 	none := lost == 0
 	once := audit.Value.OK && audit.Value.Duplicates == 0
 	rate := float64(paid) / took.Seconds()

@@ -334,5 +334,11 @@ func (s *shop) checkBooks() (earned map[pay.Name]pay.Amount, err error) {
 		}
 	}
 	t.check("the book adds up to zero", sum == 0, "over %d accounts", len(book))
+	lost := s.Conserved()
+	said := "by its receipts too"
+	if lost != nil {
+		said = text.Printable(lost.Error())
+	}
+	t.check("every screen shows what the book has", lost == nil, "%s", said)
 	return earned, nil
 }

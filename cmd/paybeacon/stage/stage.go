@@ -27,8 +27,11 @@ type Stage struct {
 	// as another version, by the name of the node.
 	Programs map[string]string
 	Procs    map[string]*Proc
-	Bound    map[string]api.Ready // what each listened on when it was last ready
-	order    []string
+	// Broken are the registries whose store was damaged on purpose, by name: their money
+	// need not be conserved.
+	Broken map[string]bool
+	Bound  map[string]api.Ready // what each listened on when it was last ready
+	order  []string
 }
 
 // Proc is one node's process. Its output goes to a log file beside its data.
@@ -59,7 +62,7 @@ func New(ctx context.Context, exe, dir string) (*Stage, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, pay.Wrap(err, pay.CodeConfig, "make demo directory", "name another one with --data")
 	}
-	return &Stage{Ctx: ctx, Exe: exe, Dir: dir, Procs: map[string]*Proc{}, Programs: map[string]string{}, Bound: map[string]api.Ready{}}, nil
+	return &Stage{Ctx: ctx, Exe: exe, Dir: dir, Procs: map[string]*Proc{}, Programs: map[string]string{}, Broken: map[string]bool{}, Bound: map[string]api.Ready{}}, nil
 }
 
 // Data returns the data directory of a node of the stage.
