@@ -68,6 +68,8 @@ var plan = map[string]struct {
 
 	// Pumps are outside, as acquirers are; the box reaches them through one seam.
 	"cmd/paybeacon/pumps": {"the seam to pumps is made of the domain's values", []string{"pay", "pay/fuel"}},
+	// Charge points come to the box, so it listens, and remembers what it asked them for.
+	"cmd/paybeacon/pumps/ocpp": {"charge points are pumps through the seam alone", []string{"pay", "cmd/paybeacon/pumps"}},
 
 	// The rooms of the program. What two of face, demo, doctor, survey and bench
 	// need lies in a room below them, so there is no arrow among them.
@@ -113,6 +115,9 @@ var doors = map[string][]string{
 	"github.com/tidwall/btree":     {"store/kv"},
 	"filippo.io/edwards25519":      {"pay/sigbatch"},
 	"github.com/stripe/stripe-go":  {"cmd/paybeacon/stripe"},
+	"github.com/lorenzodonini":     {"cmd/paybeacon/pumps/ocpp"},
+	"github.com/gorilla/websocket": {"cmd/paybeacon/pumps/ocpp"},
+	"github.com/BurntSushi/toml":   {"cmd/paybeacon/pumps/ocpp"},
 	// Unicode's forms of one letter are tables of many thousands, and plates are typed
 	// in any of them.
 	"golang.org/x/text": {"pay/fuel"},
