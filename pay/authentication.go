@@ -11,6 +11,7 @@ type Purpose string
 // The purposes.
 const (
 	PurposePay         Purpose = "pay"
+	PurposeFuel        Purpose = "fuel" // to pay for fuel
 	PurposeStepUpAbove Purpose = "step-up-above"
 
 	// purposeFormer is how devices of old signed PurposeStepUpAbove.
@@ -29,15 +30,22 @@ type Authentication struct {
 	Merchant Scope // empty for PurposeStepUpAbove
 	Amount   Amount
 	Currency Currency
+	// Site and Fuel are where and what, for PurposeFuel; else empty.
+	Site Name
+	Fuel FuelTerms
 }
 
 // AuthenticatePayment returns what the device signs for an offer that is approved with a
 // tip, or with none: amount and tip as one.
 func AuthenticatePayment(root, wallet NodeID, c Challenge, offer Decision, tip Amount) Authentication {
-	return Authentication{
+	a := Authentication{
 		Purpose: PurposePay, Registry: root, Wallet: wallet, Nonce: c.Nonce, Subject: c.Payment,
 		Merchant: offer.Merchant, Amount: offer.Amount + tip, Currency: offer.Currency,
 	}
+	if !offer.Fuel.IsZero() {
+		a.Purpose, a.Site, a.Fuel = PurposeFuel, offer.Site, offer.Fuel
+	}
+	return a
 }
 
 // AuthenticateStepUpAbove returns what a device of the wallet signs so that the
@@ -49,11 +57,17 @@ func AuthenticateStepUpAbove(root, wallet NodeID, s StepUpAbove) Authentication 
 
 // Check returns nil when every field is within its bounds.
 func (a Authentication) Check() error {
-	if a.Purpose != PurposePay && a.Purpose != PurposeStepUpAbove {
-		return fmt.Errorf("an authentication code is for %s or for %s", PurposePay, PurposeStepUpAbove)
+	if a.Purpose != PurposeFuel && (a.Site != "" || !a.Fuel.IsZero()) {
+		return fmt.Errorf("an authentication code for %s names fuel", a.Purpose)
 	}
-	if a.Purpose == PurposePay {
+	switch a.Purpose {
+	case PurposePay:
 		return firstError(a.Merchant.check("m/"), a.Amount.CheckPayable(), a.Currency.Check())
+	case PurposeFuel:
+		return firstError(a.Merchant.check("m/"), a.Amount.CheckPayable(), a.Currency.Check(), a.Site.Check(), a.Fuel.Check())
+	case PurposeStepUpAbove:
+	default:
+		return fmt.Errorf("an authentication code is for %s, for %s or for %s", PurposePay, PurposeFuel, PurposeStepUpAbove)
 	}
 	if a.Amount < 0 || a.Amount > AmountMax || a.Merchant != "" {
 		return fmt.Errorf("step-up above %d is outside 0..%d, or names a merchant", a.Amount, AmountMax)
@@ -66,6 +80,11 @@ func (a Authentication) Check() error {
 //
 //	["paybeacon/1 authentication code", purpose, registry root's id, wallet's id,
 //	 nonce, subject, merchant, amount, currency]
+//
+// and for PurposeFuel six elements more, the last of which is 0 where the amount alone
+// bounds the fuelling:
+//
+//	site, pump, product, unit, price, most
 //
 // It holds no byte of what it is about: only who knows all of that can tell what
 // a code is for.
@@ -86,7 +105,34 @@ type authenticationArray struct {
 	Currency Currency
 }
 
+type fuelArray struct {
+	_        struct{} `cbor:",toarray"`
+	Label    string
+	Purpose  Purpose
+	Registry NodeID
+	Wallet   NodeID
+	Nonce    Nonce
+	Subject  [32]byte
+	Merchant Scope
+	Amount   Amount
+	Currency Currency
+	Site     Name
+	Pump     PumpNumber
+	Product  Product
+	Unit     Unit
+	Price    UnitPrice
+	Most     Quantity
+}
+
 func (a Authentication) toSign(p Purpose) []byte {
+	if p == PurposeFuel {
+		f := a.Fuel
+		return mustEncode(fuelArray{
+			Label: authLabel, Purpose: p, Registry: a.Registry, Wallet: a.Wallet, Nonce: a.Nonce,
+			Subject: a.Subject, Merchant: a.Merchant, Amount: a.Amount, Currency: a.Currency,
+			Site: a.Site, Pump: f.Pump, Product: f.Product, Unit: f.Unit, Price: f.Price, Most: f.Most,
+		})
+	}
 	return mustEncode(authenticationArray{
 		Label: authLabel, Purpose: p, Registry: a.Registry, Wallet: a.Wallet, Nonce: a.Nonce,
 		Subject: a.Subject, Merchant: a.Merchant, Amount: a.Amount, Currency: a.Currency,

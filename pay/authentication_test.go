@@ -34,8 +34,16 @@ type authenticationVector struct {
 	Merchant pay.Scope    `json:"merchant"`
 	Amount   pay.Amount   `json:"amount"`
 	Currency pay.Currency `json:"currency"`
-	Signed   string       `json:"signed"`
-	Code     string       `json:"code"`
+	// Site to Most stand with the purpose "fuel".
+	Site    pay.Name       `json:"site,omitempty"`
+	Pump    pay.PumpNumber `json:"pump,omitempty"`
+	Product pay.Product    `json:"product,omitempty"`
+	Unit    pay.Unit       `json:"unit,omitempty"`
+	Price   pay.UnitPrice  `json:"price,omitempty"`
+	Most    pay.Quantity   `json:"most,omitempty"`
+
+	Signed string `json:"signed"`
+	Code   string `json:"code"`
 }
 
 // authentications are the statements of the vectors, by name, in order.
@@ -50,6 +58,10 @@ func authentications(t testing.TB) (names []string, list []pay.Authentication) {
 	add("payment, the most", pay.AuthenticatePayment(root, wallet, challenge, offer, 0))
 	challenge.Nonce, offer.Amount, offer.Merchant = pay.Nonce{}, 1, "m/m"
 	add("payment, the least", pay.AuthenticatePayment(root, wallet, challenge, offer, 0))
+	offer.Merchant, offer.Site, offer.Fuel = "m/oil", "A8", fuelTerms()
+	add("fuel", pay.AuthenticatePayment(root, wallet, challenge, offer, 0))
+	offer.Fuel.Most = 0
+	add("fuel, bounded by the amount alone", pay.AuthenticatePayment(root, wallet, challenge, offer, 0))
 	add("step-up raised", pay.AuthenticateStepUpAbove(root, wallet, pay.StepUpAbove{Before: pay.FactID{0xb0, 31: 1}, Above: 24, Currency: "EUR"}))
 	add("step-up lifted", pay.AuthenticateStepUpAbove(root, wallet, pay.StepUpAbove{Before: pay.FactID{0xb0, 31: 1}, Above: pay.AmountMax, Currency: "EUR"}))
 	add("step-up above nothing", pay.AuthenticateStepUpAbove(root, wallet, pay.StepUpAbove{Currency: "EUR"}))
@@ -64,10 +76,14 @@ func signedBytes(t testing.TB, a pay.Authentication) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := mode.Marshal([]any{
+	parts := []any{
 		"paybeacon/1 authentication code", string(a.Purpose), a.Registry[:], a.Wallet[:], a.Nonce[:], a.Subject[:],
 		string(a.Merchant), int64(a.Amount), string(a.Currency),
-	})
+	}
+	if f := a.Fuel; a.Purpose == pay.PurposeFuel {
+		parts = append(parts, string(a.Site), uint64(f.Pump), string(f.Product), string(f.Unit), int64(f.Price), int64(f.Most))
+	}
+	raw, err := mode.Marshal(parts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,6 +101,7 @@ func TestAuthenticationVectors(t *testing.T) {
 			Name: names[i], Seed: hex.EncodeToString(k.Seed()), Device: hex.EncodeToString(public[:]), Purpose: a.Purpose,
 			Registry: hex.EncodeToString(a.Registry[:]), Wallet: hex.EncodeToString(a.Wallet[:]), Nonce: hex.EncodeToString(a.Nonce[:]),
 			Subject: hex.EncodeToString(a.Subject[:]), Merchant: a.Merchant, Amount: a.Amount, Currency: a.Currency,
+			Site: a.Site, Pump: a.Fuel.Pump, Product: a.Fuel.Product, Unit: a.Fuel.Unit, Price: a.Fuel.Price, Most: a.Fuel.Most,
 			Signed: hex.EncodeToString(signedBytes(t, a)), Code: hex.EncodeToString(code[:]),
 		})
 	}
@@ -174,6 +191,7 @@ func checkAuthenticationVector(t *testing.T, v authenticationVector) {
 	a := pay.Authentication{
 		Purpose: v.Purpose, Registry: pay.NodeID(unhex(t, v.Registry)), Wallet: pay.NodeID(unhex(t, v.Wallet)), Nonce: pay.Nonce(unhex(t, v.Nonce)),
 		Subject: [32]byte(unhex(t, v.Subject)), Merchant: v.Merchant, Amount: v.Amount, Currency: v.Currency,
+		Site: v.Site, Fuel: pay.FuelTerms{Pump: v.Pump, Product: v.Product, Unit: v.Unit, Price: v.Price, Most: v.Most},
 	}
 	if err := a.Verify(pay.PublicKey(unhex(t, v.Device)), pay.AuthCode(code)); err != nil {
 		t.Errorf("%s: %v", v.Name, err)
@@ -191,6 +209,17 @@ func variations(a pay.Authentication) map[string]pay.Authentication {
 	alter("purpose", func(b *pay.Authentication) {
 		b.Purpose = map[pay.Purpose]pay.Purpose{pay.PurposePay: pay.PurposeStepUpAbove, pay.PurposeStepUpAbove: pay.PurposePay}[a.Purpose]
 	})
+	if a.Purpose == pay.PurposeFuel {
+		alter("site", func(b *pay.Authentication) { b.Site += "x" })
+		alter("pump", func(b *pay.Authentication) { b.Fuel.Pump++ })
+		alter("product", func(b *pay.Authentication) { b.Fuel.Product = "petrol95" })
+		alter("unit", func(b *pay.Authentication) { b.Fuel.Unit = pay.UnitKilowattHour })
+		alter("price", func(b *pay.Authentication) { b.Fuel.Price++ })
+		alter("most", func(b *pay.Authentication) { b.Fuel.Most++ })
+		alter("a letter moved from product to unit", func(b *pay.Authentication) {
+			b.Fuel.Product, b.Fuel.Unit = b.Fuel.Product[:5], pay.Unit(b.Fuel.Product[5:])+b.Fuel.Unit
+		})
+	}
 	alter("no purpose", func(b *pay.Authentication) { b.Purpose = "" })
 	for bit := range 8 * 32 {
 		at, mask := bit/8, byte(1)<<(bit%8)
@@ -279,7 +308,7 @@ func TestPurposesAreNotInterchangeable(t *testing.T) {
 	}
 }
 
-// TestAuthCodeIsNoFact: what a device signs for a code is an array of nine items
+// TestAuthCodeIsNoFact: what a device signs for a code is an array of nine or fifteen items
 // and what it signs for a fact is an array of four, so that neither signature is
 // ever good for the other, whatever a wallet chooses to have signed. TLS 1.3
 // (RFC 8446 section 4.4.3) and certificates begin with other bytes still.
@@ -296,7 +325,11 @@ func TestAuthCodeIsNoFact(t *testing.T) {
 	bind := sign(t, device, bindBody(t))
 	for i, a := range list {
 		raw := signedBytes(t, a)
-		if raw[0] != 0x89 || !bytes.HasPrefix(raw[1:], append([]byte{0x78, 31}, "paybeacon/1 authentication code"...)) {
+		head := byte(0x89)
+		if a.Purpose == pay.PurposeFuel {
+			head = 0x8f
+		}
+		if raw[0] != head || !bytes.HasPrefix(raw[1:], append([]byte{0x78, 31}, "paybeacon/1 authentication code"...)) {
 			t.Errorf("%s: what is signed begins with %x", names[i], raw[:8])
 		}
 		code := authenticate(t, deviceSeed, a)

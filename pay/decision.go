@@ -37,6 +37,8 @@ type Terms struct {
 	Mandate FactID `cbor:"75,keyasint,omitzero"`
 	// TipMax is the request's: the most that the payer may add as a tip.
 	TipMax Amount `cbor:"76,keyasint,omitempty"`
+	// Fuel is what the amount pays for, where it is fuel; see Opening.
+	Fuel FuelTerms `cbor:"80,keyasint,omitzero"`
 }
 
 // IsHold reports whether the amount is held for a later capture.
@@ -45,7 +47,7 @@ func (t Terms) IsHold() bool { return t.HoldUntil != 0 }
 func (t Terms) check() error {
 	return firstError(t.Merchant.check("m/"), t.MerchantName.Check(), t.Site.Check(), t.Amount.CheckPayable(),
 		t.Currency.Check(), t.Handle.Check(), CheckRef(t.Ref), t.Expires.check(), t.StepUp.check(),
-		checkEvidence(t.Evidence, t.Certain), checkExcess(t.Evidence, t.Excess), t.checkHold(), t.Acquirer.check(), checkTipMax(t.TipMax))
+		checkEvidence(t.Evidence, t.Certain), checkExcess(t.Evidence, t.Excess), t.checkHold(), t.Acquirer.check(), checkTipMax(t.TipMax), t.Fuel.checkOptional())
 }
 
 // checkHold returns nil when the amount is not held, or for longer than the offer
@@ -89,6 +91,9 @@ type Decision struct {
 	// Tip is what the payer gives beyond the amount, or where that is held, the bound of
 	// it: from the decision tipped on the same in each.
 	Tip Amount `cbor:"77,keyasint,omitempty"`
+	// Delivery is what the pump gave, from the decision on that fuel was captured, or
+	// its price set.
+	Delivery Delivery `cbor:"81,keyasint,omitzero"`
 }
 
 // Kind returns KindDecision.
@@ -104,6 +109,11 @@ func (d Decision) Check() error {
 	}
 	if d.State == "" {
 		return fmt.Errorf("decision states nothing")
+	}
+	if !d.Delivery.IsZero() {
+		if err := d.Delivery.Check(); err != nil {
+			return err
+		}
 	}
 	return firstError(d.Terms.check(), d.Sums.check(), d.checkTip(), checkText("rule", string(d.By), RuleBytesMax), d.At.check(),
 		checkText("state", string(d.State), stateBytesMax), checkText("reason", string(d.Reason), reasonBytesMax))

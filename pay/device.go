@@ -65,6 +65,9 @@ type Mapping struct {
 	// Link is where the device's link is, HOST:PORT, so that a wallet which takes
 	// this one's place finds it; "" when that is not known.
 	Link string `cbor:"65,keyasint,omitempty"`
+	// Car is the vehicle that the device belongs to, or zero. Where it is there, Vehicle
+	// is its plate.
+	Car Vehicle `cbor:"66,keyasint,omitzero"`
 }
 
 // Kind returns KindMapping.
@@ -75,6 +78,9 @@ func (Mapping) Kind() Kind { return KindMapping }
 func (m Mapping) Check() error {
 	if len(m.Bind) == 0 || len(m.Bind) > FactBytesMax/2 {
 		return fmt.Errorf("the enclosed bind has %d bytes", len(m.Bind))
+	}
+	if err := m.Car.checkOptional(); err != nil {
+		return err
 	}
 	return firstError(m.Created.check(), checkText("vehicle", string(m.Vehicle), NameBytesMax), checkText("means", string(m.Means), NameBytesMax),
 		checkText("link", m.Link, LinkBytesMax))
@@ -140,6 +146,8 @@ type DeviceStatus struct {
 	// Forgotten means that the mapping ended because the device forgot it: the
 	// statement stands in the bind of the mapping that Claim names.
 	Forgotten bool `cbor:"66,keyasint,omitempty"`
+	// Car is the vehicle that the device belongs to, or zero.
+	Car Vehicle `cbor:"67,keyasint,omitzero"`
 }
 
 // Kind returns KindDevice.
@@ -152,6 +160,9 @@ func (d DeviceStatus) Check() error {
 	}
 	if d.Forgotten && d.State != DeviceRevoked {
 		return fmt.Errorf("a device that is %s has not forgotten its wallet", d.State)
+	}
+	if err := d.Car.checkOptional(); err != nil {
+		return err
 	}
 	return firstError(d.Type.Check(), d.At.check(), d.Trusted.check(), checkText("vehicle", string(d.Vehicle), NameBytesMax), checkText("means", string(d.Means), NameBytesMax),
 		checkText("link", d.Link, LinkBytesMax))

@@ -103,6 +103,10 @@ func again(t testing.TB, k pay.Key, f pay.Fact) pay.Fact {
 		return resign[pay.IncrementAnswer](t, k, f)
 	case pay.KindIncrementEnd:
 		return resign[pay.IncrementEnd](t, k, f)
+	case pay.KindPreset:
+		return resign[pay.PresetClaim](t, k, f)
+	case pay.KindPresetStatus:
+		return resign[pay.PresetStatus](t, k, f)
 	case pay.KindMeansStatus:
 		return resign[pay.MeansStatus](t, k, f)
 	}
@@ -136,8 +140,8 @@ func TestFactRoundTrip(t *testing.T) {
 			t.Errorf("%s: reading and signing again makes another fact", s.name)
 		}
 	}
-	if len(kinds) != 40 {
-		t.Errorf("the samples hold %d kinds of 40: %v", len(kinds), kinds)
+	if len(kinds) != 42 {
+		t.Errorf("the samples hold %d kinds of 42: %v", len(kinds), kinds)
 	}
 }
 

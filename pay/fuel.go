@@ -128,6 +128,13 @@ func (f FuelTerms) Check() error {
 	return firstError(f.Pump.Check(), f.Product.Check(), f.Unit.Check(), f.Price.Check())
 }
 
+func (f FuelTerms) checkOptional() error {
+	if f.IsZero() {
+		return nil
+	}
+	return f.Check()
+}
+
 // PumpNumber is what a pump or the connector of a charge point is called at its station.
 type PumpNumber uint16
 

@@ -36,10 +36,14 @@ type Action struct {
 	// Final gives what is still held back to the payer, with the capture.
 	Final   bool `cbor:"4,keyasint,omitempty"`
 	Created Time `cbor:"5,keyasint"`
+	// Delivery is what the pump gave, with the capture or the price of fuel.
+	Delivery Delivery `cbor:"66,keyasint,omitzero"`
 }
 
 // Same reports whether two actions of one kind ask for the same.
-func (a Action) Same(o Action) bool { return a.Amount == o.Amount && a.Final == o.Final }
+func (a Action) Same(o Action) bool {
+	return a.Amount == o.Amount && a.Final == o.Final && a.Delivery == o.Delivery
+}
 
 func (a Action) check() error {
 	if a.Payment.IsZero() {
@@ -47,6 +51,11 @@ func (a Action) check() error {
 	}
 	if a.Amount != 0 {
 		if err := a.Amount.CheckPayable(); err != nil {
+			return err
+		}
+	}
+	if !a.Delivery.IsZero() {
+		if err := a.Delivery.Check(); err != nil {
 			return err
 		}
 	}
@@ -70,7 +79,7 @@ func (Void) Kind() Kind { return KindVoid }
 
 // Check returns nil when every field is within its bounds.
 func (v Void) Check() error {
-	if v.Amount != 0 || v.Final {
+	if v.Amount != 0 || v.Final || !v.Delivery.IsZero() {
 		return fmt.Errorf("a void is of all that is held")
 	}
 	return v.check()
@@ -84,8 +93,8 @@ func (Refund) Kind() Kind { return KindRefund }
 
 // Check returns nil when every field is within its bounds.
 func (r Refund) Check() error {
-	if r.Final {
-		return fmt.Errorf("a refund is not final")
+	if r.Final || !r.Delivery.IsZero() {
+		return fmt.Errorf("a refund is not final, and of no delivery")
 	}
 	return r.check()
 }

@@ -46,6 +46,9 @@ func (s KeySecret) Order(r Opening) OrderTag {
 	if r.TipMax != 0 {
 		what = append(what, "tip", int64(r.TipMax))
 	}
+	if !r.Fuel.IsZero() { // whatever the price is by now
+		what = append(what, "fuel", uint64(r.Fuel.Pump), string(r.Fuel.Product))
+	}
 	return OrderTag(s.tag(what))
 }
 
@@ -58,7 +61,7 @@ func (s KeySecret) tag(what []any) []byte {
 
 // SameOrder reports whether two requests ask for the same, whoever is to pay it.
 func (o Opening) SameOrder(other Opening) bool {
-	return (o.Hold != 0) == (other.Hold != 0) && o.Later == other.Later && o.Bill == other.Bill && o.Amount == other.Amount && o.Currency == other.Currency && o.Ref == other.Ref && o.TwoChannel == other.TwoChannel &&
+	return o.Fuel.Pump == other.Fuel.Pump && o.Fuel.Product == other.Fuel.Product && (o.Hold != 0) == (other.Hold != 0) && o.Later == other.Later && o.Bill == other.Bill && o.Amount == other.Amount && o.Currency == other.Currency && o.Ref == other.Ref && o.TwoChannel == other.TwoChannel &&
 		o.TipMax == other.TipMax
 }
 

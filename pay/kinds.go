@@ -49,6 +49,9 @@ const (
 	KindMeansEnd    Kind = "means-end"
 	KindMeansStatus Kind = "means-status"
 
+	KindPreset       Kind = "preset"
+	KindPresetStatus Kind = "preset-set"
+
 	KindPrice Kind = "price"
 	KindBill  Kind = "bill"
 
@@ -82,6 +85,7 @@ func kinds() []KindRow {
 		claim[StepUpAbove](RoleWallet, AudienceAuthor).formerly("limit"),
 		claim[Means](RoleWallet, AudienceAuthor),
 		claim[MeansEnd](RoleWallet, AudienceAuthor),
+		claim[PresetClaim](RoleWallet, AudienceAuthor),
 		claim[Bind](RoleDevice, AudienceWallet),
 		claim[Forgotten](RoleDevice, AudienceWallet),
 		claim[Authority](RoleRoot, AudienceAll).readBy(RoleBox, RoleWallet),
@@ -105,6 +109,7 @@ func kinds() []KindRow {
 		statement[Replaced](AudienceWallet).readBy(RoleWallet),
 		statement[Vouched](AudienceWallet).readBy(RoleWallet),
 		statement[MeansStatus](AudienceWallet).readBy(RoleWallet),
+		statement[PresetStatus](AudienceWallet).readBy(RoleWallet),
 		statement[AcquirerAnswer](AudienceRegistry),
 		statement[Contradiction](AudienceRegistry),
 		statement[NodeStatus](AudienceRegistry),
@@ -233,6 +238,7 @@ func (m Moved) signedAt() Time         { return m.At }
 func (m MandateStatus) signedAt() Time { return m.At }
 func (k ActionKnown) signedAt() Time   { return k.At }
 func (m MeansStatus) signedAt() Time   { return m.At }
+func (p PresetStatus) signedAt() Time  { return p.At }
 
 func (b Bill) signedAt() Time           { return b.At }
 func (o IncrementOffer) signedAt() Time { return o.At }

@@ -24,6 +24,7 @@ import (
 //	    |
 //	    |--> mandated     a mandate of the payer's covers it: nobody is asked, and the
 //	    |                 same commit goes on to captured, held or failed
+//	    |--> mandated_call   the same where an acquirer moves the money: on to approved or failed
 //	    |--> unmatched    the code resolves to nobody, or not here and now
 //	    |--> ambiguous    the code resolves to two devices
 //	    |--> expired      the request was too old when it arrived
@@ -55,7 +56,7 @@ import (
 // has answered; as long as it has not, the state stays as it is.
 // Once something was captured the payment is paid, whatever becomes of the rest.
 //
-// The state part_refunded is shown as captured, and mandated and tipped as approved. They have
+// The state part_refunded is shown as captured, and mandated, mandated_call and tipped as approved. They have
 // names of their own because an older program, for which captured is the end and follows
 // on offered alone, with the amount and no more, takes in states that it does not know and no arrow that it does not
 // know.
@@ -74,7 +75,9 @@ const (
 	// StateMandated: a mandate of the payer's covers it; the next decision, which comes at
 	// once, says what became of that. Shown as approved.
 	StateMandated State = "mandated"
-	StateOffered  State = "offered"
+	// StateMandatedCall: the same, and an acquirer moves the money. Shown as approved.
+	StateMandatedCall State = "mandated_call"
+	StateOffered      State = "offered"
 	// StateApproved: the payer approved, and the acquirer has not answered yet. The
 	// amount is set aside, and nobody can capture it.
 	StateApproved State = "approved"
@@ -103,6 +106,7 @@ var outcomes = []struct {
 }{
 	{StateRequested, OutcomePending},
 	{StateMandated, OutcomePending},
+	{StateMandatedCall, OutcomePending},
 	{StateOffered, OutcomePending},
 	{StateApproved, OutcomePending},
 	{StateTipped, OutcomePending},
@@ -144,6 +148,7 @@ type Arrow struct {
 var life = []Arrow{
 	{From: StateRequested, To: StateOffered, Claim: KindRequest, Signer: PartyBox, Deadline: DeadlineOffer, Payer: true},
 	{From: StateRequested, To: StateMandated, Claim: KindRequest, Signer: PartyBox, Deadline: DeadlineOffer, Payer: true},
+	{From: StateRequested, To: StateMandatedCall, Claim: KindRequest, Signer: PartyBox, Deadline: DeadlineOffer, Payer: true},
 	{From: StateRequested, To: StateUnmatched, Claim: KindRequest, Signer: PartyBox, Reason: true},
 	{From: StateRequested, To: StateAmbiguous, Claim: KindRequest, Signer: PartyBox, Reason: true},
 	{From: StateRequested, To: StateExpired, Claim: KindRequest, Signer: PartyBox, Reason: true},
@@ -153,6 +158,9 @@ var life = []Arrow{
 	{From: StateMandated, To: StateCaptured, Claim: KindMandate, Signer: PartyPayer, Sums: Change{Captured: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
 	{From: StateMandated, To: StateHeld, Claim: KindMandate, Signer: PartyPayer, Sums: Change{Held: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
 	{From: StateMandated, To: StateFailed, Claim: KindMandate, Signer: PartyPayer, Reason: true, By: true, Payer: true},
+
+	{From: StateMandatedCall, To: StateApproved, Claim: KindMandate, Signer: PartyPayer, Sums: Change{Held: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
+	{From: StateMandatedCall, To: StateFailed, Claim: KindMandate, Signer: PartyPayer, Reason: true, By: true, Payer: true},
 
 	{From: StateOffered, To: StateCaptured, Claim: KindAnswer, Signer: PartyPayer, Sums: Change{Captured: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
 	{From: StateOffered, To: StateHeld, Claim: KindAnswer, Signer: PartyPayer, Sums: Change{Held: Grows, Authorises: true}, Deadline: DeadlineOffer, By: true, Payer: true},
@@ -306,7 +314,7 @@ func (s State) Shown() State {
 	switch s {
 	case StatePartRefunded:
 		return StateCaptured
-	case StateMandated, StateTipped:
+	case StateMandated, StateMandatedCall, StateTipped:
 		return StateApproved
 	default:
 		return s
@@ -409,8 +417,10 @@ func (a *Arrow) check(p Payment, d Decision) error {
 		return fmt.Errorf("decision %d (%s) takes at once what is to be held, or holds what is not: %w", d.Seq, d.State, ErrArrow)
 	case !a.fitsTip(p, d):
 		return fmt.Errorf("decision %d (%s) carries another tip than the one before, or than may be given: %w", d.Seq, d.State, ErrArrow)
-	case (a.From == StateOffered || a.From == StateTipped) && a.Sums.Authorises && (d.Acquirer != AcquirerNone) != (d.State == StateApproved):
+	case a.Sums.Authorises && (d.Acquirer != AcquirerNone) != (d.State == StateApproved):
 		return fmt.Errorf("decision %d (%s) moves what an acquirer is to move, or leaves to it what is the account's: %w", d.Seq, d.State, ErrArrow)
+	case !a.fitsDelivery(p, d):
+		return fmt.Errorf("decision %d (%s) is of fuel, and not of what the pump gave: %w", d.Seq, d.State, ErrArrow)
 	case d.Reason != "" && !a.Reason, !nobody && !a.Payer, nobody && d.StepUp != "":
 		return fmt.Errorf("decision %d (%s) carries more than its state allows: %w", d.Seq, d.State, ErrArrow)
 	case d.Sums.check() != nil, !a.Sums.leads(p.Sums(), d.SumsAfter(), d.agreed()), !d.State.allows(d.SumsAfter()):
@@ -445,13 +455,32 @@ func (a *Arrow) names(p Payment, claim FactID) bool {
 func (a *Arrow) fitsMandate(d Decision) bool {
 	switch {
 	case a.Claim == KindMandate:
-		return d.Claim == d.Mandate && d.By == d.Mandate.By() && d.Acquirer == AcquirerNone
-	case a.To == StateMandated:
-		return !d.Mandate.IsZero()
+		return d.Claim == d.Mandate && d.By == d.Mandate.By()
+	case a.To == StateMandated, a.To == StateMandatedCall:
+		return !d.Mandate.IsZero() && (d.Acquirer != AcquirerNone) == (a.To == StateMandatedCall)
 	case a.From == StateRequested:
 		return d.Mandate.IsZero()
 	default:
 		return true // the terms are those of the decision before
+	}
+}
+
+// fitsDelivery reports whether d says what a pump gave where it is of fuel that was given,
+// and costs what that costs: from the first decision on where the fuel is paid
+// afterwards, and else from its capture on.
+func (a *Arrow) fitsDelivery(p Payment, d Decision) bool {
+	given := p.Decision.Delivery
+	switch {
+	case d.Fuel.IsZero():
+		return d.Delivery.IsZero()
+	case p.Seq == 0 && d.IsHold(), a.Sums.Increases:
+		return d.Delivery.IsZero()
+	case p.Seq == 0:
+		return d.Fuel.Refuses(d.Delivery, d.Amount, 0) == ""
+	case a.Claim == KindCapture:
+		return given.IsZero() && d.Sums.Held == 0 && d.Fuel.Refuses(d.Delivery, d.Sums.Captured, 0) == ""
+	default:
+		return d.Delivery == given
 	}
 }
 

@@ -144,6 +144,7 @@ failed     -     final  receipt  known
 held       open  -      -        known
 tipped     open  -      -        known
 mandated   open  -      -        known
+mandated_call open -    -        known
 frozen     open  -      -        -
 approved   open  -      -        known
 `

@@ -129,6 +129,11 @@ const (
 	// PricesMax bounds the products that a station has prices for. Chosen: several
 	// times what a price board shows.
 	PricesMax = 32
+	// FuelHold and ChargeHold are how long an amount is held for fuel and at a charge
+	// point, and for how long what is paid afterwards may take. Published: the contract
+	// of the command.
+	FuelHold   Millis = 3_600_000
+	ChargeHold Millis = 24 * 3_600_000
 	// FlowMax and PowerMax bound what a pump gives in an hour, in thousandths of a litre
 	// or of a kWh. Published: a high-flow pump for lorries gives 130 l a minute, a charge
 	// point of the megawatt system 3.75 MW; chosen: a little more.
@@ -146,6 +151,13 @@ const (
 	// lorry, and above any car's battery; a lorry's is settled by the attendant.
 	RegisterLitresMax Quantity = 2_000_000
 	RegisterEnergyMax Quantity = 250_000
+	// LookCodesMax bounds the codes of one question about vehicles, LookCodesPerMinute
+	// those of one session in a minute, and LookAgoMax how long before a code may have
+	// been heard. Chosen: the cars of a large forecourt, each asked of at every rotation
+	// and again after a lost answer; as HandleMemory.
+	LookCodesMax              = 32
+	LookCodesPerMinute        = 480
+	LookAgoMax         Millis = 120_000
 	// MeterRecordBytesMax bounds what a meter signed. Published: an OCMF record is some
 	// hundred bytes of JSON and a signature; chosen: several times that.
 	MeterRecordBytesMax = 2 << 10

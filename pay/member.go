@@ -37,6 +37,8 @@ type NodeStatus struct {
 	Replaced bool `cbor:"65,keyasint,omitempty"`
 	// Replaces is the wallet whose place this one has taken, or zero.
 	Replaces NodeID `cbor:"66,keyasint,omitzero"`
+	// Class is what a box is for; "" for any shop.
+	Class BoxClass `cbor:"67,keyasint,omitempty"`
 }
 
 // Kind returns KindNode.
@@ -53,5 +55,8 @@ func (n NodeStatus) Check() error {
 	if (n.Replaced && !n.Revoked) || ((n.Replaced || !n.Replaces.IsZero()) && n.Role != RoleWallet) {
 		return fmt.Errorf("only a revoked wallet is replaced, and only by a wallet")
 	}
-	return firstError(n.Scope.check(prefix), n.Name.Check(), n.At.check(), checkText("merchant name", string(n.MerchantName), NameBytesMax), checkText("site", string(n.Site), NameBytesMax))
+	if n.Class != "" && n.Role != RoleBox {
+		return fmt.Errorf("a %s has no class", n.Role)
+	}
+	return firstError(checkText("class", string(n.Class), classBytesMax), n.Scope.check(prefix), n.Name.Check(), n.At.check(), checkText("merchant name", string(n.MerchantName), NameBytesMax), checkText("site", string(n.Site), NameBytesMax))
 }

@@ -26,6 +26,9 @@ type Opening struct {
 	Later bool `cbor:"13,keyasint,omitempty"`
 	// Bill means that the amount, which is 0 here, is that of the bill whose number is Ref.
 	Bill bool `cbor:"14,keyasint,omitempty"`
+	// Fuel is what the amount pays for, where it is fuel: with Hold, the amount is the
+	// most that it may cost; with Later, it is the total.
+	Fuel FuelTerms `cbor:"80,keyasint,omitzero"`
 }
 
 // Kind returns KindOpening.
@@ -43,6 +46,9 @@ func (o Opening) Check() error {
 	case o.Bill && o.Ref == "":
 		return fmt.Errorf("no bill is named")
 	}
+	if err := o.checkFuel(); err != nil {
+		return err
+	}
 	if o.Hold != 0 {
 		if err := CheckHold(o.Hold, o.TTL); err != nil {
 			return err
@@ -56,14 +62,36 @@ func (o Opening) Check() error {
 	return o.checkRest()
 }
 
+// checkFuel returns nil when the request is for no fuel, or for fuel that is paid by a
+// hold or afterwards, and then with the most that may be given.
+func (o Opening) checkFuel() error {
+	switch {
+	case o.Fuel.IsZero():
+		return nil
+	case o.TipMax != 0:
+		return fmt.Errorf("nobody gives a tip for fuel")
+	case (o.Hold != 0) == o.Later:
+		return fmt.Errorf("fuel is paid by a hold or afterwards")
+	case o.Hold > FuelHoldMax(o.Fuel.Unit):
+		return fmt.Errorf("a hold of %v for fuel is above %v", o.Hold.Std(), FuelHoldMax(o.Fuel.Unit).Std())
+	case o.Later && o.Fuel.Most == 0:
+		return fmt.Errorf("fuel that is paid afterwards has no limit")
+	}
+	return o.Fuel.Check()
+}
+
 func (o Opening) plain() bool { return o.Hold == 0 && !o.Later && !o.Bill }
 
 // Open is for how long the request is open before there is an offer.
 func (o Opening) Open() Millis {
-	if o.Later {
+	switch {
+	case o.Later && !o.Fuel.IsZero():
+		return FuelHoldMax(o.Fuel.Unit)
+	case o.Later:
 		return RequestTTLMax
+	default:
+		return o.TTL
 	}
-	return o.TTL
 }
 
 // OpeningOf returns the request that opens a payment, of either kind: a plain one has

@@ -16,23 +16,24 @@ import (
 // none. It is written out here so that the table in life.go is held against something
 // that was not made from it.
 const arrows = `
-              requested mandated offered approved tipped held captured part_refunded refunded voided unmatched ambiguous declined expired cancelled failed
-requested     .         x        x       .        .      .    .        .             .        .      x         x         .        x       x         .
-mandated      .         .        .       .        .      x    x        .             .        .      .         .         .        .       .         x
-offered       .         .        .       x        x      x    x        .             .        .      .         .         x        x       x         x
-approved      .         .        .       .        .      x    x        .             .        .      .         .         .        .       .         x
-tipped        .         .        .       x        .      x    x        .             .        .      .         .         .        .       .         .
-held          .         .        .       .        .      x    x        .             .        x      .         .         .        x       .         .
-captured      .         .        .       .        .      .    x        x             x        .      .         .         .        .       .         .
-part_refunded .         .        .       .        .      .    .        x             x        .      .         .         .        .       .         .
-refunded      .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
-voided        .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
-unmatched     .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
-ambiguous     .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
-declined      .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
-expired       .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
-cancelled     .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
-failed        .         .        .       .        .      .    .        .             .        .      .         .         .        .       .         .
+              requested mandated mandated_call offered approved tipped held captured part_refunded refunded voided unmatched ambiguous declined expired cancelled failed
+requested     .         x        x             x       .        .      .    .        .             .        .      x         x         .        x       x         .
+mandated      .         .        .             .       .        .      x    x        .             .        .      .         .         .        .       .         x
+mandated_call .         .        .             .       x        .      .    .        .             .        .      .         .         .        .       .         x
+offered       .         .        .             .       x        x      x    x        .             .        .      .         .         x        x       x         x
+approved      .         .        .             .       .        .      x    x        .             .        .      .         .         .        .       .         x
+tipped        .         .        .             .       x        .      x    x        .             .        .      .         .         .        .       .         .
+held          .         .        .             .       .        .      x    x        .             .        x      .         .         .        x       .         .
+captured      .         .        .             .       .        .      .    x        x             x        .      .         .         .        .       .         .
+part_refunded .         .        .             .       .        .      .    .        x             x        .      .         .         .        .       .         .
+refunded      .         .        .             .       .        .      .    .        .             .        .      .         .         .        .       .         .
+voided        .         .        .             .       .        .      .    .        .             .        .      .         .         .        .       .         .
+unmatched     .         .        .             .       .        .      .    .        .             .        .      .         .         .        .       .         .
+ambiguous     .         .        .             .       .        .      .    .        .             .        .      .         .         .        .       .         .
+declined      .         .        .             .       .        .      .    .        .             .        .      .         .         .        .       .         .
+expired       .         .        .             .       .        .      .    .        .             .        .      .         .         .        .       .         .
+cancelled     .         .        .             .       .        .      .    .        .             .        .      .         .         .        .       .         .
+failed        .         .        .             .       .        .      .    .        .             .        .      .         .         .        .       .         .
 `
 
 var (
@@ -61,6 +62,8 @@ func follow(p pay.Payment, s pay.State) pay.Decision {
 	switch s {
 	case pay.StateMandated:
 		d.By, d.Mandate = "", answerID
+	case pay.StateMandatedCall:
+		d.By, d.Mandate, d.Acquirer = "", answerID, pay.AcquirerSim
 	case pay.StateOffered:
 		d.By = ""
 	case pay.StateUnmatched:
@@ -80,7 +83,10 @@ func follow(p pay.Payment, s pay.State) pay.Decision {
 	if p.State == pay.StateMandated && (s == pay.StateHeld || s == pay.StateCaptured || s == pay.StateFailed) {
 		d.By = answerID.By()
 	}
-	if p.Seq == 0 && s != pay.StateOffered && s != pay.StateMandated {
+	if p.State == pay.StateMandatedCall && (s == pay.StateApproved || s == pay.StateFailed) {
+		d.By = answerID.By()
+	}
+	if p.Seq == 0 && s != pay.StateOffered && s != pay.StateMandated && s != pay.StateMandatedCall {
 		d.Payer = pay.PayerRef{}
 	}
 	return d
@@ -137,11 +143,11 @@ func along(hold bool, by pay.Acquirer, states ...pay.State) (p pay.Payment, err 
 
 // ways are how payments come to where something may follow, and how to the other ends.
 func ways(s pay.State) (list []pay.Payment) {
-	const offered, approved, held, captured, mandated, tipped = pay.StateOffered, pay.StateApproved, pay.StateHeld, pay.StateCaptured, pay.StateMandated, pay.StateTipped
+	const offered, approved, held, captured, mandated, tipped, call = pay.StateOffered, pay.StateApproved, pay.StateHeld, pay.StateCaptured, pay.StateMandated, pay.StateTipped, pay.StateMandatedCall
 	if s == pay.StateRequested {
 		return []pay.Payment{pay.Open(requestID)}
 	}
-	for _, way := range [][]pay.State{{s}, {offered, s}, {offered, held, s}, {offered, captured, s}, {offered, held, captured, s}, {offered, approved, s}, {mandated, s}, {mandated, held, s}, {offered, tipped, s}, {offered, tipped, held, s}, {offered, tipped, approved, s}} {
+	for _, way := range [][]pay.State{{s}, {offered, s}, {offered, held, s}, {offered, captured, s}, {offered, held, captured, s}, {offered, approved, s}, {mandated, s}, {mandated, held, s}, {offered, tipped, s}, {offered, tipped, held, s}, {offered, tipped, approved, s}, {call, s}, {call, approved, s}} {
 		for _, hold := range []bool{false, true} {
 			for _, by := range []pay.Acquirer{pay.AcquirerNone, pay.AcquirerSim} {
 				if p, err := along(hold, by, way...); err == nil {
@@ -454,7 +460,7 @@ func TestStepUpIsOneOfTheTerms(t *testing.T) {
 // exactly when something was captured.
 func checkPath(r *rapid.T, p pay.Payment, path []pay.State) {
 	sums := p.Sums()
-	moves := slices.IndexFunc(path, func(s pay.State) bool { return s == pay.StateHeld || s == pay.StateCaptured })
+	moves := slices.IndexFunc(path, func(s pay.State) bool { return s == pay.StateApproved || s == pay.StateHeld || s == pay.StateCaptured })
 	tips := 0
 	if slices.Contains(path, pay.StateTipped) {
 		tips = 1
@@ -464,7 +470,7 @@ func checkPath(r *rapid.T, p pay.Payment, path []pay.State) {
 		r.Fatalf("a tip that nobody gave, or above what was given, on the path %v: %+v", path, p)
 	case (moves >= 0) != (sums.Authorised() > 0):
 		r.Fatalf("path %v left %+v", path, p)
-	case moves >= 0 && (moves != 2+tips || path[1] != pay.StateOffered && path[1] != pay.StateMandated || sums.Authorised() < p.Decision.Amount+p.Decision.Tip):
+	case moves >= 0 && (moves != 2+tips || path[1] != pay.StateOffered && path[1] != pay.StateMandated && path[1] != pay.StateMandatedCall || sums.Authorised() < p.Decision.Amount+p.Decision.Tip):
 		r.Fatalf("money moved on the path %v: %+v of %d", path, sums, p.Decision.Amount)
 	case (p.Outcome(pay.Local{}) == pay.OutcomePaid) != (sums.Captured > 0):
 		r.Fatalf("path %v is %s with %+v", path, p.Outcome(pay.Local{}), sums)
@@ -486,6 +492,8 @@ requested  tr   failed     not_paid  yes  6
 requested  wr   failed     not_paid  yes  6
 requested  twr  failed     not_paid  yes  6
 mandated   -    approved   pending   no   124
+mandated_call - approved   pending   no   124
+mandated_call t approved   unknown   no   7
 mandated   t    approved   unknown   no   7
 offered    -    offered    pending   no   124
 offered    t    offered    unknown   no   7

@@ -52,6 +52,19 @@ const (
 	// ReasonTooManyActions: a payment has DecisionsMax decisions.
 	ReasonTooManyActions Reason = "too_many_actions"
 
+	// ReasonWrongClass: the box is for no fuel.
+	ReasonWrongClass Reason = "wrong_class"
+	// ReasonNoVehicle: the device belongs to no vehicle.
+	ReasonNoVehicle Reason = "no_vehicle"
+	// ReasonWrongProduct: the vehicle takes another fuel.
+	ReasonWrongProduct Reason = "wrong_product"
+	// ReasonAbovePreset: it is more than the owner asked for, or the tank takes.
+	ReasonAbovePreset Reason = "above_preset"
+	// ReasonWrongTotal: quantity and price make another total.
+	ReasonWrongTotal Reason = "wrong_total"
+	// ReasonImplausible: no pump gives so much in that time.
+	ReasonImplausible Reason = "implausible"
+
 	ReasonLateAnswer     Reason = "late_answer"
 	ReasonLateCancel     Reason = "late_cancel"
 	ReasonAlreadyDecided Reason = "already_decided"

@@ -156,6 +156,7 @@ func samples(t testing.TB) (list []sample) {
 	addTwoChannels(t, add)
 	addEvidence(add)
 	addHolds(add)
+	addFuel(t, add)
 	return list
 }
 
@@ -182,6 +183,8 @@ func addMandates(t testing.TB, add func(name string, seed byte, b pay.Body) pay.
 	paid := captureBody(covered.ID(), first, mandate.ID())
 	paid.By = mandate.ID().By()
 	add("decision: captured by a mandate", workingSeed, paid)
+	first.State, first.Acquirer = pay.StateMandatedCall, pay.AcquirerSim
+	add("decision: mandated, and an acquirer is called", workingSeed, first)
 }
 
 // addEvidence adds payments whose requests say how the payer was found, in words of

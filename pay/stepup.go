@@ -38,6 +38,7 @@ const (
 	StepUpRepaired  StepUp = "re_paired"      // the registry: first payment since the device was paired again
 	StepUpSilence   StepUp = "long_silence"   // the registry: the device was not resolved for SilenceMax
 	StepUpPayer     StepUp = "payer_limit"    // the payer: the amount is above what the wallet's StepUpAbove allows
+	StepUpFuel      StepUp = "fuel"           // it is for fuel, of which the device is to know where and what
 	StepUpMerchant  StepUp = "merchant"       // the merchant asked for it
 )
 

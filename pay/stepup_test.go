@@ -43,7 +43,7 @@ func TestCodeHoldsNothingOfItsStatement(t *testing.T) {
 func TestWhatNoDeviceSigns(t *testing.T) {
 	t.Parallel()
 	_, list := authentications(t)
-	payment, limit := list[0], list[3]
+	payment, fuel, limit := list[0], list[3], list[5]
 	for name, a := range map[string]pay.Authentication{
 		"no purpose":                  with(payment, func(a *pay.Authentication) { a.Purpose = "" }),
 		"another purpose":             with(payment, func(a *pay.Authentication) { a.Purpose = "open the door" }),
@@ -52,6 +52,12 @@ func TestWhatNoDeviceSigns(t *testing.T) {
 		"payment of nothing":          with(payment, func(a *pay.Authentication) { a.Amount = 0 }),
 		"payment of less":             with(payment, func(a *pay.Authentication) { a.Amount = -1 }),
 		"payment of too much":         with(payment, func(a *pay.Authentication) { a.Amount = pay.AmountMax + 1 }),
+		"fuel at no site":             with(fuel, func(a *pay.Authentication) { a.Site = "" }),
+		"fuel that is none":           with(fuel, func(a *pay.Authentication) { a.Fuel = pay.FuelTerms{} }),
+		"fuel for nothing":            with(fuel, func(a *pay.Authentication) { a.Fuel.Price = 0 }),
+		"fuel to a wallet":            with(fuel, func(a *pay.Authentication) { a.Merchant = "w/anna" }),
+		"payment that names fuel":     with(payment, func(a *pay.Authentication) { a.Fuel = fuel.Fuel }),
+		"limit that names a site":     with(limit, func(a *pay.Authentication) { a.Site = "A8" }),
 		"payment in no currency":      with(payment, func(a *pay.Authentication) { a.Currency = "euros" }),
 		"limit below nothing":         with(limit, func(a *pay.Authentication) { a.Amount = -1 }),
 		"limit above all":             with(limit, func(a *pay.Authentication) { a.Amount = pay.AmountMax + 1 }),

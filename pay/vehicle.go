@@ -27,6 +27,14 @@ func (v Vehicle) Check() error {
 	return firstError(checkText("plate", v.Plate, PlateBytesMax), v.Product.Check())
 }
 
+// checkOptional is Check where there may be no vehicle.
+func (v Vehicle) checkOptional() error {
+	if v.IsZero() {
+		return nil
+	}
+	return v.Check()
+}
+
 // Preset is how much the owner of a vehicle wants at the next fuelling. At most one of
 // its fields is set; the zero Preset asks for nothing.
 type Preset struct {

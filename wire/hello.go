@@ -108,6 +108,8 @@ type Welcome struct {
 	// Outbox says how the node's outbox fits what the registry holds of it, to a
 	// node whose Hello has a proof.
 	Outbox *OutboxReply `cbor:"80,keyasint,omitempty"`
+	// Looks means that the registry answers Look to the node.
+	Looks bool `cbor:"81,keyasint,omitempty"`
 }
 
 // OutboxReply compares a node's outbox with what the registry holds of it.

@@ -37,6 +37,8 @@ const (
 	TypeRival    Type = 19
 	TypeEvidence Type = 20
 	TypePace     Type = 21
+	TypeLook     Type = 22
+	TypeVehicles Type = 23
 
 	// typeMustKnow is the first of the types that may not be skipped.
 	typeMustKnow Type = 128
@@ -97,6 +99,10 @@ func parse(t Type, body []byte) (m Message, ok bool, err error) {
 		m, err = parseAs[Evidence](body)
 	case TypePace:
 		m, err = parseAs[Pace](body)
+	case TypeLook:
+		m, err = parseAs[Look](body)
+	case TypeVehicles:
+		m, err = parseAs[Vehicles](body)
 	default:
 		if t < typeMustKnow {
 			return nil, false, nil

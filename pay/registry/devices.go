@@ -52,6 +52,8 @@ type deviceRow struct {
 	Trusted pay.Time `cbor:"13,keyasint,omitempty"`
 	// Link is where its wallet has reached it last; the registry does not use it.
 	Link string `cbor:"14,keyasint,omitempty"`
+	// Car is the vehicle that it belongs to, or zero.
+	Car pay.Vehicle `cbor:"15,keyasint,omitzero"`
 }
 
 // loadDevice returns the row of a device that the claim at hand is about and
@@ -114,7 +116,7 @@ func (t *turn) mapping(m pay.Mapping) error {
 func (t *turn) mappedRow(m pay.Mapping, bind pay.Bind, bindID pay.FactID, key pay.IdentityKey, old deviceRow, known bool) (row deviceRow, err error) {
 	row = deviceRow{
 		Wallet: t.from.Scope, State: pay.DeviceActive, Number: old.Number, Beacon: bind.Beacon, Bind: bindID,
-		Counter: bind.Counter, AnchorAt: t.anchorAt(), Type: bind.Type, Vehicle: m.Vehicle, Means: m.Means, Link: m.Link,
+		Counter: bind.Counter, AnchorAt: t.anchorAt(), Type: bind.Type, Vehicle: m.Vehicle, Means: m.Means, Link: m.Link, Car: m.Car,
 		Repaired: known && (old.Repaired || old.State != pay.DeviceActive),
 	}
 	again := known && old.Bind == bindID
@@ -302,7 +304,7 @@ func (t *turn) setDevice(device pay.DeviceID, row deviceRow) error {
 
 // sayDevice stores a device's row and publishes s, completed from it, to its wallet.
 func (t *turn) sayDevice(row deviceRow, s pay.DeviceStatus) error {
-	s.State, s.Type, s.Vehicle, s.Means, s.Trusted, s.Link, s.At = row.State, row.Type, row.Vehicle, row.Means, row.Trusted, row.Link, t.now
+	s.State, s.Type, s.Vehicle, s.Means, s.Trusted, s.Link, s.Car, s.At = row.State, row.Type, row.Vehicle, row.Means, row.Trusted, row.Link, row.Car, t.now
 	if old, ok, err := deviceRows.Get(t.rows, s.Device); err != nil {
 		return err
 	} else if ok {

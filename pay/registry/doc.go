@@ -76,6 +76,7 @@
 //	o/WALLET 00 DEVICE the wallet's devices
 //	p/PAYMENT          where a payment stands: the fold of its decisions
 //	pi/PAYMENT KEY    what more a payer was asked for on a hold, and what came of it
+//	pr/DEVICE          what the owner of a vehicle wants at its next fuelling
 //	q/BOX KEY          the payment that a box opened under a key
 //	r/NODE             refusals of this hour (not audited)
 //	s/MERCHANT         the scope of a merchant's name (not audited)

@@ -59,6 +59,7 @@ var features = []feature{
 	neighbours,
 	devices,
 	means,
+	presets,
 	mandates,
 	codeSources,
 	members,

@@ -57,6 +57,8 @@ type deviceRow struct {
 	Forgotten bool `cbor:"14,keyasint,omitempty"`
 	// Vouched is when the operator last vouched for it.
 	Vouched pay.Time `cbor:"15,keyasint,omitempty"`
+	// Car is the vehicle that it belongs to, or zero.
+	Car pay.Vehicle `cbor:"16,keyasint,omitzero"`
 }
 
 func (r deviceRow) pending() bool { return !r.Mapping.IsZero() && !r.Mapped }
@@ -67,6 +69,7 @@ type Device struct {
 	Type    pay.DeviceType
 	State   pay.DeviceState // a mapping that the registry refused shows as revoked, with Reason
 	Vehicle pay.Name
+	Car     pay.Vehicle // the vehicle that it belongs to, or zero
 	Means   pay.Name
 	Link    string // its link's last known address; "" if nobody has told it
 	// Revoking means that its revocation was asked for and is not yet decided.
@@ -91,12 +94,13 @@ type Device struct {
 type Pairing struct {
 	Bind    []byte // the raw fact, signed by the device
 	Vehicle pay.Name
+	Car     pay.Vehicle // zero: it belongs to none; else Vehicle is its plate
 	Means   pay.Name
 	Link    string // host:port of the device's link
 }
 
 func device(id pay.DeviceID, r deviceRow) Device {
-	d := Device{ID: id, Type: r.Type, State: r.Known, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link, Reason: r.Refused, Said: r.At, Trusted: r.Trusted, Vouched: r.Vouched, Inherited: r.Mapping.IsZero()}
+	d := Device{ID: id, Type: r.Type, State: r.Known, Vehicle: r.Vehicle, Car: r.Car, Means: r.Means, Link: r.Link, Reason: r.Refused, Said: r.At, Trusted: r.Trusted, Vouched: r.Vouched, Inherited: r.Mapping.IsZero()}
 	switch {
 	case r.pending():
 		d.State = pay.DevicePending
@@ -137,7 +141,7 @@ func (w *Wallet) Map(tx pay.WritableRows, now pay.Time, p Pairing) (Device, pay.
 	if err != nil {
 		return Device{}, pay.Reaction{}, fmt.Errorf("map device: %w", err)
 	}
-	r.Type, r.Vehicle, r.Means = b.Type, m.Vehicle, m.Means
+	r.Type, r.Vehicle, r.Car, r.Means = b.Type, m.Vehicle, m.Car, m.Means
 	r.Mapping, r.Mapped, r.Refused, r.Refresh = f.ID(), false, "", false
 	return device(m.Device, r), pay.Reaction{Publications: []pay.Publication{{Fact: f}}}, deviceRows.Put(tx, m.Device, r)
 }
@@ -159,7 +163,7 @@ func (w *Wallet) RefreshDevice(tx pay.WritableRows, now pay.Time, bind []byte) (
 	if d := device(m.Device, r); d.State != pay.DeviceActive || d.Revoking {
 		return d, pay.Reaction{}, pay.NewCase(pay.CodeConflict, "device_changed", fmt.Sprintf("device %s was revoked or paired anew meanwhile", m.Device.Short()))
 	}
-	_, out, err := w.Map(tx, now, Pairing{Bind: bind, Vehicle: r.Vehicle, Means: r.Means, Link: r.Link})
+	_, out, err := w.Map(tx, now, Pairing{Bind: bind, Vehicle: r.Vehicle, Car: r.Car, Means: r.Means, Link: r.Link})
 	if err != nil {
 		return Device{}, out, err
 	}
@@ -192,7 +196,7 @@ func (w *Wallet) Anchor(view pay.Rows, id pay.DeviceID) (counter pay.Counter, at
 
 // mapping checks a pairing and makes the claim. Its errors are those of Map.
 func (w *Wallet) mapping(now pay.Time, p Pairing) (pay.Mapping, pay.Bind, error) {
-	m := pay.Mapping{Bind: p.Bind, Vehicle: p.Vehicle, Means: p.Means, Created: now, Link: p.Link}
+	m := pay.Mapping{Bind: p.Bind, Vehicle: p.Vehicle, Car: p.Car, Means: p.Means, Created: now, Link: p.Link}
 	f, err := pay.Parse(p.Bind)
 	if err != nil {
 		return m, pay.Bind{}, pay.WrapCase(err, pay.CodeBadFact, "bind_invalid", "read what the device signed")
@@ -224,7 +228,7 @@ func sameMapping(view pay.Rows, r deviceRow, m pay.Mapping) (bool, error) {
 		return false, err
 	}
 	last, err := pay.As[pay.Mapping](f)
-	return bytes.Equal(last.Bind, m.Bind) && last.Vehicle == m.Vehicle && last.Means == m.Means, err
+	return bytes.Equal(last.Bind, m.Bind) && last.Vehicle == m.Vehicle && last.Car == m.Car && last.Means == m.Means, err
 }
 
 // RevokeDevice ends the mapping of the device whose id begins with the given
@@ -343,7 +347,7 @@ func noteDevice(tx pay.WritableRows, _ pay.Fact, s pay.DeviceStatus) error {
 	if r.Known == "" || s.At > r.At || (s.At == r.At && s.State == pay.DeviceRevoked) {
 		r.Known, r.At, r.Type, r.Trusted, r.Forgotten = s.State, s.At, s.Type, s.Trusted, s.Forgotten
 		if !r.pending() {
-			r.Vehicle, r.Means = s.Vehicle, s.Means
+			r.Vehicle, r.Car, r.Means = s.Vehicle, s.Car, s.Means
 		}
 		if r.Link == "" {
 			r.Link = s.Link

@@ -33,6 +33,7 @@
 //	kv MERCHANT a merchant whom the owner has paid by hand
 //	m NAME      what the registry and this wallet stated about a means
 //	n PAYMENT   the answer that this wallet gave last
+//	p DEVICE    how much the owner wants at the next fuelling of a vehicle
 //	q PAYMENT   an offer that may still be open
 //	r NEW       which wallet NEW took the scope over from
 //	v FACT      a top-up that is in the balance, where its statement is not noted
@@ -88,7 +89,7 @@ func New(o Options) (*Wallet, error) {
 // all returns what the wallet does with its feed and with refusals of its own
 // claims. A new feature is a file with such a value, and a place in this list.
 func (w *Wallet) all() history.Features {
-	return history.Features{w.payments(), w.increments(), w.stepUps(), w.devices(), w.means(), w.balances(), w.replacements(), w.levels(), w.standing(), w.mandates()}
+	return history.Features{w.payments(), w.increments(), w.stepUps(), w.devices(), w.means(), w.balances(), w.replacements(), w.levels(), w.standing(), w.mandates(), w.presets()}
 }
 
 // Spaces returns the key spaces of the role, those of package history included.

@@ -39,6 +39,8 @@
 //	6 succeed wallet   {1: authority, 2: the registry's Replaced fact, raw bytes}
 //	7 air     wallet   {}
 //	8 level   wallet   {1: by how many dB more than its factory value the device is to state its power, -4, 0 or 4}
+//	9 sign-fuel wallet {1: nonce, 2: subject, 3: merchant's scope, 4: amount, 5: currency, 6: site,
+//	                    7: {1: pump, 2: product, 3: unit, 4: price, 5: the most, left out for none}}
 //	16 proof  device   {1: proof, 32 bytes}
 //	17 bind   device   {1: the Bind fact's raw bytes}
 //	18 done   device   {}

@@ -37,6 +37,15 @@ type (
 		Amount   pay.Amount   `cbor:"5,keyasint"`
 		Currency pay.Currency `cbor:"6,keyasint"`
 	}
+	signFuel struct {
+		Nonce    pay.Nonce     `cbor:"1,keyasint"`
+		Subject  [32]byte      `cbor:"2,keyasint"`
+		Merchant pay.Scope     `cbor:"3,keyasint"`
+		Amount   pay.Amount    `cbor:"4,keyasint"`
+		Currency pay.Currency  `cbor:"5,keyasint"`
+		Site     pay.Name      `cbor:"6,keyasint"`
+		Fuel     pay.FuelTerms `cbor:"7,keyasint"`
+	}
 	succeed struct {
 		Authority []byte `cbor:"1,keyasint"`
 		Replaced  []byte `cbor:"2,keyasint"`
@@ -79,13 +88,16 @@ func (sign) frameType() byte    { return 5 }
 func (succeed) frameType() byte { return 6 }
 func (air) frameType() byte     { return 7 }
 func (level) frameType() byte   { return 8 }
-func (proof) frameType() byte   { return 16 }
-func (bind) frameType() byte    { return 17 }
-func (done) frameType() byte    { return 18 }
-func (refuse) frameType() byte  { return 19 }
-func (code) frameType() byte    { return 20 }
-func (onAir) frameType() byte   { return 21 }
-func (states) frameType() byte  { return 22 }
+
+func (signFuel) frameType() byte { return 9 }
+
+func (proof) frameType() byte  { return 16 }
+func (bind) frameType() byte   { return 17 }
+func (done) frameType() byte   { return 18 }
+func (refuse) frameType() byte { return 19 }
+func (code) frameType() byte   { return 20 }
+func (onAir) frameType() byte  { return 21 }
+func (states) frameType() byte { return 22 }
 
 // encode returns the frame of m. It panics if m is too large for a frame, which is
 // a mistake in the program.
@@ -124,21 +136,22 @@ func readFrame(r io.Reader) (message, error) {
 
 func parseBody(kind byte, body []byte) (message, error) {
 	parse := map[byte]func([]byte) (message, error){
-		prove{}.frameType():   parseAs[prove],
-		ask{}.frameType():     parseAs[ask],
-		kept{}.frameType():    parseAs[kept],
-		release{}.frameType(): parseAs[release],
-		sign{}.frameType():    parseAs[sign],
-		succeed{}.frameType(): parseAs[succeed],
-		air{}.frameType():     parseAs[air],
-		level{}.frameType():   parseAs[level],
-		proof{}.frameType():   parseAs[proof],
-		bind{}.frameType():    parseAs[bind],
-		done{}.frameType():    parseAs[done],
-		refuse{}.frameType():  parseAs[refuse],
-		code{}.frameType():    parseAs[code],
-		onAir{}.frameType():   parseAs[onAir],
-		states{}.frameType():  parseAs[states],
+		prove{}.frameType():    parseAs[prove],
+		ask{}.frameType():      parseAs[ask],
+		kept{}.frameType():     parseAs[kept],
+		release{}.frameType():  parseAs[release],
+		sign{}.frameType():     parseAs[sign],
+		signFuel{}.frameType(): parseAs[signFuel],
+		succeed{}.frameType():  parseAs[succeed],
+		air{}.frameType():      parseAs[air],
+		level{}.frameType():    parseAs[level],
+		proof{}.frameType():    parseAs[proof],
+		bind{}.frameType():     parseAs[bind],
+		done{}.frameType():     parseAs[done],
+		refuse{}.frameType():   parseAs[refuse],
+		code{}.frameType():     parseAs[code],
+		onAir{}.frameType():    parseAs[onAir],
+		states{}.frameType():   parseAs[states],
 	}[kind]
 	if parse == nil {
 		return nil, fmt.Errorf("frame of unknown type %d: %w", kind, errMalformed)

@@ -219,6 +219,10 @@ func (s server) answer(session Session, wallet pay.PublicKey, m message) (messag
 		var given pay.AuthCode
 		given, err = session.Authenticate(m.authentication())
 		reply = code{given}
+	case signFuel:
+		var given pay.AuthCode
+		given, err = session.Authenticate(m.authentication())
+		reply = code{given}
 	case air:
 		var now onAir
 		now.Code, now.Stays, err = session.OnAir()
