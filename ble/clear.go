@@ -18,17 +18,17 @@ import (
 
 const (
 	// bestWindow is the span of time of which the best strength is taken. Measured:
-	// `paybeacon bench crowd`, from traces; with 2 s more picks are wrong, and
-	// 8 s makes none better that 4 s leaves.
+	// `paybeacon bench crowd`, from traces; with 2 s more picks are wrong, with 8 s as
+	// many within the brackets, and the till asks a little more.
 	bestWindow = 4 * time.Second
 	// bestShare is the share of the adverts that are no stronger than the best
-	// strength. Measured: as bestWindow; with 1 more are wrong, 0.75
-	// is no better and asks more.
+	// strength. Measured: as bestWindow; with 1 more of two as recorded are wrong, and
+	// with 0.75 as many within the brackets.
 	bestShare = 0.9
 	// A device of which little was heard may be stronger than it seems, so this much
 	// is added to it when another leads, in dB: bestOfOne to one advert, bestOfFew to
-	// up to bestFew. Measured: as bestWindow; fewer picks are wrong, and the
-	// till asks little more.
+	// up to bestFew. Measured: as bestWindow; fewer of two as recorded are wrong, and
+	// the till asks little more.
 	bestOfOne pay.RSSI = 6
 	bestOfFew pay.RSSI = 3
 	bestFew            = 4
@@ -41,6 +41,18 @@ const (
 	tapSpan    = 4500 * time.Millisecond
 	tapApart   = 150 * time.Millisecond
 )
+
+// Best says what counts as the best strength of a device. It is for comparing rules:
+// no lane needs another than BestDefault.
+type Best struct {
+	Window time.Duration // whose adverts count
+	Share  float64       // of them are no stronger, 0..1
+	One    pay.RSSI      // added to one advert of a device that another leads, in dB
+	Few    pay.RSSI      // added to up to bestFew adverts, in dB
+}
+
+// BestDefault returns the best strength as the product takes it.
+func BestDefault() Best { return Best{bestWindow, bestShare, bestOfOne, bestOfFew} }
 
 // CertainLead is how far the best strength of a clear device must lead for a
 // payer's rule to answer without a person, in dB, beside being at the tap level.
@@ -73,7 +85,7 @@ func (t *Tracker) judge(listed []int32, now time.Duration) verdict {
 	if !ok {
 		return unclear
 	}
-	best, n := t.tracks[first].filter.best(now)
+	best, n := t.tracks[first].filter.best(now, t.options.Best)
 	certain := n > bestFew && best >= t.certainFrom() && lead >= int(CertainLead) && t.tracks[first].ofOneCode(now)
 	return verdict{first, pay.EvidenceClear, certain}
 }
@@ -135,7 +147,7 @@ func (t *Tracker) lead(first int32, now time.Duration) (lead int, ok bool) {
 	if !s.near || s.rssi < t.options.Far || s.last-s.heardSince < t.options.Dwell || !t.steady(first, now) {
 		return 0, false
 	}
-	best, _ := s.filter.best(now)
+	best, _ := s.filter.best(now, t.options.Best)
 	if best < t.options.Clear {
 		return 0, false
 	}
@@ -143,7 +155,7 @@ func (t *Tracker) lead(first int32, now time.Duration) (lead int, ok bool) {
 	margin := 100 * int(t.options.Margin)
 	most := 100 * (int(RSSIMax) - int(RSSIMin))
 	if refused, ok := t.refusedLately(now); ok {
-		if most = 100 * (int(best) - int(refused) - int(bestOfOne)); most < margin {
+		if most = 100 * (int(best) - int(refused) - int(t.options.Best.One)); most < margin {
 			return 0, false
 		}
 	}
@@ -156,7 +168,7 @@ func (t *Tracker) lead(first int32, now time.Duration) (lead int, ok bool) {
 		if theirs, both := t.secondLevel(o, now); heard && both {
 			less = t.options.SecondShare * (int(second) - int(theirs))
 		}
-		most = min(most, 100*(int(best)-int(o.filter.bestAtMost(now)))-less)
+		most = min(most, 100*(int(best)-int(o.filter.bestAtMost(now, t.options.Best)))-less)
 		if most < margin || 100*(int(s.rssi)-int(o.rssi))-less < margin {
 			return 0, false
 		}
@@ -197,24 +209,24 @@ func (s *track) state(power pay.RSSI, now time.Duration) {
 	}
 }
 
-// best returns the strength of the window that ends at now than which bestShare of
-// the adverts are no stronger, in dBm, and of how many adverts it is. The newest
-// sample always counts.
-func (f *filter) best(now time.Duration) (pay.RSSI, int) {
+// best returns the strength of the window that ends at now than which the share that b
+// names is no stronger, in dBm, and of how many adverts it is. The newest sample always
+// counts.
+func (f *filter) best(now time.Duration, b Best) (pay.RSSI, int) {
 	var sorted [filterSamples]pay.RSSI
-	n := f.sort(&sorted, now, bestWindow, filterSamples)
-	return sorted[int(bestShare*float64(n-1)+0.5)], n
+	n := f.sort(&sorted, now, b.Window, filterSamples)
+	return sorted[int(b.Share*float64(n-1)+0.5)], n
 }
 
 // bestAtMost returns how strong the device may be at its best, in dBm, given of
 // how many adverts that is known.
-func (f *filter) bestAtMost(now time.Duration) pay.RSSI {
-	best, n := f.best(now)
+func (f *filter) bestAtMost(now time.Duration, b Best) pay.RSSI {
+	best, n := f.best(now, b)
 	switch {
 	case n <= 1:
-		return saturate(int(best) + int(bestOfOne))
+		return saturate(int(best) + int(b.One))
 	case n <= bestFew:
-		return saturate(int(best) + int(bestOfFew))
+		return saturate(int(best) + int(b.Few))
 	}
 	return best
 }

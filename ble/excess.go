@@ -28,7 +28,7 @@ const (
 // counter. Of a device of which little was heard, or that states one power and then
 // another, it says nothing.
 func (t *Tracker) excess(s *track, now time.Duration) pay.Excess {
-	best, n := s.filter.best(now)
+	best, n := s.filter.best(now, t.options.Best)
 	if n <= bestFew || now-s.last > s.silence() || s.variedAt != never && now-s.variedAt <= bestWindow {
 		return pay.Excess{}
 	}

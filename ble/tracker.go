@@ -97,6 +97,8 @@ type TrackerOptions struct {
 	// two devices are compared, in hundredths. It is for comparing rules: no lane
 	// needs another than the default, 50.
 	SecondShare int
+	// Best is what counts as the best strength, for comparing rules as well.
+	Best Best
 }
 
 // Check validates options that a person gave, before defaults: every value must
@@ -160,6 +162,7 @@ func (o TrackerOptions) withDefaults() TrackerOptions {
 	o.Leave = cmp.Or(o.Leave, LeaveDefault)
 	o.Margin = cmp.Or(o.Margin, MarginDefault)
 	o.SecondShare = cmp.Or(o.SecondShare, secondShareDefault)
+	o.Best = cmp.Or(o.Best, BestDefault())
 	return o
 }
 

@@ -53,6 +53,6 @@ func (t *Tracker) Watch(now time.Time) []Row {
 
 func (t *Tracker) watchRow(i int32, now time.Duration, at time.Time) Row {
 	s := &t.tracks[i]
-	best, _ := s.filter.best(now)
+	best, _ := s.filter.best(now, t.options.Best)
 	return Row{Candidate: t.candidate(s, now, at), Best: best, Interval: s.interval, Trail: s.trail.until(now)}
 }

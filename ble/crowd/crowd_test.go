@@ -231,12 +231,13 @@ func check(t *testing.T, scene string, w *crowd.World, n pay.Nearby) {
 }
 
 // TestTenThousandDevices is more than a box tracks: memory stays within what
-// the limit costs, and nothing but people's codes is listed.
+// the limit costs, nothing but people's codes is listed, and nobody is ever clear,
+// because nobody is at the till.
 func TestTenThousandDevices(t *testing.T) {
 	w := crowd.New(crowd.Options{Scene: crowd.Crowd(10_000, 10, 4*time.Second), Seed: seed})
 	tracker := ble.NewTracker(ble.TrackerOptions{})
 	var before, after runtime.MemStats
-	adverts := 0
+	adverts, looks, look := 0, 0, crowd.Start
 	hear := func(until time.Duration) {
 		for {
 			a, more := w.Next()
@@ -245,6 +246,12 @@ func TestTenThousandDevices(t *testing.T) {
 			}
 			tracker.Observe(a)
 			adverts++
+			if a.At.After(look) {
+				looks, look = looks+1, a.At.Add(200*time.Millisecond)
+				if n := tracker.Nearby(a.At); n.Clear != "" {
+					t.Fatalf("seed %d, %v: %s is clear by %s", seed, a.At.Sub(crowd.Start), n.Clear, n.Evidence)
+				}
+			}
 			if a.At.Sub(crowd.Start) > until {
 				return
 			}
@@ -266,6 +273,6 @@ func TestTenThousandDevices(t *testing.T) {
 	if grown > 2<<20 {
 		t.Errorf("the heap grew by %d KiB while nobody came", grown>>10)
 	}
-	t.Logf("seed %d: %d adverts, %d listed, heap %+d KiB in two seconds", seed, adverts, len(n.Candidates), grown>>10)
+	t.Logf("seed %d: %d adverts, %d looks, nobody clear, %d listed, heap %+d KiB in two seconds", seed, adverts, looks, len(n.Candidates), grown>>10)
 	runtime.KeepAlive(tracker)
 }

@@ -20,7 +20,7 @@
 // where exactly and how somebody stands matters much and does not change while
 // they stand, and each of the three advertising channels has a level of its own,
 // so that to listen longer helps little. A test holds it to the recordings. Kind
-// is what textbooks assume, under which every rule looks 3 to 12 times as good.
+// is what textbooks assume, under which the same scene looks 1.5 to 12 times as good.
 //
 // Options may add a second ear at a Spot of the shop. What belongs to the phone, its
 // power and the pocket, is common to both ears; place, turn and scatter are not. A

@@ -1,6 +1,8 @@
 package crowd_test
 
 import (
+	"cmp"
+	"fmt"
 	"testing"
 	"time"
 
@@ -16,13 +18,22 @@ func measure(t *testing.T, o crowd.Options, rules ...crowd.Contender) map[string
 	out := map[string]crowd.Tally{}
 	for _, y := range crowd.Measure(o, guardTrials, rules...) {
 		out[y.Rule] = y
-		t.Logf("%s, %s, seed %d, %d trials: right %.3f wrong %.3f abstained %.3f, told within 4 s %.3f, false near %.3f",
-			y.Scene, y.Rule, y.Seed, y.Trials, y.Share(y.Right), y.Share(y.Wrong), y.Share(y.Abstained), y.ToldWithin(4*time.Second), y.Share(y.FalseNear))
+		name := fmt.Sprintf("simulated, %s channel, %s, %s, seed %d, %d trials", cmp.Or(o.Channel.Name, "measured"), y.Scene, y.Rule, y.Seed, y.Trials)
+		if r := y.Rates(seed); y.Right+y.Wrong+y.Abstained > 0 {
+			t.Logf("%s: of those named wrong %s, asked %s, told within 4 s %.3f", name, bracketed(r.Wrong), bracketed(r.Asked), y.ToldWithin(4*time.Second))
+		} else {
+			t.Logf("%s: falsely near %s", name, bracketed(y.FalselyNear(seed)))
+		}
 		if y.Right+y.Wrong+y.Abstained != y.Trials && y.FalseNear == 0 {
 			t.Errorf("%s, %s: charges are missing: %+v", y.Scene, y.Rule, y)
 		}
 	}
 	return out
+}
+
+// bracketed is a share in per cent with its bracket.
+func bracketed(r crowd.Rate) string {
+	return fmt.Sprintf("%.1f %% [%.1f..%.1f]", 100*r.Value, 100*r.Low, 100*r.High)
 }
 
 // TestPicksStayWithinBounds has bounds far above the measured figures, so that it

@@ -69,6 +69,23 @@ func (t *Tally) Rates(seed uint64) Rates {
 	return Rates{out[0], out[1], out[2], out[3], out[4]}
 }
 
+// FalselyNear returns the share of the worlds without a customer in which a person
+// counted as near, with the bounds within which it lies in 90 % of draws of the worlds.
+// seed makes the draws.
+func (t *Tally) FalselyNear(seed uint64) Rate {
+	r := rand.New(rand.NewPCG(seed, 4))
+	drawn := make([]float64, 0, ratesDraws)
+	for range ratesDraws {
+		n := 0
+		for range t.Trials {
+			n += count(r.IntN(t.Trials) < t.FalseNear)
+		}
+		drawn = append(drawn, t.Share(n))
+	}
+	low, high := bracketOf(drawn)
+	return Rate{t.Share(t.FalseNear), low, high}
+}
+
 // weightOf returns how often a world of sets stands in a draw.
 func weightOf(sets []int, times []float64, world int) float64 {
 	if len(sets) == 0 {

@@ -57,7 +57,7 @@ type machineJSON struct {
 }
 
 func benchmarks(o options) []benchmark {
-	floor := benchFloor{worlds: 1_000, minutes: 300, composed: 3_000, charges: 12_000, traces: o.traces}
+	floor := benchFloor{worlds: 1_000, minutes: 300, composed: 3_000, charges: 12_000, links: 20, traces: o.traces}
 	return []benchmark{
 		{"pay", "payments through real processes (S1, S2, S2b, S3, S5, S13)", benchPayments{o.against, o.rival, o.during}.run, []string{"S1", "S2", "S2b", "S3", "S5", "S13"}, false},
 		{"S12", "charges that waited at a box without its registry", benchQueue{o.queued}.run, nil, false},

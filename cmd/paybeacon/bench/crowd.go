@@ -80,24 +80,8 @@ func (b benchFloor) crowd(ctx context.Context, _ string) ([]figure, error) {
 		return nil, err
 	}
 	figures = append(figures, composed...)
-	visits := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(benchVisitors), Seed: benchSeed, Interval: benchVisitPace}, benchLinks)
-	mixed := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(benchVisitors), Seed: benchSeed}, benchLinks)
-	for _, own := range []struct {
-		name string
-		by   int
-	}{{"all state one power", 0}, {"own levels by up to 4 dB", 4}, {"own levels by up to 12 dB", 12}} {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		l := crowd.LinkVisits(crowd.Options{Scene: crowd.Visits(benchVisitors), Seed: benchSeed, Interval: benchVisitPace, Own: &own.by}, benchLinks)
-		guess := l.Guess
-		figures = append(figures, rated(fmt.Sprintf("simulated: linked over two visits, %s, of %d", own.name, benchVisitors), l.Rate(benchSeed), "a guess", crowd.Rate{Value: guess, Low: guess, High: guess}))
-	}
-	followed := crowd.LinkRotations(crowd.Options{Scene: crowd.Crowd(benchVisitors, 4, benchListening), Seed: benchSeed, Interval: benchVisitPace}, 1)
-	return append(figures,
-		linkFigure("simulated: linked over two visits, one pace", visits),
-		linkFigure("simulated: linked over two visits, paces differ", mixed),
-		linkFigure("simulated: linked while listening on and on", followed)), nil
+	linked, err := b.linked(ctx)
+	return append(figures, linked...), err
 }
 
 // simulated is a scene in the measured channel, beside the kind one.
@@ -148,7 +132,11 @@ func (b benchFloor) fromTraces(ctx context.Context) ([]figure, error) {
 		}
 	}
 	own, err := b.ownLevels(ctx, played)
-	return append(figures, own...), err
+	if err != nil {
+		return nil, err
+	}
+	rules, err := b.compared(ctx, played)
+	return append(append(figures, own...), rules...), err
 }
 
 // placed is a placing of composed persons, with a name and, if it is not 0, the most
@@ -226,9 +214,3 @@ func rated(what string, r crowd.Rate, against string, y crowd.Rate) figure {
 
 // million converts a share to how many there are in a million.
 func million(share float64) float64 { return math.Round(1e6 * share) }
-
-func linkFigure(what string, l crowd.Linking) figure {
-	f := figure{What: fmt.Sprintf("%s, of %d", what, benchVisitors), Value: 100 * l.Linked, Unit: "%"}
-	compare(&f, "a guess", 100*l.Guess)
-	return f
-}

@@ -1,6 +1,9 @@
 package bench
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +18,7 @@ import (
 // any.
 func TestEachRateOfThePickSaysWhatItIs(t *testing.T) {
 	t.Parallel()
-	b := benchFloor{worlds: 4, composed: 4, charges: 4}
+	b := benchFloor{worlds: 4, composed: 4, charges: 4, links: 1}
 	figures, err := b.crowd(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -47,6 +50,45 @@ func TestEachRateOfThePickSaysWhatItIs(t *testing.T) {
 		}
 	}
 	if rates < 30 {
+		t.Errorf("only %d rates", rates)
+	}
+}
+
+// TestEachRateInTheReadmeSaysWhatItIs: in the README, a table that says how often
+// somebody else is named or the till asks says in its head whether it is simulated or
+// from traces, and each share in it has its bracket.
+func TestEachRateInTheReadmeSaysWhatItIs(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	share := regexp.MustCompile(`[0-9.,]+ (%|/M|in a million)( \[[0-9.,]+\.\.[0-9.,]+\])?`)
+	head, rates := "", 0
+	for line := range strings.Lines(string(text)) {
+		switch {
+		case !strings.HasPrefix(line, "|"):
+			head = ""
+			continue
+		case head == "":
+			head = line
+		}
+		if !strings.Contains(head, "somebody else") {
+			continue
+		}
+		if !strings.Contains(head, "simulated") && !strings.Contains(head, "traces") {
+			t.Errorf("neither simulated nor from traces: %s", head)
+		}
+		if line == head {
+			continue
+		}
+		for _, found := range share.FindAllStringSubmatch(line, -1) {
+			if rates++; found[2] == "" {
+				t.Errorf("%q has no bracket in %s", found[0], line)
+			}
+		}
+	}
+	if rates < 80 {
 		t.Errorf("only %d rates", rates)
 	}
 }

@@ -16,7 +16,6 @@ const (
 	benchToldMost  = 4 * time.Second
 	benchToldShare = 95
 	benchVisitors  = 100
-	benchLinks     = 10 // worlds of two visits
 	benchPace      = 100 * time.Millisecond
 	benchSlowPace  = 1280 * time.Millisecond // what BlueZ uses by itself
 	benchVisitPace = ble.IntervalDefault
@@ -29,6 +28,7 @@ type benchFloor struct {
 	minutes  int    // of somebody who waits
 	composed int    // worlds of each placing of recorded persons
 	charges  int    // worlds in which charges are counted that nobody is asked about
+	links    int    // worlds of two visits
 	traces   string // the file of recordings; "" where there is none
 }
 
@@ -38,7 +38,7 @@ type benchFloor struct {
 func (b benchFloor) near(ctx context.Context, _ string) ([]figure, error) {
 	product := crowd.Tracker("product", ble.TrackerOptions{})
 	mean := crowd.Average(fmt.Sprintf("mean of 20 s (%g: never)", crowd.Stay.Seconds()), 20*time.Second, ble.NearDefault)
-	figures := []figure{{What: "worlds a line; each is repeatable", Value: float64(b.worlds), Unit: fmt.Sprintf("(seed %d)", benchSeed)}}
+	figures := []figure{{What: "simulated: worlds a line, each repeatable", Value: float64(b.worlds), Unit: fmt.Sprintf("(seed %d)", benchSeed)}}
 	for _, c := range []struct {
 		what    string
 		scene   crowd.Scene
@@ -71,7 +71,7 @@ func (b benchFloor) near(ctx context.Context, _ string) ([]figure, error) {
 // toldFigures are the median and the 95th percentile of the time from coming to
 // a stand until told. Somebody who was never told counts with the whole stay.
 func toldFigures(what string, ours, mean crowd.Tally, goal bool) []figure {
-	half, most := figure{What: what + ": told, half", Unit: "s"}, figure{What: fmt.Sprintf("%s: told, %d %%", what, benchToldShare), Unit: "s"}
+	half, most := figure{What: "simulated, " + what + ": told, half", Unit: "s"}, figure{What: fmt.Sprintf("simulated, %s: told, %d %%", what, benchToldShare), Unit: "s"}
 	half.Value, most.Value = stood(ours.Told(0.5)), stood(ours.Told(benchToldShare/100.0))
 	compare(&half, mean.Rule, stood(mean.Told(0.5)))
 	compare(&most, mean.Rule, stood(mean.Told(benchToldShare/100.0)))
@@ -94,12 +94,11 @@ func (b benchFloor) lane(near pay.RSSI) []figure {
 	o.Scene = crowd.Alone()
 	comes := crowd.Measure(o, b.minutes, lane)
 	told := comes[0].Told(benchToldShare / 100.0)
-	falsely := figure{What: fmt.Sprintf("--near %d: near at 1.5 m within 1 min", near), Value: percent(waits[0], waits[0].FalseNear), Unit: "%"}
-	compare(&falsely, waits[1].Rule, percent(waits[1], waits[1].FalseNear))
-	return []figure{falsely, {What: fmt.Sprintf("--near %d: told, %d %%", near, benchToldShare), Value: stood(told), Unit: "s"}}
+	return []figure{
+		rated(fmt.Sprintf("simulated, --near %d: near at 1.5 m within 1 min", near), waits[0].FalselyNear(benchSeed), waits[1].Rule, waits[1].FalselyNear(benchSeed)),
+		{What: fmt.Sprintf("simulated, --near %d: told, %d %%", near, benchToldShare), Value: stood(told), Unit: "s"},
+	}
 }
-
-func percent(t crowd.Tally, n int) float64 { return 100 * t.Share(n) }
 
 // compare sets a yardstick beside f, and their ratio where there is one.
 func compare(f *figure, against string, yardstick float64) {

@@ -17,7 +17,7 @@ import (
 // written, is its own, and those with a target keep it in this much of it too.
 func TestFloorFigures(t *testing.T) {
 	t.Parallel()
-	floor := benchFloor{worlds: 40, minutes: 10, composed: 400, charges: 400, traces: os.Getenv(tracesEnv)}
+	floor := benchFloor{worlds: 40, minutes: 10, composed: 400, charges: 400, links: 2, traces: os.Getenv(tracesEnv)}
 	if testing.Short() { // under the race detector each world takes many times as long
 		floor.worlds, floor.minutes, floor.composed, floor.charges = 10, 3, 60, 60
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/paybeacon/paybeacon/ble"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/datadir"
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/radio"
 	"github.com/paybeacon/paybeacon/pay"
 )
 
@@ -98,6 +99,30 @@ func TestWhatDoctorSaysOfAnAdapter(t *testing.T) {
 		}
 		if got := strings.Join(words, "; "); got != c.want {
 			t.Errorf("%s:\nhave %s\nwant %s", name, got, c.want)
+		}
+	}
+}
+
+// TestWhatDoctorSaysOfTheAntenna: where the antenna is matters more than the rules, how
+// that is measured, and which free adapter may be a second ear.
+func TestWhatDoctorSaysOfTheAntenna(t *testing.T) {
+	t.Parallel()
+	used := radio.Spec{Kind: radio.BlueZ, Adapter: "hci0", Marker: "hci1"}
+	for name, c := range map[string]struct {
+		list   []ble.Adapter
+		second string
+	}{
+		"no other adapter":          {[]ble.Adapter{{Name: "hci0"}, {Name: "hci1"}}, ""},
+		"one that is blocked":       {[]ble.Adapter{{Name: "hci0"}, {Name: "hci2", Blocked: true}}, ""},
+		"one that may hear as well": {[]ble.Adapter{{Name: "hci0"}, {Name: "hci1"}, {Name: "hci2"}}, "hci2 may be a second ear: --radio bluez:hci0,marker=hci1+bluez:hci2"},
+		"two ears, no list":         {nil, ""},
+	} {
+		f := antennaFinding(used, c.list)
+		if f.level != levelOK || !strings.Contains(f.message, "10 dB of isolation") || !strings.Contains(f.hint, "a metal plate under the counter and measure with paybeacon scan calibrate --behind") {
+			t.Errorf("%s: %+v", name, f)
+		}
+		if _, second, _ := strings.Cut(f.hint, "; "); second != c.second {
+			t.Errorf("%s: %q, want %q", name, second, c.second)
 		}
 	}
 }

@@ -59,8 +59,8 @@ const (
 	// Measured: scatter of adverts at one place, and as ble.TapDefault is above
 	// ble.ClearDefault.
 	touchBelow = 3
-	// isolationWorth is how many dB less from behind a lane should hear. Published: the
-	// measurements behind `paybeacon bench crowd`.
+	// isolationWorth is how many dB less from behind a lane should hear. Chosen:
+	// what `paybeacon bench crowd` simulates, and a plate is expected to give.
 	isolationWorth = 10
 	touchApart     = ble.TapDefault - ble.ClearDefault
 )
