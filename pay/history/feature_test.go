@@ -1,6 +1,7 @@
 package history_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -94,5 +95,46 @@ func TestRefusalReachesItsRule(t *testing.T) {
 	react(pay.EntryMirrored{Fact: claim})
 	if len(told) != 2 || told[0] != pay.ReasonLateCancel || told[1] != pay.ReasonTooMany {
 		t.Errorf("the rule was told %q", told)
+	}
+}
+
+// TestLateKindsAreThoseThatNoRuleHad: against the list that the program before noted, or
+// without one.
+func TestLateKindsAreThoseThatNoRuleHad(t *testing.T) {
+	t.Parallel()
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	program := func(kinds ...pay.Kind) history.Features {
+		rules := map[pay.Kind]history.EntryRule{}
+		for _, k := range kinds {
+			rules[k] = noEntry
+		}
+		return history.Features{{Name: "all", Mirrors: rules}}
+	}
+	for name, tc := range map[string]struct {
+		before, now, late []pay.Kind
+		noted             bool
+	}{
+		"nothing noted":    {nil, []pay.Kind{"moved", "paid-out", "topup"}, []pay.Kind{"moved", "paid-out"}, false},
+		"one more":         {[]pay.Kind{"topup"}, []pay.Kind{"must-weigh", "topup"}, []pay.Kind{"must-weigh"}, false},
+		"the same":         {[]pay.Kind{"paid-out", "topup"}, []pay.Kind{"topup", "paid-out"}, nil, true},
+		"one less":         {[]pay.Kind{"paid-out", "topup"}, []pay.Kind{"topup"}, nil, false},
+		"another in place": {[]pay.Kind{"paid-out"}, []pay.Kind{"moved"}, []pay.Kind{"moved"}, false},
+	} {
+		rows := newRows()
+		if tc.before != nil {
+			must(program(tc.before...).NoteKinds(rows))
+		}
+		late, noted, err := program(tc.now...).Late(rows)
+		if err != nil || noted != tc.noted || !slices.Equal(late, tc.late) {
+			t.Errorf("%s: %v, noted: %v (%v)", name, late, noted, err)
+		}
+		must(program(tc.now...).NoteKinds(rows))
+		if late, noted, err := program(tc.now...).Late(rows); len(late) > 0 || !noted || err != nil {
+			t.Errorf("%s, noted: %v, noted: %v (%v)", name, late, noted, err)
+		}
 	}
 }

@@ -23,6 +23,7 @@
 //
 //	ha WORKING FROM FACT  an authority by the working key that it names
 //	hi PAYMENT            the increments of a hold: their claims, offers and ends
+//	hk                    the kinds of facts that were taken in as they came
 //	hp PAYMENT            a payment: created, received, chain
 //	hs AT FACT            the registry's statements on the account, newest first
 //	hr PAYMENT            why the last claim of somebody else on it was refused

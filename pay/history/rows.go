@@ -26,7 +26,7 @@ var (
 
 // Spaces returns the key spaces of this package in the rows of a box or wallet.
 func Spaces() rows.Spaces {
-	return rows.Spaces{authorityRows.Space, paymentRows.Space, newestRows.Space, unknownRows.Space, findingRows.Space, incrementRows.Space, refusalRows.Space, statementRows.Space}
+	return rows.Spaces{authorityRows.Space, paymentRows.Space, newestRows.Space, unknownRows.Space, findingRows.Space, incrementRows.Space, refusalRows.Space, statementRows.Space, knownRow.Space}
 }
 
 func findingOf(payment pay.PaymentID, seq uint32, id pay.FactID) findingKey {

@@ -207,3 +207,13 @@ func factID(raw []byte) (id pay.FactID) {
 	copy(id[:], raw)
 	return id
 }
+
+// Late returns the kinds of entries that this program takes in and the one that ran last
+// did not; see history.Features.
+func (t *Till) Late(view pay.Rows) (kinds []pay.Kind, noted bool, err error) {
+	return t.features.Late(view)
+}
+
+// NoteKinds notes that all that this program takes in has been taken in. Its errors are
+// the store's.
+func (t *Till) NoteKinds(tx pay.WritableRows) error { return t.features.NoteKinds(tx) }

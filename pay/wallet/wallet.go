@@ -108,3 +108,13 @@ type View interface {
 func (w *Wallet) React(tx pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
 	return w.features.React(tx, now, in)
 }
+
+// Late returns the kinds of entries that this program takes in and the one that ran last
+// did not; see history.Features.
+func (w *Wallet) Late(view pay.Rows) (kinds []pay.Kind, noted bool, err error) {
+	return w.features.Late(view)
+}
+
+// NoteKinds notes that all that this program takes in has been taken in. Its errors are
+// the store's.
+func (w *Wallet) NoteKinds(tx pay.WritableRows) error { return w.features.NoteKinds(tx) }

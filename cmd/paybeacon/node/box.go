@@ -99,7 +99,12 @@ func (b *Box) Run(ctx context.Context) error {
 	parts.Go(func() error { return b.store.Run(ctx) })
 	parts.Go(func() error { return b.watchClock(ctx) })
 	parts.Go(func() error { return b.confirmClock(ctx, b.store) })
-	parts.Go(func() error { return b.Connect(ctx) })
+	parts.Go(func() error {
+		if err := takeInLate(ctx, b.store, b.member.Scope, b.till, b.Seams); err != nil {
+			return err
+		}
+		return b.Connect(ctx)
+	})
 	parts.Go(func() error { return b.radio.Scanner.Scan(ctx, b.air.Hear) })
 	if b.http != nil {
 		parts.Go(func() error { return api.ServeHTTP(ctx, b.http, healthHandler(b.healthy), b.Log) })

@@ -102,7 +102,12 @@ func (n *Wallet) Run(ctx context.Context) error {
 	parts.Go(func() error { return n.store.Run(ctx) })
 	parts.Go(func() error { return n.watchClock(ctx) })
 	parts.Go(func() error { return n.confirmClock(ctx, n.store) })
-	parts.Go(func() error { return n.Connect(ctx) })
+	parts.Go(func() error {
+		if err := takeInLate(ctx, n.store, n.member.Scope, n.wallet, n.Seams); err != nil {
+			return err
+		}
+		return n.Connect(ctx)
+	})
 	parts.Go(func() error { return n.witnessByRule(ctx) })
 	parts.Go(func() error { return n.refreshDevices(ctx) })
 	parts.Go(func() error { return n.inherit(ctx) })
