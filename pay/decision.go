@@ -94,6 +94,9 @@ type Decision struct {
 	// Delivery is what the pump gave, from the decision on that fuel was captured, or
 	// its price set.
 	Delivery Delivery `cbor:"81,keyasint,omitzero"`
+	// Why is what the registry's operator says who settled the payment by this decision;
+	// "": nobody did.
+	Why string `cbor:"85,keyasint,omitempty"`
 }
 
 // Kind returns KindDecision.
@@ -115,7 +118,7 @@ func (d Decision) Check() error {
 			return err
 		}
 	}
-	return firstError(d.Terms.check(), d.Sums.check(), d.checkTip(), checkText("rule", string(d.By), RuleBytesMax), d.At.check(),
+	return firstError(d.Terms.check(), d.Sums.check(), d.checkTip(), checkText("rule", string(d.By), RuleBytesMax), d.At.check(), checkText("why", d.Why, WhyBytesMax),
 		checkText("state", string(d.State), stateBytesMax), checkText("reason", string(d.Reason), reasonBytesMax))
 }
 

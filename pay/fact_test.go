@@ -79,6 +79,8 @@ func again(t testing.TB, k pay.Key, f pay.Fact) pay.Fact {
 		return resign[pay.MeansEnd](t, k, f)
 	case pay.KindAcquirerAnswer:
 		return resign[pay.AcquirerAnswer](t, k, f)
+	case pay.KindSettled:
+		return resign[pay.Settled](t, k, f)
 	case pay.KindContradiction:
 		return resign[pay.Contradiction](t, k, f)
 	case pay.KindOpening:
@@ -140,8 +142,8 @@ func TestFactRoundTrip(t *testing.T) {
 			t.Errorf("%s: reading and signing again makes another fact", s.name)
 		}
 	}
-	if len(kinds) != 42 {
-		t.Errorf("the samples hold %d kinds of 42: %v", len(kinds), kinds)
+	if len(kinds) != 43 {
+		t.Errorf("the samples hold %d kinds of 43: %v", len(kinds), kinds)
 	}
 }
 
@@ -418,7 +420,7 @@ func knownKind(k pay.Kind) bool {
 		pay.KindRequest, pay.KindAnswer, pay.KindCancel, pay.KindBind, pay.KindMapping, pay.KindRevoke, pay.KindAuthority,
 		pay.KindDecision, pay.KindRefusal, pay.KindDevice, pay.KindNode, pay.KindTopUp,
 		pay.KindStepUpAbove, pay.KindStepUp, pay.KindChallenge, pay.KindClock, pay.KindReplaced, pay.KindForgotten, pay.KindVouched,
-		pay.KindPaidOut, pay.KindMoved, pay.KindMeans, pay.KindMeansEnd, pay.KindMeansStatus, pay.KindAcquirerAnswer, pay.KindContradiction,
+		pay.KindPaidOut, pay.KindMoved, pay.KindMeans, pay.KindMeansEnd, pay.KindMeansStatus, pay.KindAcquirerAnswer, pay.KindContradiction, pay.KindSettled,
 		pay.KindMandate, pay.KindMandateEnd, pay.KindMandateStatus,
 	}, k)
 }

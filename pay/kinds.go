@@ -61,6 +61,7 @@ const (
 	KindIncrementEnd    Kind = "increment-end"
 	KindAcquirerAnswer  Kind = "acquirer-answer"
 	KindContradiction   Kind = "contradiction"
+	KindSettled         Kind = "settled"
 )
 
 // kinds is the table of kinds: a kind without a row here is a kind that this
@@ -112,6 +113,7 @@ func kinds() []KindRow {
 		statement[PresetStatus](AudienceWallet).readBy(RoleWallet),
 		statement[AcquirerAnswer](AudienceRegistry),
 		statement[Contradiction](AudienceRegistry),
+		statement[Settled](AudienceParties),
 		statement[NodeStatus](AudienceRegistry),
 		statement[ClockAccepted](AudienceRegistry),
 	}

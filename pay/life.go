@@ -45,6 +45,10 @@ import (
 //	        |--> held         it authorised it, to be captured later
 //	        '--> failed       it declined
 //
+// The registry's operator settles what nobody else can close, by arrows that there are for
+// others too: offered to cancelled, approved to captured or failed, held to voided, and
+// the rest of what is captured is released. The decision bears why.
+//
 // Money is authorised only from "offered" or "held", before the offer ends, and only
 // by an approval that the payer's wallet signed over the very same terms; or from
 // "mandated", by the mandate that the wallet signed beforehand. Where the
@@ -197,6 +201,14 @@ var life = []Arrow{
 	{From: StatePartRefunded, To: StateRefunded, Claim: KindVoid, Signer: PartyBox, Sums: Change{Held: Shrinks, Released: Grows}, Payer: true},
 	{From: StatePartRefunded, To: StateRefunded, Sums: Change{Held: Shrinks, Released: Grows}, Deadline: DeadlineHold, Payer: true},
 	{From: StatePartRefunded, To: StateRefunded, Claim: KindRefund, Signer: PartyBox, Sums: Change{Refunded: Grows}, Payer: true},
+
+	{From: StateOffered, To: StateCancelled, Claim: KindSettled, Signer: PartyRegistry, Reason: true, Payer: true},
+	{From: StateApproved, To: StateCaptured, Claim: KindSettled, Signer: PartyRegistry, Sums: Change{Held: Shrinks, Captured: Grows}, Payer: true},
+	{From: StateApproved, To: StateFailed, Claim: KindSettled, Signer: PartyRegistry, Sums: Change{Held: Shrinks, Released: Grows}, Reason: true, Payer: true},
+	{From: StateHeld, To: StateVoided, Claim: KindSettled, Signer: PartyRegistry, Sums: Change{Held: Shrinks, Released: Grows}, Reason: true, Payer: true},
+	{From: StateCaptured, To: StateCaptured, Claim: KindSettled, Signer: PartyRegistry, Sums: Change{Held: Shrinks, Released: Grows}, Payer: true},
+	{From: StatePartRefunded, To: StatePartRefunded, Claim: KindSettled, Signer: PartyRegistry, Sums: Change{Held: Shrinks, Released: Grows}, Payer: true},
+	{From: StatePartRefunded, To: StateRefunded, Claim: KindSettled, Signer: PartyRegistry, Sums: Change{Held: Shrinks, Released: Grows}, Payer: true},
 }
 
 // Party is who signs a claim that decides a payment.
@@ -409,6 +421,8 @@ func (a *Arrow) check(p Payment, d Decision) error {
 		return fmt.Errorf("decision %d (%s) names the wrong claim: %w", d.Seq, d.State, ErrArrow)
 	case p.Seq > 0 && d.At < p.Decision.At, a.Claim != "" && ends && d.At >= deadline && !a.waits(d):
 		return fmt.Errorf("decision %d (%s) is dated %s, out of its time: %w", d.Seq, d.State, d.At, ErrArrow)
+	case !a.mayBeSettled(d):
+		return fmt.Errorf("decision %d (%s) bears the operator's word where none is, or none where it is: %w", d.Seq, d.State, ErrArrow)
 	case !a.fitsMandate(d):
 		return fmt.Errorf("decision %d (%s) is by a mandate where none is named, or by another: %w", d.Seq, d.State, ErrArrow)
 	case !a.repeatsAnswer(p, d):

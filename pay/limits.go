@@ -35,6 +35,10 @@ const (
 	// RulesMax bounds the rules that a wallet keeps. Chosen: more than a person
 	// remembers; each offer is held against all of them.
 	RulesMax = 64
+	// WhyBytesMax bounds what an operator says to a payment that is settled. Chosen: some
+	// sentences, within one message.
+	WhyBytesMax = 300
+
 	// RuleBytesMax bounds the name of the rule that answered an offer.
 	// Chosen: as a name.
 	RuleBytesMax = 64

@@ -99,6 +99,8 @@ const (
 	ReasonUnknownMeans Reason = "unknown_means"
 	// ReasonInFlight: the acquirer has not answered what was asked of it before.
 	ReasonInFlight Reason = "in_flight"
+	// ReasonSettled: the registry's operator settled the payment, and says why.
+	ReasonSettled Reason = "settled"
 	// ReasonHoldsNoMore: the acquirer that holds the amount adds nothing to it.
 	ReasonHoldsNoMore Reason = "holds_no_more"
 )

@@ -134,6 +134,7 @@ func samples(t testing.TB) (list []sample) {
 	add("paid-out: a wallet", workingSeed, pay.PaidOut{Account: "w/anna", Amount: pay.AmountMax, Currency: "EUR", Key: "k", At: noon + 15})
 	add("moved", workingSeed, pay.Moved{From: "w/anna", To: "w/anna2", Amount: 800, Currency: "EUR", Key: "lost", At: noon + 16})
 	add("moved: some was held", workingSeed, pay.Moved{From: "w/anna", To: "w/anna2", Amount: pay.BalanceMax, Currency: "EUR", Key: "lost", At: noon + 16, Held: 300})
+	add("settled", workingSeed, pay.Settled{Payment: pay.PaymentID{7}, Of: pay.FactID{9}, Verb: "capture", Outcome: pay.SettledNotPaid, Why: "the acquirer has closed", At: noon + 17})
 	means := add("means", walletSeed, pay.Means{Name: "Visa", Acquirer: pay.AcquirerStripe, Token: "cus_1/pm_1", Created: noon + 17})
 	add("means: the account", walletSeed, pay.Means{Name: "lunch", Created: noon + 17})
 	ended := add("means-end", walletSeed, pay.MeansEnd{Name: "Visa", Created: noon + 18})

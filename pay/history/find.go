@@ -55,6 +55,13 @@ func WholeID[K ~[idBytes]byte](digits string) (id K, ok bool) {
 	return K(first), ok && first == last
 }
 
+// IDs returns the first and the last id that begin with hexadecimal digits; ok is false for
+// what is not the beginning of an id.
+func IDs[K ~[idBytes]byte](digits string) (first, last K, ok bool) {
+	low, high, ok := between(digits)
+	return K(low), K(high), ok
+}
+
 // namedMax bounds how many ids an error lists. Chosen: a person reads no more.
 const namedMax = 8
 

@@ -14,8 +14,8 @@ type View struct {
 	Site         pay.Name
 	Handle       pay.Handle // the two words that cashier and payer see
 	Ref          string
-	By           pay.Rule   // who answered
-	Reason       pay.Reason // why it ended without money moving, or never opened
+	By           pay.Rule   // who answered, or pay.ByOperator where the operator settled it
+	Reason       pay.Reason // what the operator says to that, or why it ended without money moving, or never opened
 	Refusal      pay.Reason // why the registry refused this node's last claim; that changed nothing
 	// OthersRefusal is why the registry refused the last claim of somebody else.
 	OthersRefusal pay.Reason
@@ -67,9 +67,10 @@ func ViewOf(now pay.Time, rec Record, ttl pay.Millis) View {
 	p, d := rec.Payment, rec.Payment.Decision
 	v := View{
 		ID: p.ID, Payment: p, Amount: d.Authorised(), Currency: d.Currency, MerchantName: d.MerchantName, Site: d.Site, Handle: d.Handle, Ref: d.Ref,
-		By: d.By, Reason: d.Reason, Created: rec.Created, Expires: d.Expires, Deadline: rec.Deadline(ttl), Test: d.Test, StepUp: d.StepUp,
+		Created: rec.Created, Expires: d.Expires, Deadline: rec.Deadline(ttl), Test: d.Test, StepUp: d.StepUp,
 		Evidence: d.Evidence, Certain: d.Certain, HoldUntil: d.HoldUntil, Acquirer: d.Acquirer, TipMax: d.TipMax, Tip: d.Tip,
 	}
+	v.By, v.Reason = d.Shown()
 	v.Local.TimeUp = !p.Final() && now >= v.Deadline
 	return v
 }

@@ -164,6 +164,9 @@ func (t *turn) answered(in pay.EffectDone) error {
 	if err != nil {
 		return err
 	}
+	if len(in.Result) == 0 {
+		return t.neverAsked(c)
+	}
 	var a acquirer.Answer
 	if err = pay.Decode(in.Result, &a); err == nil {
 		err = a.Check(c.Call)
@@ -185,7 +188,10 @@ func (t *turn) answered(in pay.EffectDone) error {
 	}
 	f, flying, err := t.flight(h)
 	if err != nil || !flying || f.Verb != c.Call.Verb || f.Claim != c.Claim {
-		return err // nothing waits for it
+		if err != nil {
+			return err
+		}
+		return t.answeredLate(h, c, a, said) // nothing waits for it
 	}
 	if err := flightRows.Delete(t.rows, id); err != nil {
 		return err

@@ -220,6 +220,12 @@ func (a *paymentAudit) checkClaims(p pay.Payment, h paymentRow, chain []decided)
 	}
 	for _, l := range chain {
 		var err error
+		if l.d.Why != "" {
+			err = a.checkSettled(l)
+		}
+		if err != nil {
+			return err
+		}
 		switch l.arrow.Claim {
 		case pay.KindAnswer:
 			err = a.checkAnswer(l, h)
@@ -231,7 +237,7 @@ func (a *paymentAudit) checkClaims(p pay.Payment, h paymentRow, chain []decided)
 			err = a.checkAction(l, h)
 		case pay.KindIncrementAnswer:
 			err = a.checkMore(l, h)
-		case pay.KindAcquirerAnswer: // checkAcquirer has
+		case pay.KindAcquirerAnswer, pay.KindSettled: // checkAcquirer has, and checkSettled
 		case pay.KindRequest, pay.KindOpening, "": // checkRequest has seen the request, and nobody signs for the clock
 		default:
 			a.report("payment %s: it is %s by a %s, which no audit knows", p.ID.Short(), l.d.State, l.arrow.Claim)

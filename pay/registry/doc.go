@@ -80,6 +80,7 @@
 //	q/BOX KEY          the payment that a box opened under a key
 //	r/NODE             refusals of this hour (not audited)
 //	s/MERCHANT         the scope of a merchant's name (not audited)
+//	st/PAYMENT OF      what the operator settled of a payment
 //	t/KEY              a top-up
 //	tm/KEY             a balance that was moved to another wallet
 //	tp/KEY             a payout

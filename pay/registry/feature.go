@@ -67,6 +67,7 @@ var features = []feature{
 	topUps.feature(),
 	payouts.feature(),
 	balanceMoves.feature(),
+	settlements.feature(),
 	refusals,
 	clocks,
 	auditMemory,

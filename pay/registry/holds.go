@@ -54,10 +54,14 @@ func (t *turn) act(a pay.Action) error {
 	if reason != "" {
 		return t.refuse(reason, a.Payment, h.Wallet)
 	}
-	if h.Decision.Acquirer != pay.AcquirerNone {
+	switch {
+	case h.Decision.Acquirer == pay.AcquirerNone:
+		return t.move(&h, moved, t.in.Fact)
+	case h.Auth.IsZero(): // the operator says that it is paid, and the acquirer never did
+		return t.refuse(pay.ReasonSettled, a.Payment, h.Wallet)
+	default:
 		return t.moveByAcquirer(h, moved)
 	}
-	return t.move(&h, moved, t.in.Fact)
 }
 
 // loadUnder returns where the payment of an action stands; free is false when there is
@@ -83,6 +87,11 @@ func (t *turn) loadUnder(a pay.Action) (h paymentRow, free bool, err error) {
 // move posts how an action of the merchant changes the sums of a payment, and decides
 // what follows; or it refuses the action, where an account does not cover it.
 func (t *turn) move(h *paymentRow, moved pay.Sums, action pay.Fact) (err error) {
+	return t.moveSaying(h, moved, action, "")
+}
+
+// moveSaying is move for an action that the operator settled, who says why.
+func (t *turn) moveSaying(h *paymentRow, moved pay.Sums, action pay.Fact, why string) (err error) {
 	d, kind := h.Decision, action.Kind()
 	hold, err := t.post(h, moved)
 	switch {
@@ -97,7 +106,7 @@ func (t *turn) move(h *paymentRow, moved pay.Sums, action pay.Fact) (err error) 
 	if !ok {
 		panic("registry: internal error: no arrow for a " + string(kind) + " of payment " + d.Payment.Short())
 	}
-	v := verdict{state: to, claim: action.ID(), by: d.By, moved: moved, hold: hold}
+	v := verdict{state: to, claim: action.ID(), by: d.By, moved: moved, hold: hold, why: why}
 	if to == pay.StateVoided {
 		v.reason = pay.ReasonByMerchant
 	}

@@ -28,7 +28,7 @@ type operation[K any, B pay.Body, R operationRow] struct {
 	// package book refuses, change nothing.
 	post func(*turn, B) (B, error)
 	// scopes are in whose feeds it is stated, beside the registry's own.
-	scopes func(B) []pay.Scope
+	scopes func(*turn, B) ([]pay.Scope, error)
 	// then follows, once it is stated; nil: nothing does.
 	then func(t *turn, id pay.FactID, done B) error
 	// count counts the money that it moved; nil: it is counted elsewhere.
@@ -84,7 +84,11 @@ func (o operation[K, B, R]) do(r *Registry, tx pay.WritableRows, now pay.Time, a
 	if err != nil {
 		return ask, pay.Reaction{}, o.refused(err)
 	}
-	id, err := t.publish(done, append([]pay.Scope{pay.ScopeRegistry}, o.scopes(done)...)...)
+	var id pay.FactID
+	scopes, err := o.scopes(&t, done)
+	if err == nil {
+		id, err = t.publish(done, append([]pay.Scope{pay.ScopeRegistry}, scopes...)...)
+	}
 	if err == nil {
 		err = o.keys.Put(tx, o.key(done), o.row(id, done))
 	}
@@ -92,7 +96,7 @@ func (o operation[K, B, R]) do(r *Registry, tx pay.WritableRows, now pay.Time, a
 		err = o.then(&t, id, done)
 	}
 	if err != nil {
-		return ask, pay.Reaction{}, fmt.Errorf("%s: %w", o.verb, err)
+		return ask, pay.Reaction{}, fmt.Errorf("%s: %w", o.verb, o.refused(err))
 	}
 	return done, t.out, nil
 }

@@ -131,6 +131,7 @@ type verdict struct {
 	tip    pay.Amount // that the payer's answer gives
 	moved  pay.Sums   // how the sums change
 	hold   book.Hold  // what the book holds then, if they do
+	why    string     // of the operator, who settled it
 }
 
 // decide signs the next decision of a payment, stores where the payment stands
@@ -146,6 +147,7 @@ func (t *turn) decide(h *paymentRow, v verdict) error {
 	if v.tip != 0 {
 		d.Tip = v.tip
 	}
+	d.Why = v.why
 	if before.Seq > 0 {
 		d.Key, d.Order = pay.KeyTag{}, pay.OrderTag{} // they stand in the first
 	}

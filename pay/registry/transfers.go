@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/book"
@@ -36,7 +37,7 @@ var topUps = operation[pay.IdempotencyKey, pay.TopUp, transferRow]{
 	post: func(t *turn, ask pay.TopUp) (pay.TopUp, error) {
 		return ask, book.TopUp(t.rows, ask.Wallet, ask.Amount, ask.Currency)
 	},
-	scopes: func(t pay.TopUp) []pay.Scope { return []pay.Scope{t.Wallet} },
+	scopes: accountsOf[pay.TopUp],
 	count:  countTransfer[pay.TopUp],
 }
 
@@ -56,7 +57,7 @@ var payouts = operation[pay.IdempotencyKey, pay.PaidOut, transferRow]{
 	post: func(t *turn, ask pay.PaidOut) (pay.PaidOut, error) {
 		return ask, book.PayOut(t.rows, ask.Account, ask.Amount, ask.Currency)
 	},
-	scopes: func(p pay.PaidOut) []pay.Scope { return []pay.Scope{p.Account} },
+	scopes: accountsOf[pay.PaidOut],
 	count:  countTransfer[pay.PaidOut],
 }
 
@@ -78,11 +79,17 @@ var balanceMoves = operation[pay.IdempotencyKey, pay.Moved, stated[pay.Moved]]{
 		return nil
 	},
 	post:   moveBalance,
-	scopes: func(m pay.Moved) []pay.Scope { return []pay.Scope{m.From, m.To} },
+	scopes: accountsOf[pay.Moved],
 	count:  countTransfer[pay.Moved],
 }
 
 func keyOf[B pay.Transferring](b B) pay.IdempotencyKey { return b.Transfer().Key }
+
+// accountsOf returns the owners of the accounts, without the house.
+func accountsOf[B pay.Transferring](_ *turn, b B) ([]pay.Scope, error) {
+	t := b.Transfer()
+	return slices.DeleteFunc([]pay.Scope{t.From, t.To}, func(s pay.Scope) bool { return s == "" }), nil
+}
 
 func countTransfer[B pay.Transferring](t *book.Tally, b B) { t.Transfer(b.Transfer()) }
 

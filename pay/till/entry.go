@@ -233,7 +233,7 @@ func (t *Till) describeRequest(e *Entry, req pay.Opening) {
 func (e Entry) reason(r row) pay.Reason {
 	switch {
 	case e.Payment.Seq > 0:
-		return e.Payment.Decision.Reason
+		return e.Reason
 	case r.conflicts():
 		return pay.ReasonKeyUsed
 	case r.Refused != "":

@@ -56,6 +56,29 @@ type Moved struct {
 	Warnings []Warning `json:"warnings,omitempty"`
 }
 
+// SettleRequest asks that a payment, which is named by its id or the beginning of it, be
+// settled, and says why. Outcome is what became of the money: "paid", "not_paid", or of a
+// refund "refunded", "not_refunded"; "" where there is only one that it can be.
+type SettleRequest struct {
+	ID      string        `json:"id"`
+	Outcome pay.SettledAs `json:"outcome,omitempty"`
+	Why     string        `json:"why"`
+}
+
+// Settled is a payment that the operator settled, as it stands since.
+type Settled struct {
+	V           int           `json:"v"`
+	Type        string        `json:"type"`
+	ID          string        `json:"id"`
+	State       pay.State     `json:"state"`
+	Outcome     pay.Outcome   `json:"outcome"`
+	SafeToRetry bool          `json:"safe_to_retry"`
+	SettledAs   pay.SettledAs `json:"settled_as"`
+	By          pay.Rule      `json:"by"`
+	Reason      string        `json:"reason"`
+	At          string        `json:"at"`
+}
+
 // StatementKind is what the registry stated about an account.
 type StatementKind string
 

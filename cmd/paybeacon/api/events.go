@@ -288,11 +288,12 @@ type Events struct {
 func NewPaymentEvent(d pay.Decision) *PaymentEvent {
 	outcome := pay.PaymentAt(pay.FactID{}, d).Outcome(pay.Local{})
 	sums := d.SumsAfter()
+	by, why := d.Shown()
 	return &PaymentEvent{
 		ID: d.Payment.String(), State: d.State.Shown(), Outcome: outcome, SafeToRetry: outcome.SafeToRetry(), Amount: d.Authorised(), Held: d.Capturable(), Captured: sums.Captured,
 		Refunded: sums.Refunded, TipMax: d.TipMax, TipAgreed: d.Tip, Tip: d.TipTaken(), Currency: d.Currency,
 		Merchant: d.MerchantName, Site: d.Site, Payer: d.Handle, Ref: d.Ref, Evidence: d.Evidence, Certain: d.Certain,
-		By: d.By, Reason: d.Reason, Seq: d.Seq, Test: d.Test,
+		By: by, Reason: why, Seq: d.Seq, Test: d.Test,
 	}
 }
 

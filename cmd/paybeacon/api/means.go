@@ -47,6 +47,10 @@ type Provider struct {
 	// Waiting is how many calls have no answer yet, Since when the oldest was asked for.
 	Waiting int    `json:"waiting,omitempty"`
 	Since   string `json:"since,omitempty"`
+	// Payments are some of those that wait, and NotCalled is whether the registry does not
+	// call this acquirer, so that they wait for nothing.
+	Payments  []string `json:"payments,omitempty"`
+	NotCalled bool     `json:"not_called,omitempty"`
 	// Contradictions are the payments of calls to which it gave two answers, some of
 	// them, and ContradictionCount is how many such calls there are.
 	Contradictions     []string `json:"contradictions,omitempty"`

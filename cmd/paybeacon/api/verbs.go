@@ -85,6 +85,7 @@ var (
 	VerbInvite     = Verb[InviteRequest, Invite]{"invite", false}
 	VerbTopUp      = Verb[TopUpRequest, TopUp]{"topup", false}
 	VerbPayOut     = Verb[PayOutRequest, PaidOut]{"payout", false}
+	VerbSettle     = Verb[SettleRequest, Settled]{"settle", false}
 	VerbMoveMoney  = Verb[MoveBalanceRequest, Moved]{"move-balance", false}
 	VerbAddBill    = Verb[BillRequest, Bill]{"add-bill", false}
 	VerbBook       = Verb[Nothing, List[Account]]{"book", true}

@@ -13,7 +13,7 @@ import (
 // words, with those below it. What the tree of commands has counts as there, whatever
 // stands here.
 var laterCommands = map[string][]string{
-	"admin bill": {"add"}, "admin settle": nil, "admin move-store": nil, "admin backup": nil, "admin restore": nil,
+	"admin bill": {"add"}, "admin move-store": nil, "admin backup": nil, "admin restore": nil,
 	"scan backup": nil, "scan restore": nil, "wallet backup": nil, "wallet restore": nil,
 	"till price": nil, "till capture": nil, "till void": nil, "till refund": nil, "till increment": nil,
 	"till fuel":    {"prices", "pumps", "entered", "select", "complete", "list", "show", "cancel"},

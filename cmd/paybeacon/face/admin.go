@@ -44,6 +44,7 @@ func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		payOutCommand(ctx, io),
 		billCommand(ctx, io),
 		moveBalanceCommand(ctx, io),
+		settleCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{Name: "book", Usage: "all accounts and their balances", Flags: []cli.Flag{cli.DataFlag()}, Run: adminBook}),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "audit", Usage: "recompute everything from the signed facts and compare",

@@ -265,8 +265,11 @@ func (o listed) doubt(p api.Payment) string {
 }
 
 func by(r pay.Rule) string {
-	if r == pay.ByHand {
+	switch r {
+	case pay.ByHand:
 		return "by hand"
+	case pay.ByOperator:
+		return "by the registry's operator, who settled it"
 	}
 	return "by the rule " + string(r)
 }

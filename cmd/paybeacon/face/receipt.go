@@ -217,10 +217,11 @@ func readBounded(c *cli.Call, name string) ([]byte, error) {
 func receiptObject(file string, r pay.Receipt) api.Receipt {
 	d := r.Decision
 	sums := d.SumsAfter()
+	who, why := d.Shown()
 	return api.Receipt{
 		V: 1, Type: "receipt", File: file, OK: true, Root: r.Root.String(), ID: d.Payment.String(),
-		State: d.State.Shown(), Reason: d.Reason, Amount: d.Authorised(), Held: sums.Held, Captured: sums.Captured, Refunded: sums.Refunded, TipMax: d.TipMax, TipAgreed: d.Tip, Tip: d.TipTaken(), Currency: d.Currency, Merchant: d.MerchantName, Site: d.Site,
-		By: d.By, Method: d.Method(), Demand: d.StepUp, Evidence: d.Evidence, Certain: d.Certain, Ref: d.Ref, At: d.At.String(), Test: d.Test, AuthorityU: r.Authority.Until.String(),
+		State: d.State.Shown(), Reason: why, Amount: d.Authorised(), Held: sums.Held, Captured: sums.Captured, Refunded: sums.Refunded, TipMax: d.TipMax, TipAgreed: d.Tip, Tip: d.TipTaken(), Currency: d.Currency, Merchant: d.MerchantName, Site: d.Site,
+		By: who, Method: d.Method(), Demand: d.StepUp, Evidence: d.Evidence, Certain: d.Certain, Ref: d.Ref, At: d.At.String(), Test: d.Test, AuthorityU: r.Authority.Until.String(),
 	}
 }
 

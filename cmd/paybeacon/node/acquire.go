@@ -36,6 +36,7 @@ type caller struct {
 	providers providers
 	seams     process.Seams
 	warn      func(text string, args ...any)
+	calls     *oneCall // of a payment, one is under way at a time, or it is settled
 
 	mu    sync.Mutex
 	tries map[acquirer.Key]tries
@@ -71,16 +72,23 @@ func (c *caller) do(ctx context.Context, n uint64, e pay.Effect) ([]byte, error)
 	if !called {
 		return nil, notCalled(call.Acquirer)
 	}
+	defer c.calls.begin(call.Call.Payment)()
 	var token pay.Token
-	var doubted bool
+	var doubted, settled bool
 	err = c.store.View(ctx, func(v *store.View) error {
 		if token, err = registry.Token(v, call.Means); err == nil {
 			doubted, err = c.role.Contradicted(v, call)
+		}
+		if err == nil {
+			_, settled, err = c.role.Settlement(v, call)
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	if settled {
+		return c.look(ctx, p, call, token)
 	}
 	ctx, cancel := context.WithTimeout(ctx, pay.AcquirerTimeout.Std())
 	defer cancel()
@@ -195,16 +203,16 @@ func (n *Registry) Providers(ctx context.Context) (list []api.Provider, err erro
 	}
 	of := func(name pay.Acquirer) *api.Provider {
 		if byName[name] == nil {
-			byName[name] = &api.Provider{Acquirer: name, Error: notCalled(name).Error()}
+			byName[name] = &api.Provider{Acquirer: name, Error: notCalled(name).Error(), NotCalled: true}
 		}
 		return byName[name]
 	}
 	err = n.store.View(ctx, func(v *store.View) error {
 		err := v.Effects(0, func(_ uint64, e pay.Effect) error {
 			if call, err := registry.CallOf(e); err == nil {
-				p := of(call.Acquirer)
-				if p.Waiting++; p.Since == "" {
-					p.Since = call.Call.Asked.String()
+				err = n.waitsFor(v, of(call.Acquirer), call)
+				if err != nil {
+					return err
 				}
 			}
 			return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/store"
 )
@@ -25,7 +26,7 @@ type lateRole interface {
 // takeInLate lets the role take in the entries of the feed of own whose kinds the program
 // that ran before did not know. It must return before entries come. After a crash it is
 // done again from the first: the same entry twice changes nothing.
-func takeInLate(ctx context.Context, s *store.Store, own pay.Scope, role lateRole, seams Seams) error {
+func takeInLate(ctx context.Context, s *store.Store, own pay.Scope, role lateRole, seams process.Seams) error {
 	var kinds []pay.Kind
 	var noted bool
 	err := s.View(ctx, func(v *store.View) (err error) {
@@ -40,7 +41,7 @@ func takeInLate(ctx context.Context, s *store.Store, own pay.Scope, role lateRol
 			}
 			return err
 		})
-		seams.pass(AtTakenIn)
+		seams.Pass(AtTakenIn)
 	}
 	return err
 }

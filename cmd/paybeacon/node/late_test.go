@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/paybeacon/paybeacon/cmd/paybeacon/process"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/history"
 	"github.com/paybeacon/paybeacon/pay/wallet"
@@ -90,12 +91,12 @@ func TestLateKinds(t *testing.T) {
 					t.Errorf("died of %v", r)
 				}
 			}()
-			must(takeInLate(t.Context(), s, "w/ann", role, Seams{At: func(string) { panic(died) }}))
+			must(takeInLate(t.Context(), s, "w/ann", role, process.Seams{At: func(string) { panic(died) }}))
 		}()
 	}
 	for range 2 {
-		must(takeInLate(t.Context(), s, "w/ann", role, Seams{}))
+		must(takeInLate(t.Context(), s, "w/ann", role, process.Seams{}))
 		shows(1_000_000-10*pay.Amount(entries)+7, entries+2)
 	}
-	must(takeInLate(t.Context(), s, "w/ann", role, Seams{At: func(string) { t.Error("it was taken in before") }}))
+	must(takeInLate(t.Context(), s, "w/ann", role, process.Seams{At: func(string) { t.Error("it was taken in before") }}))
 }

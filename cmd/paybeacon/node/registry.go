@@ -37,6 +37,7 @@ type Registry struct {
 	http      net.Listener
 	events    *events.Log
 	providers providers
+	calls     oneCall
 }
 
 // RegistryOptions say how a registry is opened.
@@ -184,7 +185,7 @@ func (n *Registry) Run(ctx context.Context) error {
 // carry makes the calls that the role asks for.
 func (n *Registry) carry(ctx context.Context) error {
 	c := &caller{
-		store: n.store, role: n.role, providers: n.providers, seams: n.Seams, warn: n.Log.Warn, tries: map[acquirer.Key]tries{},
+		store: n.store, role: n.role, providers: n.providers, seams: n.Seams, warn: n.Log.Warn, tries: map[acquirer.Key]tries{}, calls: &n.calls,
 	}
 	if err := c.recall(ctx); err != nil {
 		return err
@@ -265,6 +266,7 @@ func (n *Registry) Verbs() api.Verbs {
 		api.On(api.VerbAddBill, n.addBill),
 		api.On(api.VerbPayOut, n.payOut),
 		api.On(api.VerbMoveMoney, n.moveBalance),
+		api.On(api.VerbSettle, n.settle),
 		api.On(api.VerbBook, n.book),
 		api.OnTelling(api.VerbAudit, n.audit),
 		api.On(api.VerbNodes, n.nodes),
