@@ -75,10 +75,11 @@ var plan = map[string]struct {
 	// need lies in a room below them, so there is no arrow among them.
 	"cmd/paybeacon/text": {"words and amounts for people are made of the domain's values", []string{"pay"}},
 	"cmd/paybeacon/api":  {"scripts read the domain's values, and errors quote strangers", []string{"pay", "cmd/paybeacon/text"}},
-	"cmd/paybeacon/cli":  {"the frame of commands prints the API's error object, and its flags name the tracker's defaults", []string{"pay", "ble", "cmd/paybeacon/api", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/cli":  {"the frame of commands prints the API's error object, its flags name the tracker's defaults, and a file sets those of a daemon", []string{"pay", "ble", "cmd/paybeacon/api", "cmd/paybeacon/config", "cmd/paybeacon/text"}},
 	// Four rooms below the nodes, because doctor, survey, demo and bench look into a
 	// directory, and at the air, without one; and what one tells is read without knowing it.
 	"cmd/paybeacon/datadir": {"what lies in a node's directory is the domain's, and a file's name is printed", []string{"pay", "pay/device", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/config":  {"a file of settings is read and quoted without knowing a flag", []string{"pay", "cmd/paybeacon/api", "cmd/paybeacon/datadir", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/process": {"what a node takes from its process names the node's directory", []string{"pay", "cmd/paybeacon/datadir"}},
 	"cmd/paybeacon/radio":   {"the choice of a radio knows each adapter of the air, so that nobody else does", []string{"pay", "ble", "ble/air", "ble/bluez", "ble/replay", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/events":  {"what happens to a node is read out of its store and told in the words of the API", []string{"pay", "pay/history", "store", "cmd/paybeacon/api", "cmd/paybeacon/text"}},
@@ -100,7 +101,8 @@ var belowNode = []string{
 }
 
 // doors are the heavy dependencies, each with the packages that import it: one,
-// but for the bus, which has two ends, and for colours, which two rooms use.
+// but for the bus, which has two ends, for colours, which two rooms use, and for TOML,
+// in which people write files of two kinds.
 var doors = map[string][]string{
 	"github.com/dgraph-io/badger":  {"store/badgerkv"},
 	"github.com/quic-go/quic-go":   {"sync/quicnet"},
@@ -115,9 +117,9 @@ var doors = map[string][]string{
 	"github.com/tidwall/btree":     {"store/kv"},
 	"filippo.io/edwards25519":      {"pay/sigbatch"},
 	"github.com/stripe/stripe-go":  {"cmd/paybeacon/stripe"},
-	"github.com/lorenzodonini":     {"cmd/paybeacon/pumps/ocpp"},
+	"github.com/lorenzodonini":     {"cmd/paybeacon/config", "cmd/paybeacon/pumps/ocpp"},
 	"github.com/gorilla/websocket": {"cmd/paybeacon/pumps/ocpp"},
-	"github.com/BurntSushi/toml":   {"cmd/paybeacon/pumps/ocpp"},
+	"github.com/BurntSushi/toml":   {"cmd/paybeacon/config", "cmd/paybeacon/pumps/ocpp"},
 	// Unicode's forms of one letter are tables of many thousands, and plates are typed
 	// in any of them.
 	"golang.org/x/text": {"pay/fuel"},

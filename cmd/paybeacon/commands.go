@@ -49,6 +49,7 @@ func branches() []branch {
 		{"wait", face.WaitCommand},
 		{"events", face.EventsCommand},
 		{"doctor", doctor.Command},
+		{"config", face.ConfigCommand},
 		{"bench", bench.Command},
 		leaf(cli.Leaf{Name: "completion", Usage: "print a completion script for your shell", Args: []string{"bash|zsh|fish"}, NoJSON: true, Run: completion}),
 		leaf(cli.Leaf{Name: "man", Usage: "print the manual page", NoJSON: true, Run: manual}),

@@ -37,6 +37,11 @@ type Leaf struct {
 	// Sub are commands below this one (scan enrol).
 	Sub []*urfave.Command
 	Run func(c *Call) error
+	// Daemon, of a command that runs one, are its words behind "paybeacon": it takes
+	// --config, and what its flags are not given stands in that file. CheckFlags returns
+	// why it would not start with its flags, without starting it.
+	Daemon     string
+	CheckFlags func(c *Call) error
 }
 
 // Call is one use of a leaf: its context, its flags and where it reads and writes.
@@ -46,6 +51,8 @@ type Call struct {
 	Stdio
 	JSON  bool // answers are objects
 	Color bool // answers in words may be coloured
+
+	settings configured
 }
 
 // Run runs the program that a tree of commands makes, with the given arguments, and
@@ -136,11 +143,7 @@ func Group(name, usage string, sub ...*urfave.Command) *urfave.Command {
 // answer is text by nature, and --no-color, and runs only with flags and arguments
 // that it knows.
 func NewLeaf(ctx context.Context, io Stdio, l Leaf) *urfave.Command {
-	flags := slices.Clone(l.Flags)
-	if !l.NoJSON {
-		flags = append(flags, &urfave.BoolFlag{Name: "json", Usage: "answer in JSON, one object a line"})
-	}
-	flags = append(flags, &urfave.BoolFlag{Name: "no-color", Usage: "never colour the answer"})
+	flags := l.flags()
 	for _, f := range flags {
 		if b, ok := f.(*urfave.BoolFlag); ok {
 			b.DisableDefaultText = true // a switch is off by default; saying so on every line hides the rest
@@ -157,17 +160,36 @@ func NewLeaf(ctx context.Context, io Stdio, l Leaf) *urfave.Command {
 			if err := guard(c, l); err != nil {
 				return err
 			}
+			var s configured
+			if l.Daemon != "" {
+				var err error
+				if s, err = configure(c, l.Daemon, flags); err != nil {
+					return err
+				}
+			}
 			if err := checkTilde("data", c.String("data")); err != nil {
 				return err // from the environment
 			}
 			called := io
 			called.Out = outputOf(c.App.Writer) // the one that Run looks at in the end
-			return l.Run(&Call{
-				Ctx: ctx, Flags: c, Stdio: called, JSON: c.Bool("json"),
+			return s.blame(l.Run(&Call{
+				Ctx: ctx, Flags: c, Stdio: called, JSON: c.Bool("json"), settings: s,
 				Color: !c.Bool("no-color") && os.Getenv("NO_COLOR") == "" && IsTerminal(io.Out),
-			})
+			}))
 		},
 	}
+}
+
+// flags are the flags of a leaf, with those that every leaf and every daemon has.
+func (l Leaf) flags() []urfave.Flag {
+	flags := slices.Clone(l.Flags)
+	if l.Daemon != "" {
+		flags = append(flags, ConfigFlag())
+	}
+	if !l.NoJSON {
+		flags = append(flags, &urfave.BoolFlag{Name: "json", Usage: "answer in JSON, one object a line"})
+	}
+	return append(flags, &urfave.BoolFlag{Name: "no-color", Usage: "never colour the answer"})
 }
 
 // guard refuses what the flag parser would drop without a word: flags after the

@@ -5,6 +5,7 @@
 // # Layout
 //
 //	app.go       Leaf, Call, the guard against swallowed flags, answers
+//	configured.go the flags of a daemon that stand in its file of settings
 //	guard.go     arguments that the flag parser would take for something else
 //	output.go    standard output: what could not be written is told
 //	flags.go     flags that more than one command has

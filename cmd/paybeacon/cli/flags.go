@@ -12,6 +12,11 @@ func DataFlag() urfave.Flag {
 	return &urfave.StringFlag{Name: "data", Usage: "the node's directory `DIR`", EnvVars: []string{"PAYBEACON_DATA"}}
 }
 
+// ConfigFlag names the file in which the flags of a daemon stand: --config.
+func ConfigFlag() urfave.Flag {
+	return &urfave.StringFlag{Name: configFlag, Usage: "read what is not given here from `FILE` (default: " + ConfigFile + " in --data, if it is there)"}
+}
+
 // IDFlag names a payment or a device: --id.
 func IDFlag(usage string) urfave.Flag { return &urfave.StringFlag{Name: "id", Usage: usage} }
 

@@ -150,5 +150,5 @@ var namesOne = []string{"id", "key", "to", "device", "node", "wallet", "amount",
 
 // namesFile reports whether a flag's value is a path, which may hold any bytes.
 func namesFile(name string) bool {
-	return slices.Contains([]string{"data", "dir", "to", "radio"}, name) || strings.HasSuffix(name, "-file")
+	return slices.Contains([]string{"data", "dir", "to", "radio", configFlag}, name) || strings.HasSuffix(name, "-file")
 }

@@ -23,16 +23,15 @@ var laterCommands = map[string][]string{
 	"wallet preset": nil, "wallet say": nil, "wallet order": nil,
 	"beacon say": nil, "beacon status": nil,
 	"sync": {"status"}, "hook": {"add", "list", "remove", "test", "redeliver", "tail"}, "token": {"add", "list", "end"},
-	"export": nil, "config": {"check"}, "sim": nil,
+	"export": nil, "sim": nil,
 }
 
 // laterFlags are the flags that are settled and not there yet, by the command that
 // will have them.
 var laterFlags = map[string][]string{
-	"serve":              {"store", "config"},
-	"scan":               {"clear", "tap", "pumps", "config"},
-	"wallet run":         {"config"},
-	"beacon run":         {"ears", "voice", "config"},
+	"serve":              {"store"},
+	"scan":               {"clear", "tap", "pumps"},
+	"beacon run":         {"ears", "voice"},
 	"admin invite":       {"class"},
 	"till charge":        {"hold", "bill"},
 	"wallet pending":     {"link"},

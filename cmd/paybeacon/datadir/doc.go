@@ -12,6 +12,7 @@
 //	member.json       what enrolment told                box and wallet
 //	registry.json     when the registry was last heard    box and wallet
 //	device.state      identity, beacon key, counter       device
+//	config.toml       flags of the daemon, where its owner wrote it; read by package cli
 //
 // What a directory is can be told by the files in it (Dir.Role), so a command needs no
 // more than --data. The package knows these files and no node: it makes keys and secrets

@@ -28,7 +28,17 @@ const (
 
 // BeaconCommand is `beacon` and all below it: being a device.
 func BeaconCommand(ctx context.Context, stdio cli.Stdio) *cli.Command {
-	return cli.Group("beacon", "the device that a payer carries", cli.NewLeaf(ctx, stdio, cli.Leaf{
+	return cli.Group("beacon", "the device that a payer carries", cli.NewLeaf(ctx, stdio, beaconLeaf()), cli.NewLeaf(ctx, stdio, cli.Leaf{
+		Name: "forget", Usage: "make the device anew: it belongs to nobody then",
+		Long: "As if the button of a device were held. It needs nobody's leave: not the wallet's that it\n" +
+			"belongs to, which may be gone. When the device is paired again, the registry ends what it was\n" +
+			"to its former wallet and tells that. The device must not be running.",
+		Flags: []cli.Flag{cli.DataFlag()}, Run: beaconForget,
+	}))
+}
+
+func beaconLeaf() cli.Leaf {
+	return cli.Leaf{
 		Name: "run", Usage: "be a device: broadcast the changing code, answer its wallet on the link",
 		Long: "Unpaired it broadcasts nothing and shows a PIN for `paybeacon wallet pair`.",
 		Flags: []cli.Flag{
@@ -42,14 +52,8 @@ func BeaconCommand(ctx context.Context, stdio cli.Stdio) *cli.Command {
 			&cli.DurationFlag{Name: "interval", Value: ble.IntervalDefault, Usage: "broadcast every `DUR`"},
 			&cli.IntFlag{Name: "k", Value: beaconExponent, Usage: "a code lives 2^`K` seconds; fixed at the first start"},
 		},
-		Run: beaconRun,
-	}), cli.NewLeaf(ctx, stdio, cli.Leaf{
-		Name: "forget", Usage: "make the device anew: it belongs to nobody then",
-		Long: "As if the button of a device were held. It needs nobody's leave: not the wallet's that it\n" +
-			"belongs to, which may be gone. When the device is paired again, the registry ends what it was\n" +
-			"to its former wallet and tells that. The device must not be running.",
-		Flags: []cli.Flag{cli.DataFlag()}, Run: beaconForget,
-	}))
+		Run: beaconRun, Daemon: "beacon run", CheckFlags: withoutOptions(deviceOptions),
+	}
 }
 
 func beaconForget(c *cli.Call) error {
@@ -71,45 +75,54 @@ func beaconForget(c *cli.Call) error {
 	})
 }
 
-func beaconRun(c *cli.Call) error {
+// deviceOptions reads the flags of beacon run. Its errors are *pay.Error with CodeUsage.
+func deviceOptions(c *cli.Call) (o node.DeviceOptions, err error) {
 	f := c.Flags
 	rssi, err := cli.RSSIFlag(c, "rssi")
 	if err != nil {
-		return err
+		return o, err
 	}
 	second := rssi
 	if f.IsSet("second-rssi") {
 		if second, err = cli.RSSIFlag(c, "second-rssi"); err != nil {
-			return err
+			return o, err
 		}
 	}
 	power, err := cli.RSSIFlag(c, "power")
 	if err != nil {
-		return err
+		return o, err
 	}
 	spec, err := radio.Parse(f.String("radio"))
 	if err != nil {
-		return err
+		return o, err
 	}
 	kind, err := deviceType(c)
 	if err != nil {
-		return err
+		return o, err
 	}
-	o := node.DeviceOptions{Radio: spec, Type: kind, Link: f.String("link"), RSSI: rssi, SecondRSSI: second, Power: power, Fixed: f.IsSet("power"), Interval: f.Duration("interval"), Tell: func(p api.Pairing) { tellPairing(c, p) }}
+	o = node.DeviceOptions{Radio: spec, Type: kind, Link: f.String("link"), RSSI: rssi, SecondRSSI: second, Power: power, Fixed: f.IsSet("power"), Interval: f.Duration("interval"), Tell: func(p api.Pairing) { tellPairing(c, p) }}
 	k := f.Int("k")
 	switch {
 	case k < 0 || k > int(pay.ExponentMax):
-		return pay.NewError(pay.CodeUsage, "--k is outside 0..15", "leave it out: a code then lives 64 s")
+		return o, pay.NewError(pay.CodeUsage, "--k is outside 0..15", "leave it out: a code then lives 64 s")
 	case o.Interval < intervalMin || o.Interval > intervalMax:
-		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--interval is outside %v..%v", intervalMin, intervalMax), "leave it out")
+		return o, pay.NewError(pay.CodeUsage, fmt.Sprintf("--interval is outside %v..%v", intervalMin, intervalMax), "leave it out")
 	case power < ble.PowerMin || power > ble.PowerMax:
-		return pay.NewError(pay.CodeUsage, fmt.Sprintf("--power is outside %d..%d", ble.PowerMin, ble.PowerMax), "write it like --power -59, or leave it out")
+		return o, pay.NewError(pay.CodeUsage, fmt.Sprintf("--power is outside %d..%d", ble.PowerMin, ble.PowerMax), "write it like --power -59, or leave it out")
 	case spec.Second != nil && (spec.Kind != radio.Air || spec.Second.Kind != radio.Air):
-		return pay.NewError(pay.CodeUsage, "a device sends with one radio", "write --radio bluez:hci0; only a box has two ears")
+		return o, pay.NewError(pay.CodeUsage, "a device sends with one radio", "write --radio bluez:hci0; only a box has two ears")
 	case spec.Kind == radio.Replay:
-		return pay.NewError(pay.CodeUsage, "a capture cannot broadcast", "write --radio bluez:hci0 or air:DIR")
+		return o, pay.NewError(pay.CodeUsage, "a capture cannot broadcast", "write --radio bluez:hci0 or air:DIR")
 	}
 	o.Exponent = pay.Exponent(k)
+	return o, nil
+}
+
+func beaconRun(c *cli.Call) error {
+	o, err := deviceOptions(c)
+	if err != nil {
+		return err
+	}
 	return runNode(c, func(ctx context.Context, env process.Env) (node.Node, error) {
 		o.Env = env
 		return node.OpenDevice(ctx, o)

@@ -13,6 +13,12 @@ import (
 // ScanCommand is `scan`: running the merchant's box. survey are the commands below it
 // that look at the air.
 func ScanCommand(ctx context.Context, io cli.Stdio, survey ...*cli.Command) *cli.Command {
+	leaf := scanLeaf()
+	leaf.Sub = append([]*cli.Command{enrolCommand(ctx, io, pay.RoleBox)}, survey...)
+	return cli.NewLeaf(ctx, io, leaf)
+}
+
+func scanLeaf() cli.Leaf {
 	flags := []cli.Flag{
 		cli.DataFlag(),
 		cli.RadioFlag("listen with"),
@@ -21,29 +27,33 @@ func ScanCommand(ctx context.Context, io cli.Stdio, survey ...*cli.Command) *cli
 	}
 	flags = append(flags, cli.NearFlags()...)
 	flags = append(flags, &cli.StringFlag{Name: "http", Usage: "/healthz and /readyz on `HOST:PORT` (default: none)"})
-	return cli.NewLeaf(ctx, io, cli.Leaf{
+	return cli.Leaf{
 		Name: "scan", Usage: "run the merchant's box: hear who is near and take charges",
 		Flags: flags,
-		Sub:   append([]*cli.Command{enrolCommand(ctx, io, pay.RoleBox)}, survey...),
-		Run:   scan,
-	})
+		Run:   scan, Daemon: "scan", CheckFlags: withoutOptions(boxOptions),
+	}
 }
 
-func scan(c *cli.Call) error {
+// boxOptions reads the flags of scan. Its errors are *pay.Error with CodeUsage.
+func boxOptions(c *cli.Call) (o node.BoxOptions, err error) {
 	f := c.Flags
 	lane, err := cli.Lane(c)
 	if err != nil {
-		return err
+		return o, err
 	}
 	track, err := cli.TrackerOptions(c, lane)
 	if err != nil {
-		return err
+		return o, err
 	}
 	spec, err := radio.Parse(f.String("radio"))
+	return node.BoxOptions{Radio: spec, Server: f.String("server"), HTTP: f.String("http"), Track: track}, err
+}
+
+func scan(c *cli.Call) error {
+	o, err := boxOptions(c)
 	if err != nil {
 		return err
 	}
-	o := node.BoxOptions{Radio: spec, Server: f.String("server"), HTTP: f.String("http"), Track: track}
 	return runNode(c, func(ctx context.Context, env process.Env) (node.Node, error) {
 		o.Env = env
 		return node.OpenBox(ctx, o)

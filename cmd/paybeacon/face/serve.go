@@ -17,7 +17,11 @@ const currencyDefault = "EUR"
 
 // ServeCommand is `serve`: running the registry.
 func ServeCommand(ctx context.Context, io cli.Stdio) *cli.Command {
-	return cli.NewLeaf(ctx, io, cli.Leaf{
+	return cli.NewLeaf(ctx, io, serveLeaf())
+}
+
+func serveLeaf() cli.Leaf {
+	return cli.Leaf{
 		Name: "serve", Usage: "run the registry",
 		Long: "The first start makes the keys. root.key signs only the authority of the working key: once the\nregistry runs it may be kept elsewhere.",
 		Flags: []cli.Flag{
@@ -30,26 +34,34 @@ func ServeCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			&cli.StringFlag{Name: "stripe-url", Usage: "call Stripe at `URL`, for tests on this machine"},
 			&cli.BoolFlag{Name: "busy", Usage: "spend memory on speed, for many payments in flight"},
 		},
-		Run: serve,
-	})
+		Run: serve, Daemon: "serve", CheckFlags: withoutOptions(registryOptions),
+	}
 }
 
-func serve(c *cli.Call) error {
+// registryOptions reads the flags of serve. Its errors are *pay.Error with CodeUsage and
+// CodeConfig.
+func registryOptions(c *cli.Call) (node.RegistryOptions, error) {
 	f := c.Flags
 	o := node.RegistryOptions{Listen: f.String("listen"), HTTP: f.String("http"), Busy: f.Bool("busy")}
 	if o.Listen == "" {
-		return pay.NewError(pay.CodeUsage, "--listen is empty", "write it like --listen 127.0.0.1:7443")
+		return o, pay.NewError(pay.CodeUsage, "--listen is empty", "write it like --listen 127.0.0.1:7443")
 	}
 	if f.IsSet("currency") {
 		var err error
 		if o.Currency, err = text.ParseCurrency(f.String("currency")); err != nil {
-			return err
+			return o, err
 		}
 	} else if c.Data() != "" && dirOf(c).Role() == "" {
 		o.Currency = currencyDefault
 	}
 	var err error
-	if o.Acquirers, err = acquirerOptions(c); err != nil {
+	o.Acquirers, err = acquirerOptions(c)
+	return o, err
+}
+
+func serve(c *cli.Call) error {
+	o, err := registryOptions(c)
+	if err != nil {
 		return err
 	}
 	open := func(ctx context.Context, env process.Env) (node.Node, error) {
@@ -92,7 +104,7 @@ func acquirerOptions(c *cli.Call) (o node.AcquirerOptions, err error) {
 		return o, nil
 	}
 	o.StripeKey, o.StripeURL = os.Getenv(stripeKeyEnv), url
-	if keyFile != "" {
+	if keyFile != "" && (o.StripeKey == "" || !c.FromFile("stripe-key-file")) { // the environment counts for more than the file of settings
 		if o.StripeKey, err = secretFile(c, "stripe-key-file", keyFile); err != nil {
 			return o, err
 		}

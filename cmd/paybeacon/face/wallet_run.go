@@ -41,7 +41,11 @@ func printOffer(w io.Writer, e api.Event, dir string) {
 }
 
 func walletRunCommand(ctx context.Context, io cli.Stdio) *cli.Command {
-	return cli.NewLeaf(ctx, io, cli.Leaf{
+	return cli.NewLeaf(ctx, io, walletRunLeaf())
+}
+
+func walletRunLeaf() cli.Leaf {
+	return cli.Leaf{
 		Name: "run", Usage: "run the wallet: take offers and answer them",
 		Long: "--approve says who answers: ask leaves offers to you (wallet pending, approve, decline), none\n" +
 			"declines all, all approves all, under:AMOUNT approves up to AMOUNT and asks above,\n" +
@@ -53,31 +57,47 @@ func walletRunCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			&cli.StringFlag{Name: "server", Usage: "the registry at `HOST:PORT` (default: where it was at enrolment)"},
 			&cli.StringFlag{Name: "approve", Value: "ask", Usage: "who answers: a `RULE` ask, none, all, under:AMOUNT, exec:COMMAND"},
 		},
-		Run: func(c *cli.Call) error {
-			o := node.WalletOptions{Server: c.Flags.String("server"), Approve: c.Flags.String("approve")}
-			var w *node.Wallet
-			open := func(ctx context.Context, env process.Env) (n node.Node, err error) {
-				o.Env = env
-				if w, err = node.OpenWallet(ctx, o); err != nil {
-					return nil, err
-				}
-				return w, nil
+		Run: walletRun, Daemon: "wallet run", CheckFlags: withoutOptions(walletOptions),
+	}
+}
+
+// walletOptions reads the flags of wallet run. Its errors are *pay.Error with CodeUsage; an
+// amount is looked at once the wallet has enrolled, when its currency is known.
+func walletOptions(c *cli.Call) (node.WalletOptions, error) {
+	o := node.WalletOptions{Server: c.Flags.String("server"), Approve: c.Flags.String("approve")}
+	m, err := dirOf(c).LoadMember()
+	if err != nil {
+		return o, nil //nolint:nilerr // opening the wallet says it
+	}
+	return o, node.CheckApprove(o.Approve, m.Currency)
+}
+
+func walletRun(c *cli.Call) error {
+	o, err := walletOptions(c)
+	if err != nil {
+		return err
+	}
+	var w *node.Wallet
+	open := func(ctx context.Context, env process.Env) (n node.Node, err error) {
+		o.Env = env
+		if w, err = node.OpenWallet(ctx, o); err != nil {
+			return nil, err
+		}
+		return w, nil
+	}
+	return runTelling(c, open, func(list []api.Event) error {
+		if c.JSON {
+			return tellEvents(c, list)
+		}
+		for _, e := range list {
+			tell := tellEvent
+			if p := e.PaymentEvent; p != nil && p.State == pay.StateOffered && waits(c.Ctx, w, p.ID) {
+				tell = tellOffer
 			}
-			return runTelling(c, open, func(list []api.Event) error {
-				if c.JSON {
-					return tellEvents(c, list)
-				}
-				for _, e := range list {
-					tell := tellEvent
-					if p := e.PaymentEvent; p != nil && p.State == pay.StateOffered && waits(c.Ctx, w, p.ID) {
-						tell = tellOffer
-					}
-					if err := tell(c, e); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		},
+			if err := tell(c, e); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

@@ -71,6 +71,13 @@ func OpenWallet(ctx context.Context, o WalletOptions) (*Wallet, error) {
 	return n, nil
 }
 
+// CheckApprove returns a *pay.Error for what is no WalletOptions.Approve of a wallet whose
+// currency is cur.
+func CheckApprove(s string, cur pay.Currency) error {
+	_, _, err := parseApprove(s, cur)
+	return err
+}
+
 // parseApprove reads what --approve says. exec:COMMAND is asked of a shell by
 // the daemon (see approver), so for the wallet it means to ask.
 func parseApprove(s string, cur pay.Currency) (rule wallet.Rule, command string, err error) {
