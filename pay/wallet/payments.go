@@ -328,7 +328,11 @@ func (w *Wallet) byRule(tx pay.WritableRows, now pay.Time, rec history.Record) (
 			return pay.Reaction{}, err
 		}
 	}
-	_, f, err := w.sign(tx, now, rec.Payment, verdict, by, extra{})
+	tip, err := w.tipByRule(tx, now, rec.Payment, by)
+	if err != nil {
+		return pay.Reaction{}, err
+	}
+	_, f, err := w.sign(tx, now, rec.Payment, verdict, by, extra{tip: tip})
 	if err != nil {
 		return pay.Reaction{}, err
 	}

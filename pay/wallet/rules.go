@@ -38,6 +38,9 @@ type StandingRule struct {
 	Each        pay.Amount // the most for one payment
 	Day         pay.Amount // the most for a day, by whatever rules; 0: no cap
 	MerchantDay pay.Amount // the most for a day at one merchant; 0: no cap
+	// TipMax is the most that a merchant who holds an amount may capture beyond it, and as
+	// much of it as fits the caps of the rule; 0: nothing.
+	TipMax pay.Amount `cbor:",omitempty"`
 	// Strangers means that it pays merchants, too, whom the owner never paid by hand.
 	Strangers bool
 	Currency  pay.Currency
@@ -63,12 +66,12 @@ func (s StandingRule) check() error {
 	if err := s.Currency.Check(); err != nil {
 		return pay.WrapCase(err, pay.CodeCurrency, "rule_currency", "add rule")
 	}
-	for _, a := range []pay.Amount{s.Each, max(s.Day, 1), max(s.MerchantDay, 1)} {
+	for _, a := range []pay.Amount{s.Each, max(s.Day, 1), max(s.MerchantDay, 1), max(s.TipMax, 1)} {
 		if err := a.CheckPayable(); err != nil {
 			return pay.WrapCase(err, pay.CodeAmount, "rule_amount", "add rule")
 		}
 	}
-	if s.Day < 0 || s.MerchantDay < 0 || (s.Day > 0 && s.Day < s.Each) || (s.MerchantDay > 0 && s.MerchantDay < s.Each) {
+	if s.Day < 0 || s.MerchantDay < 0 || s.TipMax < 0 || (s.Day > 0 && s.Day < s.Each) || (s.MerchantDay > 0 && s.MerchantDay < s.Each) {
 		return pay.NewCase(pay.CodeAmount, "rule_caps", "add rule: a cap for a day is below that for one payment")
 	}
 	return nil

@@ -1,7 +1,9 @@
 package wallet
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/paybeacon/paybeacon/pay"
 )
@@ -45,4 +47,34 @@ func checkTip(view pay.Rows, p pay.Payment, v pay.Verdict, tip pay.Amount) error
 func withTip(p pay.Payment, tip pay.Amount) pay.Payment {
 	p.Decision.Amount += tip
 	return p
+}
+
+// tipByRule returns how much a merchant may capture beyond an amount that is held, where a
+// rule of the store approves it. It is what the rule lets be tip and the offer asks for, as
+// far as it has room in what the rule allows for one payment; none where it has no room
+// for a day, or would need the device. Of an amount that is captured at once a rule gives
+// none: nobody has said how much.
+func (w *Wallet) tipByRule(view pay.Rows, now pay.Time, p pay.Payment, by pay.Rule) (pay.Amount, error) {
+	name, standing := strings.CutPrefix(string(by), ruleOf)
+	d := p.Decision
+	if !standing || !d.IsHold() || d.TipMax == 0 {
+		return 0, nil
+	}
+	rule, ok, err := ruleRows.Get(view, pay.Rule(name))
+	tip := min(rule.TipMax, d.TipMax, rule.Each-d.Amount)
+	if err != nil || !ok || tip <= 0 {
+		return 0, err
+	}
+	if err := checkTip(view, p, pay.Approve, tip); err != nil {
+		var refused *pay.Error
+		if errors.As(err, &refused) {
+			err = nil
+		}
+		return 0, err
+	}
+	_, covers, err := w.byStanding(view, now, withTip(p, tip).Decision, func(s StandingRule) bool { return s.By() == by })
+	if err != nil || !covers {
+		return 0, err
+	}
+	return tip, nil
 }

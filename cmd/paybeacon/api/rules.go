@@ -12,11 +12,13 @@ type Rule struct {
 	Merchant string     `json:"merchant"` // the only one that it pays; "" for any
 	Each     pay.Amount `json:"each"`
 	// Day and MerchantDay are the most for a local day, in all and at one merchant.
-	Day         *pay.Amount  `json:"day"`
-	MerchantDay *pay.Amount  `json:"merchant_day"`
-	FirstVisit  string       `json:"first_visit"` // "ask" or "allow"
-	Currency    pay.Currency `json:"currency"`
-	Added       string       `json:"added"`
+	Day         *pay.Amount `json:"day"`
+	MerchantDay *pay.Amount `json:"merchant_day"`
+	// TipMax is the most that may be captured as tip beyond an amount that is held.
+	TipMax     pay.Amount   `json:"tip_max,omitempty"`
+	FirstVisit string       `json:"first_visit"` // "ask" or "allow"
+	Currency   pay.Currency `json:"currency"`
+	Added      string       `json:"added"`
 }
 
 // The words for what a rule does at a merchant whom its owner never paid by hand.
@@ -32,6 +34,7 @@ type RuleRequest struct {
 	Each        string `json:"each"`
 	Day         string `json:"day,omitempty"`
 	MerchantDay string `json:"merchant_day,omitempty"`
+	TipMax      string `json:"tip_max,omitempty"`
 	FirstVisit  string `json:"first_visit,omitempty"`
 }
 

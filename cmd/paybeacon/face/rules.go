@@ -29,12 +29,14 @@ func walletRulesCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 					"the words, tapped, came by plate or led beyond doubt. The receipt names the rule. What was approved\n" +
 					"without you counts for the caps of all rules, from when there is one; a day is a local one of this\n" +
 					"wallet. A merchant whom you have not paid by hand is asked about, unless the rule names the merchant.\n" +
-					"Offers that wait already go on waiting for you. A rule of the same name is replaced.",
+					"Offers that wait already go on waiting for you. A rule of the same name is replaced. A tip counts for\n" +
+					"all caps; of what is paid at once no rule gives one, as nobody has said how much.",
 				Flags: []cli.Flag{
 					cli.DataFlag(), name(),
 					&cli.StringFlag{Name: "each", Usage: "at most `AMOUNT` for one payment"},
 					&cli.StringFlag{Name: "day", Usage: "at most `AMOUNT` a day"},
 					&cli.StringFlag{Name: "merchant-day", Usage: "at most `AMOUNT` a day at one merchant"},
+					&cli.StringFlag{Name: "tip-max", Usage: "where the amount is held: let at most `AMOUNT` be captured beyond it, as a tip"},
 					&cli.StringFlag{Name: "merchant", Usage: "only at this merchant: `NAME` or scope"},
 					&cli.StringFlag{Name: "first-visit", Usage: "at merchants whom you never paid by hand: `ask|allow`", Value: api.FirstVisitAsk},
 				}, Run: addRule,
@@ -54,7 +56,7 @@ func addRule(c *cli.Call) error {
 	f := c.Flags
 	q := api.RuleRequest{
 		Name: f.String("name"), Merchant: f.String("merchant"), Each: f.String("each"), Day: f.String("day"),
-		MerchantDay: f.String("merchant-day"), FirstVisit: f.String("first-visit"),
+		MerchantDay: f.String("merchant-day"), FirstVisit: f.String("first-visit"), TipMax: f.String("tip-max"),
 	}
 	if q.Name == "" || q.Each == "" {
 		return pay.NewError(pay.CodeUsage, "--name or --each is missing", "write it like: paybeacon wallet rules add --name coffee --each 5.00 --day 20.00")
@@ -134,6 +136,9 @@ func printRule(w io.Writer, before string, r api.Rule) {
 	}
 	if r.MerchantDay != nil {
 		parts = append(parts, text.FormatMoney(*r.MerchantDay, r.Currency)+" a day at one merchant")
+	}
+	if r.TipMax > 0 {
+		parts = append(parts, "with a tip of up to "+text.FormatMoney(r.TipMax, r.Currency)+" where that is held")
 	}
 	switch {
 	case r.Merchant != "":

@@ -50,7 +50,8 @@ func walletRunLeaf() cli.Leaf {
 		Long: "--approve says who answers: ask leaves offers to you (wallet pending, approve, decline), none\n" +
 			"declines all, all approves all, under:AMOUNT approves up to AMOUNT and asks above,\n" +
 			"exec:COMMAND runs a shell command with the offer as JSON on its standard input: 0 approves,\n" +
-			"1 declines, anything else asks. Rules approve only who said the words or held the device to\n" +
+			"1 declines, anything else asks. Where the offer takes a tip, {\"tip\":150} first on its standard output\n" +
+			"gives one in minor units. Rules approve only who said the words or held the device to\n" +
 			"the box, or was strongest beyond doubt; wallet pending says of other offers why they ask.",
 		Flags: []cli.Flag{
 			cli.DataFlag(),

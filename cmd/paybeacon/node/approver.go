@@ -17,12 +17,13 @@ import (
 
 // approver answers offers by the owner's own command: it gets the offer as
 // JSON on its standard input and says 0 for approve and 1 for decline.
-// Anything else, or taking too long, leaves the offer to a person.
+// Anything else, or taking too long, leaves the offer to a person. With an approval it may
+// give a tip, in minor units: a line {"tip":150} first on its standard output.
 type approver struct {
 	node    *payer
 	command string
 	rule    pay.Rule
-	asked   map[string]pay.Verdict // what the command said; "" for nothing
+	asked   map[string]said // what the command said
 	// retry is when approvals that wait for their device are tried again, however
 	// often the feed moves until then.
 	retry time.Time
@@ -37,10 +38,16 @@ const (
 	execAskedMax = 10_000
 )
 
+// said is what the command said of an offer: the verdict, "" for none, and the tip.
+type said struct {
+	verdict pay.Verdict
+	tip     pay.Amount
+}
+
 func newApprover(n *payer, command string) *approver {
 	// The receipt names the rule but not the command, which is nobody's
 	// business at the till.
-	return &approver{node: n, command: command, rule: "exec", asked: map[string]pay.Verdict{}}
+	return &approver{node: n, command: command, rule: "exec", asked: map[string]said{}}
 }
 
 func (x *approver) run(ctx context.Context) error {
@@ -87,19 +94,19 @@ func (x *approver) answerAll(ctx context.Context) (waiting bool, err error) {
 		if p.Increment != nil {
 			offer = p.Increment.ID
 		}
-		verdict, asked := x.asked[offer]
-		if asked && verdict != "" && time.Now().Before(x.retry) {
+		word, asked := x.asked[offer]
+		if asked && word.verdict != "" && time.Now().Before(x.retry) {
 			waiting = true
 			continue
 		}
 		if !asked {
-			verdict = x.ask(ctx, p)
-			x.asked[offer] = verdict
+			word = x.ask(ctx, p)
+			x.asked[offer] = word
 		}
-		if verdict == "" || p.Refusal != "" {
+		if word.verdict == "" || p.Refusal != "" {
 			continue
 		}
-		_, err := x.node.Answer(ctx, p.ID, verdict, x.rule)
+		_, err := x.node.answer(ctx, p.ID, word.verdict, x.rule, word.tip)
 		switch code := pay.CodeOf(err); {
 		case code == "", code == pay.CodeDecided, code == pay.CodeNotFound:
 		case canWait(err):
@@ -107,8 +114,8 @@ func (x *approver) answerAll(ctx context.Context) (waiting bool, err error) {
 			if !asked {
 				x.node.Log.Warn("an offer waits", "payment", p.ID[:10], "error", err)
 			}
-		case code == pay.CodeUpgrade, code == pay.CodeTooMany, code == pay.CodeNotAllowed:
-			x.asked[offer] = ""
+		case code == pay.CodeUpgrade, code == pay.CodeTooMany, code == pay.CodeNotAllowed, code == pay.CodeAmount:
+			x.asked[offer] = said{}
 			x.node.Log.Warn("the command's answer cannot be given; a person is asked", "payment", p.ID[:10], "error", err)
 		default:
 			return waiting, err
@@ -120,8 +127,8 @@ func (x *approver) answerAll(ctx context.Context) (waiting bool, err error) {
 	return waiting, nil
 }
 
-// ask runs the command for one offer and returns what it says, "" for nothing.
-func (x *approver) ask(ctx context.Context, p api.Payment) pay.Verdict {
+// ask runs the command for one offer and returns what it says.
+func (x *approver) ask(ctx context.Context, p api.Payment) said {
 	ctx, cancel := context.WithTimeout(ctx, execTimeout)
 	defer cancel()
 	offer, err := json.Marshal(p)
@@ -131,15 +138,42 @@ func (x *approver) ask(ctx context.Context, p api.Payment) pay.Verdict {
 	cmd := exec.CommandContext(ctx, "sh", "-c", x.node.RestoreUmask()+x.command)
 	cmd.Stdin = bytes.NewReader(append(offer, '\n'))
 	cmd.WaitDelay = time.Second
+	out := &firstBytes{}
+	cmd.Stdout = out
 	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
-		return pay.Approve
+		return said{pay.Approve, tipSaid(p, out.kept)}
 	case errors.As(err, &exit) && exit.ExitCode() == 1:
-		return pay.Decline
+		return said{verdict: pay.Decline}
 	default:
 		x.node.Log.Warn("the command of --approve gave no answer; a person is asked", "payment", p.ID[:10], "error", err)
-		return ""
+		return said{}
 	}
+}
+
+// tipSaid returns the tip that a command gives with an approval: what its first line says,
+// if that is a JSON object. Of an increment there is none, nor where the offer takes none.
+func tipSaid(p api.Payment, out []byte) pay.Amount {
+	var word struct {
+		Tip pay.Amount `json:"tip"`
+	}
+	line, _, _ := bytes.Cut(out, []byte("\n"))
+	if p.TipMax == 0 || p.Increment != nil || json.Unmarshal(line, &word) != nil {
+		return 0
+	}
+	return word.Tip
+}
+
+// firstBytes keeps the beginning of what is written to it.
+type firstBytes struct{ kept []byte }
+
+// execSaidMax bounds what is read of what the command says. Chosen: more than a tip needs.
+const execSaidMax = 256
+
+// Write keeps what there is room for, and takes the rest.
+func (b *firstBytes) Write(p []byte) (int, error) {
+	b.kept = append(b.kept, p[:min(len(p), execSaidMax-len(b.kept))]...)
+	return len(p), nil
 }

@@ -34,7 +34,7 @@ func ruleObjects(list []wallet.StandingRule) []api.Rule {
 
 func ruleObject(s wallet.StandingRule) api.Rule {
 	r := api.Rule{
-		V: 1, Type: "rule", Name: string(s.Name), By: s.By(), Merchant: s.Merchant, Each: s.Each, FirstVisit: api.FirstVisitAsk,
+		V: 1, Type: "rule", Name: string(s.Name), By: s.By(), Merchant: s.Merchant, Each: s.Each, TipMax: s.TipMax, FirstVisit: api.FirstVisitAsk,
 		Currency: s.Currency, Added: s.Added.String(),
 	}
 	if s.Day > 0 {
@@ -56,7 +56,7 @@ func (n *payer) addRule(ctx context.Context, q api.RuleRequest) (api.Rule, error
 	for _, a := range []struct {
 		words string
 		to    *pay.Amount
-	}{{q.Each, &s.Each}, {q.Day, &s.Day}, {q.MerchantDay, &s.MerchantDay}} {
+	}{{q.Each, &s.Each}, {q.Day, &s.Day}, {q.MerchantDay, &s.MerchantDay}, {q.TipMax, &s.TipMax}} {
 		if a.words == "" {
 			continue
 		}
