@@ -158,6 +158,7 @@ func samples(t testing.TB) (list []sample) {
 	addEvidence(add)
 	addHolds(add)
 	addFuel(t, add)
+	addTips(add)
 	return list
 }
 
@@ -296,6 +297,31 @@ func addHolds(add func(name string, seed byte, b pay.Body) pay.Fact) {
 	add("bill", workingSeed, pay.Bill{Merchant: "m/cafe", Number: "2026-117", Amount: 1_840, Currency: "EUR", At: noon})
 	r.Key, r.Ref = "by-bill", "2026-117"
 	add("must-request: by a bill, to be held", boxSeed, pay.Opening{Request: r, Bill: true, Hold: pay.HoldMin})
+}
+
+// addTips adds a payment with a tip that is captured at once, and one that is held.
+func addTips(add func(name string, seed byte, b pay.Body) pay.Fact) {
+	r := requestBody()
+	r.Key, r.TipMax = "tips", 300
+	for _, hold := range []pay.Millis{0, pay.HoldMin} {
+		name, state, sums := "request: takes a tip", pay.StateCaptured, pay.Sums{Captured: 1_450}
+		if hold != 0 {
+			name, state, sums = "must-request: takes a tip, to be held", pay.StateHeld, pay.Sums{Held: 1_450}
+		}
+		req := add(name, boxSeed, pay.Opening{Request: r, Hold: hold}.Body())
+		d := offerBody(req.ID())
+		if d.TipMax = r.TipMax; hold != 0 {
+			d.HoldUntil = noon.Add(hold)
+		}
+		offer := add("decision: offered, takes a tip, "+string(state), workingSeed, d)
+		a := answerBody(offer, d)
+		a.Tip, a.HoldUntil = 200, d.HoldUntil
+		answer := add("answer: approve, with a tip, "+string(state), walletSeed, a)
+		d.Prev, d.Claim, d.Seq, d.State, d.By, d.At, d.Tip = offer.ID(), answer.ID(), 2, pay.StateTipped, pay.ByHand, d.At+1_000, a.Tip
+		tipped := add("decision: tipped, "+string(state), workingSeed, d)
+		d.Prev, d.Seq, d.State, d.Sums = tipped.ID(), 3, state, sums
+		add("decision: with a tip, "+string(state), workingSeed, d)
+	}
 }
 
 // challengeBody is the registry's challenge for the payment that request opens.

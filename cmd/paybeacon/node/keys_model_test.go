@@ -304,10 +304,10 @@ func (c *chain) offers() (open []pay.Decision, ids []pay.FactID, whose []pay.Sco
 	return open, ids, whose
 }
 
-func (c *chain) answer(open pay.Decision, id pay.FactID, whose pay.Scope, v pay.Verdict) {
+func (c *chain) answer(open pay.Decision, id pay.FactID, whose pay.Scope, v pay.Verdict, tip pay.Amount) {
 	f, err := pay.Sign(c.wallets[whose], pay.Answer{
 		Payment: open.Payment, Offer: id, Merchant: open.Merchant, Amount: open.Amount, Currency: open.Currency,
-		Expires: open.Expires, HoldUntil: open.HoldUntil, Verdict: v, By: pay.ByHand, Created: c.now,
+		Expires: open.Expires, HoldUntil: open.HoldUntil, Verdict: v, By: pay.ByHand, Created: c.now, Tip: tip,
 	})
 	c.must(err)
 	r := c.claim(f, nil)
@@ -322,7 +322,11 @@ func (c *chain) answer(open pay.Decision, id pay.FactID, whose pay.Scope, v pay.
 func (c *chain) answers(t *rapid.T) {
 	for i, d := range sorted(c.offers()) {
 		if rapid.IntRange(0, 2).Draw(t, "answer") > 0 {
-			c.answer(d.open, d.id, d.whose, rapid.SampledFrom([]pay.Verdict{pay.Approve, pay.Approve, pay.Decline}).Draw(t, fmt.Sprint("verdict ", i)))
+			v, tip := rapid.SampledFrom([]pay.Verdict{pay.Approve, pay.Approve, pay.Decline}).Draw(t, fmt.Sprint("verdict ", i)), pay.Amount(0)
+			if v == pay.Approve && d.open.TipMax > 0 {
+				tip = pay.Amount(rapid.Int64Range(0, int64(d.open.TipMax)).Draw(t, fmt.Sprint("tip ", i)))
+			}
+			c.answer(d.open, d.id, d.whose, v, tip)
 		}
 	}
 }
@@ -435,7 +439,7 @@ func (c *chain) settle(t *rapid.T) {
 		}
 	}
 	for _, d := range sorted(c.offers()) {
-		c.answer(d.open, d.id, d.whose, pay.Approve)
+		c.answer(d.open, d.id, d.whose, pay.Approve, 0)
 	}
 	for _, b := range c.boxes {
 		c.pull(b, 1_000)

@@ -47,6 +47,9 @@ func (c *chain) chargesMore(t *rapid.T, n *int) {
 	if rapid.Bool().Draw(t, "hold") {
 		o.Hold = 7_200_000
 	}
+	if rapid.Bool().Draw(t, "tips") {
+		o.TipMax = pay.Amount(rapid.IntRange(1, 90).Draw(t, "most"))
+	}
 	_, r, err := b.till.Charge(b, c.now, o, till.Choice{Candidate: pay.Candidate{Handle: "amber-otter", Code: tag(c.now), Heard: c.now, Near: true}, Evidence: pay.EvidenceTap})
 	c.must(err)
 	b.publish(r)
@@ -77,12 +80,15 @@ func (c *chain) acts(t *rapid.T, n *int) {
 		Kind: rapid.SampledFrom([]pay.Kind{pay.KindCapture, pay.KindCapture, pay.KindRefund, pay.KindRefund, pay.KindVoid}).Draw(t, "act"),
 		Key:  pay.IdempotencyKey(fmt.Sprint("a", *n)), Amount: pay.Amount(rapid.SampledFrom([]int{0, 1, 50}).Draw(t, "of")),
 	}
+	e := rapid.SampledFrom(list).Draw(t, "payment")
+	if a.Kind == pay.KindCapture && e.Payment.Sums().Held > 0 && rapid.Bool().Draw(t, "with a tip") {
+		a.Amount = e.Payment.Sums().Held
+	}
 	if a.Kind == pay.KindVoid {
 		a.Amount = 0
 	}
 	a.Final = a.Kind == pay.KindCapture && rapid.Bool().Draw(t, "final")
-	id := rapid.SampledFrom(list).Draw(t, "payment").ID
-	_, r, err := b.till.Act(b, c.now, id.String(), a)
+	_, r, err := b.till.Act(b, c.now, e.ID.String(), a)
 	if code := pay.CodeOf(err); code != "" && code != pay.CodeConflict {
 		t.Fatal(err)
 	}
@@ -114,7 +120,7 @@ func TestReportsEqualEveryScreen(t *testing.T) {
 				c.push(b)
 			}
 		}
-		captured := map[pay.Scope]pay.Amount{}
+		captured := map[pay.Scope]taken{}
 		for _, b := range c.boxes {
 			c.pull(b, len(c.feeds[b.status.Scope]))
 			captured[b.status.Scope] = c.reportsOf(rt, b, start)
@@ -123,15 +129,18 @@ func TestReportsEqualEveryScreen(t *testing.T) {
 	})
 }
 
+// taken is what a merchant has captured, and what of it is tip.
+type taken struct{ captured, tips pay.Amount }
+
 // reportsOf holds all reports of a box against its list and the book, and returns what
 // was captured.
-func (c *chain) reportsOf(t *rapid.T, b *shopBox, start pay.Time) (captured pay.Amount) {
+func (c *chain) reportsOf(t *rapid.T, b *shopBox, start pay.Time) taken {
 	const day = pay.Millis(86_400_000)
 	list, more, err := b.till.List(b, c.now, history.Page{Limit: pay.ListMax})
 	if err != nil || more {
 		t.Fatal(more, err)
 	}
-	var opening, inLines, refunded pay.Amount
+	var opening, captured, inLines, refunded, tips, tipLines pay.Amount
 	payments := 0
 	promised, err := book.Load(c.reg, book.Account{Owner: b.status.Scope, Currency: "EUR"})
 	c.must(err)
@@ -154,6 +163,11 @@ func (c *chain) reportsOf(t *rapid.T, b *shopBox, start pay.Time) (captured pay.
 		}
 		for _, l := range r.Lines {
 			inLines += l.In
+			tipLines += l.Tip
+		}
+		tips += r.Tips
+		if r.Tips < 0 || r.Tips > r.Captured {
+			t.Fatalf("of %d captured %d are tips", r.Captured, r.Tips)
 		}
 		if opening = r.Closing(); r.Held != promised.HeldCredits {
 			t.Fatalf("the report says that %d are held, the book %d", r.Held, promised.HeldCredits)
@@ -166,21 +180,25 @@ func (c *chain) reportsOf(t *rapid.T, b *shopBox, start pay.Time) (captured pay.
 	}
 	x, err := book.Load(c.reg, book.Account{Owner: b.status.Scope, Currency: "EUR"})
 	c.must(err)
-	var listed, back pay.Amount
+	var listed, back, tipped pay.Amount
 	for _, e := range list {
 		listed += e.Payment.Sums().Captured
 		back += e.Payment.Sums().Refunded
+		tipped += e.Payment.Decision.TipTaken()
+	}
+	if tips != tipped || tipLines != tipped {
+		t.Fatalf("the reports say %d of tips, their lines %d, the payments %d", tips, tipLines, tipped)
 	}
 	if x.Posted() != opening || payments != len(list) || listed != captured || back != refunded {
 		t.Fatalf("the book has %d, the last report %d; %d of %d payments reported, %d of %d captured", x.Posted(), opening, payments, len(list), captured, listed)
 	}
-	return captured
+	return taken{captured, tips}
 }
 
 // walletsAgree holds balances against the book, and receipts against what the merchants
 // captured.
-func (c *chain) walletsAgree(t *rapid.T, captured map[pay.Scope]pay.Amount) {
-	paid := map[pay.Scope]pay.Amount{}
+func (c *chain) walletsAgree(t *rapid.T, captured map[pay.Scope]taken) {
+	paid := map[pay.Scope]taken{}
 	for _, p := range c.payers() {
 		have, err := p.role.Balance(p, "EUR")
 		c.must(err)
@@ -195,13 +213,14 @@ func (c *chain) walletsAgree(t *rapid.T, captured map[pay.Scope]pay.Amount) {
 		c.must(err)
 		for _, e := range receipts {
 			if sums := e.Payment.Sums(); sums.Captured > 0 {
-				paid[e.Merchant] += sums.Captured
+				at := paid[e.Merchant]
+				paid[e.Merchant] = taken{at.captured + sums.Captured, at.tips + e.Payment.Decision.TipTaken()}
 			}
 		}
 	}
 	for merchant, sum := range captured {
 		if paid[merchant] != sum {
-			t.Fatalf("receipts for %s add up to %d, its reports to %d", merchant, paid[merchant], sum)
+			t.Fatalf("receipts for %s add up to %+v, its reports to %+v", merchant, paid[merchant], sum)
 		}
 	}
 }
