@@ -84,6 +84,8 @@ type Client struct {
 	state    State
 	doubtful bool // a session fell silent, or only its Welcome was lost, and none was connected since
 	changed  chan struct{}
+
+	looks looks
 }
 
 // NewClient returns a client that does nothing until Run.

@@ -44,6 +44,8 @@ func newClientConn(c *Client, conn Conn, next pay.Incarnation) *clientConn {
 func (k *clientConn) run(ctx context.Context, position pay.Position) (time.Duration, error) {
 	k.begin(ctx)
 	defer k.stop(nil)
+	k.client.looks.through(k)
+	defer k.client.looks.through(nil)
 	k.step(Connected{Position: position, Arrived: k.conn.Arrived()})
 	var wg sync.WaitGroup
 	wg.Go(k.read)
@@ -97,6 +99,8 @@ func (k *clientConn) carry(effect Effect) error {
 		}
 	case Rivalled:
 		k.client.rivalled()
+	case VehiclesCame:
+		k.client.looks.answered(e.Vehicles)
 	case End:
 		if e.Final {
 			return finalError{e.Err}

@@ -191,6 +191,11 @@ func (s *ClientSession) step(now time.Time, event Event) []Effect {
 		return s.goLive()
 	case UrgentRead:
 		return s.urgentRead(e)
+	case LookAsked:
+		if s.phase == phaseLive {
+			return []Effect{Send{e.Look}}
+		}
+		return nil
 	case Tick:
 		return s.tick(now, e.Arrived)
 	default:
@@ -249,6 +254,8 @@ func (s *ClientSession) received(now time.Time, m wire.Message) []Effect {
 		return []Effect{RenewOutbox{Incarnation: s.next}}
 	case wire.Rival:
 		return []Effect{Rivalled{}}
+	case wire.Vehicles:
+		return []Effect{VehiclesCame{m}}
 	case wire.Pong:
 		if !s.ping.pong(now, m.Nonce) {
 			return []Effect{protocolError("a Pong that answers no Ping")}

@@ -91,6 +91,7 @@ func (n *NodeEffects) Close() {
 //	ApplyUrgent  ApplyUrgent                       UrgentApplied
 //	NotePutBack  NotePutBack                       UrgentApplied, if the
 //	                                               node shows an entry
+//	FindVehicles Vehicles                          VehiclesFound
 //
 // It has no goroutines and no state. The shell calls Do in several goroutines,
 // none for two effects of one row at a time; a simulation calls it in any order
@@ -132,6 +133,9 @@ func (r RegistryEffects) Do(ctx context.Context, effect Effect) (Event, error) {
 		return answer(UrgentApplied{}, "apply urgent claims", r.Hub.ApplyUrgent(ctx, e.Facts))
 	case NotePutBack:
 		return r.notePutBack(ctx, e)
+	case FindVehicles:
+		list, err := r.Hub.Vehicles(ctx, r.Node, e.Look.Codes)
+		return answer(VehiclesFound{wire.Vehicles{N: e.Look.N, Vehicles: list}}, "find vehicles", err)
 	default:
 		panic(fmt.Sprintf("paysync: internal error: %T is not for a registry's store", effect))
 	}

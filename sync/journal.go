@@ -88,6 +88,9 @@ type Members interface {
 	Member(ctx context.Context, node pay.NodeID) (status pay.NodeStatus, ok bool, err error)
 	// Enrol decides on a claim to become a node.
 	Enrol(ctx context.Context, claim pay.EnrolClaim) (pay.Membership, error)
+	// Vehicles returns which of the codes that a box hears now are those of vehicles, to a
+	// box at pumps. It keeps nothing.
+	Vehicles(ctx context.Context, box pay.NodeID, codes []pay.CodeHeard) ([]pay.VehicleHeard, error)
 }
 
 // Feeds holds the feed of each scope.

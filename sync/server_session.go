@@ -59,6 +59,10 @@ type ServerSession struct {
 	grown   bool   // it grew while it was read, nobody knows how far
 	end     uint64 // the last entry that the feed is known to have
 	poked   bool   // a Poke is sent for which no Seen made room
+
+	fuel  bool      // the node is a box at pumps
+	looks lookMeter // what it has asked of
+	now   time.Time // of this Step
 }
 
 // NewServerSession returns a session of a registry that speaks those versions.
@@ -71,8 +75,9 @@ func NewServerSession(versions wire.Versions) *ServerSession {
 func (s *ServerSession) Version() wire.Version { return s.version }
 
 // Step takes one event and returns the effects to carry out. After an End it
-// returns none. The time is not used.
-func (s *ServerSession) Step(_ time.Time, event Event) []Effect {
+// returns none. The time, which is monotonic, counts for Look alone.
+func (s *ServerSession) Step(now time.Time, event Event) []Effect {
+	s.now = now
 	if s.phase == phaseEnded {
 		return nil
 	}
@@ -113,6 +118,8 @@ func (s *ServerSession) step(event Event) []Effect {
 		return s.urgentGiven(e)
 	case UrgentApplied:
 		return []Effect{Send{wire.Settled{}}}
+	case VehiclesFound:
+		return []Effect{Send{e.Vehicles}}
 	default:
 		panic(fmt.Sprintf("paysync: internal error: %T is not for a registry's session", event))
 	}
@@ -146,6 +153,8 @@ func (s *ServerSession) received(m wire.Message) []Effect {
 		return []Effect{RenewHead{Renew: m}}
 	case wire.Seen:
 		return s.seen(m.Seq)
+	case wire.Look:
+		return s.looked(m)
 	default:
 		return []Effect{protocolError(fmt.Sprintf("%T from a node", m))}
 	}
@@ -163,8 +172,9 @@ func (s *ServerSession) stood(st Standing) []Effect {
 	if !ok {
 		return []Effect{End{Err: upgradeError(s.hello.Versions(), own)}}
 	}
-	s.version = version
+	s.version, s.fuel = version, st.Member.Class == pay.ClassFuel
 	w := wire.Welcome{
+		Looks:  s.fuel,
 		Resume: resume(s.hello, st), Head: st.Head, Incarnation: s.hello.Incarnation,
 		Applied: st.Applied, Now: st.Now, PingEvery: st.PingEvery, Authority: st.Authority,
 	}.Speaking(version, own)

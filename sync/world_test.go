@@ -58,6 +58,7 @@ type registry struct {
 	applies  int
 	invites  map[pay.InviteID]*invite
 	failWith error
+	car      pay.VehicleHeard // the only one
 }
 
 // outbox is what the registry holds of a node's outbox.
@@ -150,6 +151,17 @@ func (r *registry) Member(_ context.Context, node pay.NodeID) (pay.NodeStatus, b
 	defer r.mu.Unlock()
 	m, ok := r.members[node]
 	return m, ok, nil
+}
+
+func (r *registry) Vehicles(_ context.Context, _ pay.NodeID, codes []pay.CodeHeard) (list []pay.VehicleHeard, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range codes {
+		if c.Code == r.car.Code {
+			list = append(list, r.car)
+		}
+	}
+	return list, r.failWith
 }
 
 func (r *registry) Enrol(_ context.Context, c pay.EnrolClaim) (pay.Membership, error) {

@@ -25,7 +25,6 @@ func TestWhatIsToCome(t *testing.T) {
 		"sim --seed 1":                         pay.CodeNotAvailable,
 		"serve --store postgres://x":           pay.CodeNotAvailable,
 		"scan --pumps sim:x --data y":          pay.CodeNotAvailable,
-		"admin invite --class fuel":            pay.CodeNotAvailable,
 		"demo --scenario conversation":         pay.CodeNotAvailable,
 		"till fuel wash":                       pay.CodeUsage,
 		"till fuels":                           pay.CodeUsage,

@@ -41,6 +41,8 @@ type InviteSpec struct {
 	Site     pay.Name   // for a box; the name when empty
 	Address  string     // HOST:PORT of the registry, as the node reaches it
 	TTL      pay.Millis // pay.InviteTTLDefault when 0
+	// Class is what a box is for; "" for any shop.
+	Class pay.BoxClass
 }
 
 // Invited is an invite and what stands in it.
@@ -50,6 +52,7 @@ type Invited struct {
 	Scope        pay.Scope
 	MerchantName pay.Name // for a box
 	Site         pay.Name // for a box
+	Class        pay.BoxClass
 	Expires      pay.Time
 }
 
@@ -64,6 +67,7 @@ type inviteRow struct {
 	Expires      pay.Time         `cbor:"7,keyasint"`
 	Used         bool             `cbor:"8,keyasint"`
 	Replaces     pay.NodeID       `cbor:"9,keyasint,omitzero"` // the wallet whose place is taken
+	Class        pay.BoxClass     `cbor:"10,keyasint,omitempty"`
 }
 
 // Invite makes an invite with a fresh secret from random. Invites for one
@@ -90,14 +94,17 @@ func (r *Registry) storeInvite(tx pay.WritableRows, random io.Reader, address st
 	if err := inviteRows.Put(tx, invite.ID, row); err != nil {
 		return Invited{}, fmt.Errorf("make invite: %w", err)
 	}
-	return Invited{Invite: invite, Role: row.Role, Scope: row.Scope, MerchantName: row.MerchantName, Site: row.Site, Expires: row.Expires}, nil
+	return Invited{Invite: invite, Role: row.Role, Scope: row.Scope, MerchantName: row.MerchantName, Site: row.Site, Class: row.Class, Expires: row.Expires}, nil
 }
 
 func checkSpec(now pay.Time, spec InviteSpec) (inviteRow, error) {
 	refuse := func(why string) (inviteRow, error) {
 		return inviteRow{}, pay.NewCase(pay.CodeUsage, "invite_form", "make invite: "+why)
 	}
-	row := inviteRow{Role: spec.Role, Name: spec.Name}
+	row := inviteRow{Role: spec.Role, Name: spec.Name, Class: spec.Class}
+	if spec.Class != "" && (spec.Role != pay.RoleBox || spec.Class != pay.ClassFuel) {
+		return refuse(fmt.Sprintf("there is no class %q for a %s", string(spec.Class), string(spec.Role)))
+	}
 	ttl := spec.TTL
 	if ttl == 0 {
 		ttl = pay.InviteTTLDefault
@@ -185,7 +192,7 @@ func (r *Registry) Enrol(tx pay.WritableRows, now pay.Time, c pay.EnrolClaim) (p
 		return pay.Membership{}, pay.Reaction{}, err
 	}
 	status := pay.NodeStatus{
-		Node: c.Node, Role: i.Role, Scope: i.Scope, MerchantName: i.MerchantName, Site: i.Site, At: now,
+		Node: c.Node, Role: i.Role, Scope: i.Scope, MerchantName: i.MerchantName, Site: i.Site, Class: i.Class, At: now,
 		Name: firstName(i.Name, c.Name, pay.Name(string(i.Role)+"-"+node.Short())), Replaces: i.Replaces,
 	}
 	if err := status.Name.Check(); err != nil {

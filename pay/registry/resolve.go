@@ -18,22 +18,29 @@ type match struct {
 // When there is none, outOfStep reports whether the code belongs to a device at
 // another moment near now.
 func (t *turn) resolve(code pay.Code, at pay.Time) (found []match, outOfStep bool, err error) {
-	moves, err := t.moves(t.rows)
-	if err != nil {
-		return nil, false, err
-	}
-	var room [4]uint32
-	numbers, upTo := t.codes.find(room[:0], code, at, moves.era())
-	found, err = t.candidates(numbers, upTo, 0, code, at, at+1)
+	found, moves, err := t.broadcast(t.rows, code, at)
 	if err != nil || len(found) > 0 {
 		return found, false, err
 	}
+	var room [4]uint32
 	numbers, upTo, reach := t.codes.findWide(room[:0], code, t.now, moves.era())
 	if reach == 0 {
 		return nil, false, nil
 	}
-	found, err = t.candidates(numbers, upTo, wideTailMax, code, t.now.Add(-reach), t.now.Add(reach))
+	found, err = t.candidates(t.rows, numbers, upTo, wideTailMax, code, t.now.Add(-reach), t.now.Add(reach))
 	return nil, len(found) > 0, err
+}
+
+// broadcast returns the devices that may have broadcast the code at the moment, and how the
+// clock was moved.
+func (r *Registry) broadcast(view pay.Rows, code pay.Code, at pay.Time) (found []match, moves shifts, err error) {
+	if moves, err = r.moves(view); err != nil {
+		return nil, moves, err
+	}
+	var room [4]uint32
+	numbers, upTo := r.codes.find(room[:0], code, at, moves.era())
+	found, err = r.candidates(view, numbers, upTo, 0, code, at, at+1)
+	return found, moves, err
 }
 
 // sameDevice reports whether a device was found already.
@@ -44,7 +51,7 @@ func sameDevice(found []match, device pay.DeviceID) bool {
 // candidates checks the sources that a table named, and those that it cannot
 // know because they came after upTo, against the rows: only a current mapping
 // with this code in [from, to) counts, and each device once.
-func (t *turn) candidates(numbers []uint32, upTo uint32, tail int, code pay.Code, from, to pay.Time) ([]match, error) {
+func (r *Registry) candidates(view pay.Rows, numbers []uint32, upTo uint32, tail int, code pay.Code, from, to pay.Time) ([]match, error) {
 	type hit struct {
 		source sourceRow
 		step   pay.Step
@@ -57,7 +64,7 @@ func (t *turn) candidates(numbers []uint32, upTo uint32, tail int, code pay.Code
 		return true
 	}
 	for _, n := range numbers {
-		s, ok, err := t.getSource(t.rows, n)
+		s, ok, err := r.getSource(view, n)
 		if err != nil {
 			return nil, err
 		}
@@ -65,13 +72,13 @@ func (t *turn) candidates(numbers []uint32, upTo uint32, tail int, code pay.Code
 			try(s)
 		}
 	}
-	if err := t.eachSource(t.rows, upTo, tail, try); err != nil {
+	if err := r.eachSource(view, upTo, tail, try); err != nil {
 		return nil, err
 	}
 	var found []match
 	for _, h := range hits {
 		device := h.source.device
-		row, ok, err := deviceRows.Get(t.rows, device)
+		row, ok, err := deviceRows.Get(view, device)
 		if err != nil {
 			return nil, err
 		}

@@ -193,19 +193,20 @@ type RadioEvent struct {
 
 // NodeEvent is a node that was enrolled or revoked. Node is its id.
 type NodeEvent struct {
-	Node     string    `json:"node"`
-	Role     pay.Role  `json:"role"`
-	Scope    pay.Scope `json:"scope"`
-	Name     pay.Name  `json:"name"`
-	Merchant pay.Name  `json:"merchant,omitempty"`
-	Site     pay.Name  `json:"site,omitempty"`
-	Revoked  bool      `json:"revoked"`
+	Node     string       `json:"node"`
+	Role     pay.Role     `json:"role"`
+	Scope    pay.Scope    `json:"scope"`
+	Name     pay.Name     `json:"name"`
+	Merchant pay.Name     `json:"merchant,omitempty"`
+	Site     pay.Name     `json:"site,omitempty"`
+	Class    pay.BoxClass `json:"class,omitempty"`
+	Revoked  bool         `json:"revoked"`
 }
 
 // NewNodeEvent returns how a node stands from now on.
 func NewNodeEvent(n pay.NodeStatus) *NodeEvent {
 	return &NodeEvent{
-		Node: n.Node.ID().String(), Role: n.Role, Scope: n.Scope, Name: n.Name, Merchant: n.MerchantName, Site: n.Site, Revoked: n.Revoked,
+		Node: n.Node.ID().String(), Role: n.Role, Scope: n.Scope, Name: n.Name, Merchant: n.MerchantName, Site: n.Site, Class: n.Class, Revoked: n.Revoked,
 	}
 }
 

@@ -148,14 +148,15 @@ type Nearby struct {
 
 // Invite is the URL that lets one node enrol, once, until Expires.
 type Invite struct {
-	V        int      `json:"v"`
-	Type     string   `json:"type"`
-	Invite   string   `json:"invite"`
-	Role     pay.Role `json:"role"`
-	Name     pay.Name `json:"name"`
-	Merchant pay.Name `json:"merchant,omitempty"`
-	Site     pay.Name `json:"site,omitempty"`
-	Expires  string   `json:"expires"`
+	V        int          `json:"v"`
+	Type     string       `json:"type"`
+	Invite   string       `json:"invite"`
+	Role     pay.Role     `json:"role"`
+	Name     pay.Name     `json:"name"`
+	Merchant pay.Name     `json:"merchant,omitempty"`
+	Site     pay.Name     `json:"site,omitempty"`
+	Class    pay.BoxClass `json:"class,omitempty"` // what a box is for; "" for any shop
+	Expires  string       `json:"expires"`
 	// Replaces is the node id of the wallet whose place is taken.
 	Replaces string `json:"replaces,omitempty"`
 	// Boxes is how many boxes the merchant has already.
@@ -346,16 +347,17 @@ type Account struct {
 
 // Node is a node that has enrolled with the registry.
 type Node struct {
-	V         int       `json:"v"`
-	Type      string    `json:"type"`
-	ID        string    `json:"id"`
-	Role      pay.Role  `json:"role"`
-	Scope     pay.Scope `json:"scope"`
-	Name      pay.Name  `json:"name"`
-	Merchant  pay.Name  `json:"merchant,omitempty"`
-	Site      pay.Name  `json:"site,omitempty"`
-	Revoked   bool      `json:"revoked"`
-	Connected bool      `json:"connected"`
+	V         int          `json:"v"`
+	Type      string       `json:"type"`
+	ID        string       `json:"id"`
+	Role      pay.Role     `json:"role"`
+	Scope     pay.Scope    `json:"scope"`
+	Name      pay.Name     `json:"name"`
+	Merchant  pay.Name     `json:"merchant,omitempty"`
+	Site      pay.Name     `json:"site,omitempty"`
+	Class     pay.BoxClass `json:"class,omitempty"` // what a box is for; "" for any shop
+	Revoked   bool         `json:"revoked"`
+	Connected bool         `json:"connected"`
 	// Earshot are other places that hear the customers of a box's site and are no
 	// declared neighbours of it.
 	Earshot []Earshot `json:"earshot,omitempty"`

@@ -87,12 +87,14 @@ type ListRequest struct {
 // InviteRequest asks for an invite that is good for TTL. Without Address it names
 // the address at which the registry listens.
 type InviteRequest struct {
-	Role     pay.Role   `json:"role"`
-	Name     pay.Name   `json:"name"`
-	Merchant pay.Name   `json:"merchant,omitempty"`
-	Site     pay.Name   `json:"site,omitempty"`
-	Address  string     `json:"address,omitempty"`
-	TTL      pay.Millis `json:"ttl_ms"`
+	Role     pay.Role `json:"role"`
+	Name     pay.Name `json:"name"`
+	Merchant pay.Name `json:"merchant,omitempty"`
+	Site     pay.Name `json:"site,omitempty"`
+	// Class is what a box is for, such as "fuel"; "" for any shop.
+	Class   pay.BoxClass `json:"class,omitempty"`
+	Address string       `json:"address,omitempty"`
+	TTL     pay.Millis   `json:"ttl_ms"`
 	// Replaces names the wallet whose place the new one is to take, by its name,
 	// scope or an unambiguous beginning of its id.
 	Replaces string `json:"replaces,omitempty"`

@@ -32,7 +32,6 @@ var laterFlags = map[string][]string{
 	"serve":              {"store"},
 	"scan":               {"clear", "tap", "pumps"},
 	"beacon run":         {"ears", "voice"},
-	"admin invite":       {"class"},
 	"till charge":        {"hold", "bill"},
 	"wallet pending":     {"link"},
 	"wallet mandate add": {"offline"},

@@ -170,6 +170,7 @@ type Member struct {
 	Scope     pay.Scope     `json:"scope"`
 	Name      pay.Name      `json:"name"`
 	Shop      pay.Name      `json:"merchant,omitempty"`
+	Class     pay.BoxClass  `json:"class,omitempty"` // what a box is for; "" for any shop
 	Site      pay.Name      `json:"site,omitempty"`
 	Server    string        `json:"server"`
 	Invite    pay.InviteID  `json:"invite"`

@@ -27,6 +27,7 @@ func AdminCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 				&cli.StringFlag{Name: "name", Usage: "what people call it: `NAME`"},
 				&cli.StringFlag{Name: "merchant", Usage: "whose box it is: `NAME` (default: the name)"},
 				&cli.StringFlag{Name: "site", Usage: "where the box stands: `NAME` (default: the name)"},
+				&cli.StringFlag{Name: "class", Value: classShop, Usage: "what the box is for: `shop|fuel`; a fuel box stands at pumps and is told which vehicles it hears"},
 				&cli.StringFlag{Name: "address", Usage: "where nodes reach the registry: `HOST:PORT` (default: where it listens)"},
 				&cli.DurationFlag{Name: "ttl", Value: pay.InviteTTLDefault.Std(), Usage: "how long it may be used: `DUR`"},
 				&cli.StringFlag{Name: "replaces", Usage: "the lost wallet whose place a new one takes: `NODE`, its name or the beginning of its id"},
@@ -95,6 +96,13 @@ func adminInvite(c *cli.Call) error {
 	case role == pay.RoleWallet && (f.String("merchant") != "" || f.String("site") != ""):
 		return pay.NewError(pay.CodeUsage, "--merchant and --site are for boxes", "leave them out")
 	}
+	class, err := boxClass(f.String("class"))
+	if err == nil && class != "" && role != pay.RoleBox {
+		err = pay.NewError(pay.CodeUsage, "--class is for boxes", "leave it out")
+	}
+	if err != nil {
+		return err
+	}
 	name := pay.Name(f.String("name"))
 	if name == "" && f.String("merchant") != "" {
 		name = pay.Name(f.String("merchant"))
@@ -111,7 +119,7 @@ func adminInvite(c *cli.Call) error {
 		return err
 	}
 	q := api.InviteRequest{
-		Role: role, Name: name, Merchant: pay.Name(f.String("merchant")), Site: pay.Name(f.String("site")),
+		Role: role, Name: name, Merchant: pay.Name(f.String("merchant")), Site: pay.Name(f.String("site")), Class: class,
 		Address: f.String("address"), TTL: ttl, Replaces: replaces,
 	}
 	reply, err := ask(c, api.VerbInvite, q)
@@ -137,6 +145,21 @@ func adminInvite(c *cli.Call) error {
 		_, _ = fmt.Fprintf(c.Err, "For one %s, until %s. Use it once, as it is or from a file:\n  %s --invite 'URL'\n  %s --invite-file FILE\n",
 			role, text.Moment(i.Expires), enrol, enrol)
 	})
+}
+
+// classShop is how people write that a box is for any shop.
+const classShop = "shop"
+
+// boxClass returns the class that a person wrote.
+func boxClass(s string) (pay.BoxClass, error) {
+	switch s {
+	case classShop, "":
+		return "", nil
+	case string(pay.ClassFuel):
+		return pay.ClassFuel, nil
+	default:
+		return "", pay.NewError(pay.CodeUsage, fmt.Sprintf("there is no class %q of boxes", text.Printable(s)), "write --class shop or --class fuel")
+	}
 }
 
 // boxes returns how many boxes there are, in words.

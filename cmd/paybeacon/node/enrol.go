@@ -43,7 +43,7 @@ func Enrol(ctx context.Context, d datadir.Dir, invite pay.Invite, role pay.Role,
 		return datadir.Member{}, explainPath(ctx, invite.Address, err)
 	}
 	m := datadir.Member{
-		V: 1, Role: joined.Node.Role, Scope: joined.Node.Scope, Name: joined.Node.Name, Shop: joined.Node.MerchantName, Site: joined.Node.Site,
+		V: 1, Role: joined.Node.Role, Scope: joined.Node.Scope, Name: joined.Node.Name, Shop: joined.Node.MerchantName, Site: joined.Node.Site, Class: joined.Node.Class,
 		Server: invite.Address, Invite: invite.ID, Root: invite.Root.String(),
 		Authority: joined.Authority.Raw(), Currency: joined.Currency, Resolver: joined.Resolver,
 	}

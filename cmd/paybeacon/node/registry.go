@@ -243,6 +243,15 @@ func (h hub) Member(ctx context.Context, node pay.NodeID) (status pay.NodeStatus
 	return status, ok, err
 }
 
+// Vehicles returns which of the codes that a box at pumps hears are those of vehicles.
+func (h hub) Vehicles(ctx context.Context, box pay.NodeID, codes []pay.CodeHeard) (list []pay.VehicleHeard, err error) {
+	err = h.store.View(ctx, func(v *store.View) error {
+		list, err = h.role.Vehicles(v, h.Now(), box, codes)
+		return err
+	})
+	return list, err
+}
+
 // Enrol lets a node in by its invite. The node's program may know fewer cases, so
 // that an error brings its hint along.
 func (h hub) Enrol(ctx context.Context, claim pay.EnrolClaim) (pay.Membership, error) {
@@ -323,7 +332,7 @@ func (n *Registry) invite(ctx context.Context, q api.InviteRequest) (api.Invite,
 	if err != nil {
 		return api.Invite{}, err
 	}
-	spec := registry.InviteSpec{Role: q.Role, Name: q.Name, Merchant: q.Merchant, Site: q.Site, Address: address, TTL: q.TTL}
+	spec := registry.InviteSpec{Role: q.Role, Name: q.Name, Merchant: q.Merchant, Site: q.Site, Class: q.Class, Address: address, TTL: q.TTL}
 	var old pay.NodeStatus
 	members, err := read(ctx, n.store, func(v *store.View) (list []pay.NodeStatus, err error) {
 		err = n.role.Members(v, func(m pay.NodeStatus) error {
@@ -350,7 +359,7 @@ func (n *Registry) invite(ctx context.Context, q api.InviteRequest) (api.Invite,
 	}
 	i := api.Invite{
 		V: 1, Type: "invite", Invite: made.Invite.String(), Role: made.Role, Name: q.Name,
-		Merchant: made.MerchantName, Site: made.Site, Expires: made.Expires.String(),
+		Merchant: made.MerchantName, Site: made.Site, Class: made.Class, Expires: made.Expires.String(),
 	}
 	if q.Replaces != "" {
 		old.Revoked, old.Replaced = true, true
@@ -451,7 +460,7 @@ func (n *Registry) nodes(ctx context.Context, _ api.Nothing) (api.List[api.Node]
 func (n *Registry) nodeObject(m pay.NodeStatus) api.Node {
 	id := m.Node.ID()
 	out := api.Node{
-		V: 1, Type: "node", ID: id.String(), Role: m.Role, Scope: m.Scope, Name: m.Name, Merchant: m.MerchantName, Site: m.Site,
+		V: 1, Type: "node", ID: id.String(), Role: m.Role, Scope: m.Scope, Name: m.Name, Merchant: m.MerchantName, Site: m.Site, Class: m.Class,
 		Revoked: m.Revoked, Connected: n.server != nil && n.server.Connected(id), Replaced: m.Replaced,
 	}
 	if !m.Replaces.IsZero() {
