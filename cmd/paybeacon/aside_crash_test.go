@@ -79,6 +79,21 @@ func TestPaymentThatCannotEndIsSetAside(t *testing.T) {
 	if _, err := w.retry("--id", "0123456789"); exitOf(err) != pay.ExitNotFound {
 		t.Errorf("retry of nothing: %v", err)
 	}
+
+	// What can never be retried, its operator closes: a claim on it is late then, not set
+	// aside.
+	fail("p:")
+	closed := w.offered("6.00", "--ttl", "2s")
+	fail(bad, worse, closed)
+	w.must(w.Until(closed+" is set aside", func() (bool, error) { return strings.Contains(w.health().said, closed), nil }))
+	fail(bad, worse)
+	var s api.Settled
+	w.must(w.Ask(&s, "admin", "settle", "--data", w.Data("reg"), "--id", closed, "--why", "its rule fails for ever"))
+	if s.State != pay.StateCancelled || !s.SafeToRetry || strings.Contains(w.health().said, closed) {
+		t.Errorf("settled: %+v, and doctor says %s", s, w.health().said)
+	}
+	w.shownAs(closed, pay.StateCancelled)
+
 	w.Stop("reg")
 	if h := w.health(); !strings.Contains(h.said, bad) || h.exit != pay.ExitFailed {
 		t.Errorf("doctor without the daemon (exit %d): %s", h.exit, h.said)

@@ -141,6 +141,8 @@ func TestEverySpaceIsWritten(t *testing.T) {
 	c.pair(watch, c.other)
 	c.topUp(c.other, 5)
 	c.answer(c.other, c.charge(c.shop, watch, 1), pay.Approve, "all")
+	_, err := c.settle(c.charge(c.shop, watch, 1), "", "nobody else can")
+	c.must(err)
 	held := tab{counter: c, hold: tabHold}
 	held.payer, held.beacon = c.other, watch
 	held.step("hold 1")
