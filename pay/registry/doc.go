@@ -13,6 +13,7 @@
 //	request -> offered     to merchant and wallet, deadline set
 //	           unmatched, ambiguous, expired, cancelled     to the merchant alone
 //	answer  -> captured, declined, failed                   to both
+//	           tipped, and captured, where it gives a tip
 //	cancel  -> cancelled                                    to both
 //	deadline -> expired                                     to both
 //	mapping, revoke -> the device's status                  to the wallet

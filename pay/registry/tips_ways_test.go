@@ -132,3 +132,38 @@ func TestAMandateGivesNoTip(t *testing.T) {
 	}
 	c.auditOK()
 }
+
+// The amount may come later, or from a bill: the most that may be tip is the request's.
+func TestATipOnAnAmountFromElsewhere(t *testing.T) {
+	t.Parallel()
+	c := newTab(t)
+	c.publishBill("117", 1_840)
+	for name, o := range map[string]pay.Opening{"later": {Later: true}, "by a bill": {Bill: true}} {
+		o.Request = c.requestFrom(c.shop, c.beacon.code(c.now), 0)
+		if o.TipMax = 500; o.Bill {
+			o.Ref = "117"
+		}
+		c.request = c.sign(c.shop.key, o)
+		if no := c.push(0, c.request); no != "" {
+			t.Fatalf("%s: refused %s", name, no)
+		}
+		if o.Later {
+			c.price(c.shop, 1_840, "p")
+		}
+		if no := c.step("approve tip=501"); no != pay.ReasonWrongTerms {
+			t.Errorf("%s: a tip above the most is refused %q", name, no)
+		}
+		if no := c.step("approve tip=160"); no != "" || c.short() != "captured 0/2000/0" || c.stands().Decision.TipTaken() != 160 {
+			t.Errorf("%s: refused %q, is %s with a tip of %d", name, no, c.short(), c.stands().Decision.TipTaken())
+		}
+		c.conserved(0)
+		c.auditOK()
+	}
+}
+
+func (c *tab) publishBill(number string, amount pay.Amount) {
+	c.Helper()
+	_, r, err := c.reg.AddBill(c.mem, c.now, pay.Bill{Merchant: c.shop.status.Scope, Number: number, Amount: amount})
+	c.must(err)
+	c.publish(r)
+}

@@ -109,6 +109,8 @@ func TestChargeRefusesWhatCannotBe(t *testing.T) {
 		{"zero", func(o *till.Order) { o.Amount = 0 }, pay.CodeAmount},
 		{"negative", func(o *till.Order) { o.Amount = -1 }, pay.CodeAmount},
 		{"too large", func(o *till.Order) { o.Amount = pay.AmountMax + 1 }, pay.CodeAmount},
+		{"a negative tip", func(o *till.Order) { o.TipMax = -1 }, pay.CodeAmount},
+		{"a tip too large", func(o *till.Order) { o.TipMax = pay.AmountMax + 1 }, pay.CodeAmount},
 		{"another currency", func(o *till.Order) { o.Currency = "USD" }, pay.CodeCurrency},
 		{"no currency", func(o *till.Order) { o.Currency = "eur" }, pay.CodeCurrency},
 		{"no key", func(o *till.Order) { o.Key = "" }, pay.CodeUsage},

@@ -67,6 +67,7 @@ func TestDecisionThatDoesNotFitChangesNothing(t *testing.T) {
 		change func(*pay.Decision)
 	}{
 		{"other amount", "", func(d *pay.Decision) { d.Amount++ }},
+		{"a tip that was not asked for", "", func(d *pay.Decision) { d.TipMax = 100 }},
 		{"other currency", "", func(d *pay.Decision) { d.Currency = "USD" }},
 		{"other site", "", func(d *pay.Decision) { d.Site = "Garden" }},
 		{"other handle", "", func(d *pay.Decision) { d.Handle = "icy-fox" }},

@@ -279,3 +279,20 @@ func TestARuleWithABadTip(t *testing.T) {
 		wantCode(t, err, pay.CodeAmount)
 	}
 }
+
+// A rule that covers all, or up to an amount, gives no tip: its owner has set no bound.
+func TestOtherRulesGiveNoTip(t *testing.T) {
+	t.Parallel()
+	for _, rule := range []wallet.Rule{{Kind: wallet.All}, {Kind: wallet.Under, Limit: 2000, Currency: "EUR"}} {
+		for _, hold := range []bool{false, true} {
+			w := newWorld(t, rule)
+			answers := w.deliver(w.tipOffer(1, 1250, 300, hold))
+			if len(answers) != 1 {
+				t.Fatalf("%s: %d answers", rule.Kind, len(answers))
+			}
+			if a, err := pay.As[pay.Answer](answers[0]); err != nil || a.Tip != 0 || a.Verdict != pay.Approve {
+				t.Errorf("%s: %+v, %v", rule.Kind, a, err)
+			}
+		}
+	}
+}

@@ -352,7 +352,8 @@ var modelKeys = []pay.IdempotencyKey{"k1", "k2", "k3"}
 func (c *chain) order(t *rapid.T) till.Order {
 	return till.Order{
 		Key: rapid.SampledFrom(modelKeys).Draw(t, "key"), Amount: pay.Amount(rapid.SampledFrom([]int{100, 100, 100, 250}).Draw(t, "amount")), TTL: 60_000,
-		To: rapid.SampledFrom([]pay.Handle{"", "", "amber-otter"}).Draw(t, "to"),
+		To:     rapid.SampledFrom([]pay.Handle{"", "", "amber-otter"}).Draw(t, "to"),
+		TipMax: rapid.SampledFrom([]pay.Amount{0, 0, 40}).Draw(t, "tips"),
 	}
 }
 
@@ -404,7 +405,7 @@ func (c *chain) check(t *rapid.T) {
 			t.Fatalf("key %s of %s was paid twice", k.key, k.merchant)
 		}
 		paid[k] = d.Payment
-		sum += d.Amount
+		sum += d.SumsAfter().Captured
 	}
 	var has pay.Amount
 	for _, b := range c.boxes[1:] {
