@@ -205,6 +205,26 @@ func openMore(view pay.Rows, rec history.Record) (i *history.Increment, a answer
 	return i, a, err
 }
 
+// Stands returns nil when the payment whose id begins with the digits of id asks its payer
+// what it asked for when somebody began to think about an answer: the increment with that
+// id, zero for the payment's own offer. One id stands for the payment and, one after the
+// other, for all its increments: without this an answer that took its time would be given
+// to another amount. Its errors are those of Answer about the id, and CodeDecided.
+func (w *Wallet) Stands(view pay.Rows, now pay.Time, id string, increment pay.FactID) error {
+	e, err := w.Offer(view, now, id)
+	if err != nil {
+		return err
+	}
+	asks := pay.FactID{}
+	if e.Increment != nil {
+		asks = e.Increment.ID
+	}
+	if asks != increment {
+		return pay.NewCase(pay.CodeDecided, "already_decided", fmt.Sprintf("what payment %s asked for then does not stand any more", e.ID.Short()))
+	}
+	return nil
+}
+
 // answerMore answers the increment of a payment. Its errors are those of Answer.
 func (w *Wallet) answerMore(tx pay.WritableRows, now pay.Time, rec history.Record, v pay.Verdict, by pay.Rule) (Entry, pay.Reaction, error) {
 	i, a, err := openMore(tx, rec)

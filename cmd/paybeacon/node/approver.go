@@ -11,6 +11,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/history"
 	"github.com/paybeacon/paybeacon/pay/wallet"
 	"github.com/paybeacon/paybeacon/store"
 )
@@ -90,9 +91,10 @@ func (x *approver) answerAll(ctx context.Context) (waiting bool, err error) {
 		if p.Asks != "" {
 			continue // a person answers, whatever a program says
 		}
-		offer := p.ID
+		offer, increment := p.ID, pay.FactID{}
 		if p.Increment != nil {
 			offer = p.Increment.ID
+			increment, _ = history.WholeID[pay.FactID](offer)
 		}
 		word, asked := x.asked[offer]
 		if asked && word.verdict != "" && time.Now().Before(x.retry) {
@@ -106,7 +108,7 @@ func (x *approver) answerAll(ctx context.Context) (waiting bool, err error) {
 		if word.verdict == "" || p.Refusal != "" {
 			continue
 		}
-		_, err := x.node.answer(ctx, p.ID, word.verdict, x.rule, word.tip)
+		_, err := x.node.answer(ctx, p.ID, word.verdict, x.rule, word.tip, &increment)
 		switch code := pay.CodeOf(err); {
 		case code == "", code == pay.CodeDecided, code == pay.CodeNotFound:
 		case canWait(err):

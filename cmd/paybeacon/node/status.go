@@ -49,6 +49,7 @@ func (n *Wallet) answerByHand(ctx context.Context, q api.AnswerRequest) (api.Pay
 		return api.Payment{}, err
 	}
 	id := q.ID
+	var meant *pay.FactID // what is over the amount, and may not be what is asked a moment later
 	if q.Amount != "" {
 		e, err := read(ctx, n.store, func(v *store.View) (wallet.Entry, error) { return n.wallet.Offer(v, n.store.Now(), q.ID) })
 		if err != nil {
@@ -59,8 +60,8 @@ func (n *Wallet) answerByHand(ctx context.Context, q api.AnswerRequest) (api.Pay
 			return api.Payment{}, err
 		}
 		asked := e.Amount
-		if e.Increment != nil {
-			asked = e.Increment.Amount
+		if meant = new(pay.FactID{}); e.Increment != nil {
+			asked, *meant = e.Increment.Amount, e.Increment.ID
 		}
 		if amount != asked {
 			return api.Payment{}, pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s is over %s, not %s", e.ID.Short(), text.FormatMoney(asked, e.Currency), text.FormatMoney(amount, e.Currency)),
@@ -79,5 +80,5 @@ func (n *Wallet) answerByHand(ctx context.Context, q api.AnswerRequest) (api.Pay
 	if q.Cannot {
 		return n.cannotAnswer(ctx, id, pay.ByHand)
 	}
-	return n.answer(ctx, id, q.Verdict, pay.ByHand, tip)
+	return n.answer(ctx, id, q.Verdict, pay.ByHand, tip, meant)
 }

@@ -35,12 +35,20 @@ const (
 // Its errors are those of wallet.Answer, and a *pay.Error with CodeDevice where the
 // device could not be had.
 func (n *payer) Answer(ctx context.Context, id string, v pay.Verdict, by pay.Rule) (api.Payment, error) {
-	return n.answer(ctx, id, v, by, 0)
+	return n.answer(ctx, id, v, by, 0, nil)
 }
 
-// answer is Answer with a tip, 0 for none, that an approval gives. Its errors are those of
-// wallet.ApproveWithTip, too.
-func (n *payer) answer(ctx context.Context, id string, v pay.Verdict, by pay.Rule, tip pay.Amount) (api.Payment, error) {
+// answerTo is Answer to the increment of a payment that is meant, zero for the payment's
+// own offer, and to no other one. Its errors are those of wallet.Stands, too.
+func (n *payer) answerTo(ctx context.Context, id string, increment pay.FactID, v pay.Verdict, by pay.Rule) error {
+	_, err := n.answer(ctx, id, v, by, 0, &increment)
+	return err
+}
+
+// answer is Answer with a tip, 0 for none, that an approval gives, and only to the
+// increment that is meant; nil: to whatever is asked. Its errors are those of
+// wallet.ApproveWithTip and wallet.Stands, too.
+func (n *payer) answer(ctx context.Context, id string, v pay.Verdict, by pay.Rule, tip pay.Amount, meant *pay.FactID) (api.Payment, error) {
 	if s := n.Standing(); s.Registry == api.RegistryOldCopy {
 		return api.Payment{}, s.Refusal()
 	}
@@ -52,6 +60,11 @@ func (n *payer) answer(ctx context.Context, id string, v pay.Verdict, by pay.Rul
 		}
 	}
 	e, err := commit(ctx, n.store, func(tx *store.Tx) (wallet.Entry, pay.Reaction, error) {
+		if meant != nil {
+			if err := n.wallet.Stands(tx, tx.Now(), id, *meant); err != nil {
+				return wallet.Entry{}, pay.Reaction{}, err
+			}
+		}
 		if tip != 0 {
 			return n.wallet.ApproveWithTip(tx, tx.Now(), id, by, tip, code)
 		}
@@ -172,7 +185,7 @@ func (n *payer) witnessAll(ctx context.Context) (left int, err error) {
 	for _, o := range offers {
 		id := o.Payment
 		before := n.problems.of(id)
-		_, err := n.Answer(ctx, id.String(), pay.Approve, o.By)
+		err := n.answerTo(ctx, id.String(), pay.FactID{}, pay.Approve, o.By)
 		switch code := pay.CodeOf(err); {
 		case code == "", code == pay.CodeDecided, code == pay.CodeNotFound:
 			continue
