@@ -85,7 +85,12 @@ func readStation(name string) (station, error) {
 		if p, ok := errors.AsType[toml.ParseError](err); ok {
 			return station{}, &pumps.ConfigError{File: name, Line: p.Position.Line, Key: p.LastKey, Problem: p.Message}
 		}
-		return station{}, &pumps.ConfigError{File: name, Problem: err.Error()}
+		// A value of another type is told as text alone.
+		wrong := &pumps.ConfigError{File: name, Problem: err.Error()}
+		if n, _ := fmt.Sscanf(wrong.Problem, "toml: line %d (last key %q):", &wrong.Line, &wrong.Key); n == 2 {
+			_, wrong.Problem, _ = strings.Cut(wrong.Problem, "): ")
+		}
+		return station{}, wrong
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		key := unknown[0]
