@@ -70,6 +70,9 @@ var plan = map[string]struct {
 	"cmd/paybeacon/pumps": {"the seam to pumps is made of the domain's values", []string{"pay", "pay/fuel"}},
 	// Charge points come to the box, so it listens, and remembers what it asked them for.
 	"cmd/paybeacon/pumps/ocpp": {"charge points are pumps through the seam alone", []string{"pay", "cmd/paybeacon/pumps"}},
+	// Simulated pumps outlive the box, so they write as durably as it does.
+	"cmd/paybeacon/pumps/sim":       {"simulated pumps are used through the seam, and have hands of their own", []string{"pay", "cmd/paybeacon/datadir", "cmd/paybeacon/pumps"}},
+	"cmd/paybeacon/pumps/pumpstest": {"the contract suite of pumps", []string{"pay", "cmd/paybeacon/pumps"}},
 
 	// The rooms of the program. What two of face, demo, doctor, survey and bench
 	// need lies in a room below them, so there is no arrow among them.
@@ -119,7 +122,7 @@ var doors = map[string][]string{
 	"github.com/stripe/stripe-go":  {"cmd/paybeacon/stripe"},
 	"github.com/lorenzodonini":     {"cmd/paybeacon/config", "cmd/paybeacon/pumps/ocpp"},
 	"github.com/gorilla/websocket": {"cmd/paybeacon/pumps/ocpp"},
-	"github.com/BurntSushi/toml":   {"cmd/paybeacon/config", "cmd/paybeacon/pumps/ocpp"},
+	"github.com/BurntSushi/toml":   {"cmd/paybeacon/config", "cmd/paybeacon/pumps/ocpp", "cmd/paybeacon/pumps/sim"},
 	// Unicode's forms of one letter are tables of many thousands, and plates are typed
 	// in any of them.
 	"golang.org/x/text": {"pay/fuel"},

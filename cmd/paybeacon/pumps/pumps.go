@@ -13,12 +13,13 @@
 //	    --Settle(transaction)-------> it is forgotten there
 //
 // So a box that dies in the middle finds the end of what ran meanwhile, and hears of it
-// at least once; it recognises a repeat by the transaction's number.
+// at least once; it recognises a repeat by the transaction's number. Each release ends
+// with one Ended, also one that was not used: then with nothing given, and a number.
 //
 // # Guarantees
 //
 // Release, Stop and Settle may be called again with the same arguments and then change
-// nothing. A pump that was not released gives nothing. No event is believed for money by
+// nothing, also when the session is over. A pump that was not released gives nothing. No event is believed for money by
 // itself: pay/fuel says whether what a meter tells can be.
 package pumps
 
@@ -63,10 +64,11 @@ type Forecourt interface {
 	Pumps() []Pump
 	// Release lets a pump give fuel.
 	Release(ctx context.Context, r Release) error
-	// Stop ends a session of a pump: what was given is told as Ended, and a release that
-	// was not used yet is taken back.
+	// Stop ends a session of a pump, which is told as Ended, with what was given: nothing
+	// where the release was not used yet. A session that is not there is over already.
 	Stop(ctx context.Context, n pay.PumpNumber, s Session) error
-	// Settle lets the pump forget a transaction, which frees it.
+	// Settle lets the pump forget a transaction, which frees it. One that the pump does
+	// not know is forgotten already.
 	Settle(ctx context.Context, n pay.PumpNumber, t Transaction) error
 	// Close frees what the pumps hold at this side.
 	Close() error
