@@ -13,7 +13,7 @@ ROTATIONS ?= $(if $(CI),1000,10000)
 STORIES ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo faults test test-radio race fuzz bench bench-rivals lint check cross clean
+.PHONY: help build demo faults test test-radio test-ocpp race fuzz bench bench-rivals lint check cross clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,13 @@ test: ## run every test, with separate processes and crash points
 test-radio: ## boot Debian with its bluetoothd and pay over virtual radios
 	@cd cmd/paybeacon && $(GO) test -tags vm -count=1 -timeout 40m -run '^TestRadio$$' . -args -vm.rotations=$(ROTATIONS)
 
+test-ocpp: ## charge at a published charge point (needs node with npm, and their registry)
+	@work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && \
+	  cp cmd/paybeacon/pumps/ocpp/testdata/package.json cmd/paybeacon/pumps/ocpp/testdata/package-lock.json \
+	    cmd/paybeacon/pumps/ocpp/testdata/charge-point.cjs "$$work" && \
+	  npm ci --prefix "$$work" --silent --ignore-scripts --no-audit --no-fund && \
+	  PAYBEACON_OCPP_CLIENT="$$work" $(GO) test -tags ocpp -count=1 -timeout 5m -run '^TestPublished' ./cmd/paybeacon/pumps/ocpp
+
 race: ## run the packages' tests and some stories under the race detector
 	$(GO) test -race -short -timeout 20m $$($(GO) list ./... | grep -v '/cmd/paybeacon$$')
 	GORACE=atexit_sleep_ms=0 $(GO) test -race -short -parallel 4 -timeout 20m -run 'TestScripts/^(charge|devices|link|nearby|offline|rules|twochannel)$$' ./cmd/paybeacon
@@ -56,7 +63,7 @@ bench-rivals: build ## the same payments on PostgreSQL, by turns (needs Debian's
 
 lint: ## vet, formatting and the linter
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt on these"; exit 1; }
-	$(GO) vet -tags $(TESTTAG),vm ./...
+	$(GO) vet -tags $(TESTTAG),vm,ocpp ./...
 	cd cmd/paybeacon/bench/rival && $(GO) vet ./...
 	$(GO) run $(LINTER) run
 

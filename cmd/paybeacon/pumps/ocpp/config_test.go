@@ -4,21 +4,16 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"math/big"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/pumps"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/pumps/ocpp"
@@ -123,14 +118,12 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("DEPOT-1:"+password))}}
-	d := websocket.Dialer{Subprotocols: []string{"ocpp1.6"}, HandshakeTimeout: patience, TLSClientConfig: &tls.Config{RootCAs: roots}}
-	c, _, err := d.Dial("wss://127.0.0.1:"+port+"/DEPOT-1", h)
+	c, err := dialAt("wss://127.0.0.1:"+port+"/DEPOT-1", "DEPOT-1", password, "ocpp1.6", roots)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if c, _, err := d.Dial("ws://127.0.0.1:"+port+"/DEPOT-1", h); err == nil {
+	if c, err := dialAt("ws://127.0.0.1:"+port+"/DEPOT-1", "DEPOT-1", password, "ocpp1.6", roots); err == nil {
 		_ = c.Close()
 		t.Fatal("let in without TLS")
 	}

@@ -3,6 +3,8 @@ package ocpp_test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -203,11 +205,19 @@ func (s *stand) dial(id string) *raw {
 }
 
 func (s *stand) tryDial(id, user, password, protocol string) (*websocket.Conn, error) {
+	return dialAt("ws://"+s.station.Addr()+"/ocpp/"+id, user, password, protocol, nil)
+}
+
+// dialAt connects to an address as a user.
+func dialAt(url, user, password, protocol string, roots *x509.CertPool) (*websocket.Conn, error) {
 	h := http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))}}
-	d := websocket.Dialer{Subprotocols: []string{protocol}, HandshakeTimeout: patience}
-	c, answer, err := d.Dial("ws://"+s.station.Addr()+"/ocpp/"+id, h)
-	if err != nil && answer != nil {
-		err = fmt.Errorf("%w: %s", err, answer.Status)
+	d := websocket.Dialer{Subprotocols: []string{protocol}, HandshakeTimeout: patience, TLSClientConfig: &tls.Config{RootCAs: roots}}
+	c, answer, err := d.Dial(url, h)
+	if answer != nil {
+		_ = answer.Body.Close()
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, answer.Status)
+		}
 	}
 	return c, err
 }
