@@ -50,6 +50,8 @@ func TestTipsAmongVersions(t *testing.T) {
 		w.byHand(p.ID)
 		w.paid(p.ID, 1250)
 		w.audit()
+		w.upgrade("", "reg")
+		w.audit() // the request had a tip that the registry did not know
 	})
 }
 

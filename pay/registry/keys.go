@@ -190,10 +190,14 @@ func (a *keyAudit) checkHeld(id pay.FactID, h pay.KeyHeld) error {
 	}
 	gone := !kept && err == nil
 	opened, err := paymentRows.Has(a.rows, h.Request)
+	if err != nil {
+		return err
+	}
+	said, err := a.sameAsSaid(first, later, h)
 	switch {
 	case err != nil:
 		return err
-	case !ok1 || !ok2 || later.Merchant != first.Merchant || later.Key != first.Key || later.SameOrder(first) != h.Same:
+	case !ok1 || !ok2 || later.Merchant != first.Merchant || later.Key != first.Key || !said:
 		a.report("request %s: its key is not that of payment %s, as it is said to be", h.Request.Short(), h.Payment.Short())
 	case opened:
 		a.report("request %s: its key was in use and it opened a payment", h.Request.Short())
@@ -297,6 +301,7 @@ func (a *paymentAudit) checkKey(id pay.PaymentID, req pay.Opening, first pay.Dec
 		a.report("payment %s: its key stands for payment %s", id.Short(), holders[0].Short())
 	}
 	secret, untagged := a.secretOf(req.Merchant), first.Key == pay.KeyTag{} && first.Order == pay.OrderTag{}
+	req.TipMax = first.TipMax // which checkRequest has seen; a registry of old left it out of both
 	if !untagged && (first.Key != secret.Key(req.Key) || first.Order != secret.Order(req)) {
 		a.report("payment %s: its first decision has the tags of another request", id.Short())
 	}

@@ -15,3 +15,18 @@ func (t *turn) tipNeedsDevice(a pay.Answer, h paymentRow) (bool, error) {
 	above, _, err := stepUpRows.Get(t.rows, h.Wallet)
 	return a.Tip != 0 && above.Currency == a.Currency && a.Amount+a.Tip > above.Above, err
 }
+
+// sameAsSaid reports whether two requests under one key are the same order, or are not, as
+// is said of them. A registry of old knows no tips, and compares none; then the payment has
+// none either.
+func (a *keyAudit) sameAsSaid(first, later pay.Opening, h pay.KeyHeld) (bool, error) {
+	if later.SameOrder(first) == h.Same {
+		return true, nil
+	}
+	p, _, err := paymentRows.Get(a.rows, h.Payment)
+	if bad := damageIsNone(err); bad != nil {
+		return false, bad
+	}
+	first.TipMax, later.TipMax = 0, 0
+	return p.Decision.TipMax == 0 && later.SameOrder(first) == h.Same, nil
+}

@@ -197,3 +197,60 @@ func TestAuditHoldsTheMostAgainstTheRequest(t *testing.T) {
 		t.Errorf("audit says ok=%v: %v", res.OK, res.Findings)
 	}
 }
+
+// ofOld makes a payment over a request with a tip of at most 500 as a registry of old does,
+// which leaves the tip out of the terms and, unless tagged is set, of the tag.
+func ofOld(t *testing.T, tagged bool) (c *tab, first pay.Opening) {
+	t.Helper()
+	c = newTab(t)
+	c.step("charge tips=500")
+	first, err := pay.OpeningOf(c.request)
+	c.must(err)
+	var secret pay.KeySecret
+	for _, f := range c.feeds[c.shop.status.Scope] {
+		if m, err := pay.As[pay.MerchantKeys](f); err == nil {
+			secret = m.Secret
+		}
+	}
+	order := first
+	if !tagged {
+		order.TipMax = 0
+	}
+	c.lie(func(d *pay.Decision) { d.TipMax, d.Order = 0, secret.Order(order) })
+	return c, first
+}
+
+// What a registry of old made of a request with a tip is no finding: it has left it out of
+// the terms and of the tag, and takes another request under the key for the same.
+func TestAuditOfARegistryOfOld(t *testing.T) {
+	t.Parallel()
+	if c, _ := ofOld(t, true); c.audit().OK {
+		t.Error("a tag that is not that of the terms is not found")
+	}
+	c, first := ofOld(t, false)
+	c.auditOK()
+
+	again := first.Request
+	again.TipMax, again.Created = 400, again.Created+1
+	c.push(0, c.sign(c.shop.key, again))
+	c.auditOK() // this registry has said that it is another
+	var held pay.Fact
+	for _, f := range c.feeds[c.shop.status.Scope] {
+		if f.Kind() == pay.KindKeyHeld {
+			held = f
+		}
+	}
+	h, err := pay.As[pay.KeyHeld](held)
+	c.must(err)
+	if h.Same {
+		t.Fatal("two tips are one order")
+	}
+	delete(c.mem.facts, held.ID())
+	h.Same = true
+	c.must(c.mem.Put([]byte(c.rowOf("j/")), pay.Encode(struct {
+		Payment   pay.PaymentID `cbor:"1,keyasint"`
+		Same      bool          `cbor:"2,keyasint"`
+		Statement pay.FactID    `cbor:"3,keyasint"`
+	}{h.Payment, true, c.signAsRegistry(h).ID()})))
+	c.auditOK()
+}

@@ -167,3 +167,37 @@ func (c *tab) publishBill(number string, amount pay.Amount) {
 	c.must(err)
 	c.publish(r)
 }
+
+// What the operator says of a payment with a tip is of amount and tip as one.
+func TestSettleAPaymentWithATip(t *testing.T) {
+	t.Parallel()
+	for _, s := range []struct {
+		hold   bool
+		yes    int // answers of the acquirer
+		as     pay.SettledAs
+		state  string
+		tip    pay.Amount
+		shop   pay.Amount
+		issuer pay.Amount
+	}{
+		{false, 0, pay.SettledPaid, "captured", 300, 1_500, -1_500},
+		{false, 1, pay.SettledPaid, "captured", 300, 1_500, -1_500},
+		{false, 0, pay.SettledNotPaid, "failed settled", 0, 0, 0},
+		{true, 1, pay.SettledNotPaid, "voided settled", 0, 0, 0},
+	} {
+		c := card(t)
+		f := c.tipped(1_200, s.hold, false)
+		c.push(0, c.sign(c.payer.key, c.gives(f, 300)))
+		for range s.yes {
+			c.replyBy("")
+		}
+		if _, err := c.settle(f, s.as, "the provider's statement"); err != nil {
+			t.Fatalf("%+v: %v", s, err)
+		}
+		c.wantState(f, s.state)
+		c.wantBook(10_000, s.shop, s.issuer)
+		if d, _ := c.last(c.shop.status.Scope, f); d.TipTaken() != s.tip {
+			t.Errorf("%+v: the tip is %d", s, d.TipTaken())
+		}
+	}
+}
