@@ -9,6 +9,7 @@ import (
 
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/book"
+	"github.com/paybeacon/paybeacon/pay/book/booktest"
 )
 
 // trade is a world with two merchants and two payers under random messages.
@@ -23,14 +24,18 @@ type trade struct {
 	checks, lives int
 
 	channels // see model_twochannel_test.go
+	bills    []string
 }
 
 // TestRandomTrade sends requests, answers, cancels and deadlines in any order,
-// each up to five times, as they were and altered; merchants and payers demand
-// two channels, devices give right and wrong codes, are revoked and paired
-// again. No payment is captured twice, none without its approval, none with a
-// demand without the code of its device, the book is what the captures make it,
-// and the audit is ok.
+// each up to five times, as they were and altered; amounts are captured at once or
+// held, given with the request, later or by a bill; what is held is captured in parts,
+// given up, refunded, made more, or ends by the clock, at any box, in and out of time and
+// under keys that come again; merchants and payers demand two channels, devices give right
+// and wrong codes, are revoked and paired again. No payment is captured twice, none without
+// its approval, none with a demand without the code of its device; after each step the
+// invariants hold (see model_hold_test.go), the book is what the receipts of both sides
+// make it, and now and then the audit is ok.
 func TestRandomTrade(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -50,6 +55,7 @@ func TestRandomTrade(t *testing.T) {
 			"request": m.request, "answer": m.answers, "cancel": m.cancels, "repeat": m.repeat,
 			"request more": m.request, "answer more": m.answers, "answer still more": m.answers, // most of what happens
 			"limit": m.limits, "revoke": m.revokes, "pair": m.pairsAgain,
+			"hold": m.holds, "hold more": m.holds, "act": m.acts, "act more": m.acts, "act still more": m.acts, "answer an increment": m.answersMore, "answer an increment more": m.answersMore, "price": m.prices, "bill": m.newBill,
 			"top up": m.moreMoney, "pay out": m.lessMoney, "move": m.otherWallet, "time": m.time, "tables": func(*rapid.T) { w.refresh() }, "": m.check,
 		}
 		rt.Repeat(acts)
@@ -71,12 +77,12 @@ func (m *trade) request(t *rapid.T) {
 	heard := max(start, m.now.Add(-age))
 	r := m.requestFrom(box, m.devices[i].code(heard), pay.Amount(rapid.SampledFrom([]int{1, 250, 900, 40_000}).Draw(t, "amount")))
 	if len(m.requests) > 0 && rapid.IntRange(0, 4).Draw(t, "old key") == 0 {
-		old, err := pay.As[pay.Request](rapid.SampledFrom(m.requests).Draw(t, "of"))
+		old, err := pay.OpeningOf(rapid.SampledFrom(m.requests).Draw(t, "of"))
 		m.must(err)
 		r.Key = old.Key
 	}
 	r.TwoChannel = rapid.IntRange(0, 2).Draw(t, "two channels") == 0
-	f := m.sign(box.key, r)
+	f := m.sign(box.key, m.opens(t, r))
 	m.requests = append(m.requests, f)
 	m.deviceOf[pay.PaymentID(f.ID())] = i
 	if rapid.IntRange(0, 9).Draw(t, "withdrawn") == 0 {
@@ -104,7 +110,12 @@ func (m *trade) answers(t *rapid.T) {
 		a.Merchant, a.Amount, a.Currency = m.boxes[0].status.Scope, 1, "EUR"
 	}
 	m.addCode(t, who, request, &a)
+	if d, _ := m.last(who.status.Scope, request); d.State == pay.StateOffered {
+		a.HoldUntil = d.HoldUntil
+	}
 	switch rapid.IntRange(0, 9).Draw(t, "altered") {
+	case 4:
+		a.HoldUntil = 0
 	case 0:
 		a.Amount++
 	case 1:
@@ -179,35 +190,25 @@ func (m *trade) otherWallet(t *rapid.T) {
 }
 
 func (m *trade) time(t *rapid.T) {
-	m.now = m.now.Add(pay.Millis(rapid.SampledFrom([]int{1, 900, 20_000, 61_000, 1_000_000}).Draw(t, "ms")))
+	m.now = m.now.Add(pay.Millis(rapid.SampledFrom([]int{1, 900, 20_000, 61_000, 1_000_000, 4_600_000}).Draw(t, "ms")))
 	if rapid.Bool().Draw(t, "deadlines run") {
 		m.fireDue()
 	}
 }
 
-// check is the invariant, from the feeds alone.
+// check holds the feeds of both merchants and the book against the invariants.
 func (m *trade) check(t *rapid.T) {
 	has := make(map[pay.Scope]pay.Amount)
 	lives := make(map[pay.PaymentID]pay.Payment)
 	for _, box := range []node{m.boxes[0], m.boxes[2]} { // the feeds of both merchants
-		for _, f := range m.feeds[box.status.Scope] {
-			d, err := pay.As[pay.Decision](f)
-			if err != nil {
-				continue
-			}
-			p, ok := lives[d.Payment]
-			if !ok {
-				p = pay.Open(pay.FactID(d.Payment))
-			}
-			if p, err = p.Next(f.ID(), d); err != nil {
-				t.Fatalf("feed of %s: %v", box.status.Name, err)
-			}
-			lives[d.Payment] = p
-			if d.State == pay.StateCaptured {
-				has[d.Merchant] += d.Amount
-				m.approved(t, d)
-			}
+		for id, chain := range m.chains(box.status.Scope) {
+			p := m.follow(t, id, chain)
+			lives[id] = p
+			has[box.status.Scope] += p.Sums().Captured - p.Sums().Refunded
 		}
+	}
+	if err := booktest.Check(m.mem, m.feeds); err != nil {
+		t.Fatal(err)
 	}
 	total := pay.Amount(0)
 	m.must(book.Each(m.mem, func(a book.Account, b book.Balance) bool {
@@ -234,11 +235,12 @@ func (m *trade) auditOf(t *rapid.T, lives int) {
 	}
 }
 
-// approved fails when no wallet signed what was captured.
+// approved fails when no wallet signed what was authorised: the terms of the payment and,
+// of a hold, until when.
 func (m *trade) approved(t *rapid.T, d pay.Decision) {
 	a, err := pay.As[pay.Answer](m.mem.facts[d.Claim])
-	if err != nil || a.Verdict != pay.Approve || fmt.Sprint(a.Payment, a.Amount, a.Merchant, a.Expires) != fmt.Sprint(d.Payment, d.Amount, d.Merchant, d.Expires) {
-		t.Fatalf("captured without an approval of the same terms: %+v, %v", a, err)
+	if err != nil || a.Verdict != pay.Approve || a.HoldUntil != d.HoldUntil || fmt.Sprint(a.Payment, a.Amount, a.Merchant, a.Expires) != fmt.Sprint(d.Payment, d.Amount, d.Merchant, d.Expires) {
+		t.Fatalf("authorised without an approval of the same terms: %+v, %v", a, err)
 	}
 	m.checkCode(t, d, a)
 }

@@ -131,7 +131,7 @@ func (m *trade) proves(t *rapid.T, request pay.Fact) {
 	}
 	i := m.deviceOf[pay.PaymentID(request.ID())]
 	d, id := m.last(m.payers[i].status.Scope, request)
-	if d.State != pay.StateCaptured || d.StepUp == "" || m.captured[id] {
+	if _, err := pay.As[pay.Answer](m.mem.facts[d.Claim]); err != nil || d.SumsAfter().Authorised() == 0 || d.StepUp == "" || m.captured[id] {
 		return
 	}
 	if m.captured[id] = true; m.gone[i] {
