@@ -491,6 +491,8 @@ func (a *Arrow) fitsDelivery(p Payment, d Decision) bool {
 		return d.Delivery.IsZero()
 	case p.Seq == 0:
 		return d.Fuel.Refuses(d.Delivery, d.Amount, 0) == ""
+	case given.IsZero() && a.Claim != KindCapture:
+		return d.Delivery.IsZero() && d.Sums.Captured == 0
 	case a.Claim == KindCapture:
 		return given.IsZero() && d.Sums.Held == 0 && d.Fuel.Refuses(d.Delivery, d.Sums.Captured, 0) == ""
 	default:

@@ -76,6 +76,8 @@ func (r *Registry) newAuditor(ctx context.Context, rows AuditRows, o AuditOption
 		authorities: map[pay.NodeID][]pay.Authority{r.key.ID(): {r.authority}},
 		nodes:       make(map[pay.NodeID]pay.NodeStatus),
 		keysOf:      make(map[pay.DeviceID]pay.PublicKey),
+		cars:        make(map[pay.DeviceID][]carSaid),
+		presetsOf:   make(map[pay.DeviceID][]presetIn),
 		reads:       make(map[pay.Kind]func(pay.Fact) error),
 	}
 	a.rows = &pausingRows{Rows: rows, ctx: ctx, pause: a.pause}
@@ -106,10 +108,12 @@ type auditor struct {
 	rows        pay.Rows  // the rows of source, read with pauses
 	out         AuditResult
 	more        int
-	share       float64                           // of the work that is done
-	authorities map[pay.NodeID][]pay.Authority    // by working key
-	nodes       map[pay.NodeID]pay.NodeStatus     // the last status of each
-	keysOf      map[pay.DeviceID]pay.PublicKey    // of every device that was ever mapped
+	share       float64                        // of the work that is done
+	authorities map[pay.NodeID][]pay.Authority // by working key
+	nodes       map[pay.NodeID]pay.NodeStatus  // the last status of each
+	keysOf      map[pay.DeviceID]pay.PublicKey // of every device that was ever mapped
+	cars        map[pay.DeviceID][]carSaid     // of every device that had a vehicle
+	presetsOf   map[pay.DeviceID][]presetIn
 	tally       book.Tally                        // the money that other facts than payments moved
 	paid        book.Tally                        // the money that payments moved
 	keys        int                               // that payments stand under

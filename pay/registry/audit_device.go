@@ -25,6 +25,7 @@ func inspectDevices(a *auditor) inspection {
 			pay.KindVouched: reading(vouches.readVouched),
 			pay.KindDevice: reading(func(_ pay.Fact, s pay.DeviceStatus) error {
 				vouches.readStatus(s)
+				a.readCar(s)
 				d.last[s.Device] = max(d.last[s.Device], s.At)
 				return nil
 			}),
@@ -66,7 +67,7 @@ func (a *deviceAudit) checkDevice(id pay.DeviceID, row deviceRow, damage error) 
 	if err != nil {
 		return err
 	}
-	if !said || !ok || status.Device != id || status.State != row.State || status.Trusted != row.Trusted || status.At != last {
+	if !said || !ok || status.Device != id || status.State != row.State || status.Car != row.Car || status.Trusted != row.Trusted || status.At != last {
 		a.report("device %s: its row is not what the registry last said of it", id.Short())
 		return nil
 	}
@@ -96,7 +97,7 @@ func (a *deviceAudit) checkMapping(id pay.DeviceID, row deviceRow, claim pay.Fac
 	}
 	bind, err := m.OpenBind()
 	if err != nil || m.Device != id || bind.Wallet != claim.Signer() || bind.Registry != a.root ||
-		bind.Beacon != row.Beacon || bind.Counter != row.Counter || bind.Type != row.Type {
+		bind.Beacon != row.Beacon || bind.Counter != row.Counter || bind.Type != row.Type || m.Car != row.Car {
 		a.report("device %s: its row is not what the device signed", id.Short())
 		return nil
 	}

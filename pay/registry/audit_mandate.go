@@ -137,12 +137,18 @@ func (a *paymentAudit) checkMandate(l decided, h paymentRow) error {
 	switch {
 	case !a.signedBy(l.arrow.Signer, f, h):
 		a.report("payment %s: it is %s by a mandate that the payer's wallet did not sign", id.Short(), d.State)
-	case m.Covers(d.Amount, d.Currency, d.At) != nil || m.Payee != "" && (m.Payee != d.MerchantName || said.Merchant != d.Merchant) || !m.Device.IsZero() && m.Device != h.Device:
+	case m.Covers(d.Amount, d.Currency, d.At) != nil || m.Payee != "" && (m.Payee != d.MerchantName || said.Merchant != d.Merchant) || !m.Device.IsZero() && m.Device != h.Device,
+		m.Class != "" && a.nodes[h.Box].Class != m.Class, m.Means == "" && d.Acquirer != pay.AcquirerNone:
 		a.report("payment %s: it is %s by a mandate that does not cover it", id.Short(), d.State)
 	case said.id.IsZero() || said.Ended && said.At < d.At:
 		a.report("payment %s: it is %s by a mandate that did not stand", id.Short(), d.State)
 	case !d.AnswersAlone() || d.StepUp != "":
 		a.report("payment %s: it is %s by a mandate, and somebody had to be asked", id.Short(), d.State)
+	}
+	if d.Acquirer != pay.AcquirerNone {
+		if means, _, err := fact[pay.Means](a.rows, h.Means); err != nil || means.Name != m.Means {
+			a.report("payment %s: it is %s by other means than its mandate names", id.Short(), d.State)
+		}
 	}
 	day, counted, err := mandatePaymentRows.Get(a.rows, rows.Key(d.Claim, id))
 	if err != nil {

@@ -199,6 +199,9 @@ func (a *paymentAudit) checkRequest(id pay.PaymentID, p pay.Payment, h paymentRo
 	if err := a.checkAmount(id, d.Amount, req, h); err != nil {
 		return err
 	}
+	if err := a.checkFuel(id, h, req, chain); err != nil {
+		return err
+	}
 	var first pay.Decision
 	if len(chain) > 0 {
 		first = chain[0].d

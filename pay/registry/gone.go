@@ -6,10 +6,11 @@ import (
 )
 
 // cannotAnswer returns why the offer with these terms could not be approved before
-// it ends, whatever its payer wants, or "": two channels are needed, and the codes of
-// the device that was heard do not count yet. The till hears so at once.
-func (f found) cannotAnswer(expires pay.Time) pay.Reason {
-	if f.stepUp() != "" && f.trusted > f.now && f.trusted >= min(expires, f.now.Add(pay.TwoChannelLife)) {
+// it ends, which with two channels is at a moment, whatever its payer wants, or "": two
+// channels are needed, and the codes of the device that was heard do not count yet. The
+// till hears so at once.
+func (f found) cannotAnswer(end pay.Time) pay.Reason {
+	if f.stepUp() != "" && f.trusted > f.now && f.trusted >= end {
 		return pay.ReasonPayerCannotAnswer
 	}
 	return ""

@@ -51,6 +51,9 @@ func (t *turn) act(a pay.Action) error {
 		return t.refuse(pay.ReasonTooManyActions, a.Payment, h.Wallet)
 	}
 	moved, reason := moves(t.in.Fact.Kind(), a, h.Decision, t.now.Add(-max(t.in.Age, 0)))
+	if reason == "" {
+		reason = notGiven(t.in.Fact.Kind(), a, h.Decision.Fuel, h.Decision.Capturable())
+	}
 	if reason != "" {
 		return t.refuse(reason, a.Payment, h.Wallet)
 	}
@@ -107,6 +110,9 @@ func (t *turn) moveSaying(h *paymentRow, moved pay.Sums, action pay.Fact, why st
 		panic("registry: internal error: no arrow for a " + string(kind) + " of payment " + d.Payment.Short())
 	}
 	v := verdict{state: to, claim: action.ID(), by: d.By, moved: moved, hold: hold, why: why}
+	if a, ok := pay.ActionOf(action); ok && kind == pay.KindCapture {
+		v.given = a.Delivery
+	}
 	if to == pay.StateVoided {
 		v.reason = pay.ReasonByMerchant
 	}
@@ -153,7 +159,8 @@ func moves(kind pay.Kind, a pay.Action, d pay.Decision, stored pay.Time) (moved 
 	sums := d.SumsAfter()
 	early := d.State == pay.StateOffered || d.State == pay.StateApproved
 	// An acquirer captures once, and releases the rest with that.
-	final := a.Final || d.Acquirer != pay.AcquirerNone
+	// Fuel is given once.
+	final := a.Final || d.Acquirer != pay.AcquirerNone || !d.Fuel.IsZero()
 	switch kind {
 	case pay.KindCapture:
 		n := a.Amount

@@ -80,6 +80,8 @@ func (t *turn) mayIncrement(h paymentRow, i pay.Increment) (pay.Reason, error) {
 	switch held := d.SumsAfter().Held; {
 	case d.State == pay.StateOffered, d.State == pay.StateApproved:
 		return pay.ReasonNotHeld, nil
+	case !d.Fuel.IsZero(): // the device has signed the most
+		return pay.ReasonAbovePreset, nil
 	case d.Acquirer != pay.AcquirerNone: // it holds what it has authorised, and no more
 		return pay.ReasonHoldsNoMore, nil
 	case d.State != pay.StateHeld, t.now >= d.HoldUntil:

@@ -235,6 +235,10 @@ func (t *turn) mandateFor(f found, d pay.Decision) (by mandated, ok bool, err er
 		return by, false, nil
 	}
 	list, _, err := standingRows.Get(t.rows, f.row.Wallet)
+	if err != nil || len(list) == 0 {
+		return by, false, err
+	}
+	box, _, err := t.members.Get(t.rows, f.here.Box)
 	if err != nil {
 		return by, false, err
 	}
@@ -246,7 +250,7 @@ func (t *turn) mandateFor(f found, d pay.Decision) (by mandated, ok bool, err er
 		if by.m, ok, err = fact[pay.Mandate](t.rows, by.id); err != nil || !ok {
 			return by, false, errors.Join(err, missingMandate(ok, by.id))
 		}
-		if !by.covers(f, d, t.now) {
+		if !by.covers(f, box.Status.Class, d, t.now) {
 			continue
 		}
 		if by.row.Use, err = useOn(t.rows, by.id, by.row.Use, by.m.DayOf(t.now)); err != nil {
@@ -282,19 +286,21 @@ func useOn(view pay.Rows, id pay.FactID, u pay.Use, day int64) (pay.Use, error) 
 // heard, a neighbour neither, and the first time in its step.
 func (f found) mayPayUnasked() bool {
 	paidElsewhere := f.places.Paid != nil && !f.places.Paid.at(f.here)
-	return f.alone && f.stepUp() == "" && f.cause.IsZero() && !f.places.Mandated && !paidElsewhere &&
-		f.means.Acquirer == pay.AcquirerNone
+	stepUp := f.stepUp()
+	if stepUp == pay.StepUpFuel && !f.asked {
+		stepUp = "" // that it is for fuel alone is what the payer has agreed to
+	}
+	return f.alone && stepUp == "" && f.cause.IsZero() && !f.places.Mandated && !paidElsewhere
 }
 
-// covers reports whether a mandate covers a payment of what was found, but for what was
-// used of it. One for a class covers nothing at a box without a class, as all are that
-// this registry lets enrol.
-func (by mandated) covers(f found, d pay.Decision, now pay.Time) bool {
+// covers reports whether a mandate covers a payment of what was found at a box of a class,
+// but for what was used of it. One that names no means is for the account alone.
+func (by mandated) covers(f found, class pay.BoxClass, d pay.Decision, now pay.Time) bool {
 	m := by.m
 	switch {
-	case by.row.Ended, m.Class != "", by.row.Merchant != d.Merchant:
+	case by.row.Ended, m.Class != class && m.Class != "", m.Class == "" && by.row.Merchant != d.Merchant:
 		return false
-	case !m.Device.IsZero() && m.Device != f.device, m.Means != "" && m.Means != f.row.Means:
+	case !m.Device.IsZero() && m.Device != f.device, m.Means != "" && m.Means != f.row.Means, m.Means == "" && f.means.Acquirer != pay.AcquirerNone:
 		return false
 	default:
 		return m.Covers(d.Amount, d.Currency, now) == nil
@@ -309,7 +315,12 @@ func (t *turn) payBy(p *paymentRow, f found, by mandated) error {
 	p.Wallet, p.Device, p.Step = f.row.Wallet, f.device, f.step
 	_, p.Learn = f.source.learned(f.step, f.heard)
 	p.Decision.Payer, p.Decision.Mandate = t.payerRef(p.Wallet, p.Decision.Merchant), by.id
-	if err := t.decide(p, verdict{state: pay.StateMandated, claim: pay.FactID(p.Decision.Payment)}); err != nil {
+	state := pay.StateMandated
+	if p.Decision.Acquirer = f.means.Acquirer; p.Decision.Acquirer != pay.AcquirerNone {
+		state = pay.StateMandatedCall
+		p.Means, p.Decision.Test = f.means.Claim, t.playMoney(p.Decision.Acquirer)
+	}
+	if err := t.decide(p, verdict{state: state, claim: pay.FactID(p.Decision.Payment)}); err != nil {
 		return err
 	}
 	v, err := t.authorise(p, pay.Answer{HoldUntil: p.Decision.HoldUntil}, verdict{claim: by.id, by: by.id.By()})

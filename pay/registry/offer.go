@@ -16,6 +16,7 @@ type found struct {
 	amount   pay.Amount
 	currency pay.Currency
 	asked    bool // the merchant wants two channels
+	fuel     bool // it is for fuel, of which the device is to know
 
 	here   place      // where the code was heard now
 	first  place      // where this step's code was heard first; zero: nowhere before
@@ -41,6 +42,12 @@ func (t *turn) offer(p *paymentRow, m match, asked bool) error {
 	if err != nil {
 		return err
 	}
+	if reason, err := t.refuelled(p.Decision, m); reason != "" || err != nil {
+		if err != nil {
+			return err
+		}
+		return t.decide(p, verdict{state: pay.StateUnmatched, reason: reason, claim: request})
+	}
 	if f.unpayable() == "" {
 		by, covered, err := t.mandateFor(f, p.Decision)
 		if err != nil {
@@ -50,7 +57,7 @@ func (t *turn) offer(p *paymentRow, m match, asked bool) error {
 			return t.payBy(p, f, by)
 		}
 	}
-	if reason := cmp.Or(f.refusal(), f.cannotAnswer(p.Decision.Expires)); reason != "" {
+	if reason := cmp.Or(f.refusal(), f.cannotAnswer(twoChannelEnd(p.Decision, t.now))); reason != "" {
 		return t.decide(p, verdict{state: pay.StateUnmatched, reason: reason, claim: request})
 	}
 	if err := t.noteHeard(f); err != nil {
@@ -77,7 +84,7 @@ func (t *turn) offer(p *paymentRow, m match, asked bool) error {
 func (t *turn) look(p *paymentRow, m match, asked bool) (f found, err error) {
 	d := p.Decision
 	f = found{
-		match: m, now: t.now, heard: p.Heard, amount: d.Amount, currency: d.Currency, asked: asked,
+		match: m, now: t.now, heard: p.Heard, amount: d.Amount, currency: d.Currency, asked: asked, fuel: !d.Fuel.IsZero(),
 		here:  place{Merchant: d.Merchant, Site: d.Site, Box: p.Box},
 		alone: d.AnswersAlone(),
 	}

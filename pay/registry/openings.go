@@ -36,6 +36,9 @@ type laterRow struct {
 	Price pay.FactID `cbor:"3,keyasint,omitzero"` // the claim that set the amount
 	Ended pay.Reason `cbor:"4,keyasint,omitempty"`
 	End   pay.FactID `cbor:"5,keyasint,omitzero"` // the refusal that said so; zero: none was stored
+	// Fuel is, where the request is for fuel, whom it will ask: it may be given for longer
+	// than a code can be found.
+	Fuel *laterFuel `cbor:"6,keyasint,omitempty"`
 }
 
 // billRow is a bill and the last payment that was opened by it.
@@ -68,6 +71,11 @@ func (t *turn) leaveOpen(req pay.Opening, heard pay.Time) error {
 			reason = pay.ReasonOutOfStep
 		case len(found) == 0:
 			reason = pay.ReasonUnknownCode
+		case !req.Fuel.IsZero():
+			row.Fuel, reason, err = t.fuelLater(req, found[0])
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if reason != "" {
@@ -139,6 +147,9 @@ func (t *turn) price(p pay.Price) error {
 	case !row.Price.IsZero():
 		return t.priceAgain(p, row)
 	}
+	if reason := notGiven(pay.KindPrice, p.Action, req.Fuel, 0); reason != "" {
+		return t.refuse(reason, id)
+	}
 	row.Price = t.in.Fact.ID()
 	if err := laterRows.Put(t.rows, id, row); err != nil {
 		return err
@@ -149,6 +160,10 @@ func (t *turn) price(p pay.Price) error {
 	}
 	req.Amount = p.Amount
 	h := t.newPayment(req, f, row.Heard, t.now)
+	if row.Fuel != nil {
+		h.Decision.Delivery = p.Delivery
+		return t.openFuelled(&h, req, *row.Fuel)
+	}
 	return t.openPayment(&h, req)
 }
 
@@ -350,6 +365,9 @@ func (a *paymentAudit) checkAmount(id pay.PaymentID, amount pay.Amount, req pay.
 			return err
 		}
 		price, bad := pay.As[pay.Price](f)
+		if price.Delivery != h.Decision.Delivery {
+			a.report("payment %s: what was given is not what the station said", id.Short())
+		}
 		if want = price.Amount; bad != nil || price.Payment != id || !a.signedBy(pay.PartyBox, f, h) {
 			a.report("payment %s: no box of the merchant set its price", id.Short())
 			return nil

@@ -116,6 +116,7 @@ func (a *presetAudit) read(f pay.Fact, s pay.PresetStatus) error {
 	if !ok || bad != nil || claim.Device != s.Device || claim.Preset != s.Preset || node.Role != pay.RoleWallet || a.verify(set, node.Node) != nil {
 		a.report("preset of device %s: no wallet asked for it", s.Device.Short())
 	}
+	a.presetsOf[s.Device] = append(a.presetsOf[s.Device], presetIn{s.At, s.Preset, node.Scope})
 	if s.At > a.last[s.Device].at {
 		a.last[s.Device] = presetSaid{f.ID(), s.At}
 	}

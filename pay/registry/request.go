@@ -63,7 +63,7 @@ func (t *turn) newPayment(req pay.Opening, request pay.Fact, heard, opened pay.T
 		Terms: pay.Terms{
 			Merchant: req.Merchant, MerchantName: t.from.MerchantName, Site: req.Site, Amount: req.Amount, Currency: req.Currency,
 			Handle: req.Handle, Ref: req.Ref, Expires: opened.Add(req.TTL), Test: true,
-			Evidence: req.Evidence, Certain: req.Certain, Excess: req.Excess, TipMax: req.TipMax,
+			Evidence: req.Evidence, Certain: req.Certain, Excess: req.Excess, Fuel: req.Fuel, TipMax: req.TipMax,
 		},
 	}}
 	if req.Hold != 0 {
@@ -79,6 +79,8 @@ func (t *turn) mayAsk(req pay.Opening) pay.Reason {
 		return pay.ReasonWrongScope
 	case req.Currency != t.currency:
 		return pay.ReasonWrongCurrency
+	case !req.Fuel.IsZero() && t.from.Class != pay.ClassFuel:
+		return pay.ReasonWrongClass
 	default:
 		return ""
 	}
@@ -128,10 +130,11 @@ type verdict struct {
 	reason pay.Reason
 	claim  pay.FactID // zero: the clock decided
 	by     pay.Rule
-	tip    pay.Amount // that the payer's answer gives
-	moved  pay.Sums   // how the sums change
-	hold   book.Hold  // what the book holds then, if they do
-	why    string     // of the operator, who settled it
+	tip    pay.Amount   // that the payer's answer gives
+	moved  pay.Sums     // how the sums change
+	hold   book.Hold    // what the book holds then, if they do
+	given  pay.Delivery // of fuel, with its capture
+	why    string       // of the operator, who settled it
 }
 
 // decide signs the next decision of a payment, stores where the payment stands
@@ -148,6 +151,9 @@ func (t *turn) decide(h *paymentRow, v verdict) error {
 		d.Tip = v.tip
 	}
 	d.Why = v.why
+	if !v.given.IsZero() {
+		d.Delivery = v.given
+	}
 	if before.Seq > 0 {
 		d.Key, d.Order = pay.KeyTag{}, pay.OrderTag{} // they stand in the first
 	}

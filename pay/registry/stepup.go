@@ -53,6 +53,8 @@ func (f found) stepUp() pay.StepUp {
 		return pay.StepUpSilence
 	case f.currency == f.above.Currency && f.amount > f.above.Above:
 		return pay.StepUpPayer
+	case f.fuel:
+		return pay.StepUpFuel
 	case f.asked:
 		return pay.StepUpMerchant
 	default:
@@ -64,9 +66,17 @@ func (f found) stepUp() pay.StepUp {
 // code. It comes before the offer, so that the wallet has it by then. The offer
 // ends with the challenge's life, if not before.
 func (t *turn) challenge(p *paymentRow) error {
-	d := &p.Decision
-	d.Expires = min(d.Expires, t.now.Add(pay.TwoChannelLife))
+	p.Decision.Expires = twoChannelEnd(p.Decision, t.now)
 	return t.publishChallenge(p)
+}
+
+// twoChannelEnd returns when an offer that needs two channels ends. Fuel that was given
+// already is asked for as long as the request says, because nobody can take it back.
+func twoChannelEnd(d pay.Decision, now pay.Time) pay.Time {
+	if !d.Fuel.IsZero() && !d.IsHold() {
+		return d.Expires
+	}
+	return min(d.Expires, now.Add(pay.TwoChannelLife))
 }
 
 func (t *turn) publishChallenge(p *paymentRow) error {

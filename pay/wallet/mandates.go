@@ -276,6 +276,8 @@ func (w *Wallet) byMandate(tx pay.WritableRows, d pay.Decision) (why, err error)
 		return fmt.Errorf("the mandate had ended at %s", r.Ended), nil
 	case m.Payee != "" && (m.Payee != d.MerchantName || r.Merchant != d.Merchant):
 		return fmt.Errorf("the mandate is for another merchant"), nil
+	case m.Means == "" && d.Acquirer != pay.AcquirerNone:
+		return fmt.Errorf("the mandate is for the account alone"), nil
 	}
 	if why := cmp.Or(m.Covers(d.Amount, d.Currency, d.At), m.Room(r.Use, d.Counted())); why != nil {
 		return why, nil
