@@ -147,7 +147,7 @@ func (s *Station) started(p *point, f fields) (ocpp.Response, *fault) {
 	var err error
 	switch {
 	case r != nil && r.Phase == phaseSent:
-		r.start(key, f, s.now())
+		r.start(key, f, s.book.lives[r.Pump], s.now())
 		err = s.book.save(r)
 	case r != nil: // its end came before it, and counts
 		r.Key = key
@@ -167,7 +167,7 @@ func (s *Station) started(p *point, f fields) (ocpp.Response, *fault) {
 // unasked makes a run of a transaction that the box did not ask for; it is to end.
 func (s *Station) unasked(c *connector, tag, key string, f fields) (*run, error) {
 	r := run{Point: c.point.config.id, Connector: c.config.connector, Pump: c.config.pump, IDTag: tag, Released: s.now(), Stopping: true}
-	r.start(key, f, s.now())
+	r.start(key, f, s.book.lives[r.Pump], s.now())
 	defer c.point.wake()
 	return s.book.create(r)
 }
@@ -192,7 +192,7 @@ func (s *Station) stopped(p *point, f fields) (ocpp.Response, *fault) {
 	if r == nil || r.Phase == phaseEnded || r.Phase == phaseSettled {
 		return answer, nil
 	}
-	r.stop(f, s.book.lives[r.Pump], s.now())
+	r.stop(f, s.now())
 	if !named && r.Doubt == "" {
 		r.Doubt = DoubtNumber
 	}

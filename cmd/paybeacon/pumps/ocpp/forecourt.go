@@ -44,9 +44,6 @@ func (s *Station) Run(ctx context.Context, tell func(pumps.Event)) error {
 // remind queues what the box may not have heard before either side stopped. s.mu is held.
 func (s *Station) remind() {
 	for _, r := range s.book.sorted() {
-		if s.pumps[r.Pump] == nil {
-			continue // it is in the file no longer
-		}
 		switch r.Phase {
 		case phaseStarted:
 			s.tell(r.event(pumps.Began))
@@ -90,7 +87,7 @@ func (s *Station) Release(ctx context.Context, want pumps.Release) error {
 	}
 	defer free()
 	r, err := s.release(c, want)
-	if err != nil || r.accepted || r.Phase != phaseSent {
+	if err != nil || r == nil {
 		return err
 	}
 	request := core.NewRemoteStartTransactionRequest(r.IDTag)
@@ -105,7 +102,8 @@ func (s *Station) Release(ctx context.Context, want pumps.Release) error {
 	return s.released(r, yes, err)
 }
 
-// release returns the run for a release: that which there is, or a new one.
+// release returns the run that a charge point has to be asked for: that which there is, or
+// a new one; nil where it was asked and said yes, or the run has begun.
 func (s *Station) release(c *connector, want pumps.Release) (*run, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,6 +114,9 @@ func (s *Station) release(c *connector, want pumps.Release) (*run, error) {
 	if r := s.book.of(want.Pump, want.Session); r != nil {
 		if !r.isFor(want) || want.Product != electric {
 			return no(pumps.ErrBusy)
+		}
+		if r.accepted || r.Phase != phaseSent {
+			return nil, nil
 		}
 		return r, nil
 	}
@@ -208,14 +209,15 @@ func (s *Station) stop(n pay.PumpNumber, session pumps.Session) (*run, error) {
 func (s *Station) Settle(_ context.Context, n pay.PumpNumber, t pumps.Transaction) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pumps[n] == nil {
+	var r *run
+	if t <= transactionMax {
+		r = s.book.runs[int(t)]
+	}
+	switch {
+	case r != nil && r.Pump == n && r.Phase != phaseSettled: // also of a pump that the file names no more
+	case s.pumps[n] == nil:
 		return fmt.Errorf("pump %d: %w", n, pumps.ErrUnknownPump)
-	}
-	if t > transactionMax {
-		return nil
-	}
-	r := s.book.runs[int(t)]
-	if r == nil || r.Pump != n || r.Phase == phaseSettled {
+	default:
 		return nil
 	}
 	if r.Phase != phaseEnded {

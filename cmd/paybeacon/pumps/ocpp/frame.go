@@ -31,6 +31,7 @@ type fault struct {
 	text string
 }
 
+// Error returns the code and the text.
 func (f *fault) Error() string { return fmt.Sprintf("%s: %s", f.code, f.text) }
 
 // errFrame is why a frame is no JSON that is read here.
@@ -58,12 +59,11 @@ func readFrame(data []byte) (frame, *fault) {
 	if !ok || len(parts) < 3 || len(parts) > 5 {
 		return bad("", "the frame is no array of 3 to 5 parts")
 	}
-	f := frame{}
-	if id, ok := parts[1].(string); !ok || id == "" || len(id) > messageIDMax {
+	id, ok := parts[1].(string)
+	if !ok || id == "" || len(id) > messageIDMax {
 		return bad("", "the message's id is no text of 1..36 bytes")
-	} else {
-		f.id = id
 	}
+	f := frame{id: id}
 	switch n, _ := parts[0].(json.Number); {
 	case n == "2" && len(parts) == 4:
 		f.kind = ocppj.CALL

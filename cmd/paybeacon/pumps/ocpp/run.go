@@ -45,6 +45,7 @@ type run struct {
 	Phase     phase          `json:"phase"`
 	Stopping  bool           `json:"stopping,omitempty"` // it is to end
 	Key       string         `json:"key,omitempty"`      // what StartTransaction said, for its repeats
+	Known     pay.Quantity   `json:"known,omitempty"`    // what the register had read before, at least
 	HasBegin  bool           `json:"has_begin,omitempty"`
 	Begin     pay.Quantity   `json:"begin,omitempty"` // meterStart
 	Began     pay.Time       `json:"began,omitempty"` // by the charge point's clock; 0: not known
@@ -87,9 +88,10 @@ func (r *run) event(what pumps.What) pumps.Event {
 	return e
 }
 
-// start takes in what StartTransaction says.
-func (r *run) start(key string, f fields, now pay.Time) {
-	r.Phase, r.Key, r.Heard = phaseStarted, key, now
+// start takes in what StartTransaction says. known is what the connector's register has
+// read before at least, 0 for nothing.
+func (r *run) start(key string, f fields, known pay.Quantity, now pay.Time) {
+	r.Phase, r.Key, r.Known, r.Heard = phaseStarted, key, known, now
 	r.Begin, r.HasBegin = f.register("meterStart")
 	r.Began = f.moment("timestamp")
 	r.last = r.Begin
@@ -117,10 +119,18 @@ func (r *run) meter(s sample, now pay.Time) (store bool) {
 	return store
 }
 
+// base is where the run's quantity is counted from while it gives.
+func (r *run) base() pay.Quantity {
+	if r.HasBegin {
+		return r.Begin
+	}
+	return r.First // so that even one whose begin is not known has an end
+}
+
 // given returns how much the run has given so far; ok is false where that is not known.
 func (r *run) given() (q pay.Quantity, ok bool) {
-	q = r.last - r.Begin
-	return q, r.HasBegin && r.HasFirst && q > 0 && q <= pay.QuantityMax
+	q = r.last - r.base()
+	return q, r.HasFirst && q > 0 && q <= pay.QuantityMax
 }
 
 // isFull reports whether the run has given what it may, or would before the next reading
@@ -130,9 +140,8 @@ func (r *run) isFull() bool {
 	return ok && r.Most > 0 && (q >= r.Most || q+r.step > r.Most)
 }
 
-// stop takes in what StopTransaction says. life is what the register of the connector was
-// known to read before the run began, 0 for nothing.
-func (r *run) stop(f fields, life pay.Quantity, now pay.Time) {
+// stop takes in what StopTransaction says.
+func (r *run) stop(f fields, now pay.Time) {
 	begun := r.Phase == phaseStarted
 	r.Phase, r.Stopped = phaseEnded, now
 	if s := readSamples(f["transactionData"]); s.signed != "" {
@@ -140,7 +149,7 @@ func (r *run) stop(f fields, life pay.Quantity, now pay.Time) {
 	}
 	end, ok := f.register("meterStop")
 	took := r.took(f.moment("timestamp"))
-	r.Doubt = r.doubts(begun, end, ok, life)
+	r.Doubt = r.doubts(begun, end, ok)
 	r.Delivery = pay.Delivery{Took: took, Signed: r.signed}
 	if q := end - r.Begin; begun && ok && r.HasBegin && q > 0 && q <= pay.QuantityMax {
 		r.Delivery.Quantity, r.Delivery.Begin, r.Delivery.End = q, r.Begin, end
@@ -153,7 +162,7 @@ func (r *run) stop(f fields, life pay.Quantity, now pay.Time) {
 }
 
 // doubts returns why an end cannot be believed, or "".
-func (r *run) doubts(begun bool, end pay.Quantity, ok bool, life pay.Quantity) string {
+func (r *run) doubts(begun bool, end pay.Quantity, ok bool) string {
 	switch {
 	case !r.isAsked():
 		return DoubtAsked
@@ -163,9 +172,9 @@ func (r *run) doubts(begun bool, end pay.Quantity, ok bool, life pay.Quantity) s
 		return DoubtStop
 	case !r.HasBegin:
 		return DoubtStart
-	case end < r.Begin || end < r.last || r.Fell || (r.Begin > 0 && r.Begin < life):
+	case end < r.Begin || end < r.last || r.Fell || (r.Begin > 0 && r.Begin < r.Known):
 		return DoubtBackwards
-	case r.Begin == 0 && r.isLife(end, life):
+	case r.Begin == 0 && r.isLife(end):
 		return DoubtZero
 	case end-r.Begin > pay.QuantityMax:
 		return DoubtTooMuch
@@ -178,8 +187,8 @@ func (r *run) doubts(begun bool, end pay.Quantity, ok bool, life pay.Quantity) s
 // of the meter's life. Three things show it, each alone: the register was known to be that
 // high before; the first reading of the run, or its end, is more than any connector gives
 // in that time; it is more than was released.
-func (r *run) isLife(end, life pay.Quantity) bool {
-	return (life > 0 && end >= life) || end > r.Most ||
+func (r *run) isLife(end pay.Quantity) bool {
+	return (r.Known > 0 && end >= r.Known) || end > r.Most ||
 		(r.HasFirst && r.First > most(r.FirstAt.Sub(r.Released))) || end > most(r.Stopped.Sub(r.Released))
 }
 
@@ -208,6 +217,6 @@ func (r *run) lose(now pay.Time) {
 	r.Phase, r.Stopped, r.Doubt = phaseEnded, now, DoubtLost
 	r.Delivery = pay.Delivery{Took: r.took(0), Signed: r.signed}
 	if q, ok := r.given(); ok {
-		r.Delivery.Quantity, r.Delivery.Begin, r.Delivery.End = q, r.Begin, r.last
+		r.Delivery.Quantity, r.Delivery.Begin, r.Delivery.End = q, r.base(), r.last
 	}
 }

@@ -109,13 +109,15 @@ func (s *Station) work(k *socket) {
 		_ = old.conn.Close()
 		<-old.done
 	}
-	s.mu.Lock()
-	s.refreshAll(k.point)
-	s.mu.Unlock()
-	k.point.wake()
-	stopPings := k.keepAlive()
-	s.read(k)
-	stopPings()
+	if s.waitForRoom() {
+		s.mu.Lock()
+		s.refreshAll(k.point)
+		s.mu.Unlock()
+		k.point.wake()
+		stopPings := k.keepAlive()
+		s.read(k)
+		stopPings()
+	}
 	s.mu.Lock()
 	if k.point.socket == k {
 		k.point.socket = nil
@@ -171,7 +173,7 @@ func (s *Station) read(k *socket) {
 		default:
 			s.answered(k, f, data)
 		}
-		if err != nil || !s.waitForRoom(k) {
+		if err != nil || !s.waitForRoom() {
 			return
 		}
 	}
@@ -214,7 +216,7 @@ func (s *Station) refuse(k *socket, wrong *fault) error {
 
 // waitForRoom waits while too many events are not told yet, and reports whether the
 // station still runs.
-func (s *Station) waitForRoom(k *socket) bool {
+func (s *Station) waitForRoom() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.events) >= eventsMax && s.ended != nil && s.failed == nil {

@@ -142,14 +142,14 @@ func (s *Station) parse(data []byte, state ocppj.ClientState) (ocppj.Message, er
 	return s.endpoint.ParseMessage(parts, state)
 }
 
-// limited is a listener with at most so many connections at a time.
+// limited is a listener with at most connsMax connections at a time.
 type limited struct {
 	net.Listener
 	free chan struct{}
 }
 
-func newLimited(l net.Listener, most int) *limited {
-	return &limited{l, make(chan struct{}, most)}
+func newLimited(l net.Listener) *limited {
+	return &limited{l, make(chan struct{}, connsMax)}
 }
 
 // Accept returns the next connection; what is above the limit is closed.
@@ -175,6 +175,7 @@ type counted struct {
 	done func()
 }
 
+// Close closes the connection; only the first call makes room.
 func (c *counted) Close() error {
 	c.once.Do(c.done)
 	return c.Conn.Close()

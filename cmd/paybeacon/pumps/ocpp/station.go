@@ -107,7 +107,7 @@ func New(o Options) (*Station, error) {
 	if s.listener, err = net.Listen("tcp", config.listen); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen for charge points: %w", err), s.book.journal.close())
 	}
-	s.listener = newLimited(s.listener, connsMax)
+	s.listener = newLimited(s.listener)
 	if config.cert != nil {
 		s.listener = tls.NewListener(s.listener, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*config.cert}})
 	}
