@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
@@ -88,4 +89,66 @@ func TestKilledBetweenTheStepsOfASettlement(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTheAcquirerSaysOtherwiseLater kills the registry when the acquirer has authorised, or
+// captured, and nobody knows it; the acquirer is silent then, and the operator is wrong. An
+// acquirer that answers is believed and not the operator; one that answers later contradicts
+// what was settled, which stays, is not captured for that, and is reported.
+func TestTheAcquirerSaysOtherwiseLater(t *testing.T) {
+	t.Parallel()
+	for calls, name := range map[int]string{1: "authorised", 2: "captured"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.byCard("sim-ok")
+			w.Stop("reg")
+			w.restart("reg", []string{fmt.Sprintf("PAYBEACON_CRASH=%s:%d", node.AtAfterCall, calls)})
+			w.connected("box")
+			w.connected("ada")
+			w.waitNear()
+			var p api.Payment
+			w.must(w.Ask(&p, "till", "charge", "--data", w.Data("box"), "--amount", "1.00"))
+			w.must(w.Until("the registry has died", func() (bool, error) { return w.ended("reg"), nil }))
+			w.Stop("reg")
+			w.silent(true)
+			w.restart("reg", nil)
+			w.connected("box")
+			settle := []string{"admin", "settle", "--data", w.Data("reg"), "--id", p.ID, "--not-paid", "--why", "I think so"}
+			w.must(w.Ask(nil, settle...))
+			w.shownAs(p.ID, pay.StateFailed)
+			w.silent(false)
+			w.must(w.Until("the doctor tells of it", func() (bool, error) {
+				return strings.Contains(w.health().said, "gave two answers to 1 call"), nil
+			}))
+			w.must(w.Ask(nil, settle...)) // the same answer as before
+			if p := w.shownAs(p.ID, pay.StateFailed); p.Outcome != pay.OutcomeNotPaid || p.AmountCaptured != 0 {
+				t.Errorf("it moved to %+v", p)
+			}
+			if c := w.charged()[p.ID]; c.authorised != 1 || c.captured != calls-1 {
+				t.Errorf("the acquirer has %+v", c)
+			}
+			w.audit()
+		})
+	}
+}
+
+// TestAnAcquirerThatAnswersGoesBeforeItsOperator: the operator says that it was paid, and
+// the acquirer, which is asked once more, that it has not even been asked, or was not.
+func TestAnAcquirerThatAnswersGoesBeforeItsOperator(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.byCard("sim-slow")
+	w.waitNear()
+	var p api.Payment
+	w.must(w.Ask(&p, "till", "charge", "--data", w.Data("box"), "--amount", "1.00"))
+	w.shownAs(p.ID, pay.StateApproved)
+	err := w.Ask(nil, "admin", "settle", "--data", w.Data("reg"), "--id", p.ID, "--paid", "--why", "I think so")
+	if exitOf(err) != pay.ExitConflict {
+		t.Errorf("it was settled over the acquirer: %v", err)
+	}
+	if p := w.shownAs(p.ID, pay.StateCaptured); p.By == pay.ByOperator {
+		t.Errorf("%+v", p)
+	}
+	w.audit()
 }

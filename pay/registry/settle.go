@@ -274,10 +274,13 @@ func (r *Registry) Waits(view pay.Rows, c AcquirerCall) (bool, error) {
 	return ok && f.Claim == c.Claim && f.Verb == c.Call.Verb, err
 }
 
-// neverAsked takes in that an acquirer has nothing of a call that is not made any more. It
-// fails for one that is.
+// neverAsked takes in that an acquirer has nothing of a call that is not made any more:
+// where it was settled as done, that is a contradiction. It fails for a call that is made.
 func (t *turn) neverAsked(c AcquirerCall) error {
-	_, ok, err := t.Settlement(t.rows, c)
+	s, ok, err := t.Settlement(t.rows, c)
+	if ok && (s.Outcome == pay.SettledPaid || s.Outcome == pay.SettledRefunded) {
+		err = t.contradictOperator(c, s, "the acquirer has nothing of it")
+	}
 	if err == nil && !ok {
 		err = fmt.Errorf("the call to %s payment %s came to nothing, and was not settled", c.Call.Verb, c.Call.Payment.Short())
 	}
@@ -301,11 +304,21 @@ func (t *turn) answeredLate(h paymentRow, c AcquirerCall, a acquirer.Answer, sai
 	if done == a.Approved {
 		return nil
 	}
-	_, err = t.contradict(c, fmt.Sprintf("the operator settled it as %s, and the acquirer says that it is %s", s.Outcome, a))
+	err = t.contradictOperator(c, s, "the acquirer says that it is "+a.String())
 	if err != nil || !authorised {
 		return err
 	}
 	return t.ask(h, acquirer.Void, said, c.Call.Amount, a.Reference)
+}
+
+// contradictOperator states that an acquirer says otherwise than the operator, once, and
+// logs it.
+func (t *turn) contradictOperator(c AcquirerCall, s pay.Settled, what string) error {
+	first, err := t.contradict(c, fmt.Sprintf("the operator settled it as %s, and %s", s.Outcome, what))
+	if first && err == nil {
+		t.log.Warn("an acquirer contradicts what was settled: nothing moves by that", "payment", s.Payment.Short(), "settled", s.Outcome, "acquirer", c.Acquirer, "says", what)
+	}
+	return err
 }
 
 // checkSettled sees that the operator settled a payment as a decision says: by the

@@ -152,7 +152,7 @@ func settleOne(t *testing.T, at string, as pay.SettledAs, state, money, asked, c
 		return
 	}
 	for _, reply := range []string{"yes", "no", "nothing"} {
-		answerLate(t, c, f, state, reply, reply == contrary)
+		answerLate(t, c, f, state, reply, reply == contrary || reply == "nothing" && (as == pay.SettledPaid || as == pay.SettledRefunded))
 	}
 }
 

@@ -66,7 +66,7 @@ func (n *Registry) settle(ctx context.Context, q api.SettleRequest) (api.Settled
 		return api.Settled{}, err
 	}
 	defer n.calls.begin(id)()
-	if err := n.askOnceMore(ctx, id); err != nil {
+	if err := n.askOnceMore(ctx, id, q.Outcome); err != nil {
 		return api.Settled{}, err
 	}
 	done, err := commit(ctx, n.store, func(tx *store.Tx) (pay.Settled, pay.Reaction, error) {
@@ -100,8 +100,8 @@ func (n *Registry) clearAside(ctx context.Context, s pay.Subject) error {
 }
 
 // askOnceMore returns nil where an acquirer that should have answered is not called by this
-// registry, or does not answer now either.
-func (n *Registry) askOnceMore(ctx context.Context, id pay.PaymentID) error {
+// registry, does not answer now either, or has nothing of what is said not to be done.
+func (n *Registry) askOnceMore(ctx context.Context, id pay.PaymentID, as pay.SettledAs) error {
 	var u registry.Unsettled
 	var token pay.Token
 	err := n.store.Do(ctx, func(tx *store.Tx) (err error) {
@@ -117,10 +117,14 @@ func (n *Registry) askOnceMore(ctx context.Context, id pay.PaymentID) error {
 	ctx, cancel := context.WithTimeout(ctx, pay.AcquirerTimeout.Std())
 	defer cancel()
 	a, err := p.Look(ctx, u.Call.Call, token)
-	if err != nil {
+	said := fmt.Sprintf("%s answers that it is %s", u.Call.Acquirer, a)
+	switch done := as == pay.SettledPaid || as == pay.SettledRefunded; {
+	case done && errors.Is(err, acquirer.ErrNothing):
+		said = fmt.Sprintf("%s answers, and has nothing of it", u.Call.Acquirer)
+	case err != nil:
 		return nil
 	}
-	return pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s: %s answers that it is %s", id.Short(), u.Call.Acquirer, a),
+	return pay.NewError(pay.CodeConflict, fmt.Sprintf("payment %s: %s", id.Short(), said),
 		"the registry asks again by itself and decides by that answer; see `paybeacon doctor` if it does not")
 }
 
