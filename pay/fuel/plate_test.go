@@ -90,6 +90,12 @@ func TestNarrow(t *testing.T) {
 			t.Errorf("%q: %s, want %s", c.part, got, c.want)
 		}
 	}
+	// A mark that joins no letter into one stays with its letter.
+	for part, want := range map[string]string{"ax": "-", "ax\u030c": "= AX\u030c 7", "x\u030c7": "= AX\u030c 7"} {
+		if got := plates(fuel.Narrow(with("AX\u030c 7"), part)); got != want {
+			t.Errorf("%q: %s, want %s", part, got, want)
+		}
+	}
 	if got := plates(fuel.Narrow(nil, "")); got != "-" {
 		t.Errorf("nobody here: %s", got)
 	}

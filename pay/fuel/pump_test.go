@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/fuel"
 )
 
@@ -150,5 +151,51 @@ func compare(t *testing.T, have, want string) {
 	}
 	if t.Failed() {
 		t.Log("\n" + have)
+	}
+}
+
+// What a pump tells of a fuelling that waits for the attendant instead of being charged.
+func TestDoubts(t *testing.T) {
+	t.Parallel()
+	ended := func(change func(*fuel.Event)) fuel.Event {
+		e := endA
+		change(&e)
+		return e
+	}
+	meter := func(q pay.Quantity) fuel.Event {
+		e := meterA
+		e.Quantity = q
+		return e
+	}
+	for name, c := range map[string]struct {
+		events []fuel.Event
+		state  fuel.State
+		doubt  fuel.Doubt
+	}{
+		"none":                          {[]fuel.Event{meter(500), meter(500), meter(900), endA}, fuel.ReadyToPay, ""},
+		"the meter goes back":           {[]fuel.Event{meter(500), meter(400), endA}, fuel.ReadyToPay, fuel.DoubtMeter},
+		"and on again":                  {[]fuel.Event{meter(800), meter(400), meter(600), endA}, fuel.ReadyToPay, fuel.DoubtMeter},
+		"it ends below what was told":   {[]fuel.Event{meter(901), endA}, fuel.ReadyToPay, fuel.DoubtMeter},
+		"back, and it ends below":       {[]fuel.Event{meter(950), meter(0), endA}, fuel.ReadyToPay, fuel.DoubtMeter},
+		"nothing, and the meter ran":    {[]fuel.Event{meter(500), endA0}, fuel.ReadyToPay, fuel.DoubtMeter},
+		"nothing, and it did not":       {[]fuel.Event{meter(0), endA0}, fuel.Free, ""},
+		"the pump does not know":        {[]fuel.Event{ended(func(e *fuel.Event) { e.Told = true })}, fuel.ReadyToPay, fuel.DoubtTold},
+		"it does not even know whether": {[]fuel.Event{ended(func(e *fuel.Event) { e.Quantity, e.Told = 0, true })}, fuel.ReadyToPay, fuel.DoubtTold},
+		"another product":               {[]fuel.Event{ended(func(e *fuel.Event) { e.Product = "petrol95" })}, fuel.ReadyToPay, fuel.DoubtProduct},
+	} {
+		p := after(t, append([]fuel.Event{selectA, releaseA, beginA}, c.events...)...)
+		if p.State != c.state || p.Doubt != c.doubt {
+			t.Errorf("%s: %s, %q; want %s, %q", name, p.State, p.Doubt, c.state, c.doubt)
+		}
+		if c.state == fuel.ReadyToPay {
+			if p, _ = p.Step(settleA); p.State != fuel.Free || p.Doubt != "" || p.Given != 0 {
+				t.Errorf("%s: settled it is %+v", name, p)
+			}
+		}
+	}
+	other := beginA
+	other.Product = "petrol95"
+	if p := after(t, selectA, releaseA, other, endA); p.Doubt != fuel.DoubtProduct {
+		t.Errorf("begun with another product: %q", p.Doubt)
 	}
 }

@@ -201,7 +201,7 @@ func (f *Forecourt) find(n pay.PumpNumber) (*pump, error) {
 }
 
 // change changes what a pump remembers, durably, and queues what is to be told of it.
-// Where do or the disk fails nothing is changed. mu is held.
+// Where do fails nothing is changed; where the disk does, nobody knows. mu is held.
 func (f *Forecourt) change(p *pump, do func(*memory) error) error {
 	before := p.memory
 	m := before.copied()
@@ -212,7 +212,8 @@ func (f *Forecourt) change(p *pump, do func(*memory) error) error {
 		return nil
 	}
 	if err := m.save(p.path); err != nil {
-		return fmt.Errorf("remember: %w", err)
+		// It may stand in the file all the same, where it is found by the next Open.
+		return fmt.Errorf("remember: %w: %w", err, pumps.ErrNoAnswer)
 	}
 	p.memory = m
 	f.queue(p, between(p, before, m)...)

@@ -134,7 +134,7 @@ func (f *Forecourt) pass() (time.Duration, error) {
 // passAt is pass for one pump.
 func (f *Forecourt) passAt(p *pump, now pay.Time) (pay.Millis, error) {
 	switch m := p.memory; {
-	case m.OutUntil > now:
+	case m.OutUntil > now && m.OutUntil.Sub(now) <= pay.MillisOf(f.options.Outage): // else the clock was put back
 		return m.OutUntil.Sub(now), nil
 	case m.OutUntil != 0:
 		return 0, f.change(p, func(m *memory) error { m.OutUntil = 0; return nil })
