@@ -19,10 +19,18 @@ type SubjectKind byte
 const (
 	SubjectPayment SubjectKind = 'p'
 	SubjectDevice  SubjectKind = 'd'
+	SubjectPump    SubjectKind = 'f' // a pump of one station, by its number
 )
 
 // Subject returns the payment as a subject.
 func (id PaymentID) Subject() Subject { return Subject{Kind: SubjectPayment, ID: id} }
+
+// Subject returns the pump as a subject.
+func (n PumpNumber) Subject() Subject {
+	s := Subject{Kind: SubjectPump}
+	s.ID[0], s.ID[1] = byte(n>>8), byte(n)
+	return s
+}
 
 // Payment returns the payment that the subject is, and whether it is one.
 func (s Subject) Payment() (id PaymentID, ok bool) {

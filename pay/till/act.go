@@ -53,6 +53,8 @@ type Act struct {
 	Amount pay.Amount // 0: all that is held, or was captured and not refunded
 	Final  bool       // with a capture: the rest goes back to the payer
 	TTL    pay.Millis // with an increment: how long the payer may take
+	// Delivery is what a pump gave, with the capture or the price of fuel.
+	Delivery pay.Delivery
 }
 
 // same reports whether two actions are the same under one key.
@@ -63,7 +65,7 @@ func (a Act) same(o Act) bool {
 
 // body returns the claim that asks for it.
 func (a Act) body(id pay.PaymentID, now pay.Time) pay.Body {
-	action := pay.Action{Payment: id, Key: a.Key, Amount: a.Amount, Final: a.Final, Created: now}
+	action := pay.Action{Payment: id, Key: a.Key, Amount: a.Amount, Final: a.Final, Created: now, Delivery: a.Delivery}
 	switch a.Kind {
 	case pay.KindCapture:
 		return pay.Capture{Action: action}
@@ -170,7 +172,7 @@ func (t *Till) acted(v pay.Rows, id pay.PaymentID, key pay.IdempotencyKey) (out 
 		return out, false, err
 	}
 	a, _ := pay.ActionOf(f)
-	out = Acted{Act: Act{Kind: f.Kind(), Key: a.Key, Amount: a.Amount, Final: a.Final}, Refused: r.Refused}
+	out = Acted{Act: Act{Kind: f.Kind(), Key: a.Key, Amount: a.Amount, Final: a.Final, Delivery: a.Delivery}, Refused: r.Refused}
 	if f.Kind() == pay.KindIncrement {
 		claim := r.Claim
 		if !r.First.IsZero() {

@@ -22,6 +22,9 @@ type Order struct {
 	TwoChannel bool       // the payer's device has to sign too
 	TipMax     pay.Amount // the most that the payer may add as a tip; 0: nothing
 	TTL        pay.Millis // how long the payer may take; 0 is pay.RequestTTLDefault
+	// Fuel is what the amount pays for, where it is fuel: with Hold, the amount is the most
+	// that it may cost; with Later, it is the total.
+	Fuel pay.FuelTerms
 }
 
 // complete returns the order with its defaults filled in, or a *pay.Error for an
@@ -111,7 +114,8 @@ func (t *Till) repeated(v View, now pay.Time, o Order) (Entry, bool, error) {
 // sameOrder reports whether an order is the one that its key stands for.
 func sameOrder(o Order, r row, req pay.Opening) bool {
 	return o.Amount == req.Amount && o.Later == req.Later && o.Bill == req.Bill && o.Currency == req.Currency && o.Ref == req.Ref &&
-		(o.Hold != 0) == (req.Hold != 0) && o.TwoChannel == req.TwoChannel && o.TipMax == req.TipMax && (o.To == r.To || r.Recalled)
+		(o.Hold != 0) == (req.Hold != 0) && o.TwoChannel == req.TwoChannel && o.TipMax == req.TipMax && (o.To == r.To || r.Recalled) &&
+		o.Fuel.Pump == req.Fuel.Pump && o.Fuel.Product == req.Fuel.Product
 }
 
 // Charge asks the chosen candidate to pay the order: it stores the key with the payment
@@ -147,7 +151,7 @@ func (t *Till) Charge(tx Tx, now pay.Time, o Order, c Choice) (Entry, pay.Reacti
 	if err := t.checkBill(tx, now, o); err != nil {
 		return Entry{}, pay.Reaction{}, err
 	}
-	opening := pay.Opening{Request: req, Hold: o.Hold, Later: o.Later, Bill: o.Bill}
+	opening := pay.Opening{Request: req, Hold: o.Hold, Later: o.Later, Bill: o.Bill, Fuel: o.Fuel}
 	f, err := pay.Sign(t.options.Key, opening.Body())
 	if err != nil {
 		return Entry{}, pay.Reaction{}, fmt.Errorf("charge: %w", err)

@@ -103,7 +103,7 @@ func (t *Till) repeatedElsewhere(v View, now pay.Time, o Order) (Entry, bool, er
 	if err != nil || !ok {
 		return Entry{}, false, err
 	}
-	asked := pay.Opening{Request: pay.Request{Amount: o.Amount, Currency: o.Currency, Ref: o.Ref, TwoChannel: o.TwoChannel, TipMax: o.TipMax}, Hold: o.Hold, Later: o.Later, Bill: o.Bill}
+	asked := pay.Opening{Request: pay.Request{Amount: o.Amount, Currency: o.Currency, Ref: o.Ref, TwoChannel: o.TwoChannel, TipMax: o.TipMax}, Hold: o.Hold, Later: o.Later, Bill: o.Bill, Fuel: o.Fuel}
 	if secret.Order(asked) != tagged.Order {
 		return Entry{}, false, keyUsed(tagged.Payment)
 	}

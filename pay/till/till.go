@@ -21,10 +21,15 @@
 //	b NUMBER   a bill of the merchant, and what this box opened by it
 //	e SITE     when another place was last said to hear the customers of a site
 //	k KEY      the payment that an idempotency key stands for; keys never expire
+//	f ID       a fuelling: who, at which pump, and what became of it
+//	g PUMP TRANSACTION  the fuelling of what a pump gave
 //	m TAG      the payment that a key of any box of the merchant stands for
 //	n PLACES   what was last declared of two places
 //	o PAYMENT  what this box asked for and was refused
+//	p          the prices of fuel
+//	q ID       a fuelling that is not over
 //	s          the secret with which tags of keys are made
+//	u PUMP     a pump with whoever is selected at it
 //
 // # Guarantees
 //
@@ -43,13 +48,16 @@ import (
 	"github.com/paybeacon/paybeacon/pay/rows"
 )
 
-// Options name the box and its merchant. All of them come from the enrolment.
+// Options name the box and its merchant. All but Pumps come from the enrolment.
 type Options struct {
 	Key          pay.Key
 	Merchant     pay.Scope
 	MerchantName pay.Name
 	Site         pay.Name
 	Currency     pay.Currency // that the registry deals in
+	// Pumps means that this box releases pumps. At a station where it does not, the
+	// attendant does, and reports what they gave.
+	Pumps bool
 }
 
 // Till is the role of one box. It holds no state but its options and may be
@@ -85,7 +93,7 @@ func (t *Till) all() history.Features {
 			pay.KindCancel:  history.Recalled(cancelRecalled),
 		},
 		Spaces: rows.Spaces{keyRows.Space, ownRows.Space},
-	}, t.actions(), t.bills(), t.keys(), t.neighbours(), t.account()}
+	}, t.actions(), t.bills(), t.keys(), t.neighbours(), t.account(), t.fuel()}
 }
 
 // Spaces returns the key spaces of the role, those of package history included.
@@ -118,9 +126,12 @@ func request(view pay.Rows, id pay.PaymentID) (r pay.Opening, ok bool, err error
 	return r, err == nil, err
 }
 
-// React takes in an entry of the merchant's feed, or the registry's refusal of a
-// claim of this box. It publishes nothing. Its errors are the store's.
+// React takes in an entry of the merchant's feed, the registry's refusal of a claim of
+// this box, or what a pump answered. It publishes nothing. Its errors are the store's.
 func (t *Till) React(tx pay.WritableRows, now pay.Time, in pay.Input) (pay.Reaction, error) {
+	if done, ok := in.(pay.EffectDone); ok {
+		return pay.Reaction{}, t.pumpDone(tx, now, done)
+	}
 	return t.features.React(tx, now, in)
 }
 
