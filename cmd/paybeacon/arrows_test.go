@@ -31,7 +31,7 @@ var plan = map[string]struct {
 	// The audit, and a session that catches up, have hundreds of signatures at hand at
 	// once; see the package.
 	"pay/sigbatch":    {"many signatures are verified together without knowing what was signed", nil},
-	"pay/till":        {"a role knows the domain, its rows and how to fold it", []string{"pay", "pay/rows", "pay/history"}},
+	"pay/till":        {"a role knows the domain, its rows and how to fold it, and what stands on a forecourt", []string{"pay", "pay/rows", "pay/history", "pay/fuel"}},
 	"pay/wallet":      {"a role knows the domain, its rows and how to fold it", []string{"pay", "pay/rows", "pay/history"}},
 	"pay/device":      {"a role knows the domain", []string{"pay"}},
 	"wire":            {"messages carry the domain's facts", []string{"pay"}},
@@ -88,7 +88,7 @@ var plan = map[string]struct {
 	"cmd/paybeacon/events":  {"what happens to a node is read out of its store and told in the words of the API", []string{"pay", "pay/history", "store", "cmd/paybeacon/api", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/node":    {"a node is made of a role, a store, a session and a radio, and speaks the API", slices.Concat([]string{"cmd/paybeacon/api", "cmd/paybeacon/datadir", "cmd/paybeacon/events", "cmd/paybeacon/process", "cmd/paybeacon/radio", "cmd/paybeacon/text"}, belowNode)},
 	"cmd/paybeacon/stage":   {"other processes are known by what the API prints; its thief is in the air", []string{"pay", "ble", "ble/air", "cmd/paybeacon/api"}},
-	"cmd/paybeacon/face":    {"a command on a terminal asks a node", []string{"pay", "ble", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/events", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/radio", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/face":    {"a command on a terminal asks a node, and writes prices and quantities as they are read", []string{"pay", "pay/fuel", "ble", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/events", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/radio", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/survey":  {"the air is looked at through a radio, without a node", []string{"pay", "ble", "ble/replay", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/process", "cmd/paybeacon/radio", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/doctor":  {"a node and its radio are looked at from outside", []string{"pay", "pay/device", "ble", "ble/replay", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/radio", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/demo":    {"a story is played on a stage; its forger has a stolen node and says what no role would", []string{"pay", "pay/device", "pay/history", "store", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/stage", "cmd/paybeacon/text"}},
@@ -98,9 +98,10 @@ var plan = map[string]struct {
 
 // belowNode is what a node is wired of.
 var belowNode = []string{
-	"pay", "pay/acquirer", "pay/book", "pay/device", "pay/history", "pay/registry", "pay/sigbatch", "pay/till", "pay/wallet",
+	"pay", "pay/acquirer", "pay/book", "pay/device", "pay/fuel", "pay/history", "pay/registry", "pay/sigbatch", "pay/till", "pay/wallet",
 	"store", "store/kv", "store/badgerkv", "sync", "sync/link", "sync/quicnet", "ble",
 	"cmd/paybeacon/simbank", "cmd/paybeacon/stripe",
+	"cmd/paybeacon/pumps", "cmd/paybeacon/pumps/sim", "cmd/paybeacon/pumps/ocpp",
 }
 
 // doors are the heavy dependencies, each with the packages that import it: one,

@@ -43,6 +43,7 @@ func branches() []branch {
 			)
 		}},
 		{"till", face.TillCommand},
+		{"pump", face.PumpCommand},
 		{"wallet", face.WalletCommand},
 		{"beacon", face.BeaconCommand},
 		{"receipt", face.ReceiptCommand},

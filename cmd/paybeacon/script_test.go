@@ -35,6 +35,10 @@ func TestMain(m *testing.M) {
 //	world [FLAGS]         a registry (reg, with flags of serve), a box (box) and the wallets ada and
 //	                      ben, with 50.00 each, all running and connected
 //	tag WHO RSSI [FLAGS]  start WHO-tag, heard at RSSI, and pair it with WHO
+//	fuelworld [FLAGS]     a registry (reg), a box at pumps (box, with flags of scan; sim: pumps 1 to 4
+//	                      where it names none) and the wallets ada and ben, with 100.00 each, which
+//	                      approve all below 90.00
+//	car WHO RSSI VEHICLE [FLAGS]   start WHO-tag, heard at RSSI, and pair it with WHO as VEHICLE
 //	thief NAME            someone who records all codes from now on
 //	codes NAME N          wait until the thief has heard N different codes
 //	replay NAME I         the thief sends the I-th code until the script ends
@@ -97,7 +101,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"get": scriptGet, "want": scriptWant, "error": scriptError, "lines": scriptLines, "corrupt": scriptCorrupt, "broken": scriptBroken,
 			"daemon": scriptDaemon, "crash": scriptEnd((*stage.Stage).Kill), "halt": scriptEnd((*stage.Stage).Stop), "again": scriptAgain,
-			"world": scriptWorld, "tag": scriptTag, "thief": scriptThief, "codes": scriptCodes, "replay": scriptReplay,
+			"world": scriptWorld, "fuelworld": scriptFuelWorld, "car": scriptCar, "tag": scriptTag, "thief": scriptThief, "codes": scriptCodes, "replay": scriptReplay,
 			"pin": scriptPIN, "until": scriptUntil, "often": scriptOften, "said": scriptSaid,
 		},
 	})

@@ -16,9 +16,7 @@ var laterCommands = map[string][]string{
 	"admin bill": {"add"}, "admin move-store": nil, "admin backup": nil, "admin restore": nil,
 	"scan backup": nil, "scan restore": nil, "wallet backup": nil, "wallet restore": nil,
 	"till price": nil, "till capture": nil, "till void": nil, "till refund": nil, "till increment": nil,
-	"till fuel":    {"prices", "pumps", "entered", "select", "complete", "list", "show", "cancel"},
 	"till offline": {"on", "off"}, "till menu": {"set", "show"}, "till orders": nil, "till order": {"accept", "refuse", "ready", "handed"},
-	"pump":         {"lift", "fill", "hang"},
 	"wallet watch": nil, "wallet words": nil,
 	"wallet preset": nil, "wallet say": nil, "wallet order": nil,
 	"beacon say": nil, "beacon status": nil,
@@ -30,7 +28,7 @@ var laterCommands = map[string][]string{
 // will have them.
 var laterFlags = map[string][]string{
 	"serve":              {"store"},
-	"scan":               {"clear", "tap", "pumps"},
+	"scan":               {"clear", "tap"},
 	"beacon run":         {"ears", "voice"},
 	"till charge":        {"hold", "bill"},
 	"wallet pending":     {"link"},

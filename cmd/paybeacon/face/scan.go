@@ -26,7 +26,9 @@ func scanLeaf() cli.Leaf {
 		cli.LaneFlag(),
 	}
 	flags = append(flags, cli.NearFlags()...)
-	flags = append(flags, &cli.StringFlag{Name: "http", Usage: "/healthz and /readyz on `HOST:PORT` (default: none)"})
+	flags = append(flags, &cli.StringFlag{Name: "http", Usage: "/healthz and /readyz on `HOST:PORT` (default: none)"},
+		&cli.StringFlag{Name: "pumps", Usage: "the pumps that a box of a forecourt works: `sim:FILE|ocpp:FILE` (default: the attendant works them)"},
+		&cli.DurationFlag{Name: "fuel-leave", Value: pay.FuelLeave.Std(), Usage: "a vehicle has left the forecourt after `DUR` unheard"})
 	return cli.Leaf{
 		Name: "scan", Usage: "run the merchant's box: hear who is near and take charges",
 		Flags: flags,
@@ -46,7 +48,15 @@ func boxOptions(c *cli.Call) (o node.BoxOptions, err error) {
 		return o, err
 	}
 	spec, err := radio.Parse(f.String("radio"))
-	return node.BoxOptions{Radio: spec, Server: f.String("server"), HTTP: f.String("http"), Track: track}, err
+	if err != nil {
+		return o, err
+	}
+	pumps, err := node.ParsePumps(f.String("pumps"))
+	if err != nil {
+		return o, err
+	}
+	leave, err := cli.PositiveDuration(c, "fuel-leave")
+	return node.BoxOptions{Radio: spec, Server: f.String("server"), HTTP: f.String("http"), Track: track, Pumps: pumps, FuelLeave: leave}, err
 }
 
 func scan(c *cli.Call) error {

@@ -40,7 +40,7 @@ func TillCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 			Flags: []cli.Flag{cli.DataFlag(), paymentID, key, &cli.StringFlag{Name: "to", Usage: "`FILE`, or - for standard output"}, cli.ForceFlag("receipt")}, Run: writeReceipt,
 		}),
 	}
-	return cli.Group("till", "charge who is near, and see what became of it", append(leaves, actCommands(ctx, io)...)...)
+	return cli.Group("till", "charge who is near, and see what became of it", append(append(leaves, actCommands(ctx, io)...), fuelCommand(ctx, io))...)
 }
 
 func tillNearby(c *cli.Call) error {

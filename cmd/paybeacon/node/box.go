@@ -33,6 +33,7 @@ type Box struct {
 	http   net.Listener
 	air    *radio.Hearing
 	events *events.Log
+	fuel   *forecourt // nil where the box does not stand at pumps
 }
 
 // BoxOptions say how a box is opened.
@@ -46,6 +47,10 @@ type BoxOptions struct {
 	// HTTP is where /healthz and /readyz are served, HOST:PORT; "" for nowhere.
 	HTTP  string
 	Track ble.TrackerOptions
+	// Pumps are those that a box of a forecourt works, and FuelLeave is after how long a
+	// vehicle has left that is not heard; 0: pay.FuelLeave.
+	Pumps     PumpSpec
+	FuelLeave pay.Millis
 }
 
 // OpenBox opens the box that is enrolled in a directory. Its errors are *pay.Error.
@@ -56,7 +61,7 @@ func OpenBox(ctx context.Context, o BoxOptions) (*Box, error) {
 		return nil, err
 	}
 	b := &Box{member: m}
-	b.till = till.New(till.Options{Key: key, Merchant: m.Scope, MerchantName: m.Shop, Site: m.Site, Currency: m.Currency})
+	b.till = till.New(till.Options{Key: key, Merchant: m.Scope, MerchantName: m.Shop, Site: m.Site, Currency: m.Currency, Pumps: o.Pumps.Kind != ""})
 	if b.base, err = openBase(ctx, env, key, storeOptions{own: m.Scope, reactor: b.till}); err != nil {
 		return nil, err
 	}
@@ -66,6 +71,10 @@ func OpenBox(ctx context.Context, o BoxOptions) (*Box, error) {
 	}
 	b.air = radio.NewHearing(o.Track, env.Now)
 	b.events = events.NewLog(env.Now, events.FeedOf(b.store, m.Scope))
+	if err := b.openFuel(o); err != nil {
+		b.Close()
+		return nil, err
+	}
 	if o.Radio.Kind == "" {
 		return b, nil
 	}
@@ -89,6 +98,7 @@ func (b *Box) Close() {
 	if b.http != nil {
 		_ = b.http.Close()
 	}
+	b.fuel.close()
 	b.base.Close()
 }
 
@@ -106,6 +116,9 @@ func (b *Box) Run(ctx context.Context) error {
 		return b.Connect(ctx)
 	})
 	parts.Go(func() error { return b.radio.Scanner.Scan(ctx, b.air.Hear) })
+	if b.fuel != nil {
+		b.runForecourt(ctx, parts)
+	}
 	if b.http != nil {
 		parts.Go(func() error { return api.ServeHTTP(ctx, b.http, healthHandler(b.healthy), b.Log) })
 	}
@@ -131,7 +144,7 @@ func (b *Box) Ready() api.Ready {
 
 // Verbs are what the node can be asked.
 func (b *Box) Verbs() api.Verbs {
-	return api.NewVerbs(
+	return api.NewVerbs(append(b.fuelVerbs(),
 		api.On(api.VerbReady, func(context.Context, api.Nothing) (api.Ready, error) { return b.Ready(), nil }),
 		api.On(api.VerbHealth, func(ctx context.Context, _ api.Nothing) (api.Health, error) { return b.health(ctx) }),
 		api.On(api.VerbCounts, b.counts),
@@ -153,7 +166,7 @@ func (b *Box) Verbs() api.Verbs {
 		api.On(api.VerbIncrement, b.actor(pay.KindIncrement)),
 		api.On(api.VerbPrice, b.actor(pay.KindPrice)),
 		api.On(api.VerbReceipt, b.receipt),
-	)
+	)...)
 }
 
 func (b *Box) waitNear(ctx context.Context, q api.WaitRequest) (api.Nearby, error) {

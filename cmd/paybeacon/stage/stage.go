@@ -280,6 +280,15 @@ func (s *Stage) Enrol(registry, name, noun string, invite ...string) error {
 // Pair starts a tag in the air of this stage, heard at rssi, and binds it to a
 // wallet.
 func (s *Stage) Pair(who, rssi string, flags ...string) error {
+	return s.pair(who, rssi, nil, flags)
+}
+
+// PairCar is Pair for the device of a vehicle, such as "plate=AB-123,fuel=diesel,tank=55".
+func (s *Stage) PairCar(who, rssi, vehicle string, flags ...string) error {
+	return s.pair(who, rssi, []string{"--vehicle", vehicle}, flags)
+}
+
+func (s *Stage) pair(who, rssi string, as, flags []string) error {
 	name := who + "-tag"
 	args := []string{"beacon", "run", "--data", s.Data(name), "--radio", "air:" + s.Data("air"), "--rssi", rssi, "--link", "127.0.0.1:0"}
 	if err := s.Start(name, nil, append(args, flags...)...); err != nil {
@@ -292,7 +301,7 @@ func (s *Stage) Pair(who, rssi string, flags ...string) error {
 	if err != nil {
 		return err
 	}
-	return s.Ask(nil, "wallet", "pair", "--data", s.Data(who), "--link", p.Link, "--pin", p.PIN)
+	return s.Ask(nil, append([]string{"wallet", "pair", "--data", s.Data(who), "--link", p.Link, "--pin", p.PIN}, as...)...)
 }
 
 // Until repeats f until it says true. Each round asks another process, so

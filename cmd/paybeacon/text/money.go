@@ -84,3 +84,12 @@ func isDigits(s string) bool {
 	}
 	return s != ""
 }
+
+// Digits returns how many decimals a currency has; 2 for one that is not known.
+func Digits(cur pay.Currency) int {
+	digits, known := currency.GetDigits(string(cur))
+	if !known {
+		return 2
+	}
+	return int(digits)
+}
