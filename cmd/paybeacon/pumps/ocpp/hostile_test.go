@@ -340,3 +340,37 @@ func TestWrongReleases(t *testing.T) {
 		t.Error("the charge point was asked again")
 	}
 }
+
+// TestManyLinesLostAtOnce drops the lines of a depot in one moment, time and again, as a
+// switch without power does: the charge point that is left is still released and stopped.
+func TestManyLinesLostAtOnce(t *testing.T) {
+	t.Parallel()
+	const many = 100
+	s := newStand(t)
+	s.stop()
+	text := "listen = \"127.0.0.1:0\"\n"
+	for i := range many + 1 {
+		text += fmt.Sprintf("[[charge_point]]\nid = \"CP-%d\"\npassword_file = \"password\"\nconnectors = { 1 = %d }\n", i, i+1)
+	}
+	write(t, s.options.File, text)
+	s.start()
+	left := s.dial("CP-0")
+	for range 5 {
+		var lost []*raw
+		for i := range many {
+			lost = append(lost, s.dial(fmt.Sprintf("CP-%d", i+1)))
+		}
+		for _, r := range lost {
+			_ = r.conn.NetConn().Close()
+		}
+		want := release(1, 1000)
+		s.released(left, want)
+		if err := s.station.Stop(t.Context(), 1, want.Session); err != nil {
+			t.Fatal(err)
+		}
+		e := s.next(pumps.Ended)
+		if err := s.station.Settle(t.Context(), 1, e.Transaction); err != nil || e.Session != want.Session {
+			t.Fatal(e, err)
+		}
+	}
+}

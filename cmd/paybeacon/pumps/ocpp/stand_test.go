@@ -23,6 +23,8 @@ import (
 	"github.com/paybeacon/paybeacon/pay"
 )
 
+var _ pumps.Forecourt = (*ocpp.Station)(nil)
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must come.
