@@ -22,10 +22,11 @@
 // central system are not used: they listen on every address, bound no frame, answer to a
 // charge point's name and so perhaps on another socket than the question came from, close
 // the new socket of a charge point whose old one is dead, and carry out each call in a
-// goroutine of its own. Here a charge point has one socket, the newest; one worker takes
-// its frames in order; an answer goes to the socket of its question. Frames are read here
-// first, exactly: names by their case, no name twice, numbers as they are written. What
-// the library would turn into a zero or a rounded number is missing or unreadable here.
+// goroutine of its own; and what happens to one charge point can stop all. Here a charge
+// point has one socket, the newest; one worker takes its frames in order; an answer goes
+// to the socket of its question. Frames are read here first, exactly: names by their case,
+// no name twice, numbers as they are written. What the library would turn into a zero or a
+// rounded number is missing or unreadable here.
 //
 // # What is believed
 //

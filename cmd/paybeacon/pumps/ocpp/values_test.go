@@ -54,6 +54,34 @@ func TestWattHours(t *testing.T) {
 	}
 }
 
+// TestMoments reads times with a zone, and those without as UTC; of all others nothing.
+func TestMoments(t *testing.T) {
+	t.Parallel()
+	const noon = 1_795_953_600_000 // 2026-11-29T12:00:00Z
+	for text, want := range map[string]pay.Time{
+		`"2026-11-29T12:00:00Z"`:           noon,
+		`"2026-11-29T12:00:00.250Z"`:       noon + 250,
+		`"2026-11-29T13:00:00+01:00"`:      noon,
+		`"2026-11-29T12:00:00"`:            noon,
+		`"2026-11-29T12:00:00.25"`:         noon + 250,
+		`"1969-12-31T23:59:59Z"`:           0,
+		`"2026-11-29"`:                     0,
+		`"2026-02-30T12:00:00Z"`:           0,
+		`"yesterday"`:                      0,
+		`1795953600000`:                    0,
+		`null`:                             0,
+		`"9999-12-31T23:59:59.999999999Z"`: 253_402_300_799_999,
+	} {
+		f, wrong := readFrame([]byte(`[2,"x","Heartbeat",{"timestamp":` + text + `}]`))
+		if wrong != nil {
+			t.Fatal(wrong)
+		}
+		if got := f.payload.moment("timestamp"); got != want {
+			t.Errorf("%s is %d", text, got)
+		}
+	}
+}
+
 // TestReadSamples takes the register that is billed and nothing that looks like it.
 func TestReadSamples(t *testing.T) {
 	t.Parallel()
