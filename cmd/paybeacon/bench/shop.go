@@ -134,39 +134,51 @@ func (s *shop) connected(name string) error {
 	})
 }
 
-// introduce charges everybody whom the box hears, to learn which wallet is whose.
+// introduce charges everybody whom the box hears, to learn which wallet is whose, until
+// each wallet knows of a payment by words that are in the air. A tag that has changed its
+// code is listed under both for a while, and one that has just started may not be yet.
 func (s *shop) introduce() error {
-	var near api.Nearby
-	if err := s.Until("the box hears every tag", func() (bool, error) {
-		reply, err := node.AskDaemon(s.Ctx, s.dir(shopBox), api.VerbNearby, api.Nothing{})
-		near = reply.Value
-		return len(near.Candidates) == len(s.wallets), err
-	}); err != nil {
-		return err
-	}
 	line := s.line()
 	defer line.Close()
-	for _, c := range near.Candidates {
-		p, err := s.pay(s.Ctx, line, c.Handle)
+	charged := map[pay.Handle]bool{}
+	return s.Until("every wallet has paid", func() (bool, error) {
+		near, err := node.AskDaemon(s.Ctx, s.dir(shopBox), api.VerbNearby, api.Nothing{})
 		if err != nil {
-			return err
+			return false, err
 		}
-		if p.Outcome != pay.OutcomePaid {
-			return fmt.Errorf("the first payment of %s is %s (%s)", c.Handle, p.State, p.Reason)
-		}
-	}
-	for _, w := range s.wallets {
-		if err := s.Until(w+" knows that it has paid", func() (bool, error) {
-			reply, err := node.AskDaemon(s.Ctx, s.dir(w), api.VerbReceipts, api.ListRequest{Limit: 1})
-			for _, p := range reply.Value.Items {
-				s.handles[w] = p.Payer
+		for _, c := range near.Value.Candidates {
+			if charged[c.Handle] {
+				continue
 			}
-			return slices.ContainsFunc(near.Candidates, func(c api.Candidate) bool { return c.Handle == s.handles[w] }), err
-		}); err != nil {
-			return err
+			charged[c.Handle] = true
+			p, err := s.pay(s.Ctx, line, c.Handle)
+			switch {
+			case pay.CodeOf(err) == pay.CodeLeft:
+			case err != nil:
+				return false, err
+			case p.Outcome != pay.OutcomePaid:
+				return false, fmt.Errorf("the first payment of %s is %s (%s)", c.Handle, p.State, p.Reason)
+			}
 		}
+		return s.allKnown(near.Value.Candidates)
+	})
+}
+
+// allKnown notes by which words each wallet paid last, and reports whether all of these
+// are in the air.
+func (s *shop) allKnown(near []api.Candidate) (bool, error) {
+	all := true
+	for _, w := range s.wallets {
+		reply, err := node.AskDaemon(s.Ctx, s.dir(w), api.VerbReceipts, api.ListRequest{Limit: 1})
+		if err != nil {
+			return false, err
+		}
+		for _, p := range reply.Value.Items {
+			s.handles[w] = p.Payer
+		}
+		all = all && slices.ContainsFunc(near, func(c api.Candidate) bool { return c.Handle == s.handles[w] })
 	}
-	return nil
+	return all, nil
 }
 
 // learnHandles follows the tags that have changed their codes since.
