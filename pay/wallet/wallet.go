@@ -23,6 +23,7 @@
 //	c PAYMENT   the challenge for an offer that demands two channels
 //	d DEVICE    what the registry and this wallet stated about a device
 //	e DEVICE    what was learned of a device's level, where its owner wants that
+//	f PAYMENT   what an open payment holds of the account
 //	i PAYMENT   the answer that this wallet gave last to an increment
 //	l           above which amount payments need the device
 //	km MANDATE  what the registry and this wallet stated about a mandate
