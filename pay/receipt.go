@@ -44,7 +44,8 @@ func EncodeReceipt(authority, decision Fact) []byte {
 // for the registry, and of a state that has a receipt, with sums that agree: an
 // offer is none. Whether Root is to be trusted is for the caller to decide. Its
 // errors wrap ErrNotCanonical or ErrSignature, but for a file of other kinds of
-// facts or of a decision without a receipt.
+// facts or of a decision without a receipt. A receipt of fuel agrees with itself: what was
+// captured is what the quantity costs, and a pump can have given it in that time.
 func OpenReceipt(raw []byte) (Receipt, error) {
 	if len(raw) > ReceiptBytesMax {
 		return Receipt{}, fmt.Errorf("open receipt: %d bytes, the limit is %d: %w", len(raw), ReceiptBytesMax, ErrNotCanonical)
@@ -74,6 +75,9 @@ func OpenReceipt(raw []byte) (Receipt, error) {
 	if !authority.Covers(d.At) {
 		return Receipt{}, fmt.Errorf("open receipt: decided at %s, outside the authority of its key: %w", d.At, ErrSignature)
 	}
+	if why := d.ofFuel(); why != "" {
+		return Receipt{}, fmt.Errorf("open receipt: what was given and what was captured do not agree (%s): %w", why, ErrNotCanonical)
+	}
 	switch {
 	case d.HasReceipt():
 	case d.State.HasReceipt():
@@ -82,4 +86,13 @@ func OpenReceipt(raw []byte) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("open receipt: the payment is %s, which has no receipt: this proves nothing about money", d.State)
 	}
 	return Receipt{Root: authority.Root.ID(), Authority: authority, Decision: d, ID: f.ID()}, nil
+}
+
+// ofFuel returns why what was captured is not what was given, or "".
+func (d Decision) ofFuel() Reason {
+	captured := d.SumsAfter().Captured
+	if d.Fuel.IsZero() || captured == 0 {
+		return ""
+	}
+	return d.Fuel.Refuses(d.Delivery, captured, 0)
 }

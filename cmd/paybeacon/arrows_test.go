@@ -77,7 +77,7 @@ var plan = map[string]struct {
 	// The rooms of the program. What two of face, demo, doctor, survey and bench
 	// need lies in a room below them, so there is no arrow among them.
 	"cmd/paybeacon/text": {"words and amounts for people are made of the domain's values", []string{"pay"}},
-	"cmd/paybeacon/api":  {"scripts read the domain's values, and errors quote strangers", []string{"pay", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/api":  {"scripts read the domain's values and those of the forecourt, and errors quote strangers", []string{"pay", "pay/fuel", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/cli":  {"the frame of commands prints the API's error object, its flags name the tracker's defaults, and a file sets those of a daemon", []string{"pay", "ble", "cmd/paybeacon/api", "cmd/paybeacon/config", "cmd/paybeacon/text"}},
 	// Four rooms below the nodes, because doctor, survey, demo and bench look into a
 	// directory, and at the air, without one; and what one tells is read without knowing it.

@@ -43,6 +43,8 @@ type View struct {
 	// TipMax is the most that the payer may add as a tip, Tip what the payer lets it be: of
 	// an amount that is held a bound.
 	TipMax, Tip pay.Amount
+	// Fuel is what is paid for, where that is fuel.
+	Fuel pay.FuelTerms
 }
 
 // State returns the state under which the payment is shown.
@@ -68,7 +70,7 @@ func ViewOf(now pay.Time, rec Record, ttl pay.Millis) View {
 	v := View{
 		ID: p.ID, Payment: p, Amount: d.Authorised(), Currency: d.Currency, MerchantName: d.MerchantName, Site: d.Site, Handle: d.Handle, Ref: d.Ref,
 		Created: rec.Created, Expires: d.Expires, Deadline: rec.Deadline(ttl), Test: d.Test, StepUp: d.StepUp,
-		Evidence: d.Evidence, Certain: d.Certain, HoldUntil: d.HoldUntil, Acquirer: d.Acquirer, TipMax: d.TipMax, Tip: d.Tip,
+		Evidence: d.Evidence, Certain: d.Certain, HoldUntil: d.HoldUntil, Acquirer: d.Acquirer, TipMax: d.TipMax, Tip: d.Tip, Fuel: d.Fuel,
 	}
 	v.By, v.Reason = d.Shown()
 	v.Local.TimeUp = !p.Final() && now >= v.Deadline

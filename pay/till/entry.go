@@ -214,13 +214,14 @@ func (t *Till) entry(now pay.Time, rec history.Record, r row, req pay.Opening) E
 // registry refused it, because a decision could state no amount.
 var endedAs = map[pay.Reason]pay.State{
 	pay.ReasonUnknownCode: pay.StateUnmatched, pay.ReasonOutOfStep: pay.StateUnmatched, pay.ReasonAmbiguousCode: pay.StateAmbiguous,
+	pay.ReasonNoVehicle: pay.StateUnmatched, pay.ReasonWrongProduct: pay.StateUnmatched, pay.ReasonAbovePreset: pay.StateUnmatched,
 	pay.ReasonNoPrice: pay.StateExpired, pay.ReasonOverAge: pay.StateExpired, pay.ReasonByMerchant: pay.StateCancelled,
 }
 
 // describeRequest fills in what was asked for, while there is no decision.
 func (t *Till) describeRequest(e *Entry, req pay.Opening) {
 	e.Amount, e.Currency, e.MerchantName, e.Site, e.Handle, e.Ref = req.Amount, req.Currency, t.options.MerchantName, req.Site, req.Handle, req.Ref
-	e.Evidence, e.Certain, e.TipMax = req.Evidence, req.Certain, req.TipMax
+	e.Evidence, e.Certain, e.TipMax, e.Fuel = req.Evidence, req.Certain, req.TipMax, req.Fuel
 	if req.Hold != 0 {
 		e.HoldFor = req.Hold
 	}

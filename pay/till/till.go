@@ -176,7 +176,7 @@ func (t *Till) mismatch(view pay.Rows, d pay.Decision) (string, error) {
 // asAsked reports whether a decision has the terms of its request.
 func asAsked(r pay.Opening, d pay.Decision) bool {
 	return r.Merchant == d.Merchant && r.Site == d.Site && (r.Amount == d.Amount || r.Later || r.Bill) && r.Currency == d.Currency &&
-		r.Handle == d.Handle && r.Ref == d.Ref && (r.Hold != 0) == d.IsHold() && (r.TipMax == d.TipMax || d.TipMax == 0)
+		r.Handle == d.Handle && r.Ref == d.Ref && (r.Hold != 0) == d.IsHold() && (r.TipMax == d.TipMax || d.TipMax == 0) && (r.Fuel == d.Fuel || d.Fuel.IsZero())
 }
 
 // requestRefused notes that the registry refused a request. What was refused

@@ -51,6 +51,8 @@ type Payment struct {
 	Seq       uint32 `json:"seq"`
 	// Test reports whether it is play money; null until the registry has said so.
 	Test *bool `json:"test"`
+	// Fuel is what is paid for, where that is fuel.
+	Fuel *Fuel `json:"fuel,omitempty"`
 	// Acquirer is who moves the money; empty for the payer's closed-loop account.
 	Acquirer pay.Acquirer `json:"acquirer,omitempty"`
 	// Refusal says why the registry refused a claim on this payment, such as
@@ -188,6 +190,8 @@ type Device struct {
 	Means   pay.Name        `json:"means"`
 	Link    string          `json:"link,omitempty"`
 	Reason  pay.Reason      `json:"reason,omitempty"`
+	// Car is the vehicle whose fuel it pays for; Vehicle is then its plate.
+	Car *Car `json:"car,omitempty"`
 	// TrustedFrom is from when on its authentication codes count, if not at once.
 	TrustedFrom string `json:"trusted_from,omitempty"`
 	// Vouched is when the registry's operator vouched for it.
@@ -200,6 +204,14 @@ type Device struct {
 	ClockMessage string     `json:"clock_message,omitempty"`
 	// Level is what its wallet has learned of its level.
 	Level Level `json:"level"`
+}
+
+// Car is a vehicle that takes one product. Tank is in thousandths of a litre or kWh; 0: not
+// known.
+type Car struct {
+	Plate   string       `json:"plate"`
+	Product pay.Product  `json:"product"`
+	Tank    pay.Quantity `json:"tank,omitempty"`
 }
 
 // Level is what a wallet has learned of how strong a device is: nothing, unless its
@@ -434,6 +446,7 @@ type Receipt struct {
 	Ref        string       `json:"ref"`
 	At         string       `json:"at"`
 	Test       bool         `json:"test"`
+	Fuel       *Fuel        `json:"fuel,omitempty"` // what was paid for, where that is fuel
 	Problem    string       `json:"problem,omitempty"`
 	AuthorityU string       `json:"authority_until,omitempty"`
 }

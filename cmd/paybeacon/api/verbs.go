@@ -72,6 +72,7 @@ var (
 	VerbRemoveRule   = Verb[RuleRef, Rule]{"remove-rule", false}
 	VerbPauseRules   = Verb[PauseRequest, Rules]{"pause-rules", false}
 	VerbMandates     = Verb[Nothing, List[Mandate]]{"mandates", true}
+	VerbPreset       = Verb[PresetRequest, Preset]{"preset", false}
 	VerbAddMandate   = Verb[MandateRequest, Mandate]{"add-mandate", false}
 	VerbEndMandate   = Verb[MandateRef, Mandate]{"end-mandate", false}
 	VerbLimit        = Verb[LimitRequest, Rules]{"limit", false}

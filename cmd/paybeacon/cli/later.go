@@ -18,7 +18,7 @@ var laterCommands = map[string][]string{
 	"till price": nil, "till capture": nil, "till void": nil, "till refund": nil, "till increment": nil,
 	"till offline": {"on", "off"}, "till menu": {"set", "show"}, "till orders": nil, "till order": {"accept", "refuse", "ready", "handed"},
 	"wallet watch": nil, "wallet words": nil,
-	"wallet preset": nil, "wallet say": nil, "wallet order": nil,
+	"wallet say": nil, "wallet order": nil,
 	"beacon say": nil, "beacon status": nil,
 	"sync": {"status"}, "hook": {"add", "list", "remove", "test", "redeliver", "tail"}, "token": {"add", "list", "end"},
 	"export": nil, "sim": nil,

@@ -171,6 +171,7 @@ func printPayment(w io.Writer, p api.Payment, reader pay.Role) {
 	printHold(w, p)
 	printTip(w, p, reader)
 	printSums(w, p.State, p.Currency, p.Amount, p.AmountCaptured, p.Tip, p.AmountRefunded)
+	printFuel(w, p.Fuel, p.Currency)
 	printPayer(w, p)
 	if p.By != "" {
 		_, _ = fmt.Fprintf(w, "  answered %s\n", by(p.By))

@@ -221,7 +221,7 @@ func receiptObject(file string, r pay.Receipt) api.Receipt {
 	return api.Receipt{
 		V: 1, Type: "receipt", File: file, OK: true, Root: r.Root.String(), ID: d.Payment.String(),
 		State: d.State.Shown(), Reason: why, Amount: d.Authorised(), Held: sums.Held, Captured: sums.Captured, Refunded: sums.Refunded, TipMax: d.TipMax, TipAgreed: d.Tip, Tip: d.TipTaken(), Currency: d.Currency, Merchant: d.MerchantName, Site: d.Site,
-		By: who, Method: d.Method(), Demand: d.StepUp, Evidence: d.Evidence, Certain: d.Certain, Ref: d.Ref, At: d.At.String(), Test: d.Test, AuthorityU: r.Authority.Until.String(),
+		By: who, Method: d.Method(), Demand: d.StepUp, Evidence: d.Evidence, Certain: d.Certain, Ref: d.Ref, At: d.At.String(), Test: d.Test, Fuel: api.NewFuel(d.Fuel, d.Delivery), AuthorityU: r.Authority.Until.String(),
 	}
 }
 
@@ -255,6 +255,7 @@ func printReceipt(w io.Writer, r api.Receipt) {
 		_, _ = fmt.Fprintf(w, "  held     %s of it, when this was decided\n", text.FormatMoney(r.Held, r.Currency))
 	}
 	printSums(w, r.State, r.Currency, r.Amount, r.Captured, r.Tip, r.Refunded)
+	printFuel(w, r.Fuel, r.Currency)
 	if r.Ref != "" {
 		_, _ = fmt.Fprintf(w, "  ref      %s\n", text.Printable(r.Ref))
 	}

@@ -60,6 +60,7 @@ func WalletCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 		walletRulesCommand(ctx, io),
 		walletMandateCommand(ctx, io),
 		walletMeansCommand(ctx, io),
+		walletPresetCommand(ctx, io),
 		cli.NewLeaf(ctx, io, cli.Leaf{
 			Name: "pair", Usage: "bind a device to this wallet",
 			Long: "The device shows its address and a PIN (paybeacon beacon run).",

@@ -77,13 +77,17 @@ func (n *payer) pair(ctx context.Context, q api.PairRequest) (api.Device, error)
 	if err != nil {
 		return api.Device{}, err
 	}
+	name, car, err := api.ParseVehicle(string(q.Vehicle))
+	if err != nil {
+		return api.Device{}, err
+	}
 	var d wallet.Device
 	_, err = link.Pair(ctx, link.PairOptions{
 		Peer: link.Peer{Address: q.Link, Key: n.key, Device: known}, PIN: pin, Known: n.knows(ctx),
 		Registry: root, Resolver: n.member.Resolver, Type: q.Type,
 		Keep: func(p link.Paired) (err error) { // durably, before the device may forget its PIN
 			d, err = commit(ctx, n.store, func(tx *store.Tx) (wallet.Device, pay.Reaction, error) {
-				return n.wallet.Map(tx, tx.Now(), wallet.Pairing{Bind: p.Bind, Vehicle: q.Vehicle, Means: q.Means, Link: q.Link})
+				return n.wallet.Map(tx, tx.Now(), wallet.Pairing{Bind: p.Bind, Vehicle: name, Car: car, Means: q.Means, Link: q.Link})
 			})
 			return err
 		},

@@ -57,6 +57,7 @@ func paymentOf(v history.View) api.Payment {
 	if v.Payment.Seq > 0 {
 		p.Test = &v.Test
 	}
+	p.Fuel = api.NewFuel(v.Fuel, v.Payment.Decision.Delivery)
 	if i := v.Increment; i != nil {
 		p.Increment = &api.Increment{ID: i.ID.String(), Amount: i.Amount, Total: i.Total, Expires: i.Expires.String()}
 	}
@@ -99,6 +100,9 @@ func deviceObject(d wallet.Device) api.Device {
 	}
 	if d.Refreshing {
 		out.State = pay.DeviceActive
+	}
+	if !d.Car.IsZero() {
+		out.Car = &api.Car{Plate: d.Car.Plate, Product: d.Car.Product, Tank: d.Car.Tank}
 	}
 	if d.Vouched != 0 {
 		out.Vouched = d.Vouched.String()

@@ -159,6 +159,7 @@ func (n *Wallet) Verbs() api.Verbs {
 		api.On(api.VerbPauseRules, n.pauseRules),
 		api.On(api.VerbMandates, n.listMandates),
 		api.On(api.VerbAddMandate, n.addMandate),
+		api.On(api.VerbPreset, n.preset),
 		api.On(api.VerbEndMandate, n.endMandate),
 		api.On(api.VerbMeans, n.allMeans),
 		api.On(api.VerbAddMeans, n.addMeans),

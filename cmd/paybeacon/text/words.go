@@ -88,6 +88,9 @@ func WhatToSay(r pay.Reason, otherwise string) string {
 		pay.ReasonPayerCannotAnswer: "the payer cannot answer: the device does not belong to their wallet, or is too new for its word to count. Ask for another way to pay, or send them to who runs the registry",
 		pay.ReasonNodeReplaced:      "the payer's wallet is being moved to a new phone: charge again once the new one is set up",
 		pay.ReasonNodeRevoked:       "the payer's wallet, or the box that asked, was revoked: ask for another way to pay, or charge at another box",
+		pay.ReasonNoVehicle:         "the device belongs to no vehicle: its owner pairs it with --vehicle plate=…,fuel=…",
+		pay.ReasonWrongProduct:      "the vehicle takes another fuel: choose another pump",
+		pay.ReasonAbovePreset:       "its owner wants less, or its tank takes less: select it again for less",
 		pay.ReasonUnknownMeans:      "the payer took away what their device pays by, or chose another: charge again, or ask for another way to pay",
 	}
 	if w, ok := words[r]; ok {
@@ -115,6 +118,13 @@ func WhyRefused(r pay.Reason) string {
 		pay.ReasonAboveLimit:        "no payment may be that large",
 		pay.ReasonNeedsDevice:       "so much needs the payer's device: charge the rest apart",
 		pay.ReasonTooManyActions:    "too much was done on this payment",
+		pay.ReasonWrongClass:        "this box is for no fuel: ask who runs the registry for an invite with --class fuel",
+		pay.ReasonNoVehicle:         "the device belongs to no vehicle: its owner pairs it with --vehicle",
+		pay.ReasonWrongProduct:      "the vehicle takes another fuel",
+		pay.ReasonAbovePreset:       "that is more than its owner wants, the tank takes or was agreed",
+		pay.ReasonWrongTotal:        "quantity and price make another total",
+		pay.ReasonImplausible:       "no pump gives so much in that time",
+		pay.ReasonUnknownDevice:     "the device does not belong to this wallet",
 		pay.ReasonHoldsNoMore:       "the acquirer holds what it has authorised and no more: charge the rest anew",
 		pay.ReasonInFlight:          "the acquirer has not answered what was asked of it before: look at the payment when it has, that may have been the same, and only then ask again",
 	}
@@ -167,6 +177,7 @@ func WhyTwoChannels(d pay.StepUp) string {
 		pay.StepUpRepaired:  "first payment since the device was paired again",
 		pay.StepUpSilence:   "the device was not heard of for long",
 		pay.StepUpPayer:     "above the payer's own limit",
+		pay.StepUpFuel:      "fuel is paid with the device's word on pump, product and price",
 		pay.StepUpMerchant:  "the merchant asked for it",
 	}
 	if w, ok := words[d]; ok {
