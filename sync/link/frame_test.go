@@ -33,6 +33,10 @@ func vectors() []struct {
 		})},
 		{"sign a step-up", "0000004d" + "05" + "a5" + "016d737465702d75702d61626f7665" + "0250" + strings.Repeat("00", 16) + "035820" + h32("04") +
 			"0500" + "0663455552", link.SignFrame(pay.Authentication{Purpose: pay.PurposeStepUpAbove, Subject: b32(4), Currency: "EUR"})},
+		{"sign fuel", "00000063" + "09" + "a7" + "0150" + strings.Repeat("03", 16) + "025820" + h32("04") + "03666d2f63616665" + "041904e2" + "0563455552" +
+			"06624138" + "07a5" + "0103" + "026664696573656c" + "03616c" + "04190667" + "0519c350", link.SignFrame(ofFuel(pay.Authentication{
+			Nonce: pay.Nonce(bytes.Repeat([]byte{3}, 16)), Subject: b32(4), Merchant: "m/cafe", Amount: 1250, Currency: "EUR",
+		}))},
 		{"proof", "00000025" + "10" + "a1015820" + h32("bb"), link.ProofFrame(b32(0xbb))},
 		{"bind", "00000007" + "11" + "a10143010203", link.BindFrame([]byte{1, 2, 3})},
 		{"done", "00000002" + "12" + "a0", link.DoneFrame()},
