@@ -91,7 +91,7 @@ var plan = map[string]struct {
 	"cmd/paybeacon/face":    {"a command on a terminal asks a node, and writes prices and quantities as they are read", []string{"pay", "pay/fuel", "ble", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/events", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/radio", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/survey":  {"the air is looked at through a radio, without a node", []string{"pay", "ble", "ble/replay", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/process", "cmd/paybeacon/radio", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/doctor":  {"a node and its radio are looked at from outside", []string{"pay", "pay/device", "ble", "ble/replay", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/radio", "cmd/paybeacon/text"}},
-	"cmd/paybeacon/demo":    {"a story is played on a stage; its forger has a stolen node and says what no role would", []string{"pay", "pay/device", "pay/history", "store", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/stage", "cmd/paybeacon/text"}},
+	"cmd/paybeacon/demo":    {"a story is played on a stage; its forger has a stolen node and says what no role would; litres and prices are written as at pumps", []string{"pay", "pay/device", "pay/fuel", "pay/history", "store", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/stage", "cmd/paybeacon/text"}},
 	"cmd/paybeacon/bench":   {"what is measured stands below the nodes, or is a node that is asked as by a command; its yardsticks speak over the same transport", []string{"pay", "pay/device", "pay/registry", "store", "store/kv", "store/badgerkv", "sync", "sync/quicnet", "ble", "ble/bluez", "ble/bluez/fakebluez", "ble/crowd", "cmd/paybeacon/api", "cmd/paybeacon/cli", "cmd/paybeacon/datadir", "cmd/paybeacon/events", "cmd/paybeacon/node", "cmd/paybeacon/process", "cmd/paybeacon/stage", "cmd/paybeacon/text"}},
 	"cmd/paybeacon":         {"the tree of commands: may import all; nobody imports it", nil},
 }
@@ -105,8 +105,8 @@ var belowNode = []string{
 }
 
 // doors are the heavy dependencies, each with the packages that import it: one,
-// but for the bus, which has two ends, for colours, which two rooms use, and for TOML,
-// in which people write files of two kinds.
+// but for the bus, which has two ends, for colours, which two rooms use, for TOML,
+// in which people write files of two kinds, and for websockets, which have two ends.
 var doors = map[string][]string{
 	"github.com/dgraph-io/badger":  {"store/badgerkv"},
 	"github.com/quic-go/quic-go":   {"sync/quicnet"},
@@ -122,7 +122,7 @@ var doors = map[string][]string{
 	"filippo.io/edwards25519":      {"pay/sigbatch"},
 	"github.com/stripe/stripe-go":  {"cmd/paybeacon/stripe"},
 	"github.com/lorenzodonini":     {"cmd/paybeacon/config", "cmd/paybeacon/pumps/ocpp"},
-	"github.com/gorilla/websocket": {"cmd/paybeacon/pumps/ocpp"},
+	"github.com/gorilla/websocket": {"cmd/paybeacon/pumps/ocpp", "cmd/paybeacon/stage"},
 	"github.com/BurntSushi/toml":   {"cmd/paybeacon/config", "cmd/paybeacon/pumps/ocpp", "cmd/paybeacon/pumps/sim"},
 	// Unicode's forms of one letter are tables of many thousands, and plates are typed
 	// in any of them.

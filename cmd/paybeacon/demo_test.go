@@ -103,6 +103,27 @@ func TestCounterDemo(t *testing.T) {
 	w.leave()
 }
 
+// TestForecourtDemo plays what happens at a filling station: three cars pay, by a hold, by
+// a jack and at a charge point, a wrong nozzle gives nothing, the registry is killed while a
+// pump runs, and one drives off.
+func TestForecourtDemo(t *testing.T) {
+	t.Parallel()
+	w, dir, scenes, end := playDemo(t, "forecourt")
+	wantChecks(t, end, "the audit finds the books right", "nothing was captured twice", "every receipt verifies", "a wrong nozzle gave nothing",
+		"less was filled, and that paid", "the jack paid", "and without a touch", "the charge was paid", "the charge is what the meter says",
+		"the killed fuelling was paid once", "who drove off is on the owed list")
+	if last := scenes[len(scenes)-1]; last.Act != 8 {
+		t.Errorf("the story ends with act %d", last.Act)
+	}
+	for _, s := range scenes {
+		if s.Who != "" && len(s.Said)+len("  who        ") > 80 {
+			t.Errorf("act %d: the line of %s is wider than a terminal: %s", s.Act, s.Who, s.Said)
+		}
+	}
+	w.stays(dir, "pumps", 4)
+	w.leave()
+}
+
 // TestFaultsDemo plays everything that a thief tries in the faults demo. Each
 // attempt has to end with the very word that the design gives it, and what is
 // left running has to work.
@@ -158,13 +179,13 @@ func TestDemoScenarios(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		code pay.ErrorCode
-	}{{"forecourt", pay.CodeNotAvailable}, {"bank robbery", pay.CodeUsage}, {"", pay.CodeUsage}} {
+	}{{"crowd", pay.CodeNotAvailable}, {"bank robbery", pay.CodeUsage}, {"", pay.CodeUsage}} {
 		exit, stdout, stderr := runMain(t, "demo", "--json", "--scenario", tc.name)
 		var e api.Problem
 		if err := json.Unmarshal([]byte(stderr), &e); err != nil {
 			t.Fatalf("%q: stderr %q: %v", tc.name, stderr, err)
 		}
-		if exit != int(pay.ExitOf(tc.code)) || e.Code != tc.code || stdout != "" || !strings.Contains(e.Hint, "counter or faults") {
+		if exit != int(pay.ExitOf(tc.code)) || e.Code != tc.code || stdout != "" || !strings.Contains(e.Hint, "counter, faults or forecourt") {
 			t.Errorf("%q: exit %d, stdout %q, error %+v", tc.name, exit, stdout, e)
 		}
 	}

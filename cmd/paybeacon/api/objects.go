@@ -306,6 +306,7 @@ type Ready struct {
 	QUIC   string   `json:"quic,omitempty"`
 	HTTP   string   `json:"http,omitempty"`
 	Link   string   `json:"link,omitempty"`
+	OCPP   string   `json:"ocpp,omitempty"` // for the charge points of a box
 	Paired *bool    `json:"paired,omitempty"`
 	Standing
 }

@@ -17,11 +17,12 @@ func Command(ctx context.Context, io cli.Stdio) *cli.Command {
 	return cli.NewLeaf(ctx, io, cli.Leaf{
 		Name: "demo", Usage: "watch the whole system work, as separate processes on this machine",
 		Long: "Registry, boxes, wallets and devices, with real QUIC and real stores; only the air is simulated.\n" +
-			"counter  two people pay, one declines, the registry dies and comes back, a thief replays a code\n" +
-			"faults   a wormhole, a stolen phone, a stolen device, a code used twice, and what stops each\n" +
+			"counter    two people pay, one declines, the registry dies and comes back, a thief replays a code\n" +
+			"faults     a wormhole, a stolen phone, a stolen device, a code used twice, and what stops each\n" +
+			"forecourt  three cars pay at pumps and a charge point, a fourth drives off, the registry dies\n" +
 			"Exit code 0 only if every check at the end holds.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "scenario", Value: "counter", Usage: "play story `NAME`: counter or faults; crowd, forecourt, offline come later"},
+			&cli.StringFlag{Name: "scenario", Value: "counter", Usage: "play story `NAME`: counter, faults or forecourt; crowd, offline come later"},
 			&cli.Int64Flag{Name: "seed", Value: 1, Usage: "seed `N` of what is random in the story"},
 			&cli.BoolFlag{Name: "keep-running", Usage: "leave everything running afterwards, to try the other commands"},
 			&cli.StringFlag{Name: "data", Usage: "keep the nodes in `DIR` (default: a temporary one)"},
@@ -39,10 +40,12 @@ func scenario(name string) (func(*stage.Stage, *teller) story, error) {
 		return newCounterDemo, nil
 	case "faults":
 		return newFaultsDemo, nil
-	case "crowd", "forecourt", "offline", "conversation":
-		return nil, pay.NewError(pay.CodeNotAvailable, fmt.Sprintf("scenario %s is not available in this version", name), "try --scenario counter or faults")
+	case "forecourt":
+		return newForecourtDemo, nil
+	case "crowd", "offline", "conversation":
+		return nil, pay.NewError(pay.CodeNotAvailable, fmt.Sprintf("scenario %s is not available in this version", name), "try --scenario counter, faults or forecourt")
 	default:
-		return nil, pay.NewError(pay.CodeUsage, fmt.Sprintf("scenario %q is not known", text.Printable(name)), "try --scenario counter or faults")
+		return nil, pay.NewError(pay.CodeUsage, fmt.Sprintf("scenario %q is not known", text.Printable(name)), "try --scenario counter, faults or forecourt")
 	}
 }
 

@@ -7,6 +7,8 @@
 //	shop.go      what all stories share: people, offers, charges, the books
 //	counter.go   two people pay, the registry dies and comes back, a replay fails
 //	faults.go    a wormhole and what follows from it; theft.go goes on
+//	forecourt.go a filling station; forecourt_cast.go has who drives in,
+//	             forecourt_point.go the charge point
 //	forger.go    a program of the thief's own with a stolen wallet's key
 //	tell.go      the lines of a story, and its checks
 //

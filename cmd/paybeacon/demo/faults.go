@@ -79,8 +79,8 @@ func (d *faultsDemo) setUp() error {
 // makeTag makes a device before its first start, with a counter at which its
 // code has just gone on the air: so the story does not depend on the moment at
 // which it is told.
-func (d *faultsDemo) makeTag(name string) error {
-	dir := datadir.Dir(d.Data(name))
+func (s *shop) makeTag(name string) error {
+	dir := datadir.Dir(s.Data(name))
 	if err := dir.Make(); err != nil {
 		return err
 	}

@@ -216,10 +216,19 @@ func (s *shop) settle(box, who, id string) (api.Receipt, error) {
 	}
 	words := "both hold the same receipt"
 	if p.By != "" && p.By != pay.ByHand {
-		words = fmt.Sprintf("by the rule %s; %s", p.By, words)
+		words = fmt.Sprintf("%s%s; %s", ruled(p), p.By, words)
 	}
 	s.tell.say("both", "%s; %s", text.Because(p.State, p.Reason), words)
 	return r, nil
+}
+
+// ruled returns what stands before the name of what answered: that of a mandate says that
+// it is one.
+func ruled(p api.Payment) string {
+	if p.Method == pay.MethodMandate {
+		return "by "
+	}
+	return "by the rule "
 }
 
 // agree compares the receipts of both sides and returns what they say. A

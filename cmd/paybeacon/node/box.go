@@ -139,6 +139,9 @@ func (b *Box) Ready() api.Ready {
 	if b.http != nil {
 		r.HTTP = b.http.Addr().String()
 	}
+	if b.fuel != nil {
+		r.OCPP = b.fuel.addr()
+	}
 	return r
 }
 

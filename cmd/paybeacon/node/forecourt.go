@@ -117,6 +117,14 @@ func (b *Box) openFuel(o BoxOptions) error {
 	}
 }
 
+// addr returns where charge points connect, or "".
+func (f *forecourt) addr() string {
+	if s, ok := f.pumps.(*ocpp.Station); ok {
+		return s.Addr()
+	}
+	return ""
+}
+
 func (f *forecourt) close() {
 	if f != nil && f.pumps != nil {
 		_ = f.pumps.Close()
