@@ -47,7 +47,8 @@ func fuelCommand(ctx context.Context, io cli.Stdio) *cli.Command {
 				plate, &cli.StringFlag{Name: "to", Usage: "the one whose device is shown as these `WORDS`"},
 				&cli.IntFlag{Name: "pump", Usage: "at pump `N`"}, &cli.StringFlag{Name: "amount", Usage: "at most this `AMOUNT`"},
 				&cli.BoolFlag{Name: "post-pay", Usage: "hold nothing: it is paid afterwards"},
-				&cli.StringFlag{Name: "key", Usage: "your own `KEY` for this; repeat it to retry safely"}, wait(selectWait),
+				&cli.StringFlag{Name: "key", Usage: "your own `KEY` for this; repeat it to retry safely"},
+				&cli.DurationFlag{Name: "ttl", Usage: "how long the payer may take: `DUR`", DefaultText: "1m0s; with --post-pay 15m0s"}, wait(selectWait),
 			},
 			Run: fuelSelect,
 		}),
@@ -165,6 +166,13 @@ func fuelSelect(c *cli.Call) error {
 	q := api.FuelSelectRequest{
 		Plate: f.String("plate"), To: pay.Handle(f.String("to")), Pump: pay.PumpNumber(f.Int("pump")), Amount: f.String("amount"),
 		PostPay: f.Bool("post-pay"), Key: cmp.Or(pay.IdempotencyKey(f.String("key")), newKey()), Wait: pay.MillisOf(f.Duration("wait")),
+	}
+	if f.IsSet("ttl") {
+		ttl, err := cli.PositiveDuration(c, "ttl")
+		if err != nil {
+			return err
+		}
+		q.TTL = ttl
 	}
 	reply, err := ask(c, api.VerbFuelSelect, q)
 	if err != nil {
