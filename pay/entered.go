@@ -30,6 +30,9 @@ type VehicleHeard struct {
 	// Most is the most that may be given, by its tank and the preset's quantity; 0: the
 	// registry knows no bound.
 	Most Quantity `cbor:"6,keyasint,omitempty"`
+	// Visitor names the device at this site alone, whatever code it broadcasts; zero: a
+	// registry of old does not say it.
+	Visitor [16]byte `cbor:"7,keyasint,omitzero"`
 }
 
 // Check returns nil when every field is within its bounds.

@@ -61,6 +61,9 @@ func samples(t testing.TB) []sample {
 			{Code: pay.Code{1, 2}, Plate: "B-AB 1234", Product: "diesel", Type: pay.TypeJack, Preset: pay.Preset{Quantity: 20_000}, Most: 20_000},
 			{Code: pay.Code{3}, Plate: "12가 3456", Product: "electric", Type: pay.TypeTag, Preset: pay.Preset{Full: true}},
 		}}},
+		{"vehicles: with their visitors", wire.Vehicles{N: 7, Vehicles: []pay.VehicleHeard{
+			{Code: pay.Code{1, 2}, Plate: "B-AB 1234", Product: "diesel", Type: pay.TypeJack, Most: 55_000, Visitor: [16]byte{9, 8, 7}},
+		}}},
 		{"vehicles: none", wire.Vehicles{N: 5}},
 		{"vehicles: refused", wire.Vehicles{N: 6, Refused: pay.ReasonWrongClass}},
 		{"enrolled: a box at pumps", wire.Enrolled{Node: pay.NodeStatus{Node: box.Public(), Role: pay.RoleBox, Scope: "m/oil", Name: "Kiosk", MerchantName: "Oil", Site: "A8", At: 5, Class: pay.ClassFuel},

@@ -32,9 +32,20 @@ func (r *Registry) Vehicles(view pay.Rows, now pay.Time, box pay.NodeID, codes [
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, vehicleHeard(heard.Code, found[0].row, preset))
+		v := vehicleHeard(heard.Code, found[0].row, preset)
+		v.Visitor = r.visitor(found[0].device, m.Status)
+		list = append(list, v)
 	}
 	return list, nil
+}
+
+// visitor names a device at the site of a box. Two sites cannot tell that theirs is the
+// same.
+func (r *Registry) visitor(d pay.DeviceID, box pay.NodeStatus) [16]byte {
+	message := append([]byte{0}, d[:]...) // what names a payer begins with no zero
+	message = append(append(message, byte(len(box.Scope))), box.Scope...)
+	sum := pay.MAC(r.secret[:], append(message, box.Site...))
+	return [16]byte(sum[:16])
 }
 
 func vehicleHeard(code pay.Code, d deviceRow, p pay.Preset) pay.VehicleHeard {

@@ -112,3 +112,33 @@ func TestClassOfABox(t *testing.T) {
 	}
 	c.auditOK()
 }
+
+// A device is one visitor at a station, whatever code it broadcasts, and another at each
+// other station: two devices under one plate are two, and no two stations can compare.
+func TestVisitors(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t)
+	here, there := c.station("Oil", "A8"), c.station("Oil", "A9")
+	car, twin := newDevice("car", 6), newDevice("twin", 6)
+	c.pairCar(car, c.other, aCar, "")
+	c.pairCar(twin, c.payer, aCar, "")
+	visitor := func(box node, d *device) [16]byte {
+		found, err := c.reg.Vehicles(c.mem, c.now, box.key.ID(), []pay.CodeHeard{{Code: d.code(c.now)}})
+		c.must(err)
+		if len(found) != 1 || found[0].Visitor == ([16]byte{}) {
+			t.Fatalf("found %+v", found)
+		}
+		return found[0].Visitor
+	}
+	first, code := visitor(here, car), car.code(c.now)
+	if visitor(there, car) == first {
+		t.Error("two stations can tell that it is the same device")
+	}
+	if visitor(here, twin) == first {
+		t.Error("two devices under one plate are the same visitor")
+	}
+	c.now = c.now.Add(200_000)
+	if car.code(c.now) == code || visitor(here, car) != first {
+		t.Error("the device is somebody else under its next code")
+	}
+}

@@ -97,7 +97,9 @@ func entryOf(c pay.Candidate, v pay.VehicleHeard) fuel.Entry {
 		Handle: c.Handle, Code: c.Code, Device: v.Type, Vehicle: pay.Vehicle{Plate: v.Plate, Product: v.Product, Tank: v.Most},
 		Preset: v.Preset, Lane: c.Lane, Heard: c.Heard,
 	}
-	copy(e.Visitor[:], c.Code[:])
+	if e.Visitor = v.Visitor; e.Visitor == (fuel.Visitor{}) { // a registry of old: each code is another
+		copy(e.Visitor[:], c.Code[:])
+	}
 	return e
 }
 
