@@ -12,7 +12,11 @@ func scriptFuelWorld(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: fuelworld [FLAGS]")
 	}
 	s := stageOf(ts)
-	scriptDaemon(ts, false, []string{"reg", "serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"})
+	serve := []string{"reg", "serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"}
+	if len(args) > 1 && args[0] == "--acquirer" {
+		serve, args = append(serve, args[:2]...), args[2:]
+	}
+	scriptDaemon(ts, false, serve)
 	ts.Check(s.Enrol("reg", "box", "scan", "--role", "box", "--name", "forecourt", "--merchant", "Hill Station", "--site", "north", "--class", "fuel"))
 	scan := []string{"box", "scan", "--radio", "air:" + s.Data("air"), "--lane", "1"}
 	if !slices.Contains(args, "--pumps") {
