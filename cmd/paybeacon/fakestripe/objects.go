@@ -73,21 +73,30 @@ func metadata(form url.Values) map[string]string {
 	return m
 }
 
-func amountOf(form url.Values, name string) (int64, *failure) {
+// thousandths are the currencies of three decimals, in which Stripe takes only amounts
+// whose last digit is 0 (docs.stripe.com/currencies, "Three-decimal currencies"). It
+// publishes no error code for other amounts.
+var thousandths = []string{"bhd", "jod", "kwd", "omr", "tnd"}
+
+// amountOf returns an amount of a form, in minor units of a currency.
+func amountOf(form url.Values, name, currency string) (int64, *failure) {
 	n, err := strconv.ParseInt(form.Get(name), 10, 64)
-	if err != nil || n < 1 {
+	switch {
+	case err != nil || n < 1:
 		return 0, invalid("parameter_invalid_integer", name, "Invalid integer: "+form.Get(name))
+	case n%10 != 0 && slices.Contains(thousandths, currency):
+		return 0, invalid("", name, "The last digit of an amount of this currency must be 0")
 	}
 	return n, nil
 }
 
 // create makes a PaymentIntent and confirms it.
 func (s *Server) create(form url.Values) (any, *failure) {
-	amount, fail := amountOf(form, "amount")
+	currency, method := form.Get("currency"), form.Get("payment_method")
+	amount, fail := amountOf(form, "amount", currency)
 	if fail != nil {
 		return nil, fail
 	}
-	currency, method := form.Get("currency"), form.Get("payment_method")
 	decline, known := cards[method]
 	switch {
 	case form.Get("capture_method") != "manual" || form.Get("confirm") != "true":
@@ -152,7 +161,7 @@ func (s *Server) capture(id string, form url.Values) (any, *failure) {
 	if fail != nil {
 		return nil, fail
 	}
-	amount, fail := amountOf(form, "amount_to_capture")
+	amount, fail := amountOf(form, "amount_to_capture", pi.Currency)
 	switch {
 	case fail != nil:
 		return nil, fail
@@ -186,7 +195,7 @@ func (s *Server) refund(form url.Values, pending bool) (any, *failure) {
 	if fail != nil {
 		return nil, fail
 	}
-	amount, fail := amountOf(form, "amount")
+	amount, fail := amountOf(form, "amount", pi.Currency)
 	switch {
 	case fail != nil:
 		return nil, fail
