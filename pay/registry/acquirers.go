@@ -101,8 +101,15 @@ func (t *turn) giveBack(h paymentRow, claim, auth pay.FactID, amount pay.Amount)
 	return t.ask(h, acquirer.Void, claim, amount, of)
 }
 
-// referenceOf returns the acquirer's name for what it authorised, from its answer.
+// referenceOf returns the acquirer's name for what it authorised, from its answer, which may
+// be the one that is taken in at the moment: a hold can be over by then.
 func (t *turn) referenceOf(auth pay.FactID) (acquirer.Reference, error) {
+	for _, p := range t.out.Publications {
+		if p.Fact.ID() == auth {
+			a, err := pay.As[pay.AcquirerAnswer](p.Fact)
+			return acquirer.Reference(a.Reference), err
+		}
+	}
 	a, ok, err := fact[pay.AcquirerAnswer](t.rows, auth)
 	if err == nil && !ok {
 		err = errors.New("the answer that authorised a payment is missing")

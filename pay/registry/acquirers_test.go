@@ -250,6 +250,39 @@ func TestHoldThatEndsIsGivenBackToTheAcquirer(t *testing.T) {
 	c.wantBook(10_000, 0, 0)
 }
 
+// TestHoldThatIsOverBeforeTheAcquirerAnswersIsGivenBack: the acquirer was silent for as long
+// as the hold. What it has authorised is asked to be released at once, and nothing is set
+// aside or stays held.
+func TestHoldThatIsOverBeforeTheAcquirerAnswersIsGivenBack(t *testing.T) {
+	t.Parallel()
+	c := card(t)
+	f := c.open(1200, true)
+	c.now = c.now.Add(pay.HoldMax + pay.CaptureGrace)
+	c.fireDue()
+	c.wantState(f, "approved")
+	c.replyBy("")
+	c.wantState(f, "expired hold_over")
+	c.wantAsked("void 1200")
+	if of, want := c.call().Call.Of, c.authorisedAs(f); of != want {
+		t.Errorf("the release is of %q, the acquirer authorised %q", of, want)
+	}
+	c.replyBy("")
+	c.wantState(f, "expired hold_over")
+	c.wantBook(10_000, 0, 0)
+	c.auditOK()
+}
+
+// authorisedAs returns as what an acquirer authorised a payment.
+func (c *counter) authorisedAs(request pay.Fact) (ref acquirer.Reference) {
+	c.Helper()
+	for _, f := range c.mem.facts {
+		if a, err := pay.As[pay.AcquirerAnswer](f); err == nil && a.Payment == pay.PaymentID(request.ID()) && a.Verb == string(acquirer.Authorise) {
+			ref = acquirer.Reference(a.Reference)
+		}
+	}
+	return ref
+}
+
 // TestCaptureInFlightStopsTheEndOfItsHold: whatever the acquirer answers, one of the two
 // wins.
 func TestCaptureInFlightStopsTheEndOfItsHold(t *testing.T) {
