@@ -45,7 +45,7 @@ func (t *turn) act(a pay.Action) error {
 		return t.refuse(pay.ReasonInFlight, a.Payment)
 	}
 	switch kind := t.in.Fact.Kind(); {
-	case kind == pay.KindVoid && h.Decision.State == pay.StateVoided:
+	case kind == pay.KindVoid && h.Decision.State == pay.StateVoided && h.Decision.Reason != pay.ReasonSettled:
 		return t.knowAction(a, h.Decision.Claim)
 	case h.Decision.Seq >= pay.DecisionsMax:
 		return t.refuse(pay.ReasonTooManyActions, a.Payment, h.Wallet)

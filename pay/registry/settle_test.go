@@ -196,6 +196,23 @@ func TestLateClaimsAfterASettlement(t *testing.T) {
 	if got := c.cancel(c.shop, f); got != pay.ReasonLateCancel {
 		t.Errorf("cancel: %q", got)
 	}
+	for _, at := range []string{"hold", "card hold, yes", "card hold, yes, capture 700"} {
+		c, f := stand(t, at)
+		_, err := c.settle(f, pay.SettledNotPaid, "the shop has closed")
+		c.must(err)
+		// The operator ended it: no claim of the merchant did, which this one could repeat.
+		if got := c.acts(pay.KindVoid, f, 0); got != pay.ReasonLateVoid {
+			t.Errorf("%s: a void after the operator's word: %q", at, got)
+		}
+		c.auditOK()
+	}
+	c, f = stand(t, "card hold, yes, void")
+	_, err = c.settle(f, pay.SettledNotPaid, "the provider has closed")
+	c.must(err)
+	if got := c.acts(pay.KindVoid, f, 0); got != "" {
+		t.Errorf("a void again, which the operator followed: %q", got)
+	}
+	c.auditOK()
 	c, f = stand(t, "card once")
 	_, err = c.settle(f, pay.SettledPaid, "it stands in the provider's list")
 	c.must(err)
