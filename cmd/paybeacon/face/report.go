@@ -105,7 +105,7 @@ func printReportCSV(w io.Writer, r api.Report) {
 			tip = money(l.Tip)
 		}
 		_ = out.Write([]string{
-			r.Day, l.At, l.What, money(l.Amount), string(r.Currency), l.Payment, string(l.State), string(l.Method),
+			r.Day, l.At, l.What, money(l.Amount), string(r.Currency), l.Payment, cell(string(l.State)), cell(string(l.Method)),
 			cell(string(l.Payer)), cell(l.Ref), cell(string(l.Site)), tip,
 		})
 	}
@@ -113,10 +113,18 @@ func printReportCSV(w io.Writer, r api.Report) {
 	out.Flush()
 }
 
-// cell returns text of somebody's own as a cell that no spreadsheet takes for a formula.
+// cell returns text of somebody's own as a cell that no spreadsheet takes for a formula, nor
+// for two cells of which one is: many of them split at semicolons, whatever the quotes, and
+// take wide signs for narrow ones.
 func cell(s string) string {
-	if strings.ContainsAny(s[:min(len(s), 1)], "=+-@") {
-		return "'" + s
+	var b strings.Builder
+	begins := true
+	for _, r := range s {
+		if begins && strings.ContainsRune("=+-@＝＋－＠", r) {
+			b.WriteByte('\'')
+		}
+		b.WriteRune(r)
+		begins = r == ';' || begins && r == ' '
 	}
-	return s
+	return b.String()
 }
