@@ -96,6 +96,11 @@ func checkURL(text string) error {
 // keys after 24 hours. Chosen: clocks may differ, and a call takes a while.
 const keyLife pay.Millis = 20 * 3_600_000
 
+// aheadMax is by how much a call may be dated after now. One that is dated later was asked
+// for by a clock that was ahead and has been put right since: how old it is nobody knows.
+// Chosen: what clocks of two processes on one machine may differ, and much more.
+const aheadMax pay.Millis = 60_000
+
 // Do implements acquirer.Acquirer.
 func (c *Client) Do(ctx context.Context, call acquirer.Call, t pay.Token) (acquirer.Answer, error) {
 	if err := call.Check(); err != nil {
@@ -105,7 +110,7 @@ func (c *Client) Do(ctx context.Context, call acquirer.Call, t pay.Token) (acqui
 	if !ok {
 		return acquirer.Decline("amount_not_supported"), nil
 	}
-	if call.Asked != 0 && pay.TimeOf(c.now()).Sub(call.Asked) >= keyLife {
+	if age := pay.TimeOf(c.now()).Sub(call.Asked); call.Asked != 0 && (age >= keyLife || age < -aheadMax) {
 		if a, err := c.Look(ctx, call, t); !errors.Is(err, acquirer.ErrNothing) {
 			return a, err
 		}

@@ -226,6 +226,25 @@ func TestKeyThatStripeForgotMovesNothingAgain(t *testing.T) {
 	})
 }
 
+// TestKeyOfAClockThatWasAheadMovesNothingAgain: the registry's clock was a day ahead when it
+// asked, and is right since. By its date the call is still to come, and Stripe has forgotten
+// the key.
+func TestKeyOfAClockThatWasAheadMovesNothingAgain(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, a account, c acquirer.Call, _, after acquirertest.Moved) {
+		c.Asked = c.Asked.Add(pay.MillisOf(24*time.Hour + 50*time.Minute))
+		a.Next(fakestripe.FaultLost)
+		if got, err := a.Do(t.Context(), c, visa); !errors.Is(err, acquirer.ErrNoAnswer) {
+			t.Fatalf("%s, %v", got, err)
+		}
+		a.Pass(24*time.Hour + 30*time.Minute)
+		must(t, a, c)
+		if got := a.moved(payment); got != after {
+			t.Errorf("its books say %+v, want %+v", got, after)
+		}
+	})
+}
+
 // TestTwoPaymentsUnderOneKeyAreAContradiction forges what Stripe promises not to do.
 func TestTwoPaymentsUnderOneKeyAreAContradiction(t *testing.T) {
 	t.Parallel()
