@@ -48,7 +48,7 @@ func TestCeiling(t *testing.T) {
 
 // caseOf returns the case of a *pay.Error, and "" for nil.
 func caseOf(err error) pay.Case {
-	if e, ok := err.(*pay.Error); ok { //nolint:errorlint // it is not wrapped
+	if e, ok := err.(*pay.Error); ok {
 		return e.Case
 	}
 	return ""

@@ -120,7 +120,7 @@ func TestNarrowErrors(t *testing.T) {
 	} {
 		err := fuel.Narrow(here, part).Err(part)
 		var c pay.Case
-		if e, ok := err.(*pay.Error); ok { //nolint:errorlint // it is made here
+		if e, ok := err.(*pay.Error); ok {
 			c = e.Case
 		}
 		if pay.CodeOf(err) != want.code || c != want.c {

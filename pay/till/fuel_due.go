@@ -32,10 +32,22 @@ type dryTx struct {
 	changed bool
 }
 
-func (d *dryTx) Put(_, _ []byte) error                     { d.changed = true; return nil }
-func (d *dryTx) Delete([]byte) error                       { d.changed = true; return nil }
-func (d *dryTx) Wake(pay.Time, pay.Subject) error          { d.changed = true; return nil }
-func (d *dryTx) Attach(pay.FactID, pay.Fact) (bool, error) { d.changed = true; return true, nil }
+// Put notes that something would change.
+func (d *dryTx) Put(_, _ []byte) error { return d.note() }
+
+// Delete notes that something would change.
+func (d *dryTx) Delete([]byte) error { return d.note() }
+
+// Wake notes that something would change.
+func (d *dryTx) Wake(pay.Time, pay.Subject) error { return d.note() }
+
+// Attach notes that something would change.
+func (d *dryTx) Attach(pay.FactID, pay.Fact) (bool, error) { return true, d.note() }
+
+func (d *dryTx) note() error {
+	d.changed = true
+	return nil
+}
 
 // FuelDue moves a fuelling on as far as it goes by how its payment stands, and returns when
 // to look again if nothing happens before; 0: never. The reaction is to be published in the

@@ -150,7 +150,7 @@ func (t *Till) ended(tx Tx, now pay.Time, p fuel.Pump, e PumpEvent, r pay.Reacti
 	if row.Doubt != "" || !ok {
 		return r, nil
 	}
-	claimed := pay.Reaction{}
+	var claimed pay.Reaction
 	if row.Total == 0 { // less than the half of a minor unit
 		row.Back = true
 		claimed, err = t.endFuelling(tx, id, row, FuelCancelled, "nothing_given")

@@ -149,7 +149,7 @@ func (f File) checkSecret(s Setting) error {
 		rest = url[start[1]:]
 	}
 	user, _, found := cutLast(rest, "@")
-	if !(found && strings.Contains(user, ":")) && !strings.Contains(strings.ToLower(rest), "password=") {
+	if (!found || !strings.Contains(user, ":")) && !strings.Contains(strings.ToLower(rest), "password=") {
 		return nil
 	}
 	return f.Fault(s, "the URL holds a password", "take it out; put it into the file that the variable PGPASSFILE names, or into a file with a flag of its own")

@@ -29,7 +29,8 @@ const (
 	// leave the directory. Chosen: a command that reads is done in less than the
 	// first, a daemon that ends in less than the second.
 	LockWaitReading = 2 * time.Second
-	LockWaitDaemon  = 5 * time.Second
+	// LockWaitDaemon is that of a daemon; see LockWaitReading.
+	LockWaitDaemon = 5 * time.Second
 	// LockPoll is how often the lock is tried. Chosen: nobody notices it.
 	LockPoll = 20 * time.Millisecond
 )

@@ -84,7 +84,7 @@ func fuelPrices(c *cli.Call) error {
 }
 
 // answerLines prints a list, an object a line, or in words.
-func answerLines[T any](c *cli.Call, list []T, none string, print func(io.Writer, T)) error {
+func answerLines[T any](c *cli.Call, list []T, none string, say func(io.Writer, T)) error {
 	if c.JSON {
 		for _, o := range list {
 			if err := cli.PrintJSON(c.Out, o); err != nil {
@@ -98,7 +98,7 @@ func answerLines[T any](c *cli.Call, list []T, none string, print func(io.Writer
 		return err
 	}
 	for _, o := range list {
-		print(c.Out, o)
+		say(c.Out, o)
 	}
 	return nil
 }
@@ -294,10 +294,10 @@ func fuelComplete(c *cli.Call) error {
 	}
 	v := reply.Value
 	printed := c.Answer(reply, func(w io.Writer) { printFuelling(w, v) })
-	switch {
-	case v.State == "paid":
+	switch v.State {
+	case "paid":
 		return printed
-	case v.State == "complete":
+	case "complete":
 		return pay.NewError(pay.CodeWaitPassed, fmt.Sprintf("fuelling %s is not paid yet", text.Short(v.ID)), "it is stored: look at it with `paybeacon till fuel show`")
 	default:
 		return pay.NewError(pay.CodeNotPaid, fmt.Sprintf("fuelling %s is %s: %s", text.Short(v.ID), v.State, text.WhyFuel(v.Reason)), "`paybeacon till fuel list --owed` lists what is owed")

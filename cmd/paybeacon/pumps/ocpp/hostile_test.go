@@ -220,7 +220,7 @@ func TestUnaskedWithoutEnd(t *testing.T) {
 	}
 	s.restart()
 	told := 0
-	r = s.dial("DEPOT-2")
+	s.dial("DEPOT-2")
 	for s.next(pumps.Began, pumps.Back).What == pumps.Began {
 		told++
 	}

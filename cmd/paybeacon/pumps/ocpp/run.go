@@ -93,7 +93,7 @@ func (r *run) event(what pumps.What) pumps.Event {
 func (r *run) start(key string, f fields, known pay.Quantity, now pay.Time) {
 	r.Phase, r.Key, r.Known, r.Heard = phaseStarted, key, known, now
 	r.Begin, r.HasBegin = f.register("meterStart")
-	r.Began = f.moment("timestamp")
+	r.Began = f.moment()
 	r.last = r.Begin
 }
 
@@ -148,7 +148,7 @@ func (r *run) stop(f fields, now pay.Time) {
 		r.signed = s.signed
 	}
 	end, ok := f.register("meterStop")
-	took := r.took(f.moment("timestamp"))
+	took := r.took(f.moment())
 	r.Doubt = r.doubts(begun, end, ok)
 	r.Delivery = pay.Delivery{Took: took, Signed: r.signed}
 	if q := end - r.Begin; begun && ok && r.HasBegin && q > 0 && q <= pay.QuantityMax {

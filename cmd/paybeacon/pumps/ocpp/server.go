@@ -91,7 +91,7 @@ func (s *Station) known(r *http.Request) *point {
 // old one may be dead, and only this side does not know it yet.
 func (s *Station) work(k *socket) {
 	defer close(k.done)
-	defer k.conn.Close()
+	defer func() { _ = k.conn.Close() }() // nothing is left to be said
 	s.mu.Lock()
 	if s.ended == nil {
 		s.mu.Unlock()

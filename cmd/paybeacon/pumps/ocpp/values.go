@@ -41,10 +41,10 @@ func (f fields) register(name string) (pay.Quantity, bool) {
 	return pay.Quantity(v), true
 }
 
-// moment returns a member that is a time, of a clock that nobody vouches for; the zero
+// moment returns the member "timestamp", a time of a clock that nobody vouches for; the zero
 // Time where it cannot be read. A time without a zone is UTC: OCPP 1.6, 3.14.
-func (f fields) moment(name string) pay.Time {
-	s, ok := f.text(name, 40)
+func (f fields) moment() pay.Time {
+	s, ok := f.text("timestamp", 40)
 	if !ok {
 		return 0
 	}
