@@ -9,7 +9,6 @@ import (
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
-	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/till"
 	"github.com/paybeacon/paybeacon/store"
 	paysync "github.com/paybeacon/paybeacon/sync"
@@ -103,7 +102,7 @@ func (w *world) fuelAcross(victim, crash, key string, p fuelProcess) (died bool)
 		}
 		return over(f), nil
 	}))
-	w.conservedFuel(crash, f, before.Register, was.Balance, p)
+	w.conservedFuel(crash, f, before.Register, was.Balance, p.cancel)
 	return died
 }
 
@@ -120,63 +119,4 @@ func (w *world) fuelOn(key string, p fuelProcess) (api.Fuelling, error) {
 		_ = w.atPump("hang")
 	}
 	return f, err
-}
-
-// over reports whether nothing more comes of a fuelling.
-func over(f api.Fuelling) bool {
-	ended := f.State == string(till.FuelPaid) || f.State == string(till.FuelUnpaid) || f.State == string(till.FuelCancelled)
-	return ended && (f.Outcome == pay.OutcomePaid || f.Outcome == pay.OutcomeNotPaid)
-}
-
-// conservedFuel requires that a fuelling that is over took what the pump has given since
-// its register read so much, from a wallet that had so much, or nothing for nothing.
-func (w *world) conservedFuel(crash string, f api.Fuelling, register pay.Quantity, balance pay.Amount, p fuelProcess) {
-	w.t.Helper()
-	var pump api.Pump
-	w.must(w.Until("the pump is free", func() (bool, error) {
-		var err error
-		pump, err = w.pump("box")
-		return pump.State == "free" && w.simPumpAt("box").idle(), err
-	}))
-	given := w.simPumpAt("box").Register - register
-	var costs pay.Amount
-	if given != 0 {
-		var err error
-		costs, err = f.Price.Total(given)
-		w.must(err)
-	}
-	switch {
-	case f.State == string(till.FuelUnpaid), p.cancel && f.State != string(till.FuelCancelled):
-		w.t.Fatalf("%s: %+v", crash, f)
-	case f.State == string(till.FuelPaid) && (f.Quantity != given || f.Total != costs || given == 0):
-		w.t.Fatalf("%s: the pump has given %d, and it says %+v", crash, given, f)
-	case f.State == string(till.FuelCancelled) && given != 0:
-		w.t.Fatalf("%s: the pump has given %d, and nobody paid: %+v", crash, given, f)
-	case f.State == string(till.FuelCancelled) && !p.cancel:
-		w.t.Logf("%s: nothing was given: %+v", crash, f)
-	}
-	w.must(w.Until("ada has paid that and no more is held", func() (bool, error) {
-		s, err := w.purse("ada")
-		return s.Held == 0 && s.Balance == balance-costs, err
-	}))
-	w.must(w.Until("the wallet knows how it ended", func() (bool, error) {
-		var paid api.Payment
-		err := w.Ask(&paid, "wallet", "receipts", "--data", w.Data("ada"), "--id", f.Payment)
-		if exitOf(err) == pay.ExitNotFound {
-			return false, nil
-		}
-		return paid.AmountCaptured == costs && paid.AmountHeld == 0 && paid.State == f.PaymentState, err
-	}))
-}
-
-// settled returns how a wallet stands when it is in touch and nothing is held.
-func (w *world) settled(who string) (s api.WalletStatus) {
-	w.t.Helper()
-	w.connected(who)
-	w.must(w.Until(who+" has nothing held", func() (bool, error) {
-		var err error
-		s, err = w.purse(who)
-		return s.Held == 0, err
-	}))
-	return s
 }

@@ -123,6 +123,44 @@ func TestCompletionAfterTheHoldIsRefusedAsLate(t *testing.T) {
 	}
 }
 
+// TestFuelPaidAfterwardsThatIsNeverCompleted: nothing is held, a pump gives, and nobody hangs
+// up before the request has ended. Then its total is refused as late, and owed; of a pump
+// that was not used nothing is.
+func TestFuelPaidAfterwardsThatIsNeverCompleted(t *testing.T) {
+	t.Parallel()
+	w := newFuelWorld(t)
+	f := w.released("used", "--post-pay")
+	w.must(w.atPump("fill", "--litres", "5"))
+	w.later("61m", "reg", "box", "ada")
+	w.must(w.Until("the request has ended", func() (bool, error) {
+		g, err := w.fuelling(f.ID)
+		return g.Outcome == pay.OutcomeNotPaid, err
+	}))
+	if got := w.fuellingIs(f.ID, till.FuelFilling); got.Owed {
+		t.Errorf("while it gives: %+v", got)
+	}
+	w.must(w.atPump("hang"))
+	got := w.fuellingIs(f.ID, till.FuelUnpaid)
+	if got.Total != 820 || got.Reason == "" {
+		t.Errorf("it ended as %+v", got)
+	}
+	w.pumpIsFree()
+
+	w.entered("box", "AB-C123")
+	f = w.released("unused", "--post-pay")
+	w.later("123m", "reg", "box", "ada")
+	if got := w.fuellingIs(f.ID, till.FuelCancelled); got.Owed {
+		t.Errorf("it ended as %+v", got)
+	}
+	w.pumpIsFree()
+	if list := w.owed("box"); len(list) != 1 || list[0].ID != got.ID || list[0].Total != 820 {
+		t.Errorf("owed: %+v", list)
+	}
+	if s := w.settled("ada"); s.Balance != 5_000_000 {
+		t.Errorf("ada has %d", s.Balance)
+	}
+}
+
 // nothingPaid waits until ada has all her money, nothing of it held, and both sides show
 // that a payment has ended with nothing taken.
 func (w *world) nothingPaid(payment string) {
