@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
-	"github.com/paybeacon/paybeacon/cmd/paybeacon/stage"
 	"github.com/paybeacon/paybeacon/pay"
 	"github.com/paybeacon/paybeacon/pay/till"
 )
@@ -161,6 +160,31 @@ func TestFuelPaidAfterwardsThatIsNeverCompleted(t *testing.T) {
 	}
 }
 
+// TestTotalOfFuelPaidAfterwardsThatComesTooLate: the registry is away from before the pump
+// ends until after the end of the request. Nothing was held, so there is no grace: the
+// total is refused as late, owed, and asked of nobody.
+func TestTotalOfFuelPaidAfterwardsThatComesTooLate(t *testing.T) {
+	t.Parallel()
+	w := newFuelWorld(t)
+	f := w.released("away", "--post-pay")
+	w.Kill("reg")
+	w.must(w.atPump("fill", "--litres", "5"))
+	w.must(w.atPump("hang"))
+	w.fuellingIs(f.ID, till.FuelComplete)
+	w.later("61m", "reg", "box", "ada")
+	got := w.fuellingIs(f.ID, till.FuelUnpaid)
+	if got.Total != 820 || got.Outcome != pay.OutcomeNotPaid || got.Reason == "" {
+		t.Errorf("it ended as %+v", got)
+	}
+	if list := w.owed("box"); len(list) != 1 || list[0].ID != f.ID {
+		t.Errorf("owed: %+v", list)
+	}
+	if s := w.settled("ada"); s.Balance != 5_000_000 || s.Pending != 0 {
+		t.Errorf("ada has %+v", s)
+	}
+	w.pumpIsFree()
+}
+
 // nothingPaid waits until ada has all her money, nothing of it held, and both sides show
 // that a payment has ended with nothing taken.
 func (w *world) nothingPaid(payment string) {
@@ -189,34 +213,4 @@ func (w *world) pumpIsFree() {
 		p, err := w.pump("box")
 		return p.State == "free" && w.simPumpAt("box").idle(), err
 	}))
-}
-
-// TestStationsDoNotSeeEachOthersVehicles: each of two stations of one merchant lists the
-// cars that it hears, and no other.
-func TestStationsDoNotSeeEachOthersVehicles(t *testing.T) {
-	t.Parallel()
-	w := newFuelWorld(t)
-	w.startStation("far", "air-of-far", "Hill Station")
-	w.must(w.Enrol("reg", "ben", "wallet", "--role", "wallet", "--name", "ben"))
-	w.startWallet("ben", nil)
-	w.must(w.Start("ben-tag", nil, "beacon", "run", "--data", w.Data("ben-tag"), "--radio", "air:"+w.Data("air-of-far"), "--rssi", "-35", "--link", "127.0.0.1:0", "--interval", "50ms"))
-	p, err := w.Pairing("ben-tag")
-	w.must(err)
-	w.must(w.Ask(nil, "wallet", "pair", "--data", w.Data("ben"), "--link", p.Link, "--pin", p.PIN, "--vehicle", "plate=XY-Z789,fuel=diesel,tank=40"))
-	w.entered("far", "XY-Z789")
-	w.entered("box", "AB-C123")
-	for name, plate := range map[string]string{"box": "AB-C123", "far": "XY-Z789"} {
-		raw, err := w.Output("till", "fuel", "entered", "--data", w.Data(name))
-		w.must(err)
-		list, err := stage.DecodeLines[api.Vehicle](raw)
-		if err != nil || len(list) != 1 || list[0].Plate != plate {
-			t.Errorf("%s lists %+v, %v", name, list, err)
-		}
-	}
-	for name, plate := range map[string]string{"far": "AB-C123", "box": "XY-Z789"} {
-		err := w.Ask(nil, "till", "fuel", "select", "--data", w.Data(name), "--plate", plate, "--pump", "1")
-		if exitOf(err) != pay.ExitNotFound {
-			t.Errorf("%s selects %s: %v", name, plate, err)
-		}
-	}
 }
