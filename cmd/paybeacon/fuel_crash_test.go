@@ -3,75 +3,120 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/api"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/node"
-	"github.com/paybeacon/paybeacon/pay"
+	"github.com/paybeacon/paybeacon/pay/till"
+	"github.com/paybeacon/paybeacon/store"
+	paysync "github.com/paybeacon/paybeacon/sync"
 )
 
-// TestBoxKilledAtEveryStepOfAFuelling kills the box at each point of a fuelling that it
-// passes and brings it back, with the driver at the pump going on: the total is charged
-// once, and nothing stays held.
-func TestBoxKilledAtEveryStepOfAFuelling(t *testing.T) {
+// fuelProcess is how a fuelling goes in a test that kills its nodes.
+type fuelProcess struct {
+	name   string
+	flags  []string
+	cancel bool // the attendant ends it before anything is given
+}
+
+// TestKilledAtEveryCrashPointOfAFuelling kills registry, box, wallet and device at every
+// point of a fuelling that they pass, and brings them back: what the pump has given is paid
+// once, or nothing was given and nothing is held, and the pump is free for the next one.
+func TestKilledAtEveryCrashPointOfAFuelling(t *testing.T) {
 	t.Parallel()
-	for _, point := range node.FuelCrashPoints() {
-		if point == node.AtBeforeStop || point == node.AtAfterStop {
-			continue // nobody stops this one
+	common := append(store.CrashPoints(), paysync.CrashPoints()...)
+	stops := []string{node.AtBeforeStop, node.AtAfterStop}
+	atBox := append(append(passedBy("box", common), store.CarryCrashPoints()...), node.FuelCrashPoints()...)
+	for _, p := range []fuelProcess{{name: "held"}, {name: "paid afterwards", flags: []string{"--post-pay"}}, {name: "ended by the attendant", cancel: true}} {
+		victims := map[string][]string{
+			"reg":     passedBy("reg", common),
+			"box":     slices.DeleteFunc(slices.Clone(atBox), func(at string) bool { return !p.cancel && slices.Contains(stops, at) }),
+			"ada":     append(passedBy("ada", common), node.AtBeforeCode, node.AtAfterCode),
+			"ada-tag": {node.AtBeforeSign, node.AtAfterSign},
 		}
-		t.Run(point, func(t *testing.T) {
-			t.Parallel()
-			w := emptyWorld(t)
-			w.startRegistry(nil)
-			w.must(w.Enrol("reg", "box", "scan", "--role", "box", "--name", "forecourt", "--merchant", "Hill Station", "--class", "fuel"))
-			scan := []string{"scan", "--data", w.Data("box"), "--radio", "air:" + w.Data("air"), "--pumps", "sim:" + w.Data("no-such-file")}
-			w.must(w.Start("box", []string{"PAYBEACON_CRASH=" + point + ":2"}, scan...))
-			w.must(w.Enrol("reg", "ada", "wallet", "--role", "wallet", "--name", "ada"))
-			w.must(w.Ask(nil, "admin", "topup", "--data", w.Data("reg"), "--wallet", "ada", "--amount", "100.00"))
-			w.must(w.Start("ada", nil, "wallet", "run", "--data", w.Data("ada"), "--approve", "all"))
-			_, err := w.Ready("ada")
-			w.must(err)
-			w.must(w.PairCar("ada", "-50", "plate=AB-C123,fuel=diesel,tank=55", "--interval", "50ms"))
-			died, begun, spent := false, false, pay.Amount(0)
-			for round := range 2 { // the second one passes what the first has not passed twice
-				key := []string{"first", "second"}[round]
-				w.must(w.Until(key+" is paid", func() (bool, error) {
-					if w.ended("box") {
-						died = true
-						w.must(w.Start("box", nil, scan...))
-						_, err := w.Ready("box")
-						w.must(err)
-					}
-					_ = w.Ask(nil, "till", "fuel", "prices", "--data", w.Data("box"), "--set", "diesel=1.639")
-					var f api.Fuelling
-					_ = w.Ask(&f, "till", "fuel", "select", "--data", w.Data("box"), "--plate", "C123", "--pump", "1", "--amount", "20.00", "--key", key, "--wait", "2s")
-					if f.State == "released" && f.Open && !begun {
-						begun = w.Ask(nil, "pump", "fill", "--data", w.Data("box"), "--pump", "1", "--litres", "5") == nil
-					}
-					if f.State == "filling" {
-						_ = w.Ask(nil, "pump", "hang", "--data", w.Data("box"), "--pump", "1")
-					}
-					if f.State == "paid" {
-						spent += f.Total
-					}
-					return f.State == "paid", nil
-				}))
-				begun = false
-			}
-			if spent < 2*820 {
-				t.Errorf("%d was charged for at least twice 5 l", spent)
-			}
-			if !died {
-				t.Errorf("the box never died at %s", point)
-			}
-			var status api.WalletStatus
-			w.must(w.Until("both are paid and nothing is held", func() (bool, error) {
-				err := w.Ask(&status, "wallet", "status", "--data", w.Data("ada"))
-				return status.Held == 0 && status.Balance == 10_000-spent, err
-			}))
-			if a := w.audit(); a.Payments != 2 {
-				t.Errorf("the audit counts %d payments", a.Payments)
-			}
-		})
+		if p.cancel { // until it is held, all goes as in the first
+			delete(victims, "ada-tag")
+			victims["ada"] = passedBy("ada", common)
+		}
+		for victim, points := range victims {
+			t.Run(victim+" "+p.name, func(t *testing.T) {
+				t.Parallel()
+				newFuelWorld(t).fuelAcrossEach(victim, points, p)
+			})
+		}
 	}
+}
+
+// fuelAcrossEach fuels with a victim that dies at a passage of each point, as
+// payAcrossEach does.
+func (w *world) fuelAcrossEach(victim string, points []string, p fuelProcess) {
+	w.t.Helper()
+	fuellings := 0
+	for _, point := range points {
+		passages := 1
+		if slices.Contains(store.CrashPoints(), point) {
+			passages = crashRounds // most of what a node does passes these
+		}
+		died := 0
+		for try := 0; try < passages || died == 0 && try < crashRoundsMax; try++ {
+			fuellings++
+			passage := 1
+			if try < passages {
+				passage = try + 1
+			}
+			if w.fuelAcross(victim, fmt.Sprintf("%s:%d", point, passage), fmt.Sprintf("round-%d", fuellings), p) {
+				died++
+			}
+		}
+		if died == 0 {
+			w.t.Errorf("%s never died at %s: the point is not passed", victim, point)
+		}
+	}
+	w.audit()
+	w.t.Logf("%s: %d fuellings", victim, fuellings)
+}
+
+// fuelAcross fuels once with a victim that kills itself at a point, and says whether it
+// did.
+func (w *world) fuelAcross(victim, crash, key string, p fuelProcess) (died bool) {
+	w.t.Helper()
+	before, was := w.simPumpAt("box"), w.settled("ada")
+	w.Stop(victim)
+	w.restart(victim, []string{"PAYBEACON_CRASH=" + crash})
+	var f api.Fuelling
+	var last error
+	w.must(w.Until("the victim is dead or the fuelling over", func() (bool, error) {
+		f, last = w.fuelOn(key, p)
+		return w.ended(victim) || over(f), nil
+	}))
+	died = w.ended(victim)
+	w.Stop(victim)
+	w.restart(victim, nil)
+	rounds := 0
+	w.must(w.Until(fmt.Sprintf("fuelling %s is over after %s (%+v, %v)", key, crash, f, last), func() (bool, error) {
+		f, last = w.fuelOn(key, p)
+		if rounds++; rounds%500 == 0 {
+			w.t.Logf("%s still: %+v, %v", crash, f, last)
+		}
+		return over(f), nil
+	}))
+	w.conservedFuel(crash, f, before.Register, was.Balance, p.cancel)
+	return died
+}
+
+// fuelOn does what is next in a fuelling: the attendant selects, somebody takes fuel and
+// hangs up.
+func (w *world) fuelOn(key string, p fuelProcess) (api.Fuelling, error) {
+	f, err := w.selects(key, "300ms", p.flags...)
+	switch {
+	case f.State == string(till.FuelReleased) && f.Open && p.cancel:
+		_ = w.Ask(&f, "till", "fuel", "cancel", "--data", w.Data("box"), "--id", f.ID, "--wait", "300ms")
+	case f.State == string(till.FuelReleased) && f.Open:
+		_ = w.atPump("fill", "--litres", "1.50")
+	case f.State == string(till.FuelFilling):
+		_ = w.atPump("hang")
+	}
+	return f, err
 }
