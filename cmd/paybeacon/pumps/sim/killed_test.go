@@ -3,15 +3,20 @@ package sim_test
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/pumps"
 	"github.com/paybeacon/paybeacon/cmd/paybeacon/pumps/sim"
 )
+
+// patience is how long all lives may take together.
+const patience = 2 * time.Minute
 
 // workUntilKilled is set, to a folder, in the process that TestKilled starts.
 const workUntilKilled = "PAYBEACON_TEST_WORK_PUMPS"
@@ -33,13 +38,13 @@ func workInFolder(folder string) error {
 		})
 	}()
 	ctx := context.Background()
-	for n := os.Getpid(); ; n++ {
-		s := pumps.Session{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24), 1}
-		err := f.Release(ctx, pumps.Release{Pump: 2, Session: s, Product: "diesel", Price: 1_639, Most: 10_000})
-		if err == nil {
-			_, err = f.Fill(ctx, 2, 10_000, false)
-		}
-		_ = err // busy: what was begun before the last death is ended first
+	for {
+		var s pumps.Session
+		rand.Read(s[:]) // it is another than those of every life before
+		// Where the pump is busy it is with what was begun before the last death: that is
+		// filled, or ended, first.
+		_ = f.Release(ctx, pumps.Release{Pump: 2, Session: s, Product: "diesel", Price: 1_639, Most: 10_000})
+		_, _ = f.Fill(ctx, 2, 10_000, false)
 		if err := f.Hang(ctx, 2); err != nil {
 			return err
 		}
@@ -62,11 +67,13 @@ func TestKilled(t *testing.T) {
 	if folder := os.Getenv(workUntilKilled); folder != "" {
 		t.Fatal(workInFolder(folder))
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel() // which ends a child that tells nothing
 	folder := t.TempDir()
 	told := map[pumps.Transaction]string{}
 	of := map[pumps.Session]pumps.Transaction{}
 	for life := range 12 {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilled$")
+		cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestKilled$")
 		cmd.Env = append(os.Environ(), workUntilKilled+"="+folder)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
