@@ -121,7 +121,7 @@ var doors = map[string][]string{
 	"github.com/tidwall/btree":     {"store/kv"},
 	"filippo.io/edwards25519":      {"pay/sigbatch"},
 	"github.com/stripe/stripe-go":  {"cmd/paybeacon/stripe"},
-	"github.com/lorenzodonini":     {"cmd/paybeacon/config", "cmd/paybeacon/pumps/ocpp"},
+	"github.com/lorenzodonini":     {"cmd/paybeacon/pumps/ocpp"},
 	"github.com/gorilla/websocket": {"cmd/paybeacon/pumps/ocpp", "cmd/paybeacon/stage"},
 	"github.com/BurntSushi/toml":   {"cmd/paybeacon/config", "cmd/paybeacon/pumps/ocpp", "cmd/paybeacon/pumps/sim"},
 	// Unicode's forms of one letter are tables of many thousands, and plates are typed
