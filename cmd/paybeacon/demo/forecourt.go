@@ -92,7 +92,7 @@ func (d *forecourtDemo) wrongNozzle() error {
 	if err := d.holds("ada", f); err != nil {
 		return err
 	}
-	if f, err = d.released("pumps", f.ID); err != nil {
+	if f, err = d.released(f.ID); err != nil {
 		return err
 	}
 	d.tell.say("pump 1", "is released for up to %s l of %s", fuel.FormatQuantity(f.Most), f.Product)
@@ -133,7 +133,7 @@ func (d *forecourtDemo) benFills() error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.released("pumps", f.ID); err != nil {
+	if _, err := d.released(f.ID); err != nil {
 		return err
 	}
 	d.tell.say("pump 2", "is released; nobody was asked")
@@ -160,7 +160,7 @@ func (d *forecourtDemo) registryDies() error {
 	if err := d.holds("ada", f); err != nil {
 		return err
 	}
-	if f, err = d.released("pumps", f.ID); err != nil {
+	if f, err = d.released(f.ID); err != nil {
 		return err
 	}
 	filled := make(chan error, 1)
@@ -194,7 +194,7 @@ func (d *forecourtDemo) maxDrivesOff() error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.released("pumps", f.ID); err != nil {
+	if _, err := d.released(f.ID); err != nil {
 		return err
 	}
 	d.tell.say("pump 3", "is released; nothing is held")

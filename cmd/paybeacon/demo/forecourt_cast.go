@@ -180,10 +180,10 @@ func (d *forecourtDemo) shown(box, id string) (f api.Fuelling, err error) {
 	return f, err
 }
 
-// released waits until a pump may give.
-func (d *forecourtDemo) released(box, id string) (f api.Fuelling, err error) {
+// released waits until a pump of the first box may give.
+func (d *forecourtDemo) released(id string) (f api.Fuelling, err error) {
 	err = d.Until("the pump is released", func() (bool, error) {
-		if f, err = d.shown(box, id); err == nil && (f.State == "cancelled" || f.State == "unpaid") {
+		if f, err = d.shown("pumps", id); err == nil && (f.State == "cancelled" || f.State == "unpaid") {
 			err = fmt.Errorf("fuelling %s is %s: %s", id, f.State, f.Reason)
 		}
 		return f.Open, err
