@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/paybeacon/paybeacon/pay"
@@ -242,7 +243,7 @@ func TestWrongTotals(t *testing.T) {
 					t.Fatalf("refused as %q, want %q", got, tc.want)
 				}
 				if tc.want != "" {
-					if after := f.mem.dump("p/", "b/", "la/"); !sameRows(before, after) {
+					if after := f.mem.dump("p/", "b/", "la/"); !maps.Equal(before, after) {
 						t.Error("the refusal has changed the payment")
 					}
 					f.mustTake(finish(given, 5_114))
@@ -251,18 +252,6 @@ func TestWrongTotals(t *testing.T) {
 			})
 		}
 	}
-}
-
-func sameRows(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if b[k] != v {
-			return false
-		}
-	}
-	return true
 }
 
 // Of a hold of fuel nothing but the total is taken, and nobody is asked for more.

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -164,7 +165,7 @@ func TestTwoChannelsRefuse(t *testing.T) {
 			if got := c.push(0, c.sign(who.key, a)); got != tc.want {
 				t.Errorf("refused as %q, want %q", got, tc.want)
 			}
-			if after := c.mem.dump("p/", "b/"); !equalRows(before, after) {
+			if after := c.mem.dump("p/", "b/"); !maps.Equal(before, after) {
 				t.Error("payments or the book changed")
 			}
 			if got := c.says(c.shop, f); got != "offered" {
@@ -176,18 +177,6 @@ func TestTwoChannelsRefuse(t *testing.T) {
 			c.auditOK()
 		})
 	}
-}
-
-func equalRows(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if b[k] != v {
-			return false
-		}
-	}
-	return true
 }
 
 // TestCodeOlderThanItsLife: an offer that demands two channels ends with its
